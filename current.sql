@@ -194,8 +194,42 @@ comment on trigger forbid_rewriting_a_finished_run on nms.table_metrics_runs is
 --!include functions/resolve_tables.sql
 --!include functions/unmatched_entries.sql
 --!include functions/classify_relations.sql
+
+do $$
+begin
+  if to_regtype('nms.target') is null then
+    create type nms.target as (
+      table_oid oid,
+      schema_name text,
+      table_name text,
+      quoted_name text,
+      table_kind text,
+      is_partition boolean,
+      pages integer,
+      filenode oid,
+      members oid[],
+      with_children boolean
+    );
+  end if;
+end
+$$;
+comment on type nms.target is
+  'A table that a run has to count, as the catalogue shows it to one snapshot.';
+comment on column nms.target.table_oid is 'OID of the table.';
+comment on column nms.target.schema_name is 'Its schema, as the catalogue spells it.';
+comment on column nms.target.table_name is 'Its name, as the catalogue spells it.';
+comment on column nms.target.quoted_name is 'Schema and name, quoted as in SQL.';
+comment on column nms.target.table_kind is 'table or partitioned table.';
+comment on column nms.target.is_partition is 'True for a partition of another table.';
+comment on column nms.target.pages is 'Its size when it was last vacuumed or analyzed, 0 if never.';
+comment on column nms.target.filenode is 'The file in which it is stored; 0 for a partitioned table.';
+comment on column nms.target.members is
+  'The tables whose own rows add up to its row count; null unless it has partitions or children that do.';
+comment on column nms.target.with_children is
+  'True when it is read in one query with its partitions and children, because one of them is foreign or not a target itself.';
+
 --!include functions/find_targets.sql
---!include functions/count_table.sql
+--!include functions/count_tables.sql
 --!include functions/count_unmeasured_targets.sql
 --!include functions/count_targets.sql
 --!include functions/remedy.sql
