@@ -1,0 +1,13 @@
+import postgres from 'postgres'
+
+/** A connection to the database to collect from. */
+export type Sql = postgres.Sql
+
+/**
+ * One connection, for one caller: what takes long blocks nobody else's queries.
+ *
+ * @param onnotice receives the server's notices and warnings; dropped unless given
+ */
+export function connect(url: string, onnotice: (notice: postgres.Notice) => void = () => undefined): Sql {
+  return postgres(url, { max: 1, onnotice, connection: { application_name: 'table-metrics' } })
+}

