@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -7,12 +7,18 @@ import type { Account } from './account.ts'
 
 const run = promisify(execFile)
 
-/** Where root keeps what the server's account has to reach; /root itself is closed to it. */
-export const rootHome = '/var/lib/nms-table-metrics'
+const rootHome = '/var/lib/nms-table-metrics'
+
+/** Makes the folder in which root keeps what the server's account has to reach: /root is closed to it. */
+export async function makeRootHome(): Promise<string> {
+  await mkdir(rootHome, { recursive: true })
+  await chmod(rootHome, 0o755)
+  return rootHome
+}
 
 /**
  * The folder with `bin/initdb` and `bin/postgres`, readable by the account that the server runs as.
- * Where that account may not enter the checkout, it is a copy below {@link rootHome}.
+ * Where that account may not enter the checkout, it is a copy in root's home for such things.
  */
 export async function findBinaries(account: Account, installed = installedBinaries()): Promise<string> {
   if (await works(installed, account)) return installed
@@ -21,8 +27,7 @@ export async function findBinaries(account: Account, installed = installedBinari
   const manifest = JSON.parse(await readFile(join(installed, '../package.json'), 'utf8'))
   const copy = join(rootHome, `postgres-${manifest.version}-${process.arch}`)
   if (await works(copy, account)) return copy
-  await mkdir(rootHome, { recursive: true, mode: 0o755 })
-  const unfinished = await mkdtemp(join(rootHome, 'unfinished-'))
+  const unfinished = await mkdtemp(join(await makeRootHome(), 'unfinished-'))
   await cp(installed, unfinished, { recursive: true, verbatimSymlinks: true })
   await run('chmod', ['-R', 'a+rX', unfinished])
   await rm(copy, { recursive: true, force: true })

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type Account, serverAccount } from './account.ts'
-import { findBinaries } from './binaries.ts'
+import { findBinaries, makeRootHome } from './binaries.ts'
 
 const run = promisify(execFile)
 const leash = fileURLToPath(new URL('leash.sh', import.meta.url))
@@ -93,7 +93,7 @@ export async function startServer({
 export async function startTemporaryServer(
   options: Omit<EmbeddedServerOptions, 'home'> = {},
 ): Promise<EmbeddedServer> {
-  const home = await mkdtemp(join(tmpdir(), 'table-metrics-'))
+  const home = await mkdtemp(join((await serverAccount()) ? await makeRootHome() : tmpdir(), 'temporary-'))
   const server = await startServer({ ...options, home })
   return {
     ...server,
@@ -172,7 +172,7 @@ function listenOnce(port: number): Promise<number> {
 
 /** Resolves to the postmaster's process id once it accepts connections, as pg_ctl does. */
 async function ready(dataDirectory: string, child: ReturnType<typeof spawn>, home: string): Promise<number> {
-  while (child.exitCode === null && child.signalCode === null) {
+  while (child.pid && child.exitCode === null && child.signalCode === null) {
     const lines = (await readFile(join(dataDirectory, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
     if (lines[7]?.trim() === 'ready') return Number(lines[0])
     await sleep(20)

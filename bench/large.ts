@@ -1,0 +1,22 @@
+import { clientLoop, collector } from './_contestants.ts'
+import type { Scenario } from './_scenario.ts'
+
+export const large: Scenario = {
+  name: 'large',
+  title: 'one table of 10,000,000 rows',
+  bars: [
+    { rival: 'bare count(*)', temperature: 'cold', atMost: 1.05 },
+    { rival: 'bare count(*)', temperature: 'warm', atMost: 1.05 },
+  ],
+  async build(sql) {
+    await sql`create table public.events (id bigint primary key, amount integer)`
+    await sql`insert into public.events select id, id % 1000 from generate_series(1, 10000000) as id`
+    await sql`vacuum (analyze)`
+    const plan = await sql<{ 'QUERY PLAN': string }[]>`explain select count(*) from public.events`
+    if (!plan.some((line) => line['QUERY PLAN'].includes('Workers Planned'))) {
+      throw new Error('the bare count is not parallel: not the rival it is meant to be')
+    }
+    await sql`select count(*) from public.events` // the operating system has read the file
+    return [collector, { ...clientLoop(['public.events']), name: 'bare count(*)' }]
+  },
+}

@@ -1,0 +1,40 @@
+import stringWidth from 'string-width'
+
+/** Where lines for people go: standard output only if it is a terminal that nothing else is written to. */
+export function humanStream(json = false): NodeJS.WriteStream {
+  return process.stdout.isTTY && !json ? process.stdout : process.stderr
+}
+
+/** A count with its digits grouped: `1,234,567`. Exact beyond 2^53: it never becomes a number. */
+export function formatCount(count: string): string {
+  return count.replace(/\B(?=(\d{3})+$)/g, ',')
+}
+
+/** A change of a count: `+12`, `-3`, `=` for none, nothing where there is no earlier count. */
+export function formatChange(change: string | null): string {
+  if (change === null) return ''
+  if (change === '0') return '='
+  return change.startsWith('-') ? `-${formatCount(change.slice(1))}` : `+${formatCount(change)}`
+}
+
+/** An instant in a time zone: `2026-11-20 05:15:00`. */
+export function formatTime(instant: Date, timeZone: string): string {
+  return new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' }).format(
+    instant,
+  )
+}
+
+/** Lines with aligned columns; those listed in `right` are aligned at their right edge. */
+export function formatTable(header: string[], rows: string[][], right: number[] = []): string {
+  const all = [header, ...rows]
+  const widths = header.map((_, column) => Math.max(...all.map((row) => stringWidth(row[column] ?? ''))))
+  const line = (row: string[]) =>
+    row
+      .map((cell, column) => {
+        const space = ' '.repeat((widths[column] ?? 0) - stringWidth(cell))
+        return right.includes(column) ? space + cell : cell + space
+      })
+      .join('  ')
+      .trimEnd()
+  return [line(header), widths.map((width) => '─'.repeat(width)).join('  '), ...rows.map(line)].join('\n')
+}
