@@ -1,0 +1,142 @@
+-- Who owns table metrics, who may collect and who may read: three roles that cannot log in.
+--
+--   psql -v ON_ERROR_STOP=1 -f migrations/roles.sql "$DATABASE_URL"
+--   grant table_metrics_collector to nightly_job;
+--   grant table_metrics_reader to dashboard;
+--
+-- Run it in every database that has the schema nms, as a superuser, or as the owner of that schema
+-- who may also create roles. Run it again after each `table-metrics migrate`: what a migration
+-- creates belongs to whoever ran it. Otherwise a second time changes nothing.
+--
+-- To undo it in one database:
+--   reassign owned by table_metrics_owner to postgres;
+--   drop owned by table_metrics_owner, table_metrics_collector, table_metrics_reader;
+-- and when that is done in all of them:
+--   drop role table_metrics_owner, table_metrics_collector, table_metrics_reader;
+
+begin;
+
+-- Names mean the built-in ones, whatever lies in the schema public.
+set local search_path = pg_catalog, pg_temp;
+
+-- Roles belong to the whole server: another database may have created them already.
+do $$
+declare
+  v_role record;
+begin
+  for v_role in
+    select role.name, role.purpose
+    from (
+      values
+        ('table_metrics_owner', 'Owns the schema nms. Its functions read every table with the rights of this role.'),
+        ('table_metrics_collector', 'May collect table metrics and read the result.'),
+        ('table_metrics_reader', 'May read table metrics, and nothing else.')
+    ) as role (name, purpose)
+    where to_regrole(role.name) is null
+  loop
+    execute format('create role %I nologin', v_role.name);
+    execute format('comment on role %I is %L', v_role.name, v_role.purpose);
+  end loop;
+end
+$$;
+
+-- The functions count as their owner. It may read every table, and no policy hides a row from it;
+-- it needs no right to write to any of them.
+do $$
+declare
+  v_right record;
+begin
+  for v_right in
+    select needed.statement, needed.missing
+    from (
+      values
+        (
+          'grant pg_read_all_data to table_metrics_owner',
+          pg_has_role('table_metrics_owner', 'pg_read_all_data', 'usage'),
+          'Until then, a table that table_metrics_owner may not select from is recorded as not counted and the run is FAILED.'
+        ),
+        (
+          'alter role table_metrics_owner bypassrls',
+          (select role.rolbypassrls from pg_roles as role where role.rolname = 'table_metrics_owner'),
+          'Until then, a table with row-level security is recorded as not counted and the run is FAILED.'
+        )
+    ) as needed (statement, is_given, missing)
+    where not needed.is_given
+  loop
+    begin
+      execute v_right.statement;
+    exception
+      -- Managed services refuse with codes of their own, and the other steps do not depend on this one.
+      when others then
+        raise warning 'not permitted: %', v_right.statement
+          using
+            detail = format('%s (%s)', sqlerrm, sqlstate),
+            hint = format('Let an administrator run: %s; %s', v_right.statement, v_right.missing);
+    end;
+  end loop;
+end
+$$;
+
+-- Everything in nms goes to that role. A superuser should not own the functions: planning a count
+-- may run immutable functions of the table's owner, such as one in the predicate of an index, and
+-- they run with the rights of whoever counts.
+do $$
+declare
+  v_owner constant regrole := 'table_metrics_owner';
+  v_former regrole;
+  v_statement text;
+begin
+  select schema.nspowner into strict v_former from pg_namespace as schema where schema.nspname = 'nms';
+
+  -- Whoever hands the schema over stays able to migrate it: a member acts as the owner.
+  if not pg_has_role(v_owner, 'usage') then
+    grant table_metrics_owner to current_user;
+  end if;
+  if not pg_has_role(v_former, v_owner, 'usage') then
+    raise warning '% can migrate table metrics no longer', v_former
+      using hint = format(
+        'To let it, run: grant table_metrics_owner to %s; Then it may also read what that role may.', v_former
+      );
+  end if;
+
+  alter schema nms owner to table_metrics_owner;
+  for v_statement in
+    select format('alter table %s owner to table_metrics_owner', relation.oid::regclass)
+    from pg_class as relation
+    where
+      relation.relnamespace = 'nms'::regnamespace
+      and relation.relkind in ('r', 'p', 'v', 'm')
+      and relation.relowner <> v_owner
+    union all
+    select format('alter type %s owner to table_metrics_owner', type.oid::regtype)
+    from pg_type as type
+    left join pg_class as relation on relation.oid = type.typrelid
+    where
+      type.typnamespace = 'nms'::regnamespace
+      and type.typtype in ('c', 'd', 'e')
+      and coalesce(relation.relkind, 'c') = 'c' -- a table takes its row type along
+      and type.typowner <> v_owner
+    union all
+    select format('alter routine %s owner to table_metrics_owner', routine.oid::regprocedure)
+    from pg_proc as routine
+    where routine.pronamespace = 'nms'::regnamespace and routine.proowner <> v_owner
+  loop
+    execute v_statement;
+  end loop;
+end
+$$;
+
+-- Both may read all results. Tables that a later migration adds are granted when this runs again.
+grant usage on schema nms to table_metrics_collector, table_metrics_reader;
+grant select on all tables in schema nms to table_metrics_collector, table_metrics_reader;
+
+-- A collector starts runs and writes nothing by itself: these functions write as their owner.
+grant execute on function
+  nms.collect_table_metrics,
+  nms.open_run,
+  nms.close_run,
+  nms.preview_run,
+  nms.business_date
+to table_metrics_collector;
+
+commit;
