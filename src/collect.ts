@@ -49,9 +49,8 @@ export async function collectTableMetrics(
   const cancel = () => counting.cancel()
   signal?.addEventListener('abort', cancel, { once: true })
   try {
-    const sent = counting.execute()
-    if (signal?.aborted) cancel()
-    await sent
+    if (signal?.aborted) await sql`select from nms.close_run(run_id => ${opened.run_id})`
+    else await counting
   } catch (error) {
     // A broken connection says nothing of the run, which may have ended well before.
     const run = await readRun(sql, opened.run_id).catch(() => undefined)

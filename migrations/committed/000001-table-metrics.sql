@@ -1,6 +1,9 @@
 --! Previous: -
---! Hash: sha1:d6a25bed98cf13239608a159b4efd3a4685aa54b
+--! Hash: sha1:2a09b83cecf2c1753941d35a03f891745077728d
 --! Message: table metrics
+
+-- Rather than making readers queue behind a migration that waits for a run.
+set local lock_timeout = '10 s';
 
 create schema if not exists nms;
 comment on schema nms is
@@ -432,7 +435,6 @@ begin
       table_oid oid,
       schema_name text,
       table_name text,
-      quoted_name text,
       table_kind text,
       is_partition boolean,
       pages integer,
@@ -448,7 +450,6 @@ comment on type nms.target is
 comment on column nms.target.table_oid is 'OID of the table.';
 comment on column nms.target.schema_name is 'Its schema, as the catalogue spells it.';
 comment on column nms.target.table_name is 'Its name, as the catalogue spells it.';
-comment on column nms.target.quoted_name is 'Schema and name, quoted as in SQL.';
 comment on column nms.target.table_kind is 'table or partitioned table.';
 comment on column nms.target.is_partition is 'True for a partition of another table.';
 comment on column nms.target.pages is 'Its size when it was last vacuumed or analyzed, 0 if never.';
@@ -494,7 +495,6 @@ as $$
     target.table_oid,
     target.schema_name,
     target.table_name,
-    format('%I.%I', target.schema_name, target.table_name),
     target.table_kind,
     target.is_partition,
     target.pages,
@@ -533,8 +533,8 @@ set enable_indexonlyscan = off
 set effective_io_concurrency = 0
 as $$
 declare
-  v_large_from constant bigint := 32 * 1024 * 1024; -- bytes
-  v_page constant bigint := current_setting('block_size');
+  v_large_from constant bigint := bigint '33554432'; -- bytes
+  v_page_size constant bigint := current_setting('block_size')::bigint;
   v_target nms.target;
 begin
   foreach v_target in array targets loop
@@ -547,7 +547,7 @@ begin
       -- For large ones, as the session has it. No pages: the catalogue does not know.
       if
         v_target.with_children
-        or v_target.pages * v_page >= v_large_from
+        or v_target.pages * v_page_size >= v_large_from
         or (v_target.pages = 0 and pg_relation_size(table_oid) >= v_large_from)
       then
         perform set_config(setting.name, setting.reset_val, true)
@@ -558,10 +558,12 @@ begin
       -- "execute … into" may use parallel workers; "select … into" never does.
       if v_target.with_children then
         execute format(
-          'select count(*) filter (where tableoid = %s), count(*) from %s', table_oid, v_target.quoted_name
-        ) into strict own_row_count, row_count;
+          'select count(*) filter (where tableoid = $1), count(*) from %I.%I',
+          v_target.schema_name, v_target.table_name
+        ) into strict own_row_count, row_count using table_oid;
       else
-        execute format('select count(*) from only %s', v_target.quoted_name) into strict own_row_count;
+        execute format('select count(*) from only %I.%I', v_target.schema_name, v_target.table_name)
+          into strict own_row_count;
         row_count := own_row_count;
       end if;
       measured_at := clock_timestamp();
@@ -569,7 +571,7 @@ begin
       -- Under an older snapshot a rewritten or truncated table reads as empty. As long as its lock
       -- is held, neither its file nor its name can change any more.
       if
-        to_regclass(v_target.quoted_name)::oid is distinct from table_oid
+        to_regclass(format('%I.%I', v_target.schema_name, v_target.table_name))::oid is distinct from table_oid
         or coalesce(pg_relation_filenode(table_oid), 0) <> v_target.filenode
       then
         raise sqlstate 'NM001' using message = 'rewritten, truncated or renamed after the snapshot was taken';
@@ -579,7 +581,8 @@ begin
       when sqlstate 'NM000' then
         null;
       when query_canceled then
-        raise exception '%, while counting %', sqlerrm, v_target.quoted_name using errcode = 'query_canceled';
+        raise exception '%, while counting %.%', sqlerrm, v_target.schema_name, v_target.table_name
+          using errcode = 'query_canceled';
       -- Whatever keeps one table from being counted is that table's outcome, not the run's end.
       when others then
         own_row_count := null;
@@ -587,7 +590,7 @@ begin
         measured_at := clock_timestamp();
         error_sqlstate := sqlstate;
         error_message := left(sqlerrm, 2000);
-        if table_oid::regclass::text <> v_target.quoted_name then
+        if table_oid::regclass::text <> format('%I.%I', v_target.schema_name, v_target.table_name) then
           error_sqlstate := 'NM001';
           error_message := 'dropped or renamed after the snapshot was taken';
         end if;
@@ -922,7 +925,7 @@ declare
   v_skip jsonb := coalesce(skip, '[]');
   v_exclude jsonb := coalesce(exclude, '[]');
   v_problem text := nms.request_problem(skip => v_skip, exclude => v_exclude);
-  v_unmatched jsonb := '[]';
+  v_unmatched jsonb := jsonb '[]';
   v_run_id bigint;
 begin
   perform nms.abandon_silent_runs();

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chown, mkdir, mkdtemp, open, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
+import { chown, mkdir, mkdtemp, open, readFile, readlink, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,6 +33,8 @@ export interface EmbeddedServerOptions {
   binaries?: string
   /** Server settings, such as `{fsync: 'off'}`. */
   settings?: Record<string, string>
+  /** Milliseconds to wait for a server that still runs on this data: that of a killed process stops by itself. */
+  patience?: number
 }
 
 /** Starts a server on a free port of 127.0.0.1, creating its data on first use. */
@@ -40,6 +42,7 @@ export async function startServer({
   home,
   binaries,
   settings = {},
+  patience = 15_000,
 }: EmbeddedServerOptions): Promise<EmbeddedServer> {
   const account = await serverAccount()
   const folder = await findBinaries(account, binaries)
@@ -47,7 +50,7 @@ export async function startServer({
   await mkdir(home, { recursive: true, mode: 0o700 })
   if (account) await chown(home, account.uid, account.gid)
   await initialize(folder, home, dataDirectory, account)
-  await waitForFormerServer(dataDirectory)
+  await waitForFormerServer(dataDirectory, patience)
 
   const password = (await readFile(join(home, 'password'), 'utf8')).trim()
   const port = await freePort(home)
@@ -76,16 +79,20 @@ export async function startServer({
   child.once('error', () => undefined)
   await log.close()
 
-  const pid = await ready(dataDirectory, child, home)
+  const stop = async () => {
+    ;(child.stdio[3] as Writable).end()
+    await ended
+  }
+  const pid = await ready(dataDirectory, child, home).catch(async (error) => {
+    await stop()
+    throw error
+  })
   return {
     port,
     pid,
     dataDirectory,
     url: (database) => `postgres://postgres:${password}@127.0.0.1:${port}/${database}`,
-    stop: async () => {
-      ;(child.stdio[3] as Writable).end()
-      await ended
-    },
+    stop,
   }
 }
 
@@ -132,14 +139,15 @@ async function initialize(
 }
 
 /** A former process of ours may have been killed: its server is stopping, or left its lock file behind. */
-async function waitForFormerServer(dataDirectory: string): Promise<void> {
+async function waitForFormerServer(dataDirectory: string, patience: number): Promise<void> {
+  const realDirectory = await realpath(dataDirectory)
   const lockFile = join(dataDirectory, 'postmaster.pid')
-  for (const deadline = Date.now() + 15_000; ; await sleep(100)) {
+  for (const deadline = Date.now() + patience; ; await sleep(100)) {
     const pid = Number((await readFile(lockFile, 'utf8').catch(() => '')).split('\n')[0])
     if (!pid) return
     // A postmaster works in its data directory. Another process may have been given its old number.
     const folder = await readlink(`/proc/${pid}/cwd`).catch(() => undefined)
-    if (folder !== dataDirectory) {
+    if (folder !== realDirectory) {
       await rm(lockFile, { force: true })
       return
     }

@@ -1,0 +1,1882 @@
+--
+-- PostgreSQL database dump
+--
+
+
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: nms; Type: SCHEMA; Schema: -; Owner: -
+--
+
+CREATE SCHEMA nms;
+
+
+--
+-- Name: SCHEMA nms; Type: COMMENT; Schema: -; Owner: -
+--
+
+COMMENT ON SCHEMA nms IS 'Table metrics: how many rows every table of this database holds, kept per run and per business day.';
+
+
+--
+-- Name: target; Type: TYPE; Schema: nms; Owner: -
+--
+
+CREATE TYPE nms.target AS (
+	table_oid oid,
+	schema_name text,
+	table_name text,
+	table_kind text,
+	is_partition boolean,
+	pages integer,
+	filenode oid,
+	members oid[],
+	with_children boolean
+);
+
+
+--
+-- Name: TYPE target; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TYPE nms.target IS 'A table that a run has to count, as the catalogue shows it to one snapshot.';
+
+
+--
+-- Name: COLUMN target.table_oid; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.target.table_oid IS 'OID of the table.';
+
+
+--
+-- Name: COLUMN target.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.target.schema_name IS 'Its schema, as the catalogue spells it.';
+
+
+--
+-- Name: COLUMN target.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.target.table_name IS 'Its name, as the catalogue spells it.';
+
+
+--
+-- Name: COLUMN target.table_kind; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.target.table_kind IS 'table or partitioned table.';
+
+
+--
+-- Name: COLUMN target.is_partition; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.target.is_partition IS 'True for a partition of another table.';
+
+
+--
+-- Name: COLUMN target.pages; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.target.pages IS 'Its size when it was last vacuumed or analyzed, 0 if never.';
+
+
+--
+-- Name: COLUMN target.filenode; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.target.filenode IS 'The file in which it is stored; 0 for a partitioned table.';
+
+
+--
+-- Name: COLUMN target.members; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.target.members IS 'The tables whose own rows add up to its row count; null unless it has partitions or children that do.';
+
+
+--
+-- Name: COLUMN target.with_children; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.target.with_children IS 'True when it is read in one query with its partitions and children, because one of them is foreign or not a target itself.';
+
+
+--
+-- Name: abandon_silent_runs(); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.abandon_silent_runs() RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with silent as materialized (
+    select run.run_id, settings.abandon_after
+    from nms.table_metrics_runs as run
+    cross join nms.table_metrics_settings as settings
+    where
+      run.status = 'RUNNING'
+      and clock_timestamp() - settings.abandon_after > greatest(
+        run.collected_at,
+        (
+          select max(measurement.measured_at)
+          from nms.table_metrics_measurements as measurement
+          where measurement.run_id = run.run_id
+        )
+      )
+    for update of run skip locked
+  )
+  select nms.fail_run(
+    run_id => silent.run_id,
+    reason => format('abandoned: no sign of life for more than %s, and no session works on it', silent.abandon_after)
+  )
+  from silent
+$$;
+
+
+--
+-- Name: FUNCTION abandon_silent_runs(); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.abandon_silent_runs() IS 'Ends as FAILED every run that no session holds and that has been silent for longer than the abandon_after setting: its session or its server died.';
+
+
+--
+-- Name: business_date(timestamp with time zone); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.business_date(at timestamp with time zone DEFAULT now()) RETURNS date
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select (business_date.at at time zone settings.business_time_zone)::date
+  from nms.table_metrics_settings as settings
+$$;
+
+
+--
+-- Name: FUNCTION business_date(at timestamp with time zone); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.business_date(at timestamp with time zone) IS 'The business day of an instant, by default of the current transaction: its date in the business time zone of the settings, whatever the session''s TimeZone.';
+
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: table_metrics_runs; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_runs (
+    run_id bigint NOT NULL,
+    collected_at timestamp with time zone DEFAULT now() NOT NULL,
+    snapshot_date date DEFAULT nms.business_date() NOT NULL,
+    status text DEFAULT 'RUNNING'::text NOT NULL,
+    error_message text,
+    skip_schemas jsonb DEFAULT '[]'::jsonb NOT NULL,
+    exclude_tables jsonb DEFAULT '[]'::jsonb NOT NULL,
+    finished_at timestamp with time zone,
+    requested_by text DEFAULT SESSION_USER NOT NULL,
+    scheduled_for timestamp with time zone,
+    target_count bigint,
+    unmatched_entries jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT error_message_has_at_most_2000_characters CHECK ((length(error_message) <= 2000)),
+    CONSTRAINT failed_runs_have_a_reason CHECK (((status = 'FAILED'::text) = (error_message IS NOT NULL))),
+    CONSTRAINT finished_runs_have_an_end CHECK (((status = 'RUNNING'::text) = (finished_at IS NULL))),
+    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['RUNNING'::text, 'SUCCEEDED'::text, 'FAILED'::text]))),
+    CONSTRAINT succeeded_runs_have_targets_counted CHECK (((status <> 'SUCCEEDED'::text) OR (target_count IS NOT NULL)))
+);
+
+
+--
+-- Name: TABLE table_metrics_runs; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_runs IS 'One row per run of the collector, also of those that failed: the audit trail. A finished run is never rewritten; deleting one takes its measurements and snapshots with it.';
+
+
+--
+-- Name: COLUMN table_metrics_runs.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_runs.run_id IS 'Number of the run. Numbers may be missing: of calls that were rolled back.';
+
+
+--
+-- Name: COLUMN table_metrics_runs.collected_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_runs.collected_at IS 'When the run started.';
+
+
+--
+-- Name: COLUMN table_metrics_runs.snapshot_date; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_runs.snapshot_date IS 'Business day to which the run belongs: the day on which it started, in the business time zone.';
+
+
+--
+-- Name: COLUMN table_metrics_runs.status; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_runs.status IS 'RUNNING, then SUCCEEDED (every target was counted) or FAILED, and never changed again.';
+
+
+--
+-- Name: COLUMN table_metrics_runs.error_message; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_runs.error_message IS 'Why the run failed and what to do about it, at most 2,000 characters; null unless FAILED.';
+
+
+--
+-- Name: COLUMN table_metrics_runs.skip_schemas; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_runs.skip_schemas IS 'Schemas that the request left out, as it was given.';
+
+
+--
+-- Name: COLUMN table_metrics_runs.exclude_tables; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_runs.exclude_tables IS 'Tables that the request left out, as it was given.';
+
+
+--
+-- Name: COLUMN table_metrics_runs.finished_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_runs.finished_at IS 'When the run ended; null while it is RUNNING.';
+
+
+--
+-- Name: COLUMN table_metrics_runs.requested_by; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_runs.requested_by IS 'Role that was logged in to the session that started the run.';
+
+
+--
+-- Name: COLUMN table_metrics_runs.scheduled_for; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_runs.scheduled_for IS 'Slot of the schedule that the run serves; null for a run that somebody asked for.';
+
+
+--
+-- Name: COLUMN table_metrics_runs.target_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_runs.target_count IS 'How many tables the run had to count; null until they have been gone through.';
+
+
+--
+-- Name: COLUMN table_metrics_runs.unmatched_entries; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_runs.unmatched_entries IS 'Entries of the request that matched nothing when the run started: [{"argument": "skip" or "exclude", "entry": …}].';
+
+
+--
+-- Name: begin_run(jsonb, jsonb, bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.begin_run(skip jsonb, exclude jsonb, run_id bigint) RETURNS nms.table_metrics_runs
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_run nms.table_metrics_runs;
+  v_run_id bigint;
+begin
+  if begin_run.run_id is null then
+    v_run_id := nms.open_run(skip => begin_run.skip, exclude => begin_run.exclude);
+    select run.* into strict v_run from nms.table_metrics_runs as run where run.run_id = v_run_id;
+    return v_run;
+  end if;
+
+  v_run := nms.claim_run(run_id => begin_run.run_id);
+  if
+    coalesce(nullif(begin_run.skip, '[]'), v_run.skip_schemas) <> v_run.skip_schemas
+    or coalesce(nullif(begin_run.exclude, '[]'), v_run.exclude_tables) <> v_run.exclude_tables
+  then
+    raise exception 'run % was opened with another request', begin_run.run_id
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format(
+          'saw skip %s and exclude %s, it has %s and %s',
+          begin_run.skip, begin_run.exclude, v_run.skip_schemas, v_run.exclude_tables
+        ),
+        hint = 'Give either a run_id, or skip and exclude.';
+  end if;
+  return v_run;
+end
+$$;
+
+
+--
+-- Name: FUNCTION begin_run(skip jsonb, exclude jsonb, run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.begin_run(skip jsonb, exclude jsonb, run_id bigint) IS 'The header of the run to count: a new one for this request, or the RUNNING one that run_id names, locked. Raises what claim_run raises, and 22023 when both are given and do not agree.';
+
+
+--
+-- Name: claim_run(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.claim_run(run_id bigint) RETURNS nms.table_metrics_runs
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_run nms.table_metrics_runs;
+  v_status text;
+begin
+  select run.* into v_run
+  from nms.table_metrics_runs as run
+  where run.run_id = claim_run.run_id and run.status = 'RUNNING'
+  for update skip locked;
+  if found then
+    return v_run;
+  end if;
+
+  select run.status into v_status
+  from nms.table_metrics_runs as run
+  where run.run_id = claim_run.run_id;
+  if not found then
+    raise exception 'no such run: %', coalesce(claim_run.run_id::text, 'null')
+      using
+        errcode = 'no_data_found',
+        hint = 'nms.open_run() starts a run and returns its run_id.';
+  elsif v_status = 'RUNNING' then
+    raise exception 'another session works on run %', claim_run.run_id
+      using
+        errcode = 'lock_not_available',
+        hint = 'Wait for it, or start another run with nms.open_run().';
+  else
+    raise exception 'run % is finished', claim_run.run_id
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('its status is %s', v_status),
+        hint = 'A finished run is never rewritten: start another one with nms.open_run().';
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION claim_run(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.claim_run(run_id bigint) IS 'Locks the header of a RUNNING run until the transaction ends, which tells others that a session works on it. Raises P0002 for an unknown run, 55000 for a finished one, 55P03 for one that another session works on.';
+
+
+--
+-- Name: classify_relations(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.classify_relations(skip jsonb, exclude jsonb) RETURNS TABLE(table_oid oid, schema_name text, table_name text, table_kind text, is_partition boolean, pages integer, filenode oid, outcome text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select
+    relation.oid,
+    schema.nspname::text,
+    relation.relname::text,
+    case relation.relkind
+      when 'r' then 'table'
+      when 'p' then 'partitioned table'
+      when 'f' then 'foreign table'
+      when 'v' then 'view'
+      when 'm' then 'materialized view'
+    end,
+    relation.relispartition,
+    relation.relpages,
+    relation.relfilenode,
+    case
+      when relation.relkind not in ('r', 'p') or relation.relpersistence = 't' then 'not counted'
+      when schema.nspname = any (settings.machinery_schemas) then 'machinery'
+      when schema.nspname in (
+        select resolved.schema_name
+        from nms.resolve_schemas(nms.request_entries(classify_relations.skip)) as resolved
+      ) then 'schema skipped'
+      when relation.oid in (
+        select resolved.table_oid
+        from nms.resolve_tables(nms.request_entries(classify_relations.exclude)) as resolved
+      ) then 'excluded'
+      else 'counted'
+    end
+  from pg_class as relation
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  cross join nms.table_metrics_settings as settings
+  where
+    relation.relkind in ('r', 'p', 'f', 'v', 'm')
+    and schema.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
+    -- A temporary table of a persistent schema does not exist; those of other sessions are theirs.
+    and (
+      schema.nspname !~ '^pg_(toast_)?temp_\d+$'
+      or schema.oid = pg_my_temp_schema()
+    )
+$_$;
+
+
+--
+-- Name: FUNCTION classify_relations(skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.classify_relations(skip jsonb, exclude jsonb) IS 'Every table, view and foreign table outside the system schemas, and what a run with this request does with it: counted, machinery, schema skipped, excluded, or not counted because of its kind.';
+
+
+--
+-- Name: close_run(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.close_run(run_id bigint) RETURNS nms.table_metrics_runs
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_run nms.table_metrics_runs := nms.claim_run(run_id => close_run.run_id);
+  v_reason text := case
+    when v_run.target_count is null then 'closed before its tables were counted'
+    else nms.failure_summary(run_id => close_run.run_id)
+  end;
+begin
+  if v_reason is not null then
+    raise warning 'run % failed', close_run.run_id using detail = left(v_reason, 2000);
+    return nms.fail_run(run_id => close_run.run_id, reason => v_reason);
+  end if;
+
+  insert into nms.table_metrics_run_snapshot (run_id, payload)
+  values (close_run.run_id, nms.run_payload(run_id => close_run.run_id));
+
+  -- The last successful run wins, and the highest run_id is the last, whichever finishes first.
+  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload)
+  select v_run.snapshot_date, snapshot.run_id, snapshot.payload
+  from nms.table_metrics_run_snapshot as snapshot
+  where snapshot.run_id = close_run.run_id
+  on conflict (snapshot_date) do update
+  set run_id = excluded.run_id, payload = excluded.payload, collected_at = excluded.collected_at
+  where daily.run_id < excluded.run_id;
+
+  update nms.table_metrics_runs as run
+  set status = 'SUCCEEDED', finished_at = clock_timestamp()
+  where run.run_id = close_run.run_id
+  returning run.* into strict v_run;
+  return v_run;
+end
+$$;
+
+
+--
+-- Name: FUNCTION close_run(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.close_run(run_id bigint) IS 'Ends a run that has been counted. When every target was: writes its run snapshot, makes it the snapshot of its business day unless a later run already is, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were. Returns the header.';
+
+
+--
+-- Name: collect_table_metrics(jsonb, jsonb, bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.collect_table_metrics(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb, run_id bigint DEFAULT NULL::bigint) RETURNS nms.table_metrics_runs
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_run nms.table_metrics_runs;
+begin
+  v_run := nms.begin_run(
+    skip => collect_table_metrics.skip,
+    exclude => collect_table_metrics.exclude,
+    run_id => collect_table_metrics.run_id
+  );
+  if v_run.status = 'FAILED' then
+    return v_run;
+  end if;
+
+  begin
+    perform nms.count_targets(run_id => v_run.run_id);
+    return nms.close_run(run_id => v_run.run_id);
+  exception
+    -- However a run ends, its header says so. "others" has neither of the first two.
+    when query_canceled or assert_failure or others then
+      raise warning 'run % failed', v_run.run_id using errcode = sqlstate, detail = sqlerrm;
+      return nms.fail_run(run_id => v_run.run_id, reason => format('%s (%s)', sqlerrm, sqlstate));
+  end;
+end
+$$;
+
+
+--
+-- Name: FUNCTION collect_table_metrics(skip jsonb, exclude jsonb, run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.collect_table_metrics(skip jsonb, exclude jsonb, run_id bigint) IS 'Counts every table of this database as of one instant and keeps the result: measurements, run snapshot and daily snapshot. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". run_id: a run that nms.open_run() has started, with its request. Returns the header of the run, SUCCEEDED or FAILED; raises only for a run_id that cannot be collected.';
+
+
+--
+-- Name: count_tables(nms.target[]); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.count_tables(targets nms.target[]) RETURNS TABLE(table_oid oid, own_row_count bigint, row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET jit TO 'off'
+    SET enable_indexonlyscan TO 'off'
+    SET effective_io_concurrency TO '0'
+    AS $_$
+declare
+  v_large_from constant bigint := bigint '33554432'; -- bytes
+  v_page_size constant bigint := current_setting('block_size')::bigint;
+  v_target nms.target;
+begin
+  foreach v_target in array targets loop
+    table_oid := v_target.table_oid;
+    error_sqlstate := null;
+    error_message := null;
+
+    -- Raising and catching releases the locks at once: they belong to the aborted subtransaction.
+    begin
+      -- For large ones, as the session has it. No pages: the catalogue does not know.
+      if
+        v_target.with_children
+        or v_target.pages * v_page_size >= v_large_from
+        or (v_target.pages = 0 and pg_relation_size(table_oid) >= v_large_from)
+      then
+        perform set_config(setting.name, setting.reset_val, true)
+        from pg_settings as setting
+        where setting.name in ('enable_indexonlyscan', 'effective_io_concurrency');
+      end if;
+
+      -- "execute … into" may use parallel workers; "select … into" never does.
+      if v_target.with_children then
+        execute format(
+          'select count(*) filter (where tableoid = $1), count(*) from %I.%I',
+          v_target.schema_name, v_target.table_name
+        ) into strict own_row_count, row_count using table_oid;
+      else
+        execute format('select count(*) from only %I.%I', v_target.schema_name, v_target.table_name)
+          into strict own_row_count;
+        row_count := own_row_count;
+      end if;
+      measured_at := clock_timestamp();
+
+      -- Under an older snapshot a rewritten or truncated table reads as empty. As long as its lock
+      -- is held, neither its file nor its name can change any more.
+      if
+        to_regclass(format('%I.%I', v_target.schema_name, v_target.table_name))::oid is distinct from table_oid
+        or coalesce(pg_relation_filenode(table_oid), 0) <> v_target.filenode
+      then
+        raise sqlstate 'NM001' using message = 'rewritten, truncated or renamed after the snapshot was taken';
+      end if;
+      raise sqlstate 'NM000' using message = 'counted';
+    exception
+      when sqlstate 'NM000' then
+        null;
+      when query_canceled then
+        raise exception '%, while counting %.%', sqlerrm, v_target.schema_name, v_target.table_name
+          using errcode = 'query_canceled';
+      -- Whatever keeps one table from being counted is that table's outcome, not the run's end.
+      when others then
+        own_row_count := null;
+        row_count := null;
+        measured_at := clock_timestamp();
+        error_sqlstate := sqlstate;
+        error_message := left(sqlerrm, 2000);
+        if table_oid::regclass::text <> format('%I.%I', v_target.schema_name, v_target.table_name) then
+          error_sqlstate := 'NM001';
+          error_message := 'dropped or renamed after the snapshot was taken';
+        end if;
+    end;
+    return next;
+  end loop;
+end
+$_$;
+
+
+--
+-- Name: FUNCTION count_tables(targets nms.target[]); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.count_tables(targets nms.target[]) IS 'Exact number of rows of each of these tables, or the SQLSTATE and message of why there is none. own_row_count leaves out partitions and children; row_count has them if the target is read with its children. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count.';
+
+
+--
+-- Name: count_targets(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.count_targets(run_id bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '0'
+    AS $$
+declare
+  v_snapshots constant integer := 3;
+begin
+  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
+  from nms.table_metrics_settings as settings;
+
+  for v_snapshot in 1..v_snapshots loop
+    perform nms.count_unmeasured_targets(run_id => count_targets.run_id);
+
+    -- What was rewritten, truncated or dropped after the snapshot is looked at again under a fresh
+    -- one. After the last, only a table that still exists keeps that as its outcome.
+    delete from nms.table_metrics_measurements as measurement
+    where
+      measurement.run_id = count_targets.run_id
+      and measurement.error_sqlstate = 'NM001'
+      and (
+        v_snapshot < v_snapshots
+        or measurement.table_oid::regclass::text = measurement.table_oid::text
+      );
+    exit when not found;
+  end loop;
+
+  update nms.table_metrics_runs as run
+  set target_count = (
+    select count(*)
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = count_targets.run_id
+  )
+  where run.run_id = count_targets.run_id;
+end
+$$;
+
+
+--
+-- Name: FUNCTION count_targets(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.count_targets(run_id bigint) IS 'Counts every target of a run under one snapshot. Tables that were rewritten, truncated or dropped meanwhile would read as empty under it: they are taken from a second, later one, with whatever else has appeared by then. At most three snapshots.';
+
+
+--
+-- Name: count_unmeasured_targets(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.count_unmeasured_targets(run_id bigint) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  insert into nms.table_metrics_measurements (
+    run_id, schema_name, table_name, table_oid, table_kind, is_partition,
+    row_count, own_row_count, measured_at, error_sqlstate, error_message
+  )
+  with
+  measured as materialized (
+    select measurement.*
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = count_unmeasured_targets.run_id
+  ),
+  target as materialized (
+    select found.*
+    from nms.table_metrics_runs as run
+    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as found
+    where
+      run.run_id = count_unmeasured_targets.run_id
+      and (found.schema_name, found.table_name) not in (
+        select measured.schema_name, measured.table_name from measured
+      )
+  ),
+  counted as materialized (
+    select target.schema_name, target.table_name, result.*
+    from nms.count_tables(
+      targets => array(
+        select target::nms.target
+        from target
+        where target.members is null or target.table_kind = 'table'
+        order by target.pages desc -- what takes longest first
+      )
+    ) as result
+    join target on target.table_oid = result.table_oid
+    union all
+    select
+      measured.schema_name, measured.table_name, measured.table_oid, measured.own_row_count,
+      measured.row_count, measured.measured_at, measured.error_sqlstate, measured.error_message
+    from measured
+  ),
+  -- Each member is read once, however many tables its rows are part of.
+  added as (
+    select
+      target.table_oid,
+      coalesce(sum(part.own_row_count), 0)::bigint as row_count,
+      coalesce(max(part.measured_at), clock_timestamp()) as measured_at,
+      min(part.error_sqlstate) as error_sqlstate,
+      (
+        array_agg(
+          format('%I.%I: %s', part.schema_name, part.table_name, part.error_message)
+          order by part.error_sqlstate, part.schema_name, part.table_name
+        ) filter (where part.error_sqlstate is not null)
+      )[1] as error_message
+    from target
+    left join lateral unnest(target.members) as member (table_oid) on true
+    left join counted as part on part.table_oid = member.table_oid
+    where target.members is not null
+    group by target.table_oid
+  )
+  select
+    count_unmeasured_targets.run_id,
+    target.schema_name,
+    target.table_name,
+    target.table_oid,
+    target.table_kind,
+    target.is_partition,
+    case when outcome.error_sqlstate is null then coalesce(added.row_count, itself.row_count) end,
+    case when outcome.error_sqlstate is null then coalesce(itself.own_row_count, 0) end,
+    coalesce(added.measured_at, itself.measured_at),
+    outcome.error_sqlstate,
+    coalesce(added.error_message, itself.error_message)
+  from target
+  left join counted as itself on itself.table_oid = target.table_oid
+  left join added on added.table_oid = target.table_oid
+  cross join lateral (
+    select coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate
+  ) as outcome
+  order by target.schema_name collate "C", target.table_name collate "C"
+$$;
+
+
+--
+-- Name: FUNCTION count_unmeasured_targets(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.count_unmeasured_targets(run_id bigint) IS 'Counts every target of a run that has no measurement yet, all under the one snapshot of its single statement, and stores one measurement for each.';
+
+
+--
+-- Name: fail_run(bigint, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.fail_run(run_id bigint, reason text) RETURNS nms.table_metrics_runs
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  update nms.table_metrics_runs as run
+  set
+    status = 'FAILED',
+    finished_at = clock_timestamp(),
+    error_message = case
+      when length(reason) > 2000 then left(reason, 1999) || '…'
+      else reason
+    end
+  where run.run_id = fail_run.run_id
+  returning run.*
+$$;
+
+
+--
+-- Name: FUNCTION fail_run(run_id bigint, reason text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.fail_run(run_id bigint, reason text) IS 'Ends a run as FAILED for this reason, cut at 2,000 characters. Neither snapshot is touched.';
+
+
+--
+-- Name: failure_summary(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.failure_summary(run_id bigint) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with failed as (
+    select measurement.*
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = failure_summary.run_id and measurement.error_sqlstate is not null
+  ),
+  cause as (
+    select
+      failed.error_sqlstate,
+      count(*) as tables,
+      string_agg(
+        format('%I.%I', failed.schema_name, failed.table_name),
+        ', ' order by failed.schema_name, failed.table_name
+      ) as names,
+      min(failed.error_message) as error_message
+    from failed
+    group by failed.error_sqlstate
+  )
+  select format(
+    '%s of %s tables could not be counted. %s.',
+    sum(cause.tables),
+    (select run.target_count from nms.table_metrics_runs as run where run.run_id = failure_summary.run_id),
+    string_agg(
+      format('%s (%s, %s): %s', cause.names, cause.error_sqlstate, cause.error_message, nms.remedy(cause.error_sqlstate)),
+      '. ' order by cause.tables, cause.error_sqlstate
+    )
+  )
+  from cause
+  having count(*) > 0
+$$;
+
+
+--
+-- Name: FUNCTION failure_summary(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.failure_summary(run_id bigint) IS 'Names each table that a run could not count, with what to do about it. Null when every target was counted.';
+
+
+--
+-- Name: find_targets(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.find_targets(skip jsonb, exclude jsonb) RETURNS SETOF nms.target
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with recursive
+  target as materialized (
+    select relation.*
+    from nms.classify_relations(find_targets.skip, find_targets.exclude) as relation
+    where relation.outcome = 'counted'
+  ),
+  -- "union" visits a child of several parents once. pg_partition_tree() would lock every partition.
+  family (ancestor, member) as (
+    select inhparent, inhparent from pg_inherits
+    union
+    select family.ancestor, child.inhrelid
+    from family
+    join pg_inherits as child on child.inhparent = family.member and not child.inhdetachpending
+  ),
+  parent as (
+    select
+      family.ancestor,
+      array_agg(family.member) filter (where relation.relkind = 'r') as members,
+      bool_or(
+        relation.relkind = 'f' or (relation.relkind = 'r' and target.table_oid is null)
+      ) as reads_others
+    from family
+    join pg_class as relation on relation.oid = family.member and relation.relpersistence <> 't'
+    left join target on target.table_oid = family.member
+    group by family.ancestor
+  )
+  select
+    target.table_oid,
+    target.schema_name,
+    target.table_name,
+    target.table_kind,
+    target.is_partition,
+    target.pages,
+    target.filenode,
+    case
+      when parent.reads_others then null
+      when target.table_kind = 'partitioned table' then coalesce(parent.members, '{}')
+      else parent.members
+    end,
+    coalesce(parent.reads_others, false)
+  from target
+  left join parent on parent.ancestor = target.table_oid
+$$;
+
+
+--
+-- Name: FUNCTION find_targets(skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.find_targets(skip jsonb, exclude jsonb) IS 'The tables that a run with this request has to count.';
+
+
+--
+-- Name: forbid_rewriting_a_finished_run(); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.forbid_rewriting_a_finished_run() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  raise exception 'a finished run is never rewritten'
+    using
+      errcode = 'object_not_in_prerequisite_state',
+      detail = format('run %s is %s', old.run_id, old.status),
+      hint = 'Collect again: the run with the highest run_id owns its day.';
+end
+$$;
+
+
+--
+-- Name: FUNCTION forbid_rewriting_a_finished_run(); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.forbid_rewriting_a_finished_run() IS 'Trigger function that refuses every update of a run that is SUCCEEDED or FAILED: history is append-only.';
+
+
+--
+-- Name: is_time_zone(text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.is_time_zone(name text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select exists (
+    select from pg_timezone_names as zone where lower(zone.name) = lower(is_time_zone.name)
+  )
+$$;
+
+
+--
+-- Name: FUNCTION is_time_zone(name text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.is_time_zone(name text) IS 'True when the server knows a time zone of this name, such as Europe/Berlin; upper and lower case are the same.';
+
+
+--
+-- Name: open_run(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.open_run(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_skip jsonb := coalesce(skip, '[]');
+  v_exclude jsonb := coalesce(exclude, '[]');
+  v_problem text := nms.request_problem(skip => v_skip, exclude => v_exclude);
+  v_unmatched jsonb := jsonb '[]';
+  v_run_id bigint;
+begin
+  perform nms.abandon_silent_runs();
+
+  if v_problem is null then
+    v_unmatched := nms.unmatched_entries(skip => v_skip, exclude => v_exclude);
+  end if;
+
+  insert into nms.table_metrics_runs (skip_schemas, exclude_tables, unmatched_entries)
+  values (v_skip, v_exclude, v_unmatched)
+  returning run_id into v_run_id;
+
+  if v_problem is not null then
+    perform nms.fail_run(run_id => v_run_id, reason => v_problem);
+    raise warning 'run % failed: malformed request', v_run_id
+      using
+        errcode = 'invalid_parameter_value',
+        detail = v_problem,
+        hint = 'For example: select * from nms.collect_table_metrics(''["tmp"]'', ''["public.orders"]'');';
+  elsif v_unmatched <> '[]' then
+    raise notice 'run %: some entries match nothing', v_run_id
+      using
+        detail = left(v_unmatched::text, 2000),
+        hint = 'Spell them as the catalogue does, or quoted as in SQL. nms.preview_run() shows what a run would do.';
+  end if;
+  return v_run_id;
+end
+$$;
+
+
+--
+-- Name: FUNCTION open_run(skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) IS 'Starts a run: writes its RUNNING header and returns its run_id. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". A malformed request is written as a FAILED run, with a warning. Runs that were abandoned are marked FAILED first.';
+
+
+--
+-- Name: preview_run(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.preview_run(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb) RETURNS TABLE(schema_name text, table_name text, table_kind text, outcome text, reason text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_skip jsonb := coalesce(preview_run.skip, '[]');
+  v_exclude jsonb := coalesce(preview_run.exclude, '[]');
+  v_problem text := nms.request_problem(skip => v_skip, exclude => v_exclude);
+begin
+  if v_problem is not null then
+    raise exception 'malformed request'
+      using
+        errcode = 'invalid_parameter_value',
+        detail = v_problem,
+        hint = 'For example: select * from nms.preview_run(''["tmp"]'', ''["public.orders"]'');';
+  end if;
+
+  return query
+  with planned as (
+    select
+      relation.*,
+      target.with_children,
+      target.members is not null as is_added_up,
+      -- A partitioned table that is added up is not read itself.
+      relation.outcome = 'counted' and (relation.table_kind = 'table' or target.with_children) as is_read
+    from nms.classify_relations(skip => v_skip, exclude => v_exclude) as relation
+    left join nms.find_targets(skip => v_skip, exclude => v_exclude) as target
+      on target.table_oid = relation.table_oid
+  ),
+  refused as (
+    select
+      planned.table_oid,
+      case
+        when
+          not has_schema_privilege(planned.schema_name, 'usage')
+          or not has_any_column_privilege(planned.table_oid, 'select')
+        then format('%I may not select from it: the run would fail', current_user)
+        else format('row-level security would hide rows from %I: the run would fail', current_user)
+      end as reason
+    from planned
+    where
+      planned.is_read
+      and (
+        not has_schema_privilege(planned.schema_name, 'usage')
+        or not has_any_column_privilege(planned.table_oid, 'select')
+        or row_security_active(planned.table_oid)
+      )
+  )
+  select
+    planned.schema_name,
+    planned.table_name,
+    planned.table_kind,
+    case when refused.reason is null then planned.outcome else 'unreadable' end,
+    coalesce(
+      refused.reason,
+      case planned.outcome
+        when 'machinery' then 'its schema is one of machinery_schemas in nms.table_metrics_settings'
+        when 'schema skipped' then 'its schema is named in skip'
+        when 'excluded' then 'named in exclude'
+        when 'counted' then
+          case
+            when planned.with_children then 'in one query with its descendants, of which one is foreign or left out'
+            when planned.is_added_up and planned.table_kind = 'table' then 'as the sum of itself and its children'
+            when planned.is_added_up then 'as the sum of its partitions'
+            when planned.is_partition then 'as a partition'
+            else 'row by row'
+          end
+        else
+          case planned.table_kind
+            when 'view' then 'views have no rows of their own'
+            when 'materialized view' then 'materialized views repeat the rows of other tables'
+            when 'foreign table' then 'foreign tables keep their rows elsewhere'
+            else 'temporary tables belong to one session'
+          end
+      end
+    )
+  from planned
+  left join refused on refused.table_oid = planned.table_oid
+  union all
+  select null, null, null, 'matches nothing', format('%s entry %s', unmatched ->> 'argument', unmatched -> 'entry')
+  from jsonb_array_elements(nms.unmatched_entries(skip => v_skip, exclude => v_exclude)) as unmatched
+  order by 1, 2, 5;
+end
+$$;
+
+
+--
+-- Name: FUNCTION preview_run(skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.preview_run(skip jsonb, exclude jsonb) IS 'What a run with this request would do, without counting anything or leaving a run: a row per table, view and foreign table with its outcome (counted, unreadable, excluded, schema skipped, machinery, not counted) and the reason, and a row per entry that matches nothing. Raises 22023 for a malformed request.';
+
+
+--
+-- Name: remedy(text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.remedy(error_sqlstate text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case
+    when error_sqlstate = '42501' then format(
+      'let the owner of the nms functions, %I, select from it, and bypass row-level security where it has policies; or exclude it',
+      current_user
+    )
+    when error_sqlstate = '55P03' then format(
+      'another session locked it for longer than lock_timeout, %s: collect again later, raise that setting, or exclude it',
+      (select settings.lock_timeout from nms.table_metrics_settings as settings)
+    )
+    when error_sqlstate = 'NM001' then
+      'it changed under every snapshot: collect again outside a repeatable read transaction, when it rests'
+    when error_sqlstate in ('XX001', 'XX002', '58030', '58P01') then
+      'its file is damaged or missing: restore it, or exclude it until then'
+    else 'mend the cause and collect again, or exclude it'
+  end
+$$;
+
+
+--
+-- Name: FUNCTION remedy(error_sqlstate text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.remedy(error_sqlstate text) IS 'What to do about a table that could not be counted, from the SQLSTATE of its measurement.';
+
+
+--
+-- Name: request_entries(jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.request_entries(argument jsonb) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(array_agg(entry), '{}')
+  from jsonb_array_elements_text(request_entries.argument) as entry
+$$;
+
+
+--
+-- Name: FUNCTION request_entries(argument jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.request_entries(argument jsonb) IS 'The entries of a well-formed skip or exclude argument; SQL null means none.';
+
+
+--
+-- Name: request_problem(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.request_problem(skip jsonb, exclude jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  with argument (name, value, expected, entry_pattern) as (
+    values
+      ('skip', skip, 'an array of schema names such as ["tmp"]', '.'),
+      -- Something on both sides of a dot, and not one quoted name that merely contains a dot.
+      ('exclude', exclude, 'an array of tables such as ["public.orders"]', '^(?!"([^"]|"")*"$).+\..+$')
+  ),
+  entry as (
+    select argument.name, element.value, argument.expected, argument.entry_pattern
+    from argument
+    cross join jsonb_array_elements(
+      case jsonb_typeof(argument.value) when 'array' then argument.value end
+    ) with ordinality as element (value, position)
+  ),
+  problem (name, seen, expected) as (
+    select name, value, expected
+    from argument
+    where jsonb_typeof(value) <> 'array'
+    union all
+    select name, value, expected
+    from entry
+    where jsonb_typeof(value) <> 'string' or (value #>> '{}') !~ entry_pattern
+  )
+  select string_agg(
+    format('%s: saw %s, expected %s', name, left(seen::text, 200), expected),
+    '; ' order by name desc, seen::text
+  )
+  from problem
+$_$;
+
+
+--
+-- Name: FUNCTION request_problem(skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb) IS 'What is wrong with the arguments of a run: which argument, what was seen, what is expected. Null when nothing is.';
+
+
+--
+-- Name: resolve_schemas(text[]); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.resolve_schemas(entries text[]) RETURNS TABLE(entry text, schema_name text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select entry, schema.nspname::text
+  from pg_namespace as schema
+  cross join lateral (
+    values (schema.nspname::text), (format('"%s"', replace(schema.nspname, '"', '""')))
+  ) as spelling (entry)
+  where spelling.entry in (select unnest(resolve_schemas.entries))
+$$;
+
+
+--
+-- Name: FUNCTION resolve_schemas(entries text[]); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.resolve_schemas(entries text[]) IS 'The schemas that these entries name, spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
+
+
+--
+-- Name: resolve_tables(text[]); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.resolve_tables(entries text[]) RETURNS TABLE(entry text, table_oid oid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select spelling.entry, relation.oid
+  from pg_class as relation
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  cross join lateral (
+    select
+      format('"%s"', replace(schema.nspname, '"', '""')),
+      format('"%s"', replace(relation.relname, '"', '""'))
+  ) as quoted (schema_name, table_name)
+  cross join lateral (
+    values
+      (format('%s.%s', schema.nspname, relation.relname)),
+      (format('%s.%s', quoted.schema_name, quoted.table_name)),
+      (format('%s.%s', schema.nspname, quoted.table_name)),
+      (format('%s.%s', quoted.schema_name, relation.relname))
+  ) as spelling (entry)
+  where
+    cardinality(resolve_tables.entries) > 0
+    and relation.relkind in ('r', 'p', 'f', 'v', 'm')
+    and spelling.entry in (select unnest(resolve_tables.entries))
+$$;
+
+
+--
+-- Name: FUNCTION resolve_tables(entries text[]); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.resolve_tables(entries text[]) IS 'The tables, views and foreign tables that these entries name: schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
+
+
+--
+-- Name: run_payload(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.run_payload(run_id bigint) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(json_object_agg(per_schema.schema_name, per_schema.tables)::jsonb, '{}')
+  from (
+    select
+      measurement.schema_name,
+      json_object_agg(measurement.table_name, measurement.row_count) as tables
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = run_payload.run_id
+    group by measurement.schema_name
+  ) as per_schema
+$$;
+
+
+--
+-- Name: FUNCTION run_payload(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.run_payload(run_id bigint) IS 'The measurements of one run as {schema: {table: count}}; {} for a run that found no table.';
+
+
+--
+-- Name: unmatched_entries(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.unmatched_entries(skip jsonb, exclude jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with entry (argument, entry, matches) as (
+    select
+      'skip',
+      requested,
+      requested in (select resolved.entry from nms.resolve_schemas(nms.request_entries(skip)) as resolved)
+    from unnest(nms.request_entries(skip)) as requested
+    union
+    select
+      'exclude',
+      requested,
+      requested in (select resolved.entry from nms.resolve_tables(nms.request_entries(exclude)) as resolved)
+    from unnest(nms.request_entries(exclude)) as requested
+  )
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object('argument', argument, 'entry', entry)
+      order by argument desc, entry
+    ) filter (where not matches),
+    '[]'
+  )
+  from entry
+$$;
+
+
+--
+-- Name: FUNCTION unmatched_entries(skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.unmatched_entries(skip jsonb, exclude jsonb) IS 'The entries of a well-formed request that match nothing in this database, likely typing errors: [{"argument": "skip" or "exclude", "entry": …}].';
+
+
+--
+-- Name: table_metrics_daily_snapshot; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_daily_snapshot (
+    snapshot_date date NOT NULL,
+    run_id bigint NOT NULL,
+    payload jsonb NOT NULL,
+    collected_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+--
+-- Name: TABLE table_metrics_daily_snapshot; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_daily_snapshot IS 'The one JSON of each business day: of its successful run with the highest run_id. No row: no run of that day has succeeded.';
+
+
+--
+-- Name: COLUMN table_metrics_daily_snapshot.snapshot_date; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.snapshot_date IS 'Business day.';
+
+
+--
+-- Name: COLUMN table_metrics_daily_snapshot.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.run_id IS 'Run that owns the day.';
+
+
+--
+-- Name: COLUMN table_metrics_daily_snapshot.payload; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.payload IS 'Row counts as {schema: {table: count}}, the same as in the snapshot of that run.';
+
+
+--
+-- Name: COLUMN table_metrics_daily_snapshot.collected_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.collected_at IS 'When the run that owns the day started.';
+
+
+--
+-- Name: table_metrics_measurements; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_measurements (
+    run_id bigint NOT NULL,
+    schema_name text NOT NULL COLLATE pg_catalog."C",
+    table_name text NOT NULL COLLATE pg_catalog."C",
+    row_count bigint,
+    own_row_count bigint,
+    method text DEFAULT 'exact'::text NOT NULL,
+    measured_at timestamp with time zone NOT NULL,
+    table_kind text NOT NULL,
+    is_partition boolean NOT NULL,
+    table_oid oid NOT NULL,
+    error_sqlstate text,
+    error_message text,
+    CONSTRAINT counted_or_failed_with_a_reason CHECK ((((row_count IS NULL) = (error_sqlstate IS NOT NULL)) AND ((own_row_count IS NULL) = (error_sqlstate IS NOT NULL)) AND ((error_message IS NULL) = (error_sqlstate IS NULL)))),
+    CONSTRAINT method_is_known CHECK ((method = ANY (ARRAY['exact'::text, 'estimate'::text, 'maintained'::text, 'carried'::text]))),
+    CONSTRAINT own_row_count_is_part_of_row_count CHECK (((own_row_count >= 0) AND (own_row_count <= row_count))),
+    CONSTRAINT row_count_is_not_negative CHECK ((row_count >= 0)),
+    CONSTRAINT table_kind_is_known CHECK ((table_kind = ANY (ARRAY['table'::text, 'partitioned table'::text])))
+);
+
+
+--
+-- Name: TABLE table_metrics_measurements; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_measurements IS 'What one run found for one table. No row: the run left the table out, or it did not exist throughout the run. sum(own_row_count) over a run is the number of rows in all its tables, each counted once.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.run_id IS 'Run that took the measurement.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.schema_name IS 'Schema of the table, as the catalogue spells it.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.table_name IS 'Name of the table, as the catalogue spells it.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.row_count IS 'Rows that select count(*) on the table shows, those of its partitions and children included; null, never 0, when it could not be counted.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.own_row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.own_row_count IS 'Rows that are stored in the table itself, without partitions and children: 0 for a partitioned table, null when it could not be counted.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.method; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.method IS 'How row_count was found: exact is a count of every row.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.measured_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.measured_at IS 'When the count of this table ended. All counts of a run are as of its one snapshot, taken before the first; tables that were rewritten meanwhile, as of a later one.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.table_kind; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.table_kind IS 'table or partitioned table.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.is_partition; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.is_partition IS 'True when the table is a partition of another one, whose row_count has these rows too.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.table_oid; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.table_oid IS 'OID of the table: the same after a rename, another one after drop and create.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.error_sqlstate; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.error_sqlstate IS 'SQLSTATE of why the table could not be counted, NM001 when it changed under every snapshot; null when it was counted.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.error_message; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.error_message IS 'Why the table could not be counted; null when it was.';
+
+
+--
+-- Name: table_metrics_run_snapshot; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_run_snapshot (
+    run_id bigint NOT NULL,
+    payload jsonb NOT NULL,
+    collected_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+--
+-- Name: TABLE table_metrics_run_snapshot; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_run_snapshot IS 'The whole result of one run as one JSON. No row: the run has not succeeded.';
+
+
+--
+-- Name: COLUMN table_metrics_run_snapshot.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_run_snapshot.run_id IS 'Run whose result this is.';
+
+
+--
+-- Name: COLUMN table_metrics_run_snapshot.payload; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_run_snapshot.payload IS 'Row counts as {schema: {table: count}}; {} when the run found no table. A partitioned table and its partitions each have an entry.';
+
+
+--
+-- Name: COLUMN table_metrics_run_snapshot.collected_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_run_snapshot.collected_at IS 'When the run started.';
+
+
+--
+-- Name: table_metrics_runs_run_id_seq; Type: SEQUENCE; Schema: nms; Owner: -
+--
+
+ALTER TABLE nms.table_metrics_runs ALTER COLUMN run_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME nms.table_metrics_runs_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: table_metrics_settings; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_settings (
+    singleton boolean DEFAULT true NOT NULL,
+    business_time_zone text DEFAULT 'America/New_York'::text NOT NULL,
+    machinery_schemas text[] DEFAULT '{nms,graphile_worker,graphile_migrate}'::text[] NOT NULL,
+    lock_timeout interval DEFAULT '00:00:05'::interval NOT NULL,
+    abandon_after interval DEFAULT '00:05:00'::interval NOT NULL,
+    yield_after interval DEFAULT '00:00:02'::interval NOT NULL,
+    CONSTRAINT abandon_after_is_between_1_s_and_30_days CHECK (((abandon_after >= '00:00:01'::interval) AND (abandon_after <= '30 days'::interval))),
+    CONSTRAINT business_time_zone_is_known_to_the_server CHECK (nms.is_time_zone(business_time_zone)),
+    CONSTRAINT lock_timeout_is_between_1_ms_and_1_day CHECK (((lock_timeout >= '00:00:00.001'::interval) AND (lock_timeout <= '1 day'::interval))),
+    CONSTRAINT machinery_schemas_has_no_null CHECK ((array_position(machinery_schemas, NULL::text) IS NULL)),
+    CONSTRAINT there_is_one_row CHECK (singleton),
+    CONSTRAINT yield_after_is_between_1_ms_and_1_day CHECK (((yield_after >= '00:00:00.001'::interval) AND (yield_after <= '1 day'::interval)))
+);
+
+
+--
+-- Name: TABLE table_metrics_settings; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_settings IS 'The settings of the collector: always exactly one row. Change one with an update; an invalid value is refused.';
+
+
+--
+-- Name: COLUMN table_metrics_settings.singleton; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_settings.singleton IS 'Always true: keeps this table at one row.';
+
+
+--
+-- Name: COLUMN table_metrics_settings.business_time_zone; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_settings.business_time_zone IS 'Time zone whose date is the business day, as in pg_timezone_names. Changing it moves no past run to another day.';
+
+
+--
+-- Name: COLUMN table_metrics_settings.machinery_schemas; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_settings.machinery_schemas IS 'Schemas of the collector and its tools, left out of every run.';
+
+
+--
+-- Name: COLUMN table_metrics_settings.lock_timeout; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_settings.lock_timeout IS 'How long the count of one table waits for a lock on it before it is given up.';
+
+
+--
+-- Name: COLUMN table_metrics_settings.abandon_after; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_settings.abandon_after IS 'How long a RUNNING run that no session holds may be silent before the next run marks it FAILED.';
+
+
+--
+-- Name: COLUMN table_metrics_settings.yield_after; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_settings.yield_after IS 'How long an online count may make another session wait before it gives way.';
+
+
+--
+-- Name: table_metrics_daily_snapshot table_metrics_daily_snapshot_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
+--
+
+ALTER TABLE ONLY nms.table_metrics_daily_snapshot
+    ADD CONSTRAINT table_metrics_daily_snapshot_pkey PRIMARY KEY (snapshot_date);
+
+
+--
+-- Name: table_metrics_measurements table_metrics_measurements_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
+--
+
+ALTER TABLE ONLY nms.table_metrics_measurements
+    ADD CONSTRAINT table_metrics_measurements_pkey PRIMARY KEY (run_id, schema_name, table_name);
+
+
+--
+-- Name: table_metrics_run_snapshot table_metrics_run_snapshot_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
+--
+
+ALTER TABLE ONLY nms.table_metrics_run_snapshot
+    ADD CONSTRAINT table_metrics_run_snapshot_pkey PRIMARY KEY (run_id);
+
+
+--
+-- Name: table_metrics_runs table_metrics_runs_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
+--
+
+ALTER TABLE ONLY nms.table_metrics_runs
+    ADD CONSTRAINT table_metrics_runs_pkey PRIMARY KEY (run_id);
+
+
+--
+-- Name: table_metrics_settings table_metrics_settings_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
+--
+
+ALTER TABLE ONLY nms.table_metrics_settings
+    ADD CONSTRAINT table_metrics_settings_pkey PRIMARY KEY (singleton);
+
+
+--
+-- Name: table_metrics_daily_snapshot_run_idx; Type: INDEX; Schema: nms; Owner: -
+--
+
+CREATE INDEX table_metrics_daily_snapshot_run_idx ON nms.table_metrics_daily_snapshot USING btree (run_id);
+
+
+--
+-- Name: table_metrics_measurements_table_idx; Type: INDEX; Schema: nms; Owner: -
+--
+
+CREATE INDEX table_metrics_measurements_table_idx ON nms.table_metrics_measurements USING btree (schema_name, table_name, run_id) INCLUDE (row_count);
+
+
+--
+-- Name: table_metrics_runs_running_idx; Type: INDEX; Schema: nms; Owner: -
+--
+
+CREATE INDEX table_metrics_runs_running_idx ON nms.table_metrics_runs USING btree (run_id) WHERE (status = 'RUNNING'::text);
+
+
+--
+-- Name: table_metrics_runs_snapshot_date_idx; Type: INDEX; Schema: nms; Owner: -
+--
+
+CREATE INDEX table_metrics_runs_snapshot_date_idx ON nms.table_metrics_runs USING btree (snapshot_date, run_id);
+
+
+--
+-- Name: table_metrics_runs forbid_rewriting_a_finished_run; Type: TRIGGER; Schema: nms; Owner: -
+--
+
+CREATE TRIGGER forbid_rewriting_a_finished_run BEFORE UPDATE ON nms.table_metrics_runs FOR EACH ROW WHEN ((old.status <> 'RUNNING'::text)) EXECUTE FUNCTION nms.forbid_rewriting_a_finished_run();
+
+
+--
+-- Name: TRIGGER forbid_rewriting_a_finished_run ON table_metrics_runs; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TRIGGER forbid_rewriting_a_finished_run ON nms.table_metrics_runs IS 'History is append-only: a terminal status is never changed.';
+
+
+--
+-- Name: table_metrics_daily_snapshot table_metrics_daily_snapshot_run_id_fkey; Type: FK CONSTRAINT; Schema: nms; Owner: -
+--
+
+ALTER TABLE ONLY nms.table_metrics_daily_snapshot
+    ADD CONSTRAINT table_metrics_daily_snapshot_run_id_fkey FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE;
+
+
+--
+-- Name: table_metrics_measurements table_metrics_measurements_run_id_fkey; Type: FK CONSTRAINT; Schema: nms; Owner: -
+--
+
+ALTER TABLE ONLY nms.table_metrics_measurements
+    ADD CONSTRAINT table_metrics_measurements_run_id_fkey FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE;
+
+
+--
+-- Name: table_metrics_run_snapshot table_metrics_run_snapshot_run_id_fkey; Type: FK CONSTRAINT; Schema: nms; Owner: -
+--
+
+ALTER TABLE ONLY nms.table_metrics_run_snapshot
+    ADD CONSTRAINT table_metrics_run_snapshot_run_id_fkey FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE;
+
+
+--
+-- Name: FUNCTION abandon_silent_runs(); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.abandon_silent_runs() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION business_date(at timestamp with time zone); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.business_date(at timestamp with time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION begin_run(skip jsonb, exclude jsonb, run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.begin_run(skip jsonb, exclude jsonb, run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION claim_run(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.claim_run(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION classify_relations(skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.classify_relations(skip jsonb, exclude jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION close_run(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.close_run(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION collect_table_metrics(skip jsonb, exclude jsonb, run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.collect_table_metrics(skip jsonb, exclude jsonb, run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION count_tables(targets nms.target[]); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.count_tables(targets nms.target[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION count_targets(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.count_targets(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION count_unmeasured_targets(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.count_unmeasured_targets(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION fail_run(run_id bigint, reason text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.fail_run(run_id bigint, reason text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION failure_summary(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.failure_summary(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_targets(skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.find_targets(skip jsonb, exclude jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION forbid_rewriting_a_finished_run(); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.forbid_rewriting_a_finished_run() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_time_zone(name text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.is_time_zone(name text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION open_run(skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION preview_run(skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.preview_run(skip jsonb, exclude jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION remedy(error_sqlstate text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.remedy(error_sqlstate text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION request_entries(argument jsonb); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.request_entries(argument jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION request_problem(skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION resolve_schemas(entries text[]); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.resolve_schemas(entries text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION resolve_tables(entries text[]); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.resolve_tables(entries text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION run_payload(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.run_payload(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION unmatched_entries(skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.unmatched_entries(skip jsonb, exclude jsonb) FROM PUBLIC;
+
+
+--
+-- PostgreSQL database dump complete
+--
+
+

@@ -1,0 +1,52 @@
+// Checks every PL/pgSQL function with plpgsql_check, all warnings on, on Debian's PostgreSQL 15.
+import { existsSync } from 'node:fs'
+import postgres from 'postgres'
+import { startTemporaryServer } from '../src/embedded/server.ts'
+import { migrate } from '../src/migrate.ts'
+
+const debian = '/usr/lib/postgresql/15'
+if (!existsSync(`${debian}/lib/plpgsql_check.so`)) {
+  console.error('plpgsql_check is not installed: apt-get install postgresql-15 postgresql-15-plpgsql-check')
+  process.exit(1)
+}
+
+const server = await startTemporaryServer({ binaries: debian })
+try {
+  const admin = postgres(server.url('postgres'))
+  await admin`create database checked`
+  await admin.end()
+  await migrate(server.url('checked'))
+
+  const sql = postgres(server.url('checked'), { onnotice: () => undefined })
+  await sql`create extension plpgsql_check`
+  const findings = await sql<{ line: string }[]>`
+    select finding as line
+    from pg_proc as function
+    join pg_language as language on language.oid = function.prolang and language.lanname = 'plpgsql'
+    cross join lateral plpgsql_check_function(
+      function.oid,
+      relid => case
+        when function.prorettype = 'trigger'::regtype then 'nms.table_metrics_runs'::regclass
+        else 0
+      end,
+      extra_warnings => true,
+      performance_warnings => true,
+      security_warnings => true,
+      compatibility_warnings => true
+    ) as finding
+    where function.pronamespace = 'nms'::regnamespace
+  `
+  const [{ checked }] = await sql<[{ checked: string }]>`
+    select count(*) as checked
+    from pg_proc
+    where
+      pronamespace = 'nms'::regnamespace
+      and prolang = (select oid from pg_language where lanname = 'plpgsql')
+  `
+  await sql.end()
+  for (const { line } of findings) console.log(line)
+  console.log(`plpgsql_check: ${checked} functions, ${findings.length} findings`)
+  if (findings.length > 0 || checked === '0') process.exitCode = 1
+} finally {
+  await server.stop()
+}
