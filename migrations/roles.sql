@@ -86,7 +86,7 @@ declare
   v_former regrole;
   v_statement text;
 begin
-  select schema.nspowner into strict v_former from pg_namespace as schema where schema.nspname = 'nms';
+  select schema.nspowner into strict v_former from pg_namespace as schema where schema.oid = 'nms'::regnamespace;
 
   -- Whoever hands the schema over stays able to migrate it: a member acts as the owner.
   if not pg_has_role(v_owner, 'usage') then

@@ -433,7 +433,7 @@ CREATE FUNCTION nms.classify_relations(skip jsonb, exclude jsonb) RETURNS TABLE(
     and schema.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
     -- A temporary table of a persistent schema does not exist; those of other sessions are theirs.
     and (
-      schema.nspname !~ '^pg_(toast_)?temp_\d+$'
+      schema.nspname !~ '^pg_(toast_)?temp_[0-9]+$'
       or schema.oid = pg_my_temp_schema()
     )
 $_$;
@@ -550,11 +550,13 @@ declare
   v_large_from constant bigint := bigint '33554432'; -- bytes
   v_page_size constant bigint := current_setting('block_size')::bigint;
   v_target nms.target;
+  v_is_counted boolean;
 begin
   foreach v_target in array targets loop
     table_oid := v_target.table_oid;
     error_sqlstate := null;
     error_message := null;
+    v_is_counted := false;
 
     -- Raising and catching releases the locks at once: they belong to the aborted subtransaction.
     begin
@@ -590,23 +592,25 @@ begin
       then
         raise sqlstate 'NM001' using message = 'rewritten, truncated or renamed after the snapshot was taken';
       end if;
-      raise sqlstate 'NM000' using message = 'counted';
+      v_is_counted := true;
+      raise sqlstate 'NM002' using message = 'counted: release the locks';
     exception
-      when sqlstate 'NM000' then
-        null;
       when query_canceled then
         raise exception '%, while counting %.%', sqlerrm, v_target.schema_name, v_target.table_name
           using errcode = 'query_canceled';
-      -- Whatever keeps one table from being counted is that table's outcome, not the run's end.
-      when others then
-        own_row_count := null;
-        row_count := null;
-        measured_at := clock_timestamp();
-        error_sqlstate := sqlstate;
-        error_message := left(sqlerrm, 2000);
-        if table_oid::regclass::text <> format('%I.%I', v_target.schema_name, v_target.table_name) then
-          error_sqlstate := 'NM001';
-          error_message := 'dropped or renamed after the snapshot was taken';
+      -- Whatever keeps one table from being counted is that table's outcome, not the run's end. The
+      -- SQLSTATE does not tell a count from a failure: a function in an index may raise any.
+      when assert_failure or others then
+        if not v_is_counted then
+          own_row_count := null;
+          row_count := null;
+          measured_at := clock_timestamp();
+          error_sqlstate := sqlstate;
+          error_message := left(sqlerrm, 2000);
+          if table_oid::regclass::text <> format('%I.%I', v_target.schema_name, v_target.table_name) then
+            error_sqlstate := 'NM001';
+            error_message := 'dropped or renamed after the snapshot was taken';
+          end if;
         end if;
     end;
     return next;
@@ -1156,7 +1160,7 @@ CREATE FUNCTION nms.request_problem(skip jsonb, exclude jsonb) RETURNS text
     values
       ('skip', skip, 'an array of schema names such as ["tmp"]', '.'),
       -- Something on both sides of a dot, and not one quoted name that merely contains a dot.
-      ('exclude', exclude, 'an array of tables such as ["public.orders"]', '^(?!"([^"]|"")*"$).+\..+$')
+      ('exclude', exclude, 'an array of tables such as ["public.orders"]', '^(?!"([^"]|"")*"$).+[.].+$')
   ),
   entry as (
     select argument.name, element.value, argument.expected, argument.entry_pattern
@@ -1339,7 +1343,7 @@ COMMENT ON TABLE nms.table_metrics_daily_snapshot IS 'The one JSON of each busin
 -- Name: COLUMN table_metrics_daily_snapshot.snapshot_date; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_daily_snapshot.snapshot_date IS 'Business day.';
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.snapshot_date IS 'Business day, a date in the business time zone.';
 
 
 --
@@ -1383,7 +1387,6 @@ CREATE TABLE nms.table_metrics_measurements (
     CONSTRAINT counted_or_failed_with_a_reason CHECK ((((row_count IS NULL) = (error_sqlstate IS NOT NULL)) AND ((own_row_count IS NULL) = (error_sqlstate IS NOT NULL)) AND ((error_message IS NULL) = (error_sqlstate IS NULL)))),
     CONSTRAINT method_is_known CHECK ((method = ANY (ARRAY['exact'::text, 'estimate'::text, 'maintained'::text, 'carried'::text]))),
     CONSTRAINT own_row_count_is_part_of_row_count CHECK (((own_row_count >= 0) AND (own_row_count <= row_count))),
-    CONSTRAINT row_count_is_not_negative CHECK ((row_count >= 0)),
     CONSTRAINT table_kind_is_known CHECK ((table_kind = ANY (ARRAY['table'::text, 'partitioned table'::text])))
 );
 

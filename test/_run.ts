@@ -36,7 +36,7 @@ async function run(): Promise<number> {
 
   const count = (pattern: RegExp) =>
     [...output.matchAll(pattern)].reduce((sum, match) => sum + Number(match[1]), 0)
-  const passed = count(/^\s*(\d+) tests? passed/gm)
+  const passed = output.match(/^\s*✔ /gm)?.length ?? 0
   const failed = count(
     /^\s*(\d+) (?:tests? failed|uncaught exceptions?|unhandled rejections?|tests? remained pending)/gm,
   )

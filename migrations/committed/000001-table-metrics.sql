@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:2a09b83cecf2c1753941d35a03f891745077728d
+--! Hash: sha1:b3d3d73094719f13620c98d7db57f5c5bd044bbc
 --! Message: table metrics
 
 -- Rather than making readers queue behind a migration that waits for a run.
@@ -128,8 +128,7 @@ create table if not exists nms.table_metrics_measurements (
   run_id bigint not null references nms.table_metrics_runs on delete cascade,
   schema_name text collate "C" not null,
   table_name text collate "C" not null,
-  row_count bigint
-    constraint row_count_is_not_negative check (row_count >= 0),
+  row_count bigint,
   own_row_count bigint
     constraint own_row_count_is_part_of_row_count check (own_row_count between 0 and row_count),
   method text not null default 'exact'
@@ -202,7 +201,7 @@ create index if not exists table_metrics_daily_snapshot_run_idx
 comment on table nms.table_metrics_daily_snapshot is
   'The one JSON of each business day: of its successful run with the highest run_id. No row: no run of that day has succeeded.';
 comment on column nms.table_metrics_daily_snapshot.snapshot_date is
-  'Business day.';
+  'Business day, a date in the business time zone.';
 comment on column nms.table_metrics_daily_snapshot.run_id is
   'Run that owns the day.';
 comment on column nms.table_metrics_daily_snapshot.payload is
@@ -248,7 +247,7 @@ as $$
     values
       ('skip', skip, 'an array of schema names such as ["tmp"]', '.'),
       -- Something on both sides of a dot, and not one quoted name that merely contains a dot.
-      ('exclude', exclude, 'an array of tables such as ["public.orders"]', '^(?!"([^"]|"")*"$).+\..+$')
+      ('exclude', exclude, 'an array of tables such as ["public.orders"]', '^(?!"([^"]|"")*"$).+[.].+$')
   ),
   entry as (
     select argument.name, element.value, argument.expected, argument.entry_pattern
@@ -419,7 +418,7 @@ as $$
     and schema.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
     -- A temporary table of a persistent schema does not exist; those of other sessions are theirs.
     and (
-      schema.nspname !~ '^pg_(toast_)?temp_\d+$'
+      schema.nspname !~ '^pg_(toast_)?temp_[0-9]+$'
       or schema.oid = pg_my_temp_schema()
     )
 $$;
@@ -536,11 +535,13 @@ declare
   v_large_from constant bigint := bigint '33554432'; -- bytes
   v_page_size constant bigint := current_setting('block_size')::bigint;
   v_target nms.target;
+  v_is_counted boolean;
 begin
   foreach v_target in array targets loop
     table_oid := v_target.table_oid;
     error_sqlstate := null;
     error_message := null;
+    v_is_counted := false;
 
     -- Raising and catching releases the locks at once: they belong to the aborted subtransaction.
     begin
@@ -576,23 +577,25 @@ begin
       then
         raise sqlstate 'NM001' using message = 'rewritten, truncated or renamed after the snapshot was taken';
       end if;
-      raise sqlstate 'NM000' using message = 'counted';
+      v_is_counted := true;
+      raise sqlstate 'NM002' using message = 'counted: release the locks';
     exception
-      when sqlstate 'NM000' then
-        null;
       when query_canceled then
         raise exception '%, while counting %.%', sqlerrm, v_target.schema_name, v_target.table_name
           using errcode = 'query_canceled';
-      -- Whatever keeps one table from being counted is that table's outcome, not the run's end.
-      when others then
-        own_row_count := null;
-        row_count := null;
-        measured_at := clock_timestamp();
-        error_sqlstate := sqlstate;
-        error_message := left(sqlerrm, 2000);
-        if table_oid::regclass::text <> format('%I.%I', v_target.schema_name, v_target.table_name) then
-          error_sqlstate := 'NM001';
-          error_message := 'dropped or renamed after the snapshot was taken';
+      -- Whatever keeps one table from being counted is that table's outcome, not the run's end. The
+      -- SQLSTATE does not tell a count from a failure: a function in an index may raise any.
+      when assert_failure or others then
+        if not v_is_counted then
+          own_row_count := null;
+          row_count := null;
+          measured_at := clock_timestamp();
+          error_sqlstate := sqlstate;
+          error_message := left(sqlerrm, 2000);
+          if table_oid::regclass::text <> format('%I.%I', v_target.schema_name, v_target.table_name) then
+            error_sqlstate := 'NM001';
+            error_message := 'dropped or renamed after the snapshot was taken';
+          end if;
         end if;
     end;
     return next;

@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto'
+import { readdir, readFile, readlink } from 'node:fs/promises'
+import test from 'ava'
+import { compile } from 'graphile-migrate'
+import { committedMigrations, migrationsFolder } from '../src/migrations.ts'
+import { collect, createDatabase, type Sql, type TestDatabase } from './_database.ts'
+
+const fixtures = `${migrationsFolder}/fixtures/functions`
+
+test('each fixture alone reproduces body, comment and privileges of the installed function', async (t) => {
+  const db = await createDatabase(t)
+  const { sql } = db
+  await sql.unsafe(await compileCurrent(db))
+  const installed = await fingerprint(sql)
+  await sql.unsafe(`
+    do $$
+    declare
+      v_function regprocedure;
+    begin
+      for v_function in select oid from pg_proc where pronamespace = 'nms'::regnamespace loop
+        execute format('comment on function %s is null', v_function);
+        execute format('grant execute on function %s to public', v_function);
+      end loop;
+    end
+    $$
+  `)
+
+  for (const file of await readdir(fixtures)) await sql.unsafe(await readFile(`${fixtures}/${file}`, 'utf8'))
+
+  t.deepEqual(changes(installed, await fingerprint(sql)), [])
+  t.true(installed.length > 100)
+})
+
+test('current.sql loads twice with the result of once', async (t) => {
+  const db = await createDatabase(t)
+  const compiled = await compileCurrent(db)
+  await db.sql.unsafe(compiled)
+  const once = await fingerprint(db.sql)
+
+  await db.sql.unsafe(compiled)
+
+  t.deepEqual(changes(once, await fingerprint(db.sql)), [])
+})
+
+test('the committed migrations load again over an install in use and change nothing', async (t) => {
+  const { sql } = await createDatabase(t)
+  await sql.unsafe(`
+    create table public.orders as select generate_series(1, 7) as id;
+    update nms.table_metrics_settings set business_time_zone = 'Asia/Kolkata', lock_timeout = '9 s';
+  `)
+  await collect(sql)
+  await collect(sql, { skip: ['nowhere'] })
+  const before = await fingerprint(sql)
+  const rows = await contents(sql)
+
+  for (const { body } of await committedMigrations()) await sql.unsafe(body)
+
+  t.deepEqual(changes(before, await fingerprint(sql)), [])
+  t.deepEqual(await contents(sql), rows)
+  t.is((await collect(sql)).run_id, '3')
+})
+
+test('the committed migrations are a chain of valid hashes', async (t) => {
+  let previous = ''
+  for (const file of await committedFiles()) {
+    const text = await readFile(file, 'utf8')
+    const header = (name: string) => new RegExp(`^--! ${name}: (.+)$`, 'm').exec(text)?.[1]
+    const body = text.slice(text.indexOf('\n\n')).trim()
+    const hash = createHash('sha1').update(`${previous}\n${body}`.trimStart()).update('\n').digest('hex')
+
+    t.is(header('Hash'), `sha1:${hash}`, file)
+    t.is(header('Previous'), previous || '-', file)
+    previous = `sha1:${hash}`
+  }
+  t.truthy(previous)
+})
+
+test('every line of SQL ends in a line feed', async (t) => {
+  const files = [
+    ...(await committedFiles()),
+    ...(await readdir(fixtures)).map((file) => `${fixtures}/${file}`),
+    `${migrationsFolder}/current.sql`,
+    `${migrationsFolder}/roles.sql`,
+  ]
+  for (const file of files) {
+    const text = await readFile(file, 'utf8')
+    t.false(text.includes('\r'), file)
+    t.true(text.endsWith('\n'), file)
+  }
+})
+
+test('graphile-migrate finds current.sql at the top level', async (t) => {
+  t.is(await readlink(`${migrationsFolder}/current.sql`), '../current.sql')
+})
+
+async function compileCurrent({ url }: TestDatabase): Promise<string> {
+  const current = await readFile(`${migrationsFolder}/current.sql`, 'utf8')
+  return compile({ connectionString: url, migrationsFolder }, current)
+}
+
+async function committedFiles(): Promise<string[]> {
+  const folder = `${migrationsFolder}/committed`
+  return (await readdir(folder)).sort().map((file) => `${folder}/${file}`)
+}
+
+/** Everything in the schema nms: its definition, privileges and comment. */
+async function fingerprint(sql: Sql): Promise<string[]> {
+  const rows = await sql<{ line: string }[]>`
+    select format('schema %s %s', nspowner::regrole, nspacl) as line from pg_namespace where nspname = 'nms'
+    union all
+    select format('%s %s %s %s', oid::regclass, relkind, relowner::regrole, relacl)
+    from pg_class where relnamespace = 'nms'::regnamespace
+    union all
+    select format(
+      '%s.%s %s %s %s %s %s', attrelid::regclass, attname, attnum, format_type(atttypid, atttypmod), attnotnull,
+      attacl, (select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = attrelid and adnum = attnum)
+    )
+    from pg_attribute join pg_class on pg_class.oid = attrelid
+    where relnamespace = 'nms'::regnamespace and attnum > 0
+    union all
+    select format('%s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
+    from pg_constraint where connamespace = 'nms'::regnamespace
+    union all
+    select pg_get_indexdef(indexrelid)
+    from pg_index join pg_class on pg_class.oid = indexrelid where relnamespace = 'nms'::regnamespace
+    union all
+    select pg_get_triggerdef(pg_trigger.oid)
+    from pg_trigger join pg_class on pg_class.oid = tgrelid
+    where relnamespace = 'nms'::regnamespace and not tgisinternal
+    union all
+    select format('%s %s %s', proowner::regrole, proacl, pg_get_functiondef(oid))
+    from pg_proc where pronamespace = 'nms'::regnamespace
+    union all
+    select format('%s: %s', pg_describe_object(classoid, objoid, objsubid), description)
+    from pg_description
+    where pg_describe_object(classoid, objoid, objsubid) ~ '\\mnms\\M'
+    order by 1
+  `
+  return rows.map(({ line }) => line)
+}
+
+/** What only one of two fingerprints has. */
+function changes(before: string[], after: string[]): string[] {
+  return [
+    ...before.filter((line) => !after.includes(line)).map((line) => `- ${line}`),
+    ...after.filter((line) => !before.includes(line)).map((line) => `+ ${line}`),
+  ]
+}
+
+async function contents(sql: Sql): Promise<unknown[]> {
+  const tables = await sql<{ name: string }[]>`
+    select oid::regclass::text as name from pg_class
+    where relnamespace = 'nms'::regnamespace and relkind = 'r'
+    order by 1
+  `
+  return Promise.all(
+    tables.map(async ({ name }) => [
+      name,
+      ...(await sql.unsafe(`select to_jsonb(t) as row from ${name} t order by 1`)),
+    ]),
+  )
+}
