@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:b3d3d73094719f13620c98d7db57f5c5bd044bbc
+--! Hash: sha1:4e50154292f571c46d768ccf349805e4bdab3ec0
 --! Message: table metrics
 
 -- Rather than making readers queue behind a migration that waits for a run.
@@ -59,6 +59,32 @@ comment on column nms.table_metrics_settings.yield_after is
 insert into nms.table_metrics_settings (business_time_zone)
 values (coalesce(nullif(current_setting('nms.business_time_zone', true), ''), 'America/New_York'))
 on conflict do nothing;
+
+--! Included functions/forbid_deleting_the_settings.sql
+create or replace function nms.forbid_deleting_the_settings()
+returns trigger
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'the settings are always there'
+    using
+      errcode = 'object_not_in_prerequisite_state',
+      detail = format('saw %s on nms.table_metrics_settings', lower(tg_op)),
+      hint = 'Change a setting with an update.';
+end
+$$;
+comment on function nms.forbid_deleting_the_settings() is
+  'Trigger function that refuses to delete the one row of settings, without which no run could start.';
+revoke execute on function nms.forbid_deleting_the_settings() from public;
+--! EndIncluded functions/forbid_deleting_the_settings.sql
+
+create or replace trigger forbid_deleting_the_settings
+  before delete or truncate on nms.table_metrics_settings
+  for each statement
+  execute function nms.forbid_deleting_the_settings();
+comment on trigger forbid_deleting_the_settings on nms.table_metrics_settings is
+  'There is always one row of settings.';
 
 --! Included functions/business_date.sql
 create or replace function nms.business_date(at timestamptz default now())
@@ -439,6 +465,7 @@ begin
       pages integer,
       filenode oid,
       members oid[],
+      member_filenodes oid[],
       with_children boolean
     );
   end if;
@@ -454,7 +481,8 @@ comment on column nms.target.is_partition is 'True for a partition of another ta
 comment on column nms.target.pages is 'Its size when it was last vacuumed or analyzed, 0 if never.';
 comment on column nms.target.filenode is 'The file in which it is stored; 0 for a partitioned table.';
 comment on column nms.target.members is
-  'The tables whose own rows add up to its row count; null unless it has partitions or children that do.';
+  'For a table with partitions or children, the stored tables whose own rows add up to its row count.';
+comment on column nms.target.member_filenodes is 'The files of its members, in the same order.';
 comment on column nms.target.with_children is
   'True when it is read in one query with its partitions and children, because one of them is foreign or not a target itself.';
 
@@ -481,7 +509,9 @@ as $$
   parent as (
     select
       family.ancestor,
-      array_agg(family.member) filter (where relation.relkind = 'r') as members,
+      array_agg(relation.oid order by relation.oid) filter (where relation.relkind = 'r') as members,
+      array_agg(relation.relfilenode order by relation.oid) filter (where relation.relkind = 'r') as filenodes,
+      sum(greatest(relation.relpages, 0))::integer as pages,
       bool_or(
         relation.relkind = 'f' or (relation.relkind = 'r' and target.table_oid is null)
       ) as reads_others
@@ -496,13 +526,10 @@ as $$
     target.table_name,
     target.table_kind,
     target.is_partition,
-    target.pages,
+    case when parent.reads_others then parent.pages else target.pages end,
     target.filenode,
-    case
-      when parent.reads_others then null
-      when target.table_kind = 'partitioned table' then coalesce(parent.members, '{}')
-      else parent.members
-    end,
+    coalesce(parent.members, case target.table_kind when 'partitioned table' then '{}'::oid[] end),
+    parent.filenodes,
     coalesce(parent.reads_others, false)
   from target
   left join parent on parent.ancestor = target.table_oid
@@ -562,6 +589,13 @@ begin
           'select count(*) filter (where tableoid = $1), count(*) from %I.%I',
           v_target.schema_name, v_target.table_name
         ) into strict own_row_count, row_count using table_oid;
+        if exists (
+          select
+          from unnest(v_target.members, v_target.member_filenodes) as member (table_oid, filenode)
+          where pg_relation_filenode(member.table_oid) is distinct from member.filenode
+        ) then
+          raise sqlstate 'NM001' using message = 'has a part that was rewritten or truncated after the snapshot was taken';
+        end if;
       else
         execute format('select count(*) from only %I.%I', v_target.schema_name, v_target.table_name)
           into strict own_row_count;
@@ -607,7 +641,7 @@ comment on function nms.count_tables(nms.target[]) is
 revoke execute on function nms.count_tables(nms.target[]) from public;
 --! EndIncluded functions/count_tables.sql
 --! Included functions/count_unmeasured_targets.sql
-create or replace function nms.count_unmeasured_targets(run_id bigint)
+create or replace function nms.count_unmeasured_targets(run_id bigint, again nms.target[] default '{}')
 returns void
 language sql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -622,24 +656,44 @@ as $$
     from nms.table_metrics_measurements as measurement
     where measurement.run_id = count_unmeasured_targets.run_id
   ),
-  target as materialized (
-    select found.*
+  -- Within a run, a table goes by the name that it had first.
+  named as (
+    select
+      found,
+      coalesce(former.schema_name, found.schema_name) collate "C" as schema_name,
+      coalesce(former.table_name, found.table_name) collate "C" as table_name,
+      former.table_oid is null as is_new
     from nms.table_metrics_runs as run
     cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as found
+    left join unnest(again) as former on former.table_oid = found.table_oid
     where
       run.run_id = count_unmeasured_targets.run_id
-      and (found.schema_name, found.table_name) not in (
-        select measured.schema_name, measured.table_name from measured
-      )
+      and found.table_oid not in (select measured.table_oid from measured)
+  ),
+  target as materialized (
+    select distinct on (named.schema_name, named.table_name)
+      named.schema_name,
+      named.table_name,
+      named.found,
+      (named.found).table_oid,
+      (named.found).table_kind,
+      (named.found).is_partition,
+      (named.found).members,
+      (named.found).with_children
+    from named
+    where (named.schema_name, named.table_name) not in (
+      select measured.schema_name, measured.table_name from measured
+    )
+    order by named.schema_name, named.table_name, named.is_new
   ),
   counted as materialized (
     select target.schema_name, target.table_name, result.*
     from nms.count_tables(
       targets => array(
-        select target::nms.target
+        select target.found
         from target
-        where target.members is null or target.table_kind = 'table'
-        order by target.pages desc -- what takes longest first
+        where target.table_kind = 'table' or target.with_children
+        order by (target.found).pages desc -- what takes longest first
       )
     ) as result
     join target on target.table_oid = result.table_oid
@@ -665,7 +719,7 @@ as $$
     from target
     left join lateral unnest(target.members) as member (table_oid) on true
     left join counted as part on part.table_oid = member.table_oid
-    where target.members is not null
+    where target.members is not null and not target.with_children
     group by target.table_oid
   )
   select
@@ -686,12 +740,48 @@ as $$
   cross join lateral (
     select coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate
   ) as outcome
-  order by target.schema_name collate "C", target.table_name collate "C"
+  order by target.schema_name, target.table_name
 $$;
-comment on function nms.count_unmeasured_targets(bigint) is
-  'Counts every target of a run that has no measurement yet, all under the one snapshot of its single statement, and stores one measurement for each.';
-revoke execute on function nms.count_unmeasured_targets(bigint) from public;
+comment on function nms.count_unmeasured_targets(bigint, nms.target[]) is
+  'Counts every target of a run that has no measurement yet, all under the one snapshot of its single statement, and stores one measurement for each. again: tables that the run knows already, by the name to keep.';
+revoke execute on function nms.count_unmeasured_targets(bigint, nms.target[]) from public;
 --! EndIncluded functions/count_unmeasured_targets.sql
+--! Included functions/take_back_changed_tables.sql
+create or replace function nms.take_back_changed_tables(run_id bigint, only_gone boolean)
+returns nms.target[]
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_changed nms.target[];
+begin
+  select array_agg(
+    row(measurement.table_oid, measurement.schema_name, measurement.table_name, null, null, null, null, null, null, null)::nms.target
+  )
+  into v_changed
+  from nms.table_metrics_measurements as measurement
+  where measurement.run_id = take_back_changed_tables.run_id and measurement.error_sqlstate = 'NM001';
+
+  if v_changed is null then
+    return array[]::nms.target[];
+  end if;
+
+  -- A regclass prints as its bare oid once its table is gone. Those that were counted before go as
+  -- well: another table may have their name, and their place in a sum.
+  delete from nms.table_metrics_measurements as measurement
+  where
+    measurement.run_id = take_back_changed_tables.run_id
+    and (
+      (measurement.error_sqlstate = 'NM001' and not only_gone)
+      or measurement.table_oid::regclass::text = measurement.table_oid::text
+    );
+  return v_changed;
+end
+$$;
+comment on function nms.take_back_changed_tables(bigint, boolean) is
+  'Takes back the measurements of a run that are no counts, because the table was rewritten, truncated or dropped after the snapshot, or only those of tables that are gone. Returns those tables by the names under which the run knows them; none, and nothing is taken back, when no table changed.';
+revoke execute on function nms.take_back_changed_tables(bigint, boolean) from public;
+--! EndIncluded functions/take_back_changed_tables.sql
 --! Included functions/count_targets.sql
 create or replace function nms.count_targets(run_id bigint)
 returns void
@@ -701,24 +791,18 @@ set lock_timeout = 0 -- set from the settings below, and back to the caller's at
 as $$
 declare
   v_snapshots constant integer := 3;
+  v_again nms.target[] := '{}'::nms.target[];
 begin
   perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
   from nms.table_metrics_settings as settings;
 
   for v_snapshot in 1..v_snapshots loop
-    perform nms.count_unmeasured_targets(run_id => count_targets.run_id);
+    perform nms.count_unmeasured_targets(run_id => count_targets.run_id, again => v_again);
 
-    -- What was rewritten, truncated or dropped after the snapshot is looked at again under a fresh
-    -- one. After the last, only a table that still exists keeps that as its outcome.
-    delete from nms.table_metrics_measurements as measurement
-    where
-      measurement.run_id = count_targets.run_id
-      and measurement.error_sqlstate = 'NM001'
-      and (
-        v_snapshot < v_snapshots
-        or measurement.table_oid::regclass::text = measurement.table_oid::text
-      );
-    exit when not found;
+    -- What changed after the snapshot is looked at again under a fresh one. After the last, only a
+    -- table that still exists keeps that as its outcome.
+    v_again := nms.take_back_changed_tables(run_id => count_targets.run_id, only_gone => v_snapshot = v_snapshots);
+    exit when v_again = '{}';
   end loop;
 
   update nms.table_metrics_runs as run
@@ -946,7 +1030,7 @@ begin
     raise warning 'run % failed: malformed request', v_run_id
       using
         errcode = 'invalid_parameter_value',
-        detail = v_problem,
+        detail = left(v_problem, 2000),
         hint = 'For example: select * from nms.collect_table_metrics(''["tmp"]'', ''["public.orders"]'');';
   elsif v_unmatched <> '[]' then
     raise notice 'run %: some entries match nothing', v_run_id
@@ -979,12 +1063,12 @@ begin
     return nms.fail_run(run_id => close_run.run_id, reason => v_reason);
   end if;
 
-  insert into nms.table_metrics_run_snapshot (run_id, payload)
-  values (close_run.run_id, nms.run_payload(run_id => close_run.run_id));
+  insert into nms.table_metrics_run_snapshot (run_id, payload, collected_at)
+  values (close_run.run_id, nms.run_payload(run_id => close_run.run_id), v_run.collected_at);
 
   -- The last successful run wins, and the highest run_id is the last, whichever finishes first.
-  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload)
-  select v_run.snapshot_date, snapshot.run_id, snapshot.payload
+  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at)
+  select v_run.snapshot_date, snapshot.run_id, snapshot.payload, snapshot.collected_at
   from nms.table_metrics_run_snapshot as snapshot
   where snapshot.run_id = close_run.run_id
   on conflict (snapshot_date) do update
@@ -1026,9 +1110,12 @@ begin
     raise exception 'run % was opened with another request', begin_run.run_id
       using
         errcode = 'invalid_parameter_value',
-        detail = format(
-          'saw skip %s and exclude %s, it has %s and %s',
-          begin_run.skip, begin_run.exclude, v_run.skip_schemas, v_run.exclude_tables
+        detail = left(
+          format(
+            'saw skip %s and exclude %s, it has %s and %s',
+            begin_run.skip, begin_run.exclude, v_run.skip_schemas, v_run.exclude_tables
+          ),
+          2000
         ),
         hint = 'Give either a run_id, or skip and exclude.';
   end if;
@@ -1068,7 +1155,7 @@ begin
   exception
     -- However a run ends, its header says so. "others" has neither of the first two.
     when query_canceled or assert_failure or others then
-      raise warning 'run % failed', v_run.run_id using errcode = sqlstate, detail = sqlerrm;
+      raise warning 'run % failed', v_run.run_id using errcode = sqlstate, detail = left(sqlerrm, 2000);
       return nms.fail_run(run_id => v_run.run_id, reason => format('%s (%s)', sqlerrm, sqlstate));
   end;
 end
@@ -1092,7 +1179,7 @@ begin
     raise exception 'malformed request'
       using
         errcode = 'invalid_parameter_value',
-        detail = v_problem,
+        detail = left(v_problem, 2000),
         hint = 'For example: select * from nms.preview_run(''["tmp"]'', ''["public.orders"]'');';
   end if;
 
@@ -1100,10 +1187,9 @@ begin
   with planned as (
     select
       relation.*,
+      target.members,
       target.with_children,
-      target.members is not null as is_added_up,
-      -- A partitioned table that is added up is not read itself.
-      relation.outcome = 'counted' and (relation.table_kind = 'table' or target.with_children) as is_read
+      target.members is not null and not target.with_children as is_added_up
     from nms.classify_relations(skip => v_skip, exclude => v_exclude) as relation
     left join nms.find_targets(skip => v_skip, exclude => v_exclude) as target
       on target.table_oid = relation.table_oid
@@ -1112,28 +1198,43 @@ begin
     select
       planned.table_oid,
       case
-        when
-          not has_schema_privilege(planned.schema_name, 'usage')
-          or not has_any_column_privilege(planned.table_oid, 'select')
-        then format('%I may not select from it: the run would fail', current_user)
+        when not access.is_granted then format('%I may not select from it: the run would fail', current_user)
         else format('row-level security would hide rows from %I: the run would fail', current_user)
       end as reason
     from planned
+    cross join lateral (
+      select
+        has_schema_privilege(planned.schema_name, 'usage')
+        and (
+          has_table_privilege(planned.table_oid, 'select')
+          -- Any column will do for a count, but with its children the table's tableoid is read.
+          or (not planned.with_children and has_any_column_privilege(planned.table_oid, 'select'))
+        ) as is_granted
+    ) as access
     where
-      planned.is_read
-      and (
-        not has_schema_privilege(planned.schema_name, 'usage')
-        or not has_any_column_privilege(planned.table_oid, 'select')
-        or row_security_active(planned.table_oid)
-      )
+      planned.outcome = 'counted'
+      and (planned.table_kind = 'table' or planned.with_children)
+      and (not access.is_granted or row_security_active(planned.table_oid))
+  ),
+  problem as (
+    select refused.table_oid, refused.reason from refused
+    union all
+    select
+      planned.table_oid,
+      format('%s is unreadable: the run would fail', min(member.table_oid)::regclass)
+    from planned
+    cross join lateral unnest(planned.members) as member (table_oid)
+    join refused on refused.table_oid = member.table_oid
+    where planned.is_added_up and member.table_oid <> planned.table_oid
+    group by planned.table_oid
   )
   select
     planned.schema_name,
     planned.table_name,
     planned.table_kind,
-    case when refused.reason is null then planned.outcome else 'unreadable' end,
+    case when problem.reason is null then planned.outcome else 'unreadable' end,
     coalesce(
-      refused.reason,
+      problem.reason,
       case planned.outcome
         when 'machinery' then 'its schema is one of machinery_schemas in nms.table_metrics_settings'
         when 'schema skipped' then 'its schema is named in skip'
@@ -1156,7 +1257,9 @@ begin
       end
     )
   from planned
-  left join refused on refused.table_oid = planned.table_oid
+  left join (
+    select distinct on (reported.table_oid) reported.table_oid, reported.reason from problem as reported
+  ) as problem on problem.table_oid = planned.table_oid
   union all
   select null, null, null, 'matches nothing', format('%s entry %s', unmatched ->> 'argument', unmatched -> 'entry')
   from jsonb_array_elements(nms.unmatched_entries(skip => v_skip, exclude => v_exclude)) as unmatched
