@@ -571,7 +571,7 @@ begin
 
     -- Raising and catching releases the locks at once: they belong to the aborted subtransaction.
     begin
-      -- For large ones, as the session has it. No pages: the catalogue does not know.
+      -- Large ones are read as the server, database or role has it. No pages: the catalogue does not know.
       if
         v_target.with_children
         or v_target.pages * v_page_size >= v_large_from
@@ -1375,15 +1375,20 @@ begin
     return array[]::nms.target[];
   end if;
 
-  -- A regclass prints as its bare oid once its table is gone. Those that were counted before go as
-  -- well: another table may have their name, and their place in a sum.
+  -- A regclass prints as its bare oid once its table is gone. Those that were counted before, and
+  -- all sums, go as well: another table may have their name, and their place in a sum.
   delete from nms.table_metrics_measurements as measurement
   where
     measurement.run_id = take_back_changed_tables.run_id
-    and (
-      (measurement.error_sqlstate = 'NM001' and not only_gone)
-      or measurement.table_oid::regclass::text = measurement.table_oid::text
-    );
+    and case
+      when not only_gone then
+        measurement.error_sqlstate = 'NM001'
+        or measurement.table_oid::regclass::text = measurement.table_oid::text
+        or measurement.table_oid in (select inhparent from pg_inherits)
+      when measurement.error_sqlstate = 'NM001' then
+        measurement.table_oid::regclass::text = measurement.table_oid::text
+        and to_regclass(format('%I.%I', measurement.schema_name, measurement.table_name)) is null
+    end;
   return v_changed;
 end
 $$;
@@ -1393,7 +1398,7 @@ $$;
 -- Name: FUNCTION take_back_changed_tables(run_id bigint, only_gone boolean); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.take_back_changed_tables(run_id bigint, only_gone boolean) IS 'Takes back the measurements of a run that are no counts, because the table was rewritten, truncated or dropped after the snapshot, or only those of tables that are gone. Returns those tables by the names under which the run knows them; none, and nothing is taken back, when no table changed.';
+COMMENT ON FUNCTION nms.take_back_changed_tables(run_id bigint, only_gone boolean) IS 'Takes back the measurements of a run that are no counts, because the table was rewritten, truncated or dropped after the snapshot, or only those of tables that are gone and not replaced. Returns those tables by the names under which the run knows them; none, and nothing is taken back, when no table changed.';
 
 
 --

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:4e50154292f571c46d768ccf349805e4bdab3ec0
+--! Hash: sha1:6c390b33a3eebba9c0a2cf1dae426ff05c634540
 --! Message: table metrics
 
 -- Rather than making readers queue behind a migration that waits for a run.
@@ -572,7 +572,7 @@ begin
 
     -- Raising and catching releases the locks at once: they belong to the aborted subtransaction.
     begin
-      -- For large ones, as the session has it. No pages: the catalogue does not know.
+      -- Large ones are read as the server, database or role has it. No pages: the catalogue does not know.
       if
         v_target.with_children
         or v_target.pages * v_page_size >= v_large_from
@@ -766,20 +766,25 @@ begin
     return array[]::nms.target[];
   end if;
 
-  -- A regclass prints as its bare oid once its table is gone. Those that were counted before go as
-  -- well: another table may have their name, and their place in a sum.
+  -- A regclass prints as its bare oid once its table is gone. Those that were counted before, and
+  -- all sums, go as well: another table may have their name, and their place in a sum.
   delete from nms.table_metrics_measurements as measurement
   where
     measurement.run_id = take_back_changed_tables.run_id
-    and (
-      (measurement.error_sqlstate = 'NM001' and not only_gone)
-      or measurement.table_oid::regclass::text = measurement.table_oid::text
-    );
+    and case
+      when not only_gone then
+        measurement.error_sqlstate = 'NM001'
+        or measurement.table_oid::regclass::text = measurement.table_oid::text
+        or measurement.table_oid in (select inhparent from pg_inherits)
+      when measurement.error_sqlstate = 'NM001' then
+        measurement.table_oid::regclass::text = measurement.table_oid::text
+        and to_regclass(format('%I.%I', measurement.schema_name, measurement.table_name)) is null
+    end;
   return v_changed;
 end
 $$;
 comment on function nms.take_back_changed_tables(bigint, boolean) is
-  'Takes back the measurements of a run that are no counts, because the table was rewritten, truncated or dropped after the snapshot, or only those of tables that are gone. Returns those tables by the names under which the run knows them; none, and nothing is taken back, when no table changed.';
+  'Takes back the measurements of a run that are no counts, because the table was rewritten, truncated or dropped after the snapshot, or only those of tables that are gone and not replaced. Returns those tables by the names under which the run knows them; none, and nothing is taken back, when no table changed.';
 revoke execute on function nms.take_back_changed_tables(bigint, boolean) from public;
 --! EndIncluded functions/take_back_changed_tables.sql
 --! Included functions/count_targets.sql

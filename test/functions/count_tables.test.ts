@@ -1,0 +1,304 @@
+import test from 'ava'
+import { createDatabase, type Sql, until } from '../_database.ts'
+
+interface Count {
+  table_name: string
+  own_row_count: string | null
+  row_count: string | null
+  measured_at: Date
+  error_sqlstate: string | null
+  error_message: string | null
+}
+
+const diamond = `
+  create table public.persons (id int);
+  create table public.authors () inherits (public.persons);
+  create table public.editors () inherits (public.persons);
+  create table public.both () inherits (public.authors, public.editors);
+  insert into public.persons select generate_series(1, 2);
+  insert into public.authors select generate_series(1, 3);
+  insert into public.editors select generate_series(1, 5);
+  insert into public.both select generate_series(1, 7);
+`
+
+test('each table has one row with its own rows; sums are not made here', async (t) => {
+  const { sql } = await createDatabase(t)
+  await sql.unsafe(`${diamond} create table public.none (id int)`)
+
+  const counts = await countTables(sql)
+
+  t.deepEqual(
+    counts.map((count) => [count.table_name, count.own_row_count, count.row_count, count.error_sqlstate]),
+    [
+      ['authors', '3', '3', null],
+      ['both', '7', '7', null],
+      ['editors', '5', '5', null],
+      ['none', '0', '0', null],
+      ['persons', '2', '2', null],
+    ],
+  )
+})
+
+test('a target that is read with its children tells its own rows from theirs, a shared child once', async (t) => {
+  const { sql } = await createDatabase(t)
+  await sql.unsafe(diamond)
+
+  const counts = await countTables(sql, ['public.both'])
+
+  t.deepEqual(
+    counts.map((count) => [count.table_name, count.own_row_count, count.row_count]),
+    [
+      ['authors', '3', '10'],
+      ['editors', '5', '12'],
+      ['persons', '2', '17'],
+    ],
+  )
+})
+
+test('no target, no row', async (t) => {
+  const { sql } = await createDatabase(t)
+
+  t.deepEqual(await countTables(sql), [])
+})
+
+test('a table that cannot be counted has its SQLSTATE and message and no count; the others are counted', async (t) => {
+  const db = await createDatabase(t)
+  const role = await db.createRole('nosuperuser nobypassrls')
+  await db.sql.unsafe(`
+    create table public.open as select generate_series(1, 4) as id;
+    create table public.busy as table public.open;
+    create table public.filtered as table public.open;
+    alter table public.filtered enable row level security;
+    create policy half on public.filtered using (id <= 2);
+    grant select on public.open, public.busy, public.filtered to ${role.name};
+    create table public.secret as table public.open;
+    grant usage on schema nms to ${role.name};
+    grant select on nms.table_metrics_settings to ${role.name};
+    grant execute on all functions in schema nms to ${role.name};
+  `)
+  await db.connect().unsafe('begin; lock table public.busy in access exclusive mode')
+  const session = role.connect()
+  await session`set lock_timeout = '50 ms'`
+
+  const counts = await countTables(session)
+
+  t.deepEqual(
+    counts.map((count) => [count.table_name, count.own_row_count, count.row_count, count.error_sqlstate]),
+    [
+      ['busy', null, null, '55P03'],
+      ['filtered', null, null, '42501'],
+      ['open', '4', '4', null],
+      ['secret', null, null, '42501'],
+    ],
+  )
+  t.true(counts.every((count) => (count.error_message === null) === (count.error_sqlstate === null)))
+  t.true(counts.every((count) => count.measured_at instanceof Date))
+})
+
+for (const [change, statement] of [
+  ['truncated', 'truncate public.late'],
+  ['rewritten', 'alter table public.late alter column id type bigint'],
+  ['renamed', 'alter table public.late rename to later'],
+  ['dropped', 'drop table public.late'],
+  ['replaced', 'drop table public.late; create table public.late as select generate_series(1, 9) as id'],
+] as const) {
+  test(`a table that was ${change} after the snapshot is never taken for empty`, async (t) => {
+    const db = await createDatabase(t)
+    await db.sql.unsafe(`
+      create table public.late as select generate_series(1, 3) as id;
+      create table public.other as select generate_series(1, 4) as id;
+    `)
+    const session = db.connect()
+    await session.unsafe('begin isolation level repeatable read; select 1')
+    await db.sql.unsafe(statement)
+
+    const counts = await countTables(session)
+
+    t.deepEqual(
+      counts.map((count) => [count.table_name, count.row_count, count.error_sqlstate]),
+      [
+        ['late', null, 'NM001'],
+        ['other', '4', null],
+      ],
+    )
+  })
+}
+
+test('tables that exchanged their names after the snapshot are not taken for each other', async (t) => {
+  const db = await createDatabase(t)
+  await db.sql.unsafe(`
+    create table public.late as select generate_series(1, 3) as id;
+    create table public.other as select generate_series(1, 4) as id;
+  `)
+  const session = db.connect()
+  await session.unsafe('begin isolation level repeatable read; select 1')
+  await db.sql.unsafe(`
+    alter table public.late rename to exchanged;
+    alter table public.other rename to late;
+    alter table public.exchanged rename to other;
+  `)
+
+  const counts = await countTables(session)
+
+  t.deepEqual(
+    counts.map((count) => [count.table_name, count.row_count, count.error_sqlstate]),
+    [
+      ['late', null, 'NM001'],
+      ['other', null, 'NM001'],
+    ],
+  )
+})
+
+for (const [family, tables] of [
+  [
+    'partition',
+    `
+      create table public.parent (id int) partition by list (id);
+      create table public.child partition of public.parent default;
+      create table public.left_out partition of public.parent for values in (0);
+    `,
+  ],
+  [
+    'child',
+    `
+      create table public.parent (id int);
+      create table public.child () inherits (public.parent);
+      create table public.left_out () inherits (public.parent);
+    `,
+  ],
+] as const) {
+  test(`a ${family} that was truncated after the snapshot is not taken for empty where its parent is read with it`, async (t) => {
+    const db = await createDatabase(t)
+    await db.sql.unsafe(`${tables} insert into public.child select generate_series(1, 3)`)
+    const session = db.connect()
+    await session.unsafe('begin isolation level repeatable read; select 1')
+    await db.sql`truncate public.child`
+
+    const counts = await countTables(session, ['public.left_out'])
+
+    t.deepEqual(
+      counts.map((count) => [count.table_name, count.row_count, count.error_sqlstate]),
+      [
+        ['child', null, 'NM001'],
+        ['parent', null, 'NM001'],
+      ],
+    )
+  })
+}
+
+test('rows that the transaction itself wrote, truncated or rewrote are counted as it sees them', async (t) => {
+  const sql = (await createDatabase(t)).connect()
+  await sql.unsafe(`
+    create table public.refilled as select generate_series(1, 3) as id;
+    create table public.rewritten as select generate_series(1, 4) as id;
+    begin;
+    truncate public.refilled;
+    insert into public.refilled select generate_series(1, 7);
+    alter table public.rewritten alter column id type bigint;
+    create table public.new as select generate_series(1, 2) as id;
+  `)
+
+  const counts = await countTables(sql)
+
+  t.deepEqual(
+    counts.map((count) => [count.table_name, count.row_count, count.error_sqlstate]),
+    [
+      ['new', '2', null],
+      ['refilled', '7', null],
+      ['rewritten', '4', null],
+    ],
+  )
+})
+
+test('no lock on a table or index outlasts its count, whether it could be counted or not', async (t) => {
+  const db = await createDatabase(t)
+  await db.sql.unsafe(`
+    create table public.counted (id int primary key);
+    create table public.parts (id int primary key) partition by list (id);
+    create table public.part partition of public.parts default;
+    create table public.left_out partition of public.parts for values in (0);
+    create table public.busy (id int primary key);
+  `)
+  await db.connect().unsafe('begin; lock table public.busy in access exclusive mode')
+  const session = db.connect()
+  await session`set lock_timeout = '50 ms'`
+  await session`begin`
+
+  const counts = await countTables(session, ['public.left_out'])
+
+  const locked = await session`
+    select relation.relname
+    from pg_locks as lock
+    join pg_class as relation on relation.oid = lock.relation
+    where lock.pid = pg_backend_pid() and relation.relnamespace = 'public'::regnamespace
+  `
+  t.deepEqual(
+    counts.map((count) => [count.table_name, count.error_sqlstate]),
+    [
+      ['busy', '55P03'],
+      ['counted', null],
+      ['part', null],
+      ['parts', null],
+    ],
+  )
+  t.deepEqual([...locked], [])
+})
+
+test('a count that the planner makes parallel is done by parallel workers', async (t) => {
+  const db = await createDatabase(t)
+  const plans: string[] = []
+  const session = db.connect({ onnotice: ({ message }) => plans.push(message ?? '') })
+  await session.unsafe(`
+    create table public.large as select generate_series(1, 50000) as id;
+    load 'auto_explain';
+    set auto_explain.log_min_duration = 0;
+    set auto_explain.log_analyze = on;
+    set auto_explain.log_nested_statements = on;
+    set auto_explain.log_level = notice;
+    set min_parallel_table_scan_size = 0;
+    set parallel_setup_cost = 0;
+    set parallel_tuple_cost = 0;
+  `)
+
+  const counts = await countTables(session)
+
+  t.is(counts[0]?.row_count, '50000')
+  const plan = plans.filter((text) => /select count\(\*\).*public\.large/.test(text)).join('\n')
+  t.regex(plan, /Workers Launched: [1-9]/)
+})
+
+test('a cancelled count ends the call with a message that names the table', async (t) => {
+  const db = await createDatabase(t)
+  await db.sql`create table public.busy (id int)`
+  await db.connect().unsafe('begin; lock table public.busy in access exclusive mode')
+  const session = db.connect()
+  const [{ pid }] = await session<[{ pid: number }]>`select pg_backend_pid() as pid`
+  const cancelled = t.throwsAsync(countTables(session), { code: '57014', message: /public\.busy/ })
+  await until(async () => {
+    const [activity] = await db.sql`select wait_event_type from pg_stat_activity where pid = ${pid}`
+    return activity?.wait_event_type === 'Lock'
+  }, 'the count waits for the lock')
+
+  await db.sql`select pg_cancel_backend(${pid})`
+
+  await cancelled
+})
+
+/** Counts every target that is not added up from others. */
+async function countTables(sql: Sql, exclude: string[] = []): Promise<Count[]> {
+  return [
+    ...(await sql<Count[]>`
+      with target as materialized (
+        select found from nms.find_targets('[]', ${sql.json(exclude)}) as found
+      )
+      select
+        (target.found).table_name,
+        count.own_row_count, count.row_count, count.measured_at, count.error_sqlstate, count.error_message
+      from nms.count_tables(array(
+        select found from target where (found).table_kind = 'table' or (found).with_children
+      )) as count
+      join target on (target.found).table_oid = count.table_oid
+      order by 1
+    `),
+  ]
+}
