@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:6c390b33a3eebba9c0a2cf1dae426ff05c634540
+--! Hash: sha1:6dc123e0ed7968c3c8e72f20f1a1b83b20c6b787
 --! Message: table metrics
 
 -- Rather than making readers queue behind a migration that waits for a run.
@@ -1132,7 +1132,12 @@ comment on function nms.begin_run(jsonb, jsonb, bigint) is
 revoke execute on function nms.begin_run(jsonb, jsonb, bigint) from public;
 --! EndIncluded functions/begin_run.sql
 --! Included functions/collect_table_metrics.sql
--- The whole job: open a run, count every table as of one instant, close the run.
+-- The whole job, in one call, one transaction and one snapshot:
+--   begin_run      writes the RUNNING header, or takes up the one that open_run committed before
+--   count_targets  finds every table in pg_class, counts each with dynamic SQL as of the same
+--                  instant, and stores one measurement per table: its count, or why there is none
+--   close_run      all counted: SUCCEEDED, with the JSON of the run and of its business day, where
+--                  the highest run_id wins; otherwise FAILED, and both JSONs stay as they were
 create or replace function nms.collect_table_metrics(
   skip jsonb default '[]',    -- schemas to leave out: ["tmp"]
   exclude jsonb default '[]', -- tables to leave out: ["public.orders"]
@@ -1151,7 +1156,7 @@ begin
     run_id => collect_table_metrics.run_id
   );
   if v_run.status = 'FAILED' then
-    return v_run;
+    return v_run; -- malformed request
   end if;
 
   begin
