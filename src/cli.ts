@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { addCollectCommand } from './commands/collect.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
 import { addSqlCommand } from './commands/sql.ts'
-import { describeError } from './errors.ts'
+import { runMain } from './errors.ts'
 
 const program = new Command('table-metrics')
   .description('How many rows every table holds, every day. DATABASE_URL says in which database.')
@@ -13,9 +13,4 @@ addMigrateCommand(program)
 addSqlCommand(program)
 addCollectCommand(program)
 
-try {
-  await program.parseAsync()
-} catch (error) {
-  console.error(describeError(error))
-  process.exitCode = 1
-}
+await runMain(() => program.parseAsync())

@@ -6,10 +6,35 @@ export function describeError(error: unknown): string {
   const { message, code, detail, hint } = error as ServerError
   const lines = [`error: ${message || connectionProblem(error)}`]
   if (detail) lines.push(`detail: ${detail}`)
-  if (hint) lines.push(`hint: ${hint}`)
-  else if (code === '3F000' || code === '42883') lines.push('hint: install it first: table-metrics migrate')
+  const advice = hint ?? remedies.find(([cause]) => cause.test(code ?? message))?.[1]
+  if (advice) lines.push(`hint: ${advice}`)
   return lines.join('\n')
 }
+
+/** Ends this process with a message for a person, whatever goes wrong in it. */
+export async function runMain(main: () => Promise<unknown>): Promise<void> {
+  // Such as a connection of graphile-migrate that breaks: it reports that to nobody.
+  process.once('uncaughtException', (error) => {
+    console.error(describeError(error))
+    process.exit(1)
+  })
+  try {
+    await main()
+  } catch (error) {
+    console.error(describeError(error))
+    process.exitCode = 1
+  }
+}
+
+// By SQLSTATE, code of the connection, or message where there is no code.
+const remedies: [cause: RegExp, remedy: string][] = [
+  [/^(3F000|42883)$/, 'install it first: table-metrics migrate'],
+  [
+    /^(28|3D000|ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EHOSTUNREACH|CONNECT_)/,
+    'check DATABASE_URL, and that the server runs',
+  ],
+  [/^(57P|CONNECTION_|Connection terminated)/, "see the server's log, then run this again"],
+]
 
 // Node reports a refused connection to several addresses as an AggregateError without a message.
 function connectionProblem(error: Error): string {

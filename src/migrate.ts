@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Logger, migrate as runMigrations } from 'graphile-migrate'
+import { clearAllPools } from 'graphile-migrate/dist/pgReal.js'
 import { connect, type Sql } from './database.ts'
 import { committedMigrations, installedFunctions, migrationsFolder } from './migrations.ts'
 
@@ -24,6 +25,7 @@ export async function migrate(url: string, timeZone?: string): Promise<MigrateRe
     await sql`select pg_advisory_lock(hashtextextended('nms-table-metrics migrate', 0))`
     const before = await history(sql)
     await refuseForeignHistory(before)
+    if (timeZone) await refuseUnknownTimeZone(sql, timeZone)
     await runCommitted(url, timeZone)
     await assertInstalled(sql)
     const applied = (await history(sql)).filter(({ hash }) => !before.some((row) => row.hash === hash))
@@ -32,6 +34,7 @@ export async function migrate(url: string, timeZone?: string): Promise<MigrateRe
     `
     return { applied: applied.map(({ filename }) => filename), businessTimeZone: settings.zone }
   } finally {
+    clearAllPools() // of graphile-migrate, which keeps them for a while and ends this process when one breaks
     await sql.end()
   }
 }
@@ -64,6 +67,14 @@ async function refuseForeignHistory(rows: HistoryRow[]): Promise<void> {
   )
 }
 
+async function refuseUnknownTimeZone(sql: Sql, timeZone: string): Promise<void> {
+  const known = await sql`select from pg_timezone_names where lower(name) = lower(${timeZone})`
+  if (known.length > 0) return
+  throw new Error(
+    `SNAPSHOT_TZ: saw ${timeZone}, expected a time zone that the server knows, such as Europe/Berlin`,
+  )
+}
+
 async function runCommitted(url: string, timeZone?: string): Promise<void> {
   const settings = {
     connectionString: url,
@@ -76,14 +87,9 @@ async function runCommitted(url: string, timeZone?: string): Promise<void> {
     try {
       return await runMigrations(settings)
     } catch (error) {
-      if (!(error instanceof Error)) throw error
-      if ('constraint' in error && error.constraint === 'business_time_zone_is_known_to_the_server') {
-        throw new Error(
-          `SNAPSHOT_TZ: saw ${timeZone}, expected a time zone that the server knows, such as Europe/Berlin`,
-        )
-      }
       // Somebody runs graphile-migrate itself in this database: it does not wait, so we do.
-      if (error.message !== 'Failed to get exclusive lock' || Date.now() > deadline) throw error
+      const busy = error instanceof Error && error.message === 'Failed to get exclusive lock'
+      if (!busy || Date.now() > deadline) throw error
     }
   }
 }

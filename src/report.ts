@@ -1,6 +1,6 @@
 import type { Run } from './collect.ts'
 import type { Sql } from './database.ts'
-import { formatChange, formatCount, formatTable, formatTime } from './terminal.ts'
+import { formatChange, formatCount, formatTable, formatTime, isTimeZone } from './terminal.ts'
 
 const shownTables = 40
 
@@ -65,7 +65,7 @@ async function summarize(sql: Sql, run: Run, timeZone?: string): Promise<string>
     cross join nms.table_metrics_settings as settings
     where run.run_id = ${run.run_id}
   `
-  const shown = timeZone ?? zone
+  const shown = timeZone ?? (isTimeZone(zone) ? zone : 'UTC')
   return [
     `run ${run.run_id}: ${run.status}`,
     ...(run.error_message ? [`reason: ${run.error_message}`] : []),

@@ -9,18 +9,13 @@ import { connect, type Sql } from './database.ts'
 import { makeRootHome } from './embedded/binaries.ts'
 import { type EmbeddedServer, startServer } from './embedded/server.ts'
 import { databaseUrl, snapshotTimeZone } from './environment.ts'
-import { describeError } from './errors.ts'
+import { runMain } from './errors.ts'
 import { migrate } from './migrate.ts'
 import { reportRun } from './report.ts'
 
 const checkout = fileURLToPath(new URL('..', import.meta.url))
 
-try {
-  await start()
-} catch (error) {
-  console.error(describeError(error))
-  process.exitCode = 1
-}
+await runMain(start)
 
 async function start(): Promise<void> {
   if (process.env.DATABASE_URL) {
@@ -33,8 +28,9 @@ async function start(): Promise<void> {
     await prepareShop(server)
     await collectAndShow(url)
     const serving = process.argv.includes('--serve')
+    const ended = serving && Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
     console.log(nextSteps(url, serving))
-    if (serving) await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+    await ended
   } finally {
     await server.stop()
   }

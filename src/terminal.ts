@@ -17,6 +17,15 @@ export function formatChange(change: string | null): string {
   return change.startsWith('-') ? `-${formatCount(change.slice(1))}` : `+${formatCount(change)}`
 }
 
+/** True for a time zone in which times can be shown here; the server knows a few more. */
+export function isTimeZone(name: string): boolean {
+  try {
+    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }))
+  } catch {
+    return false
+  }
+}
+
 /** An instant in a time zone: `2026-11-20 05:15:00`. */
 export function formatTime(instant: Date, timeZone: string): string {
   return new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' }).format(

@@ -1,6 +1,18 @@
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chown, mkdir, mkdtemp, open, readFile, readlink, realpath, rm, stat, writeFile } from 'node:fs/promises'
+import {
+  chown,
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,7 +39,7 @@ export interface EmbeddedServer {
 }
 
 export interface EmbeddedServerOptions {
-  /** Folder that keeps data, password and log; created when missing. */
+  /** Folder that keeps data and log; created when missing. */
   home: string
   /** Folder with `bin/postgres`: the one that `npm ci` installed unless given. */
   binaries?: string
@@ -52,7 +64,7 @@ export async function startServer({
   await initialize(folder, home, dataDirectory, account)
   await waitForFormerServer(dataDirectory, patience)
 
-  const password = (await readFile(join(home, 'password'), 'utf8')).trim()
+  const password = (await readFile(join(dataDirectory, 'password'), 'utf8')).trim()
   const port = await freePort(home)
   const log = await open(join(home, 'log'), 'a')
   const options = { ...settings, port, listen_addresses: '127.0.0.1', unix_socket_directories: '' }
@@ -101,12 +113,16 @@ export async function startTemporaryServer(
   options: Omit<EmbeddedServerOptions, 'home'> = {},
 ): Promise<EmbeddedServer> {
   const home = await mkdtemp(join((await serverAccount()) ? await makeRootHome() : tmpdir(), 'temporary-'))
-  const server = await startServer({ ...options, home })
+  const remove = () => rm(home, { recursive: true, force: true })
+  const server = await startServer({ ...options, home }).catch(async (error) => {
+    await remove()
+    throw error
+  })
   return {
     ...server,
     stop: async () => {
       await server.stop()
-      await rm(home, { recursive: true, force: true })
+      await remove()
     },
   }
 }
@@ -117,16 +133,17 @@ async function initialize(
   dataDirectory: string,
   account: Account,
 ): Promise<void> {
-  // initdb writes PG_VERSION early and global/pg_control late: without the latter it was interrupted.
-  if (await exists(join(home, 'initialized'))) return
-  await rm(dataDirectory, { recursive: true, force: true })
-  const passwordFile = join(home, 'password')
+  if (await exists(dataDirectory)) return
+  // Elsewhere, and moved in when complete: nobody meets what an interrupted one has left or still writes.
+  const unfinished = await mkdtemp(join(home, 'unfinished-'))
+  const passwordFile = join(unfinished, 'password')
   await writeFile(passwordFile, `${randomBytes(12).toString('hex')}\n`, { mode: 0o600 })
+  if (account) await chown(unfinished, account.uid, account.gid)
   if (account) await chown(passwordFile, account.uid, account.gid)
   await run(
     join(folder, 'bin/initdb'),
     [
-      `--pgdata=${dataDirectory}`,
+      `--pgdata=${unfinished}/data`,
       '--username=postgres',
       `--pwfile=${passwordFile}`,
       '--auth=scram-sha-256',
@@ -135,7 +152,11 @@ async function initialize(
     ],
     { ...account, cwd: '/', env: { PATH: process.env.PATH, LC_ALL: 'C' } },
   )
-  await writeFile(join(home, 'initialized'), '')
+  await rename(passwordFile, join(unfinished, 'data/password'))
+  await rename(join(unfinished, 'data'), dataDirectory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOTEMPTY') throw error // another process was faster
+  })
+  await rm(unfinished, { recursive: true })
 }
 
 /** A former process of ours may have been killed: its server is stopping, or left its lock file behind. */

@@ -1,0 +1,189 @@
+import { access, chmod, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import ava, { type ExecutionContext } from 'ava'
+import postgres from 'postgres'
+import { serverAccount } from '../src/embedded/account.ts'
+import { makeRootHome } from '../src/embedded/binaries.ts'
+import {
+  type EmbeddedServer,
+  type EmbeddedServerOptions,
+  startServer,
+  startTemporaryServer,
+} from '../src/embedded/server.ts'
+import { until } from './_database.ts'
+import { isAlive, processesIn, run, start } from './_process.ts'
+
+// Each starts servers of its own.
+const test = ava.serial
+
+const source = new URL('../src/embedded/server.ts', import.meta.url)
+
+test('a server ends with the process that holds it, even if that is killed', async (t) => {
+  const holder = startScript(
+    t,
+    `
+    const server = await startTemporaryServer()
+    console.log(JSON.stringify({ pid: server.pid, dataDirectory: server.dataDirectory }))
+    setInterval(() => undefined, 1000)
+  `,
+  )
+  await until(async () => holder.stdout().endsWith('\n'), 'the server has started')
+  const { pid, dataDirectory } = JSON.parse(holder.stdout())
+  t.teardown(() => rm(dirname(dataDirectory), { recursive: true, force: true }))
+  t.true(isAlive(pid))
+
+  holder.kill('SIGKILL')
+  await holder.finished
+
+  await until(async () => !isAlive(pid), 'the server is gone')
+  await until(async () => (await processesIn(dataDirectory)).length === 0, 'its processes are gone')
+  t.pass()
+})
+
+test('stop ends every session and leaves no process', async (t) => {
+  const server = await startAgain(t, { home: await createHome(t) })
+  const sql = postgres(server.url('postgres'), { max: 1 })
+  const session = sql`select pg_sleep(60)`.then(
+    () => 'ended by itself',
+    (error: { code: string }) => error.code,
+  )
+  await until(async () => (await processesIn(server.dataDirectory)).length > 1, 'its processes are seen')
+
+  await server.stop()
+
+  t.false(isAlive(server.pid))
+  t.deepEqual(await processesIn(server.dataDirectory), [])
+  t.not(await session, 'ended by itself')
+  await sql.end({ timeout: 0 })
+})
+
+test('two servers at once have ports of their own, and neither is 5432', async (t) => {
+  const homes = [await createHome(t), await createHome(t)]
+  const servers = await Promise.all(homes.map((home) => startAgain(t, { home })))
+
+  const ports = servers.map(({ port }) => port)
+
+  t.is(new Set([...ports, 5432]).size, 3)
+  t.deepEqual(await Promise.all(servers.map(ask('show port'))), ports.map(String))
+})
+
+test('data, password and log are kept from one start to the next', async (t) => {
+  const home = await createHome(t)
+  const first = await startServer({ home })
+  await ask('create table kept as select 42 as answer')(first)
+  const stopping = first.stop()
+
+  const second = await startAgain(t, { home })
+  await stopping
+
+  t.is(await ask('select answer::text from kept')(second), '42')
+  t.is(new URL(second.url('postgres')).password, new URL(first.url('postgres')).password)
+  t.true((await readdir(home)).includes('log'))
+})
+
+test('a process that is killed while it creates the data is no obstacle to the next', async (t) => {
+  const home = await createHome(t)
+  const first = startScript(t, `await startServer({ home: ${JSON.stringify(home)} })`)
+  await until(async () => (await unfinishedData(home)).includes('PG_VERSION'), 'the data are being created')
+  first.kill('SIGKILL')
+  await first.finished
+
+  const server = await startAgain(t, { home })
+
+  t.is(await ask("select 'ready'")(server), 'ready')
+})
+
+test('a server that does not start gives an error with the end of its log, and keeps no process from ending', async (t) => {
+  const { status, stdout, stderr } = await startScript(
+    t,
+    `
+    const error = await startTemporaryServer({ settings: { shared_buffers: 'nonsense' } }).catch((e) => e)
+    console.log(error.message)
+  `,
+  ).finished
+
+  t.is(status, 0, stderr)
+  t.regex(stdout, /did not start/)
+  t.regex(stdout, /FATAL: .*"shared_buffers": "nonsense"/)
+  const [, log = ''] = /the end of (.*):/.exec(stdout) ?? []
+  await t.throwsAsync(access(dirname(log)), { code: 'ENOENT' })
+})
+
+test('a second server on the same data is refused in one line, also by another path', async (t) => {
+  const home = await createHome(t)
+  const alias = `${home}-alias`
+  await symlink(home, alias)
+  t.teardown(() => rm(alias))
+  const first = await startAgain(t, { home })
+
+  for (const path of [home, alias]) {
+    const error = await t.throwsAsync(startServer({ home: path, patience: 0 }))
+
+    t.regex(
+      error?.message ?? '',
+      new RegExp(`^a server is running on ${path}/data .*kill -INT ${first.pid}$`),
+    )
+  }
+  t.is(await ask("select 'ready'")(first), 'ready')
+})
+
+test('a temporary server leaves no folder', async (t) => {
+  const server = await startTemporaryServer()
+
+  await server.stop()
+
+  t.deepEqual(await processesIn(server.dataDirectory), [])
+  await t.throwsAsync(access(dirname(server.dataDirectory)), { code: 'ENOENT' })
+})
+
+test('only the account of the server can reach the data', async (t) => {
+  const account = await serverAccount()
+  const parent = await createHome(t)
+  await chmod(parent, 0o755)
+  const home = join(parent, 'new')
+  await startAgain(t, { home })
+
+  const { stdout } = await run(t, 'stat', ['-c', '%a %u', home])
+
+  t.is(stdout, `700 ${account?.uid ?? process.getuid?.()}\n`)
+})
+
+/** A folder for the data of one server, which its account can reach. */
+async function createHome(t: ExecutionContext): Promise<string> {
+  const home = await mkdtemp(join((await serverAccount()) ? await makeRootHome() : tmpdir(), 'test-'))
+  t.teardown(() => rm(home, { recursive: true, force: true, maxRetries: 30 }))
+  return home
+}
+
+/** Starts a server that stops when the test ends. */
+async function startAgain(t: ExecutionContext, options: EmbeddedServerOptions): Promise<EmbeddedServer> {
+  const server = await startServer(options)
+  t.teardown(server.stop)
+  return server
+}
+
+/** The files of a data directory that is being created. */
+async function unfinishedData(home: string): Promise<string[]> {
+  const [unfinished = ''] = (await readdir(home)).filter((name) => name.startsWith('unfinished-'))
+  return readdir(join(home, unfinished, 'data')).catch(() => [])
+}
+
+/** Runs a script that may start servers, in a process of its own. */
+function startScript(t: ExecutionContext, script: string) {
+  const imports = `import { startServer, startTemporaryServer } from '${source}'`
+  return start(t, process.execPath, ['--input-type=module', '-e', `${imports}\n${script}`])
+}
+
+/** The one value that a query returns. */
+function ask(query: string) {
+  return async ({ url }: EmbeddedServer): Promise<unknown> => {
+    const sql = postgres(url('postgres'), { max: 1 })
+    try {
+      const [row = {}] = await sql.unsafe(query)
+      return Object.values(row)[0]
+    } finally {
+      await sql.end()
+    }
+  }
+}

@@ -1,0 +1,430 @@
+import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import ava, { type ExecutionContext } from 'ava'
+import { installScript } from '../src/install_script.ts'
+import { migrate } from '../src/migrate.ts'
+import { collect, createDatabase, rowCounts, type Sql, type TestDatabase, until } from './_database.ts'
+import { failsClearly, run, startTableMetrics, tableMetrics } from './_process.ts'
+
+// Each starts processes of its own.
+const test = ava.serial
+
+const emptyDatabase = (t: ExecutionContext) => createDatabase(t, 'empty_template')
+
+test('migrate installs, and a run works right after', async (t) => {
+  const db = await emptyDatabase(t)
+  await db.sql`create table public.apples as select generate_series(1, 3) as id`
+
+  const result = await migrate(db.url)
+
+  t.deepEqual(result, { applied: ['000001.sql'], businessTimeZone: 'America/New_York' })
+  const installed = await db.sql<{ name: string }[]>`
+    select relname as name from pg_class where relnamespace = 'nms'::regnamespace and relkind = 'r'
+    union all
+    select proname from pg_proc
+    where
+      pronamespace = 'nms'::regnamespace
+      and proname in ('business_date', 'close_run', 'collect_table_metrics', 'open_run', 'preview_run')
+    order by name
+  `
+  t.deepEqual(
+    installed.map(({ name }) => name),
+    [
+      'business_date',
+      'close_run',
+      'collect_table_metrics',
+      'open_run',
+      'preview_run',
+      'table_metrics_daily_snapshot',
+      'table_metrics_measurements',
+      'table_metrics_run_snapshot',
+      'table_metrics_runs',
+      'table_metrics_settings',
+    ],
+  )
+  const counted = await collect(db.sql)
+  t.is(counted.status, 'SUCCEEDED')
+  t.deepEqual(await rowCounts(db.sql, counted), { 'public.apples': 3 })
+})
+
+test('migrate changes nothing the second time', async (t) => {
+  const db = await emptyDatabase(t)
+  await migrate(db.url)
+  const before = await fingerprint(db.sql)
+  const historyBefore = await history(db.sql)
+
+  const result = await migrate(db.url)
+
+  t.deepEqual(result.applied, [])
+  t.true(before.length > 100)
+  t.deepEqual(await fingerprint(db.sql), before)
+  t.is(historyBefore.length, 1)
+  t.deepEqual(await history(db.sql), historyBefore)
+})
+
+test('SNAPSHOT_TZ sets the business time zone at the first install, later ones say how to change it', async (t) => {
+  const db = await emptyDatabase(t)
+
+  const first = await tableMetrics(t, db.url, ['migrate'], { SNAPSHOT_TZ: 'Europe/Berlin' })
+  const second = await tableMetrics(t, db.url, ['migrate'], { SNAPSHOT_TZ: 'Asia/Kolkata' })
+
+  t.is(first.status, 0, first.stderr)
+  t.regex(first.stderr, /installed 000001\.sql\nbusiness time zone: Europe\/Berlin\n$/)
+  t.is(second.status, 0, second.stderr)
+  t.regex(second.stderr, /already up to date\nbusiness time zone: Europe\/Berlin\n/)
+  const [update] = /update nms\.table_metrics_settings .*;/.exec(second.stderr) ?? ['']
+  t.is(await businessTimeZone(db.sql), 'Europe/Berlin')
+  await db.sql.unsafe(update)
+  t.is(await businessTimeZone(db.sql), 'Asia/Kolkata')
+})
+
+// JavaScript knows the second one, Postgres does not.
+for (const zone of ['Mars/Olympus', '+05:00']) {
+  test(`migrate refuses the time zone ${zone} in one line and leaves nothing behind`, async (t) => {
+    const db = await emptyDatabase(t)
+    const before = await everything(db.sql)
+
+    const finished = await tableMetrics(t, db.url, ['migrate'], { SNAPSHOT_TZ: zone })
+
+    failsClearly(t, finished, 'SNAPSHOT_TZ', zone, 'Europe/Berlin')
+    t.is(finished.stderr.trim().split('\n').length, 1)
+    t.deepEqual(await everything(db.sql), before)
+    await t.throwsAsync(migrate(db.url, zone), { message: /SNAPSHOT_TZ/ })
+    t.deepEqual(await everything(db.sql), before)
+  })
+}
+
+for (const filename of ['000001.sql', '000123.sql']) {
+  test(`migrate refuses the graphile-migrate history of another project, names the way out and changes nothing: ${filename}`, async (t) => {
+    const db = await emptyDatabase(t)
+    await createHistory(db.sql)
+    await db.sql`insert into graphile_migrate.migrations (hash, filename) values ('sha1:theirs', ${filename})`
+    const before = await everything(db.sql)
+    const historyBefore = await history(db.sql)
+
+    const finished = await tableMetrics(t, db.url, ['migrate'])
+
+    failsClearly(t, finished, filename, 'table-metrics sql')
+    t.deepEqual(await everything(db.sql), before)
+    t.deepEqual(await history(db.sql), historyBefore)
+
+    await db.connect().unsafe((await tableMetrics(t, db.url, ['sql'])).stdout)
+    t.is((await collect(db.sql)).status, 'SUCCEEDED', 'the way out works')
+    t.deepEqual(await history(db.sql), historyBefore)
+  })
+}
+
+test('migrate refuses an install by a newer version and says to use that', async (t) => {
+  const db = await createDatabase(t)
+  await db.sql`
+    insert into graphile_migrate.migrations (hash, previous_hash, filename)
+    select 'sha1:later', hash, '000002.sql' from graphile_migrate.migrations
+  `
+  const before = await everything(db.sql)
+
+  const finished = await tableMetrics(t, db.url, ['migrate'])
+
+  failsClearly(t, finished, '000002.sql', 'newer version')
+  t.deepEqual(await everything(db.sql), before)
+})
+
+for (const processes of [2, 5]) {
+  test(`${processes} that migrate at once end with one install and no error`, async (t) => {
+    const db = await emptyDatabase(t)
+
+    const finished = await Promise.all(
+      Array.from({ length: processes }, () => tableMetrics(t, db.url, ['migrate', '--json'])),
+    )
+
+    t.deepEqual(
+      finished.map(({ status }) => status),
+      Array(processes).fill(0),
+      finished.map(({ stderr }) => stderr).join('\n'),
+    )
+    const applied = finished.map(({ stdout }) => JSON.parse(stdout).applied.length)
+    t.deepEqual(applied.sort(), [...Array(processes - 1).fill(0), 1])
+    t.is((await history(db.sql)).length, 1)
+    t.is((await collect(db.sql)).status, 'SUCCEEDED')
+  })
+}
+
+test('migrate may be called five times at once in one process', async (t) => {
+  const db = await emptyDatabase(t)
+
+  const results = await Promise.all(Array.from({ length: 5 }, () => migrate(db.url)))
+
+  t.deepEqual(results.map(({ applied }) => applied.length).sort(), [0, 0, 0, 0, 1])
+  t.is((await history(db.sql)).length, 1)
+})
+
+// What another session does to stop a migration half-way, and the statement that then waits.
+const halts = {
+  'at its first statement': async (session: Sql) => {
+    await session.unsafe('begin; create schema nms')
+  },
+  'before its commit': async (session: Sql) => {
+    await createHistory(session)
+    await session.unsafe('begin; lock table graphile_migrate.migrations in share mode')
+  },
+}
+
+for (const [moment, halt] of Object.entries(halts)) {
+  test(`an install whose process is killed ${moment} can be repeated`, async (t) => {
+    const db = await emptyDatabase(t)
+    const holder = db.connect()
+    await halt(holder)
+    const first = startTableMetrics(t, db.url, ['migrate'])
+    await waitingBackend(db)
+    first.kill('SIGKILL')
+    t.is((await first.finished).signal, 'SIGKILL')
+    await holder`rollback`
+
+    const second = await tableMetrics(t, db.url, ['migrate', '--json'])
+
+    t.is(second.status, 0, second.stderr)
+    t.deepEqual(JSON.parse(second.stdout).applied, ['000001.sql'])
+    t.is((await collect(db.sql)).status, 'SUCCEEDED')
+  })
+
+  test(`an install whose session is terminated ${moment} fails clearly and can be repeated`, async (t) => {
+    const db = await emptyDatabase(t)
+    const holder = db.connect()
+    await halt(holder)
+    const first = startTableMetrics(t, db.url, ['migrate'])
+    await db.sql`select pg_terminate_backend(${await waitingBackend(db)})`
+
+    failsClearly(t, await first.finished, 'run this again')
+
+    await holder`rollback`
+    t.deepEqual((await migrate(db.url)).applied, ['000001.sql'])
+    t.is((await collect(db.sql)).status, 'SUCCEEDED')
+  })
+}
+
+test('migrate waits for somebody who runs graphile-migrate itself', async (t) => {
+  const db = await emptyDatabase(t)
+  const other = db.connect()
+  await other`select pg_advisory_lock(4727445306447283)`
+  const migrating = startTableMetrics(t, db.url, ['migrate'])
+  await until(async () => {
+    const refused = await db.sql`
+      select from pg_stat_activity
+      where datname = current_database() and state = 'idle' and query ~ '^select pg_try_advisory_lock'
+    `
+    return refused.length > 0
+  }, 'migrate was refused the lock')
+
+  await other`select pg_advisory_unlock(4727445306447283)`
+  const finished = await migrating.finished
+
+  t.is(finished.status, 0, finished.stderr)
+  t.is((await collect(db.sql)).status, 'SUCCEEDED')
+})
+
+test('an install that lacks a function is reported, and the script restores it', async (t) => {
+  const db = await createDatabase(t)
+  const complete = await fingerprint(db.sql)
+  await db.sql`drop function nms.preview_run`
+
+  const finished = await tableMetrics(t, db.url, ['migrate'])
+
+  failsClearly(t, finished, 'preview_run', 'table-metrics sql')
+  await db.connect().unsafe(await installScript())
+  t.deepEqual((await migrate(db.url)).applied, [])
+  t.deepEqual(await fingerprint(db.sql), complete)
+})
+
+test('the script gives the same objects as migrate, through a driver and through psql', async (t) => {
+  const [migrated, driven, piped] = [await createDatabase(t), await emptyDatabase(t), await emptyDatabase(t)]
+  const script = await tableMetrics(t, migrated.url, ['sql'])
+  t.is(script.status, 0, script.stderr)
+  const expected = await fingerprint(migrated.sql)
+
+  await driven.connect().unsafe(script.stdout)
+
+  t.deepEqual(await fingerprint(driven.sql), expected)
+  t.is((await collect(driven.sql)).status, 'SUCCEEDED')
+
+  const file = join(tmpdir(), `${piped.name}.sql`)
+  await writeFile(file, script.stdout)
+  const psql = await run(t, 'psql', ['-X', '-v', 'ON_ERROR_STOP=1', '-f', file, piped.url]).catch(
+    (error: Error) => error,
+  )
+  if (psql instanceof Error) {
+    t.log(`not run through psql: ${psql.message}`)
+    return
+  }
+  t.is(psql.status, 0, psql.stderr)
+  t.is(psql.stderr, '')
+  t.deepEqual(await fingerprint(piped.sql), expected)
+})
+
+test('the script changes nothing the second time, whatever time zone it names', async (t) => {
+  const db = await emptyDatabase(t)
+  await db.connect().unsafe(await installScript('Asia/Kolkata'))
+  await collect(db.sql)
+  const before = await fingerprint(db.sql)
+
+  await db.connect().unsafe(await installScript('Europe/Berlin'))
+
+  t.is(await businessTimeZone(db.sql), 'Asia/Kolkata')
+  t.deepEqual(await fingerprint(db.sql), before)
+  t.is((await db.sql`select from nms.table_metrics_runs`).length, 1)
+})
+
+test('SNAPSHOT_TZ sets the business time zone of the script', async (t) => {
+  const db = await emptyDatabase(t)
+
+  const script = await tableMetrics(t, '', ['sql'], { SNAPSHOT_TZ: 'Pacific/Auckland' })
+  await db.connect().unsafe(script.stdout)
+
+  t.is(await businessTimeZone(db.sql), 'Pacific/Auckland')
+})
+
+test('a script that fails leaves nothing behind', async (t) => {
+  const db = await emptyDatabase(t)
+  const before = await everything(db.sql)
+  const session = db.connect()
+
+  await t.throwsAsync(session.unsafe(await installScript("Mars/O'lympus")), { code: '23514' })
+
+  await session`rollback`
+  t.deepEqual(await everything(db.sql), before)
+})
+
+test('migrate works after an install by script', async (t) => {
+  const db = await emptyDatabase(t)
+  await db.connect().unsafe(await installScript('Asia/Kolkata'))
+  await collect(db.sql)
+  const before = await fingerprint(db.sql)
+
+  const result = await migrate(db.url, 'Europe/Berlin')
+
+  t.deepEqual(result, { applied: ['000001.sql'], businessTimeZone: 'Asia/Kolkata' })
+  t.deepEqual(await fingerprint(db.sql), before)
+  t.is((await db.sql`select from nms.table_metrics_runs`).length, 1)
+})
+
+/** Process id of the session in which a migration waits for a lock. */
+async function waitingBackend({ sql }: TestDatabase): Promise<number> {
+  let pid: number | undefined
+  await until(async () => {
+    const [waiting] = await sql<{ pid: number }[]>`
+      select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+    `
+    pid = waiting?.pid
+    return pid !== undefined
+  }, 'the migration waits')
+  return pid as number
+}
+
+/** What graphile-migrate creates before its first migration. */
+async function createHistory(sql: Sql): Promise<void> {
+  await sql.unsafe(`
+    create schema graphile_migrate;
+    create table graphile_migrate.migrations (
+      hash text primary key,
+      previous_hash text references graphile_migrate.migrations,
+      filename text not null,
+      date timestamptz not null default now()
+    );
+    create table graphile_migrate.current (
+      filename text primary key default 'current.sql',
+      content text not null,
+      date timestamptz not null default now()
+    );
+  `)
+}
+
+async function history(sql: Sql): Promise<unknown[]> {
+  return [...(await sql`select * from graphile_migrate.migrations order by filename`)]
+}
+
+async function businessTimeZone(sql: Sql): Promise<string | undefined> {
+  const [settings] = await sql<{ zone: string }[]>`
+    select business_time_zone as zone from nms.table_metrics_settings
+  `
+  return settings?.zone
+}
+
+/** Every object of the database that did not come with it: which, and in which version. */
+async function everything(sql: Sql): Promise<unknown[]> {
+  return [
+    ...(await sql`
+      select 'relation' as kind, oid, xmin::text from pg_class where oid >= 16384
+      union all
+      select 'function', oid, xmin::text from pg_proc where oid >= 16384
+      union all
+      select 'type', oid, xmin::text from pg_type where oid >= 16384
+      union all
+      select 'schema', oid, xmin::text from pg_namespace where oid >= 16384
+      order by kind, oid
+    `),
+  ]
+}
+
+/** Schema nms, object for object: definition, comment, owner and privileges of each, and the settings. */
+async function fingerprint(sql: Sql): Promise<unknown[]> {
+  return [
+    ...(await sql`
+      with object (catalog, oid, part, name, owner, definition, privileges) as (
+        select
+          'pg_namespace', oid, 0, nspname::text, nspowner, null, nspacl
+        from pg_namespace
+        where nspname = 'nms'
+        union all
+        select
+          'pg_class', oid, 0, relname, relowner,
+          format('%s %s %s %s', relkind, relpersistence, relrowsecurity, reloptions), relacl
+        from pg_class
+        where relnamespace = 'nms'::regnamespace
+        union all
+        select
+          'pg_class', attrelid, attnum, format('%s.%s', attrelid::regclass, attname), null,
+          format(
+            '%s %s not null %s identity %s collation %s default %s', attnum, format_type(atttypid, atttypmod),
+            attnotnull, attidentity, attcollation::regcollation, pg_get_expr(adbin, adrelid)
+          ),
+          attacl
+        from pg_attribute
+        join pg_class on pg_class.oid = attrelid
+        left join pg_attrdef on adrelid = attrelid and adnum = attnum
+        where relnamespace = 'nms'::regnamespace and attnum > 0 and not attisdropped
+        union all
+        select 'pg_class', indexrelid, -1, indexrelid::regclass::text, null, pg_get_indexdef(indexrelid), null
+        from pg_index
+        join pg_class on pg_class.oid = indexrelid
+        where relnamespace = 'nms'::regnamespace
+        union all
+        select
+          'pg_constraint', oid, 0, conname, null,
+          format('%s %s %s', conrelid::regclass, convalidated, pg_get_constraintdef(oid)), null
+        from pg_constraint
+        where connamespace = 'nms'::regnamespace
+        union all
+        select 'pg_trigger', pg_trigger.oid, 0, tgname, null, format('%s %s', tgenabled, pg_get_triggerdef(pg_trigger.oid)), null
+        from pg_trigger
+        join pg_class on pg_class.oid = tgrelid
+        where relnamespace = 'nms'::regnamespace and not tgisinternal
+        union all
+        select
+          'pg_proc', oid, 0, oid::regprocedure::text, proowner, pg_get_functiondef(oid), proacl
+        from pg_proc
+        where pronamespace = 'nms'::regnamespace
+        union all
+        select 'pg_type', oid, 0, typname, typowner, typtype::text, typacl
+        from pg_type
+        where typnamespace = 'nms'::regnamespace
+      )
+      select
+        catalog, name, owner::regrole::text, definition, privileges::text,
+        case when part > 0 then col_description(oid, part) else obj_description(oid, catalog) end as comment
+      from object
+      union all
+      select 'settings', null, null, to_jsonb(settings)::text, null, null
+      from nms.table_metrics_settings as settings
+      order by catalog, name, definition
+    `),
+  ]
+}
