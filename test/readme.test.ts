@@ -52,7 +52,11 @@ async function openShop(t: import('ava').ExecutionContext, adminUrl: string, url
   await admin`create role dashboard`
   await admin`create database shop`
   await admin.end()
-  const sql = postgres(url, { max: 1, onnotice: () => undefined, types: { date: textual(1082), jsonb: textual(3802) } })
+  const sql = postgres(url, {
+    max: 1,
+    onnotice: () => undefined,
+    types: { date: textual(1082), jsonb: textual(3802) },
+  })
   t.teardown(() => sql.end())
   await sql.unsafe(await readFile(join(project, 'sample/shop.sql'), 'utf8'))
   return sql
