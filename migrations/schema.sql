@@ -39,7 +39,7 @@ CREATE TYPE nms.target AS (
 	table_name text,
 	table_kind text,
 	is_partition boolean,
-	pages integer,
+	pages bigint,
 	filenode oid,
 	members oid[],
 	member_filenodes oid[],
@@ -522,7 +522,7 @@ begin
     run_id => collect_table_metrics.run_id
   );
   if v_run.status = 'FAILED' then
-    return v_run;
+    return v_run; -- malformed request
   end if;
 
   begin
@@ -901,7 +901,7 @@ CREATE FUNCTION nms.find_targets(skip jsonb, exclude jsonb) RETURNS SETOF nms.ta
       family.ancestor,
       array_agg(relation.oid order by relation.oid) filter (where relation.relkind = 'r') as members,
       array_agg(relation.relfilenode order by relation.oid) filter (where relation.relkind = 'r') as filenodes,
-      sum(greatest(relation.relpages, 0))::integer as pages,
+      sum(greatest(relation.relpages, 0)) as pages,
       bool_or(
         relation.relkind = 'f' or (relation.relkind = 'r' and target.table_oid is null)
       ) as reads_others

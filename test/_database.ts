@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import type { ExecutionContext } from 'ava'
 import postgres from 'postgres'
+import type { Run } from '../src/collect.ts'
 
 const serverUrl = process.env.TEST_SERVER_URL
 if (!serverUrl) throw new Error('TEST_SERVER_URL is not set: run the tests with npm test')
 
+export type { Run }
 export type Sql = postgres.Sql
 
 /** A database of one test, dropped when the test ends. */
@@ -17,22 +19,6 @@ export interface TestDatabase {
   connect(options?: postgres.Options<Record<string, never>>): Sql
   /** A role that is dropped when the test ends. Roles belong to the whole server: names are made unique. */
   createRole(attributes?: string): Promise<{ name: string; url: string; connect(): Sql }>
-}
-
-/** A header as `nms.collect_table_metrics` returns it. */
-export interface Run {
-  run_id: string
-  collected_at: Date
-  snapshot_date: string
-  status: 'RUNNING' | 'SUCCEEDED' | 'FAILED'
-  error_message: string | null
-  skip_schemas: unknown
-  exclude_tables: unknown
-  finished_at: Date | null
-  requested_by: string
-  scheduled_for: Date | null
-  target_count: string | null
-  unmatched_entries: { argument: string; entry: string }[]
 }
 
 /** Creates a database with an installed collector and nothing else. */

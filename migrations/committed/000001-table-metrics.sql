@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:6dc123e0ed7968c3c8e72f20f1a1b83b20c6b787
+--! Hash: sha1:eaa2719ef3fc56fd8f29e400c26c4818ab06d191
 --! Message: table metrics
 
 -- Rather than making readers queue behind a migration that waits for a run.
@@ -462,7 +462,7 @@ begin
       table_name text,
       table_kind text,
       is_partition boolean,
-      pages integer,
+      pages bigint,
       filenode oid,
       members oid[],
       member_filenodes oid[],
@@ -511,7 +511,7 @@ as $$
       family.ancestor,
       array_agg(relation.oid order by relation.oid) filter (where relation.relkind = 'r') as members,
       array_agg(relation.relfilenode order by relation.oid) filter (where relation.relkind = 'r') as filenodes,
-      sum(greatest(relation.relpages, 0))::integer as pages,
+      sum(greatest(relation.relpages, 0)) as pages,
       bool_or(
         relation.relkind = 'f' or (relation.relkind = 'r' and target.table_oid is null)
       ) as reads_others
