@@ -9,8 +9,16 @@ export const large: Scenario = {
     { rival: 'bare count(*)', temperature: 'warm', atMost: 1.05 },
   ],
   async build(sql) {
-    await sql`create table public.events (id bigint primary key, amount integer)`
-    await sql`insert into public.events select id, id % 1000 from generate_series(1, 10000000) as id`
+    await sql`
+      create table public.events (
+        id bigint primary key, customer_id integer, happened_at timestamptz, amount numeric(10, 2), note text
+      )
+    `
+    await sql`
+      insert into public.events
+      select id, id % 50000, timestamptz '2026-01-01' + id * interval '1 second', id % 1000, 'event number ' || id
+      from generate_series(1, 10000000) as id
+    `
     await sql`vacuum (analyze)`
     const plan = await sql<{ 'QUERY PLAN': string }[]>`explain select count(*) from public.events`
     if (!plan.some((line) => line['QUERY PLAN'].includes('Workers Planned'))) {

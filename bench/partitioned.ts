@@ -4,7 +4,7 @@ import type { Scenario } from './_scenario.ts'
 
 export const partitioned: Scenario = {
   name: 'partitioned',
-  title: 'one table with 1,000 leaves of 500 rows',
+  title: 'one table with 1,000 leaves of 5,000 rows',
   bars: [
     { rival: 'loop in the database', temperature: 'cold', atMost: 0.6 },
     { rival: 'loop in the database', temperature: 'warm', atMost: 0.6 },
@@ -19,12 +19,12 @@ export const partitioned: Scenario = {
         for v_leaf in 0..999 loop
           execute format(
             'create table public.readings_%s partition of public.readings for values from (%s) to (%s)',
-            v_leaf, v_leaf * 500, (v_leaf + 1) * 500
+            v_leaf, v_leaf * 5000, (v_leaf + 1) * 5000
           );
         end loop;
       end
       $$;
-      insert into public.readings select id, id % 100 from generate_series(0, 499999) as id;
+      insert into public.readings select id, id % 100 from generate_series(0, 4999999) as id;
 
       create function public.count_in_a_loop(tables text[]) returns bigint
       language plpgsql stable

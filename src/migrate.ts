@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Logger, migrate as runMigrations } from 'graphile-migrate'
 import { clearAllPools } from 'graphile-migrate/dist/pgReal.js'
@@ -26,7 +27,7 @@ export async function migrate(url: string, timeZone?: string): Promise<MigrateRe
     const before = await history(sql)
     await refuseForeignHistory(before)
     if (timeZone) await refuseUnknownTimeZone(sql, timeZone)
-    await runCommitted(url, timeZone)
+    await runCommitted(sql, url, timeZone)
     await assertInstalled(sql)
     const applied = (await history(sql)).filter(({ hash }) => !before.some((row) => row.hash === hash))
     const [settings] = await sql<[{ zone: string }]>`
@@ -34,7 +35,6 @@ export async function migrate(url: string, timeZone?: string): Promise<MigrateRe
     `
     return { applied: applied.map(({ filename }) => filename), businessTimeZone: settings.zone }
   } finally {
-    clearAllPools() // of graphile-migrate, which keeps them for a while and ends this process when one breaks
     await sql.end()
   }
 }
@@ -75,22 +75,38 @@ async function refuseUnknownTimeZone(sql: Sql, timeZone: string): Promise<void> 
   )
 }
 
-async function runCommitted(url: string, timeZone?: string): Promise<void> {
+async function runCommitted(sql: Sql, url: string, timeZone?: string): Promise<void> {
+  const connection = new URL(url)
+  const name = `table-metrics migrate ${randomUUID()}`
+  connection.searchParams.set('application_name', name)
   const settings = {
-    connectionString: url,
+    connectionString: connection.href,
     rootConnectionString: 'postgres:///template1', // not used to migrate, but may not equal ours
     migrationsFolder,
     logger: new Logger(() => () => undefined),
     ...(timeZone && { pgSettings: { 'nms.business_time_zone': timeZone } }),
   }
-  for (const deadline = Date.now() + 60_000; ; await sleep(200)) {
-    try {
-      return await runMigrations(settings)
-    } catch (error) {
-      // Somebody runs graphile-migrate itself in this database: it does not wait, so we do.
-      const busy = error instanceof Error && error.message === 'Failed to get exclusive lock'
-      if (!busy || Date.now() > deadline) throw error
+  try {
+    for (const deadline = Date.now() + 60_000; ; await sleep(200)) {
+      try {
+        return await runMigrations(settings)
+      } catch (error) {
+        // Somebody runs graphile-migrate itself in this database: it does not wait, so we do.
+        const busy = error instanceof Error && error.message === 'Failed to get exclusive lock'
+        if (!busy || Date.now() > deadline) throw error
+      }
     }
+  } finally {
+    await closeConnections(sql, name).catch(() => undefined)
+  }
+}
+
+/** Graphile-migrate keeps its connections for a while, and ends this process when one of them breaks. */
+async function closeConnections(sql: Sql, name: string): Promise<void> {
+  clearAllPools()
+  for (const deadline = Date.now() + 2_000; Date.now() < deadline; await sleep(5)) {
+    const left = await sql`select from pg_stat_activity where application_name = ${name}`
+    if (left.length === 0) return
   }
 }
 
