@@ -546,10 +546,10 @@ COMMENT ON FUNCTION nms.collect_table_metrics(skip jsonb, exclude jsonb, run_id 
 
 
 --
--- Name: count_tables(nms.target[]); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: count_each(nms.target[]); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.count_tables(targets nms.target[]) RETURNS TABLE(table_oid oid, own_row_count bigint, row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
+CREATE FUNCTION nms.count_each(targets nms.target[]) RETURNS TABLE(table_oid oid, own_row_count bigint, row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
@@ -638,10 +638,99 @@ $_$;
 
 
 --
+-- Name: FUNCTION count_each(targets nms.target[]); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.count_each(targets nms.target[]) IS 'Exact number of rows of each of these tables, or the SQLSTATE and message of why there is none. own_row_count leaves out partitions and children; row_count has them if the target is read with its children. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count.';
+
+
+--
+-- Name: count_tables(nms.target[]); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.count_tables(targets nms.target[]) RETURNS TABLE(table_oid oid, own_row_count bigint, row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET jit TO 'off'
+    SET enable_indexonlyscan TO 'off'
+    SET effective_io_concurrency TO '0'
+    AS $$
+declare
+  v_together constant bigint := bigint '16'; -- tables
+  v_small_to constant bigint := bigint '32'; -- pages
+  v_batch record;
+  v_counts bigint[];
+  v_are_counted boolean;
+  v_left oid[] := array[]::oid[];
+begin
+  -- Planning and locking a small table takes longer than reading it: several in one statement.
+  for v_batch in
+    select
+      array_agg(small.table_oid) as table_oids,
+      array_agg(small.filenode) as filenodes,
+      array_agg(format('%I.%I', small.schema_name, small.table_name)) as names,
+      format(
+        'select array[%s]',
+        string_agg(format('(select count(*) from only %I.%I)', small.schema_name, small.table_name), ', ')
+      ) as query
+    from (
+      select target.*, row_number() over () / v_together as batch
+      from unnest(targets) as target
+      where not target.with_children and target.pages between 1 and v_small_to
+    ) as small
+    group by small.batch
+  loop
+    v_are_counted := false;
+    begin
+      -- None of them stays locked for long because another one is.
+      perform set_config('lock_timeout', '10', true);
+      execute v_batch.query into strict v_counts;
+      -- Asked while the locks are held, for the reason that count_each gives.
+      select bool_and(to_regclass(counted.name) = counted.oid and pg_relation_filenode(counted.oid) = counted.filenode)
+      into v_are_counted
+      from unnest(v_batch.table_oids, v_batch.filenodes, v_batch.names) as counted (oid, filenode, name);
+      raise sqlstate 'NM002' using message = 'counted: release the locks';
+    exception
+      when query_canceled then
+        raise;
+      -- Which of them it was, and why, is seen when each is counted by itself.
+      when assert_failure or others then
+        null;
+    end;
+
+    if v_are_counted then
+      return query
+      select counted.table_oid, counted.row_count, counted.row_count, clock_timestamp(), null::text, null::text
+      from unnest(v_batch.table_oids, v_counts) as counted (table_oid, row_count);
+    else
+      v_left := v_left || v_batch.table_oids;
+    end if;
+  end loop;
+
+  -- What takes longest first. A table that was never vacuumed or analyzed has no known size.
+  return query
+  select counted.*
+  from nms.count_each(
+    targets => array(
+      select target
+      from unnest(targets) as target
+      where
+        target.with_children
+        or target.pages not between 1 and v_small_to
+        or target.table_oid = any (v_left)
+      order by target.pages desc
+    )
+  ) as counted;
+end
+$$;
+
+
+--
 -- Name: FUNCTION count_tables(targets nms.target[]); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.count_tables(targets nms.target[]) IS 'Exact number of rows of each of these tables, or the SQLSTATE and message of why there is none. own_row_count leaves out partitions and children; row_count has them if the target is read with its children. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count.';
+COMMENT ON FUNCTION nms.count_tables(targets nms.target[]) IS 'Exact number of rows of each of these tables, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms.count_each() does. No lock outlasts the count of its table, or of its few small companions.';
 
 
 --
@@ -742,7 +831,6 @@ CREATE FUNCTION nms.count_unmeasured_targets(run_id bigint, again nms.target[] D
         select target.found
         from target
         where target.table_kind = 'table' or target.with_children
-        order by (target.found).pages desc -- what takes longest first
       )
     ) as result
     join target on target.table_oid = result.table_oid
@@ -798,6 +886,34 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.count_unmeasured_targets(run_id bigint, again nms.target[]) IS 'Counts every target of a run that has no measurement yet, all under the one snapshot of its single statement, and stores one measurement for each. again: tables that the run knows already, by the name to keep.';
+
+
+--
+-- Name: delete_measurements_of_deleted_runs(); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.delete_measurements_of_deleted_runs() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if tg_op = 'TRUNCATE' then
+    truncate nms.table_metrics_measurements;
+  else
+    delete from nms.table_metrics_measurements as measurement
+    using deleted_runs
+    where measurement.run_id = deleted_runs.run_id;
+  end if;
+  return null;
+end
+$$;
+
+
+--
+-- Name: FUNCTION delete_measurements_of_deleted_runs(); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.delete_measurements_of_deleted_runs() IS 'Trigger function: deleting runs takes their measurements with them.';
 
 
 --
@@ -1793,6 +1909,34 @@ CREATE INDEX table_metrics_runs_snapshot_date_idx ON nms.table_metrics_runs USIN
 
 
 --
+-- Name: table_metrics_runs delete_measurements_of_deleted_runs; Type: TRIGGER; Schema: nms; Owner: -
+--
+
+CREATE TRIGGER delete_measurements_of_deleted_runs AFTER DELETE ON nms.table_metrics_runs REFERENCING OLD TABLE AS deleted_runs FOR EACH STATEMENT EXECUTE FUNCTION nms.delete_measurements_of_deleted_runs();
+
+
+--
+-- Name: TRIGGER delete_measurements_of_deleted_runs ON table_metrics_runs; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TRIGGER delete_measurements_of_deleted_runs ON nms.table_metrics_runs IS 'Deleting a run takes its measurements with it.';
+
+
+--
+-- Name: table_metrics_runs delete_measurements_of_truncated_runs; Type: TRIGGER; Schema: nms; Owner: -
+--
+
+CREATE TRIGGER delete_measurements_of_truncated_runs AFTER TRUNCATE ON nms.table_metrics_runs FOR EACH STATEMENT EXECUTE FUNCTION nms.delete_measurements_of_deleted_runs();
+
+
+--
+-- Name: TRIGGER delete_measurements_of_truncated_runs ON table_metrics_runs; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TRIGGER delete_measurements_of_truncated_runs ON nms.table_metrics_runs IS 'Deleting all runs takes all measurements with them.';
+
+
+--
 -- Name: table_metrics_settings forbid_deleting_the_settings; Type: TRIGGER; Schema: nms; Owner: -
 --
 
@@ -1826,14 +1970,6 @@ COMMENT ON TRIGGER forbid_rewriting_a_finished_run ON nms.table_metrics_runs IS 
 
 ALTER TABLE ONLY nms.table_metrics_daily_snapshot
     ADD CONSTRAINT table_metrics_daily_snapshot_run_id_fkey FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE;
-
-
---
--- Name: table_metrics_measurements table_metrics_measurements_run_id_fkey; Type: FK CONSTRAINT; Schema: nms; Owner: -
---
-
-ALTER TABLE ONLY nms.table_metrics_measurements
-    ADD CONSTRAINT table_metrics_measurements_run_id_fkey FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE;
 
 
 --
@@ -1894,6 +2030,13 @@ REVOKE ALL ON FUNCTION nms.collect_table_metrics(skip jsonb, exclude jsonb, run_
 
 
 --
+-- Name: FUNCTION count_each(targets nms.target[]); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.count_each(targets nms.target[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION count_tables(targets nms.target[]); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -1912,6 +2055,13 @@ REVOKE ALL ON FUNCTION nms.count_targets(run_id bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.count_unmeasured_targets(run_id bigint, again nms.target[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION delete_measurements_of_deleted_runs(); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.delete_measurements_of_deleted_runs() FROM PUBLIC;
 
 
 --

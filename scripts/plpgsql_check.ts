@@ -29,9 +29,13 @@ try {
         when function.prorettype = 'trigger'::regtype then 'nms.table_metrics_runs'::regclass
         else 0
       end,
+      oldtable => case
+        when function.proname = 'delete_measurements_of_deleted_runs' then 'deleted_runs'
+      end,
       extra_warnings => true,
       performance_warnings => true,
-      security_warnings => true,
+      -- It cannot follow a statement that a query has put together with %I.
+      security_warnings => function.proname <> 'count_tables',
       compatibility_warnings => true
     ) as finding
     where function.pronamespace = 'nms'::regnamespace

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:eaa2719ef3fc56fd8f29e400c26c4818ab06d191
+--! Hash: sha1:eaaa5613e499368303e4dcc480cbc91f941130cc
 --! Message: table metrics
 
 -- Rather than making readers queue behind a migration that waits for a run.
@@ -150,8 +150,10 @@ comment on column nms.table_metrics_runs.target_count is
 comment on column nms.table_metrics_runs.unmatched_entries is
   'Entries of the request that matched nothing when the run started: [{"argument": "skip" or "exclude", "entry": …}].';
 
+-- No foreign key: checking one takes as long as inserting the row, and a run's header is locked
+-- while its measurements are written. A trigger deletes them together.
 create table if not exists nms.table_metrics_measurements (
-  run_id bigint not null references nms.table_metrics_runs on delete cascade,
+  run_id bigint not null,
   schema_name text collate "C" not null,
   table_name text collate "C" not null,
   row_count bigint,
@@ -262,6 +264,43 @@ create or replace trigger forbid_rewriting_a_finished_run
   execute function nms.forbid_rewriting_a_finished_run();
 comment on trigger forbid_rewriting_a_finished_run on nms.table_metrics_runs is
   'History is append-only: a terminal status is never changed.';
+
+--! Included functions/delete_measurements_of_deleted_runs.sql
+create or replace function nms.delete_measurements_of_deleted_runs()
+returns trigger
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'TRUNCATE' then
+    truncate nms.table_metrics_measurements;
+  else
+    delete from nms.table_metrics_measurements as measurement
+    using deleted_runs
+    where measurement.run_id = deleted_runs.run_id;
+  end if;
+  return null;
+end
+$$;
+comment on function nms.delete_measurements_of_deleted_runs() is
+  'Trigger function: deleting runs takes their measurements with them.';
+revoke execute on function nms.delete_measurements_of_deleted_runs() from public;
+--! EndIncluded functions/delete_measurements_of_deleted_runs.sql
+
+create or replace trigger delete_measurements_of_deleted_runs
+  after delete on nms.table_metrics_runs
+  referencing old table as deleted_runs
+  for each statement
+  execute function nms.delete_measurements_of_deleted_runs();
+comment on trigger delete_measurements_of_deleted_runs on nms.table_metrics_runs is
+  'Deleting a run takes its measurements with it.';
+
+create or replace trigger delete_measurements_of_truncated_runs
+  after truncate on nms.table_metrics_runs
+  for each statement
+  execute function nms.delete_measurements_of_deleted_runs();
+comment on trigger delete_measurements_of_truncated_runs on nms.table_metrics_runs is
+  'Deleting all runs takes all measurements with them.';
 
 --! Included functions/request_problem.sql
 create or replace function nms.request_problem(skip jsonb, exclude jsonb)
@@ -538,9 +577,9 @@ comment on function nms.find_targets(jsonb, jsonb) is
   'The tables that a run with this request has to count.';
 revoke execute on function nms.find_targets(jsonb, jsonb) from public;
 --! EndIncluded functions/find_targets.sql
---! Included functions/count_tables.sql
+--! Included functions/count_each.sql
 -- Stable, so that every count reads the snapshot of the calling query.
-create or replace function nms.count_tables(targets nms.target[])
+create or replace function nms.count_each(targets nms.target[])
 returns table (
   table_oid oid,
   own_row_count bigint,
@@ -636,8 +675,98 @@ begin
   end loop;
 end
 $$;
-comment on function nms.count_tables(nms.target[]) is
+comment on function nms.count_each(nms.target[]) is
   'Exact number of rows of each of these tables, or the SQLSTATE and message of why there is none. own_row_count leaves out partitions and children; row_count has them if the target is read with its children. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count.';
+revoke execute on function nms.count_each(nms.target[]) from public;
+--! EndIncluded functions/count_each.sql
+--! Included functions/count_tables.sql
+-- Stable, so that every count reads the snapshot of the calling query.
+create or replace function nms.count_tables(targets nms.target[])
+returns table (
+  table_oid oid,
+  own_row_count bigint,
+  row_count bigint,
+  measured_at timestamptz,
+  error_sqlstate text,
+  error_message text
+)
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set row_security = off -- an error, rather than only the rows that a policy shows
+set jit = off
+set enable_indexonlyscan = off
+set effective_io_concurrency = 0
+as $$
+declare
+  v_together constant bigint := bigint '16'; -- tables
+  v_small_to constant bigint := bigint '32'; -- pages
+  v_batch record;
+  v_counts bigint[];
+  v_are_counted boolean;
+  v_left oid[] := array[]::oid[];
+begin
+  -- Planning and locking a small table takes longer than reading it: several in one statement.
+  for v_batch in
+    select
+      array_agg(small.table_oid) as table_oids,
+      array_agg(small.filenode) as filenodes,
+      array_agg(format('%I.%I', small.schema_name, small.table_name)) as names,
+      format(
+        'select array[%s]',
+        string_agg(format('(select count(*) from only %I.%I)', small.schema_name, small.table_name), ', ')
+      ) as query
+    from (
+      select target.*, row_number() over () / v_together as batch
+      from unnest(targets) as target
+      where not target.with_children and target.pages between 1 and v_small_to
+    ) as small
+    group by small.batch
+  loop
+    v_are_counted := false;
+    begin
+      -- None of them stays locked for long because another one is.
+      perform set_config('lock_timeout', '10', true);
+      execute v_batch.query into strict v_counts;
+      -- Asked while the locks are held, for the reason that count_each gives.
+      select bool_and(to_regclass(counted.name) = counted.oid and pg_relation_filenode(counted.oid) = counted.filenode)
+      into v_are_counted
+      from unnest(v_batch.table_oids, v_batch.filenodes, v_batch.names) as counted (oid, filenode, name);
+      raise sqlstate 'NM002' using message = 'counted: release the locks';
+    exception
+      when query_canceled then
+        raise;
+      -- Which of them it was, and why, is seen when each is counted by itself.
+      when assert_failure or others then
+        null;
+    end;
+
+    if v_are_counted then
+      return query
+      select counted.table_oid, counted.row_count, counted.row_count, clock_timestamp(), null::text, null::text
+      from unnest(v_batch.table_oids, v_counts) as counted (table_oid, row_count);
+    else
+      v_left := v_left || v_batch.table_oids;
+    end if;
+  end loop;
+
+  -- What takes longest first. A table that was never vacuumed or analyzed has no known size.
+  return query
+  select counted.*
+  from nms.count_each(
+    targets => array(
+      select target
+      from unnest(targets) as target
+      where
+        target.with_children
+        or target.pages not between 1 and v_small_to
+        or target.table_oid = any (v_left)
+      order by target.pages desc
+    )
+  ) as counted;
+end
+$$;
+comment on function nms.count_tables(nms.target[]) is
+  'Exact number of rows of each of these tables, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms.count_each() does. No lock outlasts the count of its table, or of its few small companions.';
 revoke execute on function nms.count_tables(nms.target[]) from public;
 --! EndIncluded functions/count_tables.sql
 --! Included functions/count_unmeasured_targets.sql
@@ -693,7 +822,6 @@ as $$
         select target.found
         from target
         where target.table_kind = 'table' or target.with_children
-        order by (target.found).pages desc -- what takes longest first
       )
     ) as result
     join target on target.table_oid = result.table_oid

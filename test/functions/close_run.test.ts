@@ -232,6 +232,16 @@ for (const status of ['SUCCEEDED', 'FAILED'] as const) {
   })
 }
 
+test('deleting all runs at once takes all measurements and snapshots with them', async (t) => {
+  const { sql } = await createDatabase(t)
+  await sql`create table public.orders (id int)`
+  await collect(sql)
+
+  await sql`truncate nms.table_metrics_runs restart identity cascade`
+
+  t.deepEqual(await rows(sql), { runs: 0, measurements: 0, run_snapshots: 0, days: 0 })
+})
+
 test('deleting a run takes its measurements and snapshots with it, and no others', async (t) => {
   const { sql } = await createDatabase(t)
   await sql`create table public.orders (id int)`

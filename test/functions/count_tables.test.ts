@@ -61,56 +61,90 @@ test('no target, no row', async (t) => {
   t.deepEqual(await countTables(sql), [])
 })
 
-test('a table that cannot be counted has its SQLSTATE and message and no count; the others are counted', async (t) => {
-  const db = await createDatabase(t)
-  const role = await db.createRole('nosuperuser nobypassrls')
-  await db.sql.unsafe(`
-    create table public.open as select generate_series(1, 4) as id;
-    create table public.busy as table public.open;
-    create table public.filtered as table public.open;
-    alter table public.filtered enable row level security;
-    create policy half on public.filtered using (id <= 2);
-    grant select on public.open, public.busy, public.filtered to ${role.name};
-    create table public.secret as table public.open;
-    grant usage on schema nms to ${role.name};
-    grant select on nms.table_metrics_settings to ${role.name};
-    grant execute on all functions in schema nms to ${role.name};
-  `)
-  await db.connect().unsafe('begin; lock table public.busy in access exclusive mode')
-  const session = role.connect()
-  await session`set lock_timeout = '50 ms'`
-
-  const counts = await countTables(session)
-
-  t.deepEqual(
-    counts.map((count) => [count.table_name, count.own_row_count, count.row_count, count.error_sqlstate]),
-    [
-      ['busy', null, null, '55P03'],
-      ['filtered', null, null, '42501'],
-      ['open', '4', '4', null],
-      ['secret', null, null, '42501'],
-    ],
-  )
-  t.true(counts.every((count) => (count.error_message === null) === (count.error_sqlstate === null)))
-  t.true(counts.every((count) => count.measured_at instanceof Date))
-})
-
-for (const [change, statement] of [
-  ['truncated', 'truncate public.late'],
-  ['rewritten', 'alter table public.late alter column id type bigint'],
-  ['renamed', 'alter table public.late rename to later'],
-  ['dropped', 'drop table public.late'],
-  ['replaced', 'drop table public.late; create table public.late as select generate_series(1, 9) as id'],
+// Small tables are read several at a time, those of unknown size one by one.
+for (const [size, analyze] of [
+  ['unknown size', ''],
+  ['known to be small', 'analyze;'],
 ] as const) {
-  test(`a table that was ${change} after the snapshot is never taken for empty`, async (t) => {
+  test(`a table that cannot be counted has its SQLSTATE and message and no count; the others are counted: ${size}`, async (t) => {
+    const db = await createDatabase(t)
+    const role = await db.createRole('nosuperuser nobypassrls')
+    await db.sql.unsafe(`
+      create table public.open as select generate_series(1, 4) as id;
+      create table public.busy as table public.open;
+      create table public.filtered as table public.open;
+      alter table public.filtered enable row level security;
+      create policy half on public.filtered using (id <= 2);
+      grant select on public.open, public.busy, public.filtered to ${role.name};
+      create table public.secret as table public.open;
+      grant usage on schema nms to ${role.name};
+      grant select on nms.table_metrics_settings to ${role.name};
+      grant execute on all functions in schema nms to ${role.name};
+      ${analyze}
+    `)
+    await db.connect().unsafe('begin; lock table public.busy in access exclusive mode')
+    const session = role.connect()
+    await session`set lock_timeout = '50 ms'`
+
+    const counts = await countTables(session)
+
+    t.deepEqual(
+      counts.map((count) => [count.table_name, count.own_row_count, count.row_count, count.error_sqlstate]),
+      [
+        ['busy', null, null, '55P03'],
+        ['filtered', null, null, '42501'],
+        ['open', '4', '4', null],
+        ['secret', null, null, '42501'],
+      ],
+    )
+    t.true(counts.every((count) => (count.error_message === null) === (count.error_sqlstate === null)))
+    t.true(counts.every((count) => count.measured_at instanceof Date))
+  })
+
+  for (const [change, statement] of [
+    ['truncated', 'truncate public.late'],
+    ['rewritten', 'alter table public.late alter column id type bigint'],
+    ['renamed', 'alter table public.late rename to later'],
+    ['dropped', 'drop table public.late'],
+    ['replaced', 'drop table public.late; create table public.late as select generate_series(1, 9) as id'],
+  ] as const) {
+    test(`a table that was ${change} after the snapshot is never taken for empty: ${size}`, async (t) => {
+      const db = await createDatabase(t)
+      await db.sql.unsafe(`
+        create table public.late as select generate_series(1, 3) as id;
+        create table public.other as select generate_series(1, 4) as id;
+        ${analyze}
+      `)
+      const session = db.connect()
+      await session.unsafe('begin isolation level repeatable read; select 1')
+      await db.sql.unsafe(statement)
+
+      const counts = await countTables(session)
+
+      t.deepEqual(
+        counts.map((count) => [count.table_name, count.row_count, count.error_sqlstate]),
+        [
+          ['late', null, 'NM001'],
+          ['other', '4', null],
+        ],
+      )
+    })
+  }
+
+  test(`tables that exchanged their names after the snapshot are not taken for each other: ${size}`, async (t) => {
     const db = await createDatabase(t)
     await db.sql.unsafe(`
       create table public.late as select generate_series(1, 3) as id;
       create table public.other as select generate_series(1, 4) as id;
+      ${analyze}
     `)
     const session = db.connect()
     await session.unsafe('begin isolation level repeatable read; select 1')
-    await db.sql.unsafe(statement)
+    await db.sql.unsafe(`
+      alter table public.late rename to exchanged;
+      alter table public.other rename to late;
+      alter table public.exchanged rename to other;
+    `)
 
     const counts = await countTables(session)
 
@@ -118,34 +152,49 @@ for (const [change, statement] of [
       counts.map((count) => [count.table_name, count.row_count, count.error_sqlstate]),
       [
         ['late', null, 'NM001'],
-        ['other', '4', null],
+        ['other', null, 'NM001'],
       ],
     )
   })
 }
 
-test('tables that exchanged their names after the snapshot are not taken for each other', async (t) => {
+test('among many small tables only the locked one waits, and none of the others is locked meanwhile', async (t) => {
   const db = await createDatabase(t)
   await db.sql.unsafe(`
-    create table public.late as select generate_series(1, 3) as id;
-    create table public.other as select generate_series(1, 4) as id;
+    do $$
+    begin
+      for v_table in 1..40 loop
+        execute format('create table public.small_%s as select generate_series(1, %s) as id', v_table, v_table);
+      end loop;
+    end
+    $$;
+    analyze;
   `)
+  const blocker = db.connect()
+  await blocker.unsafe('begin; lock table public.small_7 in access exclusive mode')
   const session = db.connect()
-  await session.unsafe('begin isolation level repeatable read; select 1')
-  await db.sql.unsafe(`
-    alter table public.late rename to exchanged;
-    alter table public.other rename to late;
-    alter table public.exchanged rename to other;
-  `)
+  const [{ pid }] = await session<[{ pid: number }]>`select pg_backend_pid() as pid`
+  const counting = countTables(session)
+  // The lock of a batch is given up after 10 ms, so that this is the wait for the one table.
+  await until(async () => {
+    const waiting = await db.sql`
+      select from pg_locks where pid = ${pid} and not granted and clock_timestamp() - waitstart > interval '100 ms'
+    `
+    return waiting.length === 1
+  }, 'the session waits for the locked table')
 
-  const counts = await countTables(session)
+  const locked = await db.sql<{ name: string }[]>`
+    select relation::regclass::text as name
+    from pg_locks
+    where pid = ${pid} and granted and relation::regclass::text like 'small%'
+  `
+  await blocker`commit`
+  const counts = await counting
 
+  t.deepEqual([...locked], [])
   t.deepEqual(
-    counts.map((count) => [count.table_name, count.row_count, count.error_sqlstate]),
-    [
-      ['late', null, 'NM001'],
-      ['other', null, 'NM001'],
-    ],
+    counts.map((count) => [count.table_name, count.row_count]).sort(),
+    Array.from({ length: 40 }, (_, index) => [`small_${index + 1}`, `${index + 1}`]).sort(),
   )
 })
 

@@ -6,7 +6,7 @@ interface Target {
   schema_name: string
   table_kind: string
   is_partition: boolean
-  pages: number
+  pages: string
   filenode: number
   members: string[] | null
   with_children: boolean
@@ -250,10 +250,10 @@ test('size and file are what the catalogue has: of a vacuumed table, of a new on
       'public.large'::regclass::oid as oid
   `
   const found = (name: string) => targets.find(({ table_name }) => table_name === name)
-  t.is(found('large')?.pages, Number(large.pages))
+  t.is(found('large')?.pages, large.pages)
   t.is(found('large')?.filenode, large.filenode)
   t.true(large.filenode !== large.oid && Number(large.pages) > 1)
-  t.is(found('new')?.pages, 0)
+  t.is(found('new')?.pages, '0')
   t.is(found('sales')?.filenode, 0)
 })
 
