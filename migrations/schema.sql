@@ -693,7 +693,8 @@ begin
       raise sqlstate 'NM002' using message = 'counted: release the locks';
     exception
       when query_canceled then
-        raise;
+        raise exception '%, while counting %', sqlerrm, array_to_string(v_batch.names, ', ')
+          using errcode = 'query_canceled';
       -- Which of them it was, and why, is seen when each is counted by itself.
       when assert_failure or others then
         null;

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:eaaa5613e499368303e4dcc480cbc91f941130cc
+--! Hash: sha1:fa2e802ceb340a5a51c7e124377f23e32a7a61c4
 --! Message: table metrics
 
 -- Rather than making readers queue behind a migration that waits for a run.
@@ -734,7 +734,8 @@ begin
       raise sqlstate 'NM002' using message = 'counted: release the locks';
     exception
       when query_canceled then
-        raise;
+        raise exception '%, while counting %', sqlerrm, array_to_string(v_batch.names, ', ')
+          using errcode = 'query_canceled';
       -- Which of them it was, and why, is seen when each is counted by itself.
       when assert_failure or others then
         null;
