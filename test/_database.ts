@@ -97,6 +97,18 @@ export async function until(condition: () => Promise<boolean>, what: string): Pr
   }
 }
 
+/** Waits until a session waits for a lock, and not just for the moment that a batch of small tables does. */
+export function untilItWaits(sql: Sql, pid: number): Promise<void> {
+  return until(async () => {
+    const waiting = await sql`
+      select
+      from pg_locks
+      where pid = ${pid} and not granted and clock_timestamp() - waitstart > interval '100 ms'
+    `
+    return waiting.length === 1
+  }, `session ${pid} waits for a lock`)
+}
+
 export function withDatabase(url: string, name: string): string {
   const changed = new URL(url)
   changed.pathname = `/${name}`

@@ -7,6 +7,7 @@ import {
   type Sql,
   type TestDatabase,
   until,
+  untilItWaits,
 } from './_database.ts'
 
 const shop = `
@@ -48,13 +49,7 @@ async function waitingRun({ sql, connect }: TestDatabase, { opened }: { opened: 
     pid,
     run_id,
     start: () => session<[Run]>`select * from nms.collect_table_metrics(run_id => ${run_id})`.execute(),
-    waiting: () =>
-      until(
-        async () =>
-          (await sql`select from pg_stat_activity where pid = ${pid} and wait_event_type = 'Lock'`).length ===
-          1,
-        'the run waits for the lock',
-      ),
+    waiting: () => untilItWaits(sql, pid),
     release: async () => {
       await holder`rollback`
     },

@@ -1,5 +1,13 @@
 import test from 'ava'
-import { collect, createDatabase, type Run, type Sql, type TestDatabase, until } from './_database.ts'
+import {
+  collect,
+  createDatabase,
+  type Run,
+  type Sql,
+  type TestDatabase,
+  until,
+  untilItWaits,
+} from './_database.ts'
 
 interface Day {
   snapshot_date: string
@@ -28,11 +36,7 @@ async function startRun({ sql, connect }: TestDatabase) {
   const session = connect()
   const [{ pid }] = await session<[{ pid: number }]>`select pg_backend_pid() as pid`
   const running = session<[Run]>`select * from nms.collect_table_metrics()`.execute()
-  await until(
-    async () =>
-      (await sql`select from pg_stat_activity where pid = ${pid} and wait_event_type = 'Lock'`).length === 1,
-    'the run waits for the lock',
-  )
+  await untilItWaits(sql, pid)
   return async () => {
     await holder`rollback`
     const [run] = await running

@@ -8,7 +8,7 @@ import {
   rowCounts,
   type Sql,
   type TestDatabase,
-  until,
+  untilItWaits,
 } from '../_database.ts'
 
 const foreignRows = (rows: number) => `options (program 'seq 1 ${rows}')`
@@ -808,10 +808,7 @@ async function startCollecting(db: TestDatabase, tables: string, exclude: string
   const [{ pid }] = await collector<[{ pid: number }]>`select pg_backend_pid() as pid`
   await blocker.unsafe('begin; lock table public.blocker in access exclusive mode')
   const collecting = collect(collector, { exclude })
-  await until(async () => {
-    const [activity] = await db.sql`select wait_event_type from pg_stat_activity where pid = ${pid}`
-    return activity?.wait_event_type === 'Lock'
-  }, 'the run waits for the blocker')
+  await untilItWaits(db.sql, pid)
   return {
     pid,
     finish: async (): Promise<Run> => {

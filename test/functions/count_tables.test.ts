@@ -1,5 +1,5 @@
 import test from 'ava'
-import { createDatabase, type Sql, until } from '../_database.ts'
+import { createDatabase, type Sql, untilItWaits } from '../_database.ts'
 
 interface Count {
   table_name: string
@@ -175,13 +175,7 @@ test('among many small tables only the locked one waits, and none of the others 
   const session = db.connect()
   const [{ pid }] = await session<[{ pid: number }]>`select pg_backend_pid() as pid`
   const counting = countTables(session)
-  // The lock of a batch is given up after 10 ms, so that this is the wait for the one table.
-  await until(async () => {
-    const waiting = await db.sql`
-      select from pg_locks where pid = ${pid} and not granted and clock_timestamp() - waitstart > interval '100 ms'
-    `
-    return waiting.length === 1
-  }, 'the session waits for the locked table')
+  await untilItWaits(db.sql, pid)
 
   const locked = await db.sql<{ name: string }[]>`
     select relation::regclass::text as name
@@ -323,10 +317,7 @@ test('a cancelled count ends the call with a message that names the table', asyn
   const session = db.connect()
   const [{ pid }] = await session<[{ pid: number }]>`select pg_backend_pid() as pid`
   const cancelled = t.throwsAsync(countTables(session), { code: '57014', message: /public\.busy/ })
-  await until(async () => {
-    const [activity] = await db.sql`select wait_event_type from pg_stat_activity where pid = ${pid}`
-    return activity?.wait_event_type === 'Lock'
-  }, 'the count waits for the lock')
+  await untilItWaits(db.sql, pid)
 
   await db.sql`select pg_cancel_backend(${pid})`
 
