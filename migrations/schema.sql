@@ -377,11 +377,13 @@ begin
     raise exception 'no such run: %', coalesce(claim_run.run_id::text, 'null')
       using
         errcode = 'no_data_found',
+        detail = format('saw run_id %s, expected that of a RUNNING run', coalesce(claim_run.run_id::text, 'null')),
         hint = 'nms.open_run() starts a run and returns its run_id.';
   elsif v_status = 'RUNNING' then
     raise exception 'another session works on run %', claim_run.run_id
       using
         errcode = 'lock_not_available',
+        detail = 'its header is locked by that session',
         hint = 'Wait for it, or start another run with nms.open_run().';
   else
     raise exception 'run % is finished', claim_run.run_id

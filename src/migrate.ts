@@ -67,6 +67,8 @@ async function refuseForeignHistory(rows: HistoryRow[]): Promise<void> {
   )
 }
 
+// Before a first install there is no nms.is_time_zone() to ask, and a refused install would leave
+// graphile-migrate's schema behind.
 async function refuseUnknownTimeZone(sql: Sql, timeZone: string): Promise<void> {
   const known = await sql`select from pg_timezone_names where lower(name) = lower(${timeZone})`
   if (known.length > 0) return

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:fa2e802ceb340a5a51c7e124377f23e32a7a61c4
+--! Hash: sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f
 --! Message: table metrics
 
 -- Rather than making readers queue behind a migration that waits for a run.
@@ -692,7 +692,8 @@ returns table (
 )
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
-set row_security = off -- an error, rather than only the rows that a policy shows
+-- As in count_each, for the same reasons.
+set row_security = off
 set jit = off
 set enable_indexonlyscan = off
 set effective_io_concurrency = 0
@@ -1096,11 +1097,13 @@ begin
     raise exception 'no such run: %', coalesce(claim_run.run_id::text, 'null')
       using
         errcode = 'no_data_found',
+        detail = format('saw run_id %s, expected that of a RUNNING run', coalesce(claim_run.run_id::text, 'null')),
         hint = 'nms.open_run() starts a run and returns its run_id.';
   elsif v_status = 'RUNNING' then
     raise exception 'another session works on run %', claim_run.run_id
       using
         errcode = 'lock_not_available',
+        detail = 'its header is locked by that session',
         hint = 'Wait for it, or start another run with nms.open_run().';
   else
     raise exception 'run % is finished', claim_run.run_id
