@@ -1,4 +1,10 @@
-import type { Sql } from './database.ts'
+import { connect, type Sql } from './database.ts'
+import { endingEvents, type RunEvent } from './events.ts'
+import { countOnline } from './online.ts'
+import type { Progress } from './progress.ts'
+import { type Run, readRun } from './run.ts'
+import { countAsOfOneInstant } from './snapshot.ts'
+import { giveUp } from './stop.ts'
 
 /** What a run leaves out; by default nothing. */
 export interface CollectRequest {
@@ -8,67 +14,91 @@ export interface CollectRequest {
   exclude?: string[]
 }
 
-/** The header of a run: a row of `nms.table_metrics_runs`. A bigint is a string. */
-export interface Run {
-  run_id: string
-  collected_at: Date
-  /** The business day, as `2026-11-20`. */
-  snapshot_date: string
-  status: 'RUNNING' | 'SUCCEEDED' | 'FAILED'
-  error_message: string | null
-  skip_schemas: unknown
-  exclude_tables: unknown
-  finished_at: Date | null
-  requested_by: string
-  scheduled_for: Date | null
-  target_count: string | null
-  unmatched_entries: { argument: string; entry: string }[]
+/** How a run is counted. */
+export interface CollectOptions {
+  /** Each table in a short transaction of its own, rather than all as of one instant. */
+  online?: boolean
+  /** How many sessions count an online run. */
+  jobs?: number
+  /** How long the run may take, as a Postgres interval such as `30m`; by default any time. */
+  deadline?: string
+  /** Ends the run as FAILED, "stopped". */
+  signal?: AbortSignal
+  /** Told what happens to the run. */
+  report?: (event: RunEvent) => void
+  /** Told how far an online run is. */
+  progress?: (progress: Progress) => void
 }
 
 /**
- * Counts every table once, inside the database, as of one instant. The header is committed before
- * the counting starts, so that a run leaves its trace even if the server dies.
+ * Counts every table once, inside the database. The header is committed before the counting starts,
+ * so that a run leaves its trace even if the server dies.
  *
  * Resolves to the header of the run, SUCCEEDED or FAILED; a malformed request gives a FAILED run.
- * Aborting the signal cancels the counting, which gives a FAILED run as well.
  *
+ * @param url the database
  * @throws what the server or the connection reports, when the run cannot be opened or its end not be read
  */
 export async function collectTableMetrics(
-  sql: Sql,
+  url: string,
   { skip = [], exclude = [] }: CollectRequest = {},
-  signal?: AbortSignal,
+  options: CollectOptions = {},
 ): Promise<Run> {
-  const [opened] = await sql<[{ run_id: string }]>`
-    select nms.open_run(skip => ${sql.json(skip)}, exclude => ${sql.json(exclude)}) as run_id
-  `
-  const header = await readRun(sql, opened.run_id)
-  if (header.status !== 'RUNNING') return header
-
-  const counting = sql`select from nms.collect_table_metrics(run_id => ${opened.run_id})`
-  const cancel = () => counting.cancel()
-  signal?.addEventListener('abort', cancel, { once: true })
+  const sql = connect(url)
   try {
-    if (signal?.aborted) await sql`select from nms.close_run(run_id => ${opened.run_id})`
-    else await counting
-  } catch (error) {
-    // A broken connection says nothing of the run, which may have ended well before.
-    const run = await readRun(sql, opened.run_id).catch(() => undefined)
-    if (run?.status !== 'SUCCEEDED') throw error
-    return run
+    const [{ run_id }] = await sql<[{ run_id: string }]>`
+      select nms.open_run(skip => ${sql.json(skip)}, exclude => ${sql.json(exclude)}) as run_id
+    `
+    const run = await readRun(sql, run_id)
+    if (run.status !== 'RUNNING') return run
+    return await collectRun(url, run_id, options)
   } finally {
-    signal?.removeEventListener('abort', cancel)
+    await sql.end({ timeout: 1 })
   }
-  return readRun(sql, opened.run_id)
 }
 
-async function readRun(sql: Sql, runId: string): Promise<Run> {
-  const [run] = await sql<[Run]>`
-    select
-      run_id::text, collected_at, snapshot_date::text, status, error_message, skip_schemas,
-      exclude_tables, finished_at, requested_by, scheduled_for, target_count::text, unmatched_entries
-    from nms.table_metrics_runs
-    where run_id = ${runId}
+/**
+ * Counts a run that was opened before, on connections of its own.
+ *
+ * Resolves to its header, SUCCEEDED or FAILED.
+ *
+ * @throws what the server or the connection reports, when the end of the run cannot be read
+ */
+export async function collectRun(url: string, runId: string, options: CollectOptions = {}): Promise<Run> {
+  const { online = false, signal, deadline, report = () => undefined } = options
+  const sql = connect(url)
+  try {
+    report({ event: 'run_started', run_id: runId, online })
+    const late = deadline === undefined ? undefined : AbortSignal.timeout(await milliseconds(sql, deadline))
+    const count = online ? countOnline : countAsOfOneInstant
+    const failure = await count(url, runId, { ...options, signal: anyOf(signal, late) }).then(
+      () => undefined,
+      (error) => error as Error & { code?: string },
+    )
+    const cause = signal?.aborted ? 'stopped' : late?.aborted ? `deadline of ${deadline} passed` : undefined
+    const reason = [cause, failure && describe(failure)].filter(Boolean).join(': ')
+    // Most often it has ended by itself. Who cannot even read that knows no better than the failure.
+    const run = await giveUp(sql, runId, reason || 'the counting ended without a result').catch((error) => {
+      throw failure ?? error
+    })
+    for (const event of await endingEvents(sql, run)) report(event)
+    return run
+  } finally {
+    await sql.end({ timeout: 1 })
+  }
+}
+
+function anyOf(...signals: (AbortSignal | undefined)[]): AbortSignal {
+  return AbortSignal.any(signals.filter((signal) => signal !== undefined))
+}
+
+function describe(error: Error & { code?: string }): string {
+  return error.code ? `${error.message} (${error.code})` : error.message
+}
+
+async function milliseconds(sql: Sql, interval: string): Promise<number> {
+  const [row] = await sql<[{ milliseconds: number }]>`
+    select (extract(epoch from ${interval}::interval) * 1000)::float8 as milliseconds
   `
-  return run
+  return row.milliseconds
 }

@@ -9,5 +9,10 @@ export type Sql = postgres.Sql
  * @param onnotice receives the server's notices and warnings; dropped unless given
  */
 export function connect(url: string, onnotice: (notice: postgres.Notice) => void = () => undefined): Sql {
-  return postgres(url, { max: 1, onnotice, connection: { application_name: 'table-metrics' } })
+  return postgres(url, {
+    max: 1,
+    onnotice,
+    prepare: false, // a pooler may give each transaction another server connection
+    connection: { application_name: 'table-metrics' },
+  })
 }

@@ -1,3 +1,6 @@
-export { type CollectRequest, collectTableMetrics, type Run } from './collect.ts'
+export { type CollectOptions, type CollectRequest, collectRun, collectTableMetrics } from './collect.ts'
+export type { RunEvent } from './events.ts'
 export { installScript } from './install_script.ts'
 export { type MigrateResult, migrate } from './migrate.ts'
+export type { Progress } from './progress.ts'
+export type { Run } from './run.ts'

@@ -1,5 +1,5 @@
-import type { Run } from './collect.ts'
 import type { Sql } from './database.ts'
+import type { Run } from './run.ts'
 import { formatChange, formatCount, formatTable, formatTime, isTimeZone } from './terminal.ts'
 
 const shownTables = 40

@@ -66,7 +66,7 @@ async function collectAndShow(url: string): Promise<void> {
   await migrate(url, timeZone)
   const sql = connect(url)
   try {
-    const run = await collectTableMetrics(sql)
+    const run = await collectTableMetrics(url)
     console.log(await reportRun(sql, run, timeZone))
     if (run.status !== 'SUCCEEDED') process.exitCode = 1
     console.log(await reportDay(sql, run.snapshot_date))

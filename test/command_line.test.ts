@@ -303,7 +303,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     t.is(status, 1, stderr)
     const { run } = JSON.parse(stdout)
     t.is(run.status, 'FAILED')
-    t.regex(run.error_message, /57014/)
+    t.regex(run.error_message, /^stopped: .*public\.pears.*57014/)
     t.regex(stderr, /^run 1: FAILED$/m)
     await until(async () => (await sessions()).length === 0, 'its sessions are gone')
     const runs = await db.sql`select status, error_message from nms.table_metrics_runs`
@@ -314,9 +314,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 test('a run that is aborted before it counts ends as FAILED', async (t) => {
   const db = await createOrchard(t)
 
-  const run = await collectTableMetrics(db.connect(), {}, AbortSignal.abort())
+  const run = await collectTableMetrics(db.url, {}, { signal: AbortSignal.abort() })
 
   t.is(run.status, 'FAILED')
+  t.is(run.error_message, 'stopped')
   t.is(run.target_count, null)
 })
 

@@ -1,5 +1,5 @@
 --! Previous: sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f
---! Hash: sha1:f29652b12ead50535c335b8d57732e88c272d335
+--! Hash: sha1:ccf923f049b4eab63436e2b1450a1a0fe12e9c96
 --! Message: worker and online mode
 
 -- The worker, its schedule, and the online mode.
@@ -364,11 +364,11 @@ begin
     perform nms.count_targets(run_id => v_run.run_id);
     return nms.close_run(run_id => v_run.run_id);
   exception
-    -- However a run ends, its header says so. "others" does not include the first two.
-    when query_canceled then
-      raise warning 'run % was stopped', v_run.run_id using errcode = sqlstate, detail = left(sqlerrm, 2000);
-      return nms.fail_run(run_id => v_run.run_id, reason => format('stopped: %s (%s)', sqlerrm, sqlstate));
-    when assert_failure or others then
+    -- However a run ends, its header says so. "others" has neither of the first two.
+    when query_canceled or assert_failure or others then
+      if sqlstate = '57014' and current_setting('nms.raise_cancel', true) = 'on' then
+        raise; -- whoever opened the run knows why, and calls give_up_run
+      end if;
       raise warning 'run % failed', v_run.run_id using errcode = sqlstate, detail = left(sqlerrm, 2000);
       return nms.fail_run(run_id => v_run.run_id, reason => format('%s (%s)', sqlerrm, sqlstate));
   end;
@@ -864,6 +864,39 @@ comment on function nms.measure_targets(bigint, interval) is
   'Online mode: counts tables of a RUNNING run for about as long as the budget says, each under a snapshot of its own, and at least one if any is free. Several sessions may call it at once. Returns what this call counted, what is left for all of them (a page is block_size bytes), and whether the run can be closed. A table that is locked is put off; call again a little later when nothing was counted and is_finished is false. The first call only finds the tables.';
 revoke execute on function nms.measure_targets(bigint, interval) from public;
 --! EndIncluded functions/measure_targets.sql
+--! Included functions/end_with_client.sql
+-- Not a list of "set local" in the runner: a server on another system may know one of them and refuse it.
+create or replace function nms.end_with_client()
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_setting record;
+begin
+  for v_setting in
+    select *
+    from (
+      values
+        ('client_connection_check_interval', '2s'), -- the client's process has died
+        ('tcp_keepalives_idle', '10'), -- its host has: seconds of silence
+        ('tcp_keepalives_interval', '5'),
+        ('tcp_keepalives_count', '3')
+    ) as setting (name, value)
+  loop
+    begin
+      perform set_config(v_setting.name, v_setting.value, true);
+    exception
+      when invalid_parameter_value or feature_not_supported then
+        null; -- the server then finds out when it sends the result
+    end;
+  end loop;
+end
+$$;
+comment on function nms.end_with_client() is
+  'For the rest of the transaction, from the next statement on: a client that dies takes its statement along within seconds, rather than leaving it running for nobody.';
+revoke execute on function nms.end_with_client() from public;
+--! EndIncluded functions/end_with_client.sql
 --! Included functions/counting_sessions.sql
 create or replace function nms.counting_sessions(run_id bigint)
 returns table (

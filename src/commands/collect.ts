@@ -1,12 +1,14 @@
-import type { Command } from 'commander'
-import { type CollectRequest, collectTableMetrics } from '../collect.ts'
+import { type Command, InvalidArgumentError } from 'commander'
+import { type CollectOptions, type CollectRequest, collectTableMetrics } from '../collect.ts'
 import { connect } from '../database.ts'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
 import { previewRun } from '../preview.ts'
+import { showProgress } from '../progress_bar.ts'
 import { reportRun, reportRunAsJson } from '../report.ts'
 import { humanStream } from '../terminal.ts'
 
-type Options = Required<CollectRequest> & { dryRun?: true; json?: true }
+type Options = Required<CollectRequest> &
+  Pick<CollectOptions, 'online' | 'jobs' | 'deadline'> & { dryRun?: true; json?: true }
 
 const repeatable = (value: string, values: string[]) => [...values, value]
 
@@ -16,13 +18,21 @@ export function addCollectCommand(program: Command): void {
     .description('count every table now and keep the result; exit status 0 only if the run SUCCEEDED')
     .option('--skip <schema>', 'leave out a schema; may be repeated', repeatable, [])
     .option('--exclude <schema.table>', 'leave out a table; may be repeated', repeatable, [])
+    .option('--online', 'each table in a short transaction of its own, giving way to other sessions')
+    .option('--jobs <n>', 'count with that many sessions, 1 to 32; needs --online', wholeNumber)
+    .option('--deadline <time>', 'end the run as FAILED after that time, such as 90s, 30m or 2h', duration)
     .option('--dry-run', 'only show what would happen to each table, and why')
     .option('--json', 'print the result as JSON')
-    .addHelpText('after', '\nExample:\n  table-metrics collect --skip tmp --exclude public.orders --json')
-    .action(async ({ skip, exclude, dryRun, json }: Options) => {
+    .addHelpText(
+      'after',
+      '\nExamples:\n  table-metrics collect --skip tmp --exclude public.orders --json\n  table-metrics collect --online --jobs 2 --deadline 30m',
+    )
+    .action(async ({ skip, exclude, online, jobs, deadline, dryRun, json }: Options) => {
+      if (jobs && !online) throw new Error('--jobs: several sessions count only an online run: add --online')
       const timeZone = snapshotTimeZone()
       const human = humanStream(json)
-      const sql = connect(databaseUrl())
+      const url = databaseUrl()
+      const sql = connect(url)
       try {
         if (dryRun) {
           const preview = await previewRun(sql, { skip, exclude })
@@ -30,7 +40,15 @@ export function addCollectCommand(program: Command): void {
           else human.write(`${preview.text}\n`)
           return
         }
-        const run = await collectTableMetrics(sql, { skip, exclude }, interruption())
+        const bar = online && !json ? showProgress(process.stderr) : undefined
+        const options = {
+          signal: interruption(),
+          ...(online && { online }),
+          ...(jobs && { jobs }),
+          ...(deadline && { deadline }),
+          ...(bar && { progress: bar.update }),
+        }
+        const run = await collectTableMetrics(url, { skip, exclude }, options).finally(bar?.end)
         if (json) console.log(await reportRunAsJson(sql, run))
         human.write(`${await reportRun(sql, run, timeZone)}\n`)
         if (run.status !== 'SUCCEEDED') process.exitCode = 1
@@ -45,4 +63,14 @@ function interruption(): AbortSignal {
   const controller = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort())
   return controller.signal
+}
+
+function wholeNumber(value: string): number {
+  if (/^([1-9]|[12]\d|3[0-2])$/.test(value)) return Number(value)
+  throw new InvalidArgumentError(`saw ${value}, expected a whole number from 1 to 32`)
+}
+
+function duration(value: string): string {
+  if (/^[1-9]\d{0,5}[smh]$/.test(value)) return value
+  throw new InvalidArgumentError(`saw ${value}, expected a time such as 90s, 30m or 2h`)
 }

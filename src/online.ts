@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { CollectOptions } from './collect.ts'
+import { connect, type Sql } from './database.ts'
+import { persistently } from './patience.ts'
+import { ProgressTracker } from './progress.ts'
+import { type CountingSession, watchedBy } from './watch.ts'
+
+type Step = {
+  tables_counted: string
+  rows_counted: string
+  pages_counted: string
+  tables_left: string
+  pages_left: string
+  is_finished: boolean
+}
+
+/** Milliseconds for which a server may be away in the middle of a run. */
+const outage = 90_000
+
+/**
+ * Counts an opened run table by table, from several sessions at once.
+ *
+ * Resolves when everything has been counted, or the signal has stopped it.
+ */
+export async function countOnline(
+  url: string,
+  runId: string,
+  { jobs = 1, signal, report, progress }: CollectOptions,
+): Promise<void> {
+  const sessions = Array.from({ length: jobs }, () => connect(url))
+  const running = new Set<{ cancel(): void }>()
+  const tracker = new ProgressTracker(progress)
+  const ended = new AbortController()
+  let canceled = 0
+
+  const step = async (sql: Sql, budget: string): Promise<Step> => {
+    const query = sql.unsafe(`
+      select nms.end_with_client();
+      select * from nms.measure_targets(run_id => ${BigInt(runId)}, budget => '${budget}');
+    `)
+    running.add(query)
+    try {
+      const [, [result]] = (await query) as unknown as [unknown, [Step]]
+      return result
+    } finally {
+      running.delete(query)
+    }
+  }
+
+  const count = async (sql: Sql): Promise<void> => {
+    while (!ended.signal.aborted) {
+      try {
+        const result = await persistently(outage, () => step(sql, '1 second'))
+        tracker.add(result)
+        if (result.is_finished) return
+        if (result.tables_counted === '0') await sleep(100)
+      } catch (error) {
+        if (ended.signal.aborted) return
+        if ((error as { code?: string }).code !== '57014' || canceled === 0) throw error
+        canceled-- // gave way
+      }
+    }
+  }
+
+  const giveWay = async (sql: Sql, counting: CountingSession[]): Promise<void> => {
+    tracker.show(counting.flatMap(({ table, table_oid }) => (table_oid && table ? [table] : [])))
+    for (const { pid, table_oid, table, waiting_session } of counting) {
+      if (!waiting_session || !table_oid || !table) continue
+      canceled++
+      await sql`select pg_cancel_backend(${pid})`
+      const [{ outcome }] = await sql<[{ outcome: 'put back' | 'given up' | null }]>`
+        select nms.give_way(
+          run_id => ${runId}, table_oid => ${table_oid}, waiting_session => ${waiting_session}
+        ) as outcome
+      `
+      if (outcome) report?.({ event: 'gave_way', run_id: runId, table, to: waiting_session, outcome })
+    }
+  }
+
+  const stop = () => {
+    ended.abort()
+    for (const query of running) query.cancel()
+  }
+  signal?.addEventListener('abort', stop, { once: true })
+  if (signal?.aborted) stop()
+  try {
+    const work = Promise.all(sessions.map(count))
+    await watchedBy(url, runId, 250, work, giveWay)
+    if (!ended.signal.aborted) await close(sessions[0] as Sql, runId)
+  } finally {
+    stop()
+    signal?.removeEventListener('abort', stop)
+    await Promise.all(sessions.map((sql) => sql.end({ timeout: 1 })))
+  }
+}
+
+async function close(sql: Sql, runId: string): Promise<void> {
+  await persistently(outage, async () => {
+    const [run] = await sql`select status from nms.table_metrics_runs where run_id = ${runId}`
+    if (run?.status === 'RUNNING') await sql`select from nms.close_run(run_id => ${runId})`
+  })
+}
