@@ -134,7 +134,15 @@ grant select on all tables in schema nms to table_metrics_collector, table_metri
 grant execute on function
   nms.collect_table_metrics,
   nms.open_run,
+  nms.measure_targets,
+  nms.counting_sessions,
+  nms.give_way,
+  nms.give_up_run,
   nms.close_run,
+  nms.end_with_client,
+  nms.open_job,
+  nms.retry_helps,
+  nms.abandon_silent_runs,
   nms.preview_run,
   nms.business_date
 to table_metrics_collector;

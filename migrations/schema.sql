@@ -125,45 +125,6 @@ COMMENT ON COLUMN nms.target.with_children IS 'True when it is read in one query
 
 
 --
--- Name: abandon_silent_runs(); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.abandon_silent_runs() RETURNS void
-    LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  with silent as materialized (
-    select run.run_id, settings.abandon_after
-    from nms.table_metrics_runs as run
-    cross join nms.table_metrics_settings as settings
-    where
-      run.status = 'RUNNING'
-      and clock_timestamp() - settings.abandon_after > greatest(
-        run.collected_at,
-        (
-          select max(measurement.measured_at)
-          from nms.table_metrics_measurements as measurement
-          where measurement.run_id = run.run_id
-        )
-      )
-    for update of run skip locked
-  )
-  select nms.fail_run(
-    run_id => silent.run_id,
-    reason => format('abandoned: no sign of life for more than %s, and no session works on it', silent.abandon_after)
-  )
-  from silent
-$$;
-
-
---
--- Name: FUNCTION abandon_silent_runs(); Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON FUNCTION nms.abandon_silent_runs() IS 'Ends as FAILED every run that no session holds and that has been silent for longer than the abandon_after setting: its session or its server died.';
-
-
---
 -- Name: business_date(timestamp with time zone); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -204,6 +165,7 @@ CREATE TABLE nms.table_metrics_runs (
     scheduled_for timestamp with time zone,
     target_count bigint,
     unmatched_entries jsonb DEFAULT '[]'::jsonb NOT NULL,
+    is_online boolean DEFAULT false NOT NULL,
     CONSTRAINT error_message_has_at_most_2000_characters CHECK ((length(error_message) <= 2000)),
     CONSTRAINT failed_runs_have_a_reason CHECK (((status = 'FAILED'::text) = (error_message IS NOT NULL))),
     CONSTRAINT finished_runs_have_an_end CHECK (((status = 'RUNNING'::text) = (finished_at IS NULL))),
@@ -304,6 +266,145 @@ COMMENT ON COLUMN nms.table_metrics_runs.unmatched_entries IS 'Entries of the re
 
 
 --
+-- Name: COLUMN table_metrics_runs.is_online; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_runs.is_online IS 'True when each table was counted under a snapshot of its own; false when all counts are as of one instant.';
+
+
+--
+-- Name: abandon_silent_runs(interval); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.abandon_silent_runs(silent_for interval DEFAULT NULL::interval) RETURNS SETOF nms.table_metrics_runs
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_silent record;
+begin
+  for v_silent in
+    select run.run_id, coalesce(abandon_silent_runs.silent_for, settings.abandon_after) as bound
+    from nms.table_metrics_runs as run
+    cross join nms.table_metrics_settings as settings
+    where
+      run.status = 'RUNNING'
+      and clock_timestamp() - coalesce(abandon_silent_runs.silent_for, settings.abandon_after) > greatest(
+        run.collected_at,
+        (
+          select max(measurement.measured_at)
+          from nms.table_metrics_measurements as measurement
+          where measurement.run_id = run.run_id
+        )
+      )
+    for update of run skip locked
+  loop
+    return query
+    select failed.*
+    from nms.fail_run(
+      run_id => v_silent.run_id,
+      reason => format('abandoned: no sign of life for more than %s, and no session works on it', v_silent.bound)
+    ) as failed;
+  end loop;
+end
+$$;
+
+
+--
+-- Name: FUNCTION abandon_silent_runs(silent_for interval); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.abandon_silent_runs(silent_for interval) IS 'Ends as FAILED every run that no session holds and that has been silent for longer than that, by default the abandon_after setting: its session or its server died. Returns the headers of those runs.';
+
+
+--
+-- Name: add_up_parents(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.add_up_parents(run_id bigint) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  insert into nms.table_metrics_measurements as measurement (
+    run_id, schema_name, table_name, table_oid, table_kind, is_partition,
+    row_count, own_row_count, measured_at, error_sqlstate, error_message
+  )
+  with
+  measured as materialized (
+    select measurement.*
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = add_up_parents.run_id
+  ),
+  parent as materialized (
+    select found.*
+    from nms.table_metrics_runs as run
+    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as found
+    where
+      run.run_id = add_up_parents.run_id
+      and found.members is not null
+      and not found.with_children
+  ),
+  part as (
+    select
+      parent.table_oid as parent_oid,
+      measured.own_row_count,
+      measured.measured_at,
+      coalesce(measured.error_sqlstate, case when measured.table_oid is null then 'NM001' end) as error_sqlstate,
+      case
+        when measured.table_oid is null then format('%s: was added after the others had been counted', member.table_oid::regclass)
+        else format('%I.%I: %s', measured.schema_name, measured.table_name, measured.error_message)
+      end as error_message
+    from parent
+    cross join unnest(parent.members) as member (table_oid)
+    left join measured on measured.table_oid = member.table_oid
+  ),
+  added as (
+    select
+      part.parent_oid,
+      sum(part.own_row_count)::bigint as row_count,
+      max(part.measured_at) as measured_at,
+      min(part.error_sqlstate) as error_sqlstate,
+      (
+        array_agg(part.error_message order by part.error_sqlstate, part.error_message)
+          filter (where part.error_sqlstate is not null)
+      )[1] as error_message
+    from part
+    group by part.parent_oid
+  )
+  select
+    add_up_parents.run_id,
+    coalesce(itself.schema_name, parent.schema_name),
+    coalesce(itself.table_name, parent.table_name),
+    parent.table_oid,
+    parent.table_kind,
+    parent.is_partition,
+    case when added.error_sqlstate is null then coalesce(added.row_count, 0) end,
+    case when added.error_sqlstate is null then coalesce(itself.own_row_count, 0) end,
+    coalesce(added.measured_at, clock_timestamp()),
+    added.error_sqlstate,
+    added.error_message
+  from parent
+  left join added on added.parent_oid = parent.table_oid
+  left join measured as itself on itself.table_oid = parent.table_oid
+  on conflict on constraint table_metrics_measurements_pkey do update
+  set
+    row_count = excluded.row_count,
+    own_row_count = excluded.own_row_count,
+    measured_at = excluded.measured_at,
+    error_sqlstate = excluded.error_sqlstate,
+    error_message = excluded.error_message
+  where measurement.table_oid = excluded.table_oid -- another table had that name first
+$$;
+
+
+--
+-- Name: FUNCTION add_up_parents(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.add_up_parents(run_id bigint) IS 'Gives every table with partitions or children the sum of what was counted in them, each read once; NM001 where one of them was not counted.';
+
+
+--
 -- Name: begin_run(jsonb, jsonb, bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -351,10 +452,10 @@ COMMENT ON FUNCTION nms.begin_run(skip jsonb, exclude jsonb, run_id bigint) IS '
 
 
 --
--- Name: claim_run(bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: claim_run(bigint, boolean); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.claim_run(run_id bigint) RETURNS nms.table_metrics_runs
+CREATE FUNCTION nms.claim_run(run_id bigint, together boolean DEFAULT false) RETURNS nms.table_metrics_runs
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -362,10 +463,17 @@ declare
   v_run nms.table_metrics_runs;
   v_status text;
 begin
-  select run.* into v_run
-  from nms.table_metrics_runs as run
-  where run.run_id = claim_run.run_id and run.status = 'RUNNING'
-  for update skip locked;
+  if together then
+    select run.* into v_run
+    from nms.table_metrics_runs as run
+    where run.run_id = claim_run.run_id and run.status = 'RUNNING'
+    for key share skip locked;
+  else
+    select run.* into v_run
+    from nms.table_metrics_runs as run
+    where run.run_id = claim_run.run_id and run.status = 'RUNNING'
+    for update skip locked;
+  end if;
   if found then
     return v_run;
   end if;
@@ -397,10 +505,10 @@ $$;
 
 
 --
--- Name: FUNCTION claim_run(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION claim_run(run_id bigint, together boolean); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.claim_run(run_id bigint) IS 'Locks the header of a RUNNING run until the transaction ends, which tells others that a session works on it. Raises P0002 for an unknown run, 55000 for a finished one, 55P03 for one that another session works on.';
+COMMENT ON FUNCTION nms.claim_run(run_id bigint, together boolean) IS 'Locks the header of a RUNNING run until the transaction ends, which tells others that a session works on it: alone, or together with others that measure its targets. Raises P0002 for an unknown run, 55000 for a finished one, 55P03 for one that another session works on.';
 
 
 --
@@ -471,7 +579,14 @@ declare
   v_run nms.table_metrics_runs := nms.claim_run(run_id => close_run.run_id);
   v_reason text := case
     when v_run.target_count is null then 'closed before its tables were counted'
-    else nms.failure_summary(run_id => close_run.run_id)
+    else coalesce(
+      nms.failure_summary(run_id => close_run.run_id),
+      (
+        select format('run %s has served the slot %s already', served.run_id, served.scheduled_for)
+        from nms.table_metrics_runs as served
+        where served.scheduled_for = v_run.scheduled_for and served.status = 'SUCCEEDED'
+      )
+    )
   end;
 begin
   if v_reason is not null then
@@ -490,6 +605,8 @@ begin
   on conflict (snapshot_date) do update
   set run_id = excluded.run_id, payload = excluded.payload, collected_at = excluded.collected_at
   where daily.run_id < excluded.run_id;
+
+  delete from nms.table_metrics_targets as claim where claim.run_id = close_run.run_id;
 
   update nms.table_metrics_runs as run
   set status = 'SUCCEEDED', finished_at = clock_timestamp()
@@ -533,6 +650,9 @@ begin
   exception
     -- However a run ends, its header says so. "others" has neither of the first two.
     when query_canceled or assert_failure or others then
+      if sqlstate = '57014' and current_setting('nms.raise_cancel', true) = 'on' then
+        raise; -- whoever opened the run knows why, and calls give_up_run
+      end if;
       raise warning 'run % failed', v_run.run_id using errcode = sqlstate, detail = left(sqlerrm, 2000);
       return nms.fail_run(run_id => v_run.run_id, reason => format('%s (%s)', sqlerrm, sqlstate));
   end;
@@ -892,6 +1012,126 @@ COMMENT ON FUNCTION nms.count_unmeasured_targets(run_id bigint, again nms.target
 
 
 --
+-- Name: counting_sessions(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.counting_sessions(run_id bigint) RETURNS TABLE(pid integer, table_oid oid, schema_name text, table_name text, waiting_session text)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  held as materialized (
+    select pg_locks.*
+    from pg_locks
+    where pg_locks.database = (select oid from pg_database where datname = current_database())
+  ),
+  counting as (
+    select held.pid
+    from held
+    where
+      held.locktype = 'advisory'
+      and held.objsubid = 1
+      and ((held.classid::bigint << 32) | held.objid::bigint) = nms.run_lock_key(counting_sessions.run_id)
+      and held.granted
+  ),
+  -- Only a wait that has lasted is looked at more closely: that is rare, and not cheap.
+  waiting as (
+    select held.pid, pg_blocking_pids(held.pid) as blocked_by, held.mode
+    from held
+    cross join nms.table_metrics_settings as settings
+    where
+      not held.granted
+      and held.locktype in ('relation', 'tuple', 'transactionid', 'virtualxid')
+      and clock_timestamp() - held.waitstart > settings.yield_after
+      and exists (select from counting)
+  )
+  select
+    counting.pid,
+    relation.oid,
+    schema.nspname::text,
+    relation.relname::text,
+    (
+      select format(
+        'session %s (%s), which waited for %s',
+        waiting.pid,
+        coalesce(nullif(activity.application_name, ''), activity.usename, 'unknown'),
+        waiting.mode
+      )
+      from waiting
+      left join pg_stat_activity as activity on activity.pid = waiting.pid
+      where counting.pid = any (waiting.blocked_by)
+      order by waiting.pid
+      limit 1
+    )
+  from counting
+  left join lateral (
+    select held.relation
+    from held
+    join pg_class on pg_class.oid = held.relation and pg_class.relkind = 'r'
+    where
+      held.pid = counting.pid
+      and held.locktype = 'relation'
+      and held.mode = 'AccessShareLock'
+      and held.granted
+      and held.relation >= 16384 -- the first OID that is not a system table's
+      and pg_class.relnamespace <> 'nms'::regnamespace
+    order by pg_class.relpages desc
+    limit 1
+  ) as read on true
+  left join pg_class as relation on relation.oid = read.relation
+  left join pg_namespace as schema on schema.oid = relation.relnamespace
+$$;
+
+
+--
+-- Name: FUNCTION counting_sessions(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.counting_sessions(run_id bigint) IS 'The sessions that measure targets of a run at this moment: the table that each reads (null between two), and the session that one of them keeps waiting for longer than the yield_after setting (null when none is). Cancel such a one with pg_cancel_backend, then call nms.give_way.';
+
+
+--
+-- Name: current_targets(bigint, nms.target[]); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.current_targets(run_id bigint, targets nms.target[]) RETURNS nms.target[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  -- What is read with its children is looked up with its children.
+  if exists (select from unnest(targets) as known where known.with_children) then
+    return array(
+      select target
+      from nms.table_metrics_runs as run
+      cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as target
+      join unnest(targets) as known on known.table_oid = target.table_oid
+      where run.run_id = current_targets.run_id and (target.table_kind = 'table' or target.with_children)
+    );
+  end if;
+
+  return array(
+    select
+      row(
+        relation.oid, schema.nspname, relation.relname, known.table_kind, relation.relispartition,
+        relation.relpages, relation.relfilenode, null, null, false
+      )::nms.target
+    from unnest(targets) as known
+    join pg_class as relation on relation.oid = known.table_oid and relation.relkind = 'r'
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION current_targets(run_id bigint, targets nms.target[]); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.current_targets(run_id bigint, targets nms.target[]) IS 'These tables as the catalogue shows them now, without those that are gone.';
+
+
+--
 -- Name: delete_measurements_of_deleted_runs(); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -920,6 +1160,45 @@ COMMENT ON FUNCTION nms.delete_measurements_of_deleted_runs() IS 'Trigger functi
 
 
 --
+-- Name: end_with_client(); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.end_with_client() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_setting record;
+begin
+  for v_setting in
+    select *
+    from (
+      values
+        ('client_connection_check_interval', '2s'), -- the client's process has died
+        ('tcp_keepalives_idle', '10'), -- its host has: seconds of silence
+        ('tcp_keepalives_interval', '5'),
+        ('tcp_keepalives_count', '3')
+    ) as setting (name, value)
+  loop
+    begin
+      perform set_config(v_setting.name, v_setting.value, true);
+    exception
+      when invalid_parameter_value or feature_not_supported then
+        null; -- the server then finds out when it sends the result
+    end;
+  end loop;
+end
+$$;
+
+
+--
+-- Name: FUNCTION end_with_client(); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.end_with_client() IS 'For the rest of the transaction, from the next statement on: a client that dies takes its statement along within seconds, rather than leaving it running for nobody.';
+
+
+--
 -- Name: fail_run(bigint, text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -927,6 +1206,8 @@ CREATE FUNCTION nms.fail_run(run_id bigint, reason text) RETURNS nms.table_metri
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+  delete from nms.table_metrics_targets as claim where claim.run_id = fail_run.run_id;
+
   update nms.table_metrics_runs as run
   set
     status = 'FAILED',
@@ -1103,6 +1384,112 @@ COMMENT ON FUNCTION nms.forbid_rewriting_a_finished_run() IS 'Trigger function t
 
 
 --
+-- Name: give_up_run(bigint, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.give_up_run(run_id bigint, reason text) RETURNS nms.table_metrics_runs
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_run nms.table_metrics_runs := nms.claim_run(run_id => give_up_run.run_id);
+begin
+  if v_run.is_online then
+    perform nms.record_failure(
+      run_id => claim.run_id,
+      target => target,
+      error_sqlstate => '57014',
+      error_message => give_up_run.reason
+    )
+    from nms.table_metrics_targets as claim
+    cross join unnest(claim.targets) as target
+    where claim.run_id = v_run.run_id and not claim.is_done;
+
+    perform nms.add_up_parents(run_id => v_run.run_id);
+    update nms.table_metrics_runs as run
+    set target_count = (
+      select count(*)
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = v_run.run_id
+    )
+    where run.run_id = v_run.run_id;
+  end if;
+
+  return nms.fail_run(
+    run_id => v_run.run_id,
+    reason => concat_ws('. ', give_up_run.reason, nms.failure_summary(run_id => v_run.run_id))
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION give_up_run(run_id bigint, reason text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.give_up_run(run_id bigint, reason text) IS 'Ends a RUNNING run that no session works on as FAILED for this reason; what an online run has not counted by then is recorded as not counted. Returns the header.';
+
+
+--
+-- Name: give_way(bigint, oid, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.give_way(run_id bigint, table_oid oid, waiting_session text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1 s'
+    AS $$
+declare
+  v_attempts constant bigint := bigint '3';
+  v_run nms.table_metrics_runs := nms.claim_run(run_id => give_way.run_id, together => true);
+  v_claim nms.table_metrics_targets;
+  v_put_back nms.table_metrics_targets;
+  v_target nms.target;
+begin
+  select claim.* into v_claim
+  from nms.table_metrics_targets as claim
+  where
+    claim.run_id = v_run.run_id
+    and not claim.is_done
+    and exists (select from unnest(claim.targets) as target where target.table_oid = give_way.table_oid)
+  for update;
+  if not found then
+    return null;
+  end if;
+
+  v_put_back := v_claim;
+  v_put_back.times_given_way := v_claim.times_given_way + 1;
+  foreach v_target in array v_claim.targets loop
+    if v_target.table_oid <> give_way.table_oid then
+      perform nms.requeue_target(claim => v_claim, target => v_target);
+    elsif v_put_back.times_given_way < v_attempts then
+      perform nms.requeue_target(claim => v_put_back, target => v_target);
+    else
+      perform nms.record_failure(
+        run_id => v_run.run_id,
+        target => v_target,
+        error_sqlstate => 'NM003',
+        error_message => format('gave way to %s, and to others before: %s attempts', waiting_session, v_attempts)
+      );
+    end if;
+  end loop;
+  update nms.table_metrics_targets as claim
+  set is_done = true
+  where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
+
+  return case when v_put_back.times_given_way < v_attempts then 'put back' else 'given up' end;
+end
+$$;
+
+
+--
+-- Name: FUNCTION give_way(run_id bigint, table_oid oid, waiting_session text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.give_way(run_id bigint, table_oid oid, waiting_session text) IS 'After the count of a table was canceled because another session waited for it: puts the table back at the end of the queue, or, the third time, records it as not counted. Returns which of the two, null when the table is not in the queue any more.';
+
+
+--
 -- Name: is_time_zone(text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -1124,6 +1511,349 @@ COMMENT ON FUNCTION nms.is_time_zone(name text) IS 'True when the server knows a
 
 
 --
+-- Name: job_problem(jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.job_problem(payload jsonb) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  with expected (key, is_right, expected) as (
+    values
+      ('online', jsonb_typeof(payload -> 'online') = 'boolean', 'true or false'),
+      (
+        'jobs',
+        jsonb_typeof(payload -> 'jobs') = 'number' and payload ->> 'jobs' ~ '^([1-9]|[12][0-9]|3[0-2])$'
+          and payload -> 'online' = 'true',
+        'a whole number from 1 to 32, beside "online": true'
+      ),
+      (
+        'deadline',
+        jsonb_typeof(payload -> 'deadline') = 'string'
+          and payload ->> 'deadline' ~ '^[1-9][0-9]{0,5} ?(s|m|h|min|minutes?|hours?|seconds?)$',
+        'a time such as "30m", "90s" or "2h"'
+      ),
+      (
+        'localTime',
+        jsonb_typeof(payload -> 'localTime') = 'string'
+          and payload ->> 'localTime' ~ '^([01][0-9]|2[0-3]):[0-5][0-9]$',
+        'a time of day such as "05:15"'
+      ),
+      (
+        '_cron',
+        payload #>> '{_cron,ts}' ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:?[0-9]{2})$',
+        'what graphile-worker''s cron writes, such as {"ts": "2026-11-20T05:15:00.000Z"}'
+      ),
+      ('skipSchemas', true, null),
+      ('exclude', true, null)
+  ),
+  problem as (
+    select
+      1 as place,
+      format('payload: saw %s, expected an object such as {"skipSchemas": ["tmp"]}', left(payload::text, 200)) as text
+    where jsonb_typeof(payload) <> 'object'
+    union all
+    select
+      2,
+      format(
+        'payload: saw the unknown key %s, expected only skipSchemas, exclude, online, jobs, deadline and localTime',
+        to_jsonb(given.key)
+      )
+    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload else '{}' end) as given
+    where given.key not in (select expected.key from expected)
+    union all
+    select 3, format('%s: saw %s, expected %s', expected.key, left((payload -> expected.key)::text, 200), expected.expected)
+    from expected
+    where jsonb_typeof(payload) = 'object' and payload ? expected.key and expected.is_right is not true
+    union all
+    select
+      4,
+      replace(
+        nms.request_problem(
+          skip => coalesce(payload -> 'skipSchemas', '[]'),
+          exclude => coalesce(payload -> 'exclude', '[]')
+        ),
+        'skip:',
+        'skipSchemas:'
+      )
+    where jsonb_typeof(payload) = 'object'
+  )
+  select string_agg(problem.text, '; ' order by problem.place, problem.text) from problem
+$_$;
+
+
+--
+-- Name: FUNCTION job_problem(payload jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.job_problem(payload jsonb) IS 'What is wrong with the payload of a graphile-worker job: which key, what was seen, what is expected. Null when nothing is.';
+
+
+--
+-- Name: latest_slot(time without time zone, timestamp with time zone); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.latest_slot(local_time time without time zone, at timestamp with time zone DEFAULT now()) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select max(slot)
+  from nms.table_metrics_settings as settings
+  cross join generate_series(0, 2) as days_before
+  cross join lateral (
+    select
+      (nms.business_date(latest_slot.at) + 1 - days_before + latest_slot.local_time)
+        at time zone settings.business_time_zone as slot
+  ) as candidate
+  where slot <= latest_slot.at
+$$;
+
+
+--
+-- Name: FUNCTION latest_slot(local_time time without time zone, at timestamp with time zone); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.latest_slot(local_time time without time zone, at timestamp with time zone) IS 'The latest instant, not after the given one, at which clocks in the business time zone show this time: one a day, also on the days of 23 and 25 hours.';
+
+
+--
+-- Name: measure_each(bigint, nms.target[], text[]); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.measure_each(run_id bigint, targets nms.target[], final_sqlstates text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_again constant text[] := array(
+    select state from unnest(array['NM001', '55P03']) as state where state <> all (final_sqlstates)
+  );
+  v_current nms.target[];
+begin
+  -- As they are now: a table that was dropped since is none, a renamed one is read by its new name.
+  v_current := nms.current_targets(run_id => measure_each.run_id, targets => measure_each.targets);
+
+  -- One statement, so that its snapshot is no older than what is read.
+  with
+  outcome as materialized (
+    select known as target, result.*
+    from nms.count_tables(targets => v_current) as result
+    join unnest(measure_each.targets) as known on known.table_oid = result.table_oid
+  ),
+  stored as (
+    -- Within a run, a table goes by the name that it had first.
+    insert into nms.table_metrics_measurements (
+      run_id, schema_name, table_name, table_oid, table_kind, is_partition,
+      row_count, own_row_count, measured_at, error_sqlstate, error_message
+    )
+    select
+      measure_each.run_id, (outcome.target).schema_name, (outcome.target).table_name, outcome.table_oid,
+      (outcome.target).table_kind, (outcome.target).is_partition,
+      outcome.row_count, outcome.own_row_count, outcome.measured_at, outcome.error_sqlstate, outcome.error_message
+    from outcome
+    where outcome.error_sqlstate is null or outcome.error_sqlstate <> all (v_again)
+    returning row_count
+  )
+  select
+    (select count(*) from stored),
+    (select coalesce(sum(stored.row_count), 0) from stored),
+    array(select outcome.target from outcome where outcome.error_sqlstate = 'NM001' and 'NM001' = any (v_again)),
+    array(select outcome.target from outcome where outcome.error_sqlstate = '55P03' and '55P03' = any (v_again))
+  into strict tables_counted, rows_counted, changed_targets, locked_targets;
+end
+$$;
+
+
+--
+-- Name: FUNCTION measure_each(run_id bigint, targets nms.target[], final_sqlstates text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.measure_each(run_id bigint, targets nms.target[], final_sqlstates text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]) IS 'Counts these tables under one snapshot and stores their measurements. Returns those that have none because they changed under it or were locked, unless their SQLSTATE is final. A table that does not exist any more leaves nothing.';
+
+
+--
+-- Name: measure_next_target(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_snapshots constant integer := 3;
+  v_claim nms.table_metrics_targets;
+  v_put_off nms.table_metrics_targets;
+  v_is_last_attempt boolean;
+  v_left nms.target[];
+  v_target nms.target;
+  v_result record;
+begin
+  select claim.* into v_claim
+  from nms.table_metrics_targets as claim
+  where
+    claim.run_id = measure_next_target.run_id
+    and not claim.is_done
+    and coalesce(claim.retry_at <= clock_timestamp(), true)
+  order by claim.position
+  limit 1
+  for update skip locked;
+  if not found then
+    return;
+  end if;
+
+  -- A lock is waited for in several attempts, each of them short.
+  select v_claim.times_put_off >= 2 and clock_timestamp() > v_claim.put_off_since + settings.lock_timeout
+  into strict v_is_last_attempt
+  from nms.table_metrics_settings as settings;
+
+  v_put_off := v_claim;
+  v_put_off.times_put_off := v_claim.times_put_off + 1;
+  v_put_off.put_off_since := coalesce(v_claim.put_off_since, clock_timestamp());
+
+  tables_counted := 0;
+  rows_counted := 0;
+  pages_counted := v_claim.pages;
+  v_left := v_claim.targets;
+  for v_snapshot in 1..v_snapshots loop
+    v_result := nms.measure_each(
+      run_id => v_claim.run_id,
+      targets => v_left,
+      final_sqlstates => case when v_snapshot = v_snapshots then '{NM001}'::text[] else '{}' end
+        || case when v_is_last_attempt then '{55P03}'::text[] else '{}' end
+    );
+    tables_counted := tables_counted + v_result.tables_counted;
+    rows_counted := rows_counted + v_result.rows_counted;
+
+    foreach v_target in array v_result.locked_targets loop
+      v_put_off.retry_at := clock_timestamp() + interval '200 ms';
+      perform nms.requeue_target(claim => v_put_off, target => v_target);
+      pages_counted := greatest(pages_counted - v_target.pages, 0);
+    end loop;
+
+    v_left := v_result.changed_targets;
+    exit when v_left = '{}';
+  end loop;
+
+  update nms.table_metrics_targets as claim
+  set is_done = true
+  where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
+end
+$$;
+
+
+--
+-- Name: FUNCTION measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint) IS 'Claims what is next in the queue of a run, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one; one that is locked goes back to the end of the queue, until it has been locked for longer than lock_timeout. Returns what was counted; nulls when nothing is free.';
+
+
+--
+-- Name: measure_targets(bigint, interval); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.measure_targets(run_id bigint, budget interval DEFAULT '00:00:01'::interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 ms'
+    AS $$
+declare
+  v_start constant timestamptz := clock_timestamp();
+  v_run nms.table_metrics_runs := nms.claim_run(run_id => measure_targets.run_id, together => true);
+  v_step record;
+begin
+  tables_counted := 0;
+  rows_counted := 0;
+  pages_counted := 0;
+  perform pg_advisory_xact_lock_shared(nms.run_lock_key(v_run.run_id));
+
+  if not exists (
+    select from nms.table_metrics_targets as claim where claim.run_id = v_run.run_id
+  ) then
+    perform nms.settle_targets(run_id => v_run.run_id);
+  else
+    loop
+      v_step := nms.measure_next_target(run_id => v_run.run_id);
+      exit when v_step.tables_counted is null;
+      tables_counted := tables_counted + v_step.tables_counted;
+      rows_counted := rows_counted + v_step.rows_counted;
+      pages_counted := pages_counted + v_step.pages_counted;
+      exit when clock_timestamp() >= v_start + budget;
+    end loop;
+    if v_step.tables_counted is null then
+      perform nms.settle_targets(run_id => v_run.run_id);
+    end if;
+  end if;
+
+  select coalesce(sum(cardinality(claim.targets)), 0), coalesce(sum(claim.pages), 0)::bigint
+  into tables_left, pages_left
+  from nms.table_metrics_targets as claim
+  where claim.run_id = v_run.run_id and not claim.is_done;
+
+  select run.target_count is not null into is_finished
+  from nms.table_metrics_runs as run
+  where run.run_id = v_run.run_id;
+end
+$$;
+
+
+--
+-- Name: FUNCTION measure_targets(run_id bigint, budget interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.measure_targets(run_id bigint, budget interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean) IS 'Online mode: counts tables of a RUNNING run for about as long as the budget says, each under a snapshot of its own, and at least one if any is free. Several sessions may call it at once. Returns what this call counted, what is left for all of them (a page is block_size bytes), and whether the run can be closed. A table that is locked is put off; call again a little later when nothing was counted and is_finished is false. The first call only finds the tables.';
+
+
+--
+-- Name: open_job(jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_problem text := nms.job_problem(payload => coalesce(open_job.payload, '{}'));
+  v_request jsonb := case jsonb_typeof(open_job.payload) when 'object' then open_job.payload else '{}' end;
+  v_skip jsonb := coalesce(v_request -> 'skipSchemas', '[]');
+  v_exclude jsonb := coalesce(v_request -> 'exclude', '[]');
+begin
+  if v_problem is null then
+    is_online := coalesce((v_request ->> 'online')::boolean, false);
+    jobs := coalesce((v_request ->> 'jobs')::integer, 1);
+    deadline := regexp_replace(v_request ->> 'deadline', 'm$', 'min')::interval;
+    slot := (v_request #>> '{_cron,ts}')::timestamptz;
+    if v_request ? 'localTime' then
+      slot := nms.latest_slot(local_time => (v_request ->> 'localTime')::time, at => slot);
+    end if;
+  end if;
+
+  if slot is not null then
+    -- One after the other: the second finds what the first has written.
+    perform pg_advisory_xact_lock(hashtextextended('nms.open_job', extract(epoch from slot)::bigint));
+    select served.action, served.run_id, served.message
+    into action, run_id, message
+    from nms.slot_service(slot => open_job.slot, skip => v_skip, exclude => v_exclude) as served;
+    if action is not null then
+      return;
+    end if;
+  end if;
+
+  run_id := nms.start_run(skip => v_skip, exclude => v_exclude, problem => v_problem, slot => open_job.slot);
+  action := case when v_problem is null then 'collect' else 'reject' end;
+  message := v_problem;
+end
+$_$;
+
+
+--
+-- Name: FUNCTION open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) IS 'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. A slot is the time of the schedule, or with localTime the latest such time of day in the business time zone.';
+
+
+--
 -- Name: open_run(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -1134,34 +1864,12 @@ CREATE FUNCTION nms.open_run(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAU
 declare
   v_skip jsonb := coalesce(skip, '[]');
   v_exclude jsonb := coalesce(exclude, '[]');
-  v_problem text := nms.request_problem(skip => v_skip, exclude => v_exclude);
-  v_unmatched jsonb := jsonb '[]';
-  v_run_id bigint;
 begin
-  perform nms.abandon_silent_runs();
-
-  if v_problem is null then
-    v_unmatched := nms.unmatched_entries(skip => v_skip, exclude => v_exclude);
-  end if;
-
-  insert into nms.table_metrics_runs (skip_schemas, exclude_tables, unmatched_entries)
-  values (v_skip, v_exclude, v_unmatched)
-  returning run_id into v_run_id;
-
-  if v_problem is not null then
-    perform nms.fail_run(run_id => v_run_id, reason => v_problem);
-    raise warning 'run % failed: malformed request', v_run_id
-      using
-        errcode = 'invalid_parameter_value',
-        detail = left(v_problem, 2000),
-        hint = 'For example: select * from nms.collect_table_metrics(''["tmp"]'', ''["public.orders"]'');';
-  elsif v_unmatched <> '[]' then
-    raise notice 'run %: some entries match nothing', v_run_id
-      using
-        detail = left(v_unmatched::text, 2000),
-        hint = 'Spell them as the catalogue does, or quoted as in SQL. nms.preview_run() shows what a run would do.';
-  end if;
-  return v_run_id;
+  return nms.start_run(
+    skip => v_skip,
+    exclude => v_exclude,
+    problem => nms.request_problem(skip => v_skip, exclude => v_exclude)
+  );
 end
 $$;
 
@@ -1287,6 +1995,101 @@ COMMENT ON FUNCTION nms.preview_run(skip jsonb, exclude jsonb) IS 'What a run wi
 
 
 --
+-- Name: queue_targets(bigint, bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.queue_targets(run_id bigint, round bigint) RETURNS bigint
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  measured as materialized (
+    select measurement.*
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = queue_targets.run_id
+  ),
+  -- Never vacuumed nor analyzed: the statistics may know better than the catalogue. Asking for the
+  -- size of the file would wait for a lock.
+  target as (
+    select
+      found,
+      found.with_children,
+      case found.pages
+        when 0 then pg_stat_get_live_tuples(found.table_oid) / 100
+        else found.pages
+      end as pages
+    from nms.table_metrics_runs as run
+    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as found
+    where
+      run.run_id = queue_targets.run_id
+      and (found.table_kind = 'table' or found.with_children)
+      and found.table_oid not in (select measured.table_oid from measured)
+      and (found.schema_name, found.table_name) not in (
+        select measured.schema_name, measured.table_name from measured
+      )
+  ),
+  claim as (
+    select array_agg(sorted.found order by sorted.pages desc) as targets, sum(sorted.pages) as pages
+    from (
+      select target.*, row_number() over (order by target.pages desc) as place
+      from target
+    ) as sorted
+    group by
+      case when sorted.pages >= 256 or sorted.with_children then sorted.place else -(sorted.place / 100) - 1 end
+  ),
+  queued as (
+    insert into nms.table_metrics_targets (run_id, round, targets, pages)
+    select queue_targets.run_id, queue_targets.round, claim.targets, claim.pages
+    from claim
+    order by claim.pages / cardinality(claim.targets) desc
+    returning cardinality(table_metrics_targets.targets) as tables
+  )
+  select coalesce(sum(queued.tables), 0)::bigint from queued
+$$;
+
+
+--
+-- Name: FUNCTION queue_targets(run_id bigint, round bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.queue_targets(run_id bigint, round bigint) IS 'Queues every target of a run that has to be counted and has no measurement yet, the largest first. Returns how many tables those are.';
+
+
+--
+-- Name: record_failure(bigint, nms.target, text, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.record_failure(run_id bigint, target nms.target, error_sqlstate text, error_message text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  insert into nms.table_metrics_measurements (
+    run_id, schema_name, table_name, table_oid, table_kind, is_partition,
+    measured_at, error_sqlstate, error_message
+  )
+  values (
+    record_failure.run_id,
+    target.schema_name,
+    target.table_name,
+    target.table_oid,
+    target.table_kind,
+    target.is_partition,
+    clock_timestamp(),
+    record_failure.error_sqlstate,
+    left(record_failure.error_message, 2000)
+  )
+  on conflict do nothing -- it has been counted meanwhile
+$$;
+
+
+--
+-- Name: FUNCTION record_failure(run_id bigint, target nms.target, error_sqlstate text, error_message text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.record_failure(run_id bigint, target nms.target, error_sqlstate text, error_message text) IS 'Stores for one table of a run why it has no count.';
+
+
+--
 -- Name: remedy(text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -1303,8 +2106,12 @@ CREATE FUNCTION nms.remedy(error_sqlstate text) RETURNS text
       'another session locked it for longer than lock_timeout, %s: collect again later, raise that setting, or exclude it',
       (select settings.lock_timeout from nms.table_metrics_settings as settings)
     )
+    when error_sqlstate = '57014' then
+      'give the run more time or more jobs, or exclude it'
     when error_sqlstate = 'NM001' then
       'it changed under every snapshot: collect again outside a repeatable read transaction, when it rests'
+    when error_sqlstate = 'NM003' then
+      'collect again when nobody alters it, raise the setting yield_after, or exclude it'
     when error_sqlstate in ('XX001', 'XX002', '58030', '58P01') then
       'its file is damaged or missing: restore it, or exclude it until then'
     else 'mend the cause and collect again, or exclude it'
@@ -1385,6 +2192,134 @@ COMMENT ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb) IS 'What is w
 
 
 --
+-- Name: table_metrics_targets; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_targets (
+    run_id bigint NOT NULL,
+    round bigint NOT NULL,
+    "position" bigint NOT NULL,
+    targets nms.target[] NOT NULL,
+    pages bigint NOT NULL,
+    is_done boolean DEFAULT false NOT NULL,
+    times_given_way bigint DEFAULT 0 NOT NULL,
+    times_put_off bigint DEFAULT 0 NOT NULL,
+    put_off_since timestamp with time zone,
+    retry_at timestamp with time zone,
+    CONSTRAINT put_off_tables_have_a_beginning CHECK (((times_put_off = 0) = (put_off_since IS NULL))),
+    CONSTRAINT targets_has_one_at_least CHECK ((cardinality(targets) > 0))
+);
+
+
+--
+-- Name: TABLE table_metrics_targets; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_targets IS 'What online runs have to count, in the order in which it is claimed; empty when none is RUNNING. A claim is the row lock of whoever counts.';
+
+
+--
+-- Name: COLUMN table_metrics_targets.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_targets.run_id IS 'Run that counts these tables.';
+
+
+--
+-- Name: COLUMN table_metrics_targets.round; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_targets.round IS 'Which look at the catalogue found them: 1 when the run began, later ones for what was replaced meanwhile.';
+
+
+--
+-- Name: COLUMN table_metrics_targets."position"; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_targets."position" IS 'Place in the queue: lower ones first.';
+
+
+--
+-- Name: COLUMN table_metrics_targets.targets; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_targets.targets IS 'The tables that are claimed together: one large, or several small ones.';
+
+
+--
+-- Name: COLUMN table_metrics_targets.pages; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_targets.pages IS 'Their size in pages of block_size bytes, as far as it is known.';
+
+
+--
+-- Name: COLUMN table_metrics_targets.is_done; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_targets.is_done IS 'True when each has its measurement, was put back with a row of its own, or is gone.';
+
+
+--
+-- Name: COLUMN table_metrics_targets.times_given_way; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_targets.times_given_way IS 'How often the count was canceled because it made another session wait.';
+
+
+--
+-- Name: COLUMN table_metrics_targets.times_put_off; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_targets.times_put_off IS 'How often the table was found locked.';
+
+
+--
+-- Name: COLUMN table_metrics_targets.put_off_since; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_targets.put_off_since IS 'When the table was first found locked; null unless it was.';
+
+
+--
+-- Name: COLUMN table_metrics_targets.retry_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_targets.retry_at IS 'Not claimed before that; null for at once.';
+
+
+--
+-- Name: requeue_target(nms.table_metrics_targets, nms.target); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.requeue_target(claim nms.table_metrics_targets, target nms.target) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  insert into nms.table_metrics_targets (
+    run_id, round, targets, pages, times_given_way, times_put_off, put_off_since, retry_at
+  )
+  values (
+    claim.run_id,
+    claim.round,
+    array[target],
+    target.pages,
+    claim.times_given_way,
+    claim.times_put_off,
+    claim.put_off_since,
+    claim.retry_at
+  )
+$$;
+
+
+--
+-- Name: FUNCTION requeue_target(claim nms.table_metrics_targets, target nms.target); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.requeue_target(claim nms.table_metrics_targets, target nms.target) IS 'Puts one table back at the end of the queue, with what the claim says about earlier attempts.';
+
+
+--
 -- Name: resolve_schemas(text[]); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -1446,6 +2381,55 @@ COMMENT ON FUNCTION nms.resolve_tables(entries text[]) IS 'The tables, views and
 
 
 --
+-- Name: retry_helps(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.retry_helps(run_id bigint) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select run.status = 'FAILED' and not exists (
+    select
+    from nms.table_metrics_measurements as measurement
+    where
+      measurement.run_id = run.run_id
+      and measurement.error_sqlstate is not null
+      and measurement.error_sqlstate not in ('55P03', 'NM001', 'NM003')
+      -- Out of resources, operator intervention, transaction rollback: these pass.
+      and left(measurement.error_sqlstate, 2) not in ('53', '57', '40')
+  )
+  from nms.table_metrics_runs as run
+  where run.run_id = retry_helps.run_id
+$$;
+
+
+--
+-- Name: FUNCTION retry_helps(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.retry_helps(run_id bigint) IS 'Whether a FAILED run may end better when it is tried again: true for locks, cancels, a server that went away; false when a table has a cause that somebody has to mend. Null for an unknown run.';
+
+
+--
+-- Name: run_lock_key(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.run_lock_key(run_id bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select hashtextextended('nms.measure_targets', run_id)
+$$;
+
+
+--
+-- Name: FUNCTION run_lock_key(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.run_lock_key(run_id bigint) IS 'Key of the advisory lock that every session shares while it measures targets of a run: pg_locks tells by it which sessions those are.';
+
+
+--
 -- Name: run_payload(bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -1470,6 +2454,193 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.run_payload(run_id bigint) IS 'The measurements of one run as {schema: {table: count}}; {} for a run that found no table.';
+
+
+--
+-- Name: settle_targets(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.settle_targets(run_id bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1 min'
+    AS $$
+declare
+  v_rounds constant bigint := bigint '3';
+  v_round bigint;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('nms.settle_targets', settle_targets.run_id));
+
+  -- Whatever others have claimed may yet come back.
+  if
+    exists (
+      select
+      from nms.table_metrics_targets as claim
+      where claim.run_id = settle_targets.run_id and not claim.is_done
+    )
+    or exists (
+      select
+      from nms.table_metrics_runs as run
+      where run.run_id = settle_targets.run_id and run.target_count is not null
+    )
+  then
+    return;
+  end if;
+
+  select coalesce(max(claim.round), 0) + 1 into strict v_round
+  from nms.table_metrics_targets as claim
+  where claim.run_id = settle_targets.run_id;
+
+  if v_round = 1 then
+    update nms.table_metrics_runs as run set is_online = true where run.run_id = settle_targets.run_id;
+  end if;
+
+  -- Dropped and created again: the table of that name has not been counted.
+  delete from nms.table_metrics_measurements as measurement
+  where
+    measurement.run_id = settle_targets.run_id
+    and v_round <= v_rounds
+    and not exists (select from pg_class as relation where relation.oid = measurement.table_oid)
+    and to_regclass(format('%I.%I', measurement.schema_name, measurement.table_name)) is not null;
+
+  if v_round <= v_rounds and nms.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
+    return;
+  end if;
+
+  perform nms.add_up_parents(run_id => settle_targets.run_id);
+  update nms.table_metrics_runs as run
+  set target_count = (
+    select count(*)
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = settle_targets.run_id
+  )
+  where run.run_id = settle_targets.run_id;
+end
+$$;
+
+
+--
+-- Name: FUNCTION settle_targets(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.settle_targets(run_id bigint) IS 'When nothing of a run is queued: queues what has to be counted and has no measurement, which the first time is everything, later what was replaced or has appeared meanwhile, at most three times; and when there is nothing, adds up the partitioned tables and sets target_count, which ends the counting.';
+
+
+--
+-- Name: slot_service(timestamp with time zone, jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.slot_service(slot timestamp with time zone, skip jsonb, exclude jsonb) RETURNS TABLE(action text, run_id bigint, message text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_most_runs constant integer := 10;
+  v_run nms.table_metrics_runs;
+begin
+  -- After an outage several slots are due: one run, now, serves them all.
+  select run.* into v_run
+  from nms.table_metrics_runs as run
+  where
+    run.status = 'SUCCEEDED'
+    and (
+      run.scheduled_for = slot_service.slot
+      or (
+        run.scheduled_for is not null
+        and run.collected_at >= slot_service.slot
+        and run.skip_schemas = slot_service.skip
+        and run.exclude_tables = slot_service.exclude
+      )
+    )
+  order by run.run_id
+  limit 1;
+  if found then
+    return query select 'served', v_run.run_id, format('run %s has served the slot %s', v_run.run_id, slot);
+    return;
+  end if;
+
+  perform nms.abandon_silent_runs();
+  select run.* into v_run
+  from nms.table_metrics_runs as run
+  where run.status = 'RUNNING' and run.scheduled_for = slot_service.slot
+  order by run.run_id
+  limit 1;
+  if found then
+    return query select 'wait', v_run.run_id, format('run %s for the slot %s is under way', v_run.run_id, slot);
+    return;
+  end if;
+
+  select run.* into v_run
+  from nms.table_metrics_runs as run
+  where run.scheduled_for = slot_service.slot
+  order by run.run_id desc
+  limit 1;
+  if
+    not nms.retry_helps(run_id => v_run.run_id)
+    or (
+      select count(*) >= v_most_runs
+      from nms.table_metrics_runs as run
+      where run.scheduled_for = slot_service.slot
+    )
+  then
+    return query select 'served', v_run.run_id, format('run %s for the slot %s failed, and trying again would not help', v_run.run_id, slot);
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION slot_service(slot timestamp with time zone, skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.slot_service(slot timestamp with time zone, skip jsonb, exclude jsonb) IS 'What has been done for a slot of the schedule: served by a run, or in vain so often that another would not help; wait, when a run is under way. No row: it needs a run.';
+
+
+--
+-- Name: start_run(jsonb, jsonb, text, timestamp with time zone); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_unmatched jsonb := jsonb '[]';
+  v_run_id bigint;
+begin
+  perform nms.abandon_silent_runs();
+
+  if problem is null then
+    v_unmatched := nms.unmatched_entries(skip => start_run.skip, exclude => start_run.exclude);
+  end if;
+
+  insert into nms.table_metrics_runs (skip_schemas, exclude_tables, unmatched_entries, scheduled_for)
+  values (start_run.skip, start_run.exclude, v_unmatched, start_run.slot)
+  returning run_id into v_run_id;
+
+  if problem is not null then
+    perform nms.fail_run(run_id => v_run_id, reason => problem);
+    raise warning 'run % failed: malformed request', v_run_id
+      using
+        errcode = 'invalid_parameter_value',
+        detail = left(problem, 2000),
+        hint = 'For example: select * from nms.collect_table_metrics(''["tmp"]'', ''["public.orders"]'');';
+  elsif v_unmatched <> '[]' then
+    raise notice 'run %: some entries match nothing', v_run_id
+      using
+        detail = left(v_unmatched::text, 2000),
+        hint = 'Spell them as the catalogue does, or quoted as in SQL. nms.preview_run() shows what a run would do.';
+  end if;
+  return v_run_id;
+end
+$$;
+
+
+--
+-- Name: FUNCTION start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone) IS 'Writes the header of a run and returns its run_id: RUNNING, or FAILED when something is wrong with its request, which is the problem. slot: the slot of the schedule that it serves, if any.';
 
 
 --
@@ -1844,6 +3015,20 @@ COMMENT ON COLUMN nms.table_metrics_settings.yield_after IS 'How long an online 
 
 
 --
+-- Name: table_metrics_targets_position_seq; Type: SEQUENCE; Schema: nms; Owner: -
+--
+
+ALTER TABLE nms.table_metrics_targets ALTER COLUMN "position" ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME nms.table_metrics_targets_position_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
 -- Name: table_metrics_daily_snapshot table_metrics_daily_snapshot_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
 --
 
@@ -1884,6 +3069,21 @@ ALTER TABLE ONLY nms.table_metrics_settings
 
 
 --
+-- Name: table_metrics_targets table_metrics_targets_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
+--
+
+ALTER TABLE ONLY nms.table_metrics_targets
+    ADD CONSTRAINT table_metrics_targets_pkey PRIMARY KEY (run_id, "position");
+
+
+--
+-- Name: a_slot_is_served_once; Type: INDEX; Schema: nms; Owner: -
+--
+
+CREATE UNIQUE INDEX a_slot_is_served_once ON nms.table_metrics_runs USING btree (scheduled_for) WHERE (status = 'SUCCEEDED'::text);
+
+
+--
 -- Name: table_metrics_daily_snapshot_run_idx; Type: INDEX; Schema: nms; Owner: -
 --
 
@@ -1905,10 +3105,24 @@ CREATE INDEX table_metrics_runs_running_idx ON nms.table_metrics_runs USING btre
 
 
 --
+-- Name: table_metrics_runs_scheduled_for_idx; Type: INDEX; Schema: nms; Owner: -
+--
+
+CREATE INDEX table_metrics_runs_scheduled_for_idx ON nms.table_metrics_runs USING btree (scheduled_for, run_id) WHERE (scheduled_for IS NOT NULL);
+
+
+--
 -- Name: table_metrics_runs_snapshot_date_idx; Type: INDEX; Schema: nms; Owner: -
 --
 
 CREATE INDEX table_metrics_runs_snapshot_date_idx ON nms.table_metrics_runs USING btree (snapshot_date, run_id);
+
+
+--
+-- Name: table_metrics_targets_open_idx; Type: INDEX; Schema: nms; Owner: -
+--
+
+CREATE INDEX table_metrics_targets_open_idx ON nms.table_metrics_targets USING btree (run_id, "position") WHERE (NOT is_done);
 
 
 --
@@ -1984,10 +3198,11 @@ ALTER TABLE ONLY nms.table_metrics_run_snapshot
 
 
 --
--- Name: FUNCTION abandon_silent_runs(); Type: ACL; Schema: nms; Owner: -
+-- Name: table_metrics_targets table_metrics_targets_run_id_fkey; Type: FK CONSTRAINT; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.abandon_silent_runs() FROM PUBLIC;
+ALTER TABLE ONLY nms.table_metrics_targets
+    ADD CONSTRAINT table_metrics_targets_run_id_fkey FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE;
 
 
 --
@@ -1998,6 +3213,20 @@ REVOKE ALL ON FUNCTION nms.business_date(at timestamp with time zone) FROM PUBLI
 
 
 --
+-- Name: FUNCTION abandon_silent_runs(silent_for interval); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION add_up_parents(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.add_up_parents(run_id bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION begin_run(skip jsonb, exclude jsonb, run_id bigint); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -2005,10 +3234,10 @@ REVOKE ALL ON FUNCTION nms.begin_run(skip jsonb, exclude jsonb, run_id bigint) F
 
 
 --
--- Name: FUNCTION claim_run(run_id bigint); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION claim_run(run_id bigint, together boolean); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.claim_run(run_id bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms.claim_run(run_id bigint, together boolean) FROM PUBLIC;
 
 
 --
@@ -2061,10 +3290,31 @@ REVOKE ALL ON FUNCTION nms.count_unmeasured_targets(run_id bigint, again nms.tar
 
 
 --
+-- Name: FUNCTION counting_sessions(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.counting_sessions(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION current_targets(run_id bigint, targets nms.target[]); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.current_targets(run_id bigint, targets nms.target[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION delete_measurements_of_deleted_runs(); Type: ACL; Schema: nms; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms.delete_measurements_of_deleted_runs() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION end_with_client(); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.end_with_client() FROM PUBLIC;
 
 
 --
@@ -2103,10 +3353,66 @@ REVOKE ALL ON FUNCTION nms.forbid_rewriting_a_finished_run() FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION give_up_run(run_id bigint, reason text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.give_up_run(run_id bigint, reason text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION give_way(run_id bigint, table_oid oid, waiting_session text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.give_way(run_id bigint, table_oid oid, waiting_session text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION is_time_zone(name text); Type: ACL; Schema: nms; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms.is_time_zone(name text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION job_problem(payload jsonb); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.job_problem(payload jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION latest_slot(local_time time without time zone, at timestamp with time zone); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.latest_slot(local_time time without time zone, at timestamp with time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION measure_each(run_id bigint, targets nms.target[], final_sqlstates text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.measure_each(run_id bigint, targets nms.target[], final_sqlstates text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION measure_targets(run_id bigint, budget interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.measure_targets(run_id bigint, budget interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) FROM PUBLIC;
 
 
 --
@@ -2121,6 +3427,20 @@ REVOKE ALL ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.preview_run(skip jsonb, exclude jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION queue_targets(run_id bigint, round bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.queue_targets(run_id bigint, round bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION record_failure(run_id bigint, target nms.target, error_sqlstate text, error_message text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.record_failure(run_id bigint, target nms.target, error_sqlstate text, error_message text) FROM PUBLIC;
 
 
 --
@@ -2145,6 +3465,13 @@ REVOKE ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb) FROM PUBLI
 
 
 --
+-- Name: FUNCTION requeue_target(claim nms.table_metrics_targets, target nms.target); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.requeue_target(claim nms.table_metrics_targets, target nms.target) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION resolve_schemas(entries text[]); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -2159,10 +3486,45 @@ REVOKE ALL ON FUNCTION nms.resolve_tables(entries text[]) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION retry_helps(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.retry_helps(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION run_lock_key(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.run_lock_key(run_id bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION run_payload(run_id bigint); Type: ACL; Schema: nms; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms.run_payload(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION settle_targets(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.settle_targets(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION slot_service(slot timestamp with time zone, skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.slot_service(slot timestamp with time zone, skip jsonb, exclude jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone) FROM PUBLIC;
 
 
 --

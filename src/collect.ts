@@ -44,14 +44,17 @@ export async function collectTableMetrics(
   { skip = [], exclude = [] }: CollectRequest = {},
   options: CollectOptions = {},
 ): Promise<Run> {
+  const run = await openRun(url, { skip, exclude })
+  return run.status === 'RUNNING' ? collectRun(url, run.run_id, options) : run
+}
+
+async function openRun(url: string, { skip, exclude }: Required<CollectRequest>): Promise<Run> {
   const sql = connect(url)
   try {
     const [{ run_id }] = await sql<[{ run_id: string }]>`
       select nms.open_run(skip => ${sql.json(skip)}, exclude => ${sql.json(exclude)}) as run_id
     `
-    const run = await readRun(sql, run_id)
-    if (run.status !== 'RUNNING') return run
-    return await collectRun(url, run_id, options)
+    return await readRun(sql, run_id)
   } finally {
     await sql.end({ timeout: 1 })
   }

@@ -295,7 +295,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       select wait_event_type from pg_stat_activity
       where datname = current_database() and application_name = 'table-metrics'
     `
-    await until(async () => (await sessions())[0]?.wait_event_type === 'Lock', 'the run waits for pears')
+    await until(
+      async () => (await sessions()).some(({ wait_event_type }) => wait_event_type === 'Lock'),
+      'the run waits for pears',
+    )
 
     collecting.kill(signal)
     const { status, stdout, stderr } = await collecting.finished

@@ -4,11 +4,14 @@ import { join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
 import { installScript } from '../src/install_script.ts'
 import { migrate } from '../src/migrate.ts'
+import { committedMigrations } from '../src/migrations.ts'
 import { collect, createDatabase, rowCounts, type Sql, type TestDatabase, until } from './_database.ts'
 import { failsClearly, run, startTableMetrics, tableMetrics } from './_process.ts'
 
 // Each starts processes of its own.
 const test = ava.serial
+
+const allMigrations = ['000001.sql', '000002.sql']
 
 const emptyDatabase = (t: ExecutionContext) => createDatabase(t, 'empty_template')
 
@@ -18,7 +21,7 @@ test('migrate installs, and a run works right after', async (t) => {
 
   const result = await migrate(db.url)
 
-  t.deepEqual(result, { applied: ['000001.sql'], businessTimeZone: 'America/New_York' })
+  t.deepEqual(result, { applied: allMigrations, businessTimeZone: 'America/New_York' })
   const installed = await db.sql<{ name: string }[]>`
     select relname as name from pg_class where relnamespace = 'nms'::regnamespace and relkind = 'r'
     union all
@@ -41,6 +44,7 @@ test('migrate installs, and a run works right after', async (t) => {
       'table_metrics_run_snapshot',
       'table_metrics_runs',
       'table_metrics_settings',
+      'table_metrics_targets',
     ],
   )
   const counted = await collect(db.sql)
@@ -59,8 +63,30 @@ test('migrate changes nothing the second time', async (t) => {
   t.deepEqual(result.applied, [])
   t.true(before.length > 100)
   t.deepEqual(await fingerprint(db.sql), before)
-  t.is(historyBefore.length, 1)
+  t.is(historyBefore.length, allMigrations.length)
   t.deepEqual(await history(db.sql), historyBefore)
+})
+
+test('an install of the first version is updated and keeps its history', async (t) => {
+  const db = await emptyDatabase(t)
+  await db.sql`create table public.apples as select generate_series(1, 3) as id`
+  const [first] = await committedMigrations()
+  await db.connect().unsafe(first?.body ?? '')
+  await createHistory(db.sql)
+  await db.sql`
+    insert into graphile_migrate.migrations (hash, filename)
+    values (${first?.hash ?? ''}, ${first?.filename ?? ''})
+  `
+  await collect(db.sql)
+
+  const { applied } = await migrate(db.url)
+
+  t.deepEqual(applied, allMigrations.slice(1))
+  await collect(db.sql)
+  t.deepEqual(
+    [...(await db.sql`select run_id, status, is_online from nms.table_metrics_runs order by run_id`)],
+    ['1', '2'].map((run_id) => ({ run_id, status: 'SUCCEEDED', is_online: false })),
+  )
 })
 
 test('SNAPSHOT_TZ sets the business time zone at the first install, later ones say how to change it', async (t) => {
@@ -70,7 +96,7 @@ test('SNAPSHOT_TZ sets the business time zone at the first install, later ones s
   const second = await tableMetrics(t, db.url, ['migrate'], { SNAPSHOT_TZ: 'Asia/Kolkata' })
 
   t.is(first.status, 0, first.stderr)
-  t.regex(first.stderr, /installed 000001\.sql\nbusiness time zone: Europe\/Berlin\n$/)
+  t.regex(first.stderr, /installed 000001\.sql, 000002\.sql\nbusiness time zone: Europe\/Berlin\n$/)
   t.is(second.status, 0, second.stderr)
   t.regex(second.stderr, /already up to date\nbusiness time zone: Europe\/Berlin\n/)
   const [update] = /update nms\.table_metrics_settings .*;/.exec(second.stderr) ?? ['']
@@ -119,13 +145,13 @@ test('migrate refuses an install by a newer version and says to use that', async
   const db = await createDatabase(t)
   await db.sql`
     insert into graphile_migrate.migrations (hash, previous_hash, filename)
-    select 'sha1:later', hash, '000002.sql' from graphile_migrate.migrations
+    select 'sha1:later', max(hash), '999999.sql' from graphile_migrate.migrations
   `
   const before = await everything(db.sql)
 
   const finished = await tableMetrics(t, db.url, ['migrate'])
 
-  failsClearly(t, finished, '000002.sql', 'newer version')
+  failsClearly(t, finished, '999999.sql', 'newer version')
   t.deepEqual(await everything(db.sql), before)
 })
 
@@ -143,8 +169,8 @@ for (const processes of [2, 5]) {
       finished.map(({ stderr }) => stderr).join('\n'),
     )
     const applied = finished.map(({ stdout }) => JSON.parse(stdout).applied.length)
-    t.deepEqual(applied.sort(), [...Array(processes - 1).fill(0), 1])
-    t.is((await history(db.sql)).length, 1)
+    t.deepEqual(applied.sort(), [...Array(processes - 1).fill(0), allMigrations.length])
+    t.is((await history(db.sql)).length, allMigrations.length)
     t.is((await collect(db.sql)).status, 'SUCCEEDED')
   })
 }
@@ -154,8 +180,8 @@ test('migrate may be called five times at once in one process', async (t) => {
 
   const results = await Promise.all(Array.from({ length: 5 }, () => migrate(db.url)))
 
-  t.deepEqual(results.map(({ applied }) => applied.length).sort(), [0, 0, 0, 0, 1])
-  t.is((await history(db.sql)).length, 1)
+  t.deepEqual(results.map(({ applied }) => applied.length).sort(), [0, 0, 0, 0, allMigrations.length])
+  t.is((await history(db.sql)).length, allMigrations.length)
 })
 
 // What another session does to stop a migration half-way, and the statement that then waits.
@@ -183,7 +209,7 @@ for (const [moment, halt] of Object.entries(halts)) {
     const second = await tableMetrics(t, db.url, ['migrate', '--json'])
 
     t.is(second.status, 0, second.stderr)
-    t.deepEqual(JSON.parse(second.stdout).applied, ['000001.sql'])
+    t.deepEqual(JSON.parse(second.stdout).applied, allMigrations)
     t.is((await collect(db.sql)).status, 'SUCCEEDED')
   })
 
@@ -197,7 +223,7 @@ for (const [moment, halt] of Object.entries(halts)) {
     failsClearly(t, await first.finished, 'run this again')
 
     await holder`rollback`
-    t.deepEqual((await migrate(db.url)).applied, ['000001.sql'])
+    t.deepEqual((await migrate(db.url)).applied, allMigrations)
     t.is((await collect(db.sql)).status, 'SUCCEEDED')
   })
 }
@@ -301,7 +327,7 @@ test('migrate works after an install by script', async (t) => {
 
   const result = await migrate(db.url, 'Europe/Berlin')
 
-  t.deepEqual(result, { applied: ['000001.sql'], businessTimeZone: 'Asia/Kolkata' })
+  t.deepEqual(result, { applied: allMigrations, businessTimeZone: 'Asia/Kolkata' })
   t.deepEqual(await fingerprint(db.sql), before)
   t.is((await db.sql`select from nms.table_metrics_runs`).length, 1)
 })

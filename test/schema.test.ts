@@ -20,6 +20,7 @@ const publicTables = {
     scheduled_for timestamp with time zone
     target_count bigint
     unmatched_entries jsonb not null
+    is_online boolean not null
   `,
   table_metrics_measurements: `
     run_id bigint not null
@@ -80,6 +81,7 @@ test('the primary keys are the documented ones', async (t) => {
       'nms.table_metrics_run_snapshot: PRIMARY KEY (run_id)',
       'nms.table_metrics_runs: PRIMARY KEY (run_id)',
       'nms.table_metrics_settings: PRIMARY KEY (singleton)',
+      'nms.table_metrics_targets: PRIMARY KEY (run_id, "position")',
     ],
   )
 })
@@ -131,11 +133,12 @@ test('every constraint is validated and every index valid', async (t) => {
   )
 })
 
-test('the snapshots of a run go with it', async (t) => {
+test('the snapshots of a run and its queue go with it', async (t) => {
   const { sql } = await createDatabase(t)
   const keys = `
     nms.table_metrics_daily_snapshot: FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE
     nms.table_metrics_run_snapshot: FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE
+    nms.table_metrics_targets: FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE
   `
   t.deepEqual(
     await list(sql`
@@ -319,7 +322,19 @@ test('the calls, and no other functions, run with the rights of their owner', as
     await list(sql`
       select proname from pg_proc where pronamespace = 'nms'::regnamespace and prosecdef order by 1
     `),
-    ['close_run', 'collect_table_metrics', 'open_run', 'preview_run'],
+    [
+      'abandon_silent_runs',
+      'close_run',
+      'collect_table_metrics',
+      'counting_sessions',
+      'give_up_run',
+      'give_way',
+      'measure_targets',
+      'open_job',
+      'open_run',
+      'preview_run',
+      'retry_helps',
+    ],
   )
 })
 
@@ -328,6 +343,7 @@ test('the calls take the documented arguments and return what they promise', asy
   const signatures = `
     close_run(run_id bigint) nms.table_metrics_runs
     collect_table_metrics(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb, run_id bigint DEFAULT NULL::bigint) nms.table_metrics_runs
+    measure_targets(run_id bigint, budget interval DEFAULT '00:00:01'::interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean) record
     open_run(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb) bigint
   `
   t.deepEqual(
@@ -336,7 +352,7 @@ test('the calls take the documented arguments and return what they promise', asy
       from pg_proc
       where
         pronamespace = 'nms'::regnamespace
-        and proname in ('open_run', 'close_run', 'collect_table_metrics')
+        and proname in ('open_run', 'measure_targets', 'close_run', 'collect_table_metrics')
       order by 1
     `),
     lines(signatures),

@@ -1,5 +1,5 @@
 --! Previous: sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f
---! Hash: sha1:ccf923f049b4eab63436e2b1450a1a0fe12e9c96
+--! Hash: sha1:d45dfa02418990c843bd170e794a7e618673de34
 --! Message: worker and online mode
 
 -- The worker, its schedule, and the online mode.
@@ -17,14 +17,14 @@ create index if not exists table_metrics_runs_scheduled_for_idx
 
 create table if not exists nms.table_metrics_targets (
   run_id bigint not null references nms.table_metrics_runs on delete cascade,
+  round bigint not null,
   position bigint generated always as identity,
-  round integer not null,
   targets nms.target[] not null
     constraint targets_has_one_at_least check (cardinality(targets) > 0),
   pages bigint not null,
   is_done boolean not null default false,
-  times_given_way integer not null default 0,
-  times_put_off integer not null default 0,
+  times_given_way bigint not null default 0,
+  times_put_off bigint not null default 0,
   put_off_since timestamptz,
   retry_at timestamptz,
   primary key (run_id, position),
@@ -179,7 +179,7 @@ revoke execute on function nms.remedy(text) from public;
 --! EndIncluded functions/remedy.sql
 --! Included functions/abandon_silent_runs.sql
 -- Whoever works on a run holds its header's row lock: "skip locked" leaves every live one alone.
-create or replace function nms.abandon_silent_runs()
+create or replace function nms.abandon_silent_runs(silent_for interval default null)
 returns setof nms.table_metrics_runs
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
@@ -188,12 +188,12 @@ declare
   v_silent record;
 begin
   for v_silent in
-    select run.run_id, settings.abandon_after
+    select run.run_id, coalesce(abandon_silent_runs.silent_for, settings.abandon_after) as bound
     from nms.table_metrics_runs as run
     cross join nms.table_metrics_settings as settings
     where
       run.status = 'RUNNING'
-      and clock_timestamp() - settings.abandon_after > greatest(
+      and clock_timestamp() - coalesce(abandon_silent_runs.silent_for, settings.abandon_after) > greatest(
         run.collected_at,
         (
           select max(measurement.measured_at)
@@ -207,14 +207,14 @@ begin
     select failed.*
     from nms.fail_run(
       run_id => v_silent.run_id,
-      reason => format('abandoned: no sign of life for more than %s, and no session works on it', v_silent.abandon_after)
+      reason => format('abandoned: no sign of life for more than %s, and no session works on it', v_silent.bound)
     ) as failed;
   end loop;
 end
 $$;
-comment on function nms.abandon_silent_runs() is
-  'Ends as FAILED every run that no session holds and that has been silent for longer than the abandon_after setting: its session or its server died. Returns the headers of those runs.';
-revoke execute on function nms.abandon_silent_runs() from public;
+comment on function nms.abandon_silent_runs(interval) is
+  'Ends as FAILED every run that no session holds and that has been silent for longer than that, by default the abandon_after setting: its session or its server died. Returns the headers of those runs.';
+revoke execute on function nms.abandon_silent_runs(interval) from public;
 --! EndIncluded functions/abandon_silent_runs.sql
 --! Included functions/start_run.sql
 create or replace function nms.start_run(
@@ -382,7 +382,7 @@ revoke execute on function nms.collect_table_metrics(jsonb, jsonb, bigint) from 
 --! Included functions/queue_targets.sql
 -- Tables that take long are claimed one by one. Small ones together: a claim costs as much as
 -- counting several of them.
-create or replace function nms.queue_targets(run_id bigint, round integer)
+create or replace function nms.queue_targets(run_id bigint, round bigint)
 returns bigint
 language sql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -431,9 +431,9 @@ as $$
   )
   select coalesce(sum(queued.tables), 0)::bigint from queued
 $$;
-comment on function nms.queue_targets(bigint, integer) is
+comment on function nms.queue_targets(bigint, bigint) is
   'Queues every target of a run that has to be counted and has no measurement yet, the largest first. Returns how many tables those are.';
-revoke execute on function nms.queue_targets(bigint, integer) from public;
+revoke execute on function nms.queue_targets(bigint, bigint) from public;
 --! EndIncluded functions/queue_targets.sql
 --! Included functions/requeue_target.sql
 create or replace function nms.requeue_target(claim nms.table_metrics_targets, target nms.target)
@@ -494,18 +494,18 @@ revoke execute on function nms.record_failure(bigint, nms.target, text, text) fr
 --! Included functions/current_targets.sql
 create or replace function nms.current_targets(run_id bigint, targets nms.target[])
 returns nms.target[]
-language plpgsql volatile parallel unsafe
+language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- What is read with its children is looked up with its children.
   if exists (select from unnest(targets) as known where known.with_children) then
     return array(
-      select found
+      select target
       from nms.table_metrics_runs as run
-      cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as found
-      join unnest(targets) as known on known.table_oid = found.table_oid
-      where run.run_id = current_targets.run_id and (found.table_kind = 'table' or found.with_children)
+      cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as target
+      join unnest(targets) as known on known.table_oid = target.table_oid
+      where run.run_id = current_targets.run_id and (target.table_kind = 'table' or target.with_children)
     );
   end if;
 
@@ -744,8 +744,8 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '1 min' -- of a session that is at it too
 as $$
 declare
-  v_rounds constant integer := 3;
-  v_round integer;
+  v_rounds constant bigint := bigint '3';
+  v_round bigint;
 begin
   perform pg_advisory_xact_lock(hashtextextended('nms.settle_targets', settle_targets.run_id));
 
@@ -830,15 +830,15 @@ begin
   tables_counted := 0;
   rows_counted := 0;
   pages_counted := 0;
-  perform pg_advisory_xact_lock_shared(nms.run_lock_key(measure_targets.run_id));
+  perform pg_advisory_xact_lock_shared(nms.run_lock_key(v_run.run_id));
 
   if not exists (
-    select from nms.table_metrics_targets as claim where claim.run_id = measure_targets.run_id
+    select from nms.table_metrics_targets as claim where claim.run_id = v_run.run_id
   ) then
-    perform nms.settle_targets(run_id => measure_targets.run_id);
+    perform nms.settle_targets(run_id => v_run.run_id);
   else
     loop
-      v_step := nms.measure_next_target(run_id => measure_targets.run_id);
+      v_step := nms.measure_next_target(run_id => v_run.run_id);
       exit when v_step.tables_counted is null;
       tables_counted := tables_counted + v_step.tables_counted;
       rows_counted := rows_counted + v_step.rows_counted;
@@ -846,18 +846,18 @@ begin
       exit when clock_timestamp() >= v_start + budget;
     end loop;
     if v_step.tables_counted is null then
-      perform nms.settle_targets(run_id => measure_targets.run_id);
+      perform nms.settle_targets(run_id => v_run.run_id);
     end if;
   end if;
 
-  select coalesce(sum(cardinality(claim.targets)), 0), coalesce(sum(claim.pages), 0)
+  select coalesce(sum(cardinality(claim.targets)), 0), coalesce(sum(claim.pages), 0)::bigint
   into tables_left, pages_left
   from nms.table_metrics_targets as claim
-  where claim.run_id = measure_targets.run_id and not claim.is_done;
+  where claim.run_id = v_run.run_id and not claim.is_done;
 
   select run.target_count is not null into is_finished
   from nms.table_metrics_runs as run
-  where run.run_id = measure_targets.run_id;
+  where run.run_id = v_run.run_id;
 end
 $$;
 comment on function nms.measure_targets(bigint, interval) is
@@ -983,7 +983,7 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '1 s' -- of the canceled session, which is rolling back its claim
 as $$
 declare
-  v_attempts constant integer := 3;
+  v_attempts constant bigint := bigint '3';
   v_run nms.table_metrics_runs := nms.claim_run(run_id => give_way.run_id, together => true);
   v_claim nms.table_metrics_targets;
   v_put_back nms.table_metrics_targets;

@@ -25,7 +25,7 @@ export function addCollectCommand(program: Command): void {
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  table-metrics collect --skip tmp --exclude public.orders --json\n  table-metrics collect --online --jobs 2 --deadline 30m',
+      '\nExample:\n  table-metrics collect --skip tmp --exclude public.orders --json\n  table-metrics collect --online --jobs 2 --deadline 30m',
     )
     .action(async ({ skip, exclude, online, jobs, deadline, dryRun, json }: Options) => {
       if (jobs && !online) throw new Error('--jobs: several sessions count only an online run: add --online')
