@@ -82,10 +82,12 @@ test('an install of the first version is updated and keeps its history', async (
   const { applied } = await migrate(db.url)
 
   t.deepEqual(applied, allMigrations.slice(1))
-  await collect(db.sql)
+  await collect(db.connect())
   t.deepEqual(
-    [...(await db.sql`select run_id, status, is_online from nms.table_metrics_runs order by run_id`)],
-    ['1', '2'].map((run_id) => ({ run_id, status: 'SUCCEEDED', is_online: false })),
+    [
+      ...(await db.sql`select run_id, status, error_message, is_online from nms.table_metrics_runs order by run_id`),
+    ],
+    ['1', '2'].map((run_id) => ({ run_id, status: 'SUCCEEDED', error_message: null, is_online: false })),
   )
 })
 
