@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import { addCollectCommand } from './commands/collect.ts'
+import { addDoctorCommand } from './commands/doctor.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
 import { addSqlCommand } from './commands/sql.ts'
+import { addWorkerCommand } from './commands/worker.ts'
 import { runMain } from './errors.ts'
 
 const program = new Command('table-metrics')
@@ -12,5 +14,7 @@ const program = new Command('table-metrics')
 addMigrateCommand(program)
 addSqlCommand(program)
 addCollectCommand(program)
+addWorkerCommand(program)
+addDoctorCommand(program)
 
 await runMain(() => program.parseAsync())

@@ -68,11 +68,7 @@ export async function countOnline(
       if (!waiting_session || !table_oid || !table) continue
       canceled++
       await sql`select pg_cancel_backend(${pid})`
-      const [{ outcome }] = await sql<[{ outcome: 'put back' | 'given up' | null }]>`
-        select nms.give_way(
-          run_id => ${runId}, table_oid => ${table_oid}, waiting_session => ${waiting_session}
-        ) as outcome
-      `
+      const outcome = await putBack(sql, runId, table_oid, waiting_session)
       if (outcome) report?.({ event: 'gave_way', run_id: runId, table, to: waiting_session, outcome })
     }
   }
@@ -91,6 +87,21 @@ export async function countOnline(
     stop()
     signal?.removeEventListener('abort', stop)
     await Promise.all(sessions.map((sql) => sql.end({ timeout: 1 })))
+  }
+}
+
+async function putBack(sql: Sql, runId: string, tableOid: number, waitingSession: string) {
+  try {
+    const [{ outcome }] = await sql<[{ outcome: 'put back' | 'given up' | null }]>`
+      select nms.give_way(
+        run_id => ${runId}, table_oid => ${tableOid}, waiting_session => ${waitingSession}
+      ) as outcome
+    `
+    return outcome
+  } catch (error) {
+    // The canceled session is not gone yet, or another one has taken the table: the next look shows.
+    if ((error as { code?: string }).code !== '55P03') throw error
+    return null
   }
 }
 

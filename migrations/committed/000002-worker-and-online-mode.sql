@@ -1,5 +1,5 @@
 --! Previous: sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f
---! Hash: sha1:d45dfa02418990c843bd170e794a7e618673de34
+--! Hash: sha1:11db74f04ff6a2c72829ee5dd077663a55030ab8
 --! Message: worker and online mode
 
 -- The worker, its schedule, and the online mode.
@@ -199,6 +199,12 @@ begin
           select max(measurement.measured_at)
           from nms.table_metrics_measurements as measurement
           where measurement.run_id = run.run_id
+        ),
+        -- Nothing but locked tables is left, and somebody looks at them again and again.
+        (
+          select max(claim.retry_at)
+          from nms.table_metrics_targets as claim
+          where claim.run_id = run.run_id
         )
       )
     for update of run skip locked

@@ -1,5 +1,5 @@
---! Previous: sha1:d45dfa02418990c843bd170e794a7e618673de34
---! Hash: sha1:bf5a278ab7b1798835f73a15faa0bc9ebce49d93
+--! Previous: sha1:11db74f04ff6a2c72829ee5dd077663a55030ab8
+--! Hash: sha1:1d43c268a316fdb5b0861390f48ceade0b240013
 --! Message: reading and retention
 
 -- Reading: views, trends, comparisons; retention, and counts from elsewhere.

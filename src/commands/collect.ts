@@ -1,14 +1,15 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type CollectOptions, type CollectRequest, collectTableMetrics } from '../collect.ts'
 import { connect } from '../database.ts'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
+import { createLog } from '../log.ts'
 import { previewRun } from '../preview.ts'
 import { showProgress } from '../progress_bar.ts'
 import { reportRun, reportRunAsJson } from '../report.ts'
 import { humanStream } from '../terminal.ts'
 
 type Options = Required<CollectRequest> &
-  Pick<CollectOptions, 'online' | 'jobs' | 'deadline'> & { dryRun?: true; json?: true }
+  Pick<CollectOptions, 'online' | 'jobs' | 'deadline'> & { dryRun?: true; json?: true; log?: 'json' | 'text' }
 
 const repeatable = (value: string, values: string[]) => [...values, value]
 
@@ -23,11 +24,16 @@ export function addCollectCommand(program: Command): void {
     .option('--deadline <time>', 'end the run as FAILED after that time, such as 90s, 30m or 2h', duration)
     .option('--dry-run', 'only show what would happen to each table, and why')
     .option('--json', 'print the result as JSON')
+    .addOption(
+      new Option('--log <format>', 'print events instead of progress')
+        .choices(['json', 'text'])
+        .conflicts('json'),
+    )
     .addHelpText(
       'after',
       '\nExample:\n  table-metrics collect --skip tmp --exclude public.orders --json\n  table-metrics collect --online --jobs 2 --deadline 30m',
     )
-    .action(async ({ skip, exclude, online, jobs, deadline, dryRun, json }: Options) => {
+    .action(async ({ skip, exclude, online, jobs, deadline, dryRun, json, log }: Options) => {
       if (jobs && !online) throw new Error('--jobs: several sessions count only an online run: add --online')
       const timeZone = snapshotTimeZone()
       const human = humanStream(json)
@@ -40,12 +46,14 @@ export function addCollectCommand(program: Command): void {
           else human.write(`${preview.text}\n`)
           return
         }
-        const bar = online && !json ? showProgress(process.stderr) : undefined
+        const events = log && createLog(log)
+        const bar = online && !json && !log ? showProgress(process.stderr) : undefined
         const options = {
           signal: interruption(),
           ...(online && { online }),
           ...(jobs && { jobs }),
           ...(deadline && { deadline }),
+          ...(events && { report: events.record }),
           ...(bar && { progress: bar.update }),
         }
         const run = await collectTableMetrics(url, { skip, exclude }, options).finally(bar?.end)
