@@ -31,3 +31,16 @@ export function fetchPostgres(major: keyof typeof versions): string {
   execFileSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: folder })
   return join(folder, 'native')
 }
+
+/** The executable of a version of Node, installed into the cache of this checkout unless it is there. */
+export function fetchNode(version: string): string {
+  const prefix = join(cache, `node-${version}`)
+  const executable = join(prefix, 'node_modules/node/bin/node')
+  if (!existsSync(executable)) {
+    mkdirSync(prefix, { recursive: true })
+    execFileSync('npm', ['install', '--no-save', '--prefix', prefix, `node@${version}`], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+  }
+  return executable
+}
