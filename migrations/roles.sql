@@ -144,7 +144,19 @@ grant execute on function
   nms.retry_helps,
   nms.abandon_silent_runs,
   nms.preview_run,
-  nms.business_date
+  nms.business_date,
+  nms.record_run,
+  nms.rebuild_run_snapshot,
+  nms.rebuild_daily_snapshot,
+  nms.prune_table_metrics
 to table_metrics_collector;
+
+-- These read what both may read anyway.
+grant execute on function
+  nms.table_trend,
+  nms.run_of_day,
+  nms.compare_runs,
+  nms.compare_days
+to table_metrics_collector, table_metrics_reader;
 
 commit;

@@ -166,6 +166,7 @@ CREATE TABLE nms.table_metrics_runs (
     target_count bigint,
     unmatched_entries jsonb DEFAULT '[]'::jsonb NOT NULL,
     is_online boolean DEFAULT false NOT NULL,
+    is_recorded boolean DEFAULT false NOT NULL,
     CONSTRAINT error_message_has_at_most_2000_characters CHECK ((length(error_message) <= 2000)),
     CONSTRAINT failed_runs_have_a_reason CHECK (((status = 'FAILED'::text) = (error_message IS NOT NULL))),
     CONSTRAINT finished_runs_have_an_end CHECK (((status = 'RUNNING'::text) = (finished_at IS NULL))),
@@ -273,6 +274,13 @@ COMMENT ON COLUMN nms.table_metrics_runs.is_online IS 'True when each table was 
 
 
 --
+-- Name: COLUMN table_metrics_runs.is_recorded; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_runs.is_recorded IS 'True when the counts were given to nms.record_run rather than taken by the collector.';
+
+
+--
 -- Name: abandon_silent_runs(interval); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -295,6 +303,12 @@ begin
           select max(measurement.measured_at)
           from nms.table_metrics_measurements as measurement
           where measurement.run_id = run.run_id
+        ),
+        -- Nothing but locked tables is left, and somebody looks at them again and again.
+        (
+          select max(claim.retry_at)
+          from nms.table_metrics_targets as claim
+          where claim.run_id = run.run_id
         )
       )
     for update of run skip locked
@@ -665,6 +679,109 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.collect_table_metrics(skip jsonb, exclude jsonb, run_id bigint) IS 'Counts every table of this database as of one instant and keeps the result: measurements, run snapshot and daily snapshot. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". run_id: a run that nms.open_run() has started, with its request. Returns the header of the run, SUCCEEDED or FAILED; raises only for a run_id that cannot be collected.';
+
+
+--
+-- Name: compare_days(date, date); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.compare_days(before date, after date) RETURNS TABLE(schema_name text, table_name text, outcome text, rows_before bigint, rows_after bigint, change bigint, change_percent numeric, own_change bigint, table_kind text, is_partition boolean)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return query
+  select compared.*
+  from nms.compare_runs(
+    before => nms.run_of_day(snapshot_date => compare_days.before),
+    after => nms.run_of_day(snapshot_date => compare_days.after)
+  ) as compared;
+end
+$$;
+
+
+--
+-- Name: FUNCTION compare_days(before date, after date); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.compare_days(before date, after date) IS 'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank or unchanged. sum(own_change) is the change of the whole database, each row counted once. Raises P0002 for a day without a result.';
+
+
+--
+-- Name: compare_runs(bigint, bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.compare_runs(before bigint, after bigint) RETURNS TABLE(schema_name text, table_name text, outcome text, rows_before bigint, rows_after bigint, change bigint, change_percent numeric, own_change bigint, table_kind text, is_partition boolean)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_before nms.table_metrics_runs;
+  v_after nms.table_metrics_runs;
+begin
+  select run.* into v_before from nms.table_metrics_runs as run where run.run_id = compare_runs.before;
+  select run.* into v_after from nms.table_metrics_runs as run where run.run_id = compare_runs.after;
+  if v_before.status is null or v_after.status is null then
+    raise exception 'no such run: %', case when v_before.status is null then compare_runs.before else compare_runs.after end
+      using
+        errcode = 'no_data_found',
+        detail = format('saw %s and %s', coalesce(compare_runs.before::text, 'null'), coalesce(compare_runs.after::text, 'null')),
+        hint = 'The runs are in nms.table_metrics_runs.';
+  elsif 'RUNNING' in (v_before.status, v_after.status) then
+    raise exception 'run % has not ended', case v_before.status when 'RUNNING' then v_before.run_id else v_after.run_id end
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = 'its status is RUNNING',
+        hint = 'Wait until it has.';
+  end if;
+
+  return query
+  select
+    named.schema_name,
+    named.table_name,
+    case
+      -- A failed run may not have come to a table: that it is missing says nothing.
+      when former.table_name is null and v_before.status = 'FAILED' then 'not counted'
+      when latter.table_name is null and v_after.status = 'FAILED' then 'not counted'
+      when former.table_name is null then 'appeared'
+      when latter.table_name is null then 'disappeared'
+      when former.row_count is null or latter.row_count is null then 'not counted'
+      when latter.row_count > former.row_count then 'grew'
+      when latter.row_count < former.row_count then 'shrank'
+      else 'unchanged'
+    end,
+    former.row_count,
+    latter.row_count,
+    latter.row_count - former.row_count,
+    round(100.0 * (latter.row_count - former.row_count) / nullif(former.row_count, 0), 2),
+    case
+      when former.table_name is null and v_before.status = 'SUCCEEDED' then latter.own_row_count
+      when latter.table_name is null and v_after.status = 'SUCCEEDED' then -former.own_row_count
+      else latter.own_row_count - former.own_row_count
+    end,
+    coalesce(latter.table_kind, former.table_kind),
+    coalesce(latter.is_partition, former.is_partition)
+  from (
+    select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
+  ) as former
+  full join (
+    select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_after.run_id
+  ) as latter using (schema_name, table_name)
+  cross join lateral (
+    select
+      coalesce(former.schema_name, latter.schema_name) as schema_name,
+      coalesce(former.table_name, latter.table_name) as table_name
+  ) as named
+  order by named.schema_name, named.table_name;
+end
+$$;
+
+
+--
+-- Name: FUNCTION compare_runs(before bigint, after bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.compare_runs(before bigint, after bigint) IS 'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, or not counted in one of them. sum(own_change) is the change of the whole database, each row counted once. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
 
 
 --
@@ -1882,6 +1999,48 @@ COMMENT ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) IS 'Starts a run: wr
 
 
 --
+-- Name: payload_problem(jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.payload_problem(payload jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with problem as (
+    select 1 as place, '' as path, payload as seen, 'an object {"schema": {"table": count}}' as expected
+    where payload is null or jsonb_typeof(payload) <> 'object'
+    union all
+    select 2, schemas.key, schemas.value, 'an object {"table": count}'
+    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
+    where jsonb_typeof(schemas.value) <> 'object' or schemas.key = ''
+    union all
+    select 3, format('%I.%I', schemas.key, tables.key), tables.value, 'a whole number from 0 to 9223372036854775807'
+    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
+    cross join lateral jsonb_each(case jsonb_typeof(schemas.value) when 'object' then schemas.value end) as tables
+    where
+      tables.key = ''
+      or case jsonb_typeof(tables.value)
+        when 'number' then
+          (tables.value #>> '{}')::numeric not between 0 and 9223372036854775807
+          or trunc((tables.value #>> '{}')::numeric) <> (tables.value #>> '{}')::numeric
+        else true
+      end
+  )
+  select format('%s: saw %s, expected %s', coalesce(nullif(problem.path, ''), 'payload'), coalesce(left(problem.seen::text, 200), 'null'), problem.expected)
+  from problem
+  order by problem.place, problem.path
+  limit 1
+$$;
+
+
+--
+-- Name: FUNCTION payload_problem(payload jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.payload_problem(payload jsonb) IS 'What is wrong with counts that are to be recorded: where, what was seen, what is expected. Null when nothing is.';
+
+
+--
 -- Name: preview_run(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -1995,6 +2154,65 @@ COMMENT ON FUNCTION nms.preview_run(skip jsonb, exclude jsonb) IS 'What a run wi
 
 
 --
+-- Name: prune_table_metrics(interval, interval, interval); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.prune_table_metrics(keep_runs interval DEFAULT NULL::interval, keep_daily interval DEFAULT NULL::interval, budget interval DEFAULT '00:00:01'::interval, OUT runs_deleted bigint, OUT runs_left bigint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_start constant timestamptz := clock_timestamp();
+  v_old bigint[];
+  v_run_id bigint;
+begin
+  if keep_runs < '0' or keep_daily < '0' or keep_daily < keep_runs then
+    raise exception 'cannot keep runs for % and days for %', coalesce(keep_runs::text, 'ever'), coalesce(keep_daily::text, 'ever')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected two times from 0 on, the second no shorter than the first',
+        hint = 'For example: select * from nms.prune_table_metrics(keep_runs => ''90 days'', keep_daily => ''3 years'');';
+  end if;
+
+  v_old := array(
+    select run.run_id
+    from nms.table_metrics_runs as run
+    left join nms.table_metrics_daily_snapshot as day on day.run_id = run.run_id
+    where
+      run.status <> 'RUNNING'
+      and case
+        when day.run_id is null then run.collected_at < now() - keep_runs
+        else day.snapshot_date < nms.business_date() - keep_daily
+      end
+      and run.run_id is distinct from (
+        select latest.run_id
+        from nms.table_metrics_runs as latest
+        where latest.status = 'SUCCEEDED'
+        order by latest.snapshot_date desc, latest.run_id desc
+        limit 1
+      )
+    order by run.run_id
+  );
+
+  runs_deleted := 0;
+  foreach v_run_id in array v_old loop
+    delete from nms.table_metrics_runs as run where run.run_id = v_run_id;
+    runs_deleted := runs_deleted + 1;
+    exit when clock_timestamp() >= v_start + budget;
+  end loop;
+  runs_left := cardinality(v_old) - runs_deleted;
+end
+$$;
+
+
+--
+-- Name: FUNCTION prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint) IS 'Deletes old runs with everything that belongs to them, oldest first, for about as long as the budget says: runs that own no day after keep_runs, those that own one after keep_daily, and never the latest successful run. Returns how many it has deleted and how many are left: call it again until none is. Raises 22023 when days would be kept for a shorter time than runs.';
+
+
+--
 -- Name: queue_targets(bigint, bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -2056,6 +2274,188 @@ COMMENT ON FUNCTION nms.queue_targets(run_id bigint, round bigint) IS 'Queues ev
 
 
 --
+-- Name: table_metrics_daily_snapshot; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_daily_snapshot (
+    snapshot_date date NOT NULL,
+    run_id bigint NOT NULL,
+    payload jsonb NOT NULL,
+    collected_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+--
+-- Name: TABLE table_metrics_daily_snapshot; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_daily_snapshot IS 'The one JSON of each business day: of its successful run with the highest run_id. No row: no run of that day has succeeded.';
+
+
+--
+-- Name: COLUMN table_metrics_daily_snapshot.snapshot_date; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.snapshot_date IS 'Business day, a date in the business time zone.';
+
+
+--
+-- Name: COLUMN table_metrics_daily_snapshot.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.run_id IS 'Run that owns the day.';
+
+
+--
+-- Name: COLUMN table_metrics_daily_snapshot.payload; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.payload IS 'Row counts as {schema: {table: count}}, the same as in the snapshot of that run.';
+
+
+--
+-- Name: COLUMN table_metrics_daily_snapshot.collected_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.collected_at IS 'When the run that owns the day started.';
+
+
+--
+-- Name: rebuild_daily_snapshot(date); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) RETURNS nms.table_metrics_daily_snapshot
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_run_id bigint;
+  v_snapshot nms.table_metrics_run_snapshot;
+  v_day nms.table_metrics_daily_snapshot;
+begin
+  select max(run.run_id) into strict v_run_id
+  from nms.table_metrics_runs as run
+  where run.snapshot_date = rebuild_daily_snapshot.snapshot_date and run.status = 'SUCCEEDED';
+  if v_run_id is null then
+    raise exception 'no successful run on the day %', coalesce(rebuild_daily_snapshot.snapshot_date::text, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = 'there is nothing to make its snapshot from',
+        hint = 'nms.record_run() stores counts that are known from elsewhere.';
+  end if;
+
+  v_snapshot := nms.rebuild_run_snapshot(run_id => v_run_id);
+  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at)
+  values (rebuild_daily_snapshot.snapshot_date, v_snapshot.run_id, v_snapshot.payload, v_snapshot.collected_at)
+  on conflict on constraint table_metrics_daily_snapshot_pkey do update
+  set run_id = excluded.run_id, payload = excluded.payload, collected_at = excluded.collected_at
+  where daily.run_id <= excluded.run_id; -- a later run may have come in between
+
+  select daily.* into strict v_day
+  from nms.table_metrics_daily_snapshot as daily
+  where daily.snapshot_date = rebuild_daily_snapshot.snapshot_date;
+  return v_day;
+end
+$$;
+
+
+--
+-- Name: FUNCTION rebuild_daily_snapshot(snapshot_date date); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) IS 'Makes the JSON of a business day again, and that of the run that owns it, from the measurements of its successful run with the highest run_id: also when the former owner was deleted. Raises P0002 for a day without one, 55000 when measurements are missing.';
+
+
+--
+-- Name: table_metrics_run_snapshot; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_run_snapshot (
+    run_id bigint NOT NULL,
+    payload jsonb NOT NULL,
+    collected_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+--
+-- Name: TABLE table_metrics_run_snapshot; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_run_snapshot IS 'The whole result of one run as one JSON. No row: the run has not succeeded.';
+
+
+--
+-- Name: COLUMN table_metrics_run_snapshot.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_run_snapshot.run_id IS 'Run whose result this is.';
+
+
+--
+-- Name: COLUMN table_metrics_run_snapshot.payload; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_run_snapshot.payload IS 'Row counts as {schema: {table: count}}; {} when the run found no table. A partitioned table and its partitions each have an entry.';
+
+
+--
+-- Name: COLUMN table_metrics_run_snapshot.collected_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_run_snapshot.collected_at IS 'When the run started.';
+
+
+--
+-- Name: rebuild_run_snapshot(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.rebuild_run_snapshot(run_id bigint) RETURNS nms.table_metrics_run_snapshot
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_run nms.table_metrics_runs;
+  v_measured bigint;
+  v_snapshot nms.table_metrics_run_snapshot;
+begin
+  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = rebuild_run_snapshot.run_id;
+  if not found or v_run.status <> 'SUCCEEDED' then
+    raise exception 'run % has no snapshot', coalesce(rebuild_run_snapshot.run_id::text, 'null')
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = coalesce(format('its status is %s', v_run.status), 'there is no such run'),
+        hint = 'Only successful runs have one.';
+  end if;
+
+  select count(*) into strict v_measured
+  from nms.table_metrics_measurements as measurement
+  where measurement.run_id = v_run.run_id;
+  if v_measured <> v_run.target_count then
+    raise exception 'run % has lost measurements', v_run.run_id
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('saw %s, expected %s', v_measured, v_run.target_count),
+        hint = 'A snapshot from what is left would not be whole: the old one, if any, stays.';
+  end if;
+
+  insert into nms.table_metrics_run_snapshot as snapshot (run_id, payload, collected_at)
+  values (v_run.run_id, nms.run_payload(run_id => v_run.run_id), v_run.collected_at)
+  on conflict on constraint table_metrics_run_snapshot_pkey do update
+  set payload = excluded.payload, collected_at = excluded.collected_at
+  returning snapshot.* into strict v_snapshot;
+  return v_snapshot;
+end
+$$;
+
+
+--
+-- Name: FUNCTION rebuild_run_snapshot(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.rebuild_run_snapshot(run_id bigint) IS 'Makes the JSON of a successful run again from its measurements: the same as before when nobody has touched it. Raises 55000 for any other run, and when measurements are missing.';
+
+
+--
 -- Name: record_failure(bigint, nms.target, text, text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -2087,6 +2487,91 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.record_failure(run_id bigint, target nms.target, error_sqlstate text, error_message text) IS 'Stores for one table of a run why it has no count.';
+
+
+--
+-- Name: record_run(date, jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.record_run(snapshot_date date, payload jsonb) RETURNS nms.table_metrics_runs
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_problem text := nms.payload_problem(payload => record_run.payload);
+  v_owner nms.table_metrics_runs;
+  v_run nms.table_metrics_runs;
+begin
+  if v_problem is not null then
+    raise exception 'malformed counts'
+      using
+        errcode = 'invalid_parameter_value',
+        detail = v_problem,
+        hint = 'For example: select * from nms.record_run(''2026-01-31'', ''{"public": {"orders": 1234}}'');';
+  elsif record_run.snapshot_date is null or record_run.snapshot_date > nms.business_date() then
+    raise exception 'no day to record counts for: %', coalesce(record_run.snapshot_date::text, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('expected a business day until today, %s', nms.business_date()),
+        hint = 'Give the day on which these were the counts.';
+  end if;
+
+  select run.* into v_owner
+  from nms.table_metrics_runs as run
+  where run.snapshot_date = record_run.snapshot_date and run.status = 'SUCCEEDED' and not run.is_recorded
+  order by run.run_id desc
+  limit 1;
+  if found then
+    raise exception 'the day % was counted', record_run.snapshot_date
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('run %s owns it', v_owner.run_id),
+        hint = 'Recorded counts never take the place of counted ones.';
+  end if;
+
+  insert into nms.table_metrics_runs (snapshot_date, is_recorded)
+  values (record_run.snapshot_date, true)
+  returning * into strict v_run;
+
+  insert into nms.table_metrics_measurements (
+    run_id, schema_name, table_name, row_count, own_row_count, method, measured_at, table_kind, is_partition, table_oid
+  )
+  select
+    v_run.run_id,
+    schemas.key,
+    tables.key,
+    (tables.value #>> '{}')::numeric,
+    case relation.relkind when 'p' then 0 else (tables.value #>> '{}')::numeric end,
+    'recorded',
+    v_run.collected_at,
+    case relation.relkind when 'p' then 'partitioned table' else 'table' end,
+    coalesce(relation.relispartition, false),
+    coalesce(relation.oid, 0)
+  from jsonb_each(record_run.payload) as schemas
+  cross join lateral jsonb_each(schemas.value) as tables
+  left join pg_namespace as schema on schema.nspname = schemas.key
+  left join pg_class as relation
+    on relation.relnamespace = schema.oid
+    and relation.relname = tables.key
+    and relation.relkind in ('r', 'p');
+
+  update nms.table_metrics_runs as run
+  set target_count = (
+    select count(*)
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = v_run.run_id
+  )
+  where run.run_id = v_run.run_id;
+  return nms.close_run(run_id => v_run.run_id);
+end
+$$;
+
+
+--
+-- Name: FUNCTION record_run(snapshot_date date, payload jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.record_run(snapshot_date date, payload jsonb) IS 'Stores counts that are known from elsewhere, such as an older tool, as a run of their own that is marked is_recorded. payload: {schema: {table: count}}. Raises 22023 for malformed counts or a day to come, 55000 for a day that was counted. A later recorded run of the same day takes it over.';
 
 
 --
@@ -2430,6 +2915,46 @@ COMMENT ON FUNCTION nms.run_lock_key(run_id bigint) IS 'Key of the advisory lock
 
 
 --
+-- Name: run_of_day(date); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.run_of_day(snapshot_date date) RETURNS bigint
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_run_id bigint;
+begin
+  select day.run_id into v_run_id
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date = run_of_day.snapshot_date;
+  if not found then
+    raise exception 'no result for the day %', coalesce(run_of_day.snapshot_date::text, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = (
+          select format(
+            'the nearest days with a result are %s and %s',
+            coalesce(max(day.snapshot_date) filter (where day.snapshot_date < run_of_day.snapshot_date)::text, 'none before'),
+            coalesce(min(day.snapshot_date) filter (where day.snapshot_date > run_of_day.snapshot_date)::text, 'none after')
+          )
+          from nms.table_metrics_daily_snapshot as day
+        ),
+        hint = 'The days are in nms.table_metrics_daily_snapshot.';
+  end if;
+  return v_run_id;
+end
+$$;
+
+
+--
+-- Name: FUNCTION run_of_day(snapshot_date date); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.run_of_day(snapshot_date date) IS 'The run that owns a business day. Raises P0002 for a day without a result.';
+
+
+--
 -- Name: run_payload(bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -2644,6 +3169,43 @@ COMMENT ON FUNCTION nms.start_run(skip jsonb, exclude jsonb, problem text, slot 
 
 
 --
+-- Name: table_trend(text, text, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.table_trend(schema_name text, table_name text, days integer DEFAULT 30) RETURNS TABLE(snapshot_date date, row_count bigint, change bigint, change_percent numeric, run_id bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    day.snapshot_date,
+    measurement.row_count,
+    measurement.row_count - lag(measurement.row_count) over by_date,
+    round(
+      100.0 * (measurement.row_count - lag(measurement.row_count) over by_date)
+        / nullif(lag(measurement.row_count) over by_date, 0),
+      2
+    ),
+    day.run_id
+  from nms.table_metrics_settings as settings
+  join nms.table_metrics_daily_snapshot as day
+    on day.snapshot_date > (now() at time zone settings.business_time_zone)::date - table_trend.days
+  join nms.table_metrics_measurements as measurement
+    on measurement.run_id = day.run_id
+    and measurement.schema_name = table_trend.schema_name
+    and measurement.table_name = table_trend.table_name
+  window by_date as (order by day.snapshot_date)
+  order by day.snapshot_date
+$$;
+
+
+--
+-- Name: FUNCTION table_trend(schema_name text, table_name text, days integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) IS 'How many rows a table had on each of the last so many business days, today included, and the change since the row before. No row: the day has no result, or not this table. Names as the catalogue spells them.';
+
+
+--
 -- Name: take_back_changed_tables(bigint, boolean); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -2731,53 +3293,6 @@ COMMENT ON FUNCTION nms.unmatched_entries(skip jsonb, exclude jsonb) IS 'The ent
 
 
 --
--- Name: table_metrics_daily_snapshot; Type: TABLE; Schema: nms; Owner: -
---
-
-CREATE TABLE nms.table_metrics_daily_snapshot (
-    snapshot_date date NOT NULL,
-    run_id bigint NOT NULL,
-    payload jsonb NOT NULL,
-    collected_at timestamp with time zone DEFAULT now() NOT NULL
-);
-
-
---
--- Name: TABLE table_metrics_daily_snapshot; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON TABLE nms.table_metrics_daily_snapshot IS 'The one JSON of each business day: of its successful run with the highest run_id. No row: no run of that day has succeeded.';
-
-
---
--- Name: COLUMN table_metrics_daily_snapshot.snapshot_date; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_daily_snapshot.snapshot_date IS 'Business day, a date in the business time zone.';
-
-
---
--- Name: COLUMN table_metrics_daily_snapshot.run_id; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_daily_snapshot.run_id IS 'Run that owns the day.';
-
-
---
--- Name: COLUMN table_metrics_daily_snapshot.payload; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_daily_snapshot.payload IS 'Row counts as {schema: {table: count}}, the same as in the snapshot of that run.';
-
-
---
--- Name: COLUMN table_metrics_daily_snapshot.collected_at; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_daily_snapshot.collected_at IS 'When the run that owns the day started.';
-
-
---
 -- Name: table_metrics_measurements; Type: TABLE; Schema: nms; Owner: -
 --
 
@@ -2795,7 +3310,7 @@ CREATE TABLE nms.table_metrics_measurements (
     error_sqlstate text,
     error_message text,
     CONSTRAINT counted_or_failed_with_a_reason CHECK ((((row_count IS NULL) = (error_sqlstate IS NOT NULL)) AND ((own_row_count IS NULL) = (error_sqlstate IS NOT NULL)) AND ((error_message IS NULL) = (error_sqlstate IS NULL)))),
-    CONSTRAINT method_is_known CHECK ((method = ANY (ARRAY['exact'::text, 'estimate'::text, 'maintained'::text, 'carried'::text]))),
+    CONSTRAINT method_is_known CHECK ((method = ANY (ARRAY['exact'::text, 'estimate'::text, 'maintained'::text, 'carried'::text, 'recorded'::text]))),
     CONSTRAINT own_row_count_is_part_of_row_count CHECK (((own_row_count >= 0) AND (own_row_count <= row_count))),
     CONSTRAINT table_kind_is_known CHECK ((table_kind = ANY (ARRAY['table'::text, 'partitioned table'::text])))
 );
@@ -2847,7 +3362,7 @@ COMMENT ON COLUMN nms.table_metrics_measurements.own_row_count IS 'Rows that are
 -- Name: COLUMN table_metrics_measurements.method; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_measurements.method IS 'How row_count was found: exact is a count of every row.';
+COMMENT ON COLUMN nms.table_metrics_measurements.method IS 'How row_count was found: exact is a count of every row, recorded was given to nms.record_run.';
 
 
 --
@@ -2875,7 +3390,7 @@ COMMENT ON COLUMN nms.table_metrics_measurements.is_partition IS 'True when the 
 -- Name: COLUMN table_metrics_measurements.table_oid; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_measurements.table_oid IS 'OID of the table: the same after a rename, another one after drop and create.';
+COMMENT ON COLUMN nms.table_metrics_measurements.table_oid IS 'OID of the table: the same after a rename, another one after drop and create; 0 when a recorded table does not exist.';
 
 
 --
@@ -2893,42 +3408,319 @@ COMMENT ON COLUMN nms.table_metrics_measurements.error_message IS 'Why the table
 
 
 --
--- Name: table_metrics_run_snapshot; Type: TABLE; Schema: nms; Owner: -
+-- Name: table_metrics_daily; Type: VIEW; Schema: nms; Owner: -
 --
 
-CREATE TABLE nms.table_metrics_run_snapshot (
-    run_id bigint NOT NULL,
-    payload jsonb NOT NULL,
-    collected_at timestamp with time zone DEFAULT now() NOT NULL
-);
-
-
---
--- Name: TABLE table_metrics_run_snapshot; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON TABLE nms.table_metrics_run_snapshot IS 'The whole result of one run as one JSON. No row: the run has not succeeded.';
-
-
---
--- Name: COLUMN table_metrics_run_snapshot.run_id; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_run_snapshot.run_id IS 'Run whose result this is.';
-
-
---
--- Name: COLUMN table_metrics_run_snapshot.payload; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_run_snapshot.payload IS 'Row counts as {schema: {table: count}}; {} when the run found no table. A partitioned table and its partitions each have an entry.';
+CREATE VIEW nms.table_metrics_daily AS
+ SELECT day.snapshot_date,
+    measurement.schema_name,
+    measurement.table_name,
+    measurement.table_kind,
+    measurement.is_partition,
+    measurement.row_count,
+    measurement.own_row_count,
+    previous.snapshot_date AS previous_date,
+    before.row_count AS previous_row_count,
+    (measurement.row_count - before.row_count) AS change,
+    round(((100.0 * ((measurement.row_count - before.row_count))::numeric) / (NULLIF(before.row_count, 0))::numeric), 2) AS change_percent,
+    day.run_id
+   FROM (((nms.table_metrics_daily_snapshot day
+     JOIN nms.table_metrics_measurements measurement ON ((measurement.run_id = day.run_id)))
+     LEFT JOIN LATERAL ( SELECT earlier.snapshot_date,
+            earlier.run_id
+           FROM nms.table_metrics_daily_snapshot earlier
+          WHERE (earlier.snapshot_date < day.snapshot_date)
+          ORDER BY earlier.snapshot_date DESC
+         LIMIT 1) previous ON (true))
+     LEFT JOIN nms.table_metrics_measurements before ON (((before.run_id = previous.run_id) AND (before.schema_name = measurement.schema_name) AND (before.table_name = measurement.table_name))));
 
 
 --
--- Name: COLUMN table_metrics_run_snapshot.collected_at; Type: COMMENT; Schema: nms; Owner: -
+-- Name: VIEW table_metrics_daily; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_run_snapshot.collected_at IS 'When the run started.';
+COMMENT ON VIEW nms.table_metrics_daily IS 'What each business day found, from the run that owns it, beside the day before: one row per day and table.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.snapshot_date; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.snapshot_date IS 'Business day.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.schema_name IS 'Schema of the table.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.table_name IS 'Name of the table.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.table_kind; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.table_kind IS 'table or partitioned table.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.is_partition; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.is_partition IS 'True when the table is a partition of another one, whose row_count has these rows too.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.row_count IS 'Rows, those of partitions and children included.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.own_row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.own_row_count IS 'Rows stored in the table itself: its sum over a day is the number of rows in all tables, each counted once.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.previous_date; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.previous_date IS 'The last business day before this one that has a result; null for the first.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.previous_row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.previous_row_count IS 'row_count on that day; null when the table was not counted then.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.change; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.change IS 'row_count minus previous_row_count; null when there is none.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.change_percent; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.change_percent IS 'change in per cent of previous_row_count; null when that is null or 0.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.run_id IS 'Run that owns the day.';
+
+
+--
+-- Name: table_metrics_latest; Type: VIEW; Schema: nms; Owner: -
+--
+
+CREATE VIEW nms.table_metrics_latest AS
+ SELECT measurement.schema_name,
+    measurement.table_name,
+    measurement.table_kind,
+    measurement.is_partition,
+    measurement.row_count,
+    measurement.own_row_count,
+    measurement.method,
+    measurement.measured_at,
+    latest.run_id,
+    latest.snapshot_date
+   FROM (( SELECT run.run_id,
+            run.snapshot_date
+           FROM nms.table_metrics_runs run
+          WHERE (run.status = 'SUCCEEDED'::text)
+          ORDER BY run.snapshot_date DESC, run.run_id DESC
+         LIMIT 1) latest
+     JOIN nms.table_metrics_measurements measurement USING (run_id));
+
+
+--
+-- Name: VIEW table_metrics_latest; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON VIEW nms.table_metrics_latest IS 'What the latest successful run found: one row per table. That is the run with the highest run_id of the last business day that has one.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.schema_name IS 'Schema of the table.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.table_name IS 'Name of the table.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.table_kind; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.table_kind IS 'table or partitioned table.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.is_partition; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.is_partition IS 'True when the table is a partition of another one, whose row_count has these rows too.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.row_count IS 'Rows, those of partitions and children included.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.own_row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.own_row_count IS 'Rows stored in the table itself: its sum is the number of rows in all tables, each counted once.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.method; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.method IS 'How row_count was found.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.measured_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.measured_at IS 'When the count of this table ended.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.run_id IS 'Run that found it.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.snapshot_date; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.snapshot_date IS 'Its business day.';
+
+
+--
+-- Name: table_metrics_estimates; Type: VIEW; Schema: nms; Owner: -
+--
+
+CREATE VIEW nms.table_metrics_estimates AS
+ SELECT latest.schema_name,
+    latest.table_name,
+    latest.own_row_count AS row_count,
+    estimate.n_live_tup,
+    round(((100.0 * ((estimate.n_live_tup - latest.own_row_count))::numeric) / (NULLIF(latest.own_row_count, 0))::numeric), 2) AS n_live_tup_off_percent,
+    estimate.reltuples,
+    round(((100.0 * ((estimate.reltuples - latest.own_row_count))::numeric) / (NULLIF(latest.own_row_count, 0))::numeric), 2) AS reltuples_off_percent,
+    ((estimate.reltuples IS NULL) OR ((abs((estimate.reltuples - latest.own_row_count)))::numeric > ((50)::numeric + (0.1 * (latest.own_row_count)::numeric)))) AS needs_analyze,
+    latest.measured_at
+   FROM ((nms.table_metrics_latest latest
+     JOIN pg_class relation ON ((relation.oid = ( SELECT measurement.table_oid
+           FROM nms.table_metrics_measurements measurement
+          WHERE ((measurement.run_id = latest.run_id) AND (measurement.schema_name = latest.schema_name) AND (measurement.table_name = latest.table_name))))))
+     CROSS JOIN LATERAL ( SELECT pg_stat_get_live_tuples(relation.oid) AS n_live_tup,
+                CASE
+                    WHEN (relation.reltuples >= (0)::double precision) THEN (relation.reltuples)::bigint
+                    ELSE NULL::bigint
+                END AS reltuples) estimate)
+  WHERE (latest.table_kind = 'table'::text);
+
+
+--
+-- Name: VIEW table_metrics_estimates; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON VIEW nms.table_metrics_estimates IS 'How far the estimates of Postgres are off, beside the latest exact count: which tables need an analyze. Only tables that exist; rows stored in the table itself.';
+
+
+--
+-- Name: COLUMN table_metrics_estimates.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_estimates.schema_name IS 'Schema of the table.';
+
+
+--
+-- Name: COLUMN table_metrics_estimates.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_estimates.table_name IS 'Name of the table.';
+
+
+--
+-- Name: COLUMN table_metrics_estimates.row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_estimates.row_count IS 'Exact number of rows in the table itself, when the latest successful run counted it.';
+
+
+--
+-- Name: COLUMN table_metrics_estimates.n_live_tup; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_estimates.n_live_tup IS 'What the statistics say now; 0 after a crash.';
+
+
+--
+-- Name: COLUMN table_metrics_estimates.n_live_tup_off_percent; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_estimates.n_live_tup_off_percent IS 'How far that is off, in per cent of row_count; null for an empty table.';
+
+
+--
+-- Name: COLUMN table_metrics_estimates.reltuples; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_estimates.reltuples IS 'What the planner goes by now; null before the first vacuum or analyze.';
+
+
+--
+-- Name: COLUMN table_metrics_estimates.reltuples_off_percent; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_estimates.reltuples_off_percent IS 'How far that is off, in per cent of row_count; null for an empty table.';
+
+
+--
+-- Name: COLUMN table_metrics_estimates.needs_analyze; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_estimates.needs_analyze IS 'True when reltuples is unknown, or off by more than 50 rows and 10 %: what autovacuum tolerates by default.';
+
+
+--
+-- Name: COLUMN table_metrics_estimates.measured_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_estimates.measured_at IS 'When the exact count ended: the estimates may have changed since.';
 
 
 --
@@ -3026,6 +3818,54 @@ ALTER TABLE nms.table_metrics_targets ALTER COLUMN "position" ADD GENERATED ALWA
     NO MAXVALUE
     CACHE 1
 );
+
+
+--
+-- Name: table_metrics_today; Type: VIEW; Schema: nms; Owner: -
+--
+
+CREATE VIEW nms.table_metrics_today AS
+ SELECT day.snapshot_date,
+    day.run_id,
+    day.payload,
+    day.collected_at
+   FROM (nms.table_metrics_settings settings
+     JOIN nms.table_metrics_daily_snapshot day ON ((day.snapshot_date = ((now() AT TIME ZONE settings.business_time_zone))::date)));
+
+
+--
+-- Name: VIEW table_metrics_today; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON VIEW nms.table_metrics_today IS 'The JSON of the current business day, in the business time zone rather than that of the session: one row, or none when no run of today has succeeded.';
+
+
+--
+-- Name: COLUMN table_metrics_today.snapshot_date; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_today.snapshot_date IS 'Today, in the business time zone.';
+
+
+--
+-- Name: COLUMN table_metrics_today.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_today.run_id IS 'Run that owns the day so far.';
+
+
+--
+-- Name: COLUMN table_metrics_today.payload; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_today.payload IS 'Row counts as {schema: {table: count}}.';
+
+
+--
+-- Name: COLUMN table_metrics_today.collected_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_today.collected_at IS 'When that run started.';
 
 
 --
@@ -3262,6 +4102,20 @@ REVOKE ALL ON FUNCTION nms.collect_table_metrics(skip jsonb, exclude jsonb, run_
 
 
 --
+-- Name: FUNCTION compare_days(before date, after date); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.compare_days(before date, after date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION compare_runs(before bigint, after bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION count_each(targets nms.target[]); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -3423,10 +4277,24 @@ REVOKE ALL ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION payload_problem(payload jsonb); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.payload_problem(payload jsonb) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION preview_run(skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms.preview_run(skip jsonb, exclude jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint) FROM PUBLIC;
 
 
 --
@@ -3437,10 +4305,31 @@ REVOKE ALL ON FUNCTION nms.queue_targets(run_id bigint, round bigint) FROM PUBLI
 
 
 --
+-- Name: FUNCTION rebuild_daily_snapshot(snapshot_date date); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION rebuild_run_snapshot(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.rebuild_run_snapshot(run_id bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION record_failure(run_id bigint, target nms.target, error_sqlstate text, error_message text); Type: ACL; Schema: nms; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms.record_failure(run_id bigint, target nms.target, error_sqlstate text, error_message text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION record_run(snapshot_date date, payload jsonb); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.record_run(snapshot_date date, payload jsonb) FROM PUBLIC;
 
 
 --
@@ -3500,6 +4389,13 @@ REVOKE ALL ON FUNCTION nms.run_lock_key(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION run_of_day(snapshot_date date); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.run_of_day(snapshot_date date) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION run_payload(run_id bigint); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -3525,6 +4421,13 @@ REVOKE ALL ON FUNCTION nms.slot_service(slot timestamp with time zone, skip json
 --
 
 REVOKE ALL ON FUNCTION nms.start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION table_trend(schema_name text, table_name text, days integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) FROM PUBLIC;
 
 
 --

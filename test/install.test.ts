@@ -11,7 +11,7 @@ import { failsClearly, run, startTableMetrics, tableMetrics } from './_process.t
 // Each starts processes of its own.
 const test = ava.serial
 
-const allMigrations = ['000001.sql', '000002.sql']
+const allMigrations = ['000001.sql', '000002.sql', '000003.sql']
 
 const emptyDatabase = (t: ExecutionContext) => createDatabase(t, 'empty_template')
 
@@ -98,7 +98,10 @@ test('SNAPSHOT_TZ sets the business time zone at the first install, later ones s
   const second = await tableMetrics(t, db.url, ['migrate'], { SNAPSHOT_TZ: 'Asia/Kolkata' })
 
   t.is(first.status, 0, first.stderr)
-  t.regex(first.stderr, /installed 000001\.sql, 000002\.sql\nbusiness time zone: Europe\/Berlin\n$/)
+  t.regex(
+    first.stderr,
+    /installed 000001\.sql, 000002\.sql, 000003\.sql\nbusiness time zone: Europe\/Berlin\n$/,
+  )
   t.is(second.status, 0, second.stderr)
   t.regex(second.stderr, /already up to date\nbusiness time zone: Europe\/Berlin\n/)
   const [update] = /update nms\.table_metrics_settings .*;/.exec(second.stderr) ?? ['']

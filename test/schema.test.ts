@@ -21,6 +21,7 @@ const publicTables = {
     target_count bigint
     unmatched_entries jsonb not null
     is_online boolean not null
+    is_recorded boolean not null
   `,
   table_metrics_measurements: `
     run_id bigint not null
@@ -333,6 +334,10 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'open_job',
       'open_run',
       'preview_run',
+      'prune_table_metrics',
+      'rebuild_daily_snapshot',
+      'rebuild_run_snapshot',
+      'record_run',
       'retry_helps',
     ],
   )

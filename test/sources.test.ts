@@ -5,9 +5,7 @@ import { compile } from 'graphile-migrate'
 import { committedMigrations, migrationsFolder } from '../src/migrations.ts'
 import { collect, createDatabase, type Sql, type TestDatabase } from './_database.ts'
 
-const fixtures = `${migrationsFolder}/fixtures/functions`
-
-test('each fixture alone reproduces body, comment and privileges of the installed function', async (t) => {
+test('each fixture alone reproduces body, comment and privileges of the installed function or view', async (t) => {
   const db = await createDatabase(t)
   const { sql } = db
   await sql.unsafe(await compileCurrent(db))
@@ -22,10 +20,20 @@ test('each fixture alone reproduces body, comment and privileges of the installe
         execute format('grant execute on function %s to public', v_function);
       end loop;
     end
+    $$;
+    do $$
+    declare
+      v_view regclass;
+    begin
+      for v_view in select oid from pg_class where relnamespace = 'nms'::regnamespace and relkind = 'v' loop
+        execute format('comment on view %s is null', v_view);
+        execute format('grant select on %s to public', v_view);
+      end loop;
+    end
     $$
   `)
 
-  for (const file of await readdir(fixtures)) await sql.unsafe(await readFile(`${fixtures}/${file}`, 'utf8'))
+  for (const file of await fixtureFiles()) await sql.unsafe(await readFile(file, 'utf8'))
 
   t.deepEqual(changes(installed, await fingerprint(sql)), [])
   t.true(installed.length > 100)
@@ -78,7 +86,7 @@ test('the committed migrations are a chain of valid hashes', async (t) => {
 test('every line of SQL ends in a line feed', async (t) => {
   const files = [
     ...(await committedFiles()),
-    ...(await readdir(fixtures)).map((file) => `${fixtures}/${file}`),
+    ...(await fixtureFiles()),
     `${migrationsFolder}/current.sql`,
     `${migrationsFolder}/roles.sql`,
   ]
@@ -101,6 +109,12 @@ async function compileCurrent({ url }: TestDatabase): Promise<string> {
 async function committedFiles(): Promise<string[]> {
   const folder = `${migrationsFolder}/committed`
   return (await readdir(folder)).sort().map((file) => `${folder}/${file}`)
+}
+
+async function fixtureFiles(): Promise<string[]> {
+  const folder = `${migrationsFolder}/fixtures`
+  const files = await readdir(folder, { recursive: true })
+  return files.filter((file) => file.endsWith('.sql')).map((file) => `${folder}/${file}`)
 }
 
 /** Everything in the schema nms: its definition, privileges and comment. */
@@ -130,6 +144,9 @@ async function fingerprint(sql: Sql): Promise<string[]> {
     union all
     select format('%s %s %s', proowner::regrole, proacl, pg_get_functiondef(oid))
     from pg_proc where pronamespace = 'nms'::regnamespace
+    union all
+    select format('%s %s', oid::regclass, pg_get_viewdef(oid))
+    from pg_class where relnamespace = 'nms'::regnamespace and relkind = 'v'
     union all
     select format('%s: %s', pg_describe_object(classoid, objoid, objsubid), description)
     from pg_description

@@ -1,5 +1,5 @@
 --! Previous: sha1:11db74f04ff6a2c72829ee5dd077663a55030ab8
---! Hash: sha1:1d43c268a316fdb5b0861390f48ceade0b240013
+--! Hash: sha1:2e2672257e91f47b95598dfcc4c7293693bca39e
 --! Message: reading and retention
 
 -- Reading: views, trends, comparisons; retention, and counts from elsewhere.
@@ -14,16 +14,21 @@ comment on column nms.table_metrics_runs.is_recorded is
 do $$
 begin
   if not exists (
-    select from pg_constraint where conname = 'method_is_one_of_five' and conrelid = 'nms.table_metrics_measurements'::regclass
+    select
+    from pg_constraint
+    where
+      conrelid = 'nms.table_metrics_measurements'::regclass
+      and conname = 'method_is_known'
+      and pg_get_constraintdef(oid) like '%recorded%'
   ) then
     alter table nms.table_metrics_measurements
-      drop constraint if exists method_is_known,
-      add constraint method_is_one_of_five
+      drop constraint method_is_known,
+      add constraint method_is_known
         check (method in ('exact', 'estimate', 'maintained', 'carried', 'recorded')) not valid;
   end if;
 end
 $$;
-alter table nms.table_metrics_measurements validate constraint method_is_one_of_five;
+alter table nms.table_metrics_measurements validate constraint method_is_known;
 comment on column nms.table_metrics_measurements.method is
   'How row_count was found: exact is a count of every row, recorded was given to nms.record_run.';
 comment on column nms.table_metrics_measurements.table_oid is
@@ -60,7 +65,7 @@ comment on column nms.table_metrics_latest.row_count is 'Rows, those of partitio
 comment on column nms.table_metrics_latest.own_row_count is 'Rows stored in the table itself: its sum is the number of rows in all tables, each counted once.';
 comment on column nms.table_metrics_latest.method is 'How row_count was found.';
 comment on column nms.table_metrics_latest.measured_at is 'When the count of this table ended.';
-comment on column nms.table_metrics_latest.run_id is 'The run.';
+comment on column nms.table_metrics_latest.run_id is 'Run that found it.';
 comment on column nms.table_metrics_latest.snapshot_date is 'Its business day.';
 revoke all on table nms.table_metrics_latest from public;
 --! EndIncluded views/table_metrics_latest.sql

@@ -1,0 +1,92 @@
+// Writes docs/reference.md: every table, view and call of schema nms as the catalogue describes it.
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import postgres from 'postgres'
+import { startTemporaryServer } from '../src/embedded/server.ts'
+import { migrate } from '../src/migrate.ts'
+import { migrationsFolder } from '../src/migrations.ts'
+
+type Described = { name: string; comment: string }
+
+const server = await startTemporaryServer()
+try {
+  const admin = postgres(server.url('postgres'))
+  await admin`create database described`
+  await admin.end()
+  await migrate(server.url('described'))
+
+  const sql = postgres(server.url('described'), { max: 1, onnotice: () => undefined })
+  await sql.unsafe(await readFile(`${migrationsFolder}/roles.sql`, 'utf8'))
+  const page = [
+    '# Reference',
+    'Made from the comments in the catalogue by `npm run reference`. Everything is in the schema `nms`.',
+    '## Tables',
+    ...(await relations(sql, ['r'])),
+    '## Views',
+    ...(await relations(sql, ['v'])),
+    '## Calls',
+    'What members of `table_metrics_collector` may execute; the ones for readers are marked.',
+    ...(await calls(sql)),
+  ]
+  await sql.end()
+  await mkdir('docs', { recursive: true })
+  await writeFile('docs/reference.md', `${page.join('\n\n')}\n`)
+} finally {
+  await server.stop()
+}
+
+async function relations(sql: postgres.Sql, kinds: string[]): Promise<string[]> {
+  const found = await sql<(Described & { columns: (Described & { type: string })[] })[]>`
+    select
+      relation.relname as name,
+      obj_description(relation.oid, 'pg_class') as comment,
+      (
+        select json_agg(
+          json_build_object(
+            'name', attname,
+            'type', format_type(atttypid, atttypmod),
+            'comment', col_description(attrelid, attnum)
+          )
+          order by attnum
+        )
+        from pg_attribute
+        where attrelid = relation.oid and attnum > 0 and not attisdropped
+      ) as columns
+    from pg_class as relation
+    where relation.relnamespace = 'nms'::regnamespace and relation.relkind::text = any (${kinds})
+    order by relation.relname
+  `
+  return found.flatMap(({ name, comment, columns }) => [
+    `### nms.${name}`,
+    comment,
+    [
+      '| column | type | |',
+      '|---|---|---|',
+      ...columns.map((column) => `| \`${column.name}\` | ${column.type} | ${cell(column.comment)} |`),
+    ].join('\n'),
+  ])
+}
+
+async function calls(sql: postgres.Sql): Promise<string[]> {
+  const found = await sql<(Described & { arguments: string; result: string; is_for_readers: boolean })[]>`
+    select
+      proname as name,
+      pg_get_function_arguments(oid) as arguments,
+      pg_get_function_result(oid) as result,
+      obj_description(oid, 'pg_proc') as comment,
+      has_function_privilege('table_metrics_reader', oid, 'execute') as is_for_readers
+    from pg_proc
+    where
+      pronamespace = 'nms'::regnamespace
+      and has_function_privilege('table_metrics_collector', oid, 'execute')
+    order by proname
+  `
+  return found.flatMap((call) => [
+    `### nms.${call.name}`,
+    `\`\`\`\n${call.name}(${call.arguments})\n  returns ${call.result}\n\`\`\``,
+    call.is_for_readers ? `${call.comment} Readers may call it.` : call.comment,
+  ])
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+}
