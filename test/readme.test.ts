@@ -32,6 +32,7 @@ function blocks(markdown: string): { language: string; code: string; shown?: str
   const found: { language: string; code: string; shown?: string }[] = []
   for (const [, language = '', code = ''] of markdown.matchAll(/^```(\w+)\n(.*?)^```$/gms)) {
     const last = found.at(-1)
+    if (language === 'crontab') continue
     if (language !== 'text') found.push({ language, code })
     else if (last) last.shown = code
   }
@@ -69,7 +70,7 @@ function textual(oid: number) {
 async function copyProject(t: import('ava').ExecutionContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'table-metrics-readme-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  for (const part of ['src', 'sample', 'migrations', 'package.json', 'test/_psql.ts']) {
+  for (const part of ['src', 'sample', 'migrations', 'crontab', 'package.json', 'test/_psql.ts']) {
     await cp(join(project, part), join(folder, part), { recursive: true, verbatimSymlinks: true })
   }
   await symlink(join(project, 'node_modules'), join(folder, 'node_modules'))

@@ -1,5 +1,5 @@
 --! Previous: sha1:11db74f04ff6a2c72829ee5dd077663a55030ab8
---! Hash: sha1:2e2672257e91f47b95598dfcc4c7293693bca39e
+--! Hash: sha1:389d0b28e24773cc56dae948fd5680d13f46b746
 --! Message: reading and retention
 
 -- Reading: views, trends, comparisons; retention, and counts from elsewhere.
@@ -33,6 +33,66 @@ comment on column nms.table_metrics_measurements.method is
   'How row_count was found: exact is a count of every row, recorded was given to nms.record_run.';
 comment on column nms.table_metrics_measurements.table_oid is
   'OID of the table: the same after a rename, another one after drop and create; 0 when a recorded table does not exist.';
+
+--! Included functions/classify_relations.sql
+-- pg_class rather than information_schema, which hides what the role may not read.
+create or replace function nms.classify_relations(skip jsonb, exclude jsonb)
+returns table (
+  table_oid oid,
+  schema_name text,
+  table_name text,
+  table_kind text,
+  is_partition boolean,
+  pages integer,
+  filenode oid,
+  outcome text
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    relation.oid,
+    schema.nspname::text,
+    relation.relname::text,
+    case relation.relkind
+      when 'r' then 'table'
+      when 'p' then 'partitioned table'
+      when 'f' then 'foreign table'
+      when 'v' then 'view'
+      when 'm' then 'materialized view'
+    end,
+    relation.relispartition,
+    relation.relpages,
+    relation.relfilenode,
+    case
+      when schema.nspname = any (settings.machinery_schemas) then 'machinery'
+      when relation.relkind not in ('r', 'p') or relation.relpersistence = 't' then 'not counted'
+      when schema.nspname in (
+        select resolved.schema_name
+        from nms.resolve_schemas(nms.request_entries(classify_relations.skip)) as resolved
+      ) then 'schema skipped'
+      when relation.oid in (
+        select resolved.table_oid
+        from nms.resolve_tables(nms.request_entries(classify_relations.exclude)) as resolved
+      ) then 'excluded'
+      else 'counted'
+    end
+  from pg_class as relation
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  cross join nms.table_metrics_settings as settings
+  where
+    relation.relkind in ('r', 'p', 'f', 'v', 'm')
+    and schema.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
+    -- A temporary table of a persistent schema does not exist; those of other sessions are theirs.
+    and (
+      schema.nspname !~ '^pg_(toast_)?temp_[0-9]+$'
+      or schema.oid = pg_my_temp_schema()
+    )
+$$;
+comment on function nms.classify_relations(jsonb, jsonb) is
+  'Every table, view and foreign table outside the system schemas, and what a run with this request does with it: counted, machinery, schema skipped, excluded, or not counted because of its kind.';
+revoke execute on function nms.classify_relations(jsonb, jsonb) from public;
+--! EndIncluded functions/classify_relations.sql
 
 --! Included views/table_metrics_latest.sql
 create or replace view nms.table_metrics_latest as
