@@ -26,9 +26,11 @@ export async function reportRun(sql: Sql, run: Run, timeZone?: string): Promise<
       on before.schema_name = measurement.schema_name
       and before.table_name = measurement.table_name
       and before.run_id = (
-        select max(run_id)
+        select run_id
         from nms.table_metrics_runs
         where status = 'SUCCEEDED' and run_id < ${run.run_id}
+        order by snapshot_date desc, run_id desc
+        limit 1
       )
     where measurement.run_id = ${run.run_id}
     order by measurement.row_count desc nulls first, name
