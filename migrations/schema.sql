@@ -548,8 +548,8 @@ CREATE FUNCTION nms.classify_relations(skip jsonb, exclude jsonb) RETURNS TABLE(
     relation.relpages,
     relation.relfilenode,
     case
-      when relation.relkind not in ('r', 'p') or relation.relpersistence = 't' then 'not counted'
       when schema.nspname = any (settings.machinery_schemas) then 'machinery'
+      when relation.relkind not in ('r', 'p') or relation.relpersistence = 't' then 'not counted'
       when schema.nspname in (
         select resolved.schema_name
         from nms.resolve_schemas(nms.request_entries(classify_relations.skip)) as resolved
@@ -884,6 +884,26 @@ COMMENT ON FUNCTION nms.count_each(targets nms.target[]) IS 'Exact number of row
 
 
 --
+-- Name: count_free_tables(nms.target[]); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.count_free_tables(targets nms.target[]) RETURNS TABLE(table_oid oid, own_row_count bigint, row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 ms'
+    AS $$
+  select counted.* from nms.count_tables(targets => count_free_tables.targets) as counted
+$$;
+
+
+--
+-- Name: FUNCTION count_free_tables(targets nms.target[]); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.count_free_tables(targets nms.target[]) IS 'As nms.count_tables(), but hardly waits for a locked table: that one has 55P03.';
+
+
+--
 -- Name: count_tables(nms.target[]); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -1140,7 +1160,9 @@ CREATE FUNCTION nms.counting_sessions(run_id bigint) RETURNS TABLE(pid integer, 
   held as materialized (
     select pg_locks.*
     from pg_locks
-    where pg_locks.database = (select oid from pg_database where datname = current_database())
+    where
+      pg_locks.database = (select oid from pg_database where datname = current_database())
+      or (pg_locks.database is null and not pg_locks.granted)
   ),
   counting as (
     select held.pid
@@ -1184,7 +1206,7 @@ CREATE FUNCTION nms.counting_sessions(run_id bigint) RETURNS TABLE(pid integer, 
   left join lateral (
     select held.relation
     from held
-    join pg_class on pg_class.oid = held.relation and pg_class.relkind = 'r'
+    join pg_class on pg_class.oid = held.relation and pg_class.relkind in ('r', 'p')
     where
       held.pid = counting.pid
       and held.locktype = 'relation'
@@ -1192,6 +1214,13 @@ CREATE FUNCTION nms.counting_sessions(run_id bigint) RETURNS TABLE(pid integer, 
       and held.granted
       and held.relation >= 16384 -- the first OID that is not a system table's
       and pg_class.relnamespace <> 'nms'::regnamespace
+      -- Of what is read with its children, the top.
+      and not exists (
+        select
+        from pg_inherits as child
+        join held as parent on parent.relation = child.inhparent and parent.pid = held.pid and parent.granted
+        where child.inhrelid = held.relation and parent.mode = 'AccessShareLock'
+      )
     order by pg_class.relpages desc
     limit 1
   ) as read on true
@@ -1509,6 +1538,7 @@ CREATE FUNCTION nms.give_up_run(run_id bigint, reason text) RETURNS nms.table_me
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
+  v_reason text := coalesce(nullif(give_up_run.reason, ''), 'given up');
   v_run nms.table_metrics_runs := nms.claim_run(run_id => give_up_run.run_id);
 begin
   if v_run.is_online then
@@ -1516,11 +1546,14 @@ begin
       run_id => claim.run_id,
       target => target,
       error_sqlstate => '57014',
-      error_message => give_up_run.reason
+      error_message => v_reason
     )
     from nms.table_metrics_targets as claim
     cross join unnest(claim.targets) as target
-    where claim.run_id = v_run.run_id and not claim.is_done;
+    where
+      claim.run_id = v_run.run_id
+      and not claim.is_done
+      and exists (select from pg_class as relation where relation.oid = target.table_oid);
 
     perform nms.add_up_parents(run_id => v_run.run_id);
     update nms.table_metrics_runs as run
@@ -1534,7 +1567,7 @@ begin
 
   return nms.fail_run(
     run_id => v_run.run_id,
-    reason => concat_ws('. ', give_up_run.reason, nms.failure_summary(run_id => v_run.run_id))
+    reason => concat_ws('. ', v_reason, nms.failure_summary(run_id => v_run.run_id))
   );
 end
 $$;
@@ -1563,14 +1596,19 @@ declare
   v_put_back nms.table_metrics_targets;
   v_target nms.target;
 begin
-  select claim.* into v_claim
-  from nms.table_metrics_targets as claim
-  where
-    claim.run_id = v_run.run_id
-    and not claim.is_done
-    and exists (select from unnest(claim.targets) as target where target.table_oid = give_way.table_oid)
-  for update;
-  if not found then
+  begin
+    select claim.* into v_claim
+    from nms.table_metrics_targets as claim
+    where
+      claim.run_id = v_run.run_id
+      and not claim.is_done
+      and exists (select from unnest(claim.targets) as target where target.table_oid = give_way.table_oid)
+    for update;
+  exception
+    when lock_not_available then
+      return null; -- it is being counted again, and canceled again when that makes somebody wait
+  end;
+  if v_claim.run_id is null then
     return null;
   end if;
 
@@ -1603,7 +1641,7 @@ $$;
 -- Name: FUNCTION give_way(run_id bigint, table_oid oid, waiting_session text); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.give_way(run_id bigint, table_oid oid, waiting_session text) IS 'After the count of a table was canceled because another session waited for it: puts the table back at the end of the queue, or, the third time, records it as not counted. Returns which of the two, null when the table is not in the queue any more.';
+COMMENT ON FUNCTION nms.give_way(run_id bigint, table_oid oid, waiting_session text) IS 'After the count of a table was canceled because another session waited for it: puts the table back at the end of the queue, or, the third time, records it as not counted. Returns which of the two, null when the table is not in the queue any more, or being counted again.';
 
 
 --
@@ -1754,7 +1792,7 @@ begin
   with
   outcome as materialized (
     select known as target, result.*
-    from nms.count_tables(targets => v_current) as result
+    from nms.count_free_tables(targets => v_current) as result
     join unnest(measure_each.targets) as known on known.table_oid = result.table_oid
   ),
   stored as (
@@ -1872,7 +1910,7 @@ COMMENT ON FUNCTION nms.measure_next_target(run_id bigint, OUT tables_counted bi
 CREATE FUNCTION nms.measure_targets(run_id bigint, budget interval DEFAULT '00:00:01'::interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '10 ms'
+    SET lock_timeout TO '1 min'
     AS $$
 declare
   v_start constant timestamptz := clock_timestamp();
@@ -1895,7 +1933,7 @@ begin
       tables_counted := tables_counted + v_step.tables_counted;
       rows_counted := rows_counted + v_step.rows_counted;
       pages_counted := pages_counted + v_step.pages_counted;
-      exit when clock_timestamp() >= v_start + budget;
+      exit when clock_timestamp() >= v_start + coalesce(budget, '1 second');
     end loop;
     if v_step.tables_counted is null then
       perform nms.settle_targets(run_id => v_run.run_id);
@@ -2592,7 +2630,7 @@ CREATE FUNCTION nms.remedy(error_sqlstate text) RETURNS text
       (select settings.lock_timeout from nms.table_metrics_settings as settings)
     )
     when error_sqlstate = '57014' then
-      'give the run more time or more jobs, or exclude it'
+      'the run ended before it was counted: collect again, with more time or more jobs if there was a deadline'
     when error_sqlstate = 'NM001' then
       'it changed under every snapshot: collect again outside a repeatable read transaction, when it rests'
     when error_sqlstate = 'NM003' then
@@ -3020,19 +3058,86 @@ begin
     update nms.table_metrics_runs as run set is_online = true where run.run_id = settle_targets.run_id;
   end if;
 
-  -- Dropped and created again: the table of that name has not been counted.
+  -- Another table has its name now, and has not been counted; or it failed and is gone.
   delete from nms.table_metrics_measurements as measurement
   where
     measurement.run_id = settle_targets.run_id
-    and v_round <= v_rounds
-    and not exists (select from pg_class as relation where relation.oid = measurement.table_oid)
-    and to_regclass(format('%I.%I', measurement.schema_name, measurement.table_name)) is not null;
+    and (
+      v_round <= v_rounds
+      and exists (
+        select
+        from pg_class as relation
+        join pg_namespace as schema on schema.oid = relation.relnamespace
+        where
+          schema.nspname = measurement.schema_name
+          and relation.relname = measurement.table_name
+          and relation.relkind in ('r', 'p')
+          and relation.oid <> measurement.table_oid
+      )
+      or measurement.error_sqlstate = 'NM001'
+      and not exists (select from pg_class as relation where relation.oid = measurement.table_oid)
+    );
+
+  -- Counted by itself, and by now a parent that has to be read with its children.
+  if
+    v_round between 2 and v_rounds
+    and exists (
+      select
+      from nms.table_metrics_measurements as measurement
+      join pg_inherits on pg_inherits.inhparent = measurement.table_oid
+      where measurement.run_id = settle_targets.run_id
+    )
+  then
+    delete from nms.table_metrics_measurements as measurement
+    using
+      nms.table_metrics_runs as run
+      cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as known
+    where
+      measurement.run_id = settle_targets.run_id
+      and run.run_id = settle_targets.run_id
+      and known.table_oid = measurement.table_oid
+      and known.with_children
+      and not exists (
+        select
+        from nms.table_metrics_targets as claim
+        cross join unnest(claim.targets) as target
+        where
+          claim.run_id = settle_targets.run_id
+          and target.table_oid = measurement.table_oid
+          and target.with_children
+      );
+  end if;
 
   if v_round <= v_rounds and nms.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
     return;
   end if;
 
   perform nms.add_up_parents(run_id => settle_targets.run_id);
+  perform nms.record_failure(
+    run_id => claim.run_id,
+    target => target,
+    error_sqlstate => 'NM001',
+    error_message => 'was replaced whenever it was to be counted'
+  )
+  from nms.table_metrics_targets as claim
+  cross join unnest(claim.targets) as target
+  where
+    claim.run_id = settle_targets.run_id
+    and target.table_oid not in (
+      select measurement.table_oid
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = settle_targets.run_id
+    )
+    and exists (
+      select
+      from pg_class as relation
+      join pg_namespace as schema on schema.oid = relation.relnamespace
+      where
+        schema.nspname = target.schema_name
+        and relation.relname = target.table_name
+        and relation.relkind in ('r', 'p')
+    );
+
   update nms.table_metrics_runs as run
   set target_count = (
     select count(*)
@@ -4120,6 +4225,13 @@ REVOKE ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) FROM PUBLIC
 --
 
 REVOKE ALL ON FUNCTION nms.count_each(targets nms.target[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION count_free_tables(targets nms.target[]); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.count_free_tables(targets nms.target[]) FROM PUBLIC;
 
 
 --

@@ -35,12 +35,13 @@ export async function countOnline(
 
   const step = async (sql: Sql, budget: string): Promise<Step> => {
     const query = sql.unsafe(`
+      set transaction isolation level read committed; -- what others count meanwhile has to be seen
       select nms.end_with_client();
       select * from nms.measure_targets(run_id => ${BigInt(runId)}, budget => '${budget}');
     `)
     running.add(query)
     try {
-      const [, [result]] = (await query) as unknown as [unknown, [Step]]
+      const [, , [result]] = (await query) as unknown as [unknown, unknown, [Step]]
       return result
     } finally {
       running.delete(query)

@@ -16,6 +16,7 @@ export async function countAsOfOneInstant(
   const sql = connect(url)
   // One message, so that the transaction commits even if the way back is cut.
   const counting = sql.unsafe(`
+    set transaction isolation level read committed; -- a table that changes is read again under a later snapshot
     select nms.end_with_client();
     set local nms.raise_cancel = on;
     select from nms.collect_table_metrics(run_id => ${BigInt(runId)});

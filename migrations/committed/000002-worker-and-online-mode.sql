@@ -1,5 +1,5 @@
 --! Previous: sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f
---! Hash: sha1:11db74f04ff6a2c72829ee5dd077663a55030ab8
+--! Hash: sha1:74cb627917d01c5f55c0c5e11978698ea2f0e5a6
 --! Message: worker and online mode
 
 -- The worker, its schedule, and the online mode.
@@ -163,7 +163,7 @@ as $$
       (select settings.lock_timeout from nms.table_metrics_settings as settings)
     )
     when error_sqlstate = '57014' then
-      'give the run more time or more jobs, or exclude it'
+      'the run ended before it was counted: collect again, with more time or more jobs if there was a deadline'
     when error_sqlstate = 'NM001' then
       'it changed under every snapshot: collect again outside a repeatable read transaction, when it rests'
     when error_sqlstate = 'NM003' then
@@ -531,6 +531,27 @@ comment on function nms.current_targets(bigint, nms.target[]) is
   'These tables as the catalogue shows them now, without those that are gone.';
 revoke execute on function nms.current_targets(bigint, nms.target[]) from public;
 --! EndIncluded functions/current_targets.sql
+--! Included functions/count_free_tables.sql
+-- Stable, so that every count reads the snapshot of the calling query.
+create or replace function nms.count_free_tables(targets nms.target[])
+returns table (
+  table_oid oid,
+  own_row_count bigint,
+  row_count bigint,
+  measured_at timestamptz,
+  error_sqlstate text,
+  error_message text
+)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 ms'
+as $$
+  select counted.* from nms.count_tables(targets => count_free_tables.targets) as counted
+$$;
+comment on function nms.count_free_tables(nms.target[]) is
+  'As nms.count_tables(), but hardly waits for a locked table: that one has 55P03.';
+revoke execute on function nms.count_free_tables(nms.target[]) from public;
+--! EndIncluded functions/count_free_tables.sql
 --! Included functions/measure_each.sql
 create or replace function nms.measure_each(
   run_id bigint,
@@ -558,7 +579,7 @@ begin
   with
   outcome as materialized (
     select known as target, result.*
-    from nms.count_tables(targets => v_current) as result
+    from nms.count_free_tables(targets => v_current) as result
     join unnest(measure_each.targets) as known on known.table_oid = result.table_oid
   ),
   stored as (
@@ -779,19 +800,86 @@ begin
     update nms.table_metrics_runs as run set is_online = true where run.run_id = settle_targets.run_id;
   end if;
 
-  -- Dropped and created again: the table of that name has not been counted.
+  -- Another table has its name now, and has not been counted; or it failed and is gone.
   delete from nms.table_metrics_measurements as measurement
   where
     measurement.run_id = settle_targets.run_id
-    and v_round <= v_rounds
-    and not exists (select from pg_class as relation where relation.oid = measurement.table_oid)
-    and to_regclass(format('%I.%I', measurement.schema_name, measurement.table_name)) is not null;
+    and (
+      v_round <= v_rounds
+      and exists (
+        select
+        from pg_class as relation
+        join pg_namespace as schema on schema.oid = relation.relnamespace
+        where
+          schema.nspname = measurement.schema_name
+          and relation.relname = measurement.table_name
+          and relation.relkind in ('r', 'p')
+          and relation.oid <> measurement.table_oid
+      )
+      or measurement.error_sqlstate = 'NM001'
+      and not exists (select from pg_class as relation where relation.oid = measurement.table_oid)
+    );
+
+  -- Counted by itself, and by now a parent that has to be read with its children.
+  if
+    v_round between 2 and v_rounds
+    and exists (
+      select
+      from nms.table_metrics_measurements as measurement
+      join pg_inherits on pg_inherits.inhparent = measurement.table_oid
+      where measurement.run_id = settle_targets.run_id
+    )
+  then
+    delete from nms.table_metrics_measurements as measurement
+    using
+      nms.table_metrics_runs as run
+      cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as known
+    where
+      measurement.run_id = settle_targets.run_id
+      and run.run_id = settle_targets.run_id
+      and known.table_oid = measurement.table_oid
+      and known.with_children
+      and not exists (
+        select
+        from nms.table_metrics_targets as claim
+        cross join unnest(claim.targets) as target
+        where
+          claim.run_id = settle_targets.run_id
+          and target.table_oid = measurement.table_oid
+          and target.with_children
+      );
+  end if;
 
   if v_round <= v_rounds and nms.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
     return;
   end if;
 
   perform nms.add_up_parents(run_id => settle_targets.run_id);
+  perform nms.record_failure(
+    run_id => claim.run_id,
+    target => target,
+    error_sqlstate => 'NM001',
+    error_message => 'was replaced whenever it was to be counted'
+  )
+  from nms.table_metrics_targets as claim
+  cross join unnest(claim.targets) as target
+  where
+    claim.run_id = settle_targets.run_id
+    and target.table_oid not in (
+      select measurement.table_oid
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = settle_targets.run_id
+    )
+    and exists (
+      select
+      from pg_class as relation
+      join pg_namespace as schema on schema.oid = relation.relnamespace
+      where
+        schema.nspname = target.schema_name
+        and relation.relname = target.table_name
+        and relation.relkind in ('r', 'p')
+    );
+
   update nms.table_metrics_runs as run
   set target_count = (
     select count(*)
@@ -826,7 +914,7 @@ create or replace function nms.measure_targets(
 returns record
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '10 ms' -- a locked table is put off; nobody queues behind our waiting for it
+set lock_timeout = '1 min' -- of tables of the collector itself
 as $$
 declare
   v_start constant timestamptz := clock_timestamp();
@@ -849,7 +937,7 @@ begin
       tables_counted := tables_counted + v_step.tables_counted;
       rows_counted := rows_counted + v_step.rows_counted;
       pages_counted := pages_counted + v_step.pages_counted;
-      exit when clock_timestamp() >= v_start + budget;
+      exit when clock_timestamp() >= v_start + coalesce(budget, '1 second');
     end loop;
     if v_step.tables_counted is null then
       perform nms.settle_targets(run_id => v_run.run_id);
@@ -919,7 +1007,9 @@ as $$
   held as materialized (
     select pg_locks.*
     from pg_locks
-    where pg_locks.database = (select oid from pg_database where datname = current_database())
+    where
+      pg_locks.database = (select oid from pg_database where datname = current_database())
+      or (pg_locks.database is null and not pg_locks.granted)
   ),
   counting as (
     select held.pid
@@ -963,7 +1053,7 @@ as $$
   left join lateral (
     select held.relation
     from held
-    join pg_class on pg_class.oid = held.relation and pg_class.relkind = 'r'
+    join pg_class on pg_class.oid = held.relation and pg_class.relkind in ('r', 'p')
     where
       held.pid = counting.pid
       and held.locktype = 'relation'
@@ -971,6 +1061,13 @@ as $$
       and held.granted
       and held.relation >= 16384 -- the first OID that is not a system table's
       and pg_class.relnamespace <> 'nms'::regnamespace
+      -- Of what is read with its children, the top.
+      and not exists (
+        select
+        from pg_inherits as child
+        join held as parent on parent.relation = child.inhparent and parent.pid = held.pid and parent.granted
+        where child.inhrelid = held.relation and parent.mode = 'AccessShareLock'
+      )
     order by pg_class.relpages desc
     limit 1
   ) as read on true
@@ -995,14 +1092,19 @@ declare
   v_put_back nms.table_metrics_targets;
   v_target nms.target;
 begin
-  select claim.* into v_claim
-  from nms.table_metrics_targets as claim
-  where
-    claim.run_id = v_run.run_id
-    and not claim.is_done
-    and exists (select from unnest(claim.targets) as target where target.table_oid = give_way.table_oid)
-  for update;
-  if not found then
+  begin
+    select claim.* into v_claim
+    from nms.table_metrics_targets as claim
+    where
+      claim.run_id = v_run.run_id
+      and not claim.is_done
+      and exists (select from unnest(claim.targets) as target where target.table_oid = give_way.table_oid)
+    for update;
+  exception
+    when lock_not_available then
+      return null; -- it is being counted again, and canceled again when that makes somebody wait
+  end;
+  if v_claim.run_id is null then
     return null;
   end if;
 
@@ -1030,7 +1132,7 @@ begin
 end
 $$;
 comment on function nms.give_way(bigint, oid, text) is
-  'After the count of a table was canceled because another session waited for it: puts the table back at the end of the queue, or, the third time, records it as not counted. Returns which of the two, null when the table is not in the queue any more.';
+  'After the count of a table was canceled because another session waited for it: puts the table back at the end of the queue, or, the third time, records it as not counted. Returns which of the two, null when the table is not in the queue any more, or being counted again.';
 revoke execute on function nms.give_way(bigint, oid, text) from public;
 --! EndIncluded functions/give_way.sql
 --! Included functions/give_up_run.sql
@@ -1040,6 +1142,7 @@ language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_reason text := coalesce(nullif(give_up_run.reason, ''), 'given up');
   v_run nms.table_metrics_runs := nms.claim_run(run_id => give_up_run.run_id);
 begin
   if v_run.is_online then
@@ -1047,11 +1150,14 @@ begin
       run_id => claim.run_id,
       target => target,
       error_sqlstate => '57014',
-      error_message => give_up_run.reason
+      error_message => v_reason
     )
     from nms.table_metrics_targets as claim
     cross join unnest(claim.targets) as target
-    where claim.run_id = v_run.run_id and not claim.is_done;
+    where
+      claim.run_id = v_run.run_id
+      and not claim.is_done
+      and exists (select from pg_class as relation where relation.oid = target.table_oid);
 
     perform nms.add_up_parents(run_id => v_run.run_id);
     update nms.table_metrics_runs as run
@@ -1065,7 +1171,7 @@ begin
 
   return nms.fail_run(
     run_id => v_run.run_id,
-    reason => concat_ws('. ', give_up_run.reason, nms.failure_summary(run_id => v_run.run_id))
+    reason => concat_ws('. ', v_reason, nms.failure_summary(run_id => v_run.run_id))
   );
 end
 $$;

@@ -1,5 +1,5 @@
---! Previous: sha1:11db74f04ff6a2c72829ee5dd077663a55030ab8
---! Hash: sha1:389d0b28e24773cc56dae948fd5680d13f46b746
+--! Previous: sha1:74cb627917d01c5f55c0c5e11978698ea2f0e5a6
+--! Hash: sha1:58d08bb338a329410eeafcc92b51055d1fdf54d8
 --! Message: reading and retention
 
 -- Reading: views, trends, comparisons; retention, and counts from elsewhere.
