@@ -141,6 +141,7 @@ grant execute on function
   nms.close_run,
   nms.end_with_client,
   nms.open_job,
+  nms.job_problem,
   nms.retry_helps,
   nms.abandon_silent_runs,
   nms.preview_run,

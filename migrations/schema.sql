@@ -1670,7 +1670,7 @@ COMMENT ON FUNCTION nms.is_time_zone(name text) IS 'True when the server knows a
 --
 
 CREATE FUNCTION nms.job_problem(payload jsonb) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   with expected (key, is_right, expected) as (

@@ -72,7 +72,10 @@ export async function collectRun(url: string, runId: string, options: CollectOpt
   const sql = connect(url)
   try {
     report({ event: 'run_started', run_id: runId, online })
-    const late = deadline === undefined ? undefined : AbortSignal.timeout(await milliseconds(sql, deadline))
+    const late =
+      deadline === undefined
+        ? undefined
+        : AbortSignal.timeout(Math.min(await milliseconds(sql, deadline), longestTimer))
     const count = online ? countOnline : countAsOfOneInstant
     const failure = await count(url, runId, { ...options, signal: anyOf(signal, late) }).then(
       () => undefined,
@@ -90,6 +93,9 @@ export async function collectRun(url: string, runId: string, options: CollectOpt
     await sql.end({ timeout: 1 })
   }
 }
+
+/** What a timer can hold, in milliseconds: nearly 25 days. */
+const longestTimer = 2 ** 31 - 1
 
 function anyOf(...signals: (AbortSignal | undefined)[]): AbortSignal {
   return AbortSignal.any(signals.filter((signal) => signal !== undefined))

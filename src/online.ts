@@ -33,16 +33,17 @@ export async function countOnline(
   const ended = new AbortController()
   let canceled = 0
 
-  const step = async (sql: Sql, budget: string): Promise<Step> => {
+  /** One message, one transaction; it ends with this process, and when the run is stopped. */
+  const send = async <Row>(sql: Sql, statement: string): Promise<Row> => {
     const query = sql.unsafe(`
       set transaction isolation level read committed; -- what others count meanwhile has to be seen
       select nms.end_with_client();
-      select * from nms.measure_targets(run_id => ${BigInt(runId)}, budget => '${budget}');
+      ${statement};
     `)
     running.add(query)
     try {
-      const [, , [result]] = (await query) as unknown as [unknown, unknown, [Step]]
-      return result
+      const [, , [row]] = (await query) as unknown as [unknown, unknown, [Row]]
+      return row
     } finally {
       running.delete(query)
     }
@@ -51,7 +52,11 @@ export async function countOnline(
   const count = async (sql: Sql): Promise<void> => {
     while (!ended.signal.aborted) {
       try {
-        const result = await persistently(outage, () => step(sql, '1 second'))
+        const result = await persistently(
+          outage,
+          () => send<Step>(sql, `select * from nms.measure_targets(run_id => ${BigInt(runId)})`),
+          ended.signal,
+        )
         tracker.add(result)
         if (result.is_finished) return
         if (result.tables_counted === '0') await sleep(100)
@@ -61,6 +66,21 @@ export async function countOnline(
         canceled-- // gave way
       }
     }
+  }
+
+  const countAndClose = async (): Promise<void> => {
+    await Promise.all(sessions.map(count))
+    if (ended.signal.aborted) return
+    const [sql] = sessions as [Sql]
+    await persistently(
+      outage,
+      async () => {
+        const [run] = await sql`select status from nms.table_metrics_runs where run_id = ${runId}`
+        if (run?.status !== 'RUNNING') return // closed by an attempt whose answer was lost
+        await send(sql, `select from nms.close_run(run_id => ${BigInt(runId)})`)
+      },
+      ended.signal,
+    )
   }
 
   const giveWay = async (sql: Sql, counting: CountingSession[]): Promise<void> => {
@@ -81,9 +101,7 @@ export async function countOnline(
   signal?.addEventListener('abort', stop, { once: true })
   if (signal?.aborted) stop()
   try {
-    const work = Promise.all(sessions.map(count))
-    await watchedBy(url, runId, 250, work, giveWay)
-    if (!ended.signal.aborted) await close(sessions[0] as Sql, runId)
+    await watchedBy(url, runId, 250, countAndClose(), giveWay)
   } finally {
     stop()
     signal?.removeEventListener('abort', stop)
@@ -104,11 +122,4 @@ async function putBack(sql: Sql, runId: string, tableOid: number, waitingSession
     if ((error as { code?: string }).code !== '55P03') throw error
     return null
   }
-}
-
-async function close(sql: Sql, runId: string): Promise<void> {
-  await persistently(outage, async () => {
-    const [run] = await sql`select status from nms.table_metrics_runs where run_id = ${runId}`
-    if (run?.status === 'RUNNING') await sql`select from nms.close_run(run_id => ${runId})`
-  })
 }

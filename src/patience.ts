@@ -16,13 +16,21 @@ export async function within<T>(milliseconds: number, work: Promise<T>, what: st
   }
 }
 
-/** Tries again for about so long while the connection, and not the work, is what fails. */
-export async function persistently<T>(milliseconds: number, work: () => Promise<T>): Promise<T> {
+/**
+ * Tries again for about so long while the connection, and not the work, is what fails.
+ *
+ * @param signal ends the trying again
+ */
+export async function persistently<T>(
+  milliseconds: number,
+  work: () => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   for (const deadline = Date.now() + milliseconds; ; ) {
     try {
       return await work()
     } catch (error) {
-      if (!isConnectionError(error) || Date.now() > deadline) throw error
+      if (!isConnectionError(error) || Date.now() > deadline || signal?.aborted) throw error
       await sleep(500)
     }
   }

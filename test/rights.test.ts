@@ -18,6 +18,7 @@ const calls = [
   'end_with_client',
   'give_up_run',
   'give_way',
+  'job_problem',
   'measure_targets',
   'open_job',
   'open_run',

@@ -330,6 +330,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'counting_sessions',
       'give_up_run',
       'give_way',
+      'job_problem',
       'measure_targets',
       'open_job',
       'open_run',

@@ -1,5 +1,5 @@
 --! Previous: sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f
---! Hash: sha1:74cb627917d01c5f55c0c5e11978698ea2f0e5a6
+--! Hash: sha1:21d7644ebd448fc4a29f5d812111ef9819cca082
 --! Message: worker and online mode
 
 -- The worker, its schedule, and the online mode.
@@ -1183,7 +1183,7 @@ revoke execute on function nms.give_up_run(bigint, text) from public;
 --! Included functions/job_problem.sql
 create or replace function nms.job_problem(payload jsonb)
 returns text
-language sql stable parallel safe
+language sql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
   with expected (key, is_right, expected) as (

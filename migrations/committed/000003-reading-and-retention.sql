@@ -1,5 +1,5 @@
---! Previous: sha1:74cb627917d01c5f55c0c5e11978698ea2f0e5a6
---! Hash: sha1:58d08bb338a329410eeafcc92b51055d1fdf54d8
+--! Previous: sha1:21d7644ebd448fc4a29f5d812111ef9819cca082
+--! Hash: sha1:577aedff9c7bd5ca8da77906340c929da9866699
 --! Message: reading and retention
 
 -- Reading: views, trends, comparisons; retention, and counts from elsewhere.
