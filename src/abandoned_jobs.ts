@@ -1,0 +1,34 @@
+import type { Sql } from './database.ts'
+import { taskName } from './schedule.ts'
+
+/**
+ * Frees the jobs of workers that died, which would stay locked for four hours: those that were taken
+ * more than a minute ago, while since then no run has been under way that could be theirs. A worker
+ * that has other tasks as well is left alone.
+ *
+ * @param schema that of graphile-worker
+ * @param dead workers that are known to be dead
+ */
+export async function freeAbandonedJobs(sql: Sql, schema: string, dead: string[]): Promise<void> {
+  const worker = sql(schema)
+  await sql`
+    select ${worker}.force_unlock_workers(array_agg(abandoned.locked_by))
+    from (
+      select job.locked_by
+      from ${worker}.jobs as job
+      where job.locked_by is not null
+      group by job.locked_by
+      having job.locked_by = any (${dead}::text[]) or bool_and(
+        job.task_identifier = ${taskName}
+        and job.locked_at < now() - interval '1 minute'
+        and not exists (
+          select
+          from nms.table_metrics_runs as run
+          where
+            run.collected_at >= job.locked_at
+            and (run.status = 'RUNNING' or run.finished_at > now() - interval '1 minute')
+        )
+      )
+    ) as abandoned
+  `
+}

@@ -1,0 +1,59 @@
+import { constants } from 'node:os'
+import { type Command, Option } from 'commander'
+import { databaseUrl } from '../environment.ts'
+import { createLog } from '../log.ts'
+
+type Options = { once?: true; crontab?: string; schema: string; log: 'json' | 'text' }
+
+export function addWorkerCommand(program: Command): void {
+  program
+    .command('worker')
+    .description('run the schedule, and what graphile_worker.add_job asks for, until it is stopped')
+    .option(
+      '--once',
+      'run what is due, also what was missed, and stop; exit status 0 only if all of it ended well',
+    )
+    .option('--crontab <file>', 'the schedule; unless given, daily at 05:15 UTC')
+    .option(
+      '--schema <name>',
+      'the schema of graphile-worker, installed when it is missing',
+      'graphile_worker',
+    )
+    .addOption(
+      new Option('--log <format>', 'how events are written').choices(['json', 'text']).default('text'),
+    )
+    .addHelpText(
+      'after',
+      '\nExample:\n  table-metrics worker --crontab /etc/table-metrics/crontab --log json',
+    )
+    .action(async ({ once, crontab, schema, log: format }: Options) => {
+      const url = databaseUrl()
+      // Loaded only now: graphile-worker takes a while.
+      const { defaultCrontab, readSchedule } = await import('../schedule.ts')
+      const { runWorker, runWorkerOnce } = await import('../worker.ts')
+      const cronItems = readSchedule(crontab ?? defaultCrontab)
+      const signal = interruption()
+      const options = { databaseUrl: url, schema, cronItems, log: createLog(format), signal }
+      try {
+        if (once) process.exitCode = (await runWorkerOnce(options)) ? 0 : 1
+        else {
+          await runWorker(options)
+          process.exitCode = 0
+        }
+      } finally {
+        // What a dead link keeps open must not keep this process.
+        setTimeout(() => process.exit(), 500).unref()
+      }
+    })
+}
+
+/** Aborts at the first signal; the second one ends this process. */
+function interruption(): AbortSignal {
+  const controller = new AbortController()
+  const stop = (name: NodeJS.Signals) => {
+    if (controller.signal.aborted) process.exit(128 + constants.signals[name])
+    controller.abort(new Error(`stopped by ${name}`))
+  }
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, stop)
+  return controller.signal
+}

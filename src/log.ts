@@ -1,0 +1,96 @@
+import pino, { type Level } from 'pino'
+import { describeError } from './errors.ts'
+import type { RunEvent } from './events.ts'
+
+/** Something that happened to a worker. */
+export type WorkerEvent =
+  | { event: 'worker_started'; schema: string; schedule: string[] }
+  | { event: 'worker_stopped'; reason: string }
+  | { event: 'worker_restarting'; reason: string; delay_seconds: number }
+  | { event: 'job_failed'; job_id: string; attempt: number; is_final: boolean; reason: string }
+  | { event: 'schema_not_skipped'; schema: string; remedy: string }
+  | { event: 'upkeep_failed'; reason: string }
+
+export type LogEvent = RunEvent | WorkerEvent
+
+// People build alerts on these names.
+const events: Record<LogEvent['event'], [level: Level, words: string]> = {
+  run_started: ['info', 'run started'],
+  run_succeeded: ['info', 'run succeeded'],
+  run_failed: ['error', 'run failed'],
+  run_abandoned: ['error', 'run abandoned'],
+  no_tables_found: ['warn', 'no tables found'],
+  target_failed: ['error', 'table not counted'],
+  gave_way: ['warn', 'gave way to another session'],
+  worker_started: ['info', 'worker started'],
+  worker_stopped: ['info', 'worker stopped'],
+  worker_restarting: ['error', 'worker starts again'],
+  job_failed: ['error', 'job failed'],
+  schema_not_skipped: ['warn', "graphile-worker's own tables are counted"],
+  upkeep_failed: ['error', 'could not look for abandoned runs'],
+}
+
+/** Where events go. */
+export interface Log {
+  record(event: LogEvent): void
+}
+
+/**
+ * A log with one line per event.
+ *
+ * @param format JSON, on standard output unless a stream is given; or text for people, on standard error
+ */
+export function createLog(
+  format: 'json' | 'text',
+  stream: NodeJS.WritableStream = format === 'json' ? process.stdout : process.stderr,
+): Log {
+  // Whoever reads the log may go away: that is no reason to stop.
+  if (stream.listenerCount('error') === 0) stream.on('error', () => undefined)
+  if (format === 'text') return { record: (event) => stream.write(`${asText(event)}\n`) }
+  const logger = pino(
+    {
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }) },
+    },
+    stream,
+  )
+  return {
+    record(event) {
+      const [level, words] = events[event.event]
+      logger[level](event, words)
+    },
+  }
+}
+
+/** A log that hands everything on to somebody else's logger, such as that of graphile-worker. */
+export function forwardTo(
+  logger: Record<'info' | 'warn' | 'error', (message: string, meta?: LogEvent) => void>,
+): Log {
+  return {
+    record(event) {
+      const [level, words] = events[event.event]
+      logger[level as 'info' | 'warn' | 'error'](`${words}${details(event)}`, event)
+    },
+  }
+}
+
+/** Why something failed, in one line. */
+export function reasonOf(error: unknown): string {
+  return describeError(error)
+    .replace(/^error: /, '')
+    .replaceAll(/\s*\n\s*/g, '; ')
+}
+
+function asText(event: LogEvent): string {
+  const [level, words] = events[event.event]
+  const line = `${new Date().toISOString()} ${level.padEnd(5)} ${words}${details(event)}`
+  return line.replaceAll(/\s*\n\s*/g, ' ')
+}
+
+function details({ event, ...rest }: LogEvent): string {
+  const pairs = Object.entries(rest).map(
+    ([name, value]) => `${name}: ${Array.isArray(value) ? value.join(', ') || 'none' : value}`,
+  )
+  return pairs.length > 0 ? ` (${pairs.join('; ')})` : ''
+}

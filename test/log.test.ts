@@ -1,0 +1,70 @@
+import { PassThrough } from 'node:stream'
+import test from 'ava'
+import { createLog, type LogEvent } from '../src/log.ts'
+
+// Alerts are built on these names and levels.
+const samples: [level: string, event: LogEvent][] = [
+  ['info', { event: 'run_started', run_id: '7', online: false }],
+  ['info', { event: 'run_succeeded', run_id: '7', tables: '12', rows: '9007199254740993', seconds: 1.5 }],
+  ['error', { event: 'run_failed', run_id: '7', reason: 'stopped', seconds: 1.5 }],
+  ['error', { event: 'run_abandoned', run_id: '7', reason: 'abandoned: no sign of life' }],
+  ['warn', { event: 'no_tables_found', run_id: '7' }],
+  [
+    'error',
+    { event: 'target_failed', run_id: '7', table: 'public.orders', sqlstate: '42501', reason: 'denied' },
+  ],
+  ['warn', { event: 'gave_way', run_id: '7', table: 'public.orders', to: 'psql (12)', outcome: 'put back' }],
+  ['info', { event: 'worker_started', schema: 'graphile_worker', schedule: ['daily'] }],
+  ['info', { event: 'worker_stopped', reason: 'stopped by SIGTERM' }],
+  ['error', { event: 'worker_restarting', reason: 'connection refused', delay_seconds: 4 }],
+  ['error', { event: 'job_failed', job_id: '3', attempt: 1, is_final: true, reason: 'no such key' }],
+  ['warn', { event: 'schema_not_skipped', schema: 'jobs', remedy: 'update …' }],
+  ['error', { event: 'upkeep_failed', reason: 'no answer' }],
+]
+
+function written(format: 'json' | 'text', events: LogEvent[]): string[] {
+  const stream = new PassThrough()
+  const log = createLog(format, stream)
+  for (const event of events) log.record(event)
+  return String(stream.read()).trimEnd().split('\n')
+}
+
+for (const [level, event] of samples) {
+  test(`${event.event} is one JSON line with its level, its time and all that is known`, (t) => {
+    const [line, ...more] = written('json', [event])
+
+    t.deepEqual(more, [])
+    const { time, msg, ...rest } = JSON.parse(line ?? '')
+    t.deepEqual(rest, { level, ...event })
+    t.true(Math.abs(Date.parse(time) - Date.now()) < 60_000)
+    t.regex(msg, /^[a-z]/)
+  })
+
+  test(`${event.event} is one line for people with its level and all that is known`, (t) => {
+    const [line, ...more] = written('text', [event])
+
+    t.deepEqual(more, [])
+    const { event: name, ...details } = event
+    for (const value of [level, ...Object.values(details).map(String)]) t.true(line?.includes(value), name)
+  })
+}
+
+test('a message of several lines stays one line', (t) => {
+  const event: LogEvent = { event: 'run_failed', run_id: '7', reason: 'first\n  second', seconds: 1 }
+
+  t.is(written('text', [event]).length, 1)
+  t.is(written('json', [event]).length, 1)
+  t.true(written('text', [event])[0]?.includes('first second'))
+})
+
+for (const format of ['json', 'text'] as const) {
+  test(`a reader of the ${format} log who goes away stops nothing`, async (t) => {
+    const stream = new PassThrough()
+    const log = createLog(format, stream)
+    stream.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
+    await new Promise((resolve) => setImmediate(resolve))
+
+    t.notThrows(() => log.record({ event: 'no_tables_found', run_id: '7' }))
+    await new Promise((resolve) => setImmediate(resolve))
+  })
+}

@@ -1,0 +1,150 @@
+import test from 'ava'
+import { rowCounts } from './_database.ts'
+import { createDatabase, holdAt, prepareShop, shopCounts, within } from './_faults.ts'
+import { eventsOf, jobs, untilEvent, untilJobsAreDone } from './_jobs.ts'
+import { addJob, runs, startWorker, untilSuccess } from './_worker.ts'
+
+const requests: Record<string, { payload: object; counts: Record<string, number> }> = {
+  nothing: { payload: {}, counts: shopCounts },
+  'to leave out a schema and a table': {
+    payload: { skipSchemas: ['sales'], exclude: ['public.orders'] },
+    counts: { 'public.gated': 10_000 },
+  },
+  'to count online': { payload: { online: true, jobs: 2, deadline: '30m' }, counts: shopCounts },
+}
+
+for (const [what, { payload, counts }] of Object.entries(requests)) {
+  test(`a job from SQL that asks ${what} gives a run of that`, async (t) => {
+    const db = await createDatabase(t)
+    await prepareShop(db)
+    const worker = await startWorker(t, db)
+
+    await addJob(db, payload)
+
+    await untilSuccess(db, 60)
+    await untilJobsAreDone(db)
+    t.deepEqual(await rowCounts(db.sql, { run_id: '1' }), counts)
+    t.deepEqual(await jobs(db), [], 'the job is gone')
+    t.is((await runs(db)).length, 1)
+    t.deepEqual(
+      eventsOf(worker).map(({ event }) => event),
+      ['worker_started', 'run_started', 'run_succeeded'],
+    )
+  })
+}
+
+const malformed: Record<string, { payload: object; words: string[] }> = {
+  'an unknown key': { payload: { skip: ['sales'] }, words: ['unknown key', '"skip"', 'skipSchemas'] },
+  'a schema that is no list': { payload: { skipSchemas: 'sales' }, words: ['skipSchemas', '"sales"'] },
+  'a table without its schema': { payload: { exclude: ['orders'] }, words: ['exclude', '"orders"'] },
+  'a word for a switch': { payload: { online: 'yes' }, words: ['online', '"yes"', 'true or false'] },
+  'too many sessions': { payload: { online: true, jobs: 33 }, words: ['jobs', '33', '1 to 32'] },
+  'an unknown time': { payload: { localTime: '25:15' }, words: ['localTime', '"25:15"', '"05:15"'] },
+  'a list': { payload: ['sales'], words: ['payload', '["sales"]', 'an object'] },
+}
+
+test('malformed payloads fail once, with a message and a FAILED run, and are not tried again', async (t) => {
+  const db = await createDatabase(t)
+  const worker = await startWorker(t, db)
+
+  for (const { payload } of Object.values(malformed)) await addJob(db, payload)
+
+  await untilJobsAreDone(db)
+  const failed = await jobs(db)
+  const headers = await runs(db)
+  for (const [n, { payload, words }] of Object.values(malformed).entries()) {
+    const what = JSON.stringify(payload)
+    t.is(headers[n]?.status, 'FAILED', what)
+    t.deepEqual([failed[n]?.attempts, failed[n]?.max_attempts], [1, 1], what)
+    for (const word of words) {
+      t.true(headers[n]?.error_message?.includes(word), `${word}: ${headers[n]?.error_message}`)
+      t.true(failed[n]?.last_error?.includes(word), `${word}: ${failed[n]?.last_error}`)
+    }
+  }
+  t.is(headers.length, Object.keys(malformed).length, 'each has one run')
+  const finals = eventsOf(worker).flatMap((event) => (event.event === 'job_failed' ? [event.is_final] : []))
+  t.deepEqual(
+    finals,
+    headers.map(() => true),
+  )
+})
+
+test('a run that fails for a reason that somebody has to mend is not tried again', async (t) => {
+  const db = await createDatabase(t)
+  await db.sql.unsafe(`
+    create function public.fail() returns boolean language plpgsql immutable as $$ begin return true; end $$;
+    create table public.broken as select 1 as id;
+    create index on public.broken (id) where public.fail();
+    create or replace function public.fail() returns boolean language plpgsql immutable as
+      $$ begin return 1 / 0 = 0; end $$;
+  `)
+  const worker = await startWorker(t, db)
+
+  await addJob(db)
+
+  await untilEvent(worker, 'job_failed')
+  await untilJobsAreDone(db)
+  t.is((await runs(db)).length, 1)
+  t.deepEqual(
+    (await jobs(db)).map(({ attempts, max_attempts }) => [attempts, max_attempts]),
+    [[1, 1]],
+  )
+  t.like(
+    eventsOf(worker).find(({ event }) => event === 'target_failed'),
+    { table: 'public.broken', sqlstate: '22012' },
+  )
+})
+
+test('a run that fails because of a lock is tried again', async (t) => {
+  const db = await createDatabase(t)
+  await db.sql.unsafe(`
+    create table public.orders as select 1;
+    update nms.table_metrics_settings set lock_timeout = '50 ms';
+  `)
+  const holder = db.connect()
+  await holder`begin`
+  await holder`lock table public.orders in access exclusive mode`
+  const worker = await startWorker(t, db)
+  await addJob(db)
+  await untilEvent(worker, 'job_failed')
+
+  await holder`rollback`
+
+  await untilSuccess(db, 60)
+  await untilJobsAreDone(db)
+  t.deepEqual(await jobs(db), [])
+})
+
+test('two workers and a job that is there twice give one run of a slot', async (t) => {
+  const db = await createDatabase(t)
+  await prepareShop(db)
+  const { reached, release } = await holdAt(db, 'counting')
+  const workers = [await startWorker(t, db), await startWorker(t, db)]
+  const payload = { _cron: { ts: '2037-01-01T05:15:00.000Z', backfilled: false } }
+  await addJob(db, payload)
+  await addJob(db, payload)
+  await reached()
+  await within(
+    30,
+    async () => (await jobs(db)).some(({ key }) => key?.includes('2037-01-01T05:15:00.000Z')),
+    'the other worker will look again',
+  )
+  const [{ soon }] = await db.sql<[{ soon: boolean }]>`
+    select bool_and(run_at - created_at between interval '30 s' and interval '1 minute') as soon
+    from graphile_worker.jobs
+    where key is not null
+  `
+  t.true(soon)
+
+  await release()
+
+  await untilSuccess(db, 60)
+  await db.sql`select graphile_worker.reschedule_jobs(array(select id from graphile_worker.jobs), run_at => now())`
+  await untilJobsAreDone(db)
+  t.deepEqual(
+    (await runs(db)).map(({ status, slot }) => ({ status, slot })),
+    [{ status: 'SUCCEEDED', slot: '2037-01-01T05:15:00Z' }],
+  )
+  t.deepEqual(await jobs(db), [])
+  t.is(workers.flatMap(eventsOf).filter(({ event }) => event === 'job_failed').length, 0)
+})
