@@ -145,6 +145,7 @@ grant execute on function
   nms.retry_helps,
   nms.abandon_silent_runs,
   nms.preview_run,
+  nms.find_problems,
   nms.business_date,
   nms.record_run,
   nms.rebuild_run_snapshot,

@@ -1421,6 +1421,350 @@ COMMENT ON FUNCTION nms.failure_summary(run_id bigint) IS 'Names each table that
 
 
 --
+-- Name: find_problems(jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.find_problems(payload jsonb DEFAULT '{}'::jsonb) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  with recursive
+  request as (
+    select
+      malformed.why,
+      coalesce(usable.payload -> 'skipSchemas', '[]') as skip,
+      coalesce(usable.payload -> 'exclude', '[]') as exclude
+    from nms.job_problem(payload => coalesce(find_problems.payload, '{}')) as malformed (why)
+    cross join lateral (select case when malformed.why is null then find_problems.payload end) as usable (payload)
+  ),
+  collecting (call) as (
+    select format(
+      'select * from nms.collect_table_metrics(%s);',
+      concat_ws(
+        ', ',
+        'skip => ' || quote_literal(nullif(request.skip, '[]')),
+        'exclude => ' || quote_literal(nullif(request.exclude, '[]'))
+      )
+    )
+    from request
+  ),
+  counting as (
+    select role.oid, role.rolname as name, role.rolsuper or role.rolbypassrls as sees_every_row
+    from pg_proc as routine
+    join pg_roles as role on role.oid = routine.proowner
+    where routine.pronamespace = 'nms'::regnamespace and routine.proname = 'collect_table_metrics'
+  ),
+  -- Materialized: otherwise the planner asks for the business day, which raises where the zone is unknown.
+  setting as materialized (
+    select
+      settings.*,
+      zone.is_known as has_time_zone,
+      case when zone.is_known then nms.business_date() end as today
+    from nms.table_metrics_settings as settings
+    cross join nms.is_time_zone(settings.business_time_zone) as zone (is_known)
+  ),
+  target as materialized (
+    select
+      found.*,
+      format('%I.%I', found.schema_name, found.table_name) as name,
+      found.table_kind = 'table' or found.with_children as is_read -- others are added up
+    from request
+    cross join nms.find_targets(skip => request.skip, exclude => request.exclude) as found
+  ),
+  reading as (
+    select
+      target.name,
+      target.schema_name,
+      target.with_children,
+      counting.name as reader,
+      has_schema_privilege(counting.oid, relation.relnamespace, 'usage') as may_enter,
+      has_table_privilege(counting.oid, relation.oid, 'select')
+        -- Any column will do for a count, but with its children the table's tableoid is read.
+        or (not target.with_children and has_any_column_privilege(counting.oid, relation.oid, 'select')) as may_select,
+      relation.relrowsecurity
+        and not counting.sees_every_row
+        and (relation.relforcerowsecurity or not pg_has_role(counting.oid, relation.relowner, 'usage')) as is_thinned
+    from target
+    join pg_class as relation on relation.oid = target.table_oid
+    cross join counting
+    where target.is_read
+  ),
+  -- What one statement reads, and so locks until it ends.
+  family (ancestor, member) as (
+    select target.table_oid, target.table_oid from target where target.is_read
+    union
+    select family.ancestor, child.inhrelid
+    from family
+    join target on target.table_oid = family.ancestor and target.with_children
+    join pg_inherits as child on child.inhparent = family.member
+  ),
+  widest as (
+    select target.name, count(distinct family.member) + count(index.indexrelid) as locks
+    from family
+    join target on target.table_oid = family.ancestor
+    left join pg_index as index on index.indrelid = family.member
+    group by target.table_oid, target.name
+    order by locks desc, target.name
+    limit 1
+  ),
+  -- Without the spare memory that a serial plan could still use: each worker of a parallel one adds its share.
+  lock_table as (
+    select
+      sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as sessions,
+      min(limits.setting::bigint) filter (where limits.name = 'max_locks_per_transaction')
+        * sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as room
+    from pg_settings as limits
+    where
+      limits.name in (
+        'max_locks_per_transaction', 'max_connections', 'max_prepared_transactions', 'max_worker_processes', 'max_wal_senders'
+      )
+  ),
+  last_run as (
+    select run.*
+    from nms.table_metrics_runs as run
+    where run.status <> 'RUNNING'
+    order by run.run_id desc
+    limit 1
+  ),
+  found (severity, problem, subject, detail, remedy) as (
+    select
+      'error', 'malformed_payload', 'the job', request.why || ': every such job would be rejected',
+      'mend it where the job comes from, the crontab or graphile_worker.add_job'
+    from request
+    where request.why is not null
+
+    union all
+    select
+      'error', 'time_zone_unknown', 'nms.table_metrics_settings',
+      format('this server does not know the time zone %s: no run can start', setting.business_time_zone),
+      format('update %s set business_time_zone = ''America/New_York'';', 'nms.table_metrics_settings'::regclass)
+    from setting
+    where not setting.has_time_zone
+
+    union all
+    select
+      'error', 'server_is_read_only', current_database(), 'this server is a standby: no run can write its result',
+      'set DATABASE_URL to the primary'
+    where pg_is_in_recovery()
+
+    union all
+    select
+      'error', 'server_is_read_only', current_database(), 'default_transaction_read_only is on: no run can write its result',
+      format('alter role %I in database %I set default_transaction_read_only = off;', session_user, current_database())
+    from pg_settings as limits
+    where limits.name = 'default_transaction_read_only' and limits.reset_val = 'on'
+
+    union all
+    select
+      'warning', 'time_is_limited', limits.name,
+      format(
+        'it is %s ms for this role in this database: a statement that counts for longer is ended, and the run fails',
+        limits.reset_val
+      ),
+      format('alter role %I in database %I set %I = 0;', session_user, current_database(), limits.name)
+    from pg_settings as limits
+    where limits.name in ('statement_timeout', 'transaction_timeout') and limits.reset_val <> '0'
+
+    union all
+    select
+      'error', 'owner_lacks_right', 'nms',
+      format(
+        '%I counts, and lacks rights in nms, on %s objects such as %s: every run would fail',
+        counting.name, count(*), array_to_string((array_agg(needed.name order by needed.name))[1:3], ', ')
+      ),
+      string_agg(format('grant %s to %I;', needed.privilege, counting.name), ' ' order by needed.name)
+    from counting
+    cross join lateral (
+      select routine.oid::regprocedure::text, format('execute on function %s', routine.oid::regprocedure)
+      from pg_proc as routine
+      where
+        routine.pronamespace = 'nms'::regnamespace
+        and not routine.prosecdef
+        and routine.prorettype <> 'trigger'::regtype
+        and not has_function_privilege(counting.oid, routine.oid, 'execute')
+      union all
+      select relation.oid::regclass::text, format('select, insert, update, delete on %s', relation.oid::regclass)
+      from pg_class as relation
+      where
+        relation.relnamespace = 'nms'::regnamespace
+        and relation.relkind = 'r'
+        and not (
+          has_table_privilege(counting.oid, relation.oid, 'select')
+          and (
+            relation.relname = 'table_metrics_settings'
+            or has_table_privilege(counting.oid, relation.oid, 'insert')
+          )
+        )
+      union all
+      select 'schema nms', 'usage on schema nms'
+      where not has_schema_privilege(counting.oid, 'nms', 'usage')
+    ) as needed (name, privilege)
+    group by counting.name
+
+    union all
+    select
+      'error', 'table_not_readable', reading.name,
+      format(
+        '%I counts, and may not %s: every run would fail',
+        reading.reader,
+        case when reading.may_enter then 'select from it' else format('use the schema %I', reading.schema_name) end
+      ),
+      concat_ws(
+        ' ',
+        case when not reading.may_enter then format('grant usage on schema %I to %I;', reading.schema_name, reading.reader) end,
+        case when not reading.may_select then format('grant select on %s to %I;', reading.name, reading.reader) end,
+        format('-- or, for all tables: grant pg_read_all_data to %I;', reading.reader)
+      )
+    from reading
+    where not (reading.may_enter and reading.may_select)
+
+    union all
+    select
+      'error', 'table_thinned_by_policies', reading.name,
+      format('row-level security would hide rows from %I, which counts: every run would fail', reading.reader),
+      format('alter role %I bypassrls;', reading.reader)
+    from reading
+    where reading.is_thinned
+
+    union all
+    select
+      'error', 'user_mapping_missing', part.oid::regclass::text,
+      format(
+        '%s is read with its foreign parts, and %I, which counts, has no user mapping on server %I: every run would fail',
+        target.name, counting.name, server.srvname
+      ),
+      format('create user mapping for %I server %I options (user …, password …);', counting.name, server.srvname)
+    from family
+    join target on target.table_oid = family.ancestor
+    join pg_class as part on part.oid = family.member
+    join pg_foreign_table as foreign_table on foreign_table.ftrelid = part.oid
+    join pg_foreign_server as server on server.oid = foreign_table.ftserver
+    join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
+    cross join counting
+    where
+      wrapper.fdwname = 'postgres_fdw'
+      and not exists (
+        select from pg_user_mappings as mapping
+        where mapping.srvid = server.oid and mapping.umuser in (0, counting.oid)
+      )
+
+    union all
+    select
+      case when widest.locks > lock_table.room then 'error' else 'warning' end,
+      'too_few_locks', widest.name,
+      format(
+        'counting it takes %s locks at once: one for each part and index. The server has room for about %s, which all sessions share',
+        widest.locks, lock_table.room
+      ),
+      format(
+        'alter system set max_locks_per_transaction = %s; -- then restart the server',
+        ceil(2.0 * widest.locks / lock_table.sessions)
+      )
+    from widest
+    cross join lock_table
+    where 2 * widest.locks > lock_table.room
+
+    union all
+    select
+      'warning', 'owned_by_superuser', 'nms',
+      format(
+        '%s functions belong to the superuser %s: planning a count may run functions of a table''s owner, with the rights of a superuser',
+        count(*), string_agg(distinct quote_ident(role.rolname), ', ')
+      ),
+      'psql -v ON_ERROR_STOP=1 -f migrations/roles.sql "$DATABASE_URL"'
+    from pg_proc as routine
+    join pg_roles as role on role.oid = routine.proowner
+    where routine.pronamespace = 'nms'::regnamespace and role.rolsuper
+    having count(*) > 0
+
+    union all
+    select
+      'warning', 'machinery_is_counted', quote_ident(target.schema_name),
+      'it holds the tables of a tool, and machinery_schemas does not name it: they would be counted',
+      format(
+        'update %s set machinery_schemas = array_append(machinery_schemas, %L);',
+        'nms.table_metrics_settings'::regclass, target.schema_name
+      )
+    from target
+    group by target.schema_name
+    having
+      target.schema_name in ('nms', 'graphile_migrate')
+      or array_agg(target.table_name) @> '{_private_jobs,_private_known_crontabs}'
+      or array_agg(target.table_name) @> '{jobs,known_crontabs,job_queues}'
+
+    union all
+    select
+      'warning', 'nothing_to_count', current_database(),
+      'a run would find no table; nms.preview_run() says why',
+      'select * from nms.preview_run();'
+    where not exists (select from target)
+
+    union all
+    select
+      'warning', 'run_abandoned', format('run %s', run.run_id),
+      format('RUNNING since %s, silent for longer than %s, and no session works on it', run.collected_at, setting.abandon_after),
+      'select * from nms.abandon_silent_runs(); -- the next run does so as well'
+    from nms.table_metrics_runs as run
+    cross join setting
+    where
+      run.status = 'RUNNING'
+      and clock_timestamp() - setting.abandon_after > greatest(
+        run.collected_at,
+        (
+          select max(measurement.measured_at)
+          from nms.table_metrics_measurements as measurement
+          where measurement.run_id = run.run_id
+        )
+      )
+      -- Whoever works on a run has locked its row, and with it this table. Looking takes no lock.
+      and (
+        run.xmax = '0'
+        or not exists (
+          select from pg_locks as held
+          where
+            held.relation = 'nms.table_metrics_runs'::regclass
+            and held.database = (select db.oid from pg_database as db where db.datname = current_database())
+            and held.mode in ('RowShareLock', 'RowExclusiveLock')
+            and held.granted
+        )
+      )
+
+    union all
+    select
+      case
+        when exists (
+          select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = last_run.snapshot_date
+        ) then 'warning'
+        else 'error'
+      end,
+      'last_run_failed', format('run %s', last_run.run_id), last_run.error_message, collecting.call
+    from last_run
+    cross join collecting
+    where last_run.status = 'FAILED'
+
+    union all
+    select
+      'warning', 'no_run_today', setting.today::text,
+      format('no run of this business day (%s) has succeeded yet', setting.business_time_zone),
+      collecting.call
+    from setting
+    cross join collecting
+    where
+      setting.today is not null
+      and not exists (select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = setting.today)
+  )
+  select found.* from found order by found.severity, found.problem collate "C", found.subject collate "C"
+$_$;
+
+
+--
+-- Name: FUNCTION find_problems(payload jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.find_problems(payload jsonb) IS 'What would make a run fail, or its result misleading, and the statement that mends it. payload: the request of the run, as that of a graphile-worker job. severity: error (a run fails, or has failed and its day has no result) or warning. No row: nothing to mend. Changes nothing and locks no table.';
+
+
+--
 -- Name: find_targets(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -4295,6 +4639,13 @@ REVOKE ALL ON FUNCTION nms.fail_run(run_id bigint, reason text) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.failure_summary(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_problems(payload jsonb); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.find_problems(payload jsonb) FROM PUBLIC;
 
 
 --

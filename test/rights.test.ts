@@ -16,6 +16,7 @@ const calls = [
   'collect_table_metrics',
   'counting_sessions',
   'end_with_client',
+  'find_problems',
   'give_up_run',
   'give_way',
   'job_problem',

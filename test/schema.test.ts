@@ -328,6 +328,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'close_run',
       'collect_table_metrics',
       'counting_sessions',
+      'find_problems',
       'give_up_run',
       'give_way',
       'job_problem',

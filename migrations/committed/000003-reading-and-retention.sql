@@ -1,5 +1,5 @@
---! Previous: sha1:21d7644ebd448fc4a29f5d812111ef9819cca082
---! Hash: sha1:577aedff9c7bd5ca8da77906340c929da9866699
+--! Previous: sha1:8dd72c7daede3d46f252492d951d2a67e63b42ef
+--! Hash: sha1:186cd3fecb519da6005df731234179a6d273f16c
 --! Message: reading and retention
 
 -- Reading: views, trends, comparisons; retention, and counts from elsewhere.
