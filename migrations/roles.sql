@@ -146,7 +146,6 @@ grant execute on function
   nms.abandon_silent_runs,
   nms.preview_run,
   nms.find_problems,
-  nms.business_date,
   nms.record_run,
   nms.rebuild_run_snapshot,
   nms.rebuild_daily_snapshot,
@@ -155,6 +154,7 @@ to table_metrics_collector;
 
 -- These read what both may read anyway.
 grant execute on function
+  nms.business_date,
   nms.table_trend,
   nms.run_of_day,
   nms.compare_runs,

@@ -1,9 +1,18 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
+import { addAlertsCommand } from './commands/alerts.ts'
 import { addCollectCommand } from './commands/collect.ts'
+import { addCompletionCommand } from './commands/completion.ts'
+import { addDailyCommand } from './commands/daily.ts'
+import { addDiffCommand } from './commands/diff.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
+import { addExportCommand } from './commands/export.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
+import { addPruneCommand } from './commands/prune.ts'
+import { addRebuildCommand } from './commands/rebuild.ts'
 import { addSqlCommand } from './commands/sql.ts'
+import { addStatusCommand } from './commands/status.ts'
+import { addTrendCommand } from './commands/trend.ts'
 import { addWorkerCommand } from './commands/worker.ts'
 import { runMain } from './errors.ts'
 
@@ -16,5 +25,14 @@ addSqlCommand(program)
 addCollectCommand(program)
 addWorkerCommand(program)
 addDoctorCommand(program)
+addStatusCommand(program)
+addDailyCommand(program)
+addTrendCommand(program)
+addDiffCommand(program)
+addAlertsCommand(program)
+addRebuildCommand(program)
+addPruneCommand(program)
+addExportCommand(program)
+addCompletionCommand(program)
 
 await runMain(() => program.parseAsync())

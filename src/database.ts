@@ -13,6 +13,6 @@ export function connect(url: string, onnotice: (notice: postgres.Notice) => void
     max: 1,
     onnotice,
     prepare: false, // a pooler may give each transaction another server connection
-    connection: { application_name: 'table-metrics' },
+    connection: { application_name: 'table-metrics', DateStyle: 'ISO' },
   })
 }

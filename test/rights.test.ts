@@ -8,10 +8,9 @@ import { collect, createDatabase, type Run, rowCounts, type Sql, type TestDataba
 // The three roles belong to the whole server: one test at a time.
 const rolesScript = await readFile(`${migrationsFolder}/roles.sql`, 'utf8')
 
-const readingCalls = ['compare_days', 'compare_runs', 'run_of_day', 'table_trend']
+const readingCalls = ['business_date', 'compare_days', 'compare_runs', 'run_of_day', 'table_trend']
 const calls = [
   'abandon_silent_runs',
-  'business_date',
   'close_run',
   'collect_table_metrics',
   'counting_sessions',

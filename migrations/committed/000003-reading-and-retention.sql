@@ -1,5 +1,5 @@
 --! Previous: sha1:8dd72c7daede3d46f252492d951d2a67e63b42ef
---! Hash: sha1:186cd3fecb519da6005df731234179a6d273f16c
+--! Hash: sha1:408e0a51d36334b9ba7c6892a9ae066e1b7d9ebf
 --! Message: reading and retention
 
 -- Reading: views, trends, comparisons; retention, and counts from elsewhere.
@@ -541,7 +541,7 @@ begin
     raise exception 'run % has no snapshot', coalesce(rebuild_run_snapshot.run_id::text, 'null')
       using
         errcode = 'object_not_in_prerequisite_state',
-        detail = coalesce(format('its status is %s', v_run.status), 'there is no such run'),
+        detail = case when v_run.status is null then 'there is no such run' else format('its status is %s', v_run.status) end,
         hint = 'Only successful runs have one.';
   end if;
 
@@ -623,6 +623,8 @@ declare
   v_start constant timestamptz := clock_timestamp();
   v_old bigint[];
   v_run_id bigint;
+  v_gone bigint := 0; -- also those that somebody else has deleted meanwhile
+  v_deleted bigint;
 begin
   if keep_runs < '0' or keep_daily < '0' or keep_daily < keep_runs then
     raise exception 'cannot keep runs for % and days for %', coalesce(keep_runs::text, 'ever'), coalesce(keep_daily::text, 'ever')
@@ -655,10 +657,12 @@ begin
   runs_deleted := 0;
   foreach v_run_id in array v_old loop
     delete from nms.table_metrics_runs as run where run.run_id = v_run_id;
-    runs_deleted := runs_deleted + 1;
+    get diagnostics v_deleted = row_count;
+    runs_deleted := runs_deleted + v_deleted;
+    v_gone := v_gone + 1;
     exit when clock_timestamp() >= v_start + budget;
   end loop;
-  runs_left := cardinality(v_old) - runs_deleted;
+  runs_left := cardinality(v_old) - v_gone;
 end
 $$;
 comment on function nms.prune_table_metrics(interval, interval, interval) is

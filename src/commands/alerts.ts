@@ -1,0 +1,20 @@
+import type { Command } from 'commander'
+import { openAlerts } from '../open_alerts.ts'
+import { print } from '../output.ts'
+import { withDatabase } from '../session.ts'
+import { shownTimeZone } from '../time_zone.ts'
+
+export function addAlertsCommand(program: Command): void {
+  program
+    .command('alerts')
+    .description('show what is strange: the open alerts, and since when')
+    .option('--json', 'print the alerts as JSON')
+    .addHelpText('after', '\nExample:\n  table-metrics alerts')
+    .action(({ json }: { json?: true }) =>
+      withDatabase(async (sql) => {
+        const alerts = await openAlerts(sql, await shownTimeZone(sql))
+        if (!alerts) throw new Error('this install has no alerts: type table-metrics migrate')
+        print(json ? alerts.json : alerts.count === '0' ? 'no open alerts' : alerts.text)
+      }),
+    )
+}

@@ -1,0 +1,15 @@
+import { Argument, type Command } from 'commander'
+import { completionScript, type Shell, shells } from '../completion.ts'
+import { print } from '../output.ts'
+
+export function addCompletionCommand(program: Command): void {
+  program
+    .command('completion')
+    .description('print the script with which a shell completes commands and options')
+    .addArgument(new Argument('<shell>', 'for which shell').choices(shells))
+    .addHelpText(
+      'after',
+      '\nExample:\n  source <(table-metrics completion bash)\n  table-metrics completion fish | source',
+    )
+    .action((shell: Shell) => print(completionScript(program, shell).trimEnd()))
+}

@@ -1,0 +1,48 @@
+import { type Command, Option } from 'commander'
+import { comparisonAsJson, type FailOn, failingTables, failures, lastRuns } from '../diff.ts'
+import { describeComparison } from '../diff_report.ts'
+import { print } from '../output.ts'
+import { dayOrRun, readRunId } from '../point.ts'
+import { withDatabase } from '../session.ts'
+
+interface Options {
+  failOn?: FailOn
+  all?: true
+  json?: true
+}
+
+export function addDiffCommand(program: Command): void {
+  program
+    .command('diff')
+    .description('compare two business days or runs; unless they are named, the last two days')
+    .argument('[a]', 'a day such as 2026-11-19, today or yesterday, or a run such as 41', dayOrRun)
+    .argument('[b]', 'the later one; unless it is named, the last day', dayOrRun)
+    .addOption(
+      new Option(
+        '--fail-on <what>',
+        'exit status 1 for a table without a count (missing), or with fewer rows (drop), or any difference',
+      ).choices(failures),
+    )
+    .option('--all', 'show every table, also unchanged ones')
+    .option('--json', 'print the comparison as JSON')
+    .addHelpText(
+      'after',
+      '\nExample:\n  table-metrics diff yesterday today\n  table-metrics diff 41 42 --fail-on drop',
+    )
+    .action((a: string | undefined, b: string | undefined, { failOn, all, json }: Options) =>
+      withDatabase(async (sql) => {
+        const find = (value: string) => readRunId(sql, value, 'table-metrics diff')
+        const before = a ? await find(a) : (await lastRuns(sql)).before
+        const after = b ? await find(b) : (await lastRuns(sql)).after
+        const comparison = { before, after, ...(failOn && { failOn }) }
+        const failing = await failingTables(sql, comparison)
+        if (json) print(await comparisonAsJson(sql, comparison, failing))
+        else print(await describeComparison(sql, comparison, all))
+        if (failing.length === 0) return
+        console.error(
+          `--fail-on ${failOn}: ${failing.slice(0, 5).join(', ')}${failing.length > 5 ? ', …' : ''}`,
+        )
+        process.exitCode = 1
+      }),
+    )
+}

@@ -1,0 +1,55 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { print } from '../output.ts'
+import { countPrunable, type Keep, prune } from '../prune.ts'
+import { withDatabase } from '../session.ts'
+import { formatCount } from '../terminal.ts'
+
+type Options = Keep & { dryRun?: true; json?: true }
+
+export function addPruneCommand(program: Command): void {
+  program
+    .command('prune')
+    .description('delete old runs, little by little; the latest successful one always stays')
+    .option(
+      '--keep-runs <time>',
+      'keep runs that own no day for that long, such as 90d; else for ever',
+      retention,
+    )
+    .option(
+      '--keep-daily <time>',
+      'keep the runs that own a day for that long, such as 3y; else for ever',
+      retention,
+    )
+    .option('--dry-run', 'only tell how many runs it would delete')
+    .option('--json', 'print the outcome as JSON')
+    .addHelpText('after', '\nExample:\n  table-metrics prune --keep-runs 90d --keep-daily 3y')
+    .action(({ dryRun, json, ...keep }: Options) => {
+      if (!keep.keepRuns && !keep.keepDaily)
+        throw new Error('prune needs to know what to keep: type for example --keep-runs 90d --keep-daily 3y')
+      return withDatabase(async (sql) => {
+        const { deleted, left } = dryRun
+          ? { deleted: '0', left: await countPrunable(sql, keep) }
+          : await prune(sql, keep, interruption())
+        if (json) print(`{"runs_deleted": ${deleted}, "runs_left": ${left}}`)
+        else if (dryRun) print(`${formatCount(left ?? '')} runs would be deleted`)
+        else
+          print(
+            `${formatCount(deleted)} runs deleted${left === '0' ? '' : `, stopped before ${left ?? 'all the'} others`}`,
+          )
+        if (!dryRun && left !== '0') process.exitCode = 1
+      })
+    })
+}
+
+/** Aborts at the first Ctrl-C or SIGTERM; a second one kills. */
+function interruption(): AbortSignal {
+  const controller = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort())
+  return controller.signal
+}
+
+/** To Postgres, m is a minute: it would delete nearly everything. */
+function retention(value: string): string {
+  if (/^\d{1,5}(d|w|mon|y)$/.test(value)) return value
+  throw new InvalidArgumentError(`saw ${value}, expected a time such as 90d, 12w, 18mon or 3y`)
+}

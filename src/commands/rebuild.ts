@@ -1,0 +1,22 @@
+import type { Command } from 'commander'
+import { print } from '../output.ts'
+import { dayOrRun, isRun, readDay, readRunId } from '../point.ts'
+import { rebuildDay, rebuildRun } from '../rebuild.ts'
+import { withDatabase } from '../session.ts'
+
+export function addRebuildCommand(program: Command): void {
+  program
+    .command('rebuild')
+    .description('make the JSON of a business day or a run again, from its measurements')
+    .argument('<date|run>', 'a day such as 2026-11-20, today or yesterday, or a run such as 42', dayOrRun)
+    .option('--json', 'print the snapshot as JSON')
+    .addHelpText('after', '\nExample:\n  table-metrics rebuild 2026-11-20')
+    .action((value: string, { json }: { json?: true }) =>
+      withDatabase(async (sql) => {
+        const result = isRun(value)
+          ? await rebuildRun(sql, await readRunId(sql, value, 'table-metrics rebuild'))
+          : await rebuildDay(sql, await readDay(sql, value))
+        print(json ? result.json : result.text)
+      }),
+    )
+}

@@ -1,0 +1,26 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { readKnownTable } from '../known_table.ts'
+import { print } from '../output.ts'
+import { withDatabase } from '../session.ts'
+import { describeTrend, trendAsJson } from '../trend.ts'
+
+export function addTrendCommand(program: Command): void {
+  program
+    .command('trend')
+    .description('draw how many rows a table had on each of the last business days')
+    .argument('<schema.table>', 'a table, spelled as the catalogue does or quoted as in SQL')
+    .option('--days <n>', 'how many days back, today included', wholeNumber, 30)
+    .option('--json', 'print the days as JSON')
+    .addHelpText('after', '\nExample:\n  table-metrics trend public.orders --days 90')
+    .action((name: string, { days, json }: { days: number; json?: true }) =>
+      withDatabase(async (sql) => {
+        const request = { ...(await readKnownTable(sql, name)), days }
+        print(json ? await trendAsJson(sql, request) : await describeTrend(sql, request))
+      }),
+    )
+}
+
+function wholeNumber(value: string): number {
+  if (/^[1-9]\d{0,4}$/.test(value)) return Number(value)
+  throw new InvalidArgumentError(`saw ${value}, expected a whole number from 1 to 99999`)
+}

@@ -1,0 +1,30 @@
+import { styleText } from 'node:util'
+
+/** How a text looks on a terminal with colours. */
+export type Style = 'bold' | 'green' | 'yellow' | 'red'
+
+/** Columns that a line for a person may take: those of the terminal, unless COLUMNS says otherwise. */
+export function outputWidth(): number {
+  const columns = Number(process.env.COLUMNS)
+  return Number.isSafeInteger(columns) && columns > 0 ? columns : process.stdout.columns || 80
+}
+
+/** Writes lines to standard output: what is asked for by name can also be piped. */
+export function print(text: string): void {
+  stopAtClosedPipe()
+  process.stdout.write(`${text}\n`)
+}
+
+/** Ends this process without a word when whoever reads its output has seen enough, such as `head`. */
+export function stopAtClosedPipe(): void {
+  if (process.stdout.listenerCount('error') > 0) return
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit()
+    throw error
+  })
+}
+
+/** Text in colour where standard output is a terminal that wants it (NO_COLOR, FORCE_COLOR, TERM). */
+export function paint(style: Style | undefined, text: string): string {
+  return style ? styleText(style, text, { stream: process.stdout }) : text
+}

@@ -1,0 +1,23 @@
+import type { Style } from './output.ts'
+
+/** The colour of a change: more or less; none where nothing changed. */
+export function styleOfChange(change: string): Style | undefined {
+  if (change.startsWith('+')) return 'green'
+  if (change.startsWith('-')) return 'red'
+}
+
+/** The colour of what became of a run, or of a table from one run to another. */
+export function styleOfOutcome(outcome: string): Style | undefined {
+  return outcomes[outcome]
+}
+
+const outcomes: Record<string, Style> = {
+  SUCCEEDED: 'green',
+  FAILED: 'red',
+  RUNNING: 'yellow',
+  appeared: 'green',
+  grew: 'green',
+  shrank: 'yellow',
+  disappeared: 'red',
+  'not counted': 'red',
+}

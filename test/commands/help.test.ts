@@ -1,0 +1,24 @@
+import ava from 'ava'
+import { tableMetrics } from '../_process.ts'
+
+// Each starts processes of its own.
+const test = ava.serial
+
+for (const command of [
+  'status',
+  'daily',
+  'trend',
+  'diff',
+  'alerts',
+  'rebuild',
+  'prune',
+  'export',
+  'completion',
+]) {
+  test(`${command} --help has an example`, async (t) => {
+    const { status, stdout } = await tableMetrics(t, '', [command, '--help'])
+
+    t.is(status, 0)
+    t.regex(stdout, new RegExp(`^Example:\\n.*table-metrics ${command}`, 'm'))
+  })
+}
