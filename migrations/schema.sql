@@ -591,7 +591,13 @@ CREATE FUNCTION nms.close_run(run_id bigint) RETURNS nms.table_metrics_runs
     AS $$
 declare
   v_run nms.table_metrics_runs := nms.claim_run(run_id => close_run.run_id);
-  v_reason text := case
+  v_reason text;
+begin
+  -- Two runs for one slot end one after the other. Without a slot, this is null and locks nothing.
+  perform pg_advisory_xact_lock(
+    hashtextextended('nms.close_run', extract(epoch from v_run.scheduled_for)::bigint)
+  );
+  v_reason := case
     when v_run.target_count is null then 'closed before its tables were counted'
     else coalesce(
       nms.failure_summary(run_id => close_run.run_id),
@@ -602,7 +608,6 @@ declare
       )
     )
   end;
-begin
   if v_reason is not null then
     raise warning 'run % failed', close_run.run_id using detail = left(v_reason, 2000);
     return nms.fail_run(run_id => close_run.run_id, reason => v_reason);
@@ -2067,13 +2072,14 @@ CREATE FUNCTION nms.job_problem(payload jsonb) RETURNS text
     union all
     select
       4,
-      replace(
+      regexp_replace(
         nms.request_problem(
           skip => coalesce(payload -> 'skipSchemas', '[]'),
           exclude => coalesce(payload -> 'exclude', '[]')
         ),
-        'skip:',
-        'skipSchemas:'
+        '(^|; )skip:',
+        '\1skipSchemas:',
+        'g'
       )
     where jsonb_typeof(payload) = 'object'
   )
@@ -2098,7 +2104,7 @@ CREATE FUNCTION nms.latest_slot(local_time time without time zone, at timestamp 
     AS $$
   select max(slot)
   from nms.table_metrics_settings as settings
-  cross join generate_series(0, 2) as days_before
+  cross join generate_series(0, 3) as days_before -- a zone may skip a whole day
   cross join lateral (
     select
       (nms.business_date(latest_slot.at) + 1 - days_before + latest_slot.local_time)
@@ -2321,7 +2327,15 @@ begin
     is_online := coalesce((v_request ->> 'online')::boolean, false);
     jobs := coalesce((v_request ->> 'jobs')::integer, 1);
     deadline := regexp_replace(v_request ->> 'deadline', 'm$', 'min')::interval;
-    slot := (v_request #>> '{_cron,ts}')::timestamptz;
+    begin
+      slot := (v_request #>> '{_cron,ts}')::timestamptz;
+    exception
+      when data_exception then
+        v_problem := format(
+          '_cron: saw %s, expected an instant that exists, such as {"ts": "2026-11-20T05:15:00.000Z"}',
+          left(v_request ->> '_cron', 200)
+        );
+    end;
     if v_request ? 'localTime' then
       slot := nms.latest_slot(local_time => (v_request ->> 'localTime')::time, at => slot);
     end if;
@@ -2329,7 +2343,7 @@ begin
 
   if slot is not null then
     -- One after the other: the second finds what the first has written.
-    perform pg_advisory_xact_lock(hashtextextended('nms.open_job', extract(epoch from slot)::bigint));
+    perform pg_advisory_xact_lock(hashtextextended('nms.open_job', 0));
     select served.action, served.run_id, served.message
     into action, run_id, message
     from nms.slot_service(slot => open_job.slot, skip => v_skip, exclude => v_exclude) as served;
@@ -2547,6 +2561,8 @@ declare
   v_start constant timestamptz := clock_timestamp();
   v_old bigint[];
   v_run_id bigint;
+  v_gone bigint := bigint '0'; -- also those that somebody else has deleted meanwhile
+  v_deleted bigint;
 begin
   if keep_runs < '0' or keep_daily < '0' or keep_daily < keep_runs then
     raise exception 'cannot keep runs for % and days for %', coalesce(keep_runs::text, 'ever'), coalesce(keep_daily::text, 'ever')
@@ -2579,10 +2595,12 @@ begin
   runs_deleted := 0;
   foreach v_run_id in array v_old loop
     delete from nms.table_metrics_runs as run where run.run_id = v_run_id;
-    runs_deleted := runs_deleted + 1;
+    get diagnostics v_deleted = row_count;
+    runs_deleted := runs_deleted + v_deleted;
+    v_gone := v_gone + 1;
     exit when clock_timestamp() >= v_start + budget;
   end loop;
-  runs_left := cardinality(v_old) - runs_deleted;
+  runs_left := cardinality(v_old) - v_gone;
 end
 $$;
 
@@ -2805,7 +2823,7 @@ begin
     raise exception 'run % has no snapshot', coalesce(rebuild_run_snapshot.run_id::text, 'null')
       using
         errcode = 'object_not_in_prerequisite_state',
-        detail = coalesce(format('its status is %s', v_run.status), 'there is no such run'),
+        detail = case when v_run.status is null then 'there is no such run' else format('its status is %s', v_run.status) end,
         hint = 'Only successful runs have one.';
   end if;
 
@@ -3536,7 +3554,17 @@ begin
   perform nms.abandon_silent_runs();
   select run.* into v_run
   from nms.table_metrics_runs as run
-  where run.status = 'RUNNING' and run.scheduled_for = slot_service.slot
+  where
+    run.status = 'RUNNING'
+    and (
+      run.scheduled_for = slot_service.slot
+      or (
+        run.scheduled_for is not null
+        and run.collected_at >= slot_service.slot
+        and run.skip_schemas = slot_service.skip
+        and run.exclude_tables = slot_service.exclude
+      )
+    )
   order by run.run_id
   limit 1;
   if found then
@@ -3567,7 +3595,7 @@ $$;
 -- Name: FUNCTION slot_service(slot timestamp with time zone, skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.slot_service(slot timestamp with time zone, skip jsonb, exclude jsonb) IS 'What has been done for a slot of the schedule: served by a run, or in vain so often that another would not help; wait, when a run is under way. No row: it needs a run.';
+COMMENT ON FUNCTION nms.slot_service(slot timestamp with time zone, skip jsonb, exclude jsonb) IS 'What has been done for a slot of the schedule: served by a run, or in vain so often that another would not help; wait, when a run is under way that serves it or will. No row: it needs a run.';
 
 
 --

@@ -32,6 +32,7 @@ export async function countOnline(
   const tracker = new ProgressTracker(progress)
   const ended = new AbortController()
   let canceled = 0
+  let yielding: Promise<unknown> = Promise.resolve()
 
   /** One message, one transaction; it ends with this process, and when the run is stopped. */
   const send = async <Row>(sql: Sql, statement: string): Promise<Row> => {
@@ -52,6 +53,7 @@ export async function countOnline(
   const count = async (sql: Sql): Promise<void> => {
     while (!ended.signal.aborted) {
       try {
+        await yielding // or the canceled session would take the same table again at once
         const result = await persistently(
           outage,
           () => send<Step>(sql, `select * from nms.measure_targets(run_id => ${BigInt(runId)})`),
@@ -83,13 +85,24 @@ export async function countOnline(
     )
   }
 
-  const giveWay = async (sql: Sql, counting: CountingSession[]): Promise<void> => {
+  const look = (sql: Sql, counting: CountingSession[]): Promise<void> => {
     tracker.show(counting.flatMap(({ table, table_oid }) => (table_oid && table ? [table] : [])))
+    const giving = giveWay(sql, counting)
+    yielding = giving.catch(() => undefined)
+    return giving
+  }
+
+  const giveWay = async (sql: Sql, counting: CountingSession[]): Promise<void> => {
     for (const { pid, table_oid, table, waiting_session } of counting) {
       if (!waiting_session || !table_oid || !table) continue
       canceled++
-      await sql`select pg_cancel_backend(${pid})`
-      const outcome = await putBack(sql, runId, table_oid, waiting_session)
+      const [{ outcome }] = await sql<[{ outcome: 'put back' | 'given up' | null }]>`
+        select
+          pg_cancel_backend(${pid}),
+          nms.give_way(
+            run_id => ${runId}, table_oid => ${table_oid}, waiting_session => ${waiting_session}
+          ) as outcome
+      `
       if (outcome) report?.({ event: 'gave_way', run_id: runId, table, to: waiting_session, outcome })
     }
   }
@@ -101,25 +114,10 @@ export async function countOnline(
   signal?.addEventListener('abort', stop, { once: true })
   if (signal?.aborted) stop()
   try {
-    await watchedBy(url, runId, 250, countAndClose(), giveWay)
+    await watchedBy(url, runId, 250, countAndClose(), look)
   } finally {
     stop()
     signal?.removeEventListener('abort', stop)
     await Promise.all(sessions.map((sql) => sql.end({ timeout: 1 })))
-  }
-}
-
-async function putBack(sql: Sql, runId: string, tableOid: number, waitingSession: string) {
-  try {
-    const [{ outcome }] = await sql<[{ outcome: 'put back' | 'given up' | null }]>`
-      select nms.give_way(
-        run_id => ${runId}, table_oid => ${tableOid}, waiting_session => ${waitingSession}
-      ) as outcome
-    `
-    return outcome
-  } catch (error) {
-    // The canceled session is not gone yet, or another one has taken the table: the next look shows.
-    if ((error as { code?: string }).code !== '55P03') throw error
-    return null
   }
 }

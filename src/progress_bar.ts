@@ -38,7 +38,7 @@ export function progressLine(
     `${formatCount(String(tables))} of ${formatCount(String(allTables))} tables`,
     `${formatCount(rows)} rows`,
     ...(secondsLeft === undefined ? [] : [`about ${formatSeconds(secondsLeft)} left`]),
-    ...(counting.length > 0 ? [`counting ${counting.join(', ')}`] : []),
+    ...(counting.length > 0 ? [`counting ${counting.join(', ').replaceAll(/\p{Cc}/gu, '?')}`] : []),
   ]
   let line = ''
   for (const next of parts) {
@@ -51,6 +51,6 @@ export function progressLine(
 
 function formatSeconds(seconds: number): string {
   if (seconds < 60) return `${Math.ceil(seconds)} s`
-  if (seconds < 3600) return `${Math.ceil(seconds / 60)} min`
-  return `${Math.floor(seconds / 3600)} h ${Math.ceil((seconds % 3600) / 60)} min`
+  const minutes = Math.ceil(seconds / 60)
+  return seconds < 3600 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }

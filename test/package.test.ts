@@ -86,7 +86,7 @@ async function install(t: ExecutionContext): Promise<string> {
 // A TypeScript project for Node has these.
 async function mkdirTypes(folder: string): Promise<void> {
   const types = join(folder, 'node_modules/@types')
-  if ((await readdir(types).catch(() => [])).includes('node')) return
+  if ((await readdir(types).catch((): string[] => [])).includes('node')) return
   await cp(join(project, 'node_modules/@types/node'), join(types, 'node'), { recursive: true })
 }
 

@@ -1,5 +1,5 @@
 --! Previous: sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f
---! Hash: sha1:8dd72c7daede3d46f252492d951d2a67e63b42ef
+--! Hash: sha1:6dcb13b7409a0efabcc3376122c7fcce31fd6366
 --! Message: worker and online mode
 
 -- The worker, its schedule, and the online mode.
@@ -296,7 +296,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_run nms.table_metrics_runs := nms.claim_run(run_id => close_run.run_id);
-  v_reason text := case
+  v_reason text;
+begin
+  -- Two runs for one slot end one after the other. Without a slot, this is null and locks nothing.
+  perform pg_advisory_xact_lock(
+    hashtextextended('nms.close_run', extract(epoch from v_run.scheduled_for)::bigint)
+  );
+  v_reason := case
     when v_run.target_count is null then 'closed before its tables were counted'
     else coalesce(
       nms.failure_summary(run_id => close_run.run_id),
@@ -307,7 +313,6 @@ declare
       )
     )
   end;
-begin
   if v_reason is not null then
     raise warning 'run % failed', close_run.run_id using detail = left(v_reason, 2000);
     return nms.fail_run(run_id => close_run.run_id, reason => v_reason);
@@ -1236,13 +1241,14 @@ as $$
     union all
     select
       4,
-      replace(
+      regexp_replace(
         nms.request_problem(
           skip => coalesce(payload -> 'skipSchemas', '[]'),
           exclude => coalesce(payload -> 'exclude', '[]')
         ),
-        'skip:',
-        'skipSchemas:'
+        '(^|; )skip:',
+        '\1skipSchemas:',
+        'g'
       )
     where jsonb_typeof(payload) = 'object'
   )
@@ -1262,7 +1268,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select max(slot)
   from nms.table_metrics_settings as settings
-  cross join generate_series(0, 2) as days_before
+  cross join generate_series(0, 3) as days_before -- a zone may skip a whole day
   cross join lateral (
     select
       (nms.business_date(latest_slot.at) + 1 - days_before + latest_slot.local_time)
@@ -1331,7 +1337,17 @@ begin
   perform nms.abandon_silent_runs();
   select run.* into v_run
   from nms.table_metrics_runs as run
-  where run.status = 'RUNNING' and run.scheduled_for = slot_service.slot
+  where
+    run.status = 'RUNNING'
+    and (
+      run.scheduled_for = slot_service.slot
+      or (
+        run.scheduled_for is not null
+        and run.collected_at >= slot_service.slot
+        and run.skip_schemas = slot_service.skip
+        and run.exclude_tables = slot_service.exclude
+      )
+    )
   order by run.run_id
   limit 1;
   if found then
@@ -1357,7 +1373,7 @@ begin
 end
 $$;
 comment on function nms.slot_service(timestamptz, jsonb, jsonb) is
-  'What has been done for a slot of the schedule: served by a run, or in vain so often that another would not help; wait, when a run is under way. No row: it needs a run.';
+  'What has been done for a slot of the schedule: served by a run, or in vain so often that another would not help; wait, when a run is under way that serves it or will. No row: it needs a run.';
 revoke execute on function nms.slot_service(timestamptz, jsonb, jsonb) from public;
 --! EndIncluded functions/slot_service.sql
 --! Included functions/open_job.sql
@@ -1385,7 +1401,15 @@ begin
     is_online := coalesce((v_request ->> 'online')::boolean, false);
     jobs := coalesce((v_request ->> 'jobs')::integer, 1);
     deadline := regexp_replace(v_request ->> 'deadline', 'm$', 'min')::interval;
-    slot := (v_request #>> '{_cron,ts}')::timestamptz;
+    begin
+      slot := (v_request #>> '{_cron,ts}')::timestamptz;
+    exception
+      when data_exception then
+        v_problem := format(
+          '_cron: saw %s, expected an instant that exists, such as {"ts": "2026-11-20T05:15:00.000Z"}',
+          left(v_request ->> '_cron', 200)
+        );
+    end;
     if v_request ? 'localTime' then
       slot := nms.latest_slot(local_time => (v_request ->> 'localTime')::time, at => slot);
     end if;
@@ -1393,7 +1417,7 @@ begin
 
   if slot is not null then
     -- One after the other: the second finds what the first has written.
-    perform pg_advisory_xact_lock(hashtextextended('nms.open_job', extract(epoch from slot)::bigint));
+    perform pg_advisory_xact_lock(hashtextextended('nms.open_job', 0));
     select served.action, served.run_id, served.message
     into action, run_id, message
     from nms.slot_service(slot => open_job.slot, skip => v_skip, exclude => v_exclude) as served;

@@ -1,5 +1,5 @@
---! Previous: sha1:8dd72c7daede3d46f252492d951d2a67e63b42ef
---! Hash: sha1:408e0a51d36334b9ba7c6892a9ae066e1b7d9ebf
+--! Previous: sha1:6dcb13b7409a0efabcc3376122c7fcce31fd6366
+--! Hash: sha1:e78c2f6ce957d4c21298b1e2fe34462fcee82e80
 --! Message: reading and retention
 
 -- Reading: views, trends, comparisons; retention, and counts from elsewhere.
@@ -623,7 +623,7 @@ declare
   v_start constant timestamptz := clock_timestamp();
   v_old bigint[];
   v_run_id bigint;
-  v_gone bigint := 0; -- also those that somebody else has deleted meanwhile
+  v_gone bigint := bigint '0'; -- also those that somebody else has deleted meanwhile
   v_deleted bigint;
 begin
   if keep_runs < '0' or keep_daily < '0' or keep_daily < keep_runs then
