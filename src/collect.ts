@@ -1,6 +1,7 @@
 import { connect, type Sql } from './database.ts'
 import { endingEvents, type RunEvent } from './events.ts'
 import { countOnline } from './online.ts'
+import { within } from './patience.ts'
 import type { Progress } from './progress.ts'
 import { type Run, readRun } from './run.ts'
 import { countAsOfOneInstant } from './snapshot.ts'
@@ -44,19 +45,35 @@ export async function collectTableMetrics(
   { skip = [], exclude = [] }: CollectRequest = {},
   options: CollectOptions = {},
 ): Promise<Run> {
-  const run = await openRun(url, { skip, exclude })
+  const run = await openRun(url, { skip, exclude }, options.signal)
   return run.status === 'RUNNING' ? collectRun(url, run.run_id, options) : run
 }
 
-async function openRun(url: string, { skip, exclude }: Required<CollectRequest>): Promise<Run> {
+async function openRun(
+  url: string,
+  { skip, exclude }: Required<CollectRequest>,
+  signal?: AbortSignal,
+): Promise<Run> {
   const sql = connect(url)
+  const stopped = new Promise<never>((_, reject) => {
+    const stop = () => reject(new Error('stopped before the run was opened'))
+    if (signal?.aborted) stop()
+    signal?.addEventListener('abort', stop, { once: true })
+  })
   try {
-    const [{ run_id }] = await sql<[{ run_id: string }]>`
-      select nms.open_run(skip => ${sql.json(skip)}, exclude => ${sql.json(exclude)}) as run_id
-    `
-    return await readRun(sql, run_id)
+    // In a transaction that dies with this process or its link: no run is opened for nobody.
+    const opening = sql.begin(async (transaction) => {
+      await transaction`
+        select nms.end_with_client(), set_config('idle_in_transaction_session_timeout', '30s', true)
+      `
+      const [{ run_id }] = await transaction<[{ run_id: string }]>`
+        select nms.open_run(skip => ${sql.json(skip)}, exclude => ${sql.json(exclude)}) as run_id
+      `
+      return readRun(transaction, run_id)
+    })
+    return await Promise.race([opening, stopped])
   } finally {
-    await sql.end({ timeout: 1 })
+    await sql.end({ timeout: 0 })
   }
 }
 
@@ -84,7 +101,8 @@ export async function collectRun(url: string, runId: string, options: CollectOpt
     const cause = signal?.aborted ? 'stopped' : late?.aborted ? `deadline of ${deadline} passed` : undefined
     const reason = [cause, failure && describe(failure)].filter(Boolean).join(': ')
     // Most often it has ended by itself. Who cannot even read that knows no better than the failure.
-    const run = await giveUp(sql, runId, reason || 'the counting ended without a result').catch((error) => {
+    const ending = giveUp(sql, runId, reason || 'the counting ended without a result')
+    const run = await within(patience, ending, 'the server').catch((error) => {
       throw failure ?? error
     })
     for (const event of await endingEvents(sql, run)) report(event)
@@ -93,6 +111,9 @@ export async function collectRun(url: string, runId: string, options: CollectOpt
     await sql.end({ timeout: 1 })
   }
 }
+
+/** How long a server may be away when the end of a run is to be read or written, in milliseconds. */
+const patience = 40_000
 
 /** What a timer can hold, in milliseconds: nearly 25 days. */
 const longestTimer = 2 ** 31 - 1

@@ -24,6 +24,8 @@ export async function runMain(main: () => Promise<unknown>): Promise<void> {
     console.error(describeError(error))
     process.exitCode = 1
   }
+  // What a dead link keeps open must not keep this process.
+  setTimeout(() => process.exit(), 500).unref()
 }
 
 // By SQLSTATE, code of the connection, or message where there is no code.

@@ -25,6 +25,9 @@ export async function countAsOfOneInstant(
   signal?.addEventListener('abort', cancel, { once: true })
   try {
     await watchedBy(url, runId, 2_000, counting)
+  } catch (error) {
+    cancel() // over a link of its own: the server may still be counting for nobody
+    throw error
   } finally {
     signal?.removeEventListener('abort', cancel)
     await sql.end({ timeout: 1 })

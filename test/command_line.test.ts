@@ -1,5 +1,5 @@
 import ava, { type ExecutionContext } from 'ava'
-import { collectTableMetrics } from '../src/collect.ts'
+import { collectRun, collectTableMetrics } from '../src/collect.ts'
 import { reportRun, reportRunAsJson } from '../src/report.ts'
 import { collect, createDatabase, type Sql, type TestDatabase, until } from './_database.ts'
 import { failsClearly, startTableMetrics, tableMetrics } from './_process.ts'
@@ -314,10 +314,21 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 
-test('a run that is aborted before it counts ends as FAILED', async (t) => {
+test('a run that is aborted before it is opened leaves nothing', async (t) => {
   const db = await createOrchard(t)
 
-  const run = await collectTableMetrics(db.url, {}, { signal: AbortSignal.abort() })
+  await t.throwsAsync(collectTableMetrics(db.url, {}, { signal: AbortSignal.abort() }), {
+    message: /stopped/,
+  })
+
+  t.is((await db.sql`select from nms.table_metrics_runs`).length, 0)
+})
+
+test('a run that is aborted before it counts ends as FAILED', async (t) => {
+  const db = await createOrchard(t)
+  const [{ run_id }] = await db.sql<[{ run_id: string }]>`select nms.open_run() as run_id`
+
+  const run = await collectRun(db.url, run_id, { signal: AbortSignal.abort() })
 
   t.is(run.status, 'FAILED')
   t.is(run.error_message, 'stopped')

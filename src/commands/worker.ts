@@ -34,15 +34,10 @@ export function addWorkerCommand(program: Command): void {
       const cronItems = readSchedule(crontab ?? defaultCrontab)
       const signal = interruption()
       const options = { databaseUrl: url, schema, cronItems, log: createLog(format), signal }
-      try {
-        if (once) process.exitCode = (await runWorkerOnce(options)) ? 0 : 1
-        else {
-          await runWorker(options)
-          process.exitCode = 0
-        }
-      } finally {
-        // What a dead link keeps open must not keep this process.
-        setTimeout(() => process.exit(), 500).unref()
+      if (once) process.exitCode = (await runWorkerOnce(options)) ? 0 : 1
+      else {
+        await runWorker(options)
+        process.exitCode = 0
       }
     })
 }
