@@ -1,6 +1,8 @@
-import { type Contestant, timed } from './_measure.ts'
+import type { Sql } from '../src/database.ts'
+import { timed } from './_measure.ts'
+import type { Counter } from './_sessions.ts'
 
-export const collector: Contestant = {
+export const collector: Counter = {
   name: 'collector',
   async count(session) {
     const { milliseconds, result } = await timed(
@@ -10,14 +12,7 @@ export const collector: Contestant = {
     )
     const [run] = result
     if (run.status !== 'SUCCEEDED') throw new Error(`run ${run.run_id}: ${run.error_message}`)
-    const [payload] = await session<[{ rows: string }]>`
-      select sum(tables.row_count::bigint) as rows
-      from nms.table_metrics_run_snapshot as snapshot
-      cross join jsonb_each(snapshot.payload) as schemas (schema_name, tables)
-      cross join jsonb_each_text(schemas.tables) as tables (table_name, row_count)
-      where snapshot.run_id = ${run.run_id}
-    `
-    return { milliseconds, rows: BigInt(payload.rows) }
+    return { milliseconds, rows: await payloadRows(session, run.run_id) }
   },
 }
 
@@ -27,19 +22,34 @@ export const collector: Contestant = {
  *
  * @param tables quoted names
  */
-export function clientLoop(tables: string[]): Contestant {
+export function clientLoop(tables: string[]): Counter {
   return {
     name: 'client loop',
     async count(session) {
-      const { milliseconds, result } = await timed(async () => {
-        const counts: string[] = []
-        for (const table of tables) {
-          const [row] = await session.unsafe<[{ count: string }]>(`select count(*) from ${table}`)
-          counts.push(row.count)
-        }
-        return counts
-      })
-      return { milliseconds, rows: result.reduce((sum, count) => sum + BigInt(count), 0n) }
+      const { milliseconds, result } = await timed(() => countEach(session, tables.values()))
+      return { milliseconds, rows: result }
     },
   }
+}
+
+/** Counts what an iterator still has; several sessions may share one. */
+export async function countEach(session: Sql, tables: Iterator<string>): Promise<bigint> {
+  let rows = 0n
+  for (let next = tables.next(); !next.done; next = tables.next()) {
+    const [row] = await session.unsafe<[{ count: string }]>(`select count(*) from ${next.value}`)
+    rows += BigInt(row.count)
+  }
+  return rows
+}
+
+/** Sum of all counts of a run. */
+export async function payloadRows(session: Sql, runId: string): Promise<bigint> {
+  const [payload] = await session<[{ rows: string }]>`
+    select sum(tables.row_count::bigint) as rows
+    from nms.table_metrics_run_snapshot as snapshot
+    cross join jsonb_each(snapshot.payload) as schemas (schema_name, tables)
+    cross join jsonb_each_text(schemas.tables) as tables (table_name, row_count)
+    where snapshot.run_id = ${runId}
+  `
+  return BigInt(payload.rows)
 }

@@ -1,49 +1,48 @@
-import { readFile } from 'node:fs/promises'
-import { connect, type Sql } from '../src/database.ts'
+import type { Metric } from './_metrics.ts'
 
-/** Somebody who counts all rows of a database, in one session. */
+/** Somebody who counts all rows of a database, however that is measured. */
 export interface Contestant {
   name: string
-  count(session: Sql): Promise<Count>
+  /** Counts on connections of its own. */
+  turn(database: Database): Promise<Turn>
 }
 
-export interface Count {
-  milliseconds: number
-  /** Sum of all counts: every contestant must come to the same. */
-  rows: bigint
+export interface Database {
+  url: string
+  /** Process id of the server's postmaster. */
+  postmaster: number
 }
 
-/** `cold`: the first count of a fresh session. `warm`: the second count of the same session. */
-export type Temperature = 'cold' | 'warm'
+export interface Turn {
+  /** Sum of all counts: every contestant who counts must come to the same. */
+  rows?: bigint
+  values: Partial<Record<Metric, number>>
+}
 
-export type Result = Record<Temperature, number[]> & {
+export interface Result {
   contestant: string
-  rows: bigint
-  /** Of a session that has counted twice, in each round. */
-  memory: BackendMemory[]
+  turns: Turn[]
 }
 
-export interface BackendMemory {
-  /** What Postgres has allocated: caches, plans, results. */
-  contextsMb: number
-  /** What the process occupies; some of it are pages of the shared buffers that it has touched. */
-  residentMb: number
-}
-
-/** Lets the contestants count in turn, round after round, each time in a session of its own. */
-export async function compete(url: string, rounds: number, contestants: Contestant[]): Promise<Result[]> {
-  const results: Result[] = []
+/** Lets the contestants have their turns, round after round. */
+export async function compete(
+  database: Database,
+  rounds: number,
+  contestants: Contestant[],
+): Promise<Result[]> {
+  const results: Result[] = contestants.map(({ name }) => ({ contestant: name, turns: [] }))
   for (let round = 1; round <= rounds; round++) {
-    for (const contestant of contestants) {
-      const result = await countTwice(url, contestant)
-      const rows = results[0]?.rows ?? result.rows
-      if (result.rows !== rows) {
-        throw new Error(`${contestant.name} counted ${result.rows} rows, ${results[0]?.contestant} ${rows}`)
-      }
-      results.push(result)
+    for (const [place, contestant] of contestants.entries()) {
+      results[place]?.turns.push(await contestant.turn(database))
     }
+    agree(results)
   }
-  return contestants.map(({ name }) => merge(results.filter(({ contestant }) => contestant === name)))
+  return results
+}
+
+/** What a contestant was measured at in each round. */
+export function values({ turns }: Result, metric: Metric): number[] {
+  return turns.flatMap((turn) => turn.values[metric] ?? [])
 }
 
 /** Runs something and adds how long it took. */
@@ -60,44 +59,13 @@ export function median(values: number[]): number {
   return sorted.length % 2 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2
 }
 
-async function countTwice(url: string, contestant: Contestant): Promise<Result> {
-  const session = connect(url)
-  try {
-    await session`select 1` // connected: that is not what is measured
-    const cold = await contestant.count(session)
-    const warm = await contestant.count(session)
-    if (cold.rows !== warm.rows) {
-      throw new Error(`${contestant.name} counted ${cold.rows} rows, then ${warm.rows}`)
-    }
-    return {
-      contestant: contestant.name,
-      rows: cold.rows,
-      cold: [cold.milliseconds],
-      warm: [warm.milliseconds],
-      memory: [await backendMemory(session)],
-    }
-  } finally {
-    await session.end()
-  }
-}
-
-function merge(results: Result[]): Result {
-  return results.reduce((sum, result) => ({
-    ...result,
-    cold: [...sum.cold, ...result.cold],
-    warm: [...sum.warm, ...result.warm],
-    memory: [...sum.memory, ...result.memory],
-  }))
-}
-
-async function backendMemory(session: Sql): Promise<BackendMemory> {
-  const [backend] = await session<[{ pid: number; bytes: string }]>`
-    select pg_backend_pid() as pid, sum(total_bytes) as bytes
-    from pg_backend_memory_contexts
-  `
-  const status = await readFile(`/proc/${backend.pid}/status`, 'utf8')
-  return {
-    contextsMb: Number(backend.bytes) / 2 ** 20,
-    residentMb: Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 2 ** 10,
+function agree(results: Result[]): void {
+  const counts = results.flatMap(({ contestant, turns }) =>
+    turns.flatMap(({ rows }) => (rows === undefined ? [] : [{ contestant, rows }])),
+  )
+  const [first] = counts
+  const other = counts.find(({ rows }) => rows !== first?.rows)
+  if (first && other) {
+    throw new Error(`${other.contestant} counted ${other.rows} rows, ${first.contestant} ${first.rows}`)
   }
 }

@@ -1,43 +1,52 @@
 import { cpus, totalmem } from 'node:os'
-import { median, type Result } from './_measure.ts'
-import type { Scenario } from './_scenario.ts'
+import { median, type Result, values } from './_measure.ts'
+import { type Metric, metrics, metricText, rounded } from './_metrics.ts'
+import type { Bar, Scenario } from './_scenario.ts'
 
 export type ScenarioReport = ReturnType<typeof scenarioReport>
 
 /** Medians, ratios and bars of one scenario, ready for JSON. */
-export function scenarioReport({ name, title, bars, showMemory }: Scenario, results: Result[]) {
-  const times = results.map(({ contestant, cold, warm, memory, rows }) => ({
-    contestant,
-    rows: String(rows),
-    coldMs: round(median(cold), 1),
-    warmMs: round(median(warm), 1),
-    allColdMs: cold.map((value) => round(value, 1)),
-    allWarmMs: warm.map((value) => round(value, 1)),
-    ...(showMemory && {
-      memoryMb: round(median(memory.map(({ contextsMb }) => contextsMb)), 0),
-      residentMb: round(median(memory.map(({ residentMb }) => residentMb)), 0),
-    }),
-  }))
-  const [collector] = results
-  const ratios = bars.map(({ rival, temperature, atMost }) => {
-    const against = results.find(({ contestant }) => contestant === rival)
-    if (!collector || !against) throw new Error(`${name} has a bar for ${rival}, who does not compete`)
-    const ratio = round(median(collector[temperature]) / median(against[temperature]), 3)
-    return { rival, temperature, ratio, atMost, met: ratio <= atMost }
-  })
-  return { name, title, times, ratios }
+export function scenarioReport({ name, title, bars }: Scenario, results: Result[]) {
+  return { name, title, results: results.map(resultReport), ratios: bars.map((bar) => ratio(bar, results)) }
 }
 
-export function printScenario({ name, title, times, ratios }: ScenarioReport): void {
-  print(`\n${name}: ${title}`)
-  for (const { contestant, coldMs, warmMs, memoryMb, residentMb } of times) {
-    const memory =
-      memoryMb === undefined ? '' : `   memory ${megabytes(memoryMb)}, resident ${megabytes(residentMb)}`
-    print(`  ${contestant.padEnd(22)} cold ${milliseconds(coldMs)}   warm ${milliseconds(warmMs)}${memory}`)
+function resultReport(result: Result) {
+  const measured = (Object.keys(metrics) as Metric[]).filter((metric) => values(result, metric).length > 0)
+  const each = <T>(value: (metric: Metric) => T) =>
+    Object.fromEntries(measured.map((metric) => [metric, value(metric)])) as Partial<Record<Metric, T>>
+  const rows = result.turns[0]?.rows
+  return {
+    contestant: result.contestant,
+    ...(rows !== undefined && { rows: String(rows) }),
+    medians: each((metric) => rounded(metric, median(values(result, metric)))),
+    all: each((metric) => values(result, metric).map((value) => rounded(metric, value))),
   }
-  for (const { rival, temperature, ratio, atMost, met } of ratios) {
-    const bar = `bar ${atMost.toFixed(2)}   ${met ? 'met' : 'NOT MET'}`
-    print(`  ${`/ ${rival}`.padEnd(22)} ${temperature} ${ratio.toFixed(3).padStart(9)}      ${bar}`)
+}
+
+function ratio({ contestant, rival, metric, atMost, atLeast, noise = 0 }: Bar, results: Result[]) {
+  const [ours, theirs] = [contestant, rival].map((name) => {
+    const result = results.find((candidate) => candidate.contestant === name)
+    if (!result) throw new Error(`there is a bar for ${name}, who does not compete`)
+    return median(values(result, metric))
+  }) as [number, number]
+  const ratio = Number((ours / theirs).toFixed(3))
+  const met = atMost === undefined ? ratio >= (atLeast ?? 0) * (1 - noise) : ratio <= atMost * (1 + noise)
+  return { contestant, rival, metric, ratio, atMost, atLeast, noise, met }
+}
+
+export function printScenario({ name, title, results, ratios }: ScenarioReport): void {
+  print(`\n${name}: ${title}`)
+  for (const { contestant, medians } of results) {
+    const texts = Object.entries(medians).map(([metric, value]) => metricText(metric as Metric, value))
+    print(`  ${contestant.padEnd(22)} ${texts.join('   ')}`)
+  }
+  for (const { contestant, rival, metric, ratio, atMost, atLeast, noise, met } of ratios) {
+    const bar = atMost === undefined ? `at least ${atLeast?.toFixed(2)}` : `at most ${atMost.toFixed(2)}`
+    const allowance = noise > 0 ? ` (noise ${noise.toFixed(2)})` : ''
+    print(
+      `  ${`${contestant} / ${rival}`.padEnd(38)} ${metric.padEnd(10)} ${ratio.toFixed(3)}   ` +
+        `bar ${bar}${allowance}   ${met ? 'met' : 'NOT MET'}`,
+    )
   }
 }
 
@@ -46,7 +55,7 @@ export function machine(serverVersion: string) {
   return {
     cores: cores.length,
     cpu: cores[0]?.model.trim() ?? 'unknown',
-    memoryGb: round(totalmem() / 2 ** 30, 0),
+    memoryGb: Number((totalmem() / 2 ** 30).toFixed(0)),
     postgres: serverVersion,
     node: process.versions.node,
   }
@@ -55,16 +64,4 @@ export function machine(serverVersion: string) {
 /** Everything for people goes to stderr: stdout is for --json. */
 export function print(line: string): void {
   process.stderr.write(`${line}\n`)
-}
-
-function milliseconds(value: number): string {
-  return `${value.toFixed(value < 100 ? 1 : 0).padStart(6)} ms`
-}
-
-function megabytes(value: number | undefined): string {
-  return `${String(value).padStart(4)} MB`
-}
-
-function round(value: number, digits: number): number {
-  return Number(value.toFixed(digits))
 }

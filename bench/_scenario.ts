@@ -1,14 +1,27 @@
 import type { Sql } from '../src/database.ts'
-import type { Contestant, Temperature } from './_measure.ts'
+import type { Contestant } from './_measure.ts'
+import type { Metric } from './_metrics.ts'
 
 /** Data, and who counts it against whom. */
 export interface Scenario {
   name: string
   title: string
-  /** Creates the data in an empty database with an installed collector; resolves to who competes, collector first. */
-  build(sql: Sql): Promise<Contestant[]>
-  /** The time of the collector may be at most this part of the rival's. */
-  bars: { rival: string; temperature: Temperature; atMost: number }[]
-  /** Whether the memory of the sessions is worth reading. */
-  showMemory?: boolean
+  /**
+   * Creates the data in an empty database with an installed collector; resolves to who competes.
+   *
+   * @param scale how much of it, 1 for what the title says
+   */
+  build(sql: Sql, scale: number): Promise<Contestant[]>
+  bars: Bar[]
+}
+
+/** What a contestant is measured at, as a part of what its rival is: one of the two limits. */
+export interface Bar {
+  contestant: string
+  rival: string
+  metric: Metric
+  atMost?: number
+  atLeast?: number
+  /** By how much a ratio may miss the limit, as part of it, where equals come out unequal in each round. */
+  noise?: number
 }

@@ -1,5 +1,7 @@
+import { asAWhole, oneSnapshot, online } from './_collections.ts'
 import { clientLoop, collector } from './_contestants.ts'
 import type { Scenario } from './_scenario.ts'
+import { twiceInOneSession } from './_sessions.ts'
 
 const schemas = 20
 
@@ -7,13 +9,14 @@ export const many: Scenario = {
   name: 'many',
   title: '20,000 tables of 20 rows',
   bars: [
-    { rival: 'client loop', temperature: 'cold', atMost: 0.45 },
-    { rival: 'client loop', temperature: 'warm', atMost: 0.25 },
+    { contestant: 'collector', rival: 'client loop', metric: 'cold', atMost: 0.45 },
+    { contestant: 'collector', rival: 'client loop', metric: 'warm', atMost: 0.25 },
+    { contestant: online(1).name, rival: oneSnapshot.name, metric: 'whole', atMost: 2 },
+    { contestant: online(2).name, rival: oneSnapshot.name, metric: 'whole', atMost: 2 },
   ],
-  showMemory: true,
-  async build(sql) {
+  async build(sql, scale) {
     // A transaction per schema: all in one would need more locks than a server has by default.
-    for (let schema = 1; schema <= schemas; schema++) {
+    for (let schema = 1; schema <= schemas * scale; schema++) {
       await sql.unsafe(`
         create schema shop_${schema};
         do $$
@@ -33,6 +36,12 @@ export const many: Scenario = {
     const tables = await sql<{ name: string }[]>`
       select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname like 'shop%'
     `
-    return [collector, clientLoop(tables.map(({ name }) => name))]
+    return [
+      twiceInOneSession(collector, { memory: true }),
+      twiceInOneSession(clientLoop(tables.map(({ name }) => name)), { memory: true }),
+      asAWhole(oneSnapshot),
+      asAWhole(online(1)),
+      asAWhole(online(2)),
+    ]
   },
 }

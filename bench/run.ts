@@ -7,16 +7,22 @@ import { compete, timed } from './_measure.ts'
 import { machine, print, printScenario, type ScenarioReport, scenarioReport } from './_report.ts'
 import type { Scenario } from './_scenario.ts'
 import { large } from './large.ts'
+import { load } from './load.ts'
 import { many } from './many.ts'
+import { mixed } from './mixed.ts'
 import { partitioned } from './partitioned.ts'
 
+const all = [many, large, partitioned, mixed, load]
+const names = all.map(({ name }) => name).join(',')
 const usage = `npm run bench -- [options]
-  --only many,large,partitioned   these scenarios
-  --rounds 5                      how often each contestant counts
-  --json                          the result on stdout as JSON
-  --check                         exit status 1 when a bar is not met`
+  --only ${names}
+                these scenarios
+  --rounds 5    how often each contestant has its turn
+  --scale 1     how much data, as part of what the titles say; the bars are meant for 1
+  --json        the result on stdout as JSON
+  --check       exit status 1 when a bar is not met`
 
-const { only, rounds, json, check } = options()
+const { only, rounds, scale, json, check } = options()
 const server = await startTemporaryServer()
 const scenarios: ScenarioReport[] = []
 try {
@@ -27,29 +33,31 @@ try {
   }
   const where = machine(await serverVersion(server))
   print(
-    `\nmedians of ${rounds} rounds; cold: in a fresh session, warm: again in the same one` +
+    `\nmedians of ${rounds} rounds${scale === 1 ? '' : ` with ${scale} of the data`}` +
+      '\ncold: in a fresh session, warm: again in the same one, whole: one collection, connecting included, with the processor time of the server' +
       `\n${where.cores} cores (${where.cpu}), ${where.memoryGb} GB, PostgreSQL ${where.postgres} with default settings, Node ${where.node}`,
   )
-  if (json) console.log(JSON.stringify({ machine: where, rounds, scenarios }, null, 2))
+  if (json) console.log(JSON.stringify({ machine: where, rounds, scale, scenarios }, null, 2))
 } finally {
   await server.stop()
 }
 if (check && !scenarios.every(({ ratios }) => ratios.every(({ met }) => met))) process.exitCode = 1
 
 /** Each scenario has a database of its own: none slows another's catalogue. */
-async function play({ url }: EmbeddedServer, scenario: Scenario): Promise<ScenarioReport> {
+async function play({ url, pid }: EmbeddedServer, scenario: Scenario): Promise<ScenarioReport> {
   const admin = connect(url('postgres'))
   const database = `bench_${scenario.name}`
   await admin`create database ${admin(database)}`
   await migrate(url(database))
 
   const sql = connect(url(database))
-  const { milliseconds, result: contestants } = await timed(() => scenario.build(sql))
+  await sql`set synchronous_commit = off` // faster to build
+  const { milliseconds, result: contestants } = await timed(() => scenario.build(sql, scale))
   await sql`checkpoint`
   await sql.end()
   print(`${scenario.name}: built in ${Math.round(milliseconds / 1000)} s, counting`)
 
-  const results = await compete(url(database), rounds, contestants)
+  const results = await compete({ url: url(database), postmaster: pid }, rounds, contestants)
   await admin`drop database ${admin(database)} with (force)`
   await admin.end()
   return scenarioReport(scenario, results)
@@ -66,8 +74,9 @@ function options() {
   try {
     const { values } = parseArgs({
       options: {
-        only: { type: 'string', default: 'many,large,partitioned' },
+        only: { type: 'string', default: names },
         rounds: { type: 'string', default: '5' },
+        scale: { type: 'string', default: '1' },
         json: { type: 'boolean', default: false },
         check: { type: 'boolean', default: false },
       },
@@ -75,7 +84,10 @@ function options() {
     const rounds = Number(values.rounds)
     if (!Number.isInteger(rounds) || rounds < 1)
       throw new Error(`--rounds: saw ${values.rounds}, expected 1 or more`)
-    return { ...values, rounds, only: values.only.split(',').map(scenarioNamed) }
+    const scale = Number(values.scale)
+    if (!(scale >= 0.05 && scale <= 1))
+      throw new Error(`--scale: saw ${values.scale}, expected from 0.05 to 1`)
+    return { ...values, rounds, scale, only: values.only.split(',').map(scenarioNamed) }
   } catch (error) {
     print(`${(error as Error).message}\n\n${usage}`)
     process.exit(2)
@@ -83,7 +95,7 @@ function options() {
 }
 
 function scenarioNamed(name: string): Scenario {
-  const found = [many, large, partitioned].find((scenario) => scenario.name === name)
-  if (!found) throw new Error(`--only: saw ${name}, expected many, large or partitioned`)
+  const found = all.find((scenario) => scenario.name === name)
+  if (!found) throw new Error(`--only: saw ${name}, expected any of ${names}`)
   return found
 }

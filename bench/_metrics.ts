@@ -1,0 +1,37 @@
+/** What contestants are measured by. */
+export const metrics = {
+  /** The first count of a fresh session. */
+  cold: { unit: 'ms', digits: 1 },
+  /** The second count of the same session. */
+  warm: { unit: 'ms', digits: 1 },
+  /** A collection from the first connection to the last: what somebody waits for who starts one. */
+  whole: { unit: 'ms', digits: 1 },
+  /** Processor time of all server processes meanwhile: divided by the number of cores, no collection can be faster. */
+  cpu: { unit: 'ms', digits: 0 },
+  /** What Postgres has allocated for a session that has counted twice: caches, plans, results. */
+  memory: { unit: 'MB', digits: 0 },
+  /** What the process of that session occupies; some of it are pages of the shared buffers that it has touched. */
+  resident: { unit: 'MB', digits: 0 },
+  /** Statements of the application meanwhile. */
+  throughput: { unit: '/s', digits: 0 },
+  /** The 99th percentile of how long a statement of the application took. */
+  p99: { unit: 'ms', digits: 2 },
+  /** The one that took longest. */
+  longest: { unit: 'ms', digits: 1 },
+  /** Collections meanwhile. */
+  collections: { unit: '', digits: 1 },
+  /** Statements that the application got done less than when it was alone, for each collection. */
+  lost: { unit: 'per collection', digits: 0 },
+} as const
+
+export type Metric = keyof typeof metrics
+
+export function rounded(metric: Metric, value: number): number {
+  return Number(value.toFixed(metrics[metric].digits))
+}
+
+/** `cold   2219 ms` */
+export function metricText(metric: Metric, value: number): string {
+  const { unit, digits } = metrics[metric]
+  return `${metric} ${value.toFixed(value < 100 ? digits : 0).padStart(6)}${unit && ` ${unit}`}`
+}
