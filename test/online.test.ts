@@ -392,11 +392,13 @@ test.serial(
     const { status, stderr } = await finished
     t.is(status, 0, stderr)
     const run = await lastRun(db.sql)
-    t.true((run.finished_at as Date).getTime() - run.collected_at.getTime() > 5600, 'eight counts take 5.6 s')
+    const took = (run.finished_at as Date).getTime() - run.collected_at.getTime()
+    t.true(took > 5600, 'eight counts take 5.6 s')
     const oldest = Math.max(...[...ages.values()].map(({ from, to }) => to - from))
     t.log({ oldest, snapshots: ages.size })
     t.true(oldest > 500, 'counts have been seen')
-    t.true(oldest < 1000 + 700 + 1000, `a snapshot was held for ${oldest} ms`)
+    // Two counts of 0.7 s exceed the budget of 1 s; a busy machine stretches them as it does the run.
+    t.true(oldest < 0.6 * took, `a snapshot was held for ${oldest} ms of ${took}`)
   },
 )
 
