@@ -6,15 +6,15 @@ export async function within(
   condition: () => Promise<boolean>,
   what: string,
 ): Promise<void> {
-  let reason: unknown
+  let reason = ''
   for (const deadline = Date.now() + seconds * 1000; ; await sleep(25)) {
     const holds = await condition().catch((error) => {
-      reason = error
+      reason = ` (${(error as Error).message})`
       return false
     })
     if (holds) return
     if (Date.now() > deadline) {
-      throw new Error(`waited ${seconds} s in vain until ${what}`, { cause: reason })
+      throw new Error(`waited ${seconds} s in vain until ${what}${reason}`)
     }
   }
 }
