@@ -89,10 +89,10 @@ export async function rowCounts(sql: Sql, run: Pick<Run, 'run_id'>): Promise<Rec
   )
 }
 
-/** Waits until a condition holds; fails after ten seconds. */
+/** Waits until a condition holds; fails after thirty seconds. */
 export async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !(await condition()); ) {
-    if (Date.now() > deadline) throw new Error(`waited 10 s in vain until ${what}`)
+  for (const deadline = Date.now() + 30_000; !(await condition()); ) {
+    if (Date.now() > deadline) throw new Error(`waited 30 s in vain until ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
