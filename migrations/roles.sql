@@ -149,7 +149,9 @@ grant execute on function
   nms.record_run,
   nms.rebuild_run_snapshot,
   nms.rebuild_daily_snapshot,
-  nms.prune_table_metrics
+  nms.prune_table_metrics,
+  nms.record_alerts,
+  nms.record_missing_run
 to table_metrics_collector;
 
 -- These read what both may read anyway.
@@ -158,7 +160,8 @@ grant execute on function
   nms.table_trend,
   nms.run_of_day,
   nms.compare_runs,
-  nms.compare_days
+  nms.compare_days,
+  nms.find_alerts
 to table_metrics_collector, table_metrics_reader;
 
 commit;

@@ -419,6 +419,188 @@ COMMENT ON FUNCTION nms.add_up_parents(run_id bigint) IS 'Gives every table with
 
 
 --
+-- Name: alert_rule(text, text, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.alert_rule(schema_name text, table_name text, kind text) RETURNS TABLE(is_on boolean, silenced_until date, drop_percent numeric, spike_percent numeric, min_rows bigint, min_change bigint, sensitivity numeric, failures_in_a_row bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with fitting as (
+    select
+      rule.*,
+      row_number() over (order by rule.table_name = '*', rule.schema_name = '*', rule.kind = '*') as place
+    from nms.table_metrics_alert_rules as rule
+    where
+      rule.schema_name in ('*', alert_rule.schema_name)
+      and rule.table_name in ('*', alert_rule.table_name)
+      and rule.kind in ('*', alert_rule.kind)
+  )
+  select
+    coalesce((array_agg(fitting.is_on order by place) filter (where fitting.is_on is not null))[1], true),
+    (array_agg(fitting.silenced_until order by place) filter (where fitting.silenced_until is not null))[1],
+    coalesce((array_agg(fitting.drop_percent order by place) filter (where fitting.drop_percent is not null))[1], 15),
+    coalesce((array_agg(fitting.spike_percent order by place) filter (where fitting.spike_percent is not null))[1], 30),
+    coalesce((array_agg(fitting.min_rows order by place) filter (where fitting.min_rows is not null))[1], 50),
+    coalesce((array_agg(fitting.min_change order by place) filter (where fitting.min_change is not null))[1], 20),
+    coalesce((array_agg(fitting.sensitivity order by place) filter (where fitting.sensitivity is not null))[1], 1),
+    coalesce((array_agg(fitting.failures_in_a_row order by place) filter (where fitting.failures_in_a_row is not null))[1], 3)
+  from fitting
+$$;
+
+
+--
+-- Name: FUNCTION alert_rule(schema_name text, table_name text, kind text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.alert_rule(schema_name text, table_name text, kind text) IS 'What the rules decide about one kind of alert for one table, or with nulls for whole runs: always one row, with the defaults where no rule decides.';
+
+
+--
+-- Name: table_metrics_alert_log; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_alert_log (
+    alert_id bigint NOT NULL,
+    kind text NOT NULL,
+    schema_name text COLLATE pg_catalog."C",
+    table_name text COLLATE pg_catalog."C",
+    row_count bigint,
+    expected_low bigint,
+    expected_high bigint,
+    detail text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    opened_by_run bigint,
+    closed_at timestamp with time zone,
+    closed_by_run bigint,
+    CONSTRAINT alerts_close_after_they_open CHECK ((closed_at >= opened_at)),
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['repeated_failures'::text, 'no_run_today'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text]))),
+    CONSTRAINT schema_and_table_come_together CHECK (((schema_name IS NULL) = (table_name IS NULL)))
+);
+
+
+--
+-- Name: TABLE table_metrics_alert_log; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_alert_log IS 'Every alert from when it was found until it held no longer. Those that are open are in nms.table_metrics_alerts.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.alert_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.alert_id IS 'Number of the alert.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.kind; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.kind IS 'What is strange: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.schema_name IS 'Schema of the table; null for what concerns a whole run.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.table_name IS 'Name of the table; null for what concerns a whole run.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.row_count IS 'Rows when it was last found; null where nothing was counted.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.expected_low; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.expected_low IS 'As few rows would have been usual then; null where that means nothing.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.expected_high; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.expected_high IS 'As many rows would have been usual then; null where that means nothing.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.detail; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.detail IS 'The same for a person.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.opened_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.opened_at IS 'When it was first found: the end of that run.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.opened_by_run; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.opened_by_run IS 'Run in which it was first found, which retention may have deleted since; null for no_run_today.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.closed_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.closed_at IS 'When it held no longer; null while it is open.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.closed_by_run; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.closed_by_run IS 'Run in which it held no longer; null while it is open.';
+
+
+--
+-- Name: announce_alert(nms.table_metrics_alert_log); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.announce_alert(alert nms.table_metrics_alert_log) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  raise log 'table metrics: %', concat_ws(
+    ' ',
+    alert.kind,
+    case when alert.table_name is not null then format('%I.%I', alert.schema_name, alert.table_name) end,
+    alert.detail
+  );
+  -- A full queue would make the transaction fail when it commits.
+  if pg_notification_queue_usage() < 0.5 then
+    perform pg_notify('nms_alerts', to_jsonb(alert)::text);
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION announce_alert(alert nms.table_metrics_alert_log); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.announce_alert(alert nms.table_metrics_alert_log) IS 'Tells of a new alert: a line in the server log, and a notification on the channel nms_alerts with the row of nms.table_metrics_alert_log as JSON.';
+
+
+--
 -- Name: begin_run(jsonb, jsonb, bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -1283,6 +1465,34 @@ COMMENT ON FUNCTION nms.current_targets(run_id bigint, targets nms.target[]) IS 
 
 
 --
+-- Name: day_owners(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.day_owners(run_id bigint) RETURNS TABLE(owner bigint, snapshot_date date)
+    LANGUAGE sql STABLE ROWS 91 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select max(run.run_id), run.snapshot_date
+  from nms.table_metrics_runs as given
+  join nms.table_metrics_runs as run
+    on run.snapshot_date between given.snapshot_date - 91 and given.snapshot_date - 1
+  where
+    given.run_id = day_owners.run_id
+    and run.status = 'SUCCEEDED'
+    and run.run_id < given.run_id
+    and run.finished_at <= given.finished_at
+  group by run.snapshot_date
+$$;
+
+
+--
+-- Name: FUNCTION day_owners(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.day_owners(run_id bigint) IS 'The history by which a finished run is judged: the runs that owned the business days of the 13 weeks before its own when it ended. What ended later changes nothing.';
+
+
+--
 -- Name: delete_measurements_of_deleted_runs(); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -1423,6 +1633,160 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.failure_summary(run_id bigint) IS 'Names each table that a run could not count, with what to do about it. Null when every target was counted.';
+
+
+--
+-- Name: find_alerts(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.find_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_run nms.table_metrics_runs;
+begin
+  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = find_alerts.run_id;
+  if not found then
+    raise exception 'no such run: %', coalesce(find_alerts.run_id::text, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = format('saw run_id %s, expected that of a finished run', coalesce(find_alerts.run_id::text, 'null')),
+        hint = 'The runs are in nms.table_metrics_runs.';
+  elsif v_run.status = 'RUNNING' then
+    raise exception 'run % has not ended', v_run.run_id
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = 'its status is RUNNING',
+        hint = 'Ask again when it has ended, or for an earlier run.';
+  end if;
+
+  return query
+  select alert.*
+  from (
+    select * from nms.find_run_alerts(run_id => v_run.run_id)
+    union all
+    select * from nms.find_table_alerts(run_id => v_run.run_id)
+    union all
+    select * from nms.find_count_alerts(run_id => v_run.run_id)
+  ) as alert
+  cross join nms.alert_rule(
+    schema_name => alert.schema_name,
+    table_name => alert.table_name,
+    kind => alert.kind
+  ) as rule
+  where rule.is_on and (v_run.snapshot_date < rule.silenced_until) is not true
+  order by alert.schema_name nulls first, alert.table_name, alert.kind;
+end
+$$;
+
+
+--
+-- Name: FUNCTION find_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.find_alerts(run_id bigint) IS 'What is strange about a finished run, by the runs before it: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop, spike. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. Raises P0002 for an unknown run, 55000 for one that has not ended.';
+
+
+--
+-- Name: find_count_alerts(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.find_count_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  least_change as (
+    -- Half of what the most watchful rule asks for, as a logarithm.
+    select ln(1 + least(15, min(rule.drop_percent), min(rule.spike_percent))::double precision / 100) / 2 as value
+    from nms.table_metrics_alert_rules as rule
+  ),
+  judged as (
+    select
+      score.*,
+      today.y,
+      aim.kind,
+      rule.min_rows,
+      rule.min_change,
+      exp(middle.y) as middle,
+      -- Beyond both what that day was expected to bring, and what the weeks before it have brought.
+      greatest(
+        score.expected - greatest(fall.least, score.lower_reach / rule.sensitivity),
+        score.lowest - fall.least - score.noise / 2 / rule.sensitivity
+      ) as low,
+      least(
+        score.expected + greatest(rise.least, score.upper_reach / rule.sensitivity),
+        score.highest + rise.least + score.noise / 2 / rule.sensitivity
+      ) as high
+    from least_change
+    cross join nms.score_counts(run_id => find_count_alerts.run_id, least_change => least_change.value) as score
+    cross join lateral (select ln(greatest(score.row_count::double precision, 0.5))) as today (y)
+    cross join lateral (select least(greatest(score.expected, score.lowest), score.highest)) as middle (y)
+    cross join lateral (
+      select case
+        when score.row_count = 0 then 'dropped_to_zero'
+        when today.y < middle.y then 'drop'
+        else 'spike'
+      end
+    ) as aim (kind)
+    cross join nms.alert_rule(
+      schema_name => score.schema_name,
+      table_name => score.table_name,
+      kind => aim.kind
+    ) as rule
+    cross join lateral (select -ln(greatest(1 - rule.drop_percent / 100, 1e-9))::double precision) as fall (least)
+    cross join lateral (select ln(1 + rule.spike_percent / 100)::double precision) as rise (least)
+  ),
+  found as (
+    select
+      judged.*,
+      round(exp(coalesce(judged.low, judged.lowest)))::bigint as expected_low,
+      round(exp(coalesce(judged.high, judged.highest)))::bigint as expected_high
+    from judged
+    where case judged.kind
+      when 'dropped_to_zero' then
+        judged.days >= 3 and judged.usual >= judged.min_rows and judged.times_refilled < 2
+      when 'drop' then
+        judged.days >= 14
+        and judged.y < judged.low
+        and judged.middle >= judged.min_rows
+        and judged.middle - judged.row_count >= judged.min_change
+      else
+        judged.days >= 14
+        and judged.y > judged.high
+        and not judged.is_partition -- the next one is there before its time comes, and fills all at once
+        and judged.row_count >= judged.min_rows
+        and judged.row_count - judged.middle >= judged.min_change
+    end
+  )
+  select
+    found.kind,
+    found.schema_name,
+    found.table_name,
+    found.row_count,
+    found.expected_low,
+    found.expected_high,
+    case found.kind
+      when 'dropped_to_zero' then
+        format('empty, usually it has about %s rows', to_char(found.usual, 'FM999,999,999,999,999,990'))
+      else
+        format(
+          '%s rows, expected %s to %s',
+          to_char(found.row_count, 'FM999,999,999,999,999,990'),
+          to_char(found.expected_low, 'FM999,999,999,999,999,990'),
+          to_char(found.expected_high, 'FM999,999,999,999,999,990')
+        )
+    end
+  from found
+$$;
+
+
+--
+-- Name: FUNCTION find_count_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.find_count_alerts(run_id bigint) IS 'Tables whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; never for a table that the run could not count.';
 
 
 --
@@ -1767,6 +2131,187 @@ $_$;
 --
 
 COMMENT ON FUNCTION nms.find_problems(payload jsonb) IS 'What would make a run fail, or its result misleading, and the statement that mends it. payload: the request of the run, as that of a graphile-worker job. severity: error (a run fails, or has failed and its day has no result) or warning. No row: nothing to mend. Changes nothing and locks no table.';
+
+
+--
+-- Name: find_run_alerts(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.find_run_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  given as (
+    select run.* from nms.table_metrics_runs as run where run.run_id = find_run_alerts.run_id
+  ),
+  rule as (
+    select rule.failures_in_a_row
+    from nms.alert_rule(schema_name => null, table_name => null, kind => 'repeated_failures') as rule
+  ),
+  finished as (
+    select run.*
+    from given
+    join nms.table_metrics_runs as run on run.run_id <= given.run_id and run.finished_at <= given.finished_at
+    order by run.run_id desc
+    limit (select rule.failures_in_a_row from rule)
+  ),
+  last_success as (
+    select run.*
+    from given
+    join nms.table_metrics_runs as run on run.run_id <= given.run_id and run.finished_at <= given.finished_at
+    where run.status = 'SUCCEEDED' and not run.is_recorded
+    order by run.snapshot_date desc, run.run_id desc
+    limit 1
+  ),
+  found (kind, detail) as (
+    select
+      'repeated_failures',
+      format('the last %s runs FAILED, this one because: %s', count(*), left((select given.error_message from given), 500))
+    from finished
+    having count(*) = (select rule.failures_in_a_row from rule) and bool_and(finished.status = 'FAILED')
+    union all
+    select 'no_tables', 'the run found no table'
+    from given
+    where
+      given.status = 'SUCCEEDED'
+      and not exists (
+        select from nms.table_metrics_measurements as measurement where measurement.run_id = given.run_id
+      )
+    union all
+    select 'no_run_today', format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date)
+    from given
+    cross join last_success
+    join nms.table_metrics_next_due as due on due.run_id = last_success.run_id
+    where given.finished_at > due.due_at
+  )
+  select found.kind, null::text, null::text, null::bigint, null::bigint, null::bigint, found.detail from found
+$$;
+
+
+--
+-- Name: FUNCTION find_run_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.find_run_alerts(run_id bigint) IS 'What is strange about a finished run as a whole, as of its end: repeated_failures, no_tables, no_run_today.';
+
+
+--
+-- Name: find_table_alerts(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  given as materialized (
+    select run.* from nms.table_metrics_runs as run where run.run_id = find_table_alerts.run_id
+  ),
+  -- The last seven days, and what the day of the run has brought before it.
+  earlier as materialized (
+    select run.*, row_number() over (order by run.snapshot_date desc) as place
+    from (
+      (
+        select history.owner
+        from nms.day_owners(run_id => find_table_alerts.run_id) as history
+        order by history.snapshot_date desc
+        limit 7
+      )
+      union all
+      select max(run.run_id)
+      from nms.table_metrics_runs as run
+      join given on run.snapshot_date = given.snapshot_date
+      where run.status = 'SUCCEEDED' and run.run_id < given.run_id and run.finished_at <= given.finished_at
+    ) as result
+    join nms.table_metrics_runs as run on run.run_id = result.owner
+  ),
+  known as (
+    select
+      past.schema_name,
+      past.table_name,
+      count(*) * 2 > (select count(*) from earlier) as is_habitual,
+      min(past.row_count) as fewest,
+      max(past.row_count) as most,
+      (array_agg(past.table_oid order by past.run_id desc))[1] as table_oid
+    from earlier
+    join nms.table_metrics_measurements as past on past.run_id = earlier.run_id
+    where not past.is_partition -- they come and go, and their parent stays
+    group by past.schema_name, past.table_name
+  ),
+  present as (
+    select today.*
+    from nms.table_metrics_measurements as today
+    where today.run_id = find_table_alerts.run_id
+  )
+  select
+    'table_missing',
+    known.schema_name,
+    known.table_name,
+    null::bigint,
+    known.fewest,
+    known.most,
+    coalesce(
+      (
+        select format('gone: %I.%I is what it is called now', renamed.schema_name, renamed.table_name)
+        from present as renamed
+        where renamed.table_oid = known.table_oid
+        limit 1
+      ),
+      format('gone: it had %s rows', to_char(known.most, 'FM999,999,999,999,999,990'))
+    )
+  from known
+  cross join given
+  cross join nms.table_metrics_settings as settings
+  where
+    given.status = 'SUCCEEDED'
+    and known.is_habitual
+    and known.schema_name <> all (settings.machinery_schemas)
+    and not exists (
+      select from present where (present.schema_name, present.table_name) = (known.schema_name, known.table_name)
+    )
+    and not nms.leaves_out(
+      skip => given.skip_schemas,
+      exclude => given.exclude_tables,
+      schema_name => known.schema_name,
+      table_name => known.table_name
+    )
+  union all
+  select
+    'table_new',
+    present.schema_name,
+    present.table_name,
+    present.row_count,
+    null,
+    null,
+    format('new: it has %s rows', to_char(present.row_count, 'FM999,999,999,999,999,990'))
+  from present
+  join earlier on earlier.place = 1
+  where
+    present.row_count is not null
+    and not present.is_partition
+    and not exists (
+      select
+      from nms.table_metrics_measurements as past
+      where
+        past.schema_name = present.schema_name
+        and past.table_name = present.table_name
+        and past.run_id < find_table_alerts.run_id
+    )
+    and not nms.leaves_out(
+      skip => earlier.skip_schemas,
+      exclude => earlier.exclude_tables,
+      schema_name => present.schema_name,
+      table_name => present.table_name
+    )
+$$;
+
+
+--
+-- Name: FUNCTION find_table_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.find_table_alerts(run_id bigint) IS 'Tables that most of the last seven results have and this run has not, and such that no earlier run has: table_missing, table_new. Partitions are neither, nor is what a request leaves out.';
 
 
 --
@@ -2119,6 +2664,37 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.latest_slot(local_time time without time zone, at timestamp with time zone) IS 'The latest instant, not after the given one, at which clocks in the business time zone show this time: one a day, also on the days of 23 and 25 hours.';
+
+
+--
+-- Name: leaves_out(jsonb, jsonb, text, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.leaves_out(skip jsonb, exclude jsonb, schema_name text, table_name text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    leaves_out.skip ?| array[leaves_out.schema_name, quoted.schema_name]
+    or leaves_out.exclude ?| array[
+      format('%s.%s', leaves_out.schema_name, leaves_out.table_name),
+      format('%s.%s', quoted.schema_name, quoted.table_name),
+      format('%s.%s', leaves_out.schema_name, quoted.table_name),
+      format('%s.%s', quoted.schema_name, leaves_out.table_name)
+    ]
+  from (
+    select
+      format('"%s"', replace(leaves_out.schema_name, '"', '""')),
+      format('"%s"', replace(leaves_out.table_name, '"', '""'))
+  ) as quoted (schema_name, table_name)
+$$;
+
+
+--
+-- Name: FUNCTION leaves_out(skip jsonb, exclude jsonb, schema_name text, table_name text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.leaves_out(skip jsonb, exclude jsonb, schema_name text, table_name text) IS 'True when a run with this request leaves the table out, whether it exists or not.';
 
 
 --
@@ -2856,6 +3432,154 @@ COMMENT ON FUNCTION nms.rebuild_run_snapshot(run_id bigint) IS 'Makes the JSON o
 
 
 --
+-- Name: record_alerts(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.record_alerts(run_id bigint) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1 s'
+    AS $$
+declare
+  v_run nms.table_metrics_runs;
+  v_opened bigint := bigint '0';
+  v_alert nms.table_metrics_alert_log;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('nms.record_alerts', 0));
+  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
+
+  -- What is open is what the latest run says.
+  if exists (
+    select
+    from nms.table_metrics_runs as later
+    where
+      later.finished_at is not null
+      and not later.is_recorded
+      and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
+  ) then
+    return v_opened;
+  end if;
+
+  for v_alert in
+    with
+    found as materialized (
+      select * from nms.find_alerts(run_id => record_alerts.run_id)
+    ),
+    known as (
+      update nms.table_metrics_alert_log as log
+      set
+        row_count = found.row_count,
+        expected_low = found.expected_low,
+        expected_high = found.expected_high,
+        detail = found.detail
+      from found
+      where
+        log.closed_at is null
+        and log.kind = found.kind
+        and (log.schema_name, log.table_name) is not distinct from (found.schema_name, found.table_name)
+      returning log.kind, log.schema_name, log.table_name
+    ),
+    closed as (
+      update nms.table_metrics_alert_log as log
+      set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+      where
+        log.closed_at is null
+        and not exists (
+          select
+          from found
+          where
+            found.kind = log.kind
+            and (found.schema_name, found.table_name) is not distinct from (log.schema_name, log.table_name)
+        )
+        and case
+          when log.kind = 'repeated_failures' then true
+          when log.table_name is null then v_run.status = 'SUCCEEDED'
+          -- Of a table that the run left out or could not count, it knows nothing.
+          else
+            exists (
+              select
+              from nms.table_metrics_measurements as measurement
+              where
+                measurement.run_id = v_run.run_id
+                and measurement.schema_name = log.schema_name
+                and measurement.table_name = log.table_name
+                and measurement.row_count is not null
+            )
+            or (
+              v_run.status = 'SUCCEEDED'
+              and not nms.leaves_out(
+                skip => v_run.skip_schemas,
+                exclude => v_run.exclude_tables,
+                schema_name => log.schema_name,
+                table_name => log.table_name
+              )
+            )
+        end
+    )
+    insert into nms.table_metrics_alert_log (
+      kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run
+    )
+    select
+      found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
+      found.detail, v_run.finished_at, v_run.run_id
+    from found
+    where not exists (
+      select
+      from nms.table_metrics_alert_log as log
+      where
+        log.closed_at is null
+        and log.kind = found.kind
+        and (log.schema_name, log.table_name) is not distinct from (found.schema_name, found.table_name)
+    )
+    returning *
+  loop
+    v_opened := v_opened + 1;
+    perform nms.announce_alert(alert => v_alert);
+  end loop;
+  return v_opened;
+end
+$$;
+
+
+--
+-- Name: FUNCTION record_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new and announces it, closes what holds no longer. Nothing when a later run has ended. Returns how many alerts are new.';
+
+
+--
+-- Name: record_alerts_of_run(); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.record_alerts_of_run() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform nms.record_alerts(run_id => new.run_id);
+  return null;
+exception
+  -- Whatever it is: the run has ended as it did, and its alerts can be recorded again.
+  when query_canceled or assert_failure or others then
+    raise warning 'the alerts of run % were not recorded', new.run_id
+      using
+        errcode = sqlstate,
+        detail = left(sqlerrm, 2000),
+        hint = format('To try again: select nms.record_alerts(%s);', new.run_id);
+    return null;
+end
+$$;
+
+
+--
+-- Name: FUNCTION record_alerts_of_run(); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.record_alerts_of_run() IS 'Trigger function that records the alerts of a run when it ends. A failure there is a warning, and the run ends as it would have.';
+
+
+--
 -- Name: record_failure(bigint, nms.target, text, text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -2887,6 +3611,39 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.record_failure(run_id bigint, target nms.target, error_sqlstate text, error_message text) IS 'Stores for one table of a run why it has no count.';
+
+
+--
+-- Name: record_missing_run(); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.record_missing_run() RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_alert nms.table_metrics_alert_log;
+begin
+  insert into nms.table_metrics_alert_log (kind, detail, opened_at)
+  select alert.kind, alert.detail, alert.since
+  from nms.table_metrics_alerts as alert
+  where alert.kind = 'no_run_today'
+  on conflict do nothing
+  returning * into v_alert;
+  if not found then
+    return false;
+  end if;
+  perform nms.announce_alert(alert => v_alert);
+  return true;
+end
+$$;
+
+
+--
+-- Name: FUNCTION record_missing_run(); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.record_missing_run() IS 'Announces that a business day has no result although it should have one by now. A worker calls it every minute: no run does that for it. Returns whether this is news.';
 
 
 --
@@ -3382,6 +4139,204 @@ COMMENT ON FUNCTION nms.run_payload(run_id bigint) IS 'The measurements of one r
 
 
 --
+-- Name: score_counts(bigint, double precision); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.score_counts(run_id bigint, least_change double precision) RETURNS TABLE(schema_name text, table_name text, is_partition boolean, row_count bigint, days bigint, usual bigint, times_refilled bigint, expected double precision, lower_reach double precision, upper_reach double precision, lowest double precision, highest double precision, noise double precision)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    AS $$
+  with
+  owner as materialized (
+    select
+      history.owner,
+      history.snapshot_date - given.snapshot_date as day, -- the day of the run itself is 0
+      row_number() over (order by history.snapshot_date desc) as days_back
+    from nms.table_metrics_runs as given
+    cross join nms.day_owners(run_id => score_counts.run_id) as history
+    where given.run_id = score_counts.run_id
+  ),
+  recent as (
+    select
+      measurement.schema_name,
+      measurement.table_name,
+      ln(greatest(percentile_disc(0.5) within group (order by measurement.row_count)::double precision, 0.5)) as middle
+    from owner
+    join nms.table_metrics_measurements as measurement on measurement.run_id = owner.owner
+    where owner.days_back <= 7
+    group by measurement.schema_name, measurement.table_name
+  ),
+  candidate as materialized (
+    select
+      row_number() over ()::integer as id,
+      today.schema_name,
+      today.table_name,
+      today.is_partition,
+      today.row_count
+    from nms.table_metrics_measurements as today
+    left join recent using (schema_name, table_name)
+    where
+      today.run_id = score_counts.run_id
+      and today.row_count is not null
+      and (abs(ln(greatest(today.row_count::double precision, 0.5)) - recent.middle) < score_counts.least_change) is not true
+  ),
+  counted as (
+    select candidate.id, 0 as day, candidate.row_count from candidate
+    union all
+    select candidate.id, owner.day, past.row_count
+    from candidate
+    -- offset: the index of each table, however many there are, rather than a scan of the whole history
+    cross join lateral (
+      select measurement.run_id, measurement.row_count
+      from nms.table_metrics_measurements as measurement
+      where
+        measurement.schema_name = candidate.schema_name
+        and measurement.table_name = candidate.table_name
+        and measurement.run_id between (select min(owner.owner) from owner) and (select max(owner.owner) from owner)
+      offset 0
+    ) as past
+    join owner on owner.owner = past.run_id
+    where past.row_count is not null
+  ),
+  before as (
+    select
+      size.*,
+      size.day < 0 and size.row_count > 0 and lag(size.row_count) over by_day = 0 as is_refilled,
+      lag(y, 1) over by_day as a1, lag(y, 2) over by_day as a2, lag(y, 3) over by_day as a3,
+      lag(y, 4) over by_day as b1, lag(y, 5) over by_day as b2, lag(y, 6) over by_day as b3,
+      lag(y, 7) over by_day as c
+    from (
+      select counted.*, ln(greatest(counted.row_count::double precision, 0.5)) as y
+      from counted
+    ) as size
+    window by_day as (partition by size.id order by size.day)
+  ),
+  sorted as (
+    select
+      before.*,
+      least(a1, a2, a3) as a_low, a1 + a2 + a3 - least(a1, a2, a3) - greatest(a1, a2, a3) as a_mid, greatest(a1, a2, a3) as a_high,
+      least(b1, b2, b3) as b_low, b1 + b2 + b3 - least(b1, b2, b3) - greatest(b1, b2, b3) as b_mid, greatest(b1, b2, b3) as b_high,
+      lag(y, 1) over by_weekday as w1, lag(y, 2) over by_weekday as w2, lag(y, 3) over by_weekday as w3
+    from before
+    window by_weekday as (partition by before.id, mod(before.day, 7) order by before.day)
+  ),
+  departure as (
+    select
+      sorted.id,
+      sorted.day,
+      sorted.y,
+      sorted.row_count,
+      sorted.is_refilled,
+      -- The fourth of seven: c, between the third and the fourth of the other six.
+      sorted.y - greatest(
+        least(a_high, greatest(a_mid, b_low), greatest(a_low, b_mid), b_high),
+        least(c, least(greatest(a_low, b_high), greatest(a_mid, b_mid), greatest(a_high, b_low)))
+      ) + 0 * c as from_week,
+      sorted.y - case
+        when w3 is not null then greatest(least(w1, w2), least(greatest(w1, w2), w3))
+        when w2 is not null then (w1 + w2) / 2
+        else w1
+      end as from_weekday
+    from sorted
+  ),
+  summary as (
+    select
+      departure.id,
+      count(*) as days,
+      percentile_disc(0.5) within group (order by departure.row_count) as usual,
+      count(*) filter (where is_refilled) as times_refilled,
+      min(y) as lowest,
+      max(y) as highest,
+      percentile_cont(0.5) within group (order by from_week) as growth_of_week,
+      percentile_cont(0.5) within group (order by from_weekday) filter (where from_week is not null) as growth_of_weeks
+    from departure
+    where departure.day < 0
+    group by departure.id
+  ),
+  grown as (
+    select
+      departure.*,
+      departure.from_week - summary.growth_of_week as off_week,
+      departure.from_weekday - summary.growth_of_weeks as off_weekday
+    from departure
+    join summary using (id)
+    where departure.from_week is not null
+  ),
+  habit as (
+    select
+      grown.id,
+      count(*) >= 14
+        and percentile_cont(0.9) within group (order by abs(off_weekday))
+          < 0.5 * percentile_cont(0.9) within group (order by abs(off_week)) as is_weekly
+    from grown
+    where grown.day < 0 and grown.off_weekday is not null
+    group by grown.id
+  ),
+  unexplained as (
+    select
+      grown.*,
+      case
+        when off_weekday is null then off_week
+        when habit.is_weekly or abs(off_weekday) < abs(off_week) then off_weekday
+        else off_week
+      end as off
+    from grown
+    left join habit using (id)
+  ),
+  monthly as (
+    select
+      unexplained.*,
+      min(off) over last_month as last_low, max(off) over last_month as last_high,
+      min(off) over month_before as before_low, max(off) over month_before as before_high
+    from unexplained
+    window
+      last_month as (partition by unexplained.id order by unexplained.day range between 31 preceding and 28 preceding),
+      month_before as (partition by unexplained.id order by unexplained.day range between 62 preceding and 59 preceding)
+  ),
+  residual as (
+    select
+      monthly.*,
+      off - least(greatest(off, least(0, last_low, before_low)), greatest(0, last_high, before_high)) as rest
+    from monthly
+  ),
+  spread as (
+    select
+      residual.id,
+      max(y - rest) filter (where day = 0) as expected,
+      1.4826 * percentile_cont(0.5) within group (order by abs(off)) filter (where day < 0) as noise,
+      percentile_cont(array[0.05, 0.95]) within group (order by rest) filter (where day < 0) as reach
+    from residual
+    group by residual.id
+  )
+  select
+    candidate.schema_name,
+    candidate.table_name,
+    candidate.is_partition,
+    candidate.row_count,
+    summary.days,
+    summary.usual,
+    summary.times_refilled,
+    spread.expected,
+    greatest(4.5 * spread.noise, -1.75 * spread.reach[1]),
+    greatest(4.5 * spread.noise, 1.75 * spread.reach[2]),
+    summary.lowest,
+    summary.highest,
+    spread.noise
+  from candidate
+  join summary using (id)
+  left join spread using (id)
+$$;
+
+
+--
+-- Name: FUNCTION score_counts(run_id bigint, least_change double precision); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.score_counts(run_id bigint, least_change double precision) IS 'For each table that a finished run counted, and that is not within least_change of the median of its last week: what is usual for it, by its own past. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
+
+
+--
 -- Name: settle_targets(bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -3767,6 +4722,409 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.unmatched_entries(skip jsonb, exclude jsonb) IS 'The entries of a well-formed request that match nothing in this database, likely typing errors: [{"argument": "skip" or "exclude", "entry": …}].';
+
+
+--
+-- Name: table_metrics_alert_log_alert_id_seq; Type: SEQUENCE; Schema: nms; Owner: -
+--
+
+ALTER TABLE nms.table_metrics_alert_log ALTER COLUMN alert_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME nms.table_metrics_alert_log_alert_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: table_metrics_alert_rules; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_alert_rules (
+    schema_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
+    table_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
+    kind text DEFAULT '*'::text NOT NULL,
+    is_on boolean,
+    silenced_until date,
+    drop_percent numeric,
+    spike_percent numeric,
+    min_rows bigint,
+    min_change bigint,
+    sensitivity numeric,
+    failures_in_a_row bigint,
+    late_after interval,
+    CONSTRAINT a_rule_decides_something CHECK ((num_nonnulls(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after) > 0)),
+    CONSTRAINT a_table_is_named_with_its_schema CHECK (((schema_name <> '*'::text) OR (table_name = '*'::text))),
+    CONSTRAINT drop_percent_is_between_1_and_100 CHECK (((drop_percent >= (1)::numeric) AND (drop_percent <= (100)::numeric))),
+    CONSTRAINT failures_and_lateness_are_of_no_schema CHECK (((schema_name = '*'::text) OR (num_nonnulls(failures_in_a_row, late_after) = 0))),
+    CONSTRAINT failures_in_a_row_is_1_or_more CHECK ((failures_in_a_row >= 1)),
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['*'::text, 'repeated_failures'::text, 'no_run_today'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text]))),
+    CONSTRAINT late_after_is_between_0_and_30_days CHECK (((late_after >= '00:00:00'::interval) AND (late_after <= '30 days'::interval))),
+    CONSTRAINT min_change_is_0_or_more CHECK ((min_change >= 0)),
+    CONSTRAINT min_rows_is_0_or_more CHECK ((min_rows >= 0)),
+    CONSTRAINT sensitivity_is_between_a_tenth_and_10 CHECK (((sensitivity >= 0.1) AND (sensitivity <= (10)::numeric))),
+    CONSTRAINT spike_percent_is_between_1_and_1000000 CHECK (((spike_percent >= (1)::numeric) AND (spike_percent <= (1000000)::numeric)))
+);
+
+
+--
+-- Name: TABLE table_metrics_alert_rules; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_alert_rules IS 'What to be told about, for a table, for a schema, or for all (*). A column that is null decides nothing: for each column, of all rules that fit and decide it, that of the table wins, then that of its schema, then that for all; among these that of the kind. Without rules the defaults named at each column hold.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.schema_name IS 'Schema as the catalogue spells it, or * for every schema.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.table_name IS 'Table as the catalogue spells it, or * for every table of the schema.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.kind; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.kind IS 'Kind of alert, or * for every kind.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.is_on; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.is_on IS 'False: no such alerts. Default: true.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.silenced_until; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.silenced_until IS 'No such alerts before this business day. Default: none are silenced.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.drop_percent; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.drop_percent IS 'By how many per cent a count may be below what is usual. Default: 15.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.spike_percent; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.spike_percent IS 'By how many per cent a count may be above what is usual. Default: 30.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.min_rows; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.min_rows IS 'Tables that usually have fewer rows have no drop, and none that drops to zero; with fewer rows they have no spike. Default: 50.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.min_change; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.min_change IS 'A change of fewer rows is neither drop nor spike. Default: 20.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.sensitivity; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.sensitivity IS 'How closely a table is held to its habit: 2 allows half of its usual fluctuation, 0.5 the double. Default: 1.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.failures_in_a_row; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.failures_in_a_row IS 'After how many failed runs in a row there is an alert. Default: 3.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.late_after; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.late_after IS 'How long after the usual time a business day may be without a result. Default: 1 hour.';
+
+
+--
+-- Name: table_metrics_settings; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_settings (
+    singleton boolean DEFAULT true NOT NULL,
+    business_time_zone text DEFAULT 'America/New_York'::text NOT NULL,
+    machinery_schemas text[] DEFAULT '{nms,graphile_worker,graphile_migrate}'::text[] NOT NULL,
+    lock_timeout interval DEFAULT '00:00:05'::interval NOT NULL,
+    abandon_after interval DEFAULT '00:05:00'::interval NOT NULL,
+    yield_after interval DEFAULT '00:00:02'::interval NOT NULL,
+    CONSTRAINT abandon_after_is_between_1_s_and_30_days CHECK (((abandon_after >= '00:00:01'::interval) AND (abandon_after <= '30 days'::interval))),
+    CONSTRAINT business_time_zone_is_known_to_the_server CHECK (nms.is_time_zone(business_time_zone)),
+    CONSTRAINT lock_timeout_is_between_1_ms_and_1_day CHECK (((lock_timeout >= '00:00:00.001'::interval) AND (lock_timeout <= '1 day'::interval))),
+    CONSTRAINT machinery_schemas_has_no_null CHECK ((array_position(machinery_schemas, NULL::text) IS NULL)),
+    CONSTRAINT there_is_one_row CHECK (singleton),
+    CONSTRAINT yield_after_is_between_1_ms_and_1_day CHECK (((yield_after >= '00:00:00.001'::interval) AND (yield_after <= '1 day'::interval)))
+);
+
+
+--
+-- Name: TABLE table_metrics_settings; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_settings IS 'The settings of the collector: always exactly one row. Change one with an update; an invalid value is refused.';
+
+
+--
+-- Name: COLUMN table_metrics_settings.singleton; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_settings.singleton IS 'Always true: keeps this table at one row.';
+
+
+--
+-- Name: COLUMN table_metrics_settings.business_time_zone; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_settings.business_time_zone IS 'Time zone whose date is the business day, as in pg_timezone_names. Changing it moves no past run to another day.';
+
+
+--
+-- Name: COLUMN table_metrics_settings.machinery_schemas; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_settings.machinery_schemas IS 'Schemas of the collector and its tools, left out of every run.';
+
+
+--
+-- Name: COLUMN table_metrics_settings.lock_timeout; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_settings.lock_timeout IS 'How long the count of one table waits for a lock on it before it is given up.';
+
+
+--
+-- Name: COLUMN table_metrics_settings.abandon_after; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_settings.abandon_after IS 'How long a RUNNING run that no session holds may be silent before the next run marks it FAILED.';
+
+
+--
+-- Name: COLUMN table_metrics_settings.yield_after; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_settings.yield_after IS 'How long an online count may make another session wait before it gives way.';
+
+
+--
+-- Name: table_metrics_next_due; Type: VIEW; Schema: nms; Owner: -
+--
+
+CREATE VIEW nms.table_metrics_next_due AS
+ SELECT run.run_id,
+    run.snapshot_date,
+    next.snapshot_date AS next_date,
+    (((next.snapshot_date + usual.time_of_day) AT TIME ZONE settings.business_time_zone) + COALESCE(rule.late_after, '01:00:00'::interval)) AS due_at
+   FROM ((((nms.table_metrics_runs run
+     CROSS JOIN nms.table_metrics_settings settings)
+     CROSS JOIN LATERAL ( SELECT max((result.ended - (result.snapshot_date)::timestamp without time zone)) AS time_of_day,
+            array_agg(DISTINCT EXTRACT(isodow FROM result.snapshot_date)) AS weekdays,
+            min(result.snapshot_date) AS first_date
+           FROM ( SELECT past.snapshot_date,
+                    min((past.finished_at AT TIME ZONE settings.business_time_zone)) AS ended
+                   FROM nms.table_metrics_runs past
+                  WHERE ((past.status = 'SUCCEEDED'::text) AND (NOT past.is_recorded) AND (past.run_id <= run.run_id) AND ((past.snapshot_date >= (run.snapshot_date - 27)) AND (past.snapshot_date <= run.snapshot_date)))
+                  GROUP BY past.snapshot_date) result) usual)
+     CROSS JOIN LATERAL ( SELECT min((run.snapshot_date + days.days)) AS snapshot_date
+           FROM generate_series(1, 7) days(days)
+          WHERE ((usual.first_date > (run.snapshot_date - 14)) OR (EXTRACT(isodow FROM (run.snapshot_date + days.days)) = ANY (usual.weekdays)))) next)
+     LEFT JOIN LATERAL ( SELECT rule_1.late_after
+           FROM nms.table_metrics_alert_rules rule_1
+          WHERE ((rule_1.schema_name = '*'::text) AND (rule_1.kind = ANY (ARRAY['*'::text, 'no_run_today'::text])) AND (rule_1.late_after IS NOT NULL))
+          ORDER BY (rule_1.kind = '*'::text)
+         LIMIT 1) rule ON (true))
+  WHERE ((run.status = 'SUCCEEDED'::text) AND (NOT run.is_recorded));
+
+
+--
+-- Name: VIEW table_metrics_next_due; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON VIEW nms.table_metrics_next_due IS 'For each successful run, when the next business day should have its result: at the latest time at which one was there on the days of four weeks, and late_after of nms.table_metrics_alert_rules later. Days of the week that never have a result have none due.';
+
+
+--
+-- Name: COLUMN table_metrics_next_due.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_next_due.run_id IS 'The successful run after which it is due.';
+
+
+--
+-- Name: COLUMN table_metrics_next_due.snapshot_date; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_next_due.snapshot_date IS 'Its business day.';
+
+
+--
+-- Name: COLUMN table_metrics_next_due.next_date; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_next_due.next_date IS 'The next business day that should have a result.';
+
+
+--
+-- Name: COLUMN table_metrics_next_due.due_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_next_due.due_at IS 'When it should be there.';
+
+
+--
+-- Name: table_metrics_alerts; Type: VIEW; Schema: nms; Owner: -
+--
+
+CREATE VIEW nms.table_metrics_alerts AS
+ SELECT alert.kind,
+    alert.schema_name,
+    alert.table_name,
+    alert.row_count,
+    alert.expected_low,
+    alert.expected_high,
+    alert.detail,
+    alert.since,
+    alert.run_id
+   FROM ((( SELECT log.kind,
+            log.schema_name,
+            log.table_name,
+            log.row_count,
+            log.expected_low,
+            log.expected_high,
+            log.detail,
+            log.opened_at AS since,
+            log.opened_by_run AS run_id
+           FROM nms.table_metrics_alert_log log
+          WHERE ((log.closed_at IS NULL) AND (log.kind <> 'no_run_today'::text))
+        UNION ALL
+         SELECT 'no_run_today'::text,
+            NULL::text,
+            NULL::text,
+            NULL::bigint,
+            NULL::bigint,
+            NULL::bigint,
+            format('no result for %s, the last one is of %s'::text, due.next_date, due.snapshot_date) AS format,
+            due.due_at,
+            NULL::bigint
+           FROM (( SELECT run.run_id
+                   FROM nms.table_metrics_runs run
+                  WHERE ((run.status = 'SUCCEEDED'::text) AND (NOT run.is_recorded))
+                  ORDER BY run.snapshot_date DESC, run.run_id DESC
+                 LIMIT 1) latest
+             JOIN nms.table_metrics_next_due due ON ((due.run_id = latest.run_id)))
+          WHERE (now() > due.due_at)) alert
+     CROSS JOIN nms.table_metrics_settings settings)
+     LEFT JOIN LATERAL ( SELECT (array_agg(rule_1.is_on ORDER BY rule_1.place) FILTER (WHERE (rule_1.is_on IS NOT NULL)))[1] AS is_on,
+            (array_agg(rule_1.silenced_until ORDER BY rule_1.place) FILTER (WHERE (rule_1.silenced_until IS NOT NULL)))[1] AS silenced_until
+           FROM ( SELECT rule_2.schema_name,
+                    rule_2.table_name,
+                    rule_2.kind,
+                    rule_2.is_on,
+                    rule_2.silenced_until,
+                    rule_2.drop_percent,
+                    rule_2.spike_percent,
+                    rule_2.min_rows,
+                    rule_2.min_change,
+                    rule_2.sensitivity,
+                    rule_2.failures_in_a_row,
+                    rule_2.late_after,
+                    row_number() OVER (ORDER BY (rule_2.table_name = '*'::text), (rule_2.schema_name = '*'::text), (rule_2.kind = '*'::text)) AS place
+                   FROM nms.table_metrics_alert_rules rule_2
+                  WHERE ((rule_2.schema_name = ANY (ARRAY['*'::text, alert.schema_name])) AND (rule_2.table_name = ANY (ARRAY['*'::text, alert.table_name])) AND (rule_2.kind = ANY (ARRAY['*'::text, alert.kind])))) rule_1) rule ON (true))
+  WHERE ((rule.is_on IS NOT FALSE) AND ((((now() AT TIME ZONE settings.business_time_zone))::date < rule.silenced_until) IS NOT TRUE));
+
+
+--
+-- Name: VIEW table_metrics_alerts; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON VIEW nms.table_metrics_alerts IS 'The alerts that are open, without those that a rule silences. No row: nothing is strange.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.kind; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.kind IS 'What is strange: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.schema_name IS 'Schema of the table; null for what concerns a whole run.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.table_name IS 'Name of the table; null for what concerns a whole run.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.row_count IS 'Rows when it was last found; null where nothing was counted.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.expected_low; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.expected_low IS 'As few rows would have been usual; null where that means nothing.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.expected_high; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.expected_high IS 'As many rows would have been usual; null where that means nothing.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.detail; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.detail IS 'The same for a person.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.since; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.since IS 'When it was first found.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.run_id IS 'Run in which it was first found; null for no_run_today.';
 
 
 --
@@ -4215,75 +5573,6 @@ ALTER TABLE nms.table_metrics_runs ALTER COLUMN run_id ADD GENERATED ALWAYS AS I
 
 
 --
--- Name: table_metrics_settings; Type: TABLE; Schema: nms; Owner: -
---
-
-CREATE TABLE nms.table_metrics_settings (
-    singleton boolean DEFAULT true NOT NULL,
-    business_time_zone text DEFAULT 'America/New_York'::text NOT NULL,
-    machinery_schemas text[] DEFAULT '{nms,graphile_worker,graphile_migrate}'::text[] NOT NULL,
-    lock_timeout interval DEFAULT '00:00:05'::interval NOT NULL,
-    abandon_after interval DEFAULT '00:05:00'::interval NOT NULL,
-    yield_after interval DEFAULT '00:00:02'::interval NOT NULL,
-    CONSTRAINT abandon_after_is_between_1_s_and_30_days CHECK (((abandon_after >= '00:00:01'::interval) AND (abandon_after <= '30 days'::interval))),
-    CONSTRAINT business_time_zone_is_known_to_the_server CHECK (nms.is_time_zone(business_time_zone)),
-    CONSTRAINT lock_timeout_is_between_1_ms_and_1_day CHECK (((lock_timeout >= '00:00:00.001'::interval) AND (lock_timeout <= '1 day'::interval))),
-    CONSTRAINT machinery_schemas_has_no_null CHECK ((array_position(machinery_schemas, NULL::text) IS NULL)),
-    CONSTRAINT there_is_one_row CHECK (singleton),
-    CONSTRAINT yield_after_is_between_1_ms_and_1_day CHECK (((yield_after >= '00:00:00.001'::interval) AND (yield_after <= '1 day'::interval)))
-);
-
-
---
--- Name: TABLE table_metrics_settings; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON TABLE nms.table_metrics_settings IS 'The settings of the collector: always exactly one row. Change one with an update; an invalid value is refused.';
-
-
---
--- Name: COLUMN table_metrics_settings.singleton; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_settings.singleton IS 'Always true: keeps this table at one row.';
-
-
---
--- Name: COLUMN table_metrics_settings.business_time_zone; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_settings.business_time_zone IS 'Time zone whose date is the business day, as in pg_timezone_names. Changing it moves no past run to another day.';
-
-
---
--- Name: COLUMN table_metrics_settings.machinery_schemas; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_settings.machinery_schemas IS 'Schemas of the collector and its tools, left out of every run.';
-
-
---
--- Name: COLUMN table_metrics_settings.lock_timeout; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_settings.lock_timeout IS 'How long the count of one table waits for a lock on it before it is given up.';
-
-
---
--- Name: COLUMN table_metrics_settings.abandon_after; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_settings.abandon_after IS 'How long a RUNNING run that no session holds may be silent before the next run marks it FAILED.';
-
-
---
--- Name: COLUMN table_metrics_settings.yield_after; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_settings.yield_after IS 'How long an online count may make another session wait before it gives way.';
-
-
---
 -- Name: table_metrics_targets_position_seq; Type: SEQUENCE; Schema: nms; Owner: -
 --
 
@@ -4346,6 +5635,22 @@ COMMENT ON COLUMN nms.table_metrics_today.collected_at IS 'When that run started
 
 
 --
+-- Name: table_metrics_alert_log table_metrics_alert_log_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
+--
+
+ALTER TABLE ONLY nms.table_metrics_alert_log
+    ADD CONSTRAINT table_metrics_alert_log_pkey PRIMARY KEY (alert_id);
+
+
+--
+-- Name: table_metrics_alert_rules table_metrics_alert_rules_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
+--
+
+ALTER TABLE ONLY nms.table_metrics_alert_rules
+    ADD CONSTRAINT table_metrics_alert_rules_pkey PRIMARY KEY (schema_name, table_name, kind);
+
+
+--
 -- Name: table_metrics_daily_snapshot table_metrics_daily_snapshot_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
 --
 
@@ -4398,6 +5703,13 @@ ALTER TABLE ONLY nms.table_metrics_targets
 --
 
 CREATE UNIQUE INDEX a_slot_is_served_once ON nms.table_metrics_runs USING btree (scheduled_for) WHERE (status = 'SUCCEEDED'::text);
+
+
+--
+-- Name: an_alert_is_open_once; Type: INDEX; Schema: nms; Owner: -
+--
+
+CREATE UNIQUE INDEX an_alert_is_open_once ON nms.table_metrics_alert_log USING btree (kind, COALESCE(schema_name, ''::text), COALESCE(table_name, ''::text)) WHERE (closed_at IS NULL);
 
 
 --
@@ -4499,6 +5811,20 @@ COMMENT ON TRIGGER forbid_rewriting_a_finished_run ON nms.table_metrics_runs IS 
 
 
 --
+-- Name: table_metrics_runs record_alerts; Type: TRIGGER; Schema: nms; Owner: -
+--
+
+CREATE TRIGGER record_alerts AFTER UPDATE ON nms.table_metrics_runs FOR EACH ROW WHEN (((old.status = 'RUNNING'::text) AND (new.status <> 'RUNNING'::text))) EXECUTE FUNCTION nms.record_alerts_of_run();
+
+
+--
+-- Name: TRIGGER record_alerts ON table_metrics_runs; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TRIGGER record_alerts ON nms.table_metrics_runs IS 'However a run ends, what is strange about it is recorded.';
+
+
+--
 -- Name: table_metrics_daily_snapshot table_metrics_daily_snapshot_run_id_fkey; Type: FK CONSTRAINT; Schema: nms; Owner: -
 --
 
@@ -4541,6 +5867,20 @@ REVOKE ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.add_up_parents(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION alert_rule(schema_name text, table_name text, kind text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.alert_rule(schema_name text, table_name text, kind text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION announce_alert(alert nms.table_metrics_alert_log); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.announce_alert(alert nms.table_metrics_alert_log) FROM PUBLIC;
 
 
 --
@@ -4642,6 +5982,13 @@ REVOKE ALL ON FUNCTION nms.current_targets(run_id bigint, targets nms.target[]) 
 
 
 --
+-- Name: FUNCTION day_owners(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.day_owners(run_id bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION delete_measurements_of_deleted_runs(); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -4670,10 +6017,38 @@ REVOKE ALL ON FUNCTION nms.failure_summary(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION find_alerts(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.find_alerts(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_count_alerts(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.find_count_alerts(run_id bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION find_problems(payload jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms.find_problems(payload jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_run_alerts(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.find_run_alerts(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_table_alerts(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.find_table_alerts(run_id bigint) FROM PUBLIC;
 
 
 --
@@ -4730,6 +6105,13 @@ REVOKE ALL ON FUNCTION nms.job_problem(payload jsonb) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.latest_slot(local_time time without time zone, at timestamp with time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION leaves_out(skip jsonb, exclude jsonb, schema_name text, table_name text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.leaves_out(skip jsonb, exclude jsonb, schema_name text, table_name text) FROM PUBLIC;
 
 
 --
@@ -4810,10 +6192,31 @@ REVOKE ALL ON FUNCTION nms.rebuild_run_snapshot(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION record_alerts(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.record_alerts(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION record_alerts_of_run(); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.record_alerts_of_run() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION record_failure(run_id bigint, target nms.target, error_sqlstate text, error_message text); Type: ACL; Schema: nms; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms.record_failure(run_id bigint, target nms.target, error_sqlstate text, error_message text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION record_missing_run(); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.record_missing_run() FROM PUBLIC;
 
 
 --
@@ -4891,6 +6294,13 @@ REVOKE ALL ON FUNCTION nms.run_of_day(snapshot_date date) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.run_payload(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION score_counts(run_id bigint, least_change double precision); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.score_counts(run_id bigint, least_change double precision) FROM PUBLIC;
 
 
 --

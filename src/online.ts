@@ -31,6 +31,7 @@ export async function countOnline(
   const running = new Set<{ cancel(): void }>()
   const tracker = new ProgressTracker(progress)
   const ended = new AbortController()
+  const counted = new AbortController()
   let canceled = 0
   let yielding: Promise<unknown> = Promise.resolve()
 
@@ -51,7 +52,7 @@ export async function countOnline(
   }
 
   const count = async (sql: Sql): Promise<void> => {
-    while (!ended.signal.aborted) {
+    for (let idle = 0; !ended.signal.aborted && !counted.signal.aborted; ) {
       try {
         await yielding // or the canceled session would take the same table again at once
         const result = await persistently(
@@ -60,8 +61,10 @@ export async function countOnline(
           ended.signal,
         )
         tracker.add(result)
-        if (result.is_finished) return
-        if (result.tables_counted === '0') await sleep(100)
+        if (result.is_finished) counted.abort()
+        idle = result.tables_counted === '0' ? idle + 1 : 0
+        // The first call of all only finds the tables.
+        if (idle > 1) await sleep(100, undefined, { signal: counted.signal }).catch(() => undefined)
       } catch (error) {
         if (ended.signal.aborted) return
         if ((error as { code?: string }).code !== '57014' || canceled === 0) throw error

@@ -11,7 +11,7 @@ import { failsClearly, run, startTableMetrics, tableMetrics } from './_process.t
 // Each starts processes of its own.
 const test = ava.serial
 
-const allMigrations = ['000001.sql', '000002.sql', '000003.sql']
+const allMigrations = ['000001.sql', '000002.sql', '000003.sql', '000004.sql']
 
 const emptyDatabase = (t: ExecutionContext) => createDatabase(t, 'empty_template')
 
@@ -39,6 +39,8 @@ test('migrate installs, and a run works right after', async (t) => {
       'collect_table_metrics',
       'open_run',
       'preview_run',
+      'table_metrics_alert_log',
+      'table_metrics_alert_rules',
       'table_metrics_daily_snapshot',
       'table_metrics_measurements',
       'table_metrics_run_snapshot',
@@ -100,7 +102,7 @@ test('SNAPSHOT_TZ sets the business time zone at the first install, later ones s
   t.is(first.status, 0, first.stderr)
   t.regex(
     first.stderr,
-    /installed 000001\.sql, 000002\.sql, 000003\.sql\nbusiness time zone: Europe\/Berlin\n$/,
+    /installed 000001\.sql, 000002\.sql, 000003\.sql, 000004\.sql\nbusiness time zone: Europe\/Berlin\n$/,
   )
   t.is(second.status, 0, second.stderr)
   t.regex(second.stderr, /already up to date\nbusiness time zone: Europe\/Berlin\n/)

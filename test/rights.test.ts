@@ -8,7 +8,14 @@ import { collect, createDatabase, type Run, rowCounts, type Sql, type TestDataba
 // The three roles belong to the whole server: one test at a time.
 const rolesScript = await readFile(`${migrationsFolder}/roles.sql`, 'utf8')
 
-const readingCalls = ['business_date', 'compare_days', 'compare_runs', 'run_of_day', 'table_trend']
+const readingCalls = [
+  'business_date',
+  'compare_days',
+  'compare_runs',
+  'find_alerts',
+  'run_of_day',
+  'table_trend',
+]
 const calls = [
   'abandon_silent_runs',
   'close_run',
@@ -26,6 +33,8 @@ const calls = [
   'prune_table_metrics',
   'rebuild_daily_snapshot',
   'rebuild_run_snapshot',
+  'record_alerts',
+  'record_missing_run',
   'record_run',
   'retry_helps',
   ...readingCalls,
@@ -91,7 +100,8 @@ for (const { role, executes } of [
 
     for (const { name, assigned, is_table } of tables) {
       const [rows] = await sql.unsafe(`select count(*) as found from ${name}`)
-      const found = name === 'nms.table_metrics_targets' ? '0' : '1' // no online run is under way
+      // No online run is under way, and nothing is strange.
+      const found = /(targets|alerts|alert_rules|alert_log)$/.test(name) ? '0' : '1'
       t.is(rows?.found, found, name)
       if (!is_table) continue // nobody can write through it
       await refused(t, sql, `insert into ${name} default values`)
@@ -100,7 +110,7 @@ for (const { role, executes } of [
       await refused(t, sql, `truncate ${name} cascade`)
       await refused(t, sql, `alter table ${name} add column forged int`)
     }
-    t.is(tables.length, 10)
+    t.is(tables.length, 14)
     await refused(t, sql, `select setval('nms.table_metrics_runs_run_id_seq', 1000)`)
     await refused(t, sql, 'create table nms.forged ()')
     await refused(t, sql, 'select from public.orders')

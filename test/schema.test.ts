@@ -77,6 +77,8 @@ test('the primary keys are the documented ones', async (t) => {
       order by 1
     `),
     [
+      'nms.table_metrics_alert_log: PRIMARY KEY (alert_id)',
+      'nms.table_metrics_alert_rules: PRIMARY KEY (schema_name, table_name, kind)',
       'nms.table_metrics_daily_snapshot: PRIMARY KEY (snapshot_date)',
       'nms.table_metrics_measurements: PRIMARY KEY (run_id, schema_name, table_name)',
       'nms.table_metrics_run_snapshot: PRIMARY KEY (run_id)',
@@ -219,6 +221,31 @@ const refusals: [what: string, constraint: string, statement: string][] = [
     'abandon_after_is_between_1_s_and_30_days',
     `update nms.table_metrics_settings set abandon_after = '-1 s'`,
   ],
+  [
+    'a rule for a table without its schema',
+    'a_table_is_named_with_its_schema',
+    `insert into nms.table_metrics_alert_rules (table_name, is_on) values ('orders', false)`,
+  ],
+  [
+    'a rule that decides nothing',
+    'a_rule_decides_something',
+    `insert into nms.table_metrics_alert_rules (schema_name) values ('staging')`,
+  ],
+  [
+    'a rule for an unknown kind',
+    'kind_is_known',
+    `insert into nms.table_metrics_alert_rules (kind, is_on) values ('droop', false)`,
+  ],
+  [
+    'a drop of more than everything',
+    'drop_percent_is_between_1_and_100',
+    `insert into nms.table_metrics_alert_rules (drop_percent) values (101)`,
+  ],
+  [
+    'a schema that is late',
+    'failures_and_lateness_are_of_no_schema',
+    `insert into nms.table_metrics_alert_rules (schema_name, late_after) values ('staging', '2 hours')`,
+  ],
 ]
 
 test('a row that cannot be true is refused by a constraint that says so', async (t) => {
@@ -328,6 +355,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'close_run',
       'collect_table_metrics',
       'counting_sessions',
+      'find_alerts',
       'find_problems',
       'give_up_run',
       'give_way',
@@ -339,6 +367,8 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'prune_table_metrics',
       'rebuild_daily_snapshot',
       'rebuild_run_snapshot',
+      'record_alerts',
+      'record_missing_run',
       'record_run',
       'retry_helps',
     ],
