@@ -9,6 +9,7 @@ export type RunEvent =
   | { event: 'run_abandoned'; run_id: string; reason: string }
   | { event: 'no_tables_found'; run_id: string }
   | { event: 'target_failed'; run_id: string; table: string; sqlstate: string; reason: string }
+  | { event: 'alert_opened'; run_id: string; kind: string; table?: string; detail: string }
   | { event: 'gave_way'; run_id: string; table: string; to: string; outcome: 'put back' | 'given up' }
 
 /** What there is to tell about a run that has ended, in order. */
@@ -35,5 +36,23 @@ export async function endingEvents(sql: Sql, run: Run): Promise<RunEvent[]> {
     run.status === 'SUCCEEDED'
       ? { event: 'run_succeeded', run_id, tables: run.target_count ?? '0', rows, seconds }
       : { event: 'run_failed', run_id, reason: run.error_message ?? run.status, seconds },
+    ...(await openedAlerts(sql, run_id)),
   ]
+}
+
+/** What is strange about a run that has ended, and was not strange before. */
+export async function openedAlerts(sql: Sql, run_id: string): Promise<RunEvent[]> {
+  const alerts = await sql<{ kind: string; table: string | null; detail: string }[]>`
+    select kind, case when table_name is not null then format('%I.%I', schema_name, table_name) end as table, detail
+    from nms.table_metrics_alert_log
+    where opened_by_run = ${run_id}
+    order by alert_id
+  `
+  return alerts.map(({ kind, table, detail }) => ({
+    event: 'alert_opened',
+    run_id,
+    kind,
+    ...(table && { table }),
+    detail,
+  }))
 }

@@ -9,6 +9,7 @@ export type WorkerEvent =
   | { event: 'worker_restarting'; reason: string; delay_seconds: number }
   | { event: 'job_failed'; job_id: string; attempt: number; is_final: boolean; reason: string }
   | { event: 'schema_not_skipped'; schema: string; remedy: string }
+  | { event: 'no_run_today'; detail: string }
   | { event: 'upkeep_failed'; reason: string }
 
 export type LogEvent = RunEvent | WorkerEvent
@@ -21,13 +22,15 @@ const events: Record<LogEvent['event'], [level: Level, words: string]> = {
   run_abandoned: ['error', 'run abandoned'],
   no_tables_found: ['warn', 'no tables found'],
   target_failed: ['error', 'table not counted'],
+  alert_opened: ['warn', 'something is strange'],
   gave_way: ['warn', 'gave way to another session'],
   worker_started: ['info', 'worker started'],
   worker_stopped: ['info', 'worker stopped'],
   worker_restarting: ['error', 'worker starts again'],
   job_failed: ['error', 'job failed'],
   schema_not_skipped: ['warn', "graphile-worker's own tables are counted"],
-  upkeep_failed: ['error', 'could not look for abandoned runs'],
+  no_run_today: ['error', 'a day has no result in time'],
+  upkeep_failed: ['error', 'could not look for abandoned or missing runs'],
 }
 
 /** Where events go. */

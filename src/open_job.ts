@@ -1,5 +1,6 @@
 import type { JSONValue } from 'postgres'
 import { connect, type Sql } from './database.ts'
+import { openedAlerts } from './events.ts'
 import type { Log } from './log.ts'
 import { within } from './patience.ts'
 
@@ -45,7 +46,20 @@ export async function reportAbandonedRuns(sql: Sql, log: Log): Promise<void> {
   const runs = await sql<{ run_id: string; reason: string }[]>`
     select run_id::text, error_message as reason from nms.abandon_silent_runs()
   `
-  for (const run of runs) log.record({ event: 'run_abandoned', ...run })
+  for (const run of runs) {
+    log.record({ event: 'run_abandoned', ...run })
+    for (const event of await openedAlerts(sql, run.run_id)) log.record(event)
+  }
+}
+
+/** Tells once when a business day has no result in time. */
+export async function reportMissingRun(sql: Sql, log: Log): Promise<void> {
+  const [{ is_new }] = await sql<[{ is_new: boolean }]>`select nms.record_missing_run() as is_new`
+  if (!is_new) return
+  const [alert] = await sql<[{ detail: string }?]>`
+    select detail from nms.table_metrics_alerts where kind = 'no_run_today'
+  `
+  if (alert) log.record({ event: 'no_run_today', ...alert })
 }
 
 /**

@@ -4,7 +4,7 @@ import { type ParsedCronItem, type Runner, run, runOnce } from 'graphile-worker'
 import { freeAbandonedJobs } from './abandoned_jobs.ts'
 import { inLife, type Life, type LifeOptions } from './life.ts'
 import { reasonOf } from './log.ts'
-import { ask, reportAbandonedRuns } from './open_job.ts'
+import { ask, reportAbandonedRuns, reportMissingRun } from './open_job.ts'
 import { isConnectionError } from './patience.ts'
 import { isHopeless, preflight } from './preflight.ts'
 import { supervise } from './supervise.ts'
@@ -98,6 +98,7 @@ function tidy(
 ): Promise<void> {
   return ask(databaseUrl, signal, async (sql) => {
     await reportAbandonedRuns(sql, log)
+    await reportMissingRun(sql, log)
     await freeAbandonedJobs(sql, schema, dead)
   })
 }

@@ -42,7 +42,7 @@ function blocks(markdown: string): { language: string; code: string; shown?: str
 /** What may differ from one execution to the next is made alike. */
 function comparable(text: string): string {
   return text
-    .replace(/\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?/g, 'DATE')
+    .replace(/\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?/g, 'DATE')
     .replace(/took [\d.]+ s/g, 'took TIME')
     .replace(/ +$/gm, '')
     .trim()
