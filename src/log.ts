@@ -8,6 +8,7 @@ export type WorkerEvent =
   | { event: 'worker_stopped'; reason: string }
   | { event: 'worker_restarting'; reason: string; delay_seconds: number }
   | { event: 'job_failed'; job_id: string; attempt: number; is_final: boolean; reason: string }
+  | { event: 'pruned'; runs_deleted: string; seconds: number }
   | { event: 'schema_not_skipped'; schema: string; remedy: string }
   | { event: 'upkeep_failed'; reason: string }
 
@@ -26,6 +27,7 @@ const events: Record<LogEvent['event'], [level: Level, words: string]> = {
   worker_stopped: ['info', 'worker stopped'],
   worker_restarting: ['error', 'worker starts again'],
   job_failed: ['error', 'job failed'],
+  pruned: ['info', 'old runs deleted'],
   schema_not_skipped: ['warn', "graphile-worker's own tables are counted"],
   upkeep_failed: ['error', 'could not look for abandoned runs'],
 }
