@@ -53,7 +53,6 @@ async function pruneABit(sql: Sql, { keepRuns, keepDaily }: Keep, signal: AbortS
   const step = sql.begin(async (transaction) => {
     await transaction`
       select
-        nms.end_with_client(),
         set_config('idle_in_transaction_session_timeout', '30s', true),
         set_config('lock_timeout', '10s', true)
     `
