@@ -7,12 +7,17 @@ export type Sql = postgres.Sql
  * One connection, for one caller: what takes long blocks nobody else's queries.
  *
  * @param onnotice receives the server's notices and warnings; dropped unless given
+ * @param application_name what the server knows the session by
  */
-export function connect(url: string, onnotice: (notice: postgres.Notice) => void = () => undefined): Sql {
+export function connect(
+  url: string,
+  onnotice: (notice: postgres.Notice) => void = () => undefined,
+  application_name = 'table-metrics',
+): Sql {
   return postgres(url, {
     max: 1,
     onnotice,
     prepare: false, // a pooler may give each transaction another server connection
-    connection: { application_name: 'table-metrics', DateStyle: 'ISO' },
+    connection: { application_name, DateStyle: 'ISO' },
   })
 }

@@ -1,7 +1,9 @@
 import { connect, type Sql } from './database.ts'
 import { installProblems } from './doctor_install.ts'
-import { defaultCrontab, scheduleProblems } from './doctor_schedule.ts'
+import { type Line, scheduleProblems } from './doctor_schedule.ts'
 import { describeError } from './errors.ts'
+import { pruneProblem } from './prune_payload.ts'
+import { defaultCrontab } from './schedule.ts'
 
 /** Something that makes a run fail, or its result misleading. */
 export interface Problem {
@@ -26,17 +28,19 @@ export interface Problem {
  */
 export async function findProblems(url: string, crontab = defaultCrontab): Promise<Problem[]> {
   const schedule = await scheduleProblems(crontab)
-  const all = [...(await databaseProblems(url, schedule.payloads)), ...schedule.problems]
+  const all = [...(await databaseProblems(url, schedule)), ...schedule.problems]
   return all.sort((one, other) => one.severity.localeCompare(other.severity))
 }
 
-async function databaseProblems(url: string, payloads: unknown[]): Promise<Problem[]> {
+type Schedule = { payloads: unknown[]; pruning: Line[] }
+
+async function databaseProblems(url: string, schedule: Schedule): Promise<Problem[]> {
   const sql = connect(url)
   try {
     const found = await installProblems(sql)
     return found.some(({ severity }) => severity === 'error')
       ? found
-      : [...found, ...(await runProblems(sql, payloads))]
+      : [...found, ...(await runProblems(sql, schedule))]
   } catch (error) {
     const [, detail = '', remedy = "see the server's log"] =
       /^error: (.*?)(?:\nhint: (.*))?$/s.exec(describeError(error)) ?? []
@@ -47,14 +51,14 @@ async function databaseProblems(url: string, payloads: unknown[]): Promise<Probl
 }
 
 /** What the database itself knows, for each request that the schedule makes. */
-async function runProblems(sql: Sql, payloads: unknown[]): Promise<Problem[]> {
+async function runProblems(sql: Sql, { payloads, pruning }: Schedule): Promise<Problem[]> {
   const found = new Map<string, Problem>()
   try {
     for (const payload of payloads.length > 0 ? payloads : [{}]) {
       const problems = await sql<Problem[]>`select * from nms.find_problems(${sql.json(payload as never)})`
       for (const problem of problems) found.set(JSON.stringify(problem), problem)
     }
-    return [...found.values()]
+    return [...found.values(), ...(await pruningProblems(sql, pruning))]
   } catch (error) {
     if ((error as { code?: string }).code !== '42501') throw error
     const [role] = await sql<[{ name: string }]>`select quote_ident(current_user) as name`
@@ -68,4 +72,20 @@ async function runProblems(sql: Sql, payloads: unknown[]): Promise<Problem[]> {
       },
     ]
   }
+}
+
+async function pruningProblems(sql: Sql, lines: Line[]): Promise<Problem[]> {
+  const problems: Problem[] = []
+  for (const { subject, item } of lines) {
+    const problem = await pruneProblem(sql, item.payload)
+    if (!problem) continue
+    problems.push({
+      severity: 'error',
+      problem: 'malformed_payload',
+      subject,
+      detail: `${problem}: every such job would be rejected`,
+      remedy: `write for example: {keepRuns: "90 days", keepDaily: "5 years"}`,
+    })
+  }
+  return problems
 }

@@ -1,23 +1,21 @@
 import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { type ParsedCronItem, parseCrontab } from 'graphile-worker'
 import type { Problem } from './doctor.ts'
+import { pruneTaskName, taskName as task, taskNames } from './schedule.ts'
 
-/** The schedule of this package. Not that of schedule.ts, which does not load when the file is malformed. */
-export const defaultCrontab = fileURLToPath(new URL('../crontab', import.meta.url))
-
-const task = 'collect_table_metrics'
-
-type Line = { subject: string; item: ParsedCronItem }
+/** A line of a schedule: where it stands, and what it says. */
+export type Line = { subject: string; item: ParsedCronItem }
 
 /**
  * Why a schedule would not collect, or not when somebody expects it.
  *
- * Resolves to the problems, and to the payloads of its jobs.
+ * Resolves to the problems, to the payloads of its jobs that collect, and to its lines that prune.
  *
  * @param file a crontab as graphile-worker reads it
  */
-export async function scheduleProblems(file: string): Promise<{ problems: Problem[]; payloads: unknown[] }> {
+export async function scheduleProblems(
+  file: string,
+): Promise<{ problems: Problem[]; payloads: unknown[]; pruning: Line[] }> {
   const { lines, problems } = await readCrontab(file)
   const collecting = lines.filter(({ item }) => item.task === task)
   if (collecting.length === 0 && problems.length === 0) {
@@ -29,10 +27,16 @@ export async function scheduleProblems(file: string): Promise<{ problems: Proble
       remedy: `add a line such as: 15 5 * * * ${task} ?id=daily&fill=1d`,
     })
   }
-  const strange = lines.filter(({ item }) => item.task !== task)
+  const pruning = lines.filter(({ item }) => item.task === pruneTaskName)
+  const strange = lines.filter(({ item }) => !taskNames.includes(item.task))
   return {
-    problems: [...problems, ...strange.map(strangeTask), ...collecting.flatMap(tickingProblems)],
+    problems: [
+      ...problems,
+      ...strange.map(strangeTask),
+      ...[...collecting, ...pruning].flatMap(tickingProblems),
+    ],
     payloads: collecting.map(({ item }) => item.payload ?? {}),
+    pruning,
   }
 }
 
@@ -42,7 +46,7 @@ function strangeTask({ subject, item }: Line): Problem {
     problem: 'strange_task',
     subject,
     detail: `table-metrics worker has no task ${item.task}, and does not start with this line; another worker may have it`,
-    remedy: `write ${task}, or move the line to the crontab of that worker`,
+    remedy: `write ${taskNames.join(' or ')}, or move the line to the crontab of that worker`,
   }
 }
 
@@ -86,11 +90,11 @@ function tickingProblems({ subject, item }: Line): Problem[] {
   const pause = longestPause(item)
   if (pause === undefined) {
     const detail = 'no date is like that: it never fires'
-    const remedy = `for each day: 15 5 * * * ${task}`
+    const remedy = `for each day: 15 5 * * * ${item.task}`
     return [{ severity: 'error', problem: 'schedule_never_fires', subject, detail, remedy }]
   }
   const { localTime } = (item.payload ?? {}) as { localTime?: unknown }
-  if (localTime === undefined || pause <= 60) return []
+  if (item.task !== task || localTime === undefined || pause <= 60) return []
   return [
     {
       severity: 'warning',

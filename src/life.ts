@@ -4,7 +4,7 @@ import { type Log, reasonOf } from './log.ts'
 import { within } from './patience.ts'
 import { openPool } from './pool.ts'
 import { preset } from './preset.ts'
-import { createTasks } from './tasks/collect_table_metrics.ts'
+import { createTasks } from './tasks.ts'
 
 /** What a worker does for as long as its connections live. */
 export interface Life {

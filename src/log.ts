@@ -8,6 +8,7 @@ export type WorkerEvent =
   | { event: 'worker_stopped'; reason: string }
   | { event: 'worker_restarting'; reason: string; delay_seconds: number }
   | { event: 'job_failed'; job_id: string; attempt: number; is_final: boolean; reason: string }
+  | { event: 'pruned'; runs_deleted: string; seconds: number }
   | { event: 'schema_not_skipped'; schema: string; remedy: string }
   | { event: 'no_run_today'; detail: string }
   | { event: 'upkeep_failed'; reason: string }
@@ -28,6 +29,7 @@ const events: Record<LogEvent['event'], [level: Level, words: string]> = {
   worker_stopped: ['info', 'worker stopped'],
   worker_restarting: ['error', 'worker starts again'],
   job_failed: ['error', 'job failed'],
+  pruned: ['info', 'old runs deleted'],
   schema_not_skipped: ['warn', "graphile-worker's own tables are counted"],
   no_run_today: ['error', 'a day has no result in time'],
   upkeep_failed: ['error', 'could not look for abandoned or missing runs'],

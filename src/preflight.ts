@@ -2,6 +2,8 @@ import type { ParsedCronItem } from 'graphile-worker'
 import type { JSONValue } from 'postgres'
 import type { Sql } from './database.ts'
 import type { Log } from './log.ts'
+import { pruneProblem } from './prune_payload.ts'
+import { pruneTaskName } from './schedule.ts'
 
 /** What somebody has to mend before a worker can do anything. */
 export class SetupError extends Error {}
@@ -33,7 +35,7 @@ export async function preflight(
       'table metrics is not installed in this database, or in an older version: run table-metrics migrate',
     )
   }
-  if (found.may_validate) await refuseMalformedPayloads(sql, cronItems)
+  await refuseMalformedPayloads(sql, cronItems, found.may_validate === true)
 
   const [{ is_skipped }] = await sql<[{ is_skipped: boolean }]>`
     select ${schema} = any (machinery_schemas) as is_skipped from nms.table_metrics_settings
@@ -44,11 +46,28 @@ export async function preflight(
   log.record({ event: 'schema_not_skipped', schema, remedy })
 }
 
-async function refuseMalformedPayloads(sql: Sql, cronItems: ParsedCronItem[]): Promise<void> {
-  for (const { identifier, payload } of cronItems) {
-    const [{ problem }] = await sql<[{ problem: string | null }]>`
-      select nms.job_problem(payload => ${sql.json((payload ?? {}) as JSONValue)}) as problem
-    `
+async function refuseMalformedPayloads(
+  sql: Sql,
+  cronItems: ParsedCronItem[],
+  mayValidate: boolean,
+): Promise<void> {
+  for (const { identifier, task, payload } of cronItems) {
+    const problem =
+      task === pruneTaskName
+        ? await pruneProblem(sql, payload).catch(unlessDenied)
+        : mayValidate && (await jobProblem(sql, payload))
     if (problem) throw new SetupError(`crontab, schedule ${identifier}: ${problem}`)
   }
+}
+
+async function jobProblem(sql: Sql, payload: unknown): Promise<string | null> {
+  const [{ problem }] = await sql<[{ problem: string | null }]>`
+    select nms.job_problem(payload => ${sql.json((payload ?? {}) as JSONValue)}) as problem
+  `
+  return problem
+}
+
+/** Its job says so when it is due: that is no reason not to collect. */
+function unlessDenied(error: unknown): undefined {
+  if ((error as { code?: string }).code !== '42501') throw error
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { WorkerPreset } from 'graphile-worker'
 import { defaultCrontab } from './schedule.ts'
 
-/** For graphile-worker's configuration: the task and the schedule of this package. */
+/** For graphile-worker's configuration: the tasks and the schedule of this package. */
 export const preset: GraphileConfig.Preset = {
   extends: [WorkerPreset],
   worker: {

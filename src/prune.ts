@@ -1,4 +1,5 @@
 import type { Sql } from './database.ts'
+import { within } from './patience.ts'
 
 /** For how long to keep what, as Postgres intervals; what is missing is kept for ever. */
 export interface Keep {
@@ -12,42 +13,67 @@ export interface Pruned {
   left: string | null
 }
 
-/** Deletes old runs in transactions of about a second each, until none is left or the signal aborts. */
-export async function prune(sql: Sql, keep: Keep, signal: AbortSignal): Promise<Pruned> {
-  const show = process.stderr.isTTY
+/**
+ * Deletes old runs in transactions of about a second each, until none is left or the signal aborts.
+ *
+ * @param tell told after each transaction
+ * @throws 55P03 when somebody else has a run locked for longer than ten seconds
+ */
+export async function prune(
+  sql: Sql,
+  keep: Keep,
+  signal: AbortSignal,
+  tell: (pruned: Pruned) => void = () => undefined,
+): Promise<Pruned> {
   let deleted = 0n
   let left: string | null = null
-  try {
-    while (left !== '0') {
-      const step = await pruneABit(sql, keep, signal)
-      if (!step) break
-      deleted += BigInt(step.deleted)
-      left = step.left
-      if (show) process.stderr.write(`\r\u001b[K${deleted} runs deleted, ${left} left`)
-    }
-  } finally {
-    if (show) process.stderr.write('\r\u001b[K')
+  while (left !== '0') {
+    const step = await pruneABit(sql, keep, signal)
+    if (!step) break
+    deleted += BigInt(step.deleted)
+    left = step.left
+    tell({ deleted: String(deleted), left })
   }
   return { deleted: String(deleted), left }
 }
 
+/** How long the server may take for one of these transactions before its link counts as dead, in milliseconds. */
+const patience = 60_000
+
 async function pruneABit(sql: Sql, { keepRuns, keepDaily }: Keep, signal: AbortSignal) {
   if (signal.aborted) return
-  const pruning = sql<[{ deleted: string; left: string }]>`
-    select runs_deleted::text as deleted, runs_left::text as left
-    from nms.prune_table_metrics(
-      keep_runs => ${keepRuns ?? null}::interval,
-      keep_daily => ${keepDaily ?? null}::interval
-    )
-  `
-  const cancel = () => pruning.cancel()
-  signal.addEventListener('abort', cancel, { once: true })
-  try {
+  const cut = Promise.withResolvers<never>()
+  let timer: NodeJS.Timeout | undefined
+  let cancel: () => void = () => undefined
+  const stop = () => {
+    cancel()
+    timer = setTimeout(() => cut.reject(signal.reason), 2_000) // the link may be dead
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  const step = sql.begin(async (transaction) => {
+    await transaction`
+      select
+        set_config('idle_in_transaction_session_timeout', '30s', true),
+        set_config('lock_timeout', '10s', true)
+    `
+    signal.throwIfAborted()
+    const pruning = transaction<[{ deleted: string; left: string }]>`
+      select runs_deleted::text as deleted, runs_left::text as left
+      from nms.prune_table_metrics(
+        keep_runs => ${keepRuns ?? null}::interval,
+        keep_daily => ${keepDaily ?? null}::interval
+      )
+    `
+    cancel = () => pruning.cancel()
     return (await pruning)[0]
+  })
+  try {
+    return await within(patience, Promise.race([step, cut.promise]), 'the database')
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
-    signal.removeEventListener('abort', cancel)
+    clearTimeout(timer)
+    signal.removeEventListener('abort', stop)
   }
 }
 

@@ -71,14 +71,18 @@ export async function startWorker(
 const migrations = readdirSync(new URL('../sql', import.meta.resolve('graphile-worker')))
 
 /** Adds a job as anybody can from SQL, once the worker has installed what that takes. */
-export async function addJob({ sql }: Pick<Database, 'sql'>, payload: object = {}): Promise<void> {
+export async function addJob(
+  { sql }: Pick<Database, 'sql'>,
+  payload: object = {},
+  task = 'collect_table_metrics',
+): Promise<void> {
   await within(
     60,
     async () => {
       // Not before the last one: calls would meet a function of the past, and be in the way of the next.
       const done = await sql`select id from graphile_worker.migrations`
       if (done.length < migrations.length) return false
-      await sql`select graphile_worker.add_job('collect_table_metrics', ${JSON.stringify(payload)}::text::json)`
+      await sql`select graphile_worker.add_job(${task}, ${JSON.stringify(payload)}::text::json)`
       return true
     },
     'a job is added',

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { runMigrations } from 'graphile-worker'
 import { freeAbandonedJobs } from '../src/abandoned_jobs.ts'
-import { createDatabase } from './_database.ts'
+import { createDatabase, type TestDatabase } from './_database.ts'
 
 const cases: Record<string, { arrange: string; free: boolean; dead?: string[] }> = {
   'was taken a while ago, and no run has been under way since': { arrange: '', free: true },
@@ -61,6 +61,72 @@ for (const [what, { arrange, free, dead = [] }] of Object.entries(cases)) {
       select locked_by is null as is_free
       from graphile_worker.jobs
       where task_identifier = 'collect_table_metrics'
+    `
+    t.is(is_free, free)
+  })
+}
+
+/** A session that a job which prunes might have. */
+const session = async ({ connect }: TestDatabase, statement: string) => {
+  const sql = connect({ connection: { application_name: 'table-metrics prune' } })
+  await sql.unsafe(statement)
+  return sql
+}
+
+const pruning: Record<string, { arrange: (db: TestDatabase) => Promise<unknown>; free: boolean }> = {
+  'was taken a while ago, and nobody prunes': { arrange: async () => undefined, free: true },
+  'was taken just now': {
+    arrange: ({ sql }) => sql`update graphile_worker._private_jobs set locked_at = now() - interval '30 s'`,
+    free: false,
+  },
+  'may have the session between two transactions': {
+    arrange: (db) => session(db, 'select 1'),
+    free: false,
+  },
+  'may have the session that is at it': {
+    arrange: (db) => session(db, 'begin'),
+    free: false,
+  },
+  'was taken a while ago, though a run is under way': {
+    arrange: ({ sql }) => sql`select nms.open_run()`,
+    free: true,
+  },
+  'was taken by a worker that has another task, too': {
+    arrange: ({ sql }) =>
+      sql.unsafe(`
+      select graphile_worker.add_job('send_mail');
+      update graphile_worker._private_jobs set locked_by = 'pool-1', locked_at = now() - interval '5 minutes'
+    `),
+    free: false,
+  },
+  'was taken by a worker that collects at this moment': {
+    arrange: ({ sql }) =>
+      sql.unsafe(`
+      select graphile_worker.add_job('collect_table_metrics');
+      update graphile_worker._private_jobs set locked_by = 'pool-1', locked_at = now() - interval '5 minutes';
+      select nms.open_run()
+    `),
+    free: false,
+  },
+}
+
+for (const [what, { arrange, free }] of Object.entries(pruning)) {
+  test(`a job that prunes and ${what} is ${free ? 'freed' : 'left alone'}`, async (t) => {
+    const db = await createDatabase(t)
+    await runMigrations({ connectionString: db.url })
+    await db.sql.unsafe(`
+      select graphile_worker.add_job('prune_table_metrics');
+      update graphile_worker._private_jobs
+      set attempts = 1, locked_by = 'pool-1', locked_at = now() - interval '5 minutes'
+    `)
+    await arrange(db)
+
+    await freeAbandonedJobs(db.sql, 'graphile_worker', [])
+
+    const [{ is_free }] = await db.sql<[{ is_free: boolean }]>`
+      select locked_by is null as is_free
+      from graphile_worker.jobs
+      where task_identifier = 'prune_table_metrics'
     `
     t.is(is_free, free)
   })

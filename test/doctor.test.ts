@@ -6,9 +6,13 @@ import { findProblems, type Problem } from '../src/doctor.ts'
 import { installScript } from '../src/install_script.ts'
 import { migrate } from '../src/migrate.ts'
 import { collect, createDatabase, type Sql, withDatabase } from './_database.ts'
+import { daysAgo, writeRun } from './_days.ts'
 import { failsClearly, tableMetrics } from './_process.ts'
 
 const daily = '15 5 * * * collect_table_metrics ?id=daily&fill=1d'
+
+const weeklyLine = '30 6 * * 0 prune_table_metrics ?id=weekly'
+const weekly = `${weeklyLine} {keepRuns: "90 days", keepDaily: "5 years"}`
 
 /** A crontab of these lines, deleted when the test ends. */
 async function crontab(t: ExecutionContext, ...lines: string[]): Promise<string> {
@@ -206,6 +210,30 @@ for (const [what, lines, expected] of [
     ['# never', daily, '15 5 31 4,6 * collect_table_metrics ?id=x'],
     ['error schedule_never_fires :3'],
   ],
+  ['a line that prunes beside a daily one', [daily, weekly], []],
+  ['a line that prunes only the days', [daily, `${weeklyLine} {keepDaily: "5 years"}`], []],
+  ['only a line that prunes', [weekly], ['error nothing_scheduled ']],
+  [
+    'a line that prunes on 30 February',
+    [daily, weekly.replace('* * 0', '30 2 *')],
+    ['error schedule_never_fires :2'],
+  ],
+  ['a line that prunes, and says not what', ['# weekly', weeklyLine, daily], ['error malformed_payload :2']],
+  [
+    'two lines that prune, of which one has a typing error',
+    [daily, weekly, `${weeklyLine} {keepRun: "90 days"}`.replace('weekly', 'other')],
+    ['error malformed_payload :3'],
+  ],
+  [
+    'a line that prunes, with a time that there is not',
+    [daily, `${weeklyLine} {keepRuns: "90 dogs"}`],
+    ['error malformed_payload :2'],
+  ],
+  [
+    'a line that prunes, and keeps days for a shorter time than runs',
+    [daily, `${weeklyLine} {keepRuns: "2 years", keepDaily: "90 days"}`],
+    ['error malformed_payload :2'],
+  ],
   ['30 February of another task', [daily, '15 5 30 2 * send_mail'], ['warning strange_task :2']],
   [
     'once a day with a local time',
@@ -294,6 +322,19 @@ test('a payload in the schedule that jobs would be rejected for is an error', as
   const problems = await findProblems(url, await crontab(t, `${daily} {skip: ["tmp"]}`))
 
   t.true(only(problems, 'malformed_payload').detail.includes('"skip"'))
+})
+
+test('a look at lines that prune deletes nothing', async (t) => {
+  const { url, sql } = await createDatabase(t)
+  for (const days of [4000, 0]) await writeRun(sql, await daysAgo(sql, days), { 'public.orders': 3 })
+
+  const problems = await findProblems(url, await crontab(t, daily, weekly))
+
+  t.deepEqual(
+    problems.filter(({ severity }) => severity === 'error'),
+    [],
+  )
+  t.is((await sql`select from nms.table_metrics_runs`).length, 2)
 })
 
 test.serial('doctor exits with 1 when something must be mended, and says how', async (t) => {

@@ -4,8 +4,9 @@ import { type Runner, type RunnerOptions, run, type WorkerEvents } from 'graphil
 import pg from 'pg'
 import { preset } from '../src/preset.ts'
 import { cronItems } from '../src/schedule.ts'
-import { createTasks, tasks } from '../src/tasks/collect_table_metrics.ts'
+import { createTasks, tasks } from '../src/tasks.ts'
 import { rowCounts } from './_database.ts'
+import { daysAgo, writeRun } from './_days.ts'
 import { createDatabase, type Database, holdAt, prepareShop } from './_faults.ts'
 import { jobs, untilJobsAreDone } from './_jobs.ts'
 import { addJob, runs, untilSuccess } from './_worker.ts'
@@ -103,7 +104,32 @@ test.serial('the task works on the database of DATABASE_URL unless told otherwis
   t.deepEqual(await rowCounts(db.sql, { run_id: '1' }), { 'public.orders': 3 })
 })
 
-test.serial('the preset brings the task and the schedule to a worker', async (t) => {
+for (const [what, options] of Object.entries({
+  'its own list of tasks': { taskList: tasks, parsedCronItems: [] },
+  'the preset': { preset },
+})) {
+  test.serial(`somebody else’s worker with ${what} prunes as well`, async (t) => {
+    const db = await shop(t)
+    for (const days of [100, 0]) await writeRun(db.sql, await daysAgo(db.sql, days), { 'public.orders': 3 })
+    process.env.DATABASE_URL = db.url
+    await host(t, db, options)
+
+    await addJob(db, { keepRuns: '10 days', keepDaily: '10 days' }, 'prune_table_metrics')
+    await addJob(db, { keepRuns: 90 }, 'prune_table_metrics')
+
+    await untilJobsAreDone(db)
+    t.deepEqual(
+      (await runs(db)).map(({ run_id }) => run_id),
+      ['2'],
+    )
+    const [job, ...others] = await jobs(db)
+    t.deepEqual(others, [])
+    t.like(job, { attempts: 1, max_attempts: 1 })
+    t.regex(job?.last_error ?? '', /keepRuns: saw 90,/)
+  })
+}
+
+test.serial('the preset brings the tasks and the schedule to a worker', async (t) => {
   const db = await shop(t)
   process.env.DATABASE_URL = db.url
   await host(t, db, { preset })

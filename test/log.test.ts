@@ -20,6 +20,7 @@ const samples: [level: string, event: LogEvent][] = [
   ['info', { event: 'worker_stopped', reason: 'stopped by SIGTERM' }],
   ['error', { event: 'worker_restarting', reason: 'connection refused', delay_seconds: 4 }],
   ['error', { event: 'job_failed', job_id: '3', attempt: 1, is_final: true, reason: 'no such key' }],
+  ['info', { event: 'pruned', runs_deleted: '9007199254740993', seconds: 1.5 }],
   ['warn', { event: 'schema_not_skipped', schema: 'jobs', remedy: 'update …' }],
   ['error', { event: 'upkeep_failed', reason: 'no answer' }],
 ]

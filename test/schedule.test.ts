@@ -1,7 +1,11 @@
+import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { createDatabase, type Database } from './_faults.ts'
 import { jobs, parseEvents, untilJobsAreDone } from './_jobs.ts'
-import { type Finished, tableMetrics } from './_process.ts'
+import { type Finished, run, tableMetrics } from './_process.ts'
 import { runs, startWorker, type WorkerOptions } from './_worker.ts'
 
 const once = async (
@@ -171,3 +175,31 @@ for (const [what, { zone, at, localTime, slots }] of Object.entries(changes)) {
     )
   })
 }
+
+test('a malformed crontab of the package breaks nobody who imports it, until its schedule is used', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'malformed-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const project = fileURLToPath(new URL('..', import.meta.url))
+  for (const part of ['src', 'package.json']) {
+    await cp(join(project, part), join(folder, part), { recursive: true })
+  }
+  await symlink(join(project, 'node_modules'), join(folder, 'node_modules'))
+  await writeFile(join(folder, 'crontab'), '61 5 * * * collect_table_metrics')
+  const program = `
+    import { cronItems, tasks } from './src/index.ts'
+    console.log(Object.keys(tasks).join())
+    for (const use of [() => [...cronItems], () => cronItems.map((item) => item.task), () => cronItems[0]]) {
+      try { console.log('used', use()) } catch (error) { console.log(error.message) }
+    }
+  `
+
+  const { status, stdout, stderr } = await run(t, process.execPath, ['--input-type=module', '-e', program], {
+    cwd: folder,
+  })
+
+  t.is(status, 0, stderr)
+  const [tasks, ...uses] = stdout.trim().split('\n')
+  t.is(tasks, 'collect_table_metrics,prune_table_metrics')
+  t.is(uses.length, 3)
+  for (const use of uses) t.regex(use, /crontab: .*61.*line 1/)
+})

@@ -60,7 +60,7 @@ const crontabs: Record<string, { text: string; words: string[] }> = {
   },
   'a task that there is not': {
     text: '15 5 * * * collect_table_metrics\n15 6 * * * tidy_up',
-    words: ['tidy_up', 'collect_table_metrics'],
+    words: ['tidy_up', 'collect_table_metrics', 'prune_table_metrics'],
   },
   'a name that comes twice': {
     text: '15 5 * * * collect_table_metrics\n15 6 * * * collect_table_metrics',
@@ -73,6 +73,14 @@ const crontabs: Record<string, { text: string; words: string[] }> = {
   'an unknown key in its payload': {
     text: '15 5 * * * collect_table_metrics ?id=daily {skip: ["tmp"]}',
     words: ['daily', '"skip"', 'skipSchemas'],
+  },
+  'a line that prunes, and says not what': {
+    text: '15 5 * * 0 prune_table_metrics ?id=weekly',
+    words: ['weekly', 'keepRuns', '"90 days"'],
+  },
+  'a line that prunes, and keeps days for a shorter time than runs': {
+    text: '15 5 * * 0 prune_table_metrics ?id=weekly {keepRuns: "2 years", keepDaily: "90 days"}',
+    words: ['weekly', '2 years', '90 days', 'no shorter'],
   },
 }
 

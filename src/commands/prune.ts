@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import type { Sql } from '../database.ts'
 import { print } from '../output.ts'
-import { countPrunable, type Keep, prune } from '../prune.ts'
+import { countPrunable, type Keep, type Pruned, prune } from '../prune.ts'
 import { withDatabase } from '../session.ts'
 import { formatCount } from '../terminal.ts'
 
@@ -29,7 +30,7 @@ export function addPruneCommand(program: Command): void {
       return withDatabase(async (sql) => {
         const { deleted, left } = dryRun
           ? { deleted: '0', left: await countPrunable(sql, keep) }
-          : await prune(sql, keep, interruption())
+          : await pruneWithProgress(sql, keep)
         if (json) print(`{"runs_deleted": ${deleted}, "runs_left": ${left}}`)
         else if (dryRun) print(`${formatCount(left ?? '')} runs would be deleted`)
         else
@@ -39,6 +40,17 @@ export function addPruneCommand(program: Command): void {
         if (!dryRun && left !== '0') process.exitCode = 1
       })
     })
+}
+
+async function pruneWithProgress(sql: Sql, keep: Keep): Promise<Pruned> {
+  if (!process.stderr.isTTY) return prune(sql, keep, interruption())
+  try {
+    return await prune(sql, keep, interruption(), ({ deleted, left }) =>
+      process.stderr.write(`\r\u001b[K${deleted} runs deleted, ${left} left`),
+    )
+  } finally {
+    process.stderr.write('\r\u001b[K')
+  }
 }
 
 /** Aborts at the first Ctrl-C or SIGTERM; a second one kills. */

@@ -1,36 +1,18 @@
-import type { JobHelpers, Task, TaskList } from 'graphile-worker'
-import pg from 'pg'
+import type { JobHelpers, Task } from 'graphile-worker'
 import { collectRun } from '../collect.ts'
-import { databaseUrl } from '../environment.ts'
-import { forwardTo, type Log } from '../log.ts'
+import { jobContext, type TaskOptions, tryNoMore } from '../job.ts'
 import { ask, openJob, reportAbandonedRuns, retryHelps } from '../open_job.ts'
 import { taskName } from '../schedule.ts'
 
-export interface TaskOptions {
-  /** The database to collect from. Unless given, DATABASE_URL when a job runs. */
-  databaseUrl?: string
-  /** Where events go. Unless given, to the worker's logger. */
-  log?: Log
-  /** The schema of graphile-worker. */
-  schema?: string
-  /** Stops the jobs that run, beside the signal that graphile-worker has for that. */
-  signal?: AbortSignal
+/** The task `collect_table_metrics`: a run. */
+export function collectTask(options: TaskOptions = {}): Task {
+  return (payload, helpers) => collect(payload, helpers, options)
 }
 
-/** The task `collect_table_metrics`, for any graphile-worker. */
-export function createTasks(options: TaskOptions = {}): TaskList {
-  return { [taskName]: (payload, helpers) => collect(payload, helpers, options) }
-}
-
-/** The task on the database of DATABASE_URL. */
-export const tasks: TaskList = createTasks()
-
-export default tasks[taskName] as Task
+export default collectTask()
 
 async function collect(payload: unknown, helpers: JobHelpers, options: TaskOptions): Promise<void> {
-  const url = options.databaseUrl ?? databaseUrl()
-  const log = options.log ?? forwardTo(helpers.logger)
-  const signal = AbortSignal.any([helpers.abortSignal, ...(options.signal ? [options.signal] : [])])
+  const { url, log, signal } = jobContext(helpers, options)
 
   const job = await ask(url, signal, async (sql) => {
     await reportAbandonedRuns(sql, log)
@@ -64,22 +46,5 @@ async function collect(payload: unknown, helpers: JobHelpers, options: TaskOptio
     const helps = await ask(url, signal, (sql) => retryHelps(sql, run_id)).catch(() => true)
     if (!helps) await tryNoMore(helpers, options.schema)
     throw new Error(run.error_message ?? `run ${run_id} is ${run.status}`)
-  }
-}
-
-/** Makes this attempt of a job its last. */
-async function tryNoMore(
-  { job, query, logger }: JobHelpers,
-  schema = process.env.GRAPHILE_WORKER_SCHEMA || 'graphile_worker',
-): Promise<void> {
-  job.max_attempts = job.attempts
-  try {
-    // permanently_fail_jobs() passes over a job that is locked, as this one is while it runs.
-    await query(
-      `update ${pg.escapeIdentifier(schema)}._private_jobs set max_attempts = attempts where id = $1`,
-      [job.id],
-    )
-  } catch (error) {
-    logger.warn(`job ${job.id} will be tried again, in vain: ${(error as Error).message}`)
   }
 }

@@ -1,0 +1,44 @@
+import type { JobHelpers, Task } from 'graphile-worker'
+import { connect } from '../database.ts'
+import { jobContext, type TaskOptions, tryNoMore } from '../job.ts'
+import type { Log } from '../log.ts'
+import { type Keep, prune } from '../prune.ts'
+import { isMalformed, readKeep } from '../prune_payload.ts'
+import { pruningSession } from '../schedule.ts'
+
+/** The task `prune_table_metrics`: deletes old runs. */
+export function pruneTask(options: TaskOptions = {}): Task {
+  return (payload, helpers) => work(payload, helpers, options)
+}
+
+export default pruneTask()
+
+async function work(payload: unknown, helpers: JobHelpers, options: TaskOptions): Promise<void> {
+  const { url, log, signal } = jobContext(helpers, options)
+  try {
+    await pruneAll(url, readKeep(payload), log, signal)
+  } catch (error) {
+    if (isMalformed(error)) await tryNoMore(helpers, options.schema)
+    throw error
+  }
+}
+
+async function pruneAll(url: string, keep: Keep, log: Log, signal: AbortSignal): Promise<void> {
+  const sql = connect(url, undefined, pruningSession)
+  const startedAt = Date.now()
+  let runs_deleted = '0'
+  let done = false
+  try {
+    const { left } = await prune(sql, keep, signal, ({ deleted }) => {
+      runs_deleted = deleted
+    })
+    if (left !== '0') throw new Error(`stopped before ${left ?? 'all the'} other runs were deleted`)
+    done = true
+  } finally {
+    // Whatever went wrong later: what is gone is gone.
+    if (done || runs_deleted !== '0') {
+      log.record({ event: 'pruned', runs_deleted, seconds: (Date.now() - startedAt) / 1000 })
+    }
+    await sql.end({ timeout: 0 })
+  }
+}
