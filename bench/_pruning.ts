@@ -13,7 +13,7 @@ export function prunesHalf(name: string, { runs }: HistorySize): Contestant {
       const admin = connect(url)
       await copyDatabase(admin, 'bench_pruned')
       const copy = inDatabase(url, 'bench_pruned')
-      const values = await pruneBesideCollections(copy, Math.ceil(runs / 2))
+      const values = await pruneBesideCollections(copy, runs / 2)
       await admin`drop database bench_pruned with (force)`
       await admin.end()
       return { values }
@@ -21,39 +21,46 @@ export function prunesHalf(name: string, { runs }: HistorySize): Contestant {
   }
 }
 
-async function pruneBesideCollections(url: string, days: number) {
-  const waits: number[] = []
-  const collecting = connect(url, ({ message = '' }) => {
-    const wait =
-      /^process \d+ (?:acquired|failed to|avoided|still waiting|detected) .* after ([\d.]+) ms$/.exec(message)
-    if (wait) waits.push(Number(wait[1]))
-  })
-  await reportLockWaits(collecting)
-  const pruning = connect(url)
-  const keep = `${days} days`
+async function pruneBesideCollections(url: string, runs: number) {
+  const waits: LockWait[] = []
+  const [collecting, pruning] = [await connectReportingWaits(url, waits), connect(url)]
   let isPruning = true
-  const pruned = timed(() =>
-    prune(pruning, { keepRuns: keep, keepDaily: keep }, new AbortController().signal),
-  )
-  const ended = pruned.finally(() => {
+  const pruned = timed(() => pruneRuns(pruning, runs)).finally(() => {
     isPruning = false
   })
   const times: number[] = []
   while (isPruning) times.push((await collector.count(collecting)).milliseconds)
-  const { milliseconds } = await ended
+  const { milliseconds, result } = await pruned
   await Promise.all([collecting.end(), pruning.end()])
+  if (result.deleted !== String(runs)) throw new Error(`${result.deleted} runs pruned, expected ${runs}`)
   return {
     pruning: milliseconds,
     collections: times.length,
     longest: Math.max(...times),
-    waits: waits.length,
-    waited: Math.max(0, ...waits),
+    waits: waits.filter(({ isOver }) => !isOver).length,
+    waited: Math.max(0, ...waits.map(({ milliseconds }) => milliseconds)),
   }
 }
 
-/** Each wait for a lock that takes 1 ms or longer is sent to the session that waited. */
-async function reportLockWaits(session: Sql): Promise<void> {
+/** There is one run a day, and as many have to go as have to stay. */
+function pruneRuns(sql: Sql, runs: number) {
+  const keep = `${runs - 1} days`
+  return prune(sql, { keepRuns: keep, keepDaily: keep }, new AbortController().signal)
+}
+
+interface LockWait {
+  isOver: boolean
+  milliseconds: number
+}
+
+/** The server tells a session about each of its waits that takes 1 ms or longer: then, and when it is over. */
+async function connectReportingWaits(url: string, waits: LockWait[]): Promise<Sql> {
+  const session = connect(url, ({ message = '' }) => {
+    const wait = /^process \d+ (still waiting|acquired) .* after ([\d.]+) ms$/.exec(message)
+    if (wait) waits.push({ isOver: wait[1] === 'acquired', milliseconds: Number(wait[2]) })
+  })
   await session`set log_lock_waits = on`
   await session`set deadlock_timeout = '1 ms'`
   await session`set client_min_messages = log`
+  return session
 }

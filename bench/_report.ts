@@ -6,7 +6,7 @@ import type { Bar, Scenario } from './_scenario.ts'
 export type ScenarioReport = ReturnType<typeof scenarioReport>
 
 /** Medians and bars of one scenario, ready for JSON. */
-export function scenarioReport({ name, title, bars }: Scenario, results: Result[]) {
+export function scenarioReport({ name, title, bars }: Omit<Scenario, 'build'>, results: Result[]) {
   return { name, title, results: results.map(resultReport), bars: bars.map((bar) => barReport(bar, results)) }
 }
 
