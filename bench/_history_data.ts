@@ -55,5 +55,6 @@ export async function createHistory(sql: Sql, { tables, runs }: HistorySize): Pr
     join nms.table_metrics_run_snapshot as snapshot using (run_id)
     order by run.run_id
   `
+  await sql`checkpoint` // vacuum marks no page all-visible whose commit has not been flushed
   await sql`vacuum (analyze)`
 }

@@ -10,9 +10,9 @@ export interface Query {
   sql(n: number, history: HistorySize): string
   /** How many rows have to come back, where that is known: a query that finds nothing is fast. */
   rows?(history: HistorySize): number
-  /** The bar in milliseconds, with the long history. */
+  /** The bar in milliseconds, for 2,000 tables x 1,000 runs. */
   atMost?: number
-  /** The bar of the long history against the short one. */
+  /** The bar of a history with ten times as many runs against one with as many. */
   growth?: number
 }
 

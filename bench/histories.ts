@@ -1,12 +1,13 @@
-import { createHistory, tableName } from './_history_data.ts'
+import type { Sql } from '../src/database.ts'
+import { createHistory, type HistorySize, tableName } from './_history_data.ts'
 import { prunesHalf } from './_pruning.ts'
 import { asks, type Query } from './_queries.ts'
 import type { Bar, Scenario } from './_scenario.ts'
 import { copyDatabase } from './_sibling.ts'
 
-const [runs, fewRuns] = [1_000, 100]
 const pruning = 'pruning half of it'
-const short = (name: string) => `${name}, ${fewRuns} runs`
+const long = (name: string) => `${name}, 200 x 10,000`
+const short = (name: string) => `${name}, 200 x 1,000`
 const day = (age: number) => `nms.business_date() - ${age}`
 
 const queries: Query[] = [
@@ -42,30 +43,42 @@ const queries: Query[] = [
 
 export const histories: Scenario = {
   name: 'histories',
-  title: '2,000 tables counted once a day, on 1,000 days and on 100; milliseconds in the server',
+  title: '2,000 tables x 1,000 daily runs; and ten times as many runs against as many, of 200 tables',
   bars: [
     ...queries.flatMap(({ name, atMost, growth }): Bar[] => [
       ...(atMost ? [{ contestant: name, metric: 'later' as const, atMost }] : []),
-      ...(growth ? [{ contestant: name, rival: short(name), metric: 'later' as const, atMost: growth }] : []),
+      ...(growth
+        ? [{ contestant: long(name), rival: short(name), metric: 'later' as const, atMost: growth }]
+        : []),
     ]),
     { contestant: pruning, metric: 'waits', atMost: 0 },
   ],
   async build(sql, scale) {
-    const tables = 2_000 * scale
-    const [{ long }] = await sql<[{ long: string }]>`select current_database() as long`
+    const whole = { tables: 2_000 * scale, runs: 1_000 }
+    const few = { tables: 200 * scale, runs: 1_000 }
+    const many = { tables: 200 * scale, runs: 10_000 }
+    await createAside(sql, 'bench_few_runs', few)
+    await createAside(sql, 'bench_many_runs', many)
+    await createHistory(sql, whole)
     await sql.unsafe(tablesToCollect)
-    await createHistory(sql, { tables, runs: fewRuns })
-    await copyDatabase(sql, 'bench_few_runs')
-    await sql`truncate nms.table_metrics_runs restart identity cascade`
-    await createHistory(sql, { tables, runs })
     return [
-      ...queries.flatMap((query) => [
-        asks(query, query.name, long, { tables, runs }),
-        asks(query, short(query.name), 'bench_few_runs', { tables, runs: fewRuns }),
-      ]),
-      prunesHalf(pruning, { tables, runs }),
+      ...queries.map((query) => asks(query, query.name, 'bench_histories', whole)),
+      ...queries
+        .filter(({ growth }) => growth)
+        .flatMap((query) => [
+          asks(query, short(query.name), 'bench_few_runs', few),
+          asks(query, long(query.name), 'bench_many_runs', many),
+        ]),
+      prunesHalf(pruning, whole),
     ]
   },
+}
+
+/** Creates a history in a database of its own. */
+async function createAside(sql: Sql, database: string, size: HistorySize): Promise<void> {
+  await createHistory(sql, size)
+  await copyDatabase(sql, database)
+  await sql`truncate nms.table_metrics_runs restart identity cascade`
 }
 
 /** A history is data to read. What is collected beside pruning has to exist. */
