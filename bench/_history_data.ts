@@ -21,6 +21,8 @@ export function tableName(n: number): { schema: string; table: string } {
  * collector; then analyzed and vacuumed as autovacuum would have. Tables grow steadily, with a little noise.
  */
 export async function createHistory(sql: Sql, { tables, runs }: HistorySize): Promise<void> {
+  // Vacuum would mark no page all-visible whose commit, or one soon after it, is not flushed yet.
+  await sql`set synchronous_commit = on`
   await sql`
     insert into nms.table_metrics_runs (snapshot_date, collected_at, finished_at, status, target_count)
     select day, day + time '12:00', day + time '12:01', 'SUCCEEDED', ${tables}::integer
@@ -55,6 +57,5 @@ export async function createHistory(sql: Sql, { tables, runs }: HistorySize): Pr
     join nms.table_metrics_run_snapshot as snapshot using (run_id)
     order by run.run_id
   `
-  await sql`checkpoint` // vacuum marks no page all-visible whose commit has not been flushed
   await sql`vacuum (analyze)`
 }
