@@ -8,6 +8,10 @@ export const metrics = {
   whole: { unit: 'ms', digits: 1 },
   /** Processor time of all server processes meanwhile: divided by the number of cores, no collection can be faster. */
   cpu: { unit: 'ms', digits: 0 },
+  /** The first query of a fresh session, by the clock of the server. */
+  first: { unit: 'ms', digits: 2 },
+  /** The median of the next twenty. */
+  later: { unit: 'ms', digits: 2 },
   /** What Postgres has allocated for a session that has counted twice: caches, plans, results. */
   memory: { unit: 'MB', digits: 0 },
   /** What the process of that session occupies; some of it are pages of the shared buffers that it has touched. */
@@ -20,6 +24,12 @@ export const metrics = {
   longest: { unit: 'ms', digits: 1 },
   /** Collections meanwhile. */
   collections: { unit: '', digits: 1 },
+  /** How often they waited for a lock for 1 ms or longer. */
+  waits: { unit: '', digits: 0 },
+  /** The longest of those waits. */
+  waited: { unit: 'ms', digits: 1 },
+  /** Deleting old runs, from the first transaction to the last. */
+  pruning: { unit: 'ms', digits: 0 },
   /** Statements that the application got done less than when it was alone, for each collection. */
   lost: { unit: 'per collection', digits: 0 },
 } as const

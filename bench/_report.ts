@@ -5,9 +5,9 @@ import type { Bar, Scenario } from './_scenario.ts'
 
 export type ScenarioReport = ReturnType<typeof scenarioReport>
 
-/** Medians, ratios and bars of one scenario, ready for JSON. */
-export function scenarioReport({ name, title, bars }: Scenario, results: Result[]) {
-  return { name, title, results: results.map(resultReport), ratios: bars.map((bar) => ratio(bar, results)) }
+/** Medians and bars of one scenario, ready for JSON. */
+export function scenarioReport({ name, title, bars }: Omit<Scenario, 'build'>, results: Result[]) {
+  return { name, title, results: results.map(resultReport), bars: bars.map((bar) => barReport(bar, results)) }
 }
 
 function resultReport(result: Result) {
@@ -23,28 +23,30 @@ function resultReport(result: Result) {
   }
 }
 
-function ratio({ contestant, rival, metric, atMost, atLeast, noise = 0 }: Bar, results: Result[]) {
-  const [ours, theirs] = [contestant, rival].map((name) => {
+function barReport({ contestant, rival, metric, atMost, atLeast, noise = 0 }: Bar, results: Result[]) {
+  const medianOf = (name: string) => {
     const result = results.find((candidate) => candidate.contestant === name)
     if (!result) throw new Error(`there is a bar for ${name}, who does not compete`)
     return median(values(result, metric))
-  }) as [number, number]
-  const ratio = Number((ours / theirs).toFixed(3))
-  const met = atMost === undefined ? ratio >= (atLeast ?? 0) * (1 - noise) : ratio <= atMost * (1 + noise)
-  return { contestant, rival, metric, ratio, atMost, atLeast, noise, met }
+  }
+  const seen = Number((medianOf(contestant) / (rival === undefined ? 1 : medianOf(rival))).toFixed(3))
+  const met = atMost === undefined ? seen >= (atLeast ?? 0) * (1 - noise) : seen <= atMost * (1 + noise)
+  return { contestant, rival, metric, seen, atMost, atLeast, noise, met }
 }
 
-export function printScenario({ name, title, results, ratios }: ScenarioReport): void {
+export function printScenario({ name, title, results, bars }: ScenarioReport): void {
   print(`\n${name}: ${title}`)
+  const width = Math.max(22, ...results.map(({ contestant }) => contestant.length))
   for (const { contestant, medians } of results) {
     const texts = Object.entries(medians).map(([metric, value]) => metricText(metric as Metric, value))
-    print(`  ${contestant.padEnd(22)} ${texts.join('   ')}`)
+    print(`  ${contestant.padEnd(width)} ${texts.join('   ')}`)
   }
-  for (const { contestant, rival, metric, ratio, atMost, atLeast, noise, met } of ratios) {
+  for (const { contestant, rival, metric, seen, atMost, atLeast, noise, met } of bars) {
     const bar = atMost === undefined ? `at least ${atLeast?.toFixed(2)}` : `at most ${atMost.toFixed(2)}`
+    const who = rival === undefined ? contestant : `${contestant} / ${rival}`
     const allowance = noise > 0 ? ` (noise ${noise.toFixed(2)})` : ''
     print(
-      `  ${`${contestant} / ${rival}`.padEnd(38)} ${metric.padEnd(10)} ${ratio.toFixed(3)}   ` +
+      `  ${who.padEnd(38)} ${metric.padEnd(10)} ${seen.toFixed(3)}   ` +
         `bar ${bar}${allowance}   ${met ? 'met' : 'NOT MET'}`,
     )
   }

@@ -15,13 +15,13 @@ export interface Scenario {
   bars: Bar[]
 }
 
-/** What a contestant is measured at, as a part of what its rival is: one of the two limits. */
+/** What a contestant is measured at, as a part of what its rival is, or alone in the unit of the metric: one of the two limits. */
 export interface Bar {
   contestant: string
-  rival: string
+  rival?: string
   metric: Metric
   atMost?: number
   atLeast?: number
-  /** By how much a ratio may miss the limit, as part of it, where equals come out unequal in each round. */
+  /** By how much it may miss the limit, as part of it, where equals come out unequal in each round. */
   noise?: number
 }

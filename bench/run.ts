@@ -6,13 +6,14 @@ import { migrate } from '../src/migrate.ts'
 import { compete, timed } from './_measure.ts'
 import { machine, print, printScenario, type ScenarioReport, scenarioReport } from './_report.ts'
 import type { Scenario } from './_scenario.ts'
+import { histories } from './histories.ts'
 import { large } from './large.ts'
 import { load } from './load.ts'
 import { many } from './many.ts'
 import { mixed } from './mixed.ts'
 import { partitioned } from './partitioned.ts'
 
-const all = [many, large, partitioned, mixed, load]
+const all = [many, large, partitioned, mixed, load, histories]
 const names = all.map(({ name }) => name).join(',')
 const usage = `npm run bench -- [options]
   --only ${names}
@@ -35,13 +36,14 @@ try {
   print(
     `\nmedians of ${rounds} rounds${scale === 1 ? '' : ` with ${scale} of the data`}` +
       '\ncold: in a fresh session, warm: again in the same one, whole: one collection, connecting included, with the processor time of the server' +
+      '\nfirst and later: a query in a fresh session, and the median of twenty more, by the clock of the server' +
       `\n${where.cores} cores (${where.cpu}), ${where.memoryGb} GB, PostgreSQL ${where.postgres} with default settings, Node ${where.node}`,
   )
   if (json) console.log(JSON.stringify({ machine: where, rounds, scale, scenarios }, null, 2))
 } finally {
   await server.stop()
 }
-if (check && !scenarios.every(({ ratios }) => ratios.every(({ met }) => met))) process.exitCode = 1
+if (check && !scenarios.every(({ bars }) => bars.every(({ met }) => met))) process.exitCode = 1
 
 /** Each scenario has a database of its own: none slows another's catalogue. */
 async function play({ url, pid }: EmbeddedServer, scenario: Scenario): Promise<ScenarioReport> {
