@@ -45,5 +45,7 @@ export function judge({ tables }: History, found: (Map<string, string> | undefin
 
 /** The end of an incident of five days or more is a change that one wants to hear of. */
 function isAftermath({ incident }: TableHistory, day: number): boolean {
-  return incident !== undefined && incident.to - incident.from >= 4 && day > incident.to && day <= incident.to + 14
+  return (
+    incident !== undefined && incident.to - incident.from >= 4 && day > incident.to && day <= incident.to + 14
+  )
 }

@@ -30,6 +30,13 @@ export const metrics = {
   waited: { unit: 'ms', digits: 1 },
   /** Deleting old runs, from the first transaction to the last. */
   pruning: { unit: 'ms', digits: 0 },
+  /** Part of the planted incidents that are found at once; of those of a kind. */
+  recall: { unit: '', digits: 3 },
+  drop: { unit: '', digits: 3 },
+  spike: { unit: '', digits: 3 },
+  dropped_to_zero: { unit: '', digits: 3 },
+  /** Alerts about nothing. */
+  falseAlarms: { unit: 'per table and year', digits: 3 },
   /** Statements that the application got done less than when it was alone, for each collection. */
   lost: { unit: 'per collection', digits: 0 },
 } as const

@@ -1,5 +1,5 @@
 import type { Sql } from '../src/database.ts'
-import { createHistory, type HistorySize, tableName } from './_history_data.ts'
+import { createHistory, type HistorySize, strangeRun, tableName } from './_history_data.ts'
 import { prunesHalf } from './_pruning.ts'
 import { asks, type Query } from './_queries.ts'
 import type { Bar, Scenario } from './_scenario.ts'
@@ -38,6 +38,18 @@ const queries: Query[] = [
     name: 'comparing two days',
     sql: (n, { runs }) => `select * from nms.compare_days(${day((n * 37) % runs)}, ${day((n * 17) % runs)})`,
     rows: ({ tables }) => tables,
+  },
+  {
+    name: 'alerts after a run',
+    sql: (n, { runs }) => `select * from nms.find_alerts(${runs - (n % 30)})`,
+    rows: () => 0,
+    atMost: 500,
+  },
+  {
+    name: 'alerts, one for each table',
+    sql: (_, { runs }) => `select * from nms.find_alerts(${strangeRun(runs)})`,
+    rows: ({ tables }) => tables,
+    atMost: 500,
   },
 ]
 

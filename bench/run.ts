@@ -6,6 +6,7 @@ import { migrate } from '../src/migrate.ts'
 import { compete, timed } from './_measure.ts'
 import { machine, print, printScenario, type ScenarioReport, scenarioReport } from './_report.ts'
 import type { Scenario } from './_scenario.ts'
+import { alerts } from './alerts.ts'
 import { histories } from './histories.ts'
 import { large } from './large.ts'
 import { load } from './load.ts'
@@ -13,7 +14,7 @@ import { many } from './many.ts'
 import { mixed } from './mixed.ts'
 import { partitioned } from './partitioned.ts'
 
-const all = [many, large, partitioned, mixed, load, histories]
+const all = [many, large, partitioned, mixed, load, histories, alerts]
 const names = all.map(({ name }) => name).join(',')
 const usage = `npm run bench -- [options]
   --only ${names}
