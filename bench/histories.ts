@@ -35,6 +35,12 @@ const queries: Query[] = [
     growth: 2,
   },
   {
+    name: 'a day, with changes',
+    sql: (n, { runs }) =>
+      `select * from nms.table_metrics_daily where snapshot_date = ${day((n * 37) % runs)}`,
+    rows: ({ tables }) => tables,
+  },
+  {
     name: 'comparing two days',
     sql: (n, { runs }) => `select * from nms.compare_days(${day((n * 37) % runs)}, ${day((n * 17) % runs)})`,
     rows: ({ tables }) => tables,
