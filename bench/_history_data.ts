@@ -16,19 +16,18 @@ export function tableName(n: number): { schema: string; table: string } {
   }
 }
 
-/** The run of the day on which every table had three times as many rows. */
-export function strangeRun(runs: number): number {
-  return runs / 2
+/** The runs of two days on which tables had three times as many rows: all, and one in ten. */
+export function strangeRuns(runs: number): { all: number; tenth: number } {
+  return { all: runs / 2, tenth: runs / 2 + 1 }
 }
 
 /**
  * Writes what the collector would have in one run a day, run after run, into an installed and empty
  * collector; then analyzed and vacuumed as autovacuum would have. Tables grow steadily, with a little noise;
- * but for one day.
+ * but for two days.
  */
 export async function createHistory(sql: Sql, { tables, runs }: HistorySize): Promise<void> {
-  // Vacuum would mark no page all-visible whose commit, or one soon after it, is not flushed yet.
-  await sql`set synchronous_commit = on`
+  const { all, tenth } = strangeRuns(runs)
   await sql`
     insert into nms.table_metrics_runs (snapshot_date, collected_at, finished_at, status, target_count)
     select day, day + time '12:00', day + time '12:01', 'SUCCEEDED', ${tables}::integer
@@ -46,7 +45,7 @@ export async function createHistory(sql: Sql, { tables, runs }: HistorySize): Pr
     from nms.table_metrics_runs as run
     cross join generate_series(0, ${tables}::integer - 1) as n
     cross join lateral (
-      select case run.run_id when ${strangeRun(runs)}::bigint then 3 else 1 end * (1000 + 97 * n) * (1000 + run.run_id) / 1000 + (n * 31 + run.run_id * 17) % 20
+      select case when run.run_id = ${all} or run.run_id = ${tenth} and n % 10 = 0 then 3 else 1 end * (1000 + 97 * n) * (1000 + run.run_id) / 1000 + (n * 31 + run.run_id * 17) % 20
     ) as found (rows)
     order by run.run_id
   `

@@ -54,7 +54,6 @@ async function play({ url, pid }: EmbeddedServer, scenario: Scenario): Promise<S
   await migrate(url(database))
 
   const sql = connect(url(database))
-  await sql`set synchronous_commit = off` // faster to build
   const { milliseconds, result: contestants } = await timed(() => scenario.build(sql, scale))
   await sql`checkpoint`
   await sql.end()

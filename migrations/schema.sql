@@ -4621,10 +4621,16 @@ CREATE FUNCTION nms.table_trend(schema_name text, table_name text, days integer 
   from nms.table_metrics_settings as settings
   join nms.table_metrics_daily_snapshot as day
     on day.snapshot_date > (now() at time zone settings.business_time_zone)::date - table_trend.days
-  join nms.table_metrics_measurements as measurement
-    on measurement.run_id = day.run_id
-    and measurement.schema_name = table_trend.schema_name
-    and measurement.table_name = table_trend.table_name
+  cross join lateral (
+    -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
+    select found.row_count
+    from nms.table_metrics_measurements as found
+    where
+      found.run_id = day.run_id
+      and found.schema_name = table_trend.schema_name
+      and found.table_name = table_trend.table_name
+    limit 1
+  ) as measurement
   window by_date as (order by day.snapshot_date)
   order by day.snapshot_date
 $$;

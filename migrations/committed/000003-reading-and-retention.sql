@@ -1,5 +1,5 @@
 --! Previous: sha1:6dcb13b7409a0efabcc3376122c7fcce31fd6366
---! Hash: sha1:e78c2f6ce957d4c21298b1e2fe34462fcee82e80
+--! Hash: sha1:a41c98b67094a12804845b5a10fda676fa4111c2
 --! Message: reading and retention
 
 -- Reading: views, trends, comparisons; retention, and counts from elsewhere.
@@ -256,10 +256,16 @@ as $$
   from nms.table_metrics_settings as settings
   join nms.table_metrics_daily_snapshot as day
     on day.snapshot_date > (now() at time zone settings.business_time_zone)::date - table_trend.days
-  join nms.table_metrics_measurements as measurement
-    on measurement.run_id = day.run_id
-    and measurement.schema_name = table_trend.schema_name
-    and measurement.table_name = table_trend.table_name
+  cross join lateral (
+    -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
+    select found.row_count
+    from nms.table_metrics_measurements as found
+    where
+      found.run_id = day.run_id
+      and found.schema_name = table_trend.schema_name
+      and found.table_name = table_trend.table_name
+    limit 1
+  ) as measurement
   window by_date as (order by day.snapshot_date)
   order by day.snapshot_date
 $$;

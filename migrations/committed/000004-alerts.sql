@@ -1,5 +1,5 @@
---! Previous: sha1:e78c2f6ce957d4c21298b1e2fe34462fcee82e80
---! Hash: sha1:2fedb13867993b15540895e2b420913d00b4b71e
+--! Previous: sha1:a41c98b67094a12804845b5a10fda676fa4111c2
+--! Hash: sha1:cf476672bcd941a3f11fee886b38d614fae16e51
 --! Message: alerts
 
 -- Alerts: what is strange, judged by the history of each table.
