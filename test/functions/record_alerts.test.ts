@@ -1,8 +1,7 @@
 import test from 'ava'
 import { collectRows, createShop, log, refuseToCount } from '../_alert_shop.ts'
-import { openAlerts, writeRuns } from '../_alerts.ts'
-import { collect, type Run, type TestDatabase } from '../_database.ts'
-import { daysAgo } from '../_days.ts'
+import { openAlerts } from '../_alerts.ts'
+import { collect, type TestDatabase } from '../_database.ts'
 import { listen } from '../_listen.ts'
 
 const endings: [what: string, alert: string, end: (db: TestDatabase) => Promise<unknown>][] = [
@@ -165,50 +164,6 @@ test('an alert about a table that was dropped closes, and the table is missing',
   await collect(sql)
 
   t.deepEqual(await openAlerts(sql), ['table_missing public.orders'])
-})
-
-test('a run that a later one has overtaken records nothing', async (t) => {
-  const { sql } = await createShop(t)
-  const [{ run_id }] = await sql<[{ run_id: string }]>`select nms.open_run() as run_id`
-  await collectRows(sql, 100)
-  await sql`truncate public.orders`
-
-  const [run] = await sql<[Run]>`select * from nms.collect_table_metrics(run_id => ${run_id})`
-
-  t.is(run.status, 'SUCCEEDED')
-  t.is((await sql`select from nms.find_alerts(${run_id})`).length, 1)
-  t.deepEqual(await log(sql), [])
-})
-
-test('a run that succeeds records its alerts although a later request has failed meanwhile', async (t) => {
-  const { sql } = await createShop(t)
-  const [{ run_id }] = await sql<[{ run_id: string }]>`select nms.open_run() as run_id`
-  await sql`select nms.open_run(skip => '{}')`
-  await sql`truncate public.orders`
-
-  await sql`select from nms.collect_table_metrics(run_id => ${run_id})`
-
-  t.deepEqual(await openAlerts(sql), ['dropped_to_zero public.orders'])
-})
-
-test('a run of an earlier day records nothing', async (t) => {
-  const { sql } = await createShop(t)
-  await collectRows(sql, 40)
-  const yesterday = await writeRuns(sql, [{ day: -1, counts: { 'public.orders': 0 } }], await daysAgo(sql, 0))
-
-  await sql`select nms.record_alerts(${yesterday})`
-
-  t.deepEqual(await openAlerts(sql), ['drop public.orders'])
-})
-
-test('recorded counts are no news', async (t) => {
-  const db = await createShop(t)
-  const heard = await listen(db)
-
-  await db.sql`select nms.record_run(nms.business_date(), '{"public": {"orders": 0, "other": 5}}')`
-
-  t.deepEqual(await heard(), [])
-  t.deepEqual(await log(db.sql), [])
 })
 
 test('a silenced alert is neither listed nor announced, and is both once the day has come', async (t) => {

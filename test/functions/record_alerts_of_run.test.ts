@@ -2,7 +2,7 @@ import test from 'ava'
 import type { Notice } from 'postgres'
 import { collectRows, createShop, log } from '../_alert_shop.ts'
 import { openAlerts } from '../_alerts.ts'
-import { collect, type Run, type Sql, until } from '../_database.ts'
+import { collect, createDatabase, type Run, type Sql, until } from '../_database.ts'
 import { listen } from '../_listen.ts'
 
 /** From now on, looking for alerts does this instead. */
@@ -159,7 +159,7 @@ test('runs that end at once all succeed, and one of them opens the alert', async
 })
 
 test('an alert with the longest names and reasons fits into a notification', async (t) => {
-  const db = await createShop(t)
+  const db = await createDatabase(t)
   const { sql } = db
   const heard = await listen(db)
   const name = '\u0001'.repeat(63)
@@ -179,6 +179,6 @@ test('an alert with the longest names and reasons fits into a notification', asy
   const notifications = await heard()
   t.deepEqual(
     notifications.map(({ kind }) => kind).sort(),
-    ['table_new', 'table_new', 'table_missing', ...Array(5).fill('repeated_failures')].sort(),
+    ['table_new', 'table_missing', ...Array(5).fill('repeated_failures')].sort(),
   )
 })
