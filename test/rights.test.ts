@@ -188,6 +188,17 @@ for (const granted of ['membership of table_metrics_collector', 'execute on coll
   })
 }
 
+test.serial('a collector has alerts recorded again, and announces that a run is missing', async (t) => {
+  const db = await withRoles(t)
+  const { sql } = await member(db, 'table_metrics_collector')
+  await writeRuns(db.sql, [{ day: -2 }], await daysAgo(db.sql, 0))
+
+  t.deepEqual([...(await sql`select nms.record_missing_run() as is_news`)], [{ is_news: true }])
+  t.deepEqual([...(await sql`select nms.record_alerts(1) as opened`)], [{ opened: '1' }])
+
+  t.deepEqual((await openAlerts(sql)).sort(), ['no_run_today', 'no_tables'])
+})
+
 test.serial('a role that was granted nothing gets nowhere', async (t) => {
   const db = await withRoles(t)
   const sql = (await db.createRole()).connect()

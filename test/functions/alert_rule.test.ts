@@ -36,13 +36,19 @@ const cases: [what: string, expected: (string | undefined)[], ...rules: Rule[]][
     { schema_name: 'public', is_on: true },
   ],
   [
+    'a table before a schema, although that is for the kind',
+    [orders, loads],
+    { schema_name: 'public', kind: 'drop', is_on: false },
+    { ...table, is_on: true },
+  ],
+  [
     'of two rules for a table, that of the kind',
     [lines, loads],
     { ...table, is_on: true },
     { ...table, kind: 'drop', is_on: false },
   ],
   [
-    'a table before a kind',
+    'a schema before a kind, and a table with another kind is none',
     all,
     { kind: 'drop', is_on: false },
     { schema_name: 'public', is_on: true },

@@ -8,6 +8,7 @@ const flat = (days: number) => repeat(Math.ceil(days / 4), 1000, 1004, 997, 1001
 const week = [1000, 1012, 995, 1004, 1009, 205, 198]
 const weeks = (times: number) => repeat(times, ...week)
 const growing = (days: number, step = 10) => Array.from({ length: days }, (_, day) => 1000 + step * day)
+const byTenths = (days: number) => Array.from({ length: days }, (_, day) => Math.round(100 * 1.1 ** day))
 /** A retention job on Sundays takes away what the week has brought. */
 const sawTooth = (times: number) => repeat(times, 700, 800, 900, 1000, 1100, 1200, 600)
 /** The last days of January, February and March are 26, 54 and 85. */
@@ -65,7 +66,10 @@ const cases: Case[] = [
   ['half of it at a month end', 'drop', [...monthEnds(85), 500]],
   ['steady growth', '', growing(60)],
   ['fast growth', '', growing(60, 100)],
-  ['growth of a tenth a day', '', Array.from({ length: 40 }, (_, day) => Math.round(100 * 1.1 ** day))],
+  ['growth of a tenth a day', '', byTenths(40)],
+  // 4526 rows were to be expected.
+  ['less growth than a tenth a day', '', [...byTenths(40), 4150]],
+  ['78 % of what has grown by a tenth a day', 'drop', [...byTenths(40), 3530]],
   ['half of a growing table', 'drop', [...growing(60), 800]],
   ['twice a growing table', 'spike', [...growing(60), 3200]],
   ['a saw-tooth that falls', '', sawTooth(7)],

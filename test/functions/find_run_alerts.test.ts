@@ -71,6 +71,11 @@ const missingRuns: [what: string, found: boolean, runs: PastRun[], lateAfter?: s
     [{ day: 0, counts: tables }, { day: 1, counts: tables, recorded: true }, failed(1, '07:01')],
   ],
   [
+    'an hour past the usual time, however late counts were recorded',
+    true,
+    [{ day: 0, counts: tables, recorded: true, at: '23:00' }, { day: 1, counts: tables }, failed(2, '07:01')],
+  ],
+  [
     'after nothing but recorded counts at all',
     false,
     [{ day: 0, counts: tables, recorded: true }, failed(1, '07:01')],

@@ -132,7 +132,7 @@ test('a run does not wait for long for another session that records alerts', asy
   await holder`select pg_advisory_xact_lock(hashtextextended('nms.record_alerts', 0))`
   const notices: Notice[] = []
   const sql = db.connect({ onnotice: (notice) => notices.push(notice) })
-  await sql`set statement_timeout = '1min'`
+  await sql`set statement_timeout = '20s'`
 
   const run = await collectRows(sql, 40)
 
