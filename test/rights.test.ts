@@ -3,7 +3,9 @@ import test, { type ExecutionContext } from 'ava'
 import type { Notice } from 'postgres'
 import { installScript } from '../src/install_script.ts'
 import { migrationsFolder } from '../src/migrations.ts'
+import { findAlerts, openAlerts, writeRuns } from './_alerts.ts'
 import { collect, createDatabase, type Run, rowCounts, type Sql, type TestDatabase } from './_database.ts'
+import { daysAgo } from './_days.ts'
 
 // The three roles belong to the whole server: one test at a time.
 const rolesScript = await readFile(`${migrationsFolder}/roles.sql`, 'utf8')
@@ -159,6 +161,42 @@ test.serial('execute on collect_table_metrics is all that a caller needs', async
   t.deepEqual(await rowCounts(db.sql, run), { 'public.orders': 5 })
   await refused(t, sql, 'select from nms.table_metrics_runs')
   await refused(t, sql, 'select nms.open_run()')
+})
+
+for (const granted of ['membership of table_metrics_collector', 'execute on collect_table_metrics']) {
+  test.serial(`a run with ${granted} records alerts, which readers see`, async (t) => {
+    const db = await withRoles(t)
+    const caller = await db.createRole()
+    await db.sql.unsafe(
+      granted.startsWith('membership')
+        ? `grant table_metrics_collector to ${caller.name}`
+        : `
+            grant usage on schema nms to ${caller.name};
+            grant execute on function nms.collect_table_metrics to ${caller.name};
+          `,
+    )
+    const reader = await member(db, 'table_metrics_reader')
+    await db.sql`create table public.orders as select generate_series(1, 40) as id`
+    const history = Array.from({ length: 20 }, (_, n) => ({ day: n - 20, counts: { 'public.orders': 100 } }))
+    await writeRuns(db.sql, history, await daysAgo(db.sql, 0))
+
+    const run = await collect(caller.connect())
+
+    t.is(run.status, 'SUCCEEDED', run.error_message ?? '')
+    t.deepEqual(await openAlerts(reader.sql), ['drop public.orders'])
+    t.like((await findAlerts(reader.sql, run.run_id))[0], { kind: 'drop', row_count: '40' })
+  })
+}
+
+test.serial('a collector has alerts recorded again, and announces that a run is missing', async (t) => {
+  const db = await withRoles(t)
+  const { sql } = await member(db, 'table_metrics_collector')
+  await writeRuns(db.sql, [{ day: -2 }], await daysAgo(db.sql, 0))
+
+  t.deepEqual([...(await sql`select nms.record_missing_run() as is_news`)], [{ is_news: true }])
+  t.deepEqual([...(await sql`select nms.record_alerts(1) as opened`)], [{ opened: '1' }])
+
+  t.deepEqual((await openAlerts(sql)).sort(), ['no_run_today', 'no_tables'])
 })
 
 test.serial('a role that was granted nothing gets nowhere', async (t) => {
