@@ -1709,8 +1709,8 @@ CREATE FUNCTION nms.find_count_alerts(run_id bigint) RETURNS TABLE(kind text, sc
       aim.kind,
       rule.min_rows,
       rule.min_change,
-      exp(middle.y) as middle,
-      -- Beyond both what that day was expected to bring, and what the weeks before it have brought.
+      round(exp(middle.y)) as middle, -- the logarithm of 50 is that of a little less
+      -- Beyond what that day was expected to bring, or beyond what any day of the weeks before it has brought.
       greatest(
         score.expected - greatest(fall.least, score.lower_reach / rule.sensitivity),
         score.lowest - fall.least - score.noise / 2 / rule.sensitivity
@@ -1741,8 +1741,8 @@ CREATE FUNCTION nms.find_count_alerts(run_id bigint) RETURNS TABLE(kind text, sc
   found as (
     select
       judged.*,
-      round(exp(coalesce(judged.low, judged.lowest)))::bigint as expected_low,
-      round(exp(coalesce(judged.high, judged.highest)))::bigint as expected_high
+      round(least(exp(coalesce(judged.low, judged.lowest)), 9.2e18))::bigint as expected_low,
+      round(least(exp(coalesce(judged.high, judged.highest)), 9.2e18))::bigint as expected_high
     from judged
     where case judged.kind
       when 'dropped_to_zero' then
@@ -2153,6 +2153,7 @@ CREATE FUNCTION nms.find_run_alerts(run_id bigint) RETURNS TABLE(kind text, sche
     select run.*
     from given
     join nms.table_metrics_runs as run on run.run_id <= given.run_id and run.finished_at <= given.finished_at
+    where not run.is_recorded
     order by run.run_id desc
     limit (select rule.failures_in_a_row from rule)
   ),
@@ -2255,7 +2256,7 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
       (
         select format('gone: %I.%I is what it is called now', renamed.schema_name, renamed.table_name)
         from present as renamed
-        where renamed.table_oid = known.table_oid
+        where renamed.table_oid = known.table_oid and renamed.table_oid <> 0 -- recorded, and it did not exist
         limit 1
       ),
       format('gone: it had %s rows', to_char(known.most, 'FM999,999,999,999,999,990'))
@@ -2284,12 +2285,14 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
     present.row_count,
     null,
     null,
-    format('new: it has %s rows', to_char(present.row_count, 'FM999,999,999,999,999,990'))
+    coalesce(
+      'new: it has ' || to_char(present.row_count, 'FM999,999,999,999,999,990') || ' rows',
+      'new: it could not be counted'
+    )
   from present
   join earlier on earlier.place = 1
   where
-    present.row_count is not null
-    and not present.is_partition
+    not present.is_partition
     and not exists (
       select
       from nms.table_metrics_measurements as past
@@ -2297,6 +2300,15 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
         past.schema_name = present.schema_name
         and past.table_name = present.table_name
         and past.run_id < find_table_alerts.run_id
+        -- those that had not ended, of which nobody can tell later what they knew then
+        and past.run_id <> all (
+          array(
+            select run.run_id
+            from nms.table_metrics_runs as run
+            join given on run.run_id < given.run_id
+            where (run.finished_at <= given.finished_at) is not true
+          )
+        )
     )
     and not nms.leaves_out(
       skip => earlier.skip_schemas,
@@ -3448,12 +3460,12 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('nms.record_alerts', 0));
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
 
-  -- What is open is what the latest run says.
-  if exists (
+  -- What is open is what the latest run says. One that failed knows less than an earlier one that ends after it.
+  if v_run.is_recorded or exists (
     select
     from nms.table_metrics_runs as later
     where
-      later.finished_at is not null
+      (later.status = 'SUCCEEDED' or (v_run.status = 'FAILED' and later.status = 'FAILED'))
       and not later.is_recorded
       and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
   ) then
@@ -3545,7 +3557,7 @@ $$;
 -- Name: FUNCTION record_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new and announces it, closes what holds no longer. Nothing when a later run has ended. Returns how many alerts are new.';
+COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new and announces it, closes what holds no longer. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
 
 
 --
@@ -4952,7 +4964,7 @@ CREATE VIEW nms.table_metrics_next_due AS
            FROM ( SELECT past.snapshot_date,
                     min((past.finished_at AT TIME ZONE settings.business_time_zone)) AS ended
                    FROM nms.table_metrics_runs past
-                  WHERE ((past.status = 'SUCCEEDED'::text) AND (NOT past.is_recorded) AND (past.run_id <= run.run_id) AND ((past.snapshot_date >= (run.snapshot_date - 27)) AND (past.snapshot_date <= run.snapshot_date)))
+                  WHERE ((past.status = 'SUCCEEDED'::text) AND (NOT past.is_recorded) AND (past.run_id <= run.run_id) AND (past.finished_at <= run.finished_at) AND ((past.snapshot_date >= (run.snapshot_date - 27)) AND (past.snapshot_date <= run.snapshot_date)))
                   GROUP BY past.snapshot_date) result) usual)
      CROSS JOIN LATERAL ( SELECT min((run.snapshot_date + days.days)) AS snapshot_date
            FROM generate_series(1, 7) days(days)

@@ -1,5 +1,5 @@
 --! Previous: sha1:a41c98b67094a12804845b5a10fda676fa4111c2
---! Hash: sha1:cf476672bcd941a3f11fee886b38d614fae16e51
+--! Hash: sha1:5ae4572888f8cbdef9be21fe64a708148101c7c4
 --! Message: alerts
 
 -- Alerts: what is strange, judged by the history of each table.
@@ -151,6 +151,7 @@ create or replace view nms.table_metrics_next_due as
         past.status = 'SUCCEEDED'
         and not past.is_recorded
         and past.run_id <= run.run_id
+        and past.finished_at <= run.finished_at
         and past.snapshot_date between run.snapshot_date - 27 and run.snapshot_date
       group by past.snapshot_date
     ) as result
@@ -577,8 +578,8 @@ as $$
       aim.kind,
       rule.min_rows,
       rule.min_change,
-      exp(middle.y) as middle,
-      -- Beyond both what that day was expected to bring, and what the weeks before it have brought.
+      round(exp(middle.y)) as middle, -- the logarithm of 50 is that of a little less
+      -- Beyond what that day was expected to bring, or beyond what any day of the weeks before it has brought.
       greatest(
         score.expected - greatest(fall.least, score.lower_reach / rule.sensitivity),
         score.lowest - fall.least - score.noise / 2 / rule.sensitivity
@@ -609,8 +610,8 @@ as $$
   found as (
     select
       judged.*,
-      round(exp(coalesce(judged.low, judged.lowest)))::bigint as expected_low,
-      round(exp(coalesce(judged.high, judged.highest)))::bigint as expected_high
+      round(least(exp(coalesce(judged.low, judged.lowest)), 9.2e18))::bigint as expected_low,
+      round(least(exp(coalesce(judged.high, judged.highest)), 9.2e18))::bigint as expected_high
     from judged
     where case judged.kind
       when 'dropped_to_zero' then
@@ -717,7 +718,7 @@ as $$
       (
         select format('gone: %I.%I is what it is called now', renamed.schema_name, renamed.table_name)
         from present as renamed
-        where renamed.table_oid = known.table_oid
+        where renamed.table_oid = known.table_oid and renamed.table_oid <> 0 -- recorded, and it did not exist
         limit 1
       ),
       format('gone: it had %s rows', to_char(known.most, 'FM999,999,999,999,999,990'))
@@ -746,12 +747,14 @@ as $$
     present.row_count,
     null,
     null,
-    format('new: it has %s rows', to_char(present.row_count, 'FM999,999,999,999,999,990'))
+    coalesce(
+      'new: it has ' || to_char(present.row_count, 'FM999,999,999,999,999,990') || ' rows',
+      'new: it could not be counted'
+    )
   from present
   join earlier on earlier.place = 1
   where
-    present.row_count is not null
-    and not present.is_partition
+    not present.is_partition
     and not exists (
       select
       from nms.table_metrics_measurements as past
@@ -759,6 +762,15 @@ as $$
         past.schema_name = present.schema_name
         and past.table_name = present.table_name
         and past.run_id < find_table_alerts.run_id
+        -- those that had not ended, of which nobody can tell later what they knew then
+        and past.run_id <> all (
+          array(
+            select run.run_id
+            from nms.table_metrics_runs as run
+            join given on run.run_id < given.run_id
+            where (run.finished_at <= given.finished_at) is not true
+          )
+        )
     )
     and not nms.leaves_out(
       skip => earlier.skip_schemas,
@@ -797,6 +809,7 @@ as $$
     select run.*
     from given
     join nms.table_metrics_runs as run on run.run_id <= given.run_id and run.finished_at <= given.finished_at
+    where not run.is_recorded
     order by run.run_id desc
     limit (select rule.failures_in_a_row from rule)
   ),
@@ -927,12 +940,12 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('nms.record_alerts', 0));
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
 
-  -- What is open is what the latest run says.
-  if exists (
+  -- What is open is what the latest run says. One that failed knows less than an earlier one that ends after it.
+  if v_run.is_recorded or exists (
     select
     from nms.table_metrics_runs as later
     where
-      later.finished_at is not null
+      (later.status = 'SUCCEEDED' or (v_run.status = 'FAILED' and later.status = 'FAILED'))
       and not later.is_recorded
       and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
   ) then
@@ -1019,7 +1032,7 @@ begin
 end
 $$;
 comment on function nms.record_alerts(bigint) is
-  'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new and announces it, closes what holds no longer. Nothing when a later run has ended. Returns how many alerts are new.';
+  'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new and announces it, closes what holds no longer. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
 revoke execute on function nms.record_alerts(bigint) from public;
 --! EndIncluded functions/record_alerts.sql
 --! Included functions/record_missing_run.sql
