@@ -1769,13 +1769,13 @@ CREATE FUNCTION nms.find_count_alerts(run_id bigint) RETURNS TABLE(kind text, sc
     found.expected_high,
     case found.kind
       when 'dropped_to_zero' then
-        format('empty, usually it has about %s rows', to_char(found.usual, 'FM999,999,999,999,999,990'))
+        format('empty, usually it has about %s rows', to_char(found.usual, 'FM9,999,999,999,999,999,990'))
       else
         format(
           '%s rows, expected %s to %s',
-          to_char(found.row_count, 'FM999,999,999,999,999,990'),
-          to_char(found.expected_low, 'FM999,999,999,999,999,990'),
-          to_char(found.expected_high, 'FM999,999,999,999,999,990')
+          to_char(found.row_count, 'FM9,999,999,999,999,999,990'),
+          to_char(found.expected_low, 'FM9,999,999,999,999,999,990'),
+          to_char(found.expected_high, 'FM9,999,999,999,999,999,990')
         )
     end
   from found
@@ -2259,7 +2259,7 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
         where renamed.table_oid = known.table_oid and renamed.table_oid <> 0 -- recorded, and it did not exist
         limit 1
       ),
-      format('gone: it had %s rows', to_char(known.most, 'FM999,999,999,999,999,990'))
+      format('gone: it had %s rows', to_char(known.most, 'FM9,999,999,999,999,999,990'))
     )
   from known
   cross join given
@@ -2286,7 +2286,7 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
     null,
     null,
     coalesce(
-      'new: it has ' || to_char(present.row_count, 'FM999,999,999,999,999,990') || ' rows',
+      'new: it has ' || to_char(present.row_count, 'FM9,999,999,999,999,999,990') || ' rows',
       'new: it could not be counted'
     )
   from present

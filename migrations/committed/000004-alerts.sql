@@ -1,5 +1,5 @@
 --! Previous: sha1:a41c98b67094a12804845b5a10fda676fa4111c2
---! Hash: sha1:5ae4572888f8cbdef9be21fe64a708148101c7c4
+--! Hash: sha1:9bea3eaac214bcbb48fe281c83d2fad2e13e2e74
 --! Message: alerts
 
 -- Alerts: what is strange, judged by the history of each table.
@@ -638,13 +638,13 @@ as $$
     found.expected_high,
     case found.kind
       when 'dropped_to_zero' then
-        format('empty, usually it has about %s rows', to_char(found.usual, 'FM999,999,999,999,999,990'))
+        format('empty, usually it has about %s rows', to_char(found.usual, 'FM9,999,999,999,999,999,990'))
       else
         format(
           '%s rows, expected %s to %s',
-          to_char(found.row_count, 'FM999,999,999,999,999,990'),
-          to_char(found.expected_low, 'FM999,999,999,999,999,990'),
-          to_char(found.expected_high, 'FM999,999,999,999,999,990')
+          to_char(found.row_count, 'FM9,999,999,999,999,999,990'),
+          to_char(found.expected_low, 'FM9,999,999,999,999,999,990'),
+          to_char(found.expected_high, 'FM9,999,999,999,999,999,990')
         )
     end
   from found
@@ -721,7 +721,7 @@ as $$
         where renamed.table_oid = known.table_oid and renamed.table_oid <> 0 -- recorded, and it did not exist
         limit 1
       ),
-      format('gone: it had %s rows', to_char(known.most, 'FM999,999,999,999,999,990'))
+      format('gone: it had %s rows', to_char(known.most, 'FM9,999,999,999,999,999,990'))
     )
   from known
   cross join given
@@ -748,7 +748,7 @@ as $$
     null,
     null,
     coalesce(
-      'new: it has ' || to_char(present.row_count, 'FM999,999,999,999,999,990') || ' rows',
+      'new: it has ' || to_char(present.row_count, 'FM9,999,999,999,999,999,990') || ' rows',
       'new: it could not be counted'
     )
   from present
