@@ -423,7 +423,7 @@ COMMENT ON FUNCTION nms.add_up_parents(run_id bigint) IS 'Gives every table with
 --
 
 CREATE FUNCTION nms.alert_rule(schema_name text, table_name text, kind text) RETURNS TABLE(is_on boolean, silenced_until date, drop_percent numeric, spike_percent numeric, min_rows bigint, min_change bigint, sensitivity numeric, failures_in_a_row bigint)
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   with fitting as (
@@ -645,6 +645,53 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.begin_run(skip jsonb, exclude jsonb, run_id bigint) IS 'The header of the run to count: a new one for this request, or the RUNNING one that run_id names, locked. Raises what claim_run raises, and 22023 when both are given and do not agree.';
+
+
+--
+-- Name: changed_counts(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.changed_counts(run_id bigint) RETURNS TABLE(schema_name text, table_name text, is_partition boolean, row_count bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  owner as materialized (
+    select history.owner, row_number() over (order by history.snapshot_date desc) as days_back
+    from nms.day_owners(run_id => changed_counts.run_id) as history
+  ),
+  recent as (
+    select
+      measurement.schema_name,
+      measurement.table_name,
+      ln(greatest(percentile_disc(0.5) within group (order by measurement.row_count)::double precision, 0.5)) as middle
+    from owner
+    join nms.table_metrics_measurements as measurement on measurement.run_id = owner.owner
+    where owner.days_back <= 7
+    group by measurement.schema_name, measurement.table_name
+  ),
+  least_change as (
+    -- Half of what the most watchful rule asks for, as a logarithm.
+    select ln(1 + least(15, min(rule.drop_percent), min(rule.spike_percent))::double precision / 100) / 2 as value
+    from nms.table_metrics_alert_rules as rule
+  )
+  select today.schema_name, today.table_name, today.is_partition, today.row_count
+  from nms.table_metrics_measurements as today
+  cross join least_change
+  left join recent using (schema_name, table_name)
+  where
+    today.run_id = changed_counts.run_id
+    and today.row_count is not null
+    and exists (select from owner)
+    and (abs(ln(greatest(today.row_count::double precision, 0.5)) - recent.middle) < least_change.value) is not true
+$$;
+
+
+--
+-- Name: FUNCTION changed_counts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.changed_counts(run_id bigint) IS 'The tables of a finished run that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
 
 
 --
@@ -1642,9 +1689,11 @@ COMMENT ON FUNCTION nms.failure_summary(run_id bigint) IS 'Names each table that
 CREATE FUNCTION nms.find_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
     AS $$
 declare
   v_run nms.table_metrics_runs;
+  v_has_changes boolean;
 begin
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = find_alerts.run_id;
   if not found then
@@ -1661,14 +1710,18 @@ begin
         hint = 'Ask again when it has ended, or for an earlier run.';
   end if;
 
+  -- Most often there is nothing to look at, and then it takes longer to plan a look than to count many tables.
+  v_has_changes := exists (select from nms.changed_counts(run_id => v_run.run_id));
+
   return query
   select alert.*
   from (
     select * from nms.find_run_alerts(run_id => v_run.run_id)
+    where v_run.status = 'FAILED' or v_run.target_count = 0
     union all
     select * from nms.find_table_alerts(run_id => v_run.run_id)
     union all
-    select * from nms.find_count_alerts(run_id => v_run.run_id)
+    select * from nms.find_count_alerts(run_id => v_run.run_id) where v_has_changes
   ) as alert
   cross join nms.alert_rule(
     schema_name => alert.schema_name,
@@ -1697,11 +1750,6 @@ CREATE FUNCTION nms.find_count_alerts(run_id bigint) RETURNS TABLE(kind text, sc
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   with
-  least_change as (
-    -- Half of what the most watchful rule asks for, as a logarithm.
-    select ln(1 + least(15, min(rule.drop_percent), min(rule.spike_percent))::double precision / 100) / 2 as value
-    from nms.table_metrics_alert_rules as rule
-  ),
   judged as (
     select
       score.*,
@@ -1719,8 +1767,7 @@ CREATE FUNCTION nms.find_count_alerts(run_id bigint) RETURNS TABLE(kind text, sc
         score.expected + greatest(rise.least, score.upper_reach / rule.sensitivity),
         score.highest + rise.least + score.noise / 2 / rule.sensitivity
       ) as high
-    from least_change
-    cross join nms.score_counts(run_id => find_count_alerts.run_id, least_change => least_change.value) as score
+    from nms.score_counts(run_id => find_count_alerts.run_id) as score
     cross join lateral (select ln(greatest(score.row_count::double precision, 0.5))) as today (y)
     cross join lateral (select least(greatest(score.expected, score.lowest), score.highest)) as middle (y)
     cross join lateral (
@@ -2244,61 +2291,80 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
     select today.*
     from nms.table_metrics_measurements as today
     where today.run_id = find_table_alerts.run_id
+  ),
+  gone as materialized (
+    select known.*
+    from known
+    where
+      known.is_habitual
+      and not exists (
+        select from present where (present.schema_name, present.table_name) = (known.schema_name, known.table_name)
+      )
+  ),
+  -- Few, so that only these are looked up in the whole history.
+  fresh as materialized (
+    select present.*
+    from present
+    where
+      not present.is_partition
+      and exists (select from earlier)
+      and not exists (
+        select from known where (known.schema_name, known.table_name) = (present.schema_name, present.table_name)
+      )
   )
   select
     'table_missing',
-    known.schema_name,
-    known.table_name,
+    gone.schema_name,
+    gone.table_name,
     null::bigint,
-    known.fewest,
-    known.most,
+    gone.fewest,
+    gone.most,
     coalesce(
-      (
-        select format('gone: %I.%I is what it is called now', renamed.schema_name, renamed.table_name)
-        from present as renamed
-        where renamed.table_oid = known.table_oid and renamed.table_oid <> 0 -- recorded, and it did not exist
-        limit 1
-      ),
-      format('gone: it had %s rows', to_char(known.most, 'FM9,999,999,999,999,999,990'))
+      case
+        when renamed.table_oid is not null then
+          format('gone: %I.%I is what it is called now', renamed.schema_name, renamed.table_name)
+      end,
+      format('gone: it had %s rows', to_char(gone.most, 'FM9,999,999,999,999,999,990'))
     )
-  from known
+  from gone
   cross join given
   cross join nms.table_metrics_settings as settings
+  left join (
+    select present.table_oid, min(present.schema_name) as schema_name, min(present.table_name) as table_name
+    from present
+    where present.table_oid <> 0 -- recorded, and it did not exist
+    group by present.table_oid
+  ) as renamed using (table_oid)
   where
     given.status = 'SUCCEEDED'
-    and known.is_habitual
-    and known.schema_name <> all (settings.machinery_schemas)
-    and not exists (
-      select from present where (present.schema_name, present.table_name) = (known.schema_name, known.table_name)
-    )
+    and gone.schema_name <> all (settings.machinery_schemas)
     and not nms.leaves_out(
       skip => given.skip_schemas,
       exclude => given.exclude_tables,
-      schema_name => known.schema_name,
-      table_name => known.table_name
+      schema_name => gone.schema_name,
+      table_name => gone.table_name
     )
   union all
   select
     'table_new',
-    present.schema_name,
-    present.table_name,
-    present.row_count,
+    fresh.schema_name,
+    fresh.table_name,
+    fresh.row_count,
     null,
     null,
     coalesce(
-      'new: it has ' || to_char(present.row_count, 'FM9,999,999,999,999,999,990') || ' rows',
+      'new: it has ' || to_char(fresh.row_count, 'FM9,999,999,999,999,999,990') || ' rows',
       'new: it could not be counted'
     )
-  from present
+  from fresh
   join earlier on earlier.place = 1
   where
-    not present.is_partition
-    and not exists (
+    not exists (
       select
       from nms.table_metrics_measurements as past
       where
-        past.schema_name = present.schema_name
-        and past.table_name = present.table_name
+        past.schema_name = fresh.schema_name
+        and past.table_name = fresh.table_name
         and past.run_id < find_table_alerts.run_id
         -- those that had not ended, of which nobody can tell later what they knew then
         and past.run_id <> all (
@@ -2313,8 +2379,8 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
     and not nms.leaves_out(
       skip => earlier.skip_schemas,
       exclude => earlier.exclude_tables,
-      schema_name => present.schema_name,
-      table_name => present.table_name
+      schema_name => fresh.schema_name,
+      table_name => fresh.table_name
     )
 $$;
 
@@ -3454,8 +3520,9 @@ CREATE FUNCTION nms.record_alerts(run_id bigint) RETURNS bigint
     AS $$
 declare
   v_run nms.table_metrics_runs;
-  v_opened bigint := bigint '0';
+  v_found nms.table_metrics_alert_log[];
   v_alert nms.table_metrics_alert_log;
+  v_opened bigint := bigint '0';
 begin
   perform pg_advisory_xact_lock(hashtextextended('nms.record_alerts', 0));
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
@@ -3472,77 +3539,74 @@ begin
     return v_opened;
   end if;
 
-  for v_alert in
-    with
-    found as materialized (
-      select * from nms.find_alerts(run_id => record_alerts.run_id)
-    ),
-    known as (
-      update nms.table_metrics_alert_log as log
-      set
-        row_count = found.row_count,
-        expected_low = found.expected_low,
-        expected_high = found.expected_high,
-        detail = found.detail
-      from found
-      where
-        log.closed_at is null
-        and log.kind = found.kind
-        and (log.schema_name, log.table_name) is not distinct from (found.schema_name, found.table_name)
-      returning log.kind, log.schema_name, log.table_name
-    ),
-    closed as (
-      update nms.table_metrics_alert_log as log
-      set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
-      where
-        log.closed_at is null
-        and not exists (
-          select
-          from found
-          where
-            found.kind = log.kind
-            and (found.schema_name, found.table_name) is not distinct from (log.schema_name, log.table_name)
-        )
-        and case
-          when log.kind = 'repeated_failures' then true
-          when log.table_name is null then v_run.status = 'SUCCEEDED'
-          -- Of a table that the run left out or could not count, it knows nothing.
-          else
-            exists (
-              select
-              from nms.table_metrics_measurements as measurement
-              where
-                measurement.run_id = v_run.run_id
-                and measurement.schema_name = log.schema_name
-                and measurement.table_name = log.table_name
-                and measurement.row_count is not null
-            )
-            or (
-              v_run.status = 'SUCCEEDED'
-              and not nms.leaves_out(
-                skip => v_run.skip_schemas,
-                exclude => v_run.exclude_tables,
-                schema_name => log.schema_name,
-                table_name => log.table_name
-              )
-            )
-        end
+  v_found := array(
+    select
+      row(
+        null, alert.kind, alert.schema_name, alert.table_name, alert.row_count, alert.expected_low,
+        alert.expected_high, alert.detail, v_run.finished_at, v_run.run_id, null, null
+      )::nms.table_metrics_alert_log
+    from nms.find_alerts(run_id => record_alerts.run_id) as alert
+  );
+
+  update nms.table_metrics_alert_log as log
+  set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+  where
+    log.closed_at is null
+    and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, '')) not in (
+      select found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, '')
+      from unnest(v_found) as found
     )
+    and case
+      when log.kind = 'repeated_failures' then true
+      when log.table_name is null then v_run.status = 'SUCCEEDED'
+      -- Of a table that the run left out or could not count, it knows nothing.
+      else
+        exists (
+          select
+          from nms.table_metrics_measurements as measurement
+          where
+            measurement.run_id = v_run.run_id
+            and measurement.schema_name = log.schema_name
+            and measurement.table_name = log.table_name
+            and measurement.row_count is not null
+        )
+        or (
+          v_run.status = 'SUCCEEDED'
+          and not nms.leaves_out(
+            skip => v_run.skip_schemas,
+            exclude => v_run.exclude_tables,
+            schema_name => log.schema_name,
+            table_name => log.table_name
+          )
+        )
+    end;
+
+  if v_found = '{}' then
+    return v_opened;
+  end if;
+
+  update nms.table_metrics_alert_log as log
+  set
+    row_count = found.row_count,
+    expected_low = found.expected_low,
+    expected_high = found.expected_high,
+    detail = found.detail
+  from unnest(v_found) as found
+  where
+    log.closed_at is null
+    and log.kind = found.kind
+    and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
+    and coalesce(log.table_name, '') = coalesce(found.table_name, '');
+
+  for v_alert in
     insert into nms.table_metrics_alert_log (
       kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run
     )
     select
       found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
-      found.detail, v_run.finished_at, v_run.run_id
-    from found
-    where not exists (
-      select
-      from nms.table_metrics_alert_log as log
-      where
-        log.closed_at is null
-        and log.kind = found.kind
-        and (log.schema_name, log.table_name) is not distinct from (found.schema_name, found.table_name)
-    )
+      found.detail, found.opened_at, found.opened_by_run
+    from unnest(v_found) as found
+    on conflict do nothing
     returning *
   loop
     v_opened := v_opened + 1;
@@ -4151,47 +4215,25 @@ COMMENT ON FUNCTION nms.run_payload(run_id bigint) IS 'The measurements of one r
 
 
 --
--- Name: score_counts(bigint, double precision); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: score_counts(bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.score_counts(run_id bigint, least_change double precision) RETURNS TABLE(schema_name text, table_name text, is_partition boolean, row_count bigint, days bigint, usual bigint, times_refilled bigint, expected double precision, lower_reach double precision, upper_reach double precision, lowest double precision, highest double precision, noise double precision)
+CREATE FUNCTION nms.score_counts(run_id bigint) RETURNS TABLE(schema_name text, table_name text, is_partition boolean, row_count bigint, days bigint, usual bigint, times_refilled bigint, expected double precision, lower_reach double precision, upper_reach double precision, lowest double precision, highest double precision, noise double precision)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET jit TO 'off'
     AS $$
   with
   owner as materialized (
     select
       history.owner,
-      history.snapshot_date - given.snapshot_date as day, -- the day of the run itself is 0
-      row_number() over (order by history.snapshot_date desc) as days_back
+      history.snapshot_date - given.snapshot_date as day -- the day of the run itself is 0
     from nms.table_metrics_runs as given
     cross join nms.day_owners(run_id => score_counts.run_id) as history
     where given.run_id = score_counts.run_id
   ),
-  recent as (
-    select
-      measurement.schema_name,
-      measurement.table_name,
-      ln(greatest(percentile_disc(0.5) within group (order by measurement.row_count)::double precision, 0.5)) as middle
-    from owner
-    join nms.table_metrics_measurements as measurement on measurement.run_id = owner.owner
-    where owner.days_back <= 7
-    group by measurement.schema_name, measurement.table_name
-  ),
   candidate as materialized (
-    select
-      row_number() over ()::integer as id,
-      today.schema_name,
-      today.table_name,
-      today.is_partition,
-      today.row_count
-    from nms.table_metrics_measurements as today
-    left join recent using (schema_name, table_name)
-    where
-      today.run_id = score_counts.run_id
-      and today.row_count is not null
-      and (abs(ln(greatest(today.row_count::double precision, 0.5)) - recent.middle) < score_counts.least_change) is not true
+    select row_number() over ()::integer as id, changed.*
+    from nms.changed_counts(run_id => score_counts.run_id) as changed
   ),
   counted as (
     select candidate.id, 0 as day, candidate.row_count from candidate
@@ -4342,10 +4384,10 @@ $$;
 
 
 --
--- Name: FUNCTION score_counts(run_id bigint, least_change double precision); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION score_counts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.score_counts(run_id bigint, least_change double precision) IS 'For each table that a finished run counted, and that is not within least_change of the median of its last week: what is usual for it, by its own past. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
+COMMENT ON FUNCTION nms.score_counts(run_id bigint) IS 'For each table of nms.changed_counts(): what is usual for it, by its own past. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
 
 
 --
@@ -5909,6 +5951,13 @@ REVOKE ALL ON FUNCTION nms.begin_run(skip jsonb, exclude jsonb, run_id bigint) F
 
 
 --
+-- Name: FUNCTION changed_counts(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.changed_counts(run_id bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION claim_run(run_id bigint, together boolean); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -6315,10 +6364,10 @@ REVOKE ALL ON FUNCTION nms.run_payload(run_id bigint) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION score_counts(run_id bigint, least_change double precision); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION score_counts(run_id bigint); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.score_counts(run_id bigint, least_change double precision) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms.score_counts(run_id bigint) FROM PUBLIC;
 
 
 --

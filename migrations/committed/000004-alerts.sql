@@ -1,5 +1,5 @@
 --! Previous: sha1:a41c98b67094a12804845b5a10fda676fa4111c2
---! Hash: sha1:9bea3eaac214bcbb48fe281c83d2fad2e13e2e74
+--! Hash: sha1:d15a7563739c9c833882048a8d1995b1cce36e91
 --! Message: alerts
 
 -- Alerts: what is strange, judged by the history of each table.
@@ -269,6 +269,7 @@ returns table (
 )
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
+rows 1
 as $$
   with fitting as (
     select
@@ -342,12 +343,52 @@ comment on function nms.day_owners(bigint) is
   'The history by which a finished run is judged: the runs that owned the business days of the 13 weeks before its own when it ended. What ended later changes nothing.';
 revoke execute on function nms.day_owners(bigint) from public;
 --! EndIncluded functions/day_owners.sql
+--! Included functions/changed_counts.sql
+create or replace function nms.changed_counts(run_id bigint)
+returns table (schema_name text, table_name text, is_partition boolean, row_count bigint)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  owner as materialized (
+    select history.owner, row_number() over (order by history.snapshot_date desc) as days_back
+    from nms.day_owners(run_id => changed_counts.run_id) as history
+  ),
+  recent as (
+    select
+      measurement.schema_name,
+      measurement.table_name,
+      ln(greatest(percentile_disc(0.5) within group (order by measurement.row_count)::double precision, 0.5)) as middle
+    from owner
+    join nms.table_metrics_measurements as measurement on measurement.run_id = owner.owner
+    where owner.days_back <= 7
+    group by measurement.schema_name, measurement.table_name
+  ),
+  least_change as (
+    -- Half of what the most watchful rule asks for, as a logarithm.
+    select ln(1 + least(15, min(rule.drop_percent), min(rule.spike_percent))::double precision / 100) / 2 as value
+    from nms.table_metrics_alert_rules as rule
+  )
+  select today.schema_name, today.table_name, today.is_partition, today.row_count
+  from nms.table_metrics_measurements as today
+  cross join least_change
+  left join recent using (schema_name, table_name)
+  where
+    today.run_id = changed_counts.run_id
+    and today.row_count is not null
+    and exists (select from owner)
+    and (abs(ln(greatest(today.row_count::double precision, 0.5)) - recent.middle) < least_change.value) is not true
+$$;
+comment on function nms.changed_counts(bigint) is
+  'The tables of a finished run that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
+revoke execute on function nms.changed_counts(bigint) from public;
+--! EndIncluded functions/changed_counts.sql
 --! Included functions/score_counts.sql
 -- Logarithms of counts, so that differences are changes in per cent. A count is explained by whatever
 -- comes nearest to it: the median of the last seven, the median of the last three of its weekday, both
 -- with the usual growth added, or a deviation as large at that time of an earlier month. What no
 -- explanation covers is compared with how much that was on other days.
-create or replace function nms.score_counts(run_id bigint, least_change double precision)
+create or replace function nms.score_counts(run_id bigint)
 returns table (
   schema_name text,
   table_name text,
@@ -365,41 +406,19 @@ returns table (
 )
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
-set jit = off -- would take longer to compile than to run
 as $$
   with
   owner as materialized (
     select
       history.owner,
-      history.snapshot_date - given.snapshot_date as day, -- the day of the run itself is 0
-      row_number() over (order by history.snapshot_date desc) as days_back
+      history.snapshot_date - given.snapshot_date as day -- the day of the run itself is 0
     from nms.table_metrics_runs as given
     cross join nms.day_owners(run_id => score_counts.run_id) as history
     where given.run_id = score_counts.run_id
   ),
-  recent as (
-    select
-      measurement.schema_name,
-      measurement.table_name,
-      ln(greatest(percentile_disc(0.5) within group (order by measurement.row_count)::double precision, 0.5)) as middle
-    from owner
-    join nms.table_metrics_measurements as measurement on measurement.run_id = owner.owner
-    where owner.days_back <= 7
-    group by measurement.schema_name, measurement.table_name
-  ),
   candidate as materialized (
-    select
-      row_number() over ()::integer as id,
-      today.schema_name,
-      today.table_name,
-      today.is_partition,
-      today.row_count
-    from nms.table_metrics_measurements as today
-    left join recent using (schema_name, table_name)
-    where
-      today.run_id = score_counts.run_id
-      and today.row_count is not null
-      and (abs(ln(greatest(today.row_count::double precision, 0.5)) - recent.middle) < score_counts.least_change) is not true
+    select row_number() over ()::integer as id, changed.*
+    from nms.changed_counts(run_id => score_counts.run_id) as changed
   ),
   counted as (
     select candidate.id, 0 as day, candidate.row_count from candidate
@@ -547,9 +566,9 @@ as $$
   join summary using (id)
   left join spread using (id)
 $$;
-comment on function nms.score_counts(bigint, double precision) is
-  'For each table that a finished run counted, and that is not within least_change of the median of its last week: what is usual for it, by its own past. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
-revoke execute on function nms.score_counts(bigint, double precision) from public;
+comment on function nms.score_counts(bigint) is
+  'For each table of nms.changed_counts(): what is usual for it, by its own past. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
+revoke execute on function nms.score_counts(bigint) from public;
 --! EndIncluded functions/score_counts.sql
 --! Included functions/find_count_alerts.sql
 create or replace function nms.find_count_alerts(run_id bigint)
@@ -566,11 +585,6 @@ language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   with
-  least_change as (
-    -- Half of what the most watchful rule asks for, as a logarithm.
-    select ln(1 + least(15, min(rule.drop_percent), min(rule.spike_percent))::double precision / 100) / 2 as value
-    from nms.table_metrics_alert_rules as rule
-  ),
   judged as (
     select
       score.*,
@@ -588,8 +602,7 @@ as $$
         score.expected + greatest(rise.least, score.upper_reach / rule.sensitivity),
         score.highest + rise.least + score.noise / 2 / rule.sensitivity
       ) as high
-    from least_change
-    cross join nms.score_counts(run_id => find_count_alerts.run_id, least_change => least_change.value) as score
+    from nms.score_counts(run_id => find_count_alerts.run_id) as score
     cross join lateral (select ln(greatest(score.row_count::double precision, 0.5))) as today (y)
     cross join lateral (select least(greatest(score.expected, score.lowest), score.highest)) as middle (y)
     cross join lateral (
@@ -706,61 +719,80 @@ as $$
     select today.*
     from nms.table_metrics_measurements as today
     where today.run_id = find_table_alerts.run_id
+  ),
+  gone as materialized (
+    select known.*
+    from known
+    where
+      known.is_habitual
+      and not exists (
+        select from present where (present.schema_name, present.table_name) = (known.schema_name, known.table_name)
+      )
+  ),
+  -- Few, so that only these are looked up in the whole history.
+  fresh as materialized (
+    select present.*
+    from present
+    where
+      not present.is_partition
+      and exists (select from earlier)
+      and not exists (
+        select from known where (known.schema_name, known.table_name) = (present.schema_name, present.table_name)
+      )
   )
   select
     'table_missing',
-    known.schema_name,
-    known.table_name,
+    gone.schema_name,
+    gone.table_name,
     null::bigint,
-    known.fewest,
-    known.most,
+    gone.fewest,
+    gone.most,
     coalesce(
-      (
-        select format('gone: %I.%I is what it is called now', renamed.schema_name, renamed.table_name)
-        from present as renamed
-        where renamed.table_oid = known.table_oid and renamed.table_oid <> 0 -- recorded, and it did not exist
-        limit 1
-      ),
-      format('gone: it had %s rows', to_char(known.most, 'FM9,999,999,999,999,999,990'))
+      case
+        when renamed.table_oid is not null then
+          format('gone: %I.%I is what it is called now', renamed.schema_name, renamed.table_name)
+      end,
+      format('gone: it had %s rows', to_char(gone.most, 'FM9,999,999,999,999,999,990'))
     )
-  from known
+  from gone
   cross join given
   cross join nms.table_metrics_settings as settings
+  left join (
+    select present.table_oid, min(present.schema_name) as schema_name, min(present.table_name) as table_name
+    from present
+    where present.table_oid <> 0 -- recorded, and it did not exist
+    group by present.table_oid
+  ) as renamed using (table_oid)
   where
     given.status = 'SUCCEEDED'
-    and known.is_habitual
-    and known.schema_name <> all (settings.machinery_schemas)
-    and not exists (
-      select from present where (present.schema_name, present.table_name) = (known.schema_name, known.table_name)
-    )
+    and gone.schema_name <> all (settings.machinery_schemas)
     and not nms.leaves_out(
       skip => given.skip_schemas,
       exclude => given.exclude_tables,
-      schema_name => known.schema_name,
-      table_name => known.table_name
+      schema_name => gone.schema_name,
+      table_name => gone.table_name
     )
   union all
   select
     'table_new',
-    present.schema_name,
-    present.table_name,
-    present.row_count,
+    fresh.schema_name,
+    fresh.table_name,
+    fresh.row_count,
     null,
     null,
     coalesce(
-      'new: it has ' || to_char(present.row_count, 'FM9,999,999,999,999,999,990') || ' rows',
+      'new: it has ' || to_char(fresh.row_count, 'FM9,999,999,999,999,999,990') || ' rows',
       'new: it could not be counted'
     )
-  from present
+  from fresh
   join earlier on earlier.place = 1
   where
-    not present.is_partition
-    and not exists (
+    not exists (
       select
       from nms.table_metrics_measurements as past
       where
-        past.schema_name = present.schema_name
-        and past.table_name = present.table_name
+        past.schema_name = fresh.schema_name
+        and past.table_name = fresh.table_name
         and past.run_id < find_table_alerts.run_id
         -- those that had not ended, of which nobody can tell later what they knew then
         and past.run_id <> all (
@@ -775,8 +807,8 @@ as $$
     and not nms.leaves_out(
       skip => earlier.skip_schemas,
       exclude => earlier.exclude_tables,
-      schema_name => present.schema_name,
-      table_name => present.table_name
+      schema_name => fresh.schema_name,
+      table_name => fresh.table_name
     )
 $$;
 comment on function nms.find_table_alerts(bigint) is
@@ -861,9 +893,11 @@ returns table (
 )
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
+set jit = off -- would take longer to compile than to run
 as $$
 declare
   v_run nms.table_metrics_runs;
+  v_has_changes boolean;
 begin
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = find_alerts.run_id;
   if not found then
@@ -880,14 +914,18 @@ begin
         hint = 'Ask again when it has ended, or for an earlier run.';
   end if;
 
+  -- Most often there is nothing to look at, and then it takes longer to plan a look than to count many tables.
+  v_has_changes := exists (select from nms.changed_counts(run_id => v_run.run_id));
+
   return query
   select alert.*
   from (
     select * from nms.find_run_alerts(run_id => v_run.run_id)
+    where v_run.status = 'FAILED' or v_run.target_count = 0
     union all
     select * from nms.find_table_alerts(run_id => v_run.run_id)
     union all
-    select * from nms.find_count_alerts(run_id => v_run.run_id)
+    select * from nms.find_count_alerts(run_id => v_run.run_id) where v_has_changes
   ) as alert
   cross join nms.alert_rule(
     schema_name => alert.schema_name,
@@ -934,8 +972,9 @@ set lock_timeout = '1 s' -- of a session that records another run
 as $$
 declare
   v_run nms.table_metrics_runs;
-  v_opened bigint := bigint '0';
+  v_found nms.table_metrics_alert_log[];
   v_alert nms.table_metrics_alert_log;
+  v_opened bigint := bigint '0';
 begin
   perform pg_advisory_xact_lock(hashtextextended('nms.record_alerts', 0));
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
@@ -952,77 +991,74 @@ begin
     return v_opened;
   end if;
 
-  for v_alert in
-    with
-    found as materialized (
-      select * from nms.find_alerts(run_id => record_alerts.run_id)
-    ),
-    known as (
-      update nms.table_metrics_alert_log as log
-      set
-        row_count = found.row_count,
-        expected_low = found.expected_low,
-        expected_high = found.expected_high,
-        detail = found.detail
-      from found
-      where
-        log.closed_at is null
-        and log.kind = found.kind
-        and (log.schema_name, log.table_name) is not distinct from (found.schema_name, found.table_name)
-      returning log.kind, log.schema_name, log.table_name
-    ),
-    closed as (
-      update nms.table_metrics_alert_log as log
-      set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
-      where
-        log.closed_at is null
-        and not exists (
-          select
-          from found
-          where
-            found.kind = log.kind
-            and (found.schema_name, found.table_name) is not distinct from (log.schema_name, log.table_name)
-        )
-        and case
-          when log.kind = 'repeated_failures' then true
-          when log.table_name is null then v_run.status = 'SUCCEEDED'
-          -- Of a table that the run left out or could not count, it knows nothing.
-          else
-            exists (
-              select
-              from nms.table_metrics_measurements as measurement
-              where
-                measurement.run_id = v_run.run_id
-                and measurement.schema_name = log.schema_name
-                and measurement.table_name = log.table_name
-                and measurement.row_count is not null
-            )
-            or (
-              v_run.status = 'SUCCEEDED'
-              and not nms.leaves_out(
-                skip => v_run.skip_schemas,
-                exclude => v_run.exclude_tables,
-                schema_name => log.schema_name,
-                table_name => log.table_name
-              )
-            )
-        end
+  v_found := array(
+    select
+      row(
+        null, alert.kind, alert.schema_name, alert.table_name, alert.row_count, alert.expected_low,
+        alert.expected_high, alert.detail, v_run.finished_at, v_run.run_id, null, null
+      )::nms.table_metrics_alert_log
+    from nms.find_alerts(run_id => record_alerts.run_id) as alert
+  );
+
+  update nms.table_metrics_alert_log as log
+  set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+  where
+    log.closed_at is null
+    and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, '')) not in (
+      select found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, '')
+      from unnest(v_found) as found
     )
+    and case
+      when log.kind = 'repeated_failures' then true
+      when log.table_name is null then v_run.status = 'SUCCEEDED'
+      -- Of a table that the run left out or could not count, it knows nothing.
+      else
+        exists (
+          select
+          from nms.table_metrics_measurements as measurement
+          where
+            measurement.run_id = v_run.run_id
+            and measurement.schema_name = log.schema_name
+            and measurement.table_name = log.table_name
+            and measurement.row_count is not null
+        )
+        or (
+          v_run.status = 'SUCCEEDED'
+          and not nms.leaves_out(
+            skip => v_run.skip_schemas,
+            exclude => v_run.exclude_tables,
+            schema_name => log.schema_name,
+            table_name => log.table_name
+          )
+        )
+    end;
+
+  if v_found = '{}' then
+    return v_opened;
+  end if;
+
+  update nms.table_metrics_alert_log as log
+  set
+    row_count = found.row_count,
+    expected_low = found.expected_low,
+    expected_high = found.expected_high,
+    detail = found.detail
+  from unnest(v_found) as found
+  where
+    log.closed_at is null
+    and log.kind = found.kind
+    and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
+    and coalesce(log.table_name, '') = coalesce(found.table_name, '');
+
+  for v_alert in
     insert into nms.table_metrics_alert_log (
       kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run
     )
     select
       found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
-      found.detail, v_run.finished_at, v_run.run_id
-    from found
-    where not exists (
-      select
-      from nms.table_metrics_alert_log as log
-      where
-        log.closed_at is null
-        and log.kind = found.kind
-        and (log.schema_name, log.table_name) is not distinct from (found.schema_name, found.table_name)
-    )
+      found.detail, found.opened_at, found.opened_by_run
+    from unnest(v_found) as found
+    on conflict do nothing
     returning *
   loop
     v_opened := v_opened + 1;
