@@ -1,15 +1,18 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type ApplicationOptions, startApplication } from './_application.ts'
 import { type Collection, clientLoops, oneSnapshot, online } from './_collections.ts'
 import type { Contestant } from './_measure.ts'
 import { createMixedTables, tablesOf } from './_mixed_tables.ts'
 import type { Bar, Scenario } from './_scenario.ts'
 
-const phase = 6_000 // milliseconds
+// In milliseconds. Back to back, whoever counts faster would count more often, and be in the way for it.
+const phase = 8_000
+const interval = 2_000
 const loop = clientLoops([], 1).name
 
 export const load: Scenario = {
   name: 'load',
-  title: `an application, alone and beside somebody who counts its tables again and again, ${phase / 1000} s each`,
+  title: `an application for ${phase / 1000} s, alone and beside somebody who counts its tables every ${interval / 1000} s`,
   bars: [oneSnapshot.name, online(1).name].flatMap((contestant): Bar[] => [
     { contestant, rival: loop, metric: 'throughput', atLeast: 1, noise: 0.05 },
     { contestant, rival: loop, metric: 'p99', atMost: 1, noise: 0.05 },
@@ -61,12 +64,14 @@ function phases(application: Omit<ApplicationOptions, 'url'>, collections: Colle
   ]
 }
 
-/** Does something again and again. What is not done at the end is done all the same, and counted in part. */
+/** Does something at regular intervals. What is not done at the end is done all the same, and counted in part. */
 async function repeat<T>(work: () => Promise<T>, end: number): Promise<{ times: number; last: T }> {
   for (let times = 0; ; times++) {
     const start = performance.now()
     const last = await work()
     const now = performance.now()
     if (now >= end) return { times: times + (end - start) / (now - start), last }
+    await sleep(Math.max(0, start + interval - now))
+    if (performance.now() >= end) return { times: times + 1, last }
   }
 }

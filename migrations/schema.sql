@@ -2915,6 +2915,7 @@ CREATE FUNCTION nms.measure_targets(run_id bigint, budget interval DEFAULT '00:0
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '1 min'
+    SET max_parallel_workers_per_gather TO '0'
     AS $$
 declare
   v_start constant timestamptz := clock_timestamp();
@@ -3548,38 +3549,40 @@ begin
     from nms.find_alerts(run_id => record_alerts.run_id) as alert
   );
 
-  update nms.table_metrics_alert_log as log
-  set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
-  where
-    log.closed_at is null
-    and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, '')) not in (
-      select found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, '')
-      from unnest(v_found) as found
-    )
-    and case
-      when log.kind = 'repeated_failures' then true
-      when log.table_name is null then v_run.status = 'SUCCEEDED'
-      -- Of a table that the run left out or could not count, it knows nothing.
-      else
-        exists (
-          select
-          from nms.table_metrics_measurements as measurement
-          where
-            measurement.run_id = v_run.run_id
-            and measurement.schema_name = log.schema_name
-            and measurement.table_name = log.table_name
-            and measurement.row_count is not null
-        )
-        or (
-          v_run.status = 'SUCCEEDED'
-          and not nms.leaves_out(
-            skip => v_run.skip_schemas,
-            exclude => v_run.exclude_tables,
-            schema_name => log.schema_name,
-            table_name => log.table_name
+  if exists (select from nms.table_metrics_alert_log as log where log.closed_at is null) then
+    update nms.table_metrics_alert_log as log
+    set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+    where
+      log.closed_at is null
+      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, '')) not in (
+        select found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, '')
+        from unnest(v_found) as found
+      )
+      and case
+        when log.kind = 'repeated_failures' then true
+        when log.table_name is null then v_run.status = 'SUCCEEDED'
+        -- Of a table that the run left out or could not count, it knows nothing.
+        else
+          exists (
+            select
+            from nms.table_metrics_measurements as measurement
+            where
+              measurement.run_id = v_run.run_id
+              and measurement.schema_name = log.schema_name
+              and measurement.table_name = log.table_name
+              and measurement.row_count is not null
           )
-        )
-    end;
+          or (
+            v_run.status = 'SUCCEEDED'
+            and not nms.leaves_out(
+              skip => v_run.skip_schemas,
+              exclude => v_run.exclude_tables,
+              schema_name => log.schema_name,
+              table_name => log.table_name
+            )
+          )
+      end;
+  end if;
 
   if v_found = '{}' then
     return v_opened;

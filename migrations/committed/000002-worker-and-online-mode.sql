@@ -1,5 +1,5 @@
 --! Previous: sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f
---! Hash: sha1:6dcb13b7409a0efabcc3376122c7fcce31fd6366
+--! Hash: sha1:2b5231697accfefdd3bc6a61bbfdef3f46b29823
 --! Message: worker and online mode
 
 -- The worker, its schedule, and the online mode.
@@ -920,6 +920,7 @@ returns record
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '1 min' -- of tables of the collector itself
+set max_parallel_workers_per_gather = 0 -- how many processors to occupy is for the number of sessions to say
 as $$
 declare
   v_start constant timestamptz := clock_timestamp();

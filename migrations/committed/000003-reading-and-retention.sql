@@ -1,5 +1,5 @@
---! Previous: sha1:6dcb13b7409a0efabcc3376122c7fcce31fd6366
---! Hash: sha1:a41c98b67094a12804845b5a10fda676fa4111c2
+--! Previous: sha1:2b5231697accfefdd3bc6a61bbfdef3f46b29823
+--! Hash: sha1:2bdf7141c823bc99f875321f2b7b983a85f36deb
 --! Message: reading and retention
 
 -- Reading: views, trends, comparisons; retention, and counts from elsewhere.

@@ -1,5 +1,5 @@
---! Previous: sha1:a41c98b67094a12804845b5a10fda676fa4111c2
---! Hash: sha1:d15a7563739c9c833882048a8d1995b1cce36e91
+--! Previous: sha1:2bdf7141c823bc99f875321f2b7b983a85f36deb
+--! Hash: sha1:dd5e6e2ded7628e83813be3e969a73287fb68782
 --! Message: alerts
 
 -- Alerts: what is strange, judged by the history of each table.
@@ -1000,38 +1000,40 @@ begin
     from nms.find_alerts(run_id => record_alerts.run_id) as alert
   );
 
-  update nms.table_metrics_alert_log as log
-  set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
-  where
-    log.closed_at is null
-    and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, '')) not in (
-      select found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, '')
-      from unnest(v_found) as found
-    )
-    and case
-      when log.kind = 'repeated_failures' then true
-      when log.table_name is null then v_run.status = 'SUCCEEDED'
-      -- Of a table that the run left out or could not count, it knows nothing.
-      else
-        exists (
-          select
-          from nms.table_metrics_measurements as measurement
-          where
-            measurement.run_id = v_run.run_id
-            and measurement.schema_name = log.schema_name
-            and measurement.table_name = log.table_name
-            and measurement.row_count is not null
-        )
-        or (
-          v_run.status = 'SUCCEEDED'
-          and not nms.leaves_out(
-            skip => v_run.skip_schemas,
-            exclude => v_run.exclude_tables,
-            schema_name => log.schema_name,
-            table_name => log.table_name
+  if exists (select from nms.table_metrics_alert_log as log where log.closed_at is null) then
+    update nms.table_metrics_alert_log as log
+    set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+    where
+      log.closed_at is null
+      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, '')) not in (
+        select found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, '')
+        from unnest(v_found) as found
+      )
+      and case
+        when log.kind = 'repeated_failures' then true
+        when log.table_name is null then v_run.status = 'SUCCEEDED'
+        -- Of a table that the run left out or could not count, it knows nothing.
+        else
+          exists (
+            select
+            from nms.table_metrics_measurements as measurement
+            where
+              measurement.run_id = v_run.run_id
+              and measurement.schema_name = log.schema_name
+              and measurement.table_name = log.table_name
+              and measurement.row_count is not null
           )
-        )
-    end;
+          or (
+            v_run.status = 'SUCCEEDED'
+            and not nms.leaves_out(
+              skip => v_run.skip_schemas,
+              exclude => v_run.exclude_tables,
+              schema_name => log.schema_name,
+              table_name => log.table_name
+            )
+          )
+      end;
+  end if;
 
   if v_found = '{}' then
     return v_opened;
