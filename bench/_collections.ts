@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type CollectOptions, collectTableMetrics } from '../src/collect.ts'
+import { type CollectOptions, collectTableMetrics } from '../src/collect/collect.ts'
 import { connect } from '../src/database.ts'
 import { countEach, payloadRows } from './_contestants.ts'
 import { type Contestant, timed } from './_measure.ts'

@@ -1,4 +1,4 @@
-import { isTimeZone } from './terminal.ts'
+import { isTimeZone } from './terminal/terminal.ts'
 
 /**
  * The database to work on.

@@ -1,6 +1,6 @@
 import pino, { type Level } from 'pino'
+import type { RunEvent } from './collect/events.ts'
 import { describeError } from './errors.ts'
-import type { RunEvent } from './events.ts'
 
 /** Something that happened to a worker. */
 export type WorkerEvent =

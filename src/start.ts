@@ -4,14 +4,14 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { collectTableMetrics } from './collect.ts'
+import { collectTableMetrics } from './collect/collect.ts'
 import { connect, type Sql } from './database.ts'
 import { makeRootHome } from './embedded/binaries.ts'
 import { type EmbeddedServer, startServer } from './embedded/server.ts'
 import { databaseUrl, snapshotTimeZone } from './environment.ts'
 import { runMain } from './errors.ts'
 import { migrate } from './migrate.ts'
-import { reportRun } from './report.ts'
+import { reportRun } from './reading/report.ts'
 
 const checkout = fileURLToPath(new URL('..', import.meta.url))
 

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { runMigrations } from 'graphile-worker'
-import { freeAbandonedJobs } from '../src/abandoned_jobs.ts'
+import { freeAbandonedJobs } from '../src/worker/abandoned_jobs.ts'
 import { createDatabase, type TestDatabase } from './_database.ts'
 
 const cases: Record<string, { arrange: string; free: boolean; dead?: string[] }> = {

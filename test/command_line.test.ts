@@ -1,6 +1,6 @@
 import ava, { type ExecutionContext } from 'ava'
-import { collectRun, collectTableMetrics } from '../src/collect.ts'
-import { reportRun, reportRunAsJson } from '../src/report.ts'
+import { collectRun, collectTableMetrics } from '../src/collect/collect.ts'
+import { reportRun, reportRunAsJson } from '../src/reading/report.ts'
 import { collect, createDatabase, type Sql, type TestDatabase, until } from './_database.ts'
 import { failsClearly, startTableMetrics, tableMetrics } from './_process.ts'
 

@@ -3,7 +3,7 @@ import { run } from './_process.ts'
 
 // In a process of its own: what nobody catches there would end this one.
 const program = (lives: string) => `
-  import { supervise } from '${new URL('../src/supervise.ts', import.meta.url)}'
+  import { supervise } from '${new URL('../src/worker/supervise.ts', import.meta.url)}'
   process.on('uncaughtException', () => { console.log('somebody else'); process.exit(9) })
   const forever = (signal) => new Promise((resolve) => {
     const timer = setInterval(() => undefined, 1000)

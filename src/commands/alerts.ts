@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { openAlerts } from '../open_alerts.ts'
-import { print } from '../output.ts'
+import { openAlerts } from '../reading/open_alerts.ts'
 import { withDatabase } from '../session.ts'
+import { print } from '../terminal/output.ts'
 import { shownTimeZone } from '../time_zone.ts'
 
 export function addAlertsCommand(program: Command): void {

@@ -1,12 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type CollectOptions, type CollectRequest, collectTableMetrics } from '../collect.ts'
+import { type CollectOptions, type CollectRequest, collectTableMetrics } from '../collect/collect.ts'
 import { connect } from '../database.ts'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
 import { createLog } from '../log.ts'
-import { previewRun } from '../preview.ts'
-import { showProgress } from '../progress_bar.ts'
-import { reportRun, reportRunAsJson } from '../report.ts'
-import { humanStream } from '../terminal.ts'
+import { previewRun } from '../reading/preview.ts'
+import { reportRun, reportRunAsJson } from '../reading/report.ts'
+import { showProgress } from '../terminal/progress_bar.ts'
+import { humanStream } from '../terminal/terminal.ts'
 
 type Options = Required<CollectRequest> &
   Pick<CollectOptions, 'online' | 'jobs' | 'deadline'> & { dryRun?: true; json?: true; log?: 'json' | 'text' }

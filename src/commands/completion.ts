@@ -1,6 +1,6 @@
 import { Argument, type Command } from 'commander'
-import { completionScript, type Shell, shells } from '../completion.ts'
-import { print } from '../output.ts'
+import { completionScript, type Shell, shells } from '../terminal/completion.ts'
+import { print } from '../terminal/output.ts'
 
 export function addCompletionCommand(program: Command): void {
   program

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
-import { dailyPayload, describeDay } from '../daily.ts'
-import { print } from '../output.ts'
-import { day, readRunId } from '../point.ts'
+import { dailyPayload, describeDay } from '../reading/daily.ts'
+import { day, readRunId } from '../reading/point.ts'
 import { withDatabase } from '../session.ts'
+import { print } from '../terminal/output.ts'
 
 export function addDailyCommand(program: Command): void {
   program

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander'
-import { comparisonAsJson, type FailOn, failingTables, failures, lastRuns } from '../diff.ts'
-import { describeComparison } from '../diff_report.ts'
-import { print } from '../output.ts'
-import { dayOrRun, readRunId } from '../point.ts'
+import { comparisonAsJson, type FailOn, failingTables, failures, lastRuns } from '../reading/diff.ts'
+import { describeComparison } from '../reading/diff_report.ts'
+import { dayOrRun, readRunId } from '../reading/point.ts'
 import { withDatabase } from '../session.ts'
+import { print } from '../terminal/output.ts'
 
 interface Options {
   failOn?: FailOn

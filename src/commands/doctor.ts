@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import type { Problem } from '../doctor.ts'
+import type { Problem } from '../doctor/doctor.ts'
 import { databaseUrl } from '../environment.ts'
-import { humanStream } from '../terminal.ts'
+import { humanStream } from '../terminal/terminal.ts'
 
 const shownPerProblem = 10
 
@@ -15,7 +15,7 @@ export function addDoctorCommand(program: Command): void {
     .option('--json', 'print the problems as JSON')
     .addHelpText('after', '\nIt changes nothing.\n\nExample:\n  table-metrics doctor --crontab ./crontab')
     .action(async ({ crontab, json }: { crontab?: string; json?: true }) => {
-      const { findProblems } = await import('../doctor.ts') // loads graphile-worker, which other commands do not need
+      const { findProblems } = await import('../doctor/doctor.ts') // loads graphile-worker, which other commands do not need
       const problems = await findProblems(databaseUrl(), crontab)
       if (json) console.log(JSON.stringify(problems, null, 2))
       else humanStream(json).write(`${describeProblems(problems)}\n`)

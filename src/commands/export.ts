@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Command, Option } from 'commander'
-import { exportHistory, type Format, formats } from '../export.ts'
-import { readKnownTable } from '../known_table.ts'
-import { stopAtClosedPipe } from '../output.ts'
-import { day, readDay } from '../point.ts'
+import { exportHistory, type Format, formats } from '../reading/export.ts'
+import { readKnownTable } from '../reading/known_table.ts'
+import { day, readDay } from '../reading/point.ts'
 import { withDatabase } from '../session.ts'
+import { stopAtClosedPipe } from '../terminal/output.ts'
 
 interface Options {
   format: Format

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Sql } from '../database.ts'
-import { print } from '../output.ts'
 import { countPrunable, type Keep, type Pruned, prune } from '../prune.ts'
 import { withDatabase } from '../session.ts'
-import { formatCount } from '../terminal.ts'
+import { print } from '../terminal/output.ts'
+import { formatCount } from '../terminal/terminal.ts'
 
 type Options = Keep & { dryRun?: true; json?: true }
 

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
-import { print } from '../output.ts'
-import { dayOrRun, isRun, readDay, readRunId } from '../point.ts'
+import { dayOrRun, isRun, readDay, readRunId } from '../reading/point.ts'
 import { rebuildDay, rebuildRun } from '../rebuild.ts'
 import { withDatabase } from '../session.ts'
+import { print } from '../terminal/output.ts'
 
 export function addRebuildCommand(program: Command): void {
   program

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { print } from '../output.ts'
+import { describeStatus, statusAsJson } from '../reading/status.ts'
 import { withDatabase } from '../session.ts'
-import { describeStatus, statusAsJson } from '../status.ts'
+import { print } from '../terminal/output.ts'
 
 export function addStatusCommand(program: Command): void {
   program

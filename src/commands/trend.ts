@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { readKnownTable } from '../known_table.ts'
-import { print } from '../output.ts'
+import { readKnownTable } from '../reading/known_table.ts'
+import { describeTrend, trendAsJson } from '../reading/trend.ts'
 import { withDatabase } from '../session.ts'
-import { describeTrend, trendAsJson } from '../trend.ts'
+import { print } from '../terminal/output.ts'
 
 export function addTrendCommand(program: Command): void {
   program

@@ -30,7 +30,7 @@ export function addWorkerCommand(program: Command): void {
       const url = databaseUrl()
       // Loaded only now: graphile-worker takes a while.
       const { defaultCrontab, readSchedule } = await import('../schedule.ts')
-      const { runWorker, runWorkerOnce } = await import('../worker.ts')
+      const { runWorker, runWorkerOnce } = await import('../worker/worker.ts')
       const cronItems = readSchedule(crontab ?? defaultCrontab)
       const signal = interruption()
       const options = { databaseUrl: url, schema, cronItems, log: createLog(format), signal }

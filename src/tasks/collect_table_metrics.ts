@@ -1,8 +1,8 @@
 import type { JobHelpers, Task } from 'graphile-worker'
-import { collectRun } from '../collect.ts'
-import { jobContext, type TaskOptions, tryNoMore } from '../job.ts'
-import { ask, openJob, reportAbandonedRuns, retryHelps } from '../open_job.ts'
+import { collectRun } from '../collect/collect.ts'
 import { taskName } from '../schedule.ts'
+import { jobContext, type TaskOptions, tryNoMore } from '../worker/job.ts'
+import { ask, openJob, reportAbandonedRuns, retryHelps } from '../worker/open_job.ts'
 
 /** The task `collect_table_metrics`: a run. */
 export function collectTask(options: TaskOptions = {}): Task {

@@ -1,10 +1,10 @@
 import type { JobHelpers, Task } from 'graphile-worker'
 import { connect } from '../database.ts'
-import { jobContext, type TaskOptions, tryNoMore } from '../job.ts'
 import type { Log } from '../log.ts'
 import { type Keep, prune } from '../prune.ts'
-import { isMalformed, readKeep } from '../prune_payload.ts'
 import { pruningSession } from '../schedule.ts'
+import { jobContext, type TaskOptions, tryNoMore } from '../worker/job.ts'
+import { isMalformed, readKeep } from '../worker/prune_payload.ts'
 
 /** The task `prune_table_metrics`: deletes old runs. */
 export function pruneTask(options: TaskOptions = {}): Task {

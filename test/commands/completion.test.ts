@@ -1,6 +1,6 @@
 import ava from 'ava'
 import { Command, Option } from 'commander'
-import { completionScript, shells } from '../../src/completion.ts'
+import { completionScript, shells } from '../../src/terminal/completion.ts'
 import { failsClearly, run, tableMetrics } from '../_process.ts'
 
 // Each starts processes of its own.

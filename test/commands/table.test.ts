@@ -1,6 +1,6 @@
 import test from 'ava'
 import stringWidth from 'string-width'
-import { layOut } from '../../src/table.ts'
+import { layOut } from '../../src/terminal/table.ts'
 
 const columns = [
   { title: 'table', cut: 'middle' as const },

@@ -1,5 +1,5 @@
 import ava from 'ava'
-import { drawChart } from '../../src/chart.ts'
+import { drawChart } from '../../src/terminal/chart.ts'
 import { failsClearly, tableMetrics } from '../_process.ts'
 import { createHistory, dayAgo } from './_history.ts'
 

@@ -1,0 +1,35 @@
+import { connect } from '../database.ts'
+import type { CollectOptions } from './collect.ts'
+import { watchedBy } from './watch.ts'
+
+/**
+ * Counts all tables of an opened run as of one instant: one call, one transaction.
+ *
+ * Resolves when the call has ended; the header says how.
+ */
+export async function countAsOfOneInstant(
+  url: string,
+  runId: string,
+  { signal }: CollectOptions,
+): Promise<void> {
+  if (signal?.aborted) return
+  const sql = connect(url)
+  // One message, so that the transaction commits even if the way back is cut.
+  const counting = sql.unsafe(`
+    set transaction isolation level read committed; -- a table that changes is read again under a later snapshot
+    select nms.end_with_client();
+    set local nms.raise_cancel = on;
+    select from nms.collect_table_metrics(run_id => ${BigInt(runId)});
+  `)
+  const cancel = () => counting.cancel()
+  signal?.addEventListener('abort', cancel, { once: true })
+  try {
+    await watchedBy(url, runId, 2_000, counting)
+  } catch (error) {
+    cancel() // over a link of its own: the server may still be counting for nobody
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', cancel)
+    await sql.end({ timeout: 1 })
+  }
+}

@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { connect, type Sql } from '../database.ts'
+import { isConnectionError, within } from '../patience.ts'
+
+/** A session that measures targets at this moment. */
+export interface CountingSession {
+  pid: number
+  /** Null between two tables. */
+  table_oid: number | null
+  /** Its name, quoted where it has to be. */
+  table: string | null
+  /** Who has been kept waiting for too long by this count, if anyone. */
+  waiting_session: string | null
+}
+
+/** How long the server may leave a question unanswered before its link counts as dead, in milliseconds. */
+const silence = 15_000
+
+/** How long the answer to a counting session may lag behind the end of its run, in milliseconds. */
+const lag = 5_000
+
+/**
+ * Runs work on the database and looks at the run meanwhile, over a connection of its own.
+ *
+ * @param interval milliseconds between two looks
+ * @param look given the sessions that count the run
+ * @throws what the work throws; and ETIMEDOUT when the server is silent, or the run has ended and the
+ *   session that ended it does not say so: then the link is dead, and the work never ends by itself
+ */
+export async function watchedBy<T>(
+  url: string,
+  runId: string,
+  interval: number,
+  work: Promise<T>,
+  look: (sql: Sql, sessions: CountingSession[]) => Promise<void> = async () => undefined,
+): Promise<T> {
+  const sql = connect(url)
+  const ended = new AbortController()
+  const watch = async () => {
+    for (let endedAt = 0; !ended.signal.aborted; await sleep(interval, undefined, { signal: ended.signal })) {
+      try {
+        const sessions = await within(silence, lookAt(sql, runId), 'the server')
+        if (sessions) await within(silence, look(sql, sessions), 'the server')
+        else if (endedAt && Date.now() > endedAt + lag) throw silentLink(runId)
+        else endedAt ||= Date.now()
+      } catch (error) {
+        if ((error as { code?: string }).code === 'ETIMEDOUT' || !isConnectionError(error)) throw error
+      }
+    }
+    return new Promise<never>(() => undefined)
+  }
+  try {
+    return await Promise.race([work, watch()])
+  } finally {
+    ended.abort()
+    await sql.end({ timeout: 1 })
+  }
+}
+
+/** The sessions that count a run; undefined when it is RUNNING no longer. */
+async function lookAt(sql: Sql, runId: string): Promise<CountingSession[] | undefined> {
+  const rows = await sql<(CountingSession & { status: string })[]>`
+    select
+      run.status,
+      session.pid,
+      session.table_oid,
+      quote_ident(session.schema_name) || '.' || quote_ident(session.table_name) as table,
+      session.waiting_session
+    from nms.table_metrics_runs as run
+    left join nms.counting_sessions(run.run_id) as session on true
+    where run.run_id = ${runId}
+  `
+  if (rows[0]?.status !== 'RUNNING') return undefined
+  return rows.filter(({ pid }) => pid !== null)
+}
+
+function silentLink(runId: string): Error {
+  const message = `run ${runId} has ended, and the session that counted it does not answer`
+  return Object.assign(new Error(message), { code: 'ETIMEDOUT' })
+}

@@ -1,0 +1,91 @@
+import { connect, type Sql } from '../database.ts'
+import { describeError } from '../errors.ts'
+import { defaultCrontab } from '../schedule.ts'
+import { pruneProblem } from '../worker/prune_payload.ts'
+import { installProblems } from './install.ts'
+import { type Line, scheduleProblems } from './schedule.ts'
+
+/** Something that makes a run fail, or its result misleading. */
+export interface Problem {
+  /** A run fails, or there is none: error. */
+  severity: 'error' | 'warning'
+  /** A name that does not change, such as `table_not_readable`. */
+  problem: string
+  /** What has it, such as a table. */
+  subject: string
+  detail: string
+  /** The statement or command that mends it. */
+  remedy: string
+}
+
+/**
+ * Looks for everything that would make a run of the schedule fail, or its result misleading, and
+ * changes nothing. Resolves to what it finds, errors first; that the database cannot be asked is a
+ * problem as well.
+ *
+ * @param url the database
+ * @param crontab file with the schedule, by default that of this package
+ */
+export async function findProblems(url: string, crontab = defaultCrontab): Promise<Problem[]> {
+  const schedule = await scheduleProblems(crontab)
+  const all = [...(await databaseProblems(url, schedule)), ...schedule.problems]
+  return all.sort((one, other) => one.severity.localeCompare(other.severity))
+}
+
+type Schedule = { payloads: unknown[]; pruning: Line[] }
+
+async function databaseProblems(url: string, schedule: Schedule): Promise<Problem[]> {
+  const sql = connect(url)
+  try {
+    const found = await installProblems(sql)
+    return found.some(({ severity }) => severity === 'error')
+      ? found
+      : [...found, ...(await runProblems(sql, schedule))]
+  } catch (error) {
+    const [, detail = '', remedy = "see the server's log"] =
+      /^error: (.*?)(?:\nhint: (.*))?$/s.exec(describeError(error)) ?? []
+    return [{ severity: 'error', problem: 'database_not_usable', subject: 'DATABASE_URL', detail, remedy }]
+  } finally {
+    await sql.end({ timeout: 1 })
+  }
+}
+
+/** What the database itself knows, for each request that the schedule makes. */
+async function runProblems(sql: Sql, { payloads, pruning }: Schedule): Promise<Problem[]> {
+  const found = new Map<string, Problem>()
+  try {
+    for (const payload of payloads.length > 0 ? payloads : [{}]) {
+      const problems = await sql<Problem[]>`select * from nms.find_problems(${sql.json(payload as never)})`
+      for (const problem of problems) found.set(JSON.stringify(problem), problem)
+    }
+    return [...found.values(), ...(await pruningProblems(sql, pruning))]
+  } catch (error) {
+    if ((error as { code?: string }).code !== '42501') throw error
+    const [role] = await sql<[{ name: string }]>`select quote_ident(current_user) as name`
+    return [
+      {
+        severity: 'error',
+        problem: 'not_permitted',
+        subject: role.name,
+        detail: describeError(error).replace(/^error: /, ''),
+        remedy: `psql -f migrations/roles.sql as a superuser, then: grant table_metrics_collector to ${role.name};`,
+      },
+    ]
+  }
+}
+
+async function pruningProblems(sql: Sql, lines: Line[]): Promise<Problem[]> {
+  const problems: Problem[] = []
+  for (const { subject, item } of lines) {
+    const problem = await pruneProblem(sql, item.payload)
+    if (!problem) continue
+    problems.push({
+      severity: 'error',
+      problem: 'malformed_payload',
+      subject,
+      detail: `${problem}: every such job would be rejected`,
+      remedy: `write for example: {keepRuns: "90 days", keepDaily: "5 years"}`,
+    })
+  }
+  return problems
+}

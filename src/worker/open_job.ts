@@ -1,0 +1,91 @@
+import type { JSONValue } from 'postgres'
+import { openedAlerts } from '../collect/events.ts'
+import { connect, type Sql } from '../database.ts'
+import type { Log } from '../log.ts'
+import { within } from '../patience.ts'
+
+/** What is to be done about a job: a row of `nms.open_job`. */
+export interface OpenedJob {
+  /** Count the run; or nothing but fail, end well, or look again in a minute. */
+  action: 'collect' | 'reject' | 'served' | 'wait'
+  run_id: string
+  message: string
+  online: boolean | null
+  jobs: number | null
+  deadline: string | null
+  slot: Date | null
+  /** By the clock of the server. */
+  in_a_minute: Date
+}
+
+/** Validates the payload of a job, decides what is to be done about it, and opens its run. */
+export function openJob(sql: Sql, payload: unknown): Promise<OpenedJob> {
+  // In a transaction that dies with this process or its link: no run is opened for nobody.
+  return sql.begin(async (transaction) => {
+    await transaction`
+      select nms.end_with_client(), set_config('idle_in_transaction_session_timeout', '30s', true)
+    `
+    const [job] = await transaction<[OpenedJob]>`
+      select
+        action, run_id::text, message, is_online as online, jobs, deadline::text, slot,
+        now() + interval '1 minute' as in_a_minute
+      from nms.open_job(payload => ${sql.json(payload as JSONValue)})
+    `
+    return job
+  })
+}
+
+/** Whether a FAILED run may end better when it is tried again. */
+export async function retryHelps(sql: Sql, runId: string): Promise<boolean> {
+  const [row] = await sql<[{ helps: boolean | null }]>`select nms.retry_helps(run_id => ${runId}) as helps`
+  return row.helps !== false
+}
+
+/** Ends the runs that nobody works on any more. */
+export async function reportAbandonedRuns(sql: Sql, log: Log): Promise<void> {
+  const runs = await sql<{ run_id: string; reason: string }[]>`
+    select run_id::text, error_message as reason from nms.abandon_silent_runs()
+  `
+  for (const run of runs) {
+    log.record({ event: 'run_abandoned', ...run })
+    for (const event of await openedAlerts(sql, run.run_id)) log.record(event)
+  }
+}
+
+/** Tells once when a business day has no result in time. */
+export async function reportMissingRun(sql: Sql, log: Log): Promise<void> {
+  const [{ is_new }] = await sql<[{ is_new: boolean }]>`select nms.record_missing_run() as is_new`
+  if (!is_new) return
+  const [alert] = await sql<[{ detail: string }?]>`
+    select detail from nms.table_metrics_alerts where kind = 'no_run_today'
+  `
+  if (alert) log.record({ event: 'no_run_today', ...alert })
+}
+
+/**
+ * Asks the database something over a connection of its own, which is cut when the answer is not
+ * waited for any longer: for 30 seconds, and for two when the signal aborts.
+ *
+ * @throws what the server or the connection reports
+ */
+export async function ask<T>(
+  url: string,
+  signal: AbortSignal,
+  question: (sql: Sql) => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted()
+  const sql = connect(url)
+  let timer: NodeJS.Timeout | undefined
+  const stopped = new Promise<never>((_, reject) => {
+    const stop = () => {
+      timer = setTimeout(() => reject(signal.reason), 2_000)
+    }
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await within(30_000, Promise.race([question(sql), stopped]), 'the database')
+  } finally {
+    clearTimeout(timer)
+    await sql.end({ timeout: 0 })
+  }
+}

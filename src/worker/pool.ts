@@ -1,0 +1,53 @@
+import { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { within } from '../patience.ts'
+
+/** Connections for graphile-worker that can be thrown away, whatever state they are in. */
+export interface WorkerPool {
+  pool: pg.Pool
+  /** Rejects once the server has not answered for 15 seconds, or does not let us in any more. */
+  dead(signal: AbortSignal): Promise<never>
+  /** Ends the connections; cuts those that do not end in a second. */
+  close(): Promise<void>
+}
+
+export function openPool(url: string): WorkerPool {
+  const sockets = new Set<Socket>()
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: 'table-metrics worker',
+    max: 6,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    connectionTimeoutMillis: 10_000,
+    stream: () => {
+      const socket = new Socket()
+      sockets.add(socket)
+      return socket.once('close', () => sockets.delete(socket))
+    },
+  })
+  // The next query tells.
+  pool.on('error', () => undefined)
+  pool.on('connect', (client) => client.on('error', () => undefined))
+  return {
+    pool,
+    async dead(signal) {
+      for (;;) {
+        await sleep(5_000, undefined, { signal })
+        await within(15_000, pool.query('select 1'), 'the database').catch((error) => {
+          if (!isAnswer(error)) throw error
+        })
+      }
+    },
+    async close() {
+      await within(1_000, pool.end(), 'the pool').catch(() => undefined)
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+/** A server that refuses something, such as a connection too many, is there. */
+function isAnswer(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && !/^(08|28|3D|57P)/.test(error.code ?? '')
+}

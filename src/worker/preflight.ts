@@ -1,0 +1,73 @@
+import type { ParsedCronItem } from 'graphile-worker'
+import type { JSONValue } from 'postgres'
+import type { Sql } from '../database.ts'
+import type { Log } from '../log.ts'
+import { pruneTaskName } from '../schedule.ts'
+import { pruneProblem } from './prune_payload.ts'
+
+/** What somebody has to mend before a worker can do anything. */
+export class SetupError extends Error {}
+
+/** True for what waiting does not mend: no such database, no such role, a wrong password, nothing installed. */
+export function isHopeless(error: unknown): boolean {
+  return error instanceof SetupError || /^(28|3D)/.test((error as { code?: string }).code ?? '')
+}
+
+/**
+ * Looks whether a worker can do its work here.
+ *
+ * @param schema that of graphile-worker
+ * @throws SetupError when nothing is installed, or the schedule asks for something that runs would refuse
+ */
+export async function preflight(
+  sql: Sql,
+  schema: string,
+  cronItems: ParsedCronItem[],
+  log: Log,
+): Promise<void> {
+  const [found] = await sql<[{ is_installed: boolean; may_validate: boolean | null }]>`
+    select
+      to_regprocedure('nms.open_job(jsonb)') is not null as is_installed,
+      has_function_privilege(to_regprocedure('nms.job_problem(jsonb)'), 'execute') as may_validate
+  `
+  if (!found.is_installed) {
+    throw new SetupError(
+      'table metrics is not installed in this database, or in an older version: run table-metrics migrate',
+    )
+  }
+  await refuseMalformedPayloads(sql, cronItems, found.may_validate === true)
+
+  const [{ is_skipped }] = await sql<[{ is_skipped: boolean }]>`
+    select ${schema} = any (machinery_schemas) as is_skipped from nms.table_metrics_settings
+  `
+  if (is_skipped) return
+  const [{ literal }] = await sql<[{ literal: string }]>`select quote_literal(${schema}) as literal`
+  const remedy = `update nms.table_metrics_settings set machinery_schemas = machinery_schemas || array[${literal}]`
+  log.record({ event: 'schema_not_skipped', schema, remedy })
+}
+
+async function refuseMalformedPayloads(
+  sql: Sql,
+  cronItems: ParsedCronItem[],
+  mayValidate: boolean,
+): Promise<void> {
+  for (const { identifier, task, payload } of cronItems) {
+    const problem =
+      task === pruneTaskName
+        ? await pruneProblem(sql, payload).catch(unlessDenied)
+        : mayValidate && (await jobProblem(sql, payload))
+    if (problem) throw new SetupError(`crontab, schedule ${identifier}: ${problem}`)
+  }
+}
+
+async function jobProblem(sql: Sql, payload: unknown): Promise<string | null> {
+  const [{ problem }] = await sql<[{ problem: string | null }]>`
+    select nms.job_problem(payload => ${sql.json((payload ?? {}) as JSONValue)}) as problem
+  `
+  return problem
+}
+
+/** Its job says so when it is due: that is no reason not to collect. */
+function unlessDenied(error: unknown): undefined {
+  if ((error as { code?: string }).code !== '42501') throw error
+}
