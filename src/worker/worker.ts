@@ -29,12 +29,13 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     inLife({ ...options, signal: ending }, async (life) => {
       await lookAround(options, life)
       life.events.on('pool:create', ({ workerPool }) => life.atEnd(async () => dead.push(workerPool.id)))
+      const refused = refusedThreeTimes(life)
       const starting = run({ ...life.options, parsedCronItems: cronItems })
       life.atEnd(() => starting.then(stop))
       const runner = await starting
       hasStarted = true
       log.record({ event: 'worker_started', schema, schedule: cronItems.map(({ identifier }) => identifier) })
-      await Promise.race([runner.promise, upkeep(options, life, dead)])
+      await Promise.race([runner.promise, upkeep(options, life, dead), refused])
     })
 
   await supervise(live, {
@@ -81,13 +82,34 @@ async function queueMissedSlots({ cronItems }: WorkerOptions, life: Life): Promi
   await stop(runner)
 }
 
+/** A worker whose very first look for jobs failed, as on a read-only server, would not look again by itself. */
+function refusedThreeTimes({ events }: Life): Promise<never> {
+  const refused = Promise.withResolvers<never>()
+  refused.promise.catch(() => undefined) // the life may have ended
+  let times = 0
+  const reset = () => {
+    times = 0
+  }
+  events.on('worker:getJob:empty', reset)
+  events.on('job:start', reset)
+  events.on('worker:getJob:error', ({ error }) => {
+    times++
+    if (times === 3) refused.reject(error)
+  })
+  return refused.promise
+}
+
 async function upkeep(options: WorkerOptions, life: Life, dead: string[]): Promise<never> {
-  for (;;) {
-    await tidy(options, life, dead).catch((error) => {
-      if (life.signal.aborted || isConnectionError(error)) return
+  for (let hasFailed = false; ; ) {
+    const error = await tidy(options, life, dead).then(
+      () => undefined,
+      (error: Error) => error,
+    )
+    if (error && !hasFailed && !life.signal.aborted && !isConnectionError(error)) {
       options.log.record({ event: 'upkeep_failed', reason: reasonOf(error) })
-    })
-    await sleep(60_000, undefined, { signal: life.signal })
+    }
+    hasFailed = error !== undefined
+    await sleep(hasFailed ? 5_000 : 60_000, undefined, { signal: life.signal })
   }
 }
 

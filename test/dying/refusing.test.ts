@@ -67,6 +67,34 @@ test.serial(
 )
 
 test.serial(
+  'a server that is read-only when a worker starts: it stays up, and works once it may write',
+  async (t) => {
+    const db = await prepareSite(t, server.createDatabase)
+    const earlier = await startWorker(t, db)
+    await addJob(db)
+    await untilSuccess(db, 30)
+    await stopWorker(t, earlier)
+    const last = (await runs(db)).at(-1)?.run_id
+    const refused = await server.logged(noInsert)
+    await setReadOnly('on')
+    t.teardown(() => setReadOnly('off'))
+
+    const worker = await startWorker(t, db)
+
+    await within(
+      30,
+      async () => (await server.logged(noInsert)) > refused,
+      'its first look for jobs was refused',
+    )
+    await setReadOnly('off')
+    await addJob(db)
+    await untilSuccess(db, 60, last)
+    await stopWorker(t, worker)
+    await expectInvariants(t, db, shopCounts)
+  },
+)
+
+test.serial(
   'a server that becomes read-only, counting or closing: a worker stays up and goes on',
   async (t) => {
     const sites = await Promise.all(
@@ -85,6 +113,7 @@ test.serial(
 )
 
 const tooMany = /too many clients|remaining connection slots/
+const noInsert = /cannot execute INSERT in a read-only transaction/
 const readOnly = /cannot execute .* in a read-only transaction/
 
 /** Takes every connection that the server has left, those for superusers included. Returns how to give them back. */
