@@ -371,11 +371,12 @@ test.serial(
       isRunning = false
     })
 
-    // Each look takes a transaction id: a snapshot that is taken later has a later xmin.
+    // Each look takes a transaction id: a snapshot that is taken later has a later xmin, unless a transaction
+    // of another test keeps it back; but none outlives its own transaction.
     const ages = new Map<string, { from: number; to: number }>()
     while (isRunning) {
       const held = await db.sql<{ snapshot: string }[]>`
-      select pid || ' ' || backend_xmin as snapshot, pg_current_xact_id()
+      select concat_ws(' ', pid, xact_start, backend_xmin) as snapshot, pg_current_xact_id()
       from pg_stat_activity
       where
         datname = current_database()
