@@ -143,6 +143,7 @@ grant execute on function
   nms.open_job,
   nms.job_problem,
   nms.retry_helps,
+  nms.retention_problem,
   nms.abandon_silent_runs,
   nms.preview_run,
   nms.find_problems,

@@ -695,6 +695,33 @@ COMMENT ON FUNCTION nms.changed_counts(run_id bigint) IS 'The tables of a finish
 
 
 --
+-- Name: check_retention(interval, interval); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.check_retention(keep_runs interval, keep_daily interval) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if keep_runs < '0' or keep_daily < '0' or keep_daily < keep_runs then
+    raise exception 'cannot keep runs for % and days for %', coalesce(keep_runs::text, 'ever'), coalesce(keep_daily::text, 'ever')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected two times from 0 on, the second no shorter than the first',
+        hint = 'For example: select * from nms.prune_table_metrics(keep_runs => ''90 days'', keep_daily => ''3 years'');';
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION check_retention(keep_runs interval, keep_daily interval); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.check_retention(keep_runs interval, keep_daily interval) IS 'Raises 22023 unless both times are from 0 on, and days are kept for no shorter than runs; null means for ever.';
+
+
+--
 -- Name: claim_run(bigint, boolean); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -3219,13 +3246,10 @@ declare
   v_gone bigint := bigint '0'; -- also those that somebody else has deleted meanwhile
   v_deleted bigint;
 begin
-  if keep_runs < '0' or keep_daily < '0' or keep_daily < keep_runs then
-    raise exception 'cannot keep runs for % and days for %', coalesce(keep_runs::text, 'ever'), coalesce(keep_daily::text, 'ever')
-      using
-        errcode = 'invalid_parameter_value',
-        detail = 'expected two times from 0 on, the second no shorter than the first',
-        hint = 'For example: select * from nms.prune_table_metrics(keep_runs => ''90 days'', keep_daily => ''3 years'');';
-  end if;
+  perform nms.check_retention(
+    keep_runs => prune_table_metrics.keep_runs,
+    keep_daily => prune_table_metrics.keep_daily
+  );
 
   v_old := array(
     select run.run_id
@@ -4099,6 +4123,67 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.resolve_tables(entries text[]) IS 'The tables, views and foreign tables that these entries name: schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
+
+
+--
+-- Name: retention_problem(jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.retention_problem(payload jsonb) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_problem text;
+  v_detail text;
+begin
+  with
+  given as (
+    select entry.key, entry.value
+    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload else '{}' end) as entry
+    where entry.key <> '_cron' -- which graphile-worker writes
+  ),
+  problem (place, text) as (
+    select
+      1,
+      format('payload: saw %s, expected an object such as {"keepRuns": "90 days", "keepDaily": "5 years"}', left(payload::text, 200))
+    where jsonb_typeof(payload) <> 'object'
+    union all
+    select 2, format('payload: saw the unknown key %s, expected only keepRuns and keepDaily', to_jsonb(given.key))
+    from given
+    where given.key not in ('keepRuns', 'keepDaily')
+    union all
+    select 3, format('%s: saw %s, expected a time with its unit such as "90 days"', given.key, left(given.value::text, 200))
+    from given
+    where
+      given.key in ('keepRuns', 'keepDaily')
+      -- As an interval, 90 is so many seconds, and m a minute: either would delete nearly everything.
+      and (jsonb_typeof(given.value) <> 'string' or given.value #>> '{}' ~* '^[\s\d.+-]*m?\s*$')
+    union all
+    select 4, 'payload: saw no time, expected {"keepRuns": "90 days", "keepDaily": "5 years"} or one of the two'
+    where jsonb_typeof(payload) = 'object' and not exists (select from given)
+  )
+  select string_agg(problem.text, '; ' order by problem.place, problem.text) into v_problem from problem;
+  if v_problem is null then
+    perform nms.check_retention(
+      keep_runs => (payload ->> 'keepRuns')::interval,
+      keep_daily => (payload ->> 'keepDaily')::interval
+    );
+  end if;
+  return v_problem;
+exception
+  when data_exception then
+    get stacked diagnostics v_problem = message_text, v_detail = pg_exception_detail;
+    return concat_ws('; ', v_problem, nullif(v_detail, ''));
+end
+$_$;
+
+
+--
+-- Name: FUNCTION retention_problem(payload jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.retention_problem(payload jsonb) IS 'What is wrong with the payload of a job that prunes: which key, what was seen, what is expected. Null when nothing is.';
 
 
 --
@@ -5961,6 +6046,13 @@ REVOKE ALL ON FUNCTION nms.changed_counts(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION check_retention(keep_runs interval, keep_daily interval); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.check_retention(keep_runs interval, keep_daily interval) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION claim_run(run_id bigint, together boolean); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -6336,6 +6428,13 @@ REVOKE ALL ON FUNCTION nms.resolve_schemas(entries text[]) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.resolve_tables(entries text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION retention_problem(payload jsonb); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.retention_problem(payload jsonb) FROM PUBLIC;
 
 
 --

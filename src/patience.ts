@@ -16,6 +16,22 @@ export async function within<T>(milliseconds: number, work: Promise<T>, what: st
   }
 }
 
+/** Rejects two seconds after the signal aborts, for the link may be dead. The work itself goes on. */
+export async function unlessStopped<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const stopped = Promise.withResolvers<never>()
+  let timer: NodeJS.Timeout | undefined
+  const stop = () => {
+    timer = setTimeout(() => stopped.reject(signal.reason), 2_000)
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    return await Promise.race([work, stopped.promise])
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', stop)
+  }
+}
+
 /**
  * Tries again for about so long while the connection, and not the work, is what fails.
  *

@@ -1,5 +1,5 @@
 import type { Sql } from './database.ts'
-import { within } from './patience.ts'
+import { unlessStopped, within } from './patience.ts'
 
 /** For how long to keep what, as Postgres intervals; what is missing is kept for ever. */
 export interface Keep {
@@ -42,13 +42,8 @@ const patience = 60_000
 
 async function pruneABit(sql: Sql, { keepRuns, keepDaily }: Keep, signal: AbortSignal) {
   if (signal.aborted) return
-  const cut = Promise.withResolvers<never>()
-  let timer: NodeJS.Timeout | undefined
   let cancel: () => void = () => undefined
-  const stop = () => {
-    cancel()
-    timer = setTimeout(() => cut.reject(signal.reason), 2_000) // the link may be dead
-  }
+  const stop = () => cancel()
   signal.addEventListener('abort', stop, { once: true })
   const step = sql.begin(async (transaction) => {
     await transaction`
@@ -68,11 +63,10 @@ async function pruneABit(sql: Sql, { keepRuns, keepDaily }: Keep, signal: AbortS
     return (await pruning)[0]
   })
   try {
-    return await within(patience, Promise.race([step, cut.promise]), 'the database')
+    return await within(patience, unlessStopped(signal, step), 'the database')
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
-    clearTimeout(timer)
     signal.removeEventListener('abort', stop)
   }
 }

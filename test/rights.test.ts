@@ -38,6 +38,7 @@ const calls = [
   'record_alerts',
   'record_missing_run',
   'record_run',
+  'retention_problem',
   'retry_helps',
   ...readingCalls,
 ].sort()

@@ -370,6 +370,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'record_alerts',
       'record_missing_run',
       'record_run',
+      'retention_problem',
       'retry_helps',
     ],
   )

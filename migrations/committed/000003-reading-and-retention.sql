@@ -1,5 +1,5 @@
 --! Previous: sha1:2b5231697accfefdd3bc6a61bbfdef3f46b29823
---! Hash: sha1:2bdf7141c823bc99f875321f2b7b983a85f36deb
+--! Hash: sha1:de67a3170c03bc8cea3a32f535625c55a6280095
 --! Message: reading and retention
 
 -- Reading: views, trends, comparisons; retention, and counts from elsewhere.
@@ -613,6 +613,80 @@ comment on function nms.rebuild_daily_snapshot(date) is
   'Makes the JSON of a business day again, and that of the run that owns it, from the measurements of its successful run with the highest run_id: also when the former owner was deleted. Raises P0002 for a day without one, 55000 when measurements are missing.';
 revoke execute on function nms.rebuild_daily_snapshot(date) from public;
 --! EndIncluded functions/rebuild_daily_snapshot.sql
+--! Included functions/check_retention.sql
+create or replace function nms.check_retention(keep_runs interval, keep_daily interval)
+returns void
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if keep_runs < '0' or keep_daily < '0' or keep_daily < keep_runs then
+    raise exception 'cannot keep runs for % and days for %', coalesce(keep_runs::text, 'ever'), coalesce(keep_daily::text, 'ever')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected two times from 0 on, the second no shorter than the first',
+        hint = 'For example: select * from nms.prune_table_metrics(keep_runs => ''90 days'', keep_daily => ''3 years'');';
+  end if;
+end
+$$;
+comment on function nms.check_retention(interval, interval) is
+  'Raises 22023 unless both times are from 0 on, and days are kept for no shorter than runs; null means for ever.';
+revoke execute on function nms.check_retention(interval, interval) from public;
+--! EndIncluded functions/check_retention.sql
+--! Included functions/retention_problem.sql
+create or replace function nms.retention_problem(payload jsonb)
+returns text
+language plpgsql stable parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_problem text;
+  v_detail text;
+begin
+  with
+  given as (
+    select entry.key, entry.value
+    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload else '{}' end) as entry
+    where entry.key <> '_cron' -- which graphile-worker writes
+  ),
+  problem (place, text) as (
+    select
+      1,
+      format('payload: saw %s, expected an object such as {"keepRuns": "90 days", "keepDaily": "5 years"}', left(payload::text, 200))
+    where jsonb_typeof(payload) <> 'object'
+    union all
+    select 2, format('payload: saw the unknown key %s, expected only keepRuns and keepDaily', to_jsonb(given.key))
+    from given
+    where given.key not in ('keepRuns', 'keepDaily')
+    union all
+    select 3, format('%s: saw %s, expected a time with its unit such as "90 days"', given.key, left(given.value::text, 200))
+    from given
+    where
+      given.key in ('keepRuns', 'keepDaily')
+      -- As an interval, 90 is so many seconds, and m a minute: either would delete nearly everything.
+      and (jsonb_typeof(given.value) <> 'string' or given.value #>> '{}' ~* '^[\s\d.+-]*m?\s*$')
+    union all
+    select 4, 'payload: saw no time, expected {"keepRuns": "90 days", "keepDaily": "5 years"} or one of the two'
+    where jsonb_typeof(payload) = 'object' and not exists (select from given)
+  )
+  select string_agg(problem.text, '; ' order by problem.place, problem.text) into v_problem from problem;
+  if v_problem is null then
+    perform nms.check_retention(
+      keep_runs => (payload ->> 'keepRuns')::interval,
+      keep_daily => (payload ->> 'keepDaily')::interval
+    );
+  end if;
+  return v_problem;
+exception
+  when data_exception then
+    get stacked diagnostics v_problem = message_text, v_detail = pg_exception_detail;
+    return concat_ws('; ', v_problem, nullif(v_detail, ''));
+end
+$$;
+comment on function nms.retention_problem(jsonb) is
+  'What is wrong with the payload of a job that prunes: which key, what was seen, what is expected. Null when nothing is.';
+revoke execute on function nms.retention_problem(jsonb) from public;
+--! EndIncluded functions/retention_problem.sql
 --! Included functions/prune_table_metrics.sql
 create or replace function nms.prune_table_metrics(
   keep_runs interval default null,  -- null: for ever
@@ -632,13 +706,10 @@ declare
   v_gone bigint := bigint '0'; -- also those that somebody else has deleted meanwhile
   v_deleted bigint;
 begin
-  if keep_runs < '0' or keep_daily < '0' or keep_daily < keep_runs then
-    raise exception 'cannot keep runs for % and days for %', coalesce(keep_runs::text, 'ever'), coalesce(keep_daily::text, 'ever')
-      using
-        errcode = 'invalid_parameter_value',
-        detail = 'expected two times from 0 on, the second no shorter than the first',
-        hint = 'For example: select * from nms.prune_table_metrics(keep_runs => ''90 days'', keep_daily => ''3 years'');';
-  end if;
+  perform nms.check_retention(
+    keep_runs => prune_table_metrics.keep_runs,
+    keep_daily => prune_table_metrics.keep_daily
+  );
 
   v_old := array(
     select run.run_id

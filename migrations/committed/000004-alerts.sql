@@ -1,5 +1,5 @@
---! Previous: sha1:2bdf7141c823bc99f875321f2b7b983a85f36deb
---! Hash: sha1:dd5e6e2ded7628e83813be3e969a73287fb68782
+--! Previous: sha1:de67a3170c03bc8cea3a32f535625c55a6280095
+--! Hash: sha1:1ca782b41af05730c3048c1d341cbfe10cff6445
 --! Message: alerts
 
 -- Alerts: what is strange, judged by the history of each table.

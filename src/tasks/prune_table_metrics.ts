@@ -4,7 +4,8 @@ import type { Log } from '../log.ts'
 import { type Keep, prune } from '../prune.ts'
 import { pruningSession } from '../schedule.ts'
 import { jobContext, type TaskOptions, tryNoMore } from '../worker/job.ts'
-import { isMalformed, readKeep } from '../worker/prune_payload.ts'
+import { ask } from '../worker/open_job.ts'
+import { pruneProblem } from '../worker/prune_payload.ts'
 
 /** The task `prune_table_metrics`: deletes old runs. */
 export function pruneTask(options: TaskOptions = {}): Task {
@@ -15,12 +16,12 @@ export default pruneTask()
 
 async function work(payload: unknown, helpers: JobHelpers, options: TaskOptions): Promise<void> {
   const { url, log, signal } = jobContext(helpers, options)
-  try {
-    await pruneAll(url, readKeep(payload), log, signal)
-  } catch (error) {
-    if (isMalformed(error)) await tryNoMore(helpers, options.schema)
-    throw error
+  const problem = await ask(url, signal, (sql) => pruneProblem(sql, payload))
+  if (problem) {
+    await tryNoMore(helpers, options.schema)
+    throw new Error(problem)
   }
+  await pruneAll(url, payload as Keep, log, signal)
 }
 
 async function pruneAll(url: string, keep: Keep, log: Log, signal: AbortSignal): Promise<void> {

@@ -2,7 +2,7 @@ import type { JSONValue } from 'postgres'
 import { openedAlerts } from '../collect/events.ts'
 import { connect, type Sql } from '../database.ts'
 import type { Log } from '../log.ts'
-import { within } from '../patience.ts'
+import { unlessStopped, within } from '../patience.ts'
 
 /** What is to be done about a job: a row of `nms.open_job`. */
 export interface OpenedJob {
@@ -75,17 +75,9 @@ export async function ask<T>(
 ): Promise<T> {
   signal.throwIfAborted()
   const sql = connect(url)
-  let timer: NodeJS.Timeout | undefined
-  const stopped = new Promise<never>((_, reject) => {
-    const stop = () => {
-      timer = setTimeout(() => reject(signal.reason), 2_000)
-    }
-    signal.addEventListener('abort', stop, { once: true })
-  })
   try {
-    return await within(30_000, Promise.race([question(sql), stopped]), 'the database')
+    return await within(30_000, unlessStopped(signal, question(sql)), 'the database')
   } finally {
-    clearTimeout(timer)
     await sql.end({ timeout: 0 })
   }
 }
