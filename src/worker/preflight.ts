@@ -25,17 +25,15 @@ export async function preflight(
   cronItems: ParsedCronItem[],
   log: Log,
 ): Promise<void> {
-  const [found] = await sql<[{ is_installed: boolean; may_validate: boolean | null }]>`
-    select
-      to_regprocedure('nms.open_job(jsonb)') is not null as is_installed,
-      has_function_privilege(to_regprocedure('nms.job_problem(jsonb)'), 'execute') as may_validate
+  const [found] = await sql<[{ is_installed: boolean }]>`
+    select to_regprocedure('nms.open_job(jsonb)') is not null as is_installed
   `
   if (!found.is_installed) {
     throw new SetupError(
       'table metrics is not installed in this database, or in an older version: run table-metrics migrate',
     )
   }
-  await refuseMalformedPayloads(sql, cronItems, found.may_validate === true)
+  await refuseMalformedPayloads(sql, cronItems)
 
   const [{ is_skipped }] = await sql<[{ is_skipped: boolean }]>`
     select ${schema} = any (machinery_schemas) as is_skipped from nms.table_metrics_settings
@@ -46,16 +44,10 @@ export async function preflight(
   log.record({ event: 'schema_not_skipped', schema, remedy })
 }
 
-async function refuseMalformedPayloads(
-  sql: Sql,
-  cronItems: ParsedCronItem[],
-  mayValidate: boolean,
-): Promise<void> {
+async function refuseMalformedPayloads(sql: Sql, cronItems: ParsedCronItem[]): Promise<void> {
   for (const { identifier, task, payload } of cronItems) {
-    const problem =
-      task === pruneTaskName
-        ? await pruneProblem(sql, payload).catch(unlessDenied)
-        : mayValidate && (await jobProblem(sql, payload))
+    const problemOf = task === pruneTaskName ? pruneProblem : jobProblem
+    const problem = await problemOf(sql, payload).catch(unlessDenied)
     if (problem) throw new SetupError(`crontab, schedule ${identifier}: ${problem}`)
   }
 }
