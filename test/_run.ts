@@ -7,7 +7,7 @@ import { migrate } from '../src/migrate.ts'
 
 const server = await startTemporaryServer({
   ...(process.env.TEST_POSTGRES && { binaries: process.env.TEST_POSTGRES }),
-  settings: { fsync: 'off', max_connections: '200', timezone: 'UTC' },
+  settings: { fsync: 'off', max_connections: '500', timezone: 'UTC' },
 })
 process.exitCode = await run().finally(server.stop)
 

@@ -206,7 +206,7 @@ test('an index whose function raises a private SQLSTATE of the collector fakes n
   t.true(codes.length > 0)
 })
 
-test('an index whose function tampers with settings and results changes nothing', async (t) => {
+test('an index whose function tampers with settings and results fails its own table and changes nothing', async (t) => {
   const db = await createDatabase(t)
   await shop(db.sql)
   const before = await collect(db.sql, request)
@@ -229,8 +229,8 @@ test('an index whose function tampers with settings and results changes nothing'
 
   const run = await collect(db.sql, request)
 
-  t.is(run.status, 'SUCCEEDED', run.error_message ?? '')
-  t.deepEqual(await rowCounts(db.sql, run), shopCounts)
+  t.regex(run.error_message ?? '', /^1 of .* public\.orders \(25006, .*function/)
+  t.deepEqual(await rowCounts(db.sql, run), { ...shopCounts, 'public.orders': null })
   t.deepEqual(await rowCounts(db.sql, before), shopCounts)
   t.is((await db.sql`select from nms.table_metrics_settings where machinery_schemas = '{}'`).length, 0)
 })
@@ -272,4 +272,34 @@ async function setTrap(sql: Sql, body: string): Promise<void> {
     end
     $$;
   `)
+}
+
+for (const [what, statement] of [
+  ['draws from a sequence', `perform setval('public.drawn', 4711); return true;`],
+  ['writes a table of its owner', 'insert into public.written values (1); return true;'],
+  [
+    'switches writing on again',
+    `perform set_config('transaction_read_only', 'off', true); insert into public.written values (1); return true;`,
+  ],
+  [
+    'catches what forbids it to write',
+    `begin perform setval('public.drawn', 4711); exception when others then null; end; return true;`,
+  ],
+] as const) {
+  test(`a count writes nothing: an index whose function ${what}`, async (t) => {
+    const db = await createDatabase(t)
+    await shop(db.sql)
+    await db.sql.unsafe('create sequence public.drawn; create table public.written (id int)')
+    await setTrap(db.sql, statement)
+    const collector = db.connect()
+
+    await collect(collector, request)
+
+    t.deepEqual(
+      [...(await db.sql`select last_value, is_called from public.drawn`)].map((row) => ({ ...row })),
+      [{ last_value: '1', is_called: false }],
+    )
+    t.is((await db.sql`select from public.written`).length, 0)
+    t.is((await collector`show transaction_read_only`)[0]?.transaction_read_only, 'off', 'afterwards it may')
+  })
 }

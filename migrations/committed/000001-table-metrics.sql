@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:dcd611d02679ea84d860b4c09b400ae77743c2df
+--! Hash: sha1:ba5d03efded382df252d45206654b6e3cae47105
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -239,8 +239,9 @@ begin
       pages bigint,
       filenode oid,
       members oid[],
-      member_filenodes oid[],
-      with_children boolean
+      family oid,
+      is_reported boolean,
+      is_whole boolean
     );
   end if;
 end
@@ -253,12 +254,16 @@ comment on column nms.target.table_name is 'Its name, as the catalogue spells it
 comment on column nms.target.table_kind is 'table or partitioned table.';
 comment on column nms.target.is_partition is 'True for a partition of another table.';
 comment on column nms.target.pages is 'Its size when it was last vacuumed or analyzed, 0 if never.';
-comment on column nms.target.filenode is 'The file in which it is stored; 0 for a partitioned table.';
+comment on column nms.target.filenode is
+  'The file in which it is stored; 0 for a partitioned or foreign table, null where it tells nothing about the rows.';
 comment on column nms.target.members is
-  'For a table with partitions or children, the stored tables whose own rows add up to its row count.';
-comment on column nms.target.member_filenodes is 'The files of its members, in the same order.';
-comment on column nms.target.with_children is
-  'True when it is read in one query with its partitions and children, because one of them is foreign or not a target itself.';
+  'For a table with partitions or children, the stored and foreign tables whose own rows add up to its row count.';
+comment on column nms.target.family is
+  'The root of its partitions or children, the lowest OID where there are several; null for a table without any.';
+comment on column nms.target.is_reported is
+  'False when it is only read because a parent needs its rows: it is foreign, or the request left it out.';
+comment on column nms.target.is_whole is
+  'True when an extension keeps its rows in chunks or shards, so that only a plain select shows them.';
 
 create table if not exists nms.table_metrics_targets (
   run_id bigint not null references nms.table_metrics_runs on delete cascade,
@@ -843,7 +848,7 @@ revoke execute on function nms.unmatched_entries(jsonb, jsonb) from public;
 --! EndIncluded functions/unmatched_entries.sql
 --! Included functions/classify_relations.sql
 -- pg_class rather than information_schema, which hides what the role may not read.
-create or replace function nms.classify_relations(skip jsonb, exclude jsonb)
+create or replace function nms.classify_relations(skip jsonb, exclude jsonb, among oid[] default null)
 returns table (
   table_oid oid,
   schema_name text,
@@ -852,11 +857,15 @@ returns table (
   is_partition boolean,
   pages integer,
   filenode oid,
+  is_whole boolean,
   outcome text
 )
-language sql stable parallel safe
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all relations, or the few that are asked for
 as $$
+begin
+  return query
   select
     relation.oid,
     schema.nspname::text,
@@ -870,9 +879,11 @@ as $$
     end,
     relation.relispartition,
     relation.relpages,
-    relation.relfilenode,
+    -- Only heap keeps its rows in this one file, and gets another one when it is rewritten or truncated.
+    case when extension.treatment is null and relation.relam in (0, 2) then relation.relfilenode end,
+    extension.treatment is not distinct from 'whole',
     case
-      when schema.nspname = any (settings.machinery_schemas) then 'machinery'
+      when schema.nspname = any (settings.machinery_schemas) or extension.treatment = 'machinery' then 'machinery'
       when relation.relkind not in ('r', 'p') or relation.relpersistence = 't' then 'not counted'
       when schema.nspname in (
         select resolved.schema_name
@@ -887,70 +898,196 @@ as $$
   from pg_class as relation
   join pg_namespace as schema on schema.oid = relation.relnamespace
   cross join nms.table_metrics_settings as settings
+  left join nms.extension_tables() as extension on extension.table_oid = relation.oid
   where
     relation.relkind in ('r', 'p', 'f', 'v', 'm')
+    and (among is null or relation.oid = any (among))
     and schema.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
     -- A temporary table of a persistent schema does not exist; those of other sessions are theirs.
     and (
       schema.nspname !~ '^pg_(toast_)?temp_[0-9]+$'
       or schema.oid = pg_my_temp_schema()
-    )
+    );
+end
 $$;
-comment on function nms.classify_relations(jsonb, jsonb) is
-  'Every table, view and foreign table outside the system schemas, and what a run with this request does with it: counted, machinery, schema skipped, excluded, or not counted because of its kind.';
-revoke execute on function nms.classify_relations(jsonb, jsonb) from public;
+comment on function nms.classify_relations(jsonb, jsonb, oid[]) is
+  'Every table, view and foreign table outside the system schemas, or of these those among the given, and what a run with this request does with it: counted, machinery, schema skipped, excluded, or not counted because of its kind. filenode: null where a change of it would tell nothing. is_whole: an extension keeps its rows elsewhere, so that only a plain select shows them.';
+revoke execute on function nms.classify_relations(jsonb, jsonb, oid[]) from public;
 --! EndIncluded functions/classify_relations.sql
---! Included functions/find_targets.sql
-create or replace function nms.find_targets(skip jsonb, exclude jsonb)
-returns setof nms.target
-language sql stable parallel safe
+--! Included functions/extension_tables.sql
+-- Only catalogues that belong to the extension are believed: anybody may make a table of that name.
+create or replace function nms.extension_tables()
+returns table (table_oid oid, treatment text)
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
+rows 10
 as $$
+declare
+  v_catalogue regclass;
+  v_extension text;
+begin
+  for v_extension, v_catalogue in
+    select extension.extname, relation.oid
+    from pg_extension as extension
+    join pg_depend as part
+      on part.refclassid = 'pg_extension'::regclass and part.refobjid = extension.oid and part.deptype = 'e'
+    join pg_class as relation on part.classid = 'pg_class'::regclass and relation.oid = part.objid
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+    where
+      (extension.extname, schema.nspname, relation.relname)
+        in (('timescaledb', '_timescaledb_catalog', 'hypertable'), ('citus', 'pg_catalog', 'pg_dist_partition'))
+  loop
+    if v_extension = 'timescaledb' then
+      -- Chunks are children of their hypertable, wherever they lie; "only" shows no compressed row.
+      return query execute format(
+        $query$
+          with recursive
+          hypertable as (
+            select relation.oid
+            from %s as known
+            join pg_namespace as schema on schema.nspname = known.schema_name
+            join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = known.table_name
+            where schema.nspname <> '_timescaledb_internal'
+          ),
+          chunk (oid) as (
+            select child.inhrelid from hypertable join pg_inherits as child on child.inhparent = hypertable.oid
+            union
+            select child.inhrelid from chunk join pg_inherits as child on child.inhparent = chunk.oid
+          )
+          select hypertable.oid, 'whole' from hypertable
+          union
+          select chunk.oid, 'machinery' from chunk
+          union
+          select relation.oid, 'machinery'
+          from pg_class as relation
+          join pg_namespace as schema on schema.oid = relation.relnamespace
+          where schema.nspname ~ '^_timescaledb_'
+        $query$,
+        v_catalogue
+      );
+    else
+      -- Shards lie beside their table. Citus hides them by the session's application_name, not in background workers.
+      return query execute format(
+        $query$
+          select known.logicalrelid::oid, 'whole' from %s as known
+          union
+          select relation.oid, 'machinery'
+          from pg_dist_shard as shard
+          join pg_class as logical on logical.oid = shard.logicalrelid
+          join pg_class as relation
+            on relation.relnamespace = logical.relnamespace
+            and substring(relation.relname::text from '_([0-9]{1,18})$')::bigint = shard.shardid
+            and relation.oid <> logical.oid
+        $query$,
+        v_catalogue
+      );
+    end if;
+  end loop;
+end
+$$;
+comment on function nms.extension_tables() is
+  'Tables that TimescaleDB or Citus keeps in its own way: whole, a hypertable or distributed table, which is counted as a plain select shows it; machinery, its chunks and shards, which are no tables of their own. No row for any other table, and none without these extensions.';
+revoke execute on function nms.extension_tables() from public;
+--! EndIncluded functions/extension_tables.sql
+--! Included functions/find_targets.sql
+create or replace function nms.find_targets(skip jsonb, exclude jsonb, among oid[] default null)
+returns setof nms.target
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
+as $$
+declare
+  v_relatives oid[];
+begin
+  -- Families are found whole: parents, children, other parents of the children, and so on.
+  if among is not null then
+    v_relatives := array(
+      with recursive relative (oid) as (
+        select unnest(among)
+        union
+        select next.oid
+        from relative
+        cross join lateral (
+          select inhparent from pg_inherits where inhrelid = relative.oid
+          union all
+          select inhrelid from pg_inherits where inhparent = relative.oid
+        ) as next (oid)
+      )
+      select relative.oid from relative
+    );
+  end if;
+
+  return query
   with recursive
-  target as materialized (
-    select relation.*
-    from nms.classify_relations(find_targets.skip, find_targets.exclude) as relation
-    where relation.outcome = 'counted'
+  relation as materialized (
+    select known.*
+    from nms.classify_relations(find_targets.skip, find_targets.exclude, v_relatives) as known
+    where known.table_kind in ('table', 'partitioned table', 'foreign table')
   ),
-  -- "union" visits a child of several parents once. pg_partition_tree() would lock every partition.
-  family (ancestor, member) as (
-    select inhparent, inhparent from pg_inherits
+  link as materialized (
+    select child.inhparent as parent, child.inhrelid as child
+    from pg_inherits as child
+    join pg_class as heir on heir.oid = child.inhrelid and heir.relkind in ('r', 'p', 'f') and heir.relpersistence <> 't'
+    where
+      not child.inhdetachpending
+      and (v_relatives is null or child.inhparent = any (v_relatives))
+      and child.inhparent not in (
+        select relation.table_oid from relation where relation.is_whole and relation.table_kind = 'table'
+      )
+  ),
+  -- Most databases have no families; "union" visits a child of several parents once.
+  descent (ancestor, member) as (
+    select link.parent, link.parent from link
     union
-    select family.ancestor, child.inhrelid
-    from family
-    join pg_inherits as child on child.inhparent = family.member and not child.inhdetachpending
+    select descent.ancestor, link.child from descent join link on link.parent = descent.member
+  ),
+  stored as (
+    select descent.ancestor, relation.*
+    from descent
+    join relation on relation.table_oid = descent.member and relation.table_kind <> 'partitioned table'
   ),
   parent as (
-    select
-      family.ancestor,
-      array_agg(relation.oid order by relation.oid) filter (where relation.relkind = 'r') as members,
-      array_agg(relation.relfilenode order by relation.oid) filter (where relation.relkind = 'r') as filenodes,
-      sum(greatest(relation.relpages, 0)) as pages,
-      bool_or(
-        relation.relkind = 'f' or (relation.relkind = 'r' and target.table_oid is null)
-      ) as reads_others
-    from family
-    join pg_class as relation on relation.oid = family.member and relation.relpersistence <> 't'
-    left join target on target.table_oid = family.member
-    group by family.ancestor
+    select stored.ancestor, array_agg(stored.table_oid order by stored.table_oid) as members
+    from stored
+    group by stored.ancestor
+  ),
+  -- The lowest of its roots; where a table has several, its whole family has been found all the same.
+  family as (
+    select descent.member, min(descent.ancestor) as root
+    from descent
+    where descent.ancestor not in (select link.child from link)
+    group by descent.member
+  ),
+  counted as (
+    select relation.table_oid from relation where relation.outcome = 'counted'
+  ),
+  -- Of what is foreign or left out, only what a parent has to add up.
+  needed as (
+    select counted.table_oid from counted
+    union
+    select stored.table_oid from stored where stored.ancestor in (select counted.table_oid from counted)
   )
   select
-    target.table_oid,
-    target.schema_name,
-    target.table_name,
-    target.table_kind,
-    target.is_partition,
-    case when parent.reads_others then parent.pages else target.pages end,
-    target.filenode,
-    coalesce(parent.members, case target.table_kind when 'partitioned table' then '{}'::oid[] end),
-    parent.filenodes,
-    coalesce(parent.reads_others, false)
-  from target
-  left join parent on parent.ancestor = target.table_oid
+    relation.table_oid,
+    relation.schema_name,
+    relation.table_name,
+    relation.table_kind,
+    relation.is_partition,
+    relation.pages::bigint,
+    relation.filenode,
+    case relation.table_kind when 'partitioned table' then coalesce(parent.members, '{}'::oid[]) else parent.members end,
+    family.root,
+    relation.outcome = 'counted',
+    relation.is_whole
+  from relation
+  join needed on needed.table_oid = relation.table_oid
+  left join parent on parent.ancestor = relation.table_oid
+  left join family on family.member = relation.table_oid;
+end
 $$;
-comment on function nms.find_targets(jsonb, jsonb) is
-  'The tables that a run with this request has to count.';
-revoke execute on function nms.find_targets(jsonb, jsonb) from public;
+comment on function nms.find_targets(jsonb, jsonb, oid[]) is
+  'The tables that a run with this request has to read: those that it counts, and those that are foreign or left out while a parent of theirs is counted. among: only these tables and their families.';
+revoke execute on function nms.find_targets(jsonb, jsonb, oid[]) from public;
 --! EndIncluded functions/find_targets.sql
 --! Included functions/preview_run.sql
 create or replace function nms.preview_run(skip jsonb default '[]', exclude jsonb default '[]')
@@ -976,8 +1113,7 @@ begin
     select
       relation.*,
       target.members,
-      target.with_children,
-      target.members is not null and not target.with_children as is_added_up
+      target.table_oid is not null and target.table_kind <> 'partitioned table' as is_read
     from nms.classify_relations(skip => v_skip, exclude => v_exclude) as relation
     left join nms.find_targets(skip => v_skip, exclude => v_exclude) as target
       on target.table_oid = relation.table_oid
@@ -993,15 +1129,11 @@ begin
     cross join lateral (
       select
         has_schema_privilege(planned.schema_name, 'usage')
-        and (
-          has_table_privilege(planned.table_oid, 'select')
-          -- Any column will do for a count, but with its children the table's tableoid is read.
-          or (not planned.with_children and has_any_column_privilege(planned.table_oid, 'select'))
-        ) as is_granted
+        -- Any column will do for a count.
+        and has_any_column_privilege(planned.table_oid, 'select') as is_granted
     ) as access
     where
-      planned.outcome = 'counted'
-      and (planned.table_kind = 'table' or planned.with_children)
+      planned.is_read
       and (not access.is_granted or row_security_active(planned.table_oid))
   ),
   problem as (
@@ -1013,7 +1145,7 @@ begin
     from planned
     cross join lateral unnest(planned.members) as member (table_oid)
     join refused on refused.table_oid = member.table_oid
-    where planned.is_added_up and member.table_oid <> planned.table_oid
+    where member.table_oid <> planned.table_oid
     group by planned.table_oid
   )
   select
@@ -1024,14 +1156,26 @@ begin
     coalesce(
       problem.reason,
       case planned.outcome
-        when 'machinery' then 'its schema is one of machinery_schemas in nms.table_metrics_settings'
+        when 'machinery' then
+          case
+            when planned.schema_name = any (settings.machinery_schemas) then
+              'its schema is one of machinery_schemas in nms.table_metrics_settings'
+            else 'an extension keeps rows of other tables in it'
+          end
         when 'schema skipped' then 'its schema is named in skip'
         when 'excluded' then 'named in exclude'
         when 'counted' then
           case
-            when planned.with_children then 'in one query with its descendants, of which one is foreign or left out'
-            when planned.is_added_up and planned.table_kind = 'table' then 'as the sum of itself and its children'
-            when planned.is_added_up then 'as the sum of its partitions'
+            when planned.is_whole then 'as a plain select shows it, because an extension keeps its rows elsewhere'
+            when planned.members is not null then
+              concat_ws(
+                ', ',
+                case planned.table_kind when 'table' then 'as the sum of itself and its children' else 'as the sum of its partitions' end,
+                case
+                  when planned.members && array(select other.table_oid from planned as other where other.outcome <> 'counted') then
+                    'also of those that are foreign or left out'
+                end
+              )
             when planned.is_partition then 'as a partition'
             else 'row by row'
           end
@@ -1045,9 +1189,10 @@ begin
       end
     )
   from planned
+  cross join nms.table_metrics_settings as settings
   left join (
     select distinct on (reported.table_oid) reported.table_oid, reported.reason from problem as reported
-  ) as problem on problem.table_oid = planned.table_oid
+  ) as problem on problem.table_oid = planned.table_oid and planned.outcome = 'counted'
   union all
   select null, null, null, 'matches nothing', format('%s entry %s', unmatched ->> 'argument', unmatched -> 'entry')
   from jsonb_array_elements(nms.unmatched_entries(skip => v_skip, exclude => v_exclude)) as unmatched
@@ -1365,16 +1510,10 @@ begin
     where
       claim.run_id = v_run.run_id
       and not claim.is_done
+      and target.is_reported
       and exists (select from pg_class as relation where relation.oid = target.table_oid);
 
-    perform nms.add_up_parents(run_id => v_run.run_id);
-    update nms.table_metrics_runs as run
-    set target_count = (
-      select count(*)
-      from nms.table_metrics_measurements as measurement
-      where measurement.run_id = v_run.run_id
-    )
-    where run.run_id = v_run.run_id;
+    perform nms.set_target_count(run_id => v_run.run_id);
   end if;
 
   return nms.fail_run(
@@ -1475,6 +1614,8 @@ as $$
     )
     when error_sqlstate = '57014' then
       'the run ended before it was counted: collect again, with more time or more jobs if there was a deadline'
+    when error_sqlstate = '25006' then
+      'counting it runs a function of its owner that writes, such as one in an index: mend that function, or exclude it'
     when error_sqlstate = 'NM001' then
       'it changed under every snapshot: collect again outside a repeatable read transaction, when it rests'
     when error_sqlstate = 'NM003' then
@@ -1636,146 +1777,239 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = 0 -- set from the settings below, and back to the caller's at the end
 as $$
 declare
-  v_snapshots constant integer := 3;
-  v_again nms.target[] := '{}'::nms.target[];
+  -- A repeatable read transaction has no other snapshot.
+  v_snapshots constant integer := case current_setting('transaction_isolation') when 'read committed' then 3 else 1 end;
+  v_result record;
 begin
   perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
   from nms.table_metrics_settings as settings;
 
+  -- A table that was rewritten, truncated or dropped under the snapshot cannot be counted as of it any
+  -- more. Its rows may be elsewhere by now: one instant for all means that all are counted again.
   for v_snapshot in 1..v_snapshots loop
-    perform nms.count_unmeasured_targets(run_id => count_targets.run_id, again => v_again);
-
-    -- What changed after the snapshot is looked at again under a fresh one. After the last, only a
-    -- table that still exists keeps that as its outcome.
-    v_again := nms.take_back_changed_tables(run_id => count_targets.run_id, only_gone => v_snapshot = v_snapshots);
-    exit when v_again = '{}';
+    v_result := nms.measure(
+      run_id => count_targets.run_id,
+      among => null,
+      as_one => true,
+      retryable => case when v_snapshot < v_snapshots then '{NM001}'::text[] else '{}' end
+    );
+    exit when v_result.changed_targets = '{}';
   end loop;
 
-  update nms.table_metrics_runs as run
-  set target_count = (
-    select count(*)
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = count_targets.run_id
-  )
-  where run.run_id = count_targets.run_id;
+  -- The one snapshot of a repeatable read transaction may be older than the end of a table.
+  if v_snapshots = 1 then
+    delete from nms.table_metrics_measurements as measurement
+    where
+      measurement.run_id = count_targets.run_id
+      and measurement.error_sqlstate = 'NM001'
+      and measurement.table_oid::regclass::text = measurement.table_oid::text
+      and to_regclass(format('%I.%I', measurement.schema_name, measurement.table_name)) is null;
+  end if;
+  perform nms.set_target_count(run_id => count_targets.run_id);
 end
 $$;
 comment on function nms.count_targets(bigint) is
-  'Counts every target of a run under one snapshot. Tables that were rewritten, truncated or dropped meanwhile would read as empty under it: they are taken from a second, later one, with whatever else has appeared by then. At most three snapshots.';
+  'Counts every target of a run under one snapshot. When a table turns out to have been rewritten, truncated or dropped after it was taken, everything is counted again under a later one: at most three snapshots, after which such a table is recorded as not counted.';
 revoke execute on function nms.count_targets(bigint) from public;
 --! EndIncluded functions/count_targets.sql
---! Included functions/count_unmeasured_targets.sql
-create or replace function nms.count_unmeasured_targets(run_id bigint, again nms.target[] default '{}')
-returns void
-language sql volatile parallel unsafe
+--! Included functions/current_targets.sql
+create or replace function nms.current_targets(skip jsonb, exclude jsonb, among oid[])
+returns setof nms.target
+language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
-  insert into nms.table_metrics_measurements (
-    run_id, schema_name, table_name, table_oid, table_kind, is_partition,
-    row_count, own_row_count, measured_at, error_sqlstate, error_message
-  )
+begin
+  if
+    among is null
+    or exists (select from pg_inherits where inhrelid = any (among))
+    or exists (select from pg_inherits where inhparent = any (among))
+    or exists (select from nms.extension_tables())
+  then
+    return query
+    select target.*
+    from nms.find_targets(
+      skip => current_targets.skip, exclude => current_targets.exclude, among => current_targets.among
+    ) as target;
+    return;
+  end if;
+
+  -- Most tables have no family: looking for one takes longer than counting a few small ones.
+  return query
+  select
+    relation.oid, schema.nspname::text, relation.relname::text,
+    case relation.relkind when 'p' then 'partitioned table' else 'table' end, false,
+    relation.relpages::bigint, case when relation.relam in (0, 2) then relation.relfilenode end,
+    case relation.relkind when 'p' then '{}'::oid[] end, null::oid, true, false
+  from pg_class as relation
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  where relation.oid = any (among) and relation.relkind in ('r', 'p');
+end
+$$;
+comment on function nms.current_targets(jsonb, jsonb, oid[]) is
+  'What a run with this request has to read now of these tables, which it has found before, and of their families; of all tables for null. No row for one that is gone.';
+revoke execute on function nms.current_targets(jsonb, jsonb, oid[]) from public;
+--! EndIncluded functions/current_targets.sql
+--! Included functions/measure.sql
+create or replace function nms.measure(
+  run_id bigint,
+  among oid[],      -- only these tables and their families; null for all
+  as_one boolean,   -- true: nothing is stored unless everything can be; false: the same for each family
+  retryable text[], -- SQLSTATEs that keep a table and its family from being stored
+  out tables_counted bigint,
+  out rows_counted numeric,
+  out changed_targets nms.target[],
+  out locked_targets nms.target[]
+)
+returns record
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- One statement: its snapshot decides what there is to count, which tables are a family, and each count.
   with
-  measured as materialized (
-    select measurement.*
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = count_unmeasured_targets.run_id
-  ),
-  -- Within a run, a table goes by the name that it had first.
-  named as (
+  found as materialized (
     select
-      found,
-      coalesce(former.schema_name, found.schema_name) collate "C" as schema_name,
-      coalesce(former.table_name, found.table_name) collate "C" as table_name,
-      former.table_oid is null as is_new
+      target,
+      target.*,
+      case when as_one then oid '0' else coalesce(target.family, target.table_oid) end as unit
     from nms.table_metrics_runs as run
-    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as found
-    left join unnest(again) as former on former.table_oid = found.table_oid
-    where
-      run.run_id = count_unmeasured_targets.run_id
-      and found.table_oid not in (select measured.table_oid from measured)
+    cross join nms.current_targets(
+      skip => run.skip_schemas, exclude => run.exclude_tables, among => measure.among
+    ) as target
+    where run.run_id = measure.run_id
   ),
-  target as materialized (
-    select distinct on (named.schema_name, named.table_name)
-      named.schema_name,
-      named.table_name,
-      named.found,
-      (named.found).table_oid,
-      (named.found).table_kind,
-      (named.found).is_partition,
-      (named.found).members,
-      (named.found).with_children
-    from named
-    where (named.schema_name, named.table_name) not in (
-      select measured.schema_name, measured.table_name from measured
-    )
-    order by named.schema_name, named.table_name, named.is_new
+  stored_table as materialized (
+    select
+      array_agg(found.target) as targets,
+      case when count(distinct found.unit) = 1 then retryable else '{}' end as stop_at
+    from found
+    where found.table_kind <> 'partitioned table'
   ),
   counted as materialized (
-    select target.schema_name, target.table_name, result.*
-    from nms.count_tables(
-      targets => array(
-        select target.found
-        from target
-        where target.table_kind = 'table' or target.with_children
-      )
-    ) as result
-    join target on target.table_oid = result.table_oid
+    select result.*
+    from stored_table
+    cross join nms.count_tables(targets => stored_table.targets, stop_at => stored_table.stop_at) as result
+    where '55P03' <> all (retryable)
     union all
-    select
-      measured.schema_name, measured.table_name, measured.table_oid, measured.own_row_count,
-      measured.row_count, measured.measured_at, measured.error_sqlstate, measured.error_message
-    from measured
+    select result.*
+    from stored_table
+    cross join nms.count_free_tables(targets => stored_table.targets, stop_at => stored_table.stop_at) as result
+    where '55P03' = any (retryable)
   ),
   -- Each member is read once, however many tables its rows are part of.
   added as (
     select
-      target.table_oid,
-      coalesce(sum(part.own_row_count), 0)::bigint as row_count,
-      coalesce(max(part.measured_at), clock_timestamp()) as measured_at,
+      parent.table_oid,
+      sum(part.own_row_count)::bigint as row_count,
+      max(part.measured_at) as measured_at,
       min(part.error_sqlstate) as error_sqlstate,
       (
         array_agg(
-          format('%I.%I: %s', part.schema_name, part.table_name, part.error_message)
-          order by part.error_sqlstate, part.schema_name, part.table_name
+          format('%I.%I: %s', child.schema_name, child.table_name, part.error_message)
+          order by part.error_sqlstate, child.schema_name, child.table_name
         ) filter (where part.error_sqlstate is not null)
       )[1] as error_message
-    from target
-    left join lateral unnest(target.members) as member (table_oid) on true
+    from found as parent
+    cross join unnest(parent.members) as member (table_oid)
+    left join found as child on child.table_oid = member.table_oid
     left join counted as part on part.table_oid = member.table_oid
-    where target.members is not null and not target.with_children
-    group by target.table_oid
+    group by parent.table_oid
+  ),
+  outcome as materialized (
+    select
+      found.*,
+      outcome.error_sqlstate,
+      coalesce(added.error_message, itself.error_message) as error_message,
+      coalesce(added.measured_at, itself.measured_at, clock_timestamp()) as measured_at,
+      case
+        when outcome.error_sqlstate is not null then null
+        when found.members = '{}' then 0
+        when found.members is not null then added.row_count
+        else itself.own_row_count
+      end as row_count,
+      case
+        when outcome.error_sqlstate is not null then null
+        when found.table_kind = 'partitioned table' then 0
+        else itself.own_row_count
+      end as own_row_count
+    from found
+    left join counted as itself on itself.table_oid = found.table_oid
+    left join added on added.table_oid = found.table_oid
+    cross join lateral (
+      select coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate
+    ) as outcome
+  ),
+  undecided as materialized (
+    select outcome.unit, bool_or(outcome.error_sqlstate = '55P03') as is_locked
+    from outcome
+    where outcome.error_sqlstate = any (retryable)
+    group by outcome.unit
+  ),
+  stored as (
+    insert into nms.table_metrics_measurements as measurement (
+      run_id, schema_name, table_name, table_oid, table_kind, is_partition,
+      row_count, own_row_count, measured_at, error_sqlstate, error_message
+    )
+    select
+      measure.run_id, outcome.schema_name, outcome.table_name, outcome.table_oid, outcome.table_kind,
+      outcome.is_partition, outcome.row_count, outcome.own_row_count, outcome.measured_at,
+      outcome.error_sqlstate, outcome.error_message
+    from outcome
+    where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
+    order by outcome.schema_name collate "C", outcome.table_name collate "C"
+    -- In the online mode somebody may have counted a table before it came into its family.
+    on conflict on constraint table_metrics_measurements_pkey do update
+    set
+      table_kind = excluded.table_kind,
+      is_partition = excluded.is_partition,
+      row_count = excluded.row_count,
+      own_row_count = excluded.own_row_count,
+      measured_at = excluded.measured_at,
+      error_sqlstate = excluded.error_sqlstate,
+      error_message = excluded.error_message
+    where
+      measurement.table_oid = excluded.table_oid -- another table had that name first
+      and exists (
+        select from pg_inherits where excluded.table_oid in (inhrelid, inhparent)
+      )
+    returning measurement.own_row_count
   )
   select
-    count_unmeasured_targets.run_id,
-    target.schema_name,
-    target.table_name,
-    target.table_oid,
-    target.table_kind,
-    target.is_partition,
-    case when outcome.error_sqlstate is null then coalesce(added.row_count, itself.row_count) end,
-    case when outcome.error_sqlstate is null then coalesce(itself.own_row_count, 0) end,
-    coalesce(added.measured_at, itself.measured_at),
-    outcome.error_sqlstate,
-    coalesce(added.error_message, itself.error_message)
-  from target
-  left join counted as itself on itself.table_oid = target.table_oid
-  left join added on added.table_oid = target.table_oid
-  cross join lateral (
-    select coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate
-  ) as outcome
-  order by target.schema_name, target.table_name
+    (select count(*) from stored),
+    (select coalesce(sum(stored.own_row_count), 0) from stored),
+    array(select outcome.target from outcome join undecided using (unit) where not undecided.is_locked),
+    array(select outcome.target from outcome join undecided using (unit) where undecided.is_locked)
+  into strict tables_counted, rows_counted, changed_targets, locked_targets;
+end
 $$;
-comment on function nms.count_unmeasured_targets(bigint, nms.target[]) is
-  'Counts every target of a run that has no measurement yet, all under the one snapshot of its single statement, and stores one measurement for each. again: tables that the run knows already, by the name to keep.';
-revoke execute on function nms.count_unmeasured_targets(bigint, nms.target[]) from public;
---! EndIncluded functions/count_unmeasured_targets.sql
+comment on function nms.measure(bigint, oid[], boolean, text[]) is
+  'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing.';
+revoke execute on function nms.measure(bigint, oid[], boolean, text[]) from public;
+--! EndIncluded functions/measure.sql
+--! Included functions/set_target_count.sql
+create or replace function nms.set_target_count(run_id bigint)
+returns void
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  update nms.table_metrics_runs as run
+  set target_count = (
+    select count(*)
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = set_target_count.run_id
+  )
+  where run.run_id = set_target_count.run_id
+$$;
+comment on function nms.set_target_count(bigint) is
+  'Writes how many tables a run had to count, which ends its counting.';
+revoke execute on function nms.set_target_count(bigint) from public;
+--! EndIncluded functions/set_target_count.sql
 --! Included functions/count_tables.sql
 -- Stable, so that every count reads the snapshot of the calling query.
-create or replace function nms.count_tables(targets nms.target[])
+create or replace function nms.count_tables(targets nms.target[], stop_at text[] default '{}')
 returns table (
   table_oid oid,
   own_row_count bigint,
-  row_count bigint,
   measured_at timestamptz,
   error_sqlstate text,
   error_message text
@@ -1796,7 +2030,8 @@ declare
   v_are_counted boolean;
   v_left oid[] := array[]::oid[];
 begin
-  -- Planning and locking a small table takes longer than reading it: several in one statement.
+  -- Planning and locking a small table takes longer than reading it: several in one statement. The newest
+  -- file first, also below: what is often rewritten or replaced is read before that can happen again.
   for v_batch in
     select
       array_agg(small.table_oid) as table_oids,
@@ -1807,16 +2042,18 @@ begin
         string_agg(format('(select count(*) from only %I.%I)', small.schema_name, small.table_name), ', ')
       ) as query
     from (
-      select target.*, row_number() over () / v_together as batch
+      select target.*, row_number() over (order by target.filenode desc) / v_together as batch
       from unnest(targets) as target
-      where not target.with_children and target.pages between 1 and v_small_to
+      where not target.is_whole and target.filenode <> 0 and target.pages between 1 and v_small_to
     ) as small
     group by small.batch
+    order by small.batch
   loop
     v_are_counted := false;
     begin
-      -- None of them stays locked for long because another one is.
-      perform set_config('lock_timeout', '10', true);
+      perform
+        set_config('transaction_read_only', 'on', true), -- as in count_each
+        set_config('lock_timeout', '10', true); -- none stays locked for long because another one is
       execute v_batch.query into strict v_counts;
       -- Asked while the locks are held, for the reason that count_each gives.
       select bool_and(to_regclass(counted.name) = counted.oid and pg_relation_filenode(counted.oid) = counted.filenode)
@@ -1834,14 +2071,14 @@ begin
 
     if v_are_counted then
       return query
-      select counted.table_oid, counted.row_count, counted.row_count, clock_timestamp(), null::text, null::text
+      select counted.table_oid, counted.row_count, clock_timestamp(), null::text, null::text
       from unnest(v_batch.table_oids, v_counts) as counted (table_oid, row_count);
     else
       v_left := v_left || v_batch.table_oids;
     end if;
   end loop;
 
-  -- What takes longest first. A table that was never vacuumed or analyzed has no known size.
+  -- A table that was never vacuumed or analyzed has no known size.
   return query
   select counted.*
   from nms.count_each(
@@ -1849,25 +2086,27 @@ begin
       select target
       from unnest(targets) as target
       where
-        target.with_children
+        target.is_whole
+        or target.filenode is null
+        or target.filenode = 0
         or target.pages not between 1 and v_small_to
         or target.table_oid = any (v_left)
-      order by target.pages desc
-    )
+      order by target.table_oid = any (v_left) desc, target.filenode desc
+    ),
+    stop_at => stop_at
   ) as counted;
 end
 $$;
-comment on function nms.count_tables(nms.target[]) is
-  'Exact number of rows of each of these tables, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms.count_each() does. No lock outlasts the count of its table, or of its few small companions.';
-revoke execute on function nms.count_tables(nms.target[]) from public;
+comment on function nms.count_tables(nms.target[], text[]) is
+  'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms.count_each() does. No lock outlasts the count of its table, or of its few small companions. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+revoke execute on function nms.count_tables(nms.target[], text[]) from public;
 --! EndIncluded functions/count_tables.sql
 --! Included functions/count_each.sql
 -- Stable, so that every count reads the snapshot of the calling query.
-create or replace function nms.count_each(targets nms.target[])
+create or replace function nms.count_each(targets nms.target[], stop_at text[] default '{}')
 returns table (
   table_oid oid,
   own_row_count bigint,
-  row_count bigint,
   measured_at timestamptz,
   error_sqlstate text,
   error_message text
@@ -1885,6 +2124,8 @@ declare
   v_large_from constant bigint := bigint '33554432'; -- bytes
   v_page_size constant bigint := current_setting('block_size')::bigint;
   v_target nms.target;
+  v_name text;
+  v_chunks text;
   v_is_counted boolean;
 begin
   foreach v_target in array targets loop
@@ -1892,12 +2133,16 @@ begin
     error_sqlstate := null;
     error_message := null;
     v_is_counted := false;
+    -- What it is called now; only digits once it is gone.
+    v_name := table_oid::regclass;
 
     -- Raising and catching releases the locks at once: they belong to the aborted subtransaction.
     begin
+      -- A count runs code of the table's owner, such as the predicate of an index: nothing that it does may stay.
+      perform set_config('transaction_read_only', 'on', true);
       -- Large ones are read as the server, database or role has it. No pages: the catalogue does not know.
       if
-        v_target.with_children
+        v_target.is_whole
         or v_target.pages * v_page_size >= v_large_from
         or (v_target.pages = 0 and pg_relation_size(table_oid) >= v_large_from)
       then
@@ -1905,34 +2150,23 @@ begin
         from pg_settings as setting
         where setting.name in ('enable_indexonlyscan', 'effective_io_concurrency');
       end if;
+      if v_target.is_whole then
+        v_chunks := nms.chunks_of(table_oid => table_oid);
+      end if;
 
       -- "execute … into" may use parallel workers; "select … into" never does.
-      if v_target.with_children then
-        execute format(
-          'select count(*) filter (where tableoid = $1), count(*) from %I.%I',
-          v_target.schema_name, v_target.table_name
-        ) into strict own_row_count, row_count using table_oid;
-        if exists (
-          select
-          from unnest(v_target.members, v_target.member_filenodes) as member (table_oid, filenode)
-          where pg_relation_filenode(member.table_oid) is distinct from member.filenode
-        ) then
-          raise sqlstate 'NM001' using message = 'has a part that was rewritten or truncated after the snapshot was taken';
-        end if;
-      else
-        execute format('select count(*) from only %I.%I', v_target.schema_name, v_target.table_name)
-          into strict own_row_count;
-        row_count := own_row_count;
-      end if;
+      execute format('select count(*) from %s%s', case when not v_target.is_whole then 'only ' end, v_name)
+        into strict own_row_count;
       measured_at := clock_timestamp();
 
       -- Under an older snapshot a rewritten or truncated table reads as empty. As long as its lock
       -- is held, neither its file nor its name can change any more.
       if
-        to_regclass(format('%I.%I', v_target.schema_name, v_target.table_name))::oid is distinct from table_oid
+        to_regclass(v_name)::oid is distinct from table_oid
         or coalesce(pg_relation_filenode(table_oid), 0) <> v_target.filenode
+        or (v_target.is_whole and nms.chunks_of_now(table_oid => table_oid) is distinct from v_chunks)
       then
-        raise sqlstate 'NM001' using message = 'rewritten, truncated or renamed after the snapshot was taken';
+        raise sqlstate 'NM001' using message = 'rewritten, truncated or replaced after the snapshot was taken';
       end if;
       v_is_counted := true;
       raise sqlstate 'NM002' using message = 'counted: release the locks';
@@ -1945,65 +2179,96 @@ begin
       when assert_failure or others then
         if not v_is_counted then
           own_row_count := null;
-          row_count := null;
           measured_at := clock_timestamp();
           error_sqlstate := sqlstate;
           error_message := left(sqlerrm, 2000);
-          if table_oid::regclass::text <> format('%I.%I', v_target.schema_name, v_target.table_name) then
+          if table_oid::regclass::text <> v_name or v_name = table_oid::text then
             error_sqlstate := 'NM001';
             error_message := 'dropped or renamed after the snapshot was taken';
           end if;
         end if;
     end;
     return next;
+    exit when error_sqlstate = any (stop_at);
   end loop;
 end
 $$;
-comment on function nms.count_each(nms.target[]) is
-  'Exact number of rows of each of these tables, or the SQLSTATE and message of why there is none. own_row_count leaves out partitions and children; row_count has them if the target is read with its children. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count.';
-revoke execute on function nms.count_each(nms.target[]) from public;
+comment on function nms.count_each(nms.target[], text[]) is
+  'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+revoke execute on function nms.count_each(nms.target[], text[]) from public;
 --! EndIncluded functions/count_each.sql
---! Included functions/take_back_changed_tables.sql
-create or replace function nms.take_back_changed_tables(run_id bigint, only_gone boolean)
-returns nms.target[]
-language plpgsql volatile parallel unsafe
+--! Included functions/count_free_tables.sql
+-- Stable, so that every count reads the snapshot of the calling query.
+create or replace function nms.count_free_tables(targets nms.target[], stop_at text[] default '{}')
+returns table (
+  table_oid oid,
+  own_row_count bigint,
+  measured_at timestamptz,
+  error_sqlstate text,
+  error_message text
+)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 ms'
+as $$
+  select counted.* from nms.count_tables(targets => count_free_tables.targets, stop_at => count_free_tables.stop_at) as counted
+$$;
+comment on function nms.count_free_tables(nms.target[], text[]) is
+  'As nms.count_tables(), but hardly waits for a locked table: that one has 55P03.';
+revoke execute on function nms.count_free_tables(nms.target[], text[]) from public;
+--! EndIncluded functions/count_free_tables.sql
+--! Included functions/chunks_of.sql
+create or replace function nms.chunks_of(table_oid oid)
+returns text
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_changed nms.target[];
+  v_chunks text;
+  v_states text;
 begin
-  select array_agg(
-    row(measurement.table_oid, measurement.schema_name, measurement.table_name, null, null, null, null, null, null, null)::nms.target
+  with recursive chunk (oid) as (
+    select child.inhrelid from pg_inherits as child where child.inhparent = chunks_of.table_oid
+    union
+    select child.inhrelid from chunk join pg_inherits as child on child.inhparent = chunk.oid
   )
-  into v_changed
-  from nms.table_metrics_measurements as measurement
-  where measurement.run_id = take_back_changed_tables.run_id and measurement.error_sqlstate = 'NM001';
+  select string_agg(format('%s %s', relation.oid, relation.relfilenode), ',' order by relation.oid) into v_chunks
+  from chunk
+  join pg_class as relation on relation.oid = chunk.oid;
 
-  if v_changed is null then
-    return array[]::nms.target[];
+  -- Whether a chunk is compressed.
+  if v_chunks is not null and exists (select from pg_extension as extension where extension.extname = 'timescaledb') then
+    execute $query$
+      select string_agg(known::text, ',' order by known::text)
+      from _timescaledb_catalog.chunk as known
+      join _timescaledb_catalog.hypertable as hypertable on hypertable.id = known.hypertable_id
+      join pg_namespace as schema on schema.nspname = hypertable.schema_name
+      join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = hypertable.table_name
+      where relation.oid = $1
+    $query$ into v_states using chunks_of.table_oid;
   end if;
-
-  -- A regclass prints as its bare oid once its table is gone. Those that were counted before, and
-  -- all sums, go as well: another table may have their name, and their place in a sum.
-  delete from nms.table_metrics_measurements as measurement
-  where
-    measurement.run_id = take_back_changed_tables.run_id
-    and case
-      when not only_gone then
-        measurement.error_sqlstate = 'NM001'
-        or measurement.table_oid::regclass::text = measurement.table_oid::text
-        or measurement.table_oid in (select inhparent from pg_inherits)
-      when measurement.error_sqlstate = 'NM001' then
-        measurement.table_oid::regclass::text = measurement.table_oid::text
-        and to_regclass(format('%I.%I', measurement.schema_name, measurement.table_name)) is null
-    end;
-  return v_changed;
+  return concat_ws(';', v_chunks, v_states);
 end
 $$;
-comment on function nms.take_back_changed_tables(bigint, boolean) is
-  'Takes back the measurements of a run that are no counts, because the table was rewritten, truncated or dropped after the snapshot, or only those of tables that are gone and not replaced. Returns those tables by the names under which the run knows them; none, and nothing is taken back, when no table changed.';
-revoke execute on function nms.take_back_changed_tables(bigint, boolean) from public;
---! EndIncluded functions/take_back_changed_tables.sql
+comment on function nms.chunks_of(oid) is
+  'Which chunks a hypertable has, in which files, and in which state, as the snapshot of the calling query sees it: when that is the same before and after a count, no chunk was dropped, truncated or compressed meanwhile.';
+revoke execute on function nms.chunks_of(oid) from public;
+--! EndIncluded functions/chunks_of.sql
+--! Included functions/chunks_of_now.sql
+-- Volatile, so that it looks under a snapshot of its own.
+create or replace function nms.chunks_of_now(table_oid oid)
+returns text
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return nms.chunks_of(table_oid => chunks_of_now.table_oid);
+end
+$$;
+comment on function nms.chunks_of_now(oid) is
+  'As nms.chunks_of(), as of this moment rather than as of the calling query.';
+revoke execute on function nms.chunks_of_now(oid) from public;
+--! EndIncluded functions/chunks_of_now.sql
 
 -- online
 --! Included functions/measure_targets.sql
@@ -2011,8 +2276,7 @@ revoke execute on function nms.take_back_changed_tables(bigint, boolean) from pu
 -- close_run. Each call is a short transaction of its own, so that no snapshot gets old:
 --   queue_targets        the first call finds the tables, the largest first
 --   measure_next_target  claims what is next in the queue, counts it and stores the measurements
---   settle_targets       when the queue is empty: tables that were replaced are queued again, and
---                        partitioned tables get the sum of their partitions
+--   settle_targets       when the queue is empty: tables that were replaced or have appeared are queued
 -- A session that dies rolls back its claim, and the next one takes it.
 create or replace function nms.measure_targets(
   run_id bigint,
@@ -2038,7 +2302,6 @@ begin
   tables_counted := 0;
   rows_counted := 0;
   pages_counted := 0;
-  perform pg_advisory_xact_lock_shared(nms.run_lock_key(v_run.run_id));
 
   if not exists (
     select from nms.table_metrics_targets as claim where claim.run_id = v_run.run_id
@@ -2069,7 +2332,7 @@ begin
 end
 $$;
 comment on function nms.measure_targets(bigint, interval) is
-  'Online mode: counts tables of a RUNNING run for about as long as the budget says, each under a snapshot of its own, and at least one if any is free. Several sessions may call it at once. Returns what this call counted, what is left for all of them (a page is block_size bytes), and whether the run can be closed. A table that is locked is put off; call again a little later when nothing was counted and is_finished is false. The first call only finds the tables.';
+  'Online mode: counts tables of a RUNNING run for about as long as the budget says, each under a snapshot of its own, or with its partitions or children under one, and at least one if any is free. Several sessions may call it at once. Returns what this call counted, what is left for all of them (a page is block_size bytes), and whether the run can be closed. A table that is locked is put off; call again a little later when nothing was counted and is_finished is false. The first call only finds the tables.';
 revoke execute on function nms.measure_targets(bigint, interval) from public;
 --! EndIncluded functions/measure_targets.sql
 --! Included functions/measure_next_target.sql
@@ -2088,8 +2351,7 @@ declare
   v_claim nms.table_metrics_targets;
   v_put_off nms.table_metrics_targets;
   v_is_last_attempt boolean;
-  v_left nms.target[];
-  v_target nms.target;
+  v_left oid[];
   v_result record;
 begin
   select claim.* into v_claim
@@ -2117,25 +2379,38 @@ begin
   tables_counted := 0;
   rows_counted := 0;
   pages_counted := v_claim.pages;
-  v_left := v_claim.targets;
+  -- A family has been counted whole if somebody has met it before.
+  v_left := array(
+    select target.table_oid
+    from unnest(v_claim.targets) as target
+    where
+      target.is_reported
+      and target.table_oid not in (
+        select measurement.table_oid
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = v_claim.run_id
+      )
+  );
   for v_snapshot in 1..v_snapshots loop
-    v_result := nms.measure_each(
+    exit when v_left = '{}';
+    v_result := nms.measure(
       run_id => v_claim.run_id,
-      targets => v_left,
-      final_sqlstates => case when v_snapshot = v_snapshots then '{NM001}'::text[] else '{}' end
-        || case when v_is_last_attempt then '{55P03}'::text[] else '{}' end
+      among => v_left,
+      as_one => false,
+      retryable => case when v_snapshot < v_snapshots then '{NM001}'::text[] else '{}' end
+        || case when not v_is_last_attempt then '{55P03}'::text[] else '{}' end
     );
     tables_counted := tables_counted + v_result.tables_counted;
     rows_counted := rows_counted + v_result.rows_counted;
 
-    foreach v_target in array v_result.locked_targets loop
+    if v_result.locked_targets <> '{}' then
       v_put_off.retry_at := clock_timestamp() + interval '200 ms';
-      perform nms.requeue_target(claim => v_put_off, target => v_target);
-      pages_counted := greatest(pages_counted - v_target.pages, 0);
-    end loop;
-
-    v_left := v_result.changed_targets;
-    exit when v_left = '{}';
+      perform nms.requeue_targets(claim => v_put_off, targets => v_result.locked_targets);
+      pages_counted := greatest(
+        pages_counted - (select sum(greatest(locked.pages, 0)) from unnest(v_result.locked_targets) as locked), 0
+      );
+    end if;
+    v_left := array(select changed.table_oid from unnest(v_result.changed_targets) as changed where changed.is_reported);
   end loop;
 
   update nms.table_metrics_targets as claim
@@ -2144,123 +2419,12 @@ begin
 end
 $$;
 comment on function nms.measure_next_target(bigint) is
-  'Claims what is next in the queue of a run, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one; one that is locked goes back to the end of the queue, until it has been locked for longer than lock_timeout. Returns what was counted; nulls when nothing is free.';
+  'Claims what is next in the queue of a run, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one, with its family; one that is locked goes back to the end of the queue, with its family, until it has been locked for longer than lock_timeout. Returns what was counted; nulls when nothing is free.';
 revoke execute on function nms.measure_next_target(bigint) from public;
 --! EndIncluded functions/measure_next_target.sql
---! Included functions/measure_each.sql
-create or replace function nms.measure_each(
-  run_id bigint,
-  targets nms.target[],
-  final_sqlstates text[],
-  out tables_counted bigint,
-  out rows_counted numeric,
-  out changed_targets nms.target[],
-  out locked_targets nms.target[]
-)
-returns record
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_again constant text[] := array(
-    select state from unnest(array['NM001', '55P03']) as state where state <> all (final_sqlstates)
-  );
-  v_current nms.target[];
-begin
-  -- As they are now: a table that was dropped since is none, a renamed one is read by its new name.
-  v_current := nms.current_targets(run_id => measure_each.run_id, targets => measure_each.targets);
-
-  -- One statement, so that its snapshot is no older than what is read.
-  with
-  outcome as materialized (
-    select known as target, result.*
-    from nms.count_free_tables(targets => v_current) as result
-    join unnest(measure_each.targets) as known on known.table_oid = result.table_oid
-  ),
-  stored as (
-    -- Within a run, a table goes by the name that it had first.
-    insert into nms.table_metrics_measurements (
-      run_id, schema_name, table_name, table_oid, table_kind, is_partition,
-      row_count, own_row_count, measured_at, error_sqlstate, error_message
-    )
-    select
-      measure_each.run_id, (outcome.target).schema_name, (outcome.target).table_name, outcome.table_oid,
-      (outcome.target).table_kind, (outcome.target).is_partition,
-      outcome.row_count, outcome.own_row_count, outcome.measured_at, outcome.error_sqlstate, outcome.error_message
-    from outcome
-    where outcome.error_sqlstate is null or outcome.error_sqlstate <> all (v_again)
-    returning row_count
-  )
-  select
-    (select count(*) from stored),
-    (select coalesce(sum(stored.row_count), 0) from stored),
-    array(select outcome.target from outcome where outcome.error_sqlstate = 'NM001' and 'NM001' = any (v_again)),
-    array(select outcome.target from outcome where outcome.error_sqlstate = '55P03' and '55P03' = any (v_again))
-  into strict tables_counted, rows_counted, changed_targets, locked_targets;
-end
-$$;
-comment on function nms.measure_each(bigint, nms.target[], text[]) is
-  'Counts these tables under one snapshot and stores their measurements. Returns those that have none because they changed under it or were locked, unless their SQLSTATE is final. A table that does not exist any more leaves nothing.';
-revoke execute on function nms.measure_each(bigint, nms.target[], text[]) from public;
---! EndIncluded functions/measure_each.sql
---! Included functions/count_free_tables.sql
--- Stable, so that every count reads the snapshot of the calling query.
-create or replace function nms.count_free_tables(targets nms.target[])
-returns table (
-  table_oid oid,
-  own_row_count bigint,
-  row_count bigint,
-  measured_at timestamptz,
-  error_sqlstate text,
-  error_message text
-)
-language sql stable parallel unsafe
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '10 ms'
-as $$
-  select counted.* from nms.count_tables(targets => count_free_tables.targets) as counted
-$$;
-comment on function nms.count_free_tables(nms.target[]) is
-  'As nms.count_tables(), but hardly waits for a locked table: that one has 55P03.';
-revoke execute on function nms.count_free_tables(nms.target[]) from public;
---! EndIncluded functions/count_free_tables.sql
---! Included functions/current_targets.sql
-create or replace function nms.current_targets(run_id bigint, targets nms.target[])
-returns nms.target[]
-language plpgsql stable parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  -- What is read with its children is looked up with its children.
-  if exists (select from unnest(targets) as known where known.with_children) then
-    return array(
-      select target
-      from nms.table_metrics_runs as run
-      cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as target
-      join unnest(targets) as known on known.table_oid = target.table_oid
-      where run.run_id = current_targets.run_id and (target.table_kind = 'table' or target.with_children)
-    );
-  end if;
-
-  return array(
-    select
-      row(
-        relation.oid, schema.nspname, relation.relname, known.table_kind, relation.relispartition,
-        relation.relpages, relation.relfilenode, null, null, false
-      )::nms.target
-    from unnest(targets) as known
-    join pg_class as relation on relation.oid = known.table_oid and relation.relkind = 'r'
-    join pg_namespace as schema on schema.oid = relation.relnamespace
-  );
-end
-$$;
-comment on function nms.current_targets(bigint, nms.target[]) is
-  'These tables as the catalogue shows them now, without those that are gone.';
-revoke execute on function nms.current_targets(bigint, nms.target[]) from public;
---! EndIncluded functions/current_targets.sql
 --! Included functions/queue_targets.sql
--- Tables that take long are claimed one by one. Small ones together: a claim costs as much as
--- counting several of them.
+-- What takes long is claimed by itself: a large table, or a family, which is read under one snapshot. The
+-- others together: a claim costs as much as counting several of them.
 create or replace function nms.queue_targets(run_id bigint, round bigint)
 returns bigint
 language sql volatile parallel unsafe
@@ -2277,29 +2441,44 @@ as $$
   target as (
     select
       found,
-      found.with_children,
-      case found.pages
-        when 0 then pg_stat_get_live_tuples(found.table_oid) / 100
-        else found.pages
+      coalesce(found.family, found.table_oid) as unit,
+      case
+        when found.pages = 0 then pg_stat_get_live_tuples(found.table_oid) / 100
+        else greatest(found.pages, 0)
       end as pages
     from nms.table_metrics_runs as run
     cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as found
     where
       run.run_id = queue_targets.run_id
-      and (found.table_kind = 'table' or found.with_children)
       and found.table_oid not in (select measured.table_oid from measured)
       and (found.schema_name, found.table_name) not in (
         select measured.schema_name, measured.table_name from measured
       )
   ),
+  sized as (
+    select
+      target.*,
+      sum(target.pages) over (partition by target.unit) as unit_pages,
+      -- What is only read for the sake of a parent goes along with its family, and never by itself.
+      bool_or((target.found).is_reported) over (partition by target.unit) as is_wanted
+    from target
+  ),
+  placed as (
+    select sized.*, row_number() over (order by sized.unit_pages desc, sized.unit) as place
+    from sized
+    where sized.is_wanted
+  ),
   claim as (
-    select array_agg(sorted.found order by sorted.pages desc) as targets, sum(sorted.pages) as pages
+    select array_agg(together.found order by together.pages desc) as targets, sum(together.pages) as pages
     from (
-      select target.*, row_number() over (order by target.pages desc) as place
-      from target
-    ) as sorted
+      select placed.*, max(placed.place) over (partition by placed.unit) as last_place
+      from placed
+    ) as together
     group by
-      case when sorted.pages >= 256 or sorted.with_children then sorted.place else -(sorted.place / 100) - 1 end
+      case
+        when together.unit_pages >= 256 then together.unit::bigint
+        else -(together.last_place / 100) - 1
+      end
   ),
   queued as (
     insert into nms.table_metrics_targets (run_id, round, targets, pages)
@@ -2311,11 +2490,11 @@ as $$
   select coalesce(sum(queued.tables), 0)::bigint from queued
 $$;
 comment on function nms.queue_targets(bigint, bigint) is
-  'Queues every target of a run that has to be counted and has no measurement yet, the largest first. Returns how many tables those are.';
+  'Queues every target of a run that has to be counted and has no measurement yet, the largest first, families whole. Returns how many tables those are.';
 revoke execute on function nms.queue_targets(bigint, bigint) from public;
 --! EndIncluded functions/queue_targets.sql
---! Included functions/requeue_target.sql
-create or replace function nms.requeue_target(claim nms.table_metrics_targets, target nms.target)
+--! Included functions/requeue_targets.sql
+create or replace function nms.requeue_targets(claim nms.table_metrics_targets, targets nms.target[])
 returns void
 language sql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -2323,21 +2502,22 @@ as $$
   insert into nms.table_metrics_targets (
     run_id, round, targets, pages, times_given_way, times_put_off, put_off_since, retry_at
   )
-  values (
+  select
     claim.run_id,
     claim.round,
-    array[target],
-    target.pages,
+    array_agg(target),
+    sum(greatest(target.pages, 0)),
     claim.times_given_way,
     claim.times_put_off,
     claim.put_off_since,
     claim.retry_at
-  )
+  from unnest(requeue_targets.targets) as target
+  group by coalesce(target.family, target.table_oid)
 $$;
-comment on function nms.requeue_target(nms.table_metrics_targets, nms.target) is
-  'Puts one table back at the end of the queue, with what the claim says about earlier attempts.';
-revoke execute on function nms.requeue_target(nms.table_metrics_targets, nms.target) from public;
---! EndIncluded functions/requeue_target.sql
+comment on function nms.requeue_targets(nms.table_metrics_targets, nms.target[]) is
+  'Puts tables back at the end of the queue, each by itself but families whole, with what the claim says about earlier attempts.';
+revoke execute on function nms.requeue_targets(nms.table_metrics_targets, nms.target[]) from public;
+--! EndIncluded functions/requeue_targets.sql
 --! Included functions/settle_targets.sql
 create or replace function nms.settle_targets(run_id bigint)
 returns void
@@ -2349,7 +2529,8 @@ declare
   v_rounds constant bigint := bigint '3';
   v_round bigint;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('nms.settle_targets', settle_targets.run_id));
+  -- One session after the other. All of them share the header's row, which this mode does not conflict with.
+  perform from nms.table_metrics_runs as run where run.run_id = settle_targets.run_id for no key update;
 
   -- Whatever others have claimed may yet come back.
   if
@@ -2395,41 +2576,10 @@ begin
       and not exists (select from pg_class as relation where relation.oid = measurement.table_oid)
     );
 
-  -- Counted by itself, and by now a parent that has to be read with its children.
-  if
-    v_round between 2 and v_rounds
-    and exists (
-      select
-      from nms.table_metrics_measurements as measurement
-      join pg_inherits on pg_inherits.inhparent = measurement.table_oid
-      where measurement.run_id = settle_targets.run_id
-    )
-  then
-    delete from nms.table_metrics_measurements as measurement
-    using
-      nms.table_metrics_runs as run
-      cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as known
-    where
-      measurement.run_id = settle_targets.run_id
-      and run.run_id = settle_targets.run_id
-      and known.table_oid = measurement.table_oid
-      and known.with_children
-      and not exists (
-        select
-        from nms.table_metrics_targets as claim
-        cross join unnest(claim.targets) as target
-        where
-          claim.run_id = settle_targets.run_id
-          and target.table_oid = measurement.table_oid
-          and target.with_children
-      );
-  end if;
-
   if v_round <= v_rounds and nms.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
     return;
   end if;
 
-  perform nms.add_up_parents(run_id => settle_targets.run_id);
   perform nms.record_failure(
     run_id => claim.run_id,
     target => target,
@@ -2440,6 +2590,7 @@ begin
   cross join unnest(claim.targets) as target
   where
     claim.run_id = settle_targets.run_id
+    and target.is_reported
     and target.table_oid not in (
       select measurement.table_oid
       from nms.table_metrics_measurements as measurement
@@ -2455,111 +2606,13 @@ begin
         and relation.relkind in ('r', 'p')
     );
 
-  update nms.table_metrics_runs as run
-  set target_count = (
-    select count(*)
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = settle_targets.run_id
-  )
-  where run.run_id = settle_targets.run_id;
+  perform nms.set_target_count(run_id => settle_targets.run_id);
 end
 $$;
 comment on function nms.settle_targets(bigint) is
-  'When nothing of a run is queued: queues what has to be counted and has no measurement, which the first time is everything, later what was replaced or has appeared meanwhile, at most three times; and when there is nothing, adds up the partitioned tables and sets target_count, which ends the counting.';
+  'When nothing of a run is queued: queues what has to be counted and has no measurement, which the first time is everything, later what was replaced or has appeared meanwhile, at most three times; and when there is nothing, sets target_count, which ends the counting.';
 revoke execute on function nms.settle_targets(bigint) from public;
 --! EndIncluded functions/settle_targets.sql
---! Included functions/add_up_parents.sql
-create or replace function nms.add_up_parents(run_id bigint)
-returns void
-language sql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-  insert into nms.table_metrics_measurements as measurement (
-    run_id, schema_name, table_name, table_oid, table_kind, is_partition,
-    row_count, own_row_count, measured_at, error_sqlstate, error_message
-  )
-  with
-  measured as materialized (
-    select measurement.*
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = add_up_parents.run_id
-  ),
-  parent as materialized (
-    select found.*
-    from nms.table_metrics_runs as run
-    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as found
-    where
-      run.run_id = add_up_parents.run_id
-      and found.members is not null
-      and not found.with_children
-  ),
-  part as (
-    select
-      parent.table_oid as parent_oid,
-      measured.own_row_count,
-      measured.measured_at,
-      coalesce(measured.error_sqlstate, case when measured.table_oid is null then 'NM001' end) as error_sqlstate,
-      case
-        when measured.table_oid is null then format('%s: was added after the others had been counted', member.table_oid::regclass)
-        else format('%I.%I: %s', measured.schema_name, measured.table_name, measured.error_message)
-      end as error_message
-    from parent
-    cross join unnest(parent.members) as member (table_oid)
-    left join measured on measured.table_oid = member.table_oid
-  ),
-  added as (
-    select
-      part.parent_oid,
-      sum(part.own_row_count)::bigint as row_count,
-      max(part.measured_at) as measured_at,
-      min(part.error_sqlstate) as error_sqlstate,
-      (
-        array_agg(part.error_message order by part.error_sqlstate, part.error_message)
-          filter (where part.error_sqlstate is not null)
-      )[1] as error_message
-    from part
-    group by part.parent_oid
-  )
-  select
-    add_up_parents.run_id,
-    coalesce(itself.schema_name, parent.schema_name),
-    coalesce(itself.table_name, parent.table_name),
-    parent.table_oid,
-    parent.table_kind,
-    parent.is_partition,
-    case when added.error_sqlstate is null then coalesce(added.row_count, 0) end,
-    case when added.error_sqlstate is null then coalesce(itself.own_row_count, 0) end,
-    coalesce(added.measured_at, clock_timestamp()),
-    added.error_sqlstate,
-    added.error_message
-  from parent
-  left join added on added.parent_oid = parent.table_oid
-  left join measured as itself on itself.table_oid = parent.table_oid
-  on conflict on constraint table_metrics_measurements_pkey do update
-  set
-    row_count = excluded.row_count,
-    own_row_count = excluded.own_row_count,
-    measured_at = excluded.measured_at,
-    error_sqlstate = excluded.error_sqlstate,
-    error_message = excluded.error_message
-  where measurement.table_oid = excluded.table_oid -- another table had that name first
-$$;
-comment on function nms.add_up_parents(bigint) is
-  'Gives every table with partitions or children the sum of what was counted in them, each read once; NM001 where one of them was not counted.';
-revoke execute on function nms.add_up_parents(bigint) from public;
---! EndIncluded functions/add_up_parents.sql
---! Included functions/run_lock_key.sql
-create or replace function nms.run_lock_key(run_id bigint)
-returns bigint
-language sql immutable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  select hashtextextended('nms.measure_targets', run_id)
-$$;
-comment on function nms.run_lock_key(bigint) is
-  'Key of the advisory lock that every session shares while it measures targets of a run: pg_locks tells by it which sessions those are.';
-revoke execute on function nms.run_lock_key(bigint) from public;
---! EndIncluded functions/run_lock_key.sql
 --! Included functions/counting_sessions.sql
 create or replace function nms.counting_sessions(run_id bigint)
 returns table (
@@ -2581,13 +2634,10 @@ as $$
       or (pg_locks.database is null and not pg_locks.granted)
   ),
   counting as (
-    select held.pid
-    from held
-    where
-      held.locktype = 'advisory'
-      and held.objsubid = 1
-      and ((held.classid::bigint << 32) | held.objid::bigint) = nms.run_lock_key(counting_sessions.run_id)
-      and held.granted
+    select holder.pid
+    from nms.table_metrics_runs as run
+    cross join nms.header_holders(run_id => run.run_id) as holder
+    where run.run_id = counting_sessions.run_id and run.is_online
   ),
   -- Only a wait that has lasted is looked at more closely: that is rare, and not cheap.
   waiting as (
@@ -2647,6 +2697,41 @@ comment on function nms.counting_sessions(bigint) is
   'The sessions that measure targets of a run at this moment: the table that each reads (null between two), and the session that one of them keeps waiting for longer than the yield_after setting (null when none is). Cancel such a one with pg_cancel_backend, then call nms.give_way.';
 revoke execute on function nms.counting_sessions(bigint) from public;
 --! EndIncluded functions/counting_sessions.sql
+--! Included functions/header_holders.sql
+-- A row lock is nowhere to be seen but in the row: xmax has the transaction, or the group of transactions, that
+-- holds it. Nobody can be there who has no right to lock it.
+create or replace function nms.header_holders(run_id bigint)
+returns table (pid integer)
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_holder xid;
+  v_members xid[];
+begin
+  select run.xmax into v_holder from nms.table_metrics_runs as run where run.run_id = header_holders.run_id;
+  begin
+    v_members := array(select member.xid from pg_get_multixact_members(v_holder) as member);
+  exception
+    -- One transaction rather than a group has many ways of being no group.
+    when others then
+      v_members := array[v_holder];
+  end;
+  return query
+  select distinct held.pid
+  from pg_locks as held
+  where
+    held.locktype = 'transactionid'
+    and held.granted
+    and held.mode = 'ExclusiveLock'
+    and held.transactionid::text = any ((v_members || v_holder)::text[])
+    and held.pid <> pg_backend_pid();
+end
+$$;
+comment on function nms.header_holders(bigint) is
+  'The other sessions that hold the row lock of a run''s header, as everybody does who works on it.';
+revoke execute on function nms.header_holders(bigint) from public;
+--! EndIncluded functions/header_holders.sql
 --! Included functions/give_way.sql
 create or replace function nms.give_way(run_id bigint, table_oid oid, waiting_session text)
 returns text
@@ -2659,7 +2744,7 @@ declare
   v_run nms.table_metrics_runs := nms.claim_run(run_id => give_way.run_id, together => true);
   v_claim nms.table_metrics_targets;
   v_put_back nms.table_metrics_targets;
-  v_target nms.target;
+  v_yielding nms.target[];
 begin
   begin
     select claim.* into v_claim
@@ -2679,20 +2764,33 @@ begin
 
   v_put_back := v_claim;
   v_put_back.times_given_way := v_claim.times_given_way + 1;
-  foreach v_target in array v_claim.targets loop
-    if v_target.table_oid <> give_way.table_oid then
-      perform nms.requeue_target(claim => v_claim, target => v_target);
-    elsif v_put_back.times_given_way < v_attempts then
-      perform nms.requeue_target(claim => v_put_back, target => v_target);
-    else
-      perform nms.record_failure(
-        run_id => v_run.run_id,
-        target => v_target,
-        error_sqlstate => 'NM003',
-        error_message => format('gave way to %s, and to others before: %s attempts', waiting_session, v_attempts)
-      );
-    end if;
-  end loop;
+  -- A family is counted under one snapshot: all of it gives way.
+  v_yielding := array(
+    select target
+    from unnest(v_claim.targets) as target
+    where
+      coalesce(target.family, target.table_oid) = (
+        select coalesce(found.family, found.table_oid)
+        from unnest(v_claim.targets) as found
+        where found.table_oid = give_way.table_oid
+      )
+  );
+  perform nms.requeue_targets(
+    claim => v_claim,
+    targets => array(select target from unnest(v_claim.targets) as target where target <> all (v_yielding))
+  );
+  if v_put_back.times_given_way < v_attempts then
+    perform nms.requeue_targets(claim => v_put_back, targets => v_yielding);
+  else
+    perform nms.record_failure(
+      run_id => v_run.run_id,
+      target => yielding,
+      error_sqlstate => 'NM003',
+      error_message => format('gave way to %s, and to others before: %s attempts', waiting_session, v_attempts)
+    )
+    from unnest(v_yielding) as yielding
+    where yielding.is_reported;
+  end if;
   update nms.table_metrics_targets as claim
   set is_done = true
   where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
@@ -4388,7 +4486,7 @@ as $$
     select
       found.*,
       format('%I.%I', found.schema_name, found.table_name) as name,
-      found.table_kind = 'table' or found.with_children as is_read -- others are added up
+      found.table_kind <> 'partitioned table' as is_read -- others are added up
     from request
     cross join nms.find_targets(skip => request.skip, exclude => request.exclude) as found
   ),
@@ -4396,12 +4494,9 @@ as $$
     select
       target.name,
       target.schema_name,
-      target.with_children,
       counting.name as reader,
       has_schema_privilege(counting.oid, relation.relnamespace, 'usage') as may_enter,
-      has_table_privilege(counting.oid, relation.oid, 'select')
-        -- Any column will do for a count, but with its children the table's tableoid is read.
-        or (not target.with_children and has_any_column_privilege(counting.oid, relation.oid, 'select')) as may_select,
+      has_any_column_privilege(counting.oid, relation.oid, 'select') as may_select, -- any column will do for a count
       relation.relrowsecurity
         and not counting.sees_every_row
         and (relation.relforcerowsecurity or not pg_has_role(counting.oid, relation.relowner, 'usage')) as is_thinned
@@ -4416,7 +4511,7 @@ as $$
     union
     select family.ancestor, child.inhrelid
     from family
-    join target on target.table_oid = family.ancestor and target.with_children
+    join target on target.table_oid = family.ancestor and target.is_whole
     join pg_inherits as child on child.inhparent = family.member
   ),
   widest as (

@@ -4,7 +4,6 @@ import { createDatabase, type Sql, untilItWaits } from '../_database.ts'
 interface Count {
   table_name: string
   own_row_count: string | null
-  row_count: string | null
   measured_at: Date
   error_sqlstate: string | null
   error_message: string | null
@@ -28,29 +27,30 @@ test('each table has one row with its own rows; sums are not made here', async (
   const counts = await countTables(sql)
 
   t.deepEqual(
-    counts.map((count) => [count.table_name, count.own_row_count, count.row_count, count.error_sqlstate]),
+    counts.map((count) => [count.table_name, count.own_row_count, count.error_sqlstate]),
     [
-      ['authors', '3', '3', null],
-      ['both', '7', '7', null],
-      ['editors', '5', '5', null],
-      ['none', '0', '0', null],
-      ['persons', '2', '2', null],
+      ['authors', '3', null],
+      ['both', '7', null],
+      ['editors', '5', null],
+      ['none', '0', null],
+      ['persons', '2', null],
     ],
   )
 })
 
-test('a target that is read with its children tells its own rows from theirs, a shared child once', async (t) => {
+test('a member that the request leaves out is read as well, for the sake of its parents', async (t) => {
   const { sql } = await createDatabase(t)
   await sql.unsafe(diamond)
 
   const counts = await countTables(sql, ['public.both'])
 
   t.deepEqual(
-    counts.map((count) => [count.table_name, count.own_row_count, count.row_count]),
+    counts.map((count) => [count.table_name, count.own_row_count]),
     [
-      ['authors', '3', '10'],
-      ['editors', '5', '12'],
-      ['persons', '2', '17'],
+      ['authors', '3'],
+      ['both', '7'],
+      ['editors', '5'],
+      ['persons', '2'],
     ],
   )
 })
@@ -89,12 +89,12 @@ for (const [size, analyze] of [
     const counts = await countTables(session)
 
     t.deepEqual(
-      counts.map((count) => [count.table_name, count.own_row_count, count.row_count, count.error_sqlstate]),
+      counts.map((count) => [count.table_name, count.own_row_count, count.error_sqlstate]),
       [
-        ['busy', null, null, '55P03'],
-        ['filtered', null, null, '42501'],
-        ['open', '4', '4', null],
-        ['secret', null, null, '42501'],
+        ['busy', null, '55P03'],
+        ['filtered', null, '42501'],
+        ['open', '4', null],
+        ['secret', null, '42501'],
       ],
     )
     t.true(counts.every((count) => (count.error_message === null) === (count.error_sqlstate === null)))
@@ -104,7 +104,6 @@ for (const [size, analyze] of [
   for (const [change, statement] of [
     ['truncated', 'truncate public.late'],
     ['rewritten', 'alter table public.late alter column id type bigint'],
-    ['renamed', 'alter table public.late rename to later'],
     ['dropped', 'drop table public.late'],
     ['replaced', 'drop table public.late; create table public.late as select generate_series(1, 9) as id'],
   ] as const) {
@@ -122,7 +121,7 @@ for (const [size, analyze] of [
       const counts = await countTables(session)
 
       t.deepEqual(
-        counts.map((count) => [count.table_name, count.row_count, count.error_sqlstate]),
+        counts.map((count) => [count.table_name, count.own_row_count, count.error_sqlstate]),
         [
           ['late', null, 'NM001'],
           ['other', '4', null],
@@ -131,31 +130,40 @@ for (const [size, analyze] of [
     })
   }
 
-  test(`tables that exchanged their names after the snapshot are not taken for each other: ${size}`, async (t) => {
-    const db = await createDatabase(t)
-    await db.sql.unsafe(`
-      create table public.late as select generate_series(1, 3) as id;
-      create table public.other as select generate_series(1, 4) as id;
-      ${analyze}
-    `)
-    const session = db.connect()
-    await session.unsafe('begin isolation level repeatable read; select 1')
-    await db.sql.unsafe(`
-      alter table public.late rename to exchanged;
-      alter table public.other rename to late;
-      alter table public.exchanged rename to other;
-    `)
+  for (const [change, statements] of [
+    ['renamed', 'alter table public.late rename to later'],
+    ['moved to another schema', 'create schema elsewhere; alter table public.late set schema elsewhere'],
+    [
+      'exchanged for another one by name',
+      `
+        alter table public.late rename to exchanged;
+        alter table public.other rename to late;
+        alter table public.exchanged rename to other;
+      `,
+    ],
+  ] as const) {
+    test(`a table that was ${change} after the snapshot is counted under the name that the snapshot sees: ${size}`, async (t) => {
+      const db = await createDatabase(t)
+      await db.sql.unsafe(`
+        create table public.late as select generate_series(1, 3) as id;
+        create table public.other as select generate_series(1, 4) as id;
+        ${analyze}
+      `)
+      const session = db.connect()
+      await session.unsafe('begin isolation level repeatable read; select 1')
+      await db.sql.unsafe(statements)
 
-    const counts = await countTables(session)
+      const counts = await countTables(session)
 
-    t.deepEqual(
-      counts.map((count) => [count.table_name, count.row_count, count.error_sqlstate]),
-      [
-        ['late', null, 'NM001'],
-        ['other', null, 'NM001'],
-      ],
-    )
-  })
+      t.deepEqual(
+        counts.map((count) => [count.table_name, count.own_row_count, count.error_sqlstate]),
+        [
+          ['late', '3', null],
+          ['other', '4', null],
+        ],
+      )
+    })
+  }
 }
 
 test('among many small tables only the locked one waits, and none of the others is locked meanwhile', async (t) => {
@@ -187,47 +195,10 @@ test('among many small tables only the locked one waits, and none of the others 
 
   t.deepEqual([...locked], [])
   t.deepEqual(
-    counts.map((count) => [count.table_name, count.row_count]).sort(),
+    counts.map((count) => [count.table_name, count.own_row_count]).sort(),
     Array.from({ length: 40 }, (_, index) => [`small_${index + 1}`, `${index + 1}`]).sort(),
   )
 })
-
-for (const [family, tables] of [
-  [
-    'partition',
-    `
-      create table public.parent (id int) partition by list (id);
-      create table public.child partition of public.parent default;
-      create table public.left_out partition of public.parent for values in (0);
-    `,
-  ],
-  [
-    'child',
-    `
-      create table public.parent (id int);
-      create table public.child () inherits (public.parent);
-      create table public.left_out () inherits (public.parent);
-    `,
-  ],
-] as const) {
-  test(`a ${family} that was truncated after the snapshot is not taken for empty where its parent is read with it`, async (t) => {
-    const db = await createDatabase(t)
-    await db.sql.unsafe(`${tables} insert into public.child select generate_series(1, 3)`)
-    const session = db.connect()
-    await session.unsafe('begin isolation level repeatable read; select 1')
-    await db.sql`truncate public.child`
-
-    const counts = await countTables(session, ['public.left_out'])
-
-    t.deepEqual(
-      counts.map((count) => [count.table_name, count.row_count, count.error_sqlstate]),
-      [
-        ['child', null, 'NM001'],
-        ['parent', null, 'NM001'],
-      ],
-    )
-  })
-}
 
 test('rows that the transaction itself wrote, truncated or rewrote are counted as it sees them', async (t) => {
   const sql = (await createDatabase(t)).connect()
@@ -244,7 +215,7 @@ test('rows that the transaction itself wrote, truncated or rewrote are counted a
   const counts = await countTables(sql)
 
   t.deepEqual(
-    counts.map((count) => [count.table_name, count.row_count, count.error_sqlstate]),
+    counts.map((count) => [count.table_name, count.own_row_count, count.error_sqlstate]),
     [
       ['new', '2', null],
       ['refilled', '7', null],
@@ -280,8 +251,8 @@ test('no lock on a table or index outlasts its count, whether it could be counte
     [
       ['busy', '55P03'],
       ['counted', null],
+      ['left_out', null],
       ['part', null],
-      ['parts', null],
     ],
   )
   t.deepEqual([...locked], [])
@@ -305,7 +276,7 @@ test('a count that the planner makes parallel is done by parallel workers', asyn
 
   const counts = await countTables(session)
 
-  t.is(counts[0]?.row_count, '50000')
+  t.is(counts[0]?.own_row_count, '50000')
   const plan = plans.filter((text) => /select count\(\*\).*public\.large/.test(text)).join('\n')
   t.regex(plan, /Workers Launched: [1-9]/)
 })
@@ -333,9 +304,9 @@ async function countTables(sql: Sql, exclude: string[] = []): Promise<Count[]> {
       )
       select
         (target.found).table_name,
-        count.own_row_count, count.row_count, count.measured_at, count.error_sqlstate, count.error_message
+        count.own_row_count, count.measured_at, count.error_sqlstate, count.error_message
       from nms.count_tables(array(
-        select found from target where (found).table_kind = 'table' or (found).with_children
+        select found from target where (found).table_kind <> 'partitioned table'
       )) as count
       join target on (target.found).table_oid = count.table_oid
       order by 1

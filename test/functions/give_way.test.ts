@@ -351,7 +351,7 @@ test('a table that gave way and is locked then remembers both', async (t) => {
   await holder`rollback`
 })
 
-test('a table that is read with its partitions gives way as well', async (t) => {
+test('a partition gives way together with its family', async (t) => {
   const db = await createDatabase(t)
   await db.sql.unsafe(`
     ${gated}
@@ -369,7 +369,7 @@ test('a table that is read with its partitions gives way as well', async (t) => 
   t.is(outcome, 'put back')
   await t.throwsAsync(measuring)
   await waiting
-  t.deepEqual(await queue(db.sql), [['whole', 1, 0]])
+  t.deepEqual(await queue(db.sql), [['gated,whole', 1, 0]])
   await openGate()
 })
 
