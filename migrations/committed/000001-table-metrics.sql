@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:ba5d03efded382df252d45206654b6e3cae47105
+--! Hash: sha1:a872997a6c5cd77eae042bcb9125c6916e628714
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1057,15 +1057,6 @@ begin
     from descent
     where descent.ancestor not in (select link.child from link)
     group by descent.member
-  ),
-  counted as (
-    select relation.table_oid from relation where relation.outcome = 'counted'
-  ),
-  -- Of what is foreign or left out, only what a parent has to add up.
-  needed as (
-    select counted.table_oid from counted
-    union
-    select stored.table_oid from stored where stored.ancestor in (select counted.table_oid from counted)
   )
   select
     relation.table_oid,
@@ -1080,9 +1071,16 @@ begin
     relation.outcome = 'counted',
     relation.is_whole
   from relation
-  join needed on needed.table_oid = relation.table_oid
   left join parent on parent.ancestor = relation.table_oid
-  left join family on family.member = relation.table_oid;
+  left join family on family.member = relation.table_oid
+  where
+    relation.outcome = 'counted'
+    -- Of what is foreign or left out, only what a parent has to add up.
+    or relation.table_oid in (
+      select stored.table_oid
+      from stored
+      join relation as counted on counted.table_oid = stored.ancestor and counted.outcome = 'counted'
+    );
 end
 $$;
 comment on function nms.find_targets(jsonb, jsonb, oid[]) is
@@ -1917,7 +1915,13 @@ begin
   ),
   outcome as materialized (
     select
-      found.*,
+      found.unit,
+      found.table_oid,
+      found.schema_name,
+      found.table_name,
+      found.table_kind,
+      found.is_partition,
+      found.is_reported,
       outcome.error_sqlstate,
       coalesce(added.error_message, itself.error_message) as error_message,
       coalesce(added.measured_at, itself.measured_at, clock_timestamp()) as measured_at,
@@ -1977,8 +1981,8 @@ begin
   select
     (select count(*) from stored),
     (select coalesce(sum(stored.own_row_count), 0) from stored),
-    array(select outcome.target from outcome join undecided using (unit) where not undecided.is_locked),
-    array(select outcome.target from outcome join undecided using (unit) where undecided.is_locked)
+    array(select found.target from found join undecided using (unit) where not undecided.is_locked),
+    array(select found.target from found join undecided using (unit) where undecided.is_locked)
   into strict tables_counted, rows_counted, changed_targets, locked_targets;
 end
 $$;
@@ -2091,7 +2095,7 @@ begin
         or target.filenode = 0
         or target.pages not between 1 and v_small_to
         or target.table_oid = any (v_left)
-      order by target.table_oid = any (v_left) desc, target.filenode desc
+      order by target.table_oid = any (v_left) desc, target.filenode desc nulls last
     ),
     stop_at => stop_at
   ) as counted;
