@@ -1,0 +1,142 @@
+-- Changes of tables and families. Each call is one transaction, and keeps every sum.
+
+-- A part leaves its family: its rows stay there, or as many others from outside take their place.
+create function storm.leave(name text, sibling text, vault text, with_rows boolean) returns void language plpgsql as $$
+declare
+  v_places storm.place[];
+  v_roots text[];
+  v_rows bigint;
+begin
+  perform storm.lock(array[name]);
+  v_places := storm.places(name);
+  v_roots := storm.roots(name::regclass);
+  v_rows := storm.rows_in(name);
+  perform storm.must(v_places is not null and name <> sibling);
+  perform storm.must(storm.transfer(case when with_rows then vault else name end, sibling, v_rows) = v_rows);
+  perform storm.take_out(name, v_places);
+  perform storm.must(storm.roots(sibling::regclass) = v_roots and storm.roots(vault::regclass) = '{}');
+end $$;
+
+-- A table from outside joins a family beside one of its parts.
+create function storm.join(name text, sibling text, vault text, with_rows boolean) returns void language plpgsql as $$
+declare
+  v_places storm.place[];
+  v_rows bigint;
+  v_bound integer;
+begin
+  perform storm.lock(array[name]);
+  v_rows := storm.rows_in(name);
+  v_places := storm.places(sibling);
+  perform storm.must(v_places is not null and storm.places(name) is null and vault <> all (array[name, sibling]));
+  if v_places[1].bound is not null then
+    -- The first bound that is free.
+    select min(bound) into v_bound
+    from unnest(case v_places[1].parent when 'parts.orders' then '{1,2,3}' else '{10,11}' end::integer[]) as bound
+    where bound not in (
+      select storm.part_of(inhrelid) from pg_inherits where inhparent = v_places[1].parent::regclass
+    );
+    perform storm.must(v_bound is not null);
+    v_places[1].bound := format('FOR VALUES IN (%s)', v_bound);
+  end if;
+  perform storm.must(storm.transfer(case when with_rows then sibling else name end, vault, v_rows) = v_rows);
+  perform storm.put_in(name, v_places);
+  perform storm.must(storm.roots(name::regclass) = storm.roots(sibling::regclass));
+  perform storm.must(storm.roots(vault::regclass) = '{}');
+end $$;
+
+-- A table from outside, with as many rows, takes the place of a part.
+create function storm.exchange(name text, newcomer text, vault text) returns void language plpgsql as $$
+declare
+  v_places storm.place[];
+  v_roots text[];
+  v_more bigint;
+begin
+  perform storm.lock(array[name, newcomer]);
+  v_places := storm.places(name);
+  v_roots := storm.roots(name::regclass);
+  perform storm.must(v_places is not null and storm.places(newcomer) is null and vault <> all (array[name, newcomer]));
+  v_more := storm.rows_in(name) - storm.rows_in(newcomer);
+  perform storm.must(
+    v_more = case when v_more > 0
+      then storm.transfer(vault, newcomer, v_more)
+      else -storm.transfer(newcomer, vault, -v_more)
+    end
+  );
+  perform storm.take_out(name, v_places);
+  perform storm.put_in(newcomer, v_places);
+  perform storm.must(storm.roots(newcomer::regclass) = v_roots and storm.roots(vault::regclass) = '{}');
+end $$;
+
+-- Dropped and created again. The rows are copied, or go to a table nearby, and some of them back.
+create function storm.recreate(name text, nearby text default null) returns void language plpgsql as $$
+declare
+  v_places storm.place[];
+  v_rows bigint;
+begin
+  perform storm.lock(array[name]);
+  v_places := storm.places(name);
+  execute format('create table %s_anew (like storm.shape including all)', name);
+  if nearby is null then
+    execute format('insert into %1$s_anew select * from only %1$s', name);
+  else
+    v_rows := storm.rows_in(name);
+    perform storm.must(name <> nearby and storm.transfer(name, nearby, v_rows) = v_rows);
+    perform storm.must(storm.roots(name::regclass) = storm.roots(nearby::regclass));
+  end if;
+  execute format('drop table %s', name);
+  execute format('alter table %s_anew rename to %s', name, split_part(name, '.', 2));
+  perform storm.put_in(name, v_places);
+  if nearby is not null then
+    perform storm.transfer(nearby, name, v_rows / 2);
+    perform storm.must(storm.roots(name::regclass) = storm.roots(nearby::regclass));
+  end if;
+end $$;
+
+create function storm.refill(name text) returns void language plpgsql as $$
+declare
+  v_only constant text := (select case relkind when 'r' then 'only ' else '' end from pg_class where oid = name::regclass);
+begin
+  execute format('lock table %s%s in access exclusive mode', v_only, name);
+  execute format('create temporary table kept on commit drop as select * from %s%s', v_only, name);
+  execute format('truncate %s%s', v_only, name);
+  execute format('insert into %s select * from kept', name);
+end $$;
+
+create function storm.cluster(name text) returns void language plpgsql as $$
+begin
+  execute format('cluster %s using %s', name, (
+    select relname from pg_index join pg_class on pg_class.oid = indexrelid where indrelid = name::regclass limit 1
+  ));
+end $$;
+
+create function storm.change_logging(name text) returns void language plpgsql as $$
+begin
+  execute format('alter table %s set %s', name, (
+    select case relpersistence when 'p' then 'unlogged' else 'logged' end from pg_class where oid = name::regclass
+  ));
+end $$;
+
+create function storm.swap_names(one text, other text) returns void language plpgsql as $$
+begin
+  perform storm.must(one <> other);
+  perform storm.lock(array[one, other]);
+  execute format('alter table %s rename to between_names', one);
+  execute format('alter table %s rename to %s', other, split_part(one, '.', 2));
+  execute format('alter table %s.between_names rename to %s', split_part(one, '.', 1), split_part(other, '.', 2));
+end $$;
+
+create function storm.swap_schemas() returns void language plpgsql as $$
+begin
+  alter schema east rename to between_schemas;
+  alter schema west rename to east;
+  alter schema between_schemas rename to west;
+end $$;
+
+create function storm.wander() returns void language plpgsql as $$
+begin
+  if to_regclass('bank.nomad') is null then
+    alter table away.nomad set schema bank;
+  else
+    alter table bank.nomad set schema away;
+  end if;
+end $$;
