@@ -44,6 +44,15 @@ begin
   perform storm.must(storm.roots(vault::regclass) = '{}');
 end $$;
 
+create function storm.come_or_go(name text, sibling text, vault text, with_rows boolean) returns void language plpgsql as $$
+begin
+  if storm.places(name) is null then
+    perform storm.join(name, sibling, vault, with_rows);
+  else
+    perform storm.leave(name, sibling, vault, with_rows);
+  end if;
+end $$;
+
 -- A table from outside, with as many rows, takes the place of a part.
 create function storm.exchange(name text, newcomer text, vault text) returns void language plpgsql as $$
 declare
@@ -51,6 +60,10 @@ declare
   v_roots text[];
   v_more bigint;
 begin
+  if storm.places(name) is null and storm.places(newcomer) is not null then
+    perform storm.exchange(newcomer, name, vault);
+    return;
+  end if;
   perform storm.lock(array[name, newcomer]);
   v_places := storm.places(name);
   v_roots := storm.roots(name::regclass);
@@ -75,7 +88,7 @@ declare
 begin
   perform storm.lock(array[name]);
   v_places := storm.places(name);
-  execute format('create table %s_anew (like storm.shape including all)', name);
+  execute format('create table %1$s_anew (like %1$s including all)', name);
   if nearby is null then
     execute format('insert into %1$s_anew select * from only %1$s', name);
   else
@@ -90,6 +103,35 @@ begin
     perform storm.transfer(nearby, name, v_rows / 2);
     perform storm.must(storm.roots(name::regclass) = storm.roots(nearby::regclass));
   end if;
+end $$;
+
+-- A parent is replaced by one that takes over its children.
+create function storm.recreate_parent(name text) returns void language plpgsql as $$
+declare
+  v_anew constant text := name || '_anew';
+  v_places storm.place[];
+  v_child record;
+begin
+  perform storm.lock(array[name]);
+  v_places := storm.places(name);
+  execute format(
+    'create table %s (like storm.shape including defaults) %s', v_anew,
+    (select case relkind when 'p' then 'partition by list (part)' end from pg_class where oid = name::regclass)
+  );
+  execute format('create index on %s (id)', v_anew);
+  execute format('insert into %s select * from only %s', v_anew, name);
+  for v_child in
+    select storm.name_of(inhrelid) as name, pg_get_expr(relpartbound, oid) as bound
+    from pg_inherits
+    join pg_class on oid = inhrelid
+    where inhparent = name::regclass
+  loop
+    perform storm.take_out(v_child.name, array[row(name, v_child.bound)::storm.place]);
+    perform storm.put_in(v_child.name, array[row(v_anew, v_child.bound)::storm.place]);
+  end loop;
+  execute format('drop table %s', name);
+  execute format('alter table %s rename to %s', v_anew, split_part(name, '.', 2));
+  perform storm.put_in(name, v_places);
 end $$;
 
 create function storm.refill(name text) returns void language plpgsql as $$
@@ -117,12 +159,19 @@ begin
 end $$;
 
 create function storm.swap_names(one text, other text) returns void language plpgsql as $$
+declare
+  v_one text[] := string_to_array(one, '.');
+  v_other text[] := string_to_array(other, '.');
 begin
   perform storm.must(one <> other);
   perform storm.lock(array[one, other]);
   execute format('alter table %s rename to between_names', one);
-  execute format('alter table %s rename to %s', other, split_part(one, '.', 2));
-  execute format('alter table %s.between_names rename to %s', split_part(one, '.', 1), split_part(other, '.', 2));
+  if v_one[1] <> v_other[1] then
+    execute format('alter table %s set schema %s', other, v_one[1]);
+    execute format('alter table %s.between_names set schema %s', v_one[1], v_other[1]);
+  end if;
+  execute format('alter table %s.%s rename to %s', v_one[1], v_other[2], v_one[2]);
+  execute format('alter table %s.between_names rename to %s', v_other[1], v_other[2]);
 end $$;
 
 create function storm.swap_schemas() returns void language plpgsql as $$

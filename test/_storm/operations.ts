@@ -24,10 +24,11 @@ interface Choose {
 
 const solos = ['bank.solo_1', 'bank.solo_2', 'bank.solo_3', 'bank.solo_4', 'bank.twin_1', 'bank.twin_2']
 const pools = ['bank.vault', 'bank.pool_1', 'bank.pool_2', 'away.pool_3']
-const parts = ['parts.orders_1', 'parts.orders_2', 'parts.orders_3', 'parts.orders_10', 'parts.orders_11']
+const parts = ['parts.orders_1', 'parts.orders_2', 'away.orders_3', 'parts.orders_10', 'parts.orders_11']
 const orders = [...parts, 'parts.spare_1', 'parts.spare_2']
 const flows = ['parts.flow_1', 'parts.flow_2']
-const heirs = ['heirs.a2', 'heirs.b2', 'heirs.e', 'heirs.d', 'heirs.d2', 'heirs.spare']
+const bands = ['parts.band_20', 'parts.band_21']
+const heirs = ['away.a2', 'heirs.b2', 'heirs.e', 'heirs.d', 'heirs.d2', 'heirs.spare']
 const others = [
   'heirs.y1',
   'heirs.z1',
@@ -37,15 +38,18 @@ const others = [
   'heirs.guest',
   'parts.comer',
 ]
-const roots = ['heirs.a', 'heirs.b', 'heirs.c', 'heirs.y', 'heirs.z', 'heirs.host']
+const forebears = ['heirs.a', 'heirs.b', 'heirs.c', 'heirs.y', 'heirs.z', 'heirs.host', 'heirs.guest']
+const partitioned = ['parts.orders', 'parts.orders_sub', 'parts.flow', 'parts.band']
 const nomads = ['bank.nomad', 'away.nomad']
-const childless = [...solos, ...pools, ...orders, ...flows, ...heirs, ...others, ...nomads]
+const childless = [...solos, ...pools, ...orders, ...flows, ...bands, ...heirs, ...others]
+/** They come and go with all their rows. */
+const comers = ['parts.comer for values in (9)', 'parts.band for values in (20, 21)']
 /** Rows may move within each of these, as long as a table has not left its family. */
 const neighbours = [
-  ...[pools, orders, orders, flows, ['heirs.y', 'heirs.y1'], ['heirs.z', 'heirs.z1']],
+  ...[pools, orders, orders, flows, bands, ['heirs.y', 'heirs.y1'], ['heirs.z', 'heirs.z1']],
   ...[
     ['heirs.yz1', 'heirs.yz2'],
-    ['heirs.a', 'heirs.a2'],
+    ['heirs.a', 'away.a2'],
     ['heirs.b', 'heirs.b2'],
     ['heirs.c', 'heirs.e'],
   ],
@@ -58,6 +62,7 @@ const neighbours = [
 
 const call = (name: string, ...args: (string | number | boolean)[]) =>
   `select storm.${name}(${args.map((arg) => (typeof arg === 'string' ? `'${arg}'` : arg)).join(', ')})`
+const bare = (comer: string) => comer.replace(/ .*/, '')
 const family = (choose: Choose) => choose([orders, orders, heirs])
 
 const makers: Record<string, Maker> = {
@@ -78,18 +83,18 @@ const makers: Record<string, Maker> = {
   'type altered': {
     weight: 4,
     sql: (choose) =>
-      `alter table ${choose([...solos, ...pools, 'parts.orders', 'parts.flow', 'heirs.a'])} alter id type bigint using id + 0`,
+      `alter table ${choose([...solos, ...pools, 'parts.orders', 'parts.flow', 'heirs.a', 'heirs.host'])} alter id type bigint using id + 0`,
   },
   'vacuum full': {
     weight: 5,
-    sql: (choose) => `vacuum full ${choose([...childless, ...roots])}`,
+    sql: (choose) => `vacuum full ${choose([...childless, ...forebears])}`,
     isAlone: true,
   },
-  cluster: { weight: 3, sql: (choose) => call('cluster', choose([...childless, ...roots])) },
+  cluster: { weight: 3, sql: (choose) => call('cluster', choose([...childless, ...forebears])) },
   'logging changed': { weight: 4, sql: (choose) => call('change_logging', choose(childless)) },
   'truncated and refilled': {
     weight: 8,
-    sql: (choose) => call('refill', choose([...childless, ...roots, 'parts.orders', 'parts.flow'])),
+    sql: (choose) => call('refill', choose([...childless, ...forebears, ...partitioned])),
   },
   'dropped and recreated': { weight: 6, sql: (choose) => call('recreate', choose(childless)) },
   'dropped and recreated, rows elsewhere': {
@@ -98,6 +103,10 @@ const makers: Record<string, Maker> = {
       const group = choose(neighbours)
       return call('recreate', choose(group), choose(group))
     },
+  },
+  'parent dropped and recreated': {
+    weight: 6,
+    sql: (choose) => call('recreate_parent', choose([...forebears, ...partitioned])),
   },
   'names swapped': {
     weight: 6,
@@ -108,18 +117,11 @@ const makers: Record<string, Maker> = {
   },
   'names of schemas swapped': { weight: 3, sql: () => call('swap_schemas') },
   'moved to another schema': { weight: 4, sql: () => call('wander') },
-  'part left': {
-    weight: 8,
+  'part came or went': {
+    weight: 20,
     sql: (choose) => {
       const group = family(choose)
-      return call('leave', choose(group), choose(group), 'bank.vault', choose([true, false]))
-    },
-  },
-  'part joined': {
-    weight: 16,
-    sql: (choose) => {
-      const group = family(choose)
-      return call('join', choose(group), choose(group), 'bank.vault', choose([true, false]))
+      return call('come_or_go', choose(group), choose(group), 'bank.vault', choose([true, false]))
     },
   },
   'part exchanged': {
@@ -129,20 +131,20 @@ const makers: Record<string, Maker> = {
       return call('exchange', choose(group), choose(group), 'bank.vault')
     },
   },
-  attached: {
-    weight: 6,
-    sql: () => 'alter table parts.flow attach partition parts.comer for values in (9)',
+  attached: { weight: 8, sql: (choose) => `alter table parts.flow attach partition ${choose(comers)}` },
+  detached: {
+    weight: 4,
+    sql: (choose) => `alter table parts.flow detach partition ${bare(choose(comers))}`,
   },
-  detached: { weight: 3, sql: () => 'alter table parts.flow detach partition parts.comer' },
   'detached concurrently': {
-    weight: 3,
-    sql: () => 'alter table parts.flow detach partition parts.comer concurrently',
+    weight: 4,
+    sql: (choose) => `alter table parts.flow detach partition ${bare(choose(comers))} concurrently`,
     isAlone: true,
   },
   'detaching finished': {
     weight: 2,
     isRare: true, // a concurrent detach must have been given up half way
-    sql: () => 'alter table parts.flow detach partition parts.comer finalize',
+    sql: (choose) => `alter table parts.flow detach partition ${bare(choose(comers))} finalize`,
   },
   inherit: { weight: 3, sql: () => 'alter table heirs.guest inherit heirs.host' },
   'no inherit': { weight: 3, sql: () => 'alter table heirs.guest no inherit heirs.host' },

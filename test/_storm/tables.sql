@@ -29,20 +29,23 @@ select storm.make('parts.orders', 0, '(like storm.shape including defaults) part
 select storm.make('parts.orders_sub', 0, 'partition of parts.orders for values in (10, 11) partition by list (part)');
 select storm.make('parts.orders_1', 200, 'partition of parts.orders for values in (1)');
 select storm.make('parts.orders_2', 100, 'partition of parts.orders for values in (2)');
-select storm.make('parts.orders_3', 100, 'partition of parts.orders for values in (3)');
+select storm.make('away.orders_3', 100, 'partition of parts.orders for values in (3)');
 select storm.make('parts.orders_10', 60, 'partition of parts.orders_sub for values in (10)');
 select storm.make('parts.orders_11', 50, 'partition of parts.orders_sub for values in (11)');
 select storm.make('parts.spare_1', 100);
 select storm.make('parts.spare_2', 50);
--- One that a part joins and leaves with all its rows.
+-- One that two parts join and leave with all their rows, one of them with parts of its own.
 select storm.make('parts.flow', 0, '(like storm.shape including defaults) partition by list (part)');
 select storm.make('parts.flow_1', 30, 'partition of parts.flow for values in (1)');
 select storm.make('parts.flow_2', 30, 'partition of parts.flow for values in (2)');
 select storm.make('parts.comer', 40, 'partition of parts.flow for values in (9)');
+select storm.make('parts.band', 0, 'partition of parts.flow for values in (20, 21) partition by list (part)');
+select storm.make('parts.band_20', 15, 'partition of parts.band for values in (20)');
+select storm.make('parts.band_21', 10, 'partition of parts.band for values in (21)');
 
 -- Heirs on three levels, one of them with two parents.
 select storm.make('heirs.a', 50);
-select storm.make('heirs.a2', 30, '() inherits (heirs.a)');
+select storm.make('away.a2', 30, '() inherits (heirs.a)');
 select storm.make('heirs.b', 40, '() inherits (heirs.a)');
 select storm.make('heirs.b2', 40, '() inherits (heirs.b)');
 select storm.make('heirs.c', 40, '() inherits (heirs.a)');
@@ -57,8 +60,9 @@ select storm.make('heirs.y1', 30, '() inherits (heirs.y)');
 select storm.make('heirs.z1', 30, '() inherits (heirs.z)');
 select storm.make('heirs.yz1', 20, '() inherits (heirs.y, heirs.z)');
 select storm.make('heirs.yz2', 20, '() inherits (heirs.y, heirs.z)');
--- And a family with a guest.
+-- And a family with a guest, who has an heir.
 select storm.make('heirs.host', 50);
 select storm.make('heirs.host_1', 30, '() inherits (heirs.host)');
 select storm.make('heirs.guest', 30, '() inherits (heirs.host)');
+select storm.make('heirs.guest_1', 15, '() inherits (heirs.guest)');
 analyze;
