@@ -42,6 +42,7 @@ const forebears = ['heirs.a', 'heirs.b', 'heirs.c', 'heirs.y', 'heirs.z', 'heirs
 const partitioned = ['parts.orders', 'parts.orders_sub', 'parts.flow', 'parts.band']
 const nomads = ['bank.nomad', 'away.nomad']
 const childless = [...solos, ...pools, ...orders, ...flows, ...bands, ...heirs, ...others]
+const any = [...childless, ...forebears, ...nomads]
 /** They come and go with all their rows. */
 const comers = ['parts.comer for values in (9)', 'parts.band for values in (20, 21)']
 /** Rows may move within each of these, as long as a table has not left its family. */
@@ -87,14 +88,17 @@ const makers: Record<string, Maker> = {
   },
   'vacuum full': {
     weight: 5,
-    sql: (choose) => `vacuum full ${choose([...childless, ...forebears])}`,
+    sql: (choose) => `vacuum full ${choose(any)}`,
     isAlone: true,
   },
-  cluster: { weight: 3, sql: (choose) => call('cluster', choose([...childless, ...forebears])) },
-  'logging changed': { weight: 4, sql: (choose) => call('change_logging', choose(childless)) },
+  cluster: { weight: 3, sql: (choose) => call('cluster', choose(any)) },
+  'logging changed': {
+    weight: 4,
+    sql: (choose) => call('change_logging', choose([...childless, ...nomads])),
+  },
   'truncated and refilled': {
     weight: 8,
-    sql: (choose) => call('refill', choose([...childless, ...forebears, ...partitioned])),
+    sql: (choose) => call('refill', choose([...any, ...partitioned])),
   },
   'dropped and recreated': { weight: 6, sql: (choose) => call('recreate', choose(childless)) },
   'dropped and recreated, rows elsewhere': {
