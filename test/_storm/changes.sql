@@ -105,6 +105,21 @@ begin
   end if;
 end $$;
 
+-- A table that is created with rows of its neighbour, beside it, and dropped when they are back.
+create function storm.haunt(name text, neighbour text) returns void language plpgsql as $$
+begin
+  if to_regclass(name) is null then
+    execute format('create table %s (like storm.shape including all)', name);
+    perform storm.put_in(name, storm.places(neighbour));
+    perform storm.transfer(neighbour, name, 10);
+  else
+    perform storm.lock(array[name]);
+    perform storm.must(storm.roots(name::regclass) = storm.roots(neighbour::regclass));
+    perform storm.transfer(name, neighbour, storm.rows_in(name));
+    execute format('drop table %s', name);
+  end if;
+end $$;
+
 -- A parent is replaced by one that takes over its children.
 create function storm.recreate_parent(name text) returns void language plpgsql as $$
 declare

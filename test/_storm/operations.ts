@@ -43,6 +43,12 @@ const partitioned = ['parts.orders', 'parts.orders_sub', 'parts.flow', 'parts.ba
 const nomads = ['bank.nomad', 'away.nomad']
 const childless = [...solos, ...pools, ...orders, ...flows, ...bands, ...heirs, ...others]
 const any = [...childless, ...forebears, ...nomads]
+/** Each beside a table that has its rows while it does not exist. */
+const ghosts = [
+  ['bank.ghost', 'bank.vault'],
+  ['heirs.ghost', 'heirs.e'],
+  ['away.ghost', 'heirs.yz1'],
+] as const
 /** They come and go with all their rows. */
 const comers = ['parts.comer for values in (9)', 'parts.band for values in (20, 21)']
 /** Rows may move within each of these, as long as a table has not left its family. */
@@ -111,6 +117,13 @@ const makers: Record<string, Maker> = {
   'parent dropped and recreated': {
     weight: 6,
     sql: (choose) => call('recreate_parent', choose([...forebears, ...partitioned])),
+  },
+  'created or dropped': {
+    weight: 8,
+    sql: (choose) => {
+      const [name, neighbour] = choose(ghosts)
+      return call('haunt', name, neighbour)
+    },
   },
   'names swapped': {
     weight: 6,

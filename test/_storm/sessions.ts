@@ -59,7 +59,7 @@ export function startStorm(t: ExecutionContext, db: Database, seed: number, sess
   async function hurt(): Promise<void> {
     const random = randomFrom(seed * 1000 + 900)
     while (!isOver) {
-      await sleep(200 + random() * 1_000)
+      await sleep(500 + random() * 2_000)
       const fault = await strike(db.sql, random)
       if (fault) count(faults, fault)
     }
