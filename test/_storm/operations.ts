@@ -1,3 +1,5 @@
+import * as tables from './names.ts'
+
 export type Random = () => number
 
 /** One statement, which is one transaction unless it is wrapped in another. */
@@ -22,61 +24,16 @@ interface Choose {
   random: Random
 }
 
-const solos = ['bank.solo_1', 'bank.solo_2', 'bank.solo_3', 'bank.solo_4', 'bank.twin_1', 'bank.twin_2']
-const pools = ['bank.vault', 'bank.pool_1', 'bank.pool_2', 'away.pool_3']
-const parts = ['parts.orders_1', 'parts.orders_2', 'away.orders_3', 'parts.orders_10', 'parts.orders_11']
-const orders = [...parts, 'parts.spare_1', 'parts.spare_2']
-const flows = ['parts.flow_1', 'parts.flow_2']
-const bands = ['parts.band_20', 'parts.band_21']
-const heirs = ['away.a2', 'heirs.b2', 'heirs.e', 'heirs.d', 'heirs.d2', 'heirs.spare']
-const others = [
-  'heirs.y1',
-  'heirs.z1',
-  'heirs.yz1',
-  'heirs.yz2',
-  'heirs.host_1',
-  'heirs.guest',
-  'parts.comer',
-]
-const forebears = ['heirs.a', 'heirs.b', 'heirs.c', 'heirs.y', 'heirs.z', 'heirs.host', 'heirs.guest']
-const partitioned = ['parts.orders', 'parts.orders_sub', 'parts.flow', 'parts.band']
-const nomads = ['bank.nomad', 'away.nomad']
-const childless = [...solos, ...pools, ...orders, ...flows, ...bands, ...heirs, ...others]
-const any = [...childless, ...forebears, ...nomads]
-/** Each beside a table that has its rows while it does not exist. */
-const ghosts = [
-  ['bank.ghost', 'bank.vault'],
-  ['heirs.ghost', 'heirs.e'],
-  ['away.ghost', 'heirs.yz1'],
-] as const
-/** They come and go with all their rows. */
-const comers = ['parts.comer for values in (9)', 'parts.band for values in (20, 21)']
-/** Rows may move within each of these, as long as a table has not left its family. */
-const neighbours = [
-  ...[pools, orders, orders, flows, bands, ['heirs.y', 'heirs.y1'], ['heirs.z', 'heirs.z1']],
-  ...[
-    ['heirs.yz1', 'heirs.yz2'],
-    ['heirs.a', 'away.a2'],
-    ['heirs.b', 'heirs.b2'],
-    ['heirs.c', 'heirs.e'],
-  ],
-  ...[
-    ['heirs.d', 'heirs.d2', 'heirs.spare'],
-    ['heirs.host', 'heirs.host_1'],
-    ['heirs.spare', 'bank.vault'],
-  ],
-]
-
 const call = (name: string, ...args: (string | number | boolean)[]) =>
   `select storm.${name}(${args.map((arg) => (typeof arg === 'string' ? `'${arg}'` : arg)).join(', ')})`
 const bare = (comer: string) => comer.replace(/ .*/, '')
-const family = (choose: Choose) => choose([orders, orders, heirs])
+const family = (choose: Choose) => choose([tables.orders, tables.orders, tables.heirs])
 
 const makers: Record<string, Maker> = {
   'rows moved': {
     weight: 40,
     sql: (choose) => {
-      const group = choose(neighbours)
+      const group = choose(tables.neighbours)
       return call('move', choose(group), choose(group), 1 + Math.floor(choose.random() * 60))
     },
   },
@@ -90,45 +47,45 @@ const makers: Record<string, Maker> = {
   'type altered': {
     weight: 4,
     sql: (choose) =>
-      `alter table ${choose([...solos, ...pools, 'parts.orders', 'parts.flow', 'heirs.a', 'heirs.host'])} alter id type bigint using id + 0`,
+      `alter table ${choose([...tables.solos, ...tables.pools, 'parts.orders', 'parts.flow', 'heirs.a', 'heirs.host'])} alter id type bigint using id + 0`,
   },
   'vacuum full': {
     weight: 5,
-    sql: (choose) => `vacuum full ${choose(any)}`,
+    sql: (choose) => `vacuum full ${choose(tables.all)}`,
     isAlone: true,
   },
-  cluster: { weight: 3, sql: (choose) => call('cluster', choose(any)) },
+  cluster: { weight: 3, sql: (choose) => call('cluster', choose(tables.all)) },
   'logging changed': {
     weight: 4,
-    sql: (choose) => call('change_logging', choose([...childless, ...nomads])),
+    sql: (choose) => call('change_logging', choose([...tables.childless, ...tables.nomads])),
   },
   'truncated and refilled': {
     weight: 8,
-    sql: (choose) => call('refill', choose([...any, ...partitioned])),
+    sql: (choose) => call('refill', choose([...tables.all, ...tables.partitioned])),
   },
-  'dropped and recreated': { weight: 6, sql: (choose) => call('recreate', choose(childless)) },
+  'dropped and recreated': { weight: 6, sql: (choose) => call('recreate', choose(tables.childless)) },
   'dropped and recreated, rows elsewhere': {
     weight: 6,
     sql: (choose) => {
-      const group = choose(neighbours)
+      const group = choose(tables.neighbours)
       return call('recreate', choose(group), choose(group))
     },
   },
   'parent dropped and recreated': {
     weight: 6,
-    sql: (choose) => call('recreate_parent', choose([...forebears, ...partitioned])),
+    sql: (choose) => call('recreate_parent', choose([...tables.forebears, ...tables.partitioned])),
   },
   'created or dropped': {
     weight: 8,
     sql: (choose) => {
-      const [name, neighbour] = choose(ghosts)
+      const [name, neighbour] = choose(tables.ghosts)
       return call('haunt', name, neighbour)
     },
   },
   'names swapped': {
     weight: 6,
     sql: (choose) => {
-      const group = choose([['bank.twin_1', 'bank.twin_2'], orders, flows, heirs])
+      const group = choose([['bank.twin_1', 'bank.twin_2'], tables.orders, tables.flows, tables.heirs])
       return call('swap_names', choose(group), choose(group))
     },
   },
@@ -148,20 +105,23 @@ const makers: Record<string, Maker> = {
       return call('exchange', choose(group), choose(group), 'bank.vault')
     },
   },
-  attached: { weight: 8, sql: (choose) => `alter table parts.flow attach partition ${choose(comers)}` },
+  attached: {
+    weight: 8,
+    sql: (choose) => `alter table parts.flow attach partition ${choose(tables.comers)}`,
+  },
   detached: {
     weight: 4,
-    sql: (choose) => `alter table parts.flow detach partition ${bare(choose(comers))}`,
+    sql: (choose) => `alter table parts.flow detach partition ${bare(choose(tables.comers))}`,
   },
   'detached concurrently': {
     weight: 4,
-    sql: (choose) => `alter table parts.flow detach partition ${bare(choose(comers))} concurrently`,
+    sql: (choose) => `alter table parts.flow detach partition ${bare(choose(tables.comers))} concurrently`,
     isAlone: true,
   },
   'detaching finished': {
     weight: 2,
     isRare: true, // a concurrent detach must have been given up half way
-    sql: (choose) => `alter table parts.flow detach partition ${bare(choose(comers))} finalize`,
+    sql: (choose) => `alter table parts.flow detach partition ${bare(choose(tables.comers))} finalize`,
   },
   inherit: { weight: 3, sql: () => 'alter table heirs.guest inherit heirs.host' },
   'no inherit': { weight: 3, sql: () => 'alter table heirs.guest no inherit heirs.host' },

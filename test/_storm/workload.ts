@@ -74,7 +74,7 @@ export const expected: Expected = {
 
 /** Makes the tables, and the functions that change them. */
 export async function createWorld(sql: Sql): Promise<void> {
-  for (const file of ['world.sql', 'changes.sql', 'tables.sql']) {
+  for (const file of ['world.sql', 'families.sql', 'changes.sql', 'tables.sql']) {
     await sql.unsafe(await readFile(new URL(file, import.meta.url), 'utf8'))
   }
   await sql`insert into storm.constants select unnest(${constants.map(({ name }) => name)}::text[])`
