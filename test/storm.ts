@@ -35,6 +35,8 @@ process.on('uncaughtException', (error) => {
   if (!error.stack?.includes('postgres/src/connection.js')) throw error
 })
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 if (major !== 18) process.env.TEST_POSTGRES = fetchPostgres(major as 15)
 const { t, end }: ReturnType<typeof assertingContext> = assertingContext()
 const server = await startOwnServer({ deadlock_timeout: '100ms' })

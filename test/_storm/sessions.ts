@@ -67,6 +67,7 @@ export function startStorm(t: ExecutionContext, db: Database, seed: number, sess
 
   const launch = () => startTableMetrics(t, db.url, ['worker', '--crontab', crontab, '--log', 'json'])
   let worker = launch()
+  process.on('exit', () => worker.kill('SIGKILL')) // however the storm ends
   async function keepTheWorkerUp(): Promise<void> {
     for (; !isOver; worker = isOver ? worker : launch()) await worker.finished
   }
