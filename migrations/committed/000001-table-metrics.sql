@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:3276800a02434ff97e4b871c6849a2e6d4ba96cd
+--! Hash: sha1:0ad280c9dac5731047ec88597239a6ba63afbd07
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -3184,6 +3184,8 @@ as $$
 declare
   v_before nms.table_metrics_runs;
   v_after nms.table_metrics_runs;
+  v_left_out_schemas text[];
+  v_left_out_tables text[];
 begin
   select run.* into v_before from nms.table_metrics_runs as run where run.run_id = compare_runs.before;
   select run.* into v_after from nms.table_metrics_runs as run where run.run_id = compare_runs.after;
@@ -3201,73 +3203,78 @@ begin
         hint = 'Wait until it has.';
   end if;
 
-  return query
-  with
-  paired as materialized (
-    select
-      coalesce(former.schema_name, latter.schema_name) as schema_name,
-      coalesce(former.table_name, latter.table_name) as table_name,
-      former.table_name is not null as is_before,
-      latter.table_name is not null as is_after,
-      former.row_count as rows_before,
-      latter.row_count as rows_after,
-      former.own_row_count as own_before,
-      latter.own_row_count as own_after,
-      coalesce(latter.table_kind, former.table_kind) as table_kind,
-      coalesce(latter.is_partition, former.is_partition) as is_partition
-    from (
-      select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
-    ) as former
-    full join (
-      select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_after.run_id
-    ) as latter using (schema_name, table_name)
-  ),
-  left_out as (
-    select known.schema_name, known.table_name
-    from (
+  -- Under the same request, neither leaves out what the other one has.
+  if
+    (v_before.skip_schemas, v_before.exclude_tables, v_before.machinery_schemas)
+      <> (v_after.skip_schemas, v_after.exclude_tables, v_after.machinery_schemas)
+  then
+    with missing as (
       select
-        array_agg(paired.schema_name) filter (where not is_before) as schemas_before,
-        array_agg(paired.table_name) filter (where not is_before) as tables_before,
-        array_agg(paired.schema_name) filter (where not is_after) as schemas_after,
-        array_agg(paired.table_name) filter (where not is_after) as tables_after
-      from paired
-    ) as missing
+        array_agg(latter.schema_name) filter (where former.table_name is null) as schemas_before,
+        array_agg(latter.table_name) filter (where former.table_name is null) as tables_before,
+        array_agg(former.schema_name) filter (where latter.table_name is null) as schemas_after,
+        array_agg(former.table_name) filter (where latter.table_name is null) as tables_after
+      from (
+        select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
+      ) as former
+      full join (
+        select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_after.run_id
+      ) as latter using (schema_name, table_name)
+    )
+    select array_agg(known.schema_name), array_agg(known.table_name) into v_left_out_schemas, v_left_out_tables
+    from missing
     cross join lateral (
       select * from nms.left_out(v_before.run_id, missing.schemas_before, missing.tables_before)
       union all
       select * from nms.left_out(v_after.run_id, missing.schemas_after, missing.tables_after)
-    ) as known
-  )
+    ) as known;
+  end if;
+
+  return query
   select
-    paired.schema_name,
-    paired.table_name,
+    named.schema_name,
+    named.table_name,
     case
-      when left_out.table_name is not null then 'left out'
+      when named.is_left_out then 'left out'
       -- A failed run may not have come to a table: that it is missing says nothing.
-      when not is_before and v_before.status = 'FAILED' then 'not counted'
-      when not is_after and v_after.status = 'FAILED' then 'not counted'
-      when not is_before then 'appeared'
-      when not is_after then 'disappeared'
-      when paired.rows_before is null or paired.rows_after is null then 'not counted'
-      when paired.rows_after > paired.rows_before then 'grew'
-      when paired.rows_after < paired.rows_before then 'shrank'
+      when former.table_name is null and v_before.status = 'FAILED' then 'not counted'
+      when latter.table_name is null and v_after.status = 'FAILED' then 'not counted'
+      when former.table_name is null then 'appeared'
+      when latter.table_name is null then 'disappeared'
+      when former.row_count is null or latter.row_count is null then 'not counted'
+      when latter.row_count > former.row_count then 'grew'
+      when latter.row_count < former.row_count then 'shrank'
       else 'unchanged'
     end,
-    paired.rows_before,
-    paired.rows_after,
-    paired.rows_after - paired.rows_before,
-    round(100.0 * (paired.rows_after - paired.rows_before) / nullif(paired.rows_before, 0), 2),
+    former.row_count,
+    latter.row_count,
+    latter.row_count - former.row_count,
+    round(100.0 * (latter.row_count - former.row_count) / nullif(former.row_count, 0), 2),
     case
-      when left_out.table_name is not null then null
-      when not is_before and v_before.status = 'SUCCEEDED' then paired.own_after
-      when not is_after and v_after.status = 'SUCCEEDED' then -paired.own_before
-      else paired.own_after - paired.own_before
+      when named.is_left_out then null
+      when former.table_name is null and v_before.status = 'SUCCEEDED' then latter.own_row_count
+      when latter.table_name is null and v_after.status = 'SUCCEEDED' then -former.own_row_count
+      else latter.own_row_count - former.own_row_count
     end,
-    paired.table_kind,
-    paired.is_partition
-  from paired
-  left join left_out using (schema_name, table_name)
-  order by paired.schema_name, paired.table_name;
+    coalesce(latter.table_kind, former.table_kind),
+    coalesce(latter.is_partition, former.is_partition)
+  from (
+    select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
+  ) as former
+  full join (
+    select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_after.run_id
+  ) as latter using (schema_name, table_name)
+  cross join lateral (
+    select
+      coalesce(former.schema_name, latter.schema_name) as schema_name,
+      coalesce(former.table_name, latter.table_name) as table_name,
+      (former.table_name is null or latter.table_name is null)
+        and (coalesce(former.schema_name, latter.schema_name), coalesce(former.table_name, latter.table_name)) in (
+          select left_out.schema_name, left_out.table_name
+          from unnest(v_left_out_schemas, v_left_out_tables) as left_out (schema_name, table_name)
+        ) as is_left_out
+  ) as named
+  order by named.schema_name, named.table_name;
 end
 $$;
 comment on function nms.compare_runs(bigint, bigint) is
@@ -4167,6 +4174,7 @@ as $$
         union all
         select fresh.schema_name, fresh.table_name from fresh
       ) as unpaired
+      having count(*) > 0 -- most often none
     ) as unpaired
     cross join (
       select given.run_id, 0 as place from given
