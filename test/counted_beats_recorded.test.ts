@@ -107,6 +107,21 @@ test('what is usual is learned from counted runs where there are recorded ones, 
   t.like(drop, { kind: 'drop', table_name: 'orders', row_count: '10' })
 })
 
+test('what the same day has found before is what its counted run has found', async (t) => {
+  const { sql } = await createDatabase(t)
+  const lines = { 'public.lines': 7 }
+  const last = await writeRuns(sql, [
+    { day: 0, at: '05:00', counts: { ...lines, 'public.orders': 5 } },
+    { day: 0, at: '05:30', counts: { ...lines, 'public.orders_of_before': 5 }, recorded: true },
+    { day: 0, counts: lines },
+  ])
+
+  t.deepEqual(
+    (await findAlerts(sql, last)).map(({ kind, table_name }) => [kind, table_name]),
+    [['table_missing', 'orders']],
+  )
+})
+
 test('days are compared by their counted runs', async (t) => {
   const { sql, today } = await countedLast(t)
   const yesterday = await daysAgo(sql, 1)

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:0ad280c9dac5731047ec88597239a6ba63afbd07
+--! Hash: sha1:f515a089e80a5ab0e34b5f7b213e4c6aec537a40
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1415,7 +1415,7 @@ revoke execute on function nms.claim_run(bigint, boolean) from public;
 --   count_targets  finds every table in pg_class, counts each with dynamic SQL as of the same
 --                  instant, and stores one measurement per table: its count, or why there is none
 --   close_run      all counted: SUCCEEDED, with the JSON of the run and of its business day, where
---                  the highest run_id wins; otherwise FAILED, and both JSONs stay as they were
+--                  the last run wins; otherwise FAILED, and both JSONs stay as they were
 create or replace function nms.collect_table_metrics(
   skip jsonb default '[]',    -- schemas to leave out: ["tmp"]
   exclude jsonb default '[]', -- tables to leave out: ["public.orders"]
@@ -1789,7 +1789,7 @@ begin
     using
       errcode = 'object_not_in_prerequisite_state',
       detail = format('run %s is %s', old.run_id, old.status),
-      hint = 'Collect again: the run with the highest run_id owns its day.';
+      hint = 'Collect again: the last run that succeeds owns its day.';
 end
 $$;
 comment on function nms.forbid_rewriting_a_finished_run() is
