@@ -195,16 +195,16 @@ test('a run knows how many tables its request has left out', async (t) => {
   t.is(runs[3]?.status, 'FAILED')
 })
 
-test('a request of ten thousand entries is compared, judged and told about in no time worth mentioning', async (t) => {
+test('a request of 100,000 entries is looked through once, not for each of 20,000 tables', async (t) => {
   const { sql } = await createDatabase(t)
   const names = (count: number) => Array.from({ length: count }, (_, n) => `public.t${n}`)
-  const counts = Object.fromEntries(names(10_000).map((name) => [name, 1]))
+  const counts = Object.fromEntries(names(20_000).map((name) => [name, 1]))
   const last = await writeRuns(sql, [
     { day: 0, counts: { ...counts, 'public.stays': 1 } },
-    { day: 1, counts: { 'public.stays': 1 }, exclude: names(20_000).reverse() },
+    { day: 1, counts: { 'public.stays': 1 }, exclude: names(100_000).reverse() },
   ])
   const session = await sql.reserve()
-  await session`set statement_timeout = '60s'`
+  await session`set statement_timeout = '60s'` // a second or two, or several minutes
 
   const outcomes = await session`
     select outcome, count(*)::integer as tables from nms.compare_runs(1, 2) group by 1 order by 1
@@ -215,7 +215,7 @@ test('a request of ten thousand entries is compared, judged and told about in no
   t.deepEqual(
     [...outcomes],
     [
-      { outcome: 'left out', tables: 10_000 },
+      { outcome: 'left out', tables: 20_000 },
       { outcome: 'unchanged', tables: 1 },
     ],
   )
