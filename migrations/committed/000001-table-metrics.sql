@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:f515a089e80a5ab0e34b5f7b213e4c6aec537a40
+--! Hash: sha1:8cd6fdbf63a4e5edc6811d38c8e44f1eb1b4754b
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1846,15 +1846,6 @@ begin
     exit when v_result.changed_targets = '{}';
   end loop;
 
-  -- The one snapshot of a repeatable read transaction may be older than the end of a table.
-  if v_snapshots = 1 then
-    delete from nms.table_metrics_measurements as measurement
-    where
-      measurement.run_id = count_targets.run_id
-      and measurement.error_sqlstate = 'NM001'
-      and measurement.table_oid::regclass::text = measurement.table_oid::text
-      and to_regclass(format('%I.%I', measurement.schema_name, measurement.table_name)) is null;
-  end if;
   perform nms.set_target_count(run_id => count_targets.run_id);
 end
 $$;
@@ -1871,6 +1862,7 @@ as $$
 begin
   if
     among is null
+    or (current_targets.skip, current_targets.exclude) <> ('[]', '[]') -- another name may be left out
     or exists (select from pg_inherits where inhrelid = any (among))
     or exists (select from pg_inherits where inhparent = any (among))
     or exists (select from nms.extension_tables())
@@ -1883,7 +1875,7 @@ begin
     return;
   end if;
 
-  -- Most tables have no family: looking for one takes longer than counting a few small ones.
+  -- Mostly there is nothing to leave out and no family: looking for them takes longer than counting a few small tables.
   return query
   select
     relation.oid, schema.nspname::text, relation.relname::text,
@@ -1892,7 +1884,11 @@ begin
     case relation.relkind when 'p' then '{}'::oid[] end, null::oid, true, false
   from pg_class as relation
   join pg_namespace as schema on schema.oid = relation.relnamespace
-  where relation.oid = any (among) and relation.relkind in ('r', 'p');
+  cross join nms.table_metrics_settings as settings
+  where
+    relation.oid = any (among)
+    and relation.relkind in ('r', 'p')
+    and schema.nspname <> all (settings.machinery_schemas);
 end
 $$;
 comment on function nms.current_targets(jsonb, jsonb, oid[]) is
@@ -1976,7 +1972,11 @@ begin
       found.is_reported,
       outcome.error_sqlstate,
       coalesce(added.error_message, itself.error_message) as error_message,
-      coalesce(added.measured_at, itself.measured_at, clock_timestamp()) as measured_at,
+      -- One time for a family, which tells later that all of it was counted together.
+      case
+        when found.family is null then coalesce(itself.measured_at, clock_timestamp())
+        else max(coalesce(itself.measured_at, clock_timestamp())) over (partition by found.unit, found.family is null)
+      end as measured_at,
       case
         when outcome.error_sqlstate is not null then null
         when found.members = '{}' then 0
@@ -2630,6 +2630,37 @@ begin
       )
       or measurement.error_sqlstate = 'NM001'
       and not exists (select from pg_class as relation where relation.oid = measurement.table_oid)
+    );
+
+  -- Counted again with its family: under another name by then, or not at all because its rows have gone elsewhere
+  -- and it has been dropped.
+  delete from nms.table_metrics_measurements as measurement
+  where
+    measurement.run_id = settle_targets.run_id
+    and (
+      exists (
+        select
+        from nms.table_metrics_measurements as later
+        where
+          later.run_id = measurement.run_id
+          and later.table_oid = measurement.table_oid
+          and later.measured_at > measurement.measured_at
+      )
+      or not exists (select from pg_class as relation where relation.oid = measurement.table_oid)
+      and exists (
+        select
+        from nms.table_metrics_targets as claim
+        cross join unnest(claim.targets) as former
+        join nms.table_metrics_targets as other on other.run_id = claim.run_id
+        cross join unnest(other.targets) as relative
+        join nms.table_metrics_measurements as later
+          on later.run_id = measurement.run_id and later.table_oid = relative.table_oid
+        where
+          claim.run_id = measurement.run_id
+          and former.table_oid = measurement.table_oid
+          and relative.family = former.family
+          and later.measured_at > measurement.measured_at
+      )
     );
 
   if v_round <= v_rounds and nms.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then

@@ -773,20 +773,6 @@ test('what moved between tables while the run was under way is counted once: all
   })
 })
 
-test('a table dropped before leaves no measurement in a repeatable read transaction that still sees it', async (t) => {
-  const db = await createDatabase(t)
-  await db.sql.unsafe(`${late}; create table public.other as select generate_series(1, 4) as id`)
-  const session = db.connect()
-  await session.unsafe('begin isolation level repeatable read; select 1')
-  await db.sql`drop table public.late`
-
-  const run = await collect(session)
-
-  t.is(run.status, 'SUCCEEDED')
-  t.is(run.target_count, '1')
-  t.deepEqual(await rowCounts(session, run), { 'public.other': 4 })
-})
-
 test('the settings of the session are the same after the call', async (t) => {
   const db = await createDatabase(t)
   await db.sql.unsafe(`

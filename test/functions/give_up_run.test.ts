@@ -65,7 +65,7 @@ const snapshots = async (sql: Sql) => [
 
 const left = {
   orders: '57014 deadline passed',
-  sales: '57014 public.sales_1: deadline passed',
+  sales: '57014 deadline passed',
   sales_1: '57014 deadline passed',
   sales_2: '57014 deadline passed',
 }

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { createDatabase } from './_database.ts'
+import { createDatabase } from '../_database.ts'
 
 test('a run whose only snapshot is older than the end of a table does not succeed without its rows', async (t) => {
   const { sql, connect } = await createDatabase(t)
