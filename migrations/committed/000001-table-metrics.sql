@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:ba5d03efded382df252d45206654b6e3cae47105
+--! Hash: sha1:fdd907679bbf36696c155c17ec6858d674dcaa98
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -44,7 +44,9 @@ create table if not exists nms.table_metrics_settings (
   abandon_after interval not null default '5 min'
     constraint abandon_after_is_between_1_s_and_30_days check (abandon_after between '1 s' and '30 days'),
   yield_after interval not null default '2 s'
-    constraint yield_after_is_between_1_ms_and_1_day check (yield_after between '1 ms' and '1 day')
+    constraint yield_after_is_between_1_ms_and_1_day check (yield_after between '1 ms' and '1 day'),
+  keep_at_least interval not null default '30 days'
+    constraint keep_at_least_is_between_0_and_1000_years check (keep_at_least between '0' and '1000 years')
 );
 comment on table nms.table_metrics_settings is
   'The settings of the collector: always exactly one row. Change one with an update; an invalid value is refused.';
@@ -55,11 +57,13 @@ comment on column nms.table_metrics_settings.business_time_zone is
 comment on column nms.table_metrics_settings.machinery_schemas is
   'Schemas of the collector and its tools, left out of every run.';
 comment on column nms.table_metrics_settings.lock_timeout is
-  'How long the count of one table waits for a lock on it before it is given up.';
+  'How long the count of one table waits for a lock on it before it is given up, and how long a run waits for another session to let it write its result before it is FAILED.';
 comment on column nms.table_metrics_settings.abandon_after is
   'How long a RUNNING run that no session holds may be silent before the next run marks it FAILED.';
 comment on column nms.table_metrics_settings.yield_after is
   'How long an online count may make another session wait before it gives way.';
+comment on column nms.table_metrics_settings.keep_at_least is
+  'A job that prunes is refused when it would keep runs or days for a shorter time than this. A direct call of nms.prune_table_metrics() is not.';
 
 -- The first install takes the zone from a parameter of the session: set nms.business_time_zone = 'Europe/Berlin'.
 insert into nms.table_metrics_settings (business_time_zone)
@@ -304,6 +308,13 @@ comment on column nms.table_metrics_targets.put_off_since is
   'When the table was first found locked; null unless it was.';
 comment on column nms.table_metrics_targets.retry_at is
   'Not claimed before that; null for at once.';
+
+create table if not exists nms.table_metrics_job_turn ();
+comment on table nms.table_metrics_job_turn is
+  'Always empty. Whoever opens a job of the schedule locks it, so that of each slot there is one run.';
+create table if not exists nms.table_metrics_alert_turn ();
+comment on table nms.table_metrics_alert_turn is
+  'Always empty. Whoever records the alerts of a run locks it, so that each alert is announced once.';
 
 create table if not exists nms.table_metrics_alert_rules (
   schema_name text collate "C" not null default '*',
@@ -703,25 +714,31 @@ as $$
       -- Something on both sides of a dot, and not one quoted name that merely contains a dot.
       ('exclude', exclude, 'an array of tables such as ["public.orders"]', '^(?!"([^"]|"")*"$).+[.].+$')
   ),
-  entry as (
-    select argument.name, element.value, argument.expected, argument.entry_pattern
+  list as (
+    select argument.*, case jsonb_typeof(argument.value) when 'array' then jsonb_array_length(argument.value) end as entries
     from argument
-    cross join jsonb_array_elements(
-      case jsonb_typeof(argument.value) when 'array' then argument.value end
-    ) with ordinality as element (value, position)
+  ),
+  entry as (
+    select list.name, element.value, list.expected, list.entry_pattern
+    from list
+    cross join jsonb_array_elements(case when list.entries <= 100000 then list.value end) as element (value)
   ),
   problem (name, seen, expected) as (
-    select name, value, expected
+    select name, value::text, expected
     from argument
     where jsonb_typeof(value) <> 'array'
     union all
-    select name, value, expected
+    select name, format('%s entries', entries), 'at most 100000'
+    from list
+    where entries > 100000
+    union all
+    select name, value::text, expected
     from entry
     where jsonb_typeof(value) <> 'string' or (value #>> '{}') !~ entry_pattern
   )
   select string_agg(
-    format('%s: saw %s, expected %s', name, left(seen::text, 200), expected),
-    '; ' order by name desc, seen::text
+    format('%s: saw %s, expected %s', name, left(seen, 200), expected),
+    '; ' order by name desc, seen
   )
   from problem
 $$;
@@ -748,42 +765,71 @@ returns table (entry text, schema_name text)
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select entry, schema.nspname::text
-  from pg_namespace as schema
+  select given.entry, schema.nspname::text
+  from (select distinct entry from unnest(resolve_schemas.entries) as entry) as given
   cross join lateral (
-    values (schema.nspname::text), (format('"%s"', replace(schema.nspname, '"', '""')))
-  ) as spelling (entry)
-  where spelling.entry in (select unnest(resolve_schemas.entries))
+    values
+      (given.entry),
+      (case when given.entry ~ '^"([^"]|"")*"$' then replace(substr(given.entry, 2, length(given.entry) - 2), '""', '"') end)
+  ) as reading (name)
+  join pg_namespace as schema on schema.nspname::text = reading.name
 $$;
 comment on function nms.resolve_schemas(text[]) is
   'The schemas that these entries name, spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
 revoke execute on function nms.resolve_schemas(text[]) from public;
 --! EndIncluded functions/resolve_schemas.sql
 --! Included functions/resolve_tables.sql
+-- Each entry is taken apart once, and looked up: what it costs grows with entries and tables, not with their product.
 create or replace function nms.resolve_tables(entries text[])
 returns table (entry text, table_oid oid)
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select spelling.entry, relation.oid
-  from pg_class as relation
-  join pg_namespace as schema on schema.oid = relation.relnamespace
-  cross join lateral (
+  with
+  given as materialized (
+    select distinct entry, string_to_array(entry, '.') as pieces
+    from unnest(resolve_tables.entries) as entry
+    where octet_length(entry) <= 257 -- two names of 63 bytes, each of them doubled, in quotes, and a dot
+  ),
+  -- Names may have dots as well: each may be the one that stands between schema and table.
+  parts as (
     select
-      format('"%s"', replace(schema.nspname, '"', '""')),
-      format('"%s"', replace(relation.relname, '"', '""'))
-  ) as quoted (schema_name, table_name)
-  cross join lateral (
-    values
-      (format('%s.%s', schema.nspname, relation.relname)),
-      (format('%s.%s', quoted.schema_name, quoted.table_name)),
-      (format('%s.%s', schema.nspname, quoted.table_name)),
-      (format('%s.%s', quoted.schema_name, relation.relname))
-  ) as spelling (entry)
-  where
-    cardinality(resolve_tables.entries) > 0
+      given.entry,
+      array_to_string(given.pieces[:dot], '.') as schema_name,
+      array_to_string(given.pieces[dot + 1:], '.') as table_name
+    from given
+    cross join lateral generate_series(1, cardinality(given.pieces) - 1) as dot
+  ),
+  reading as materialized (
+    select parts.entry, schema.name as schema_name, relation.name as table_name
+    from parts
+    cross join lateral (
+      values
+        (parts.schema_name),
+        (
+          case when parts.schema_name ~ '^"([^"]|"")*"$'
+            then replace(substr(parts.schema_name, 2, length(parts.schema_name) - 2), '""', '"')
+          end
+        )
+    ) as schema (name)
+    cross join lateral (
+      values
+        (parts.table_name),
+        (
+          case when parts.table_name ~ '^"([^"]|"")*"$'
+            then replace(substr(parts.table_name, 2, length(parts.table_name) - 2), '""', '"')
+          end
+        )
+    ) as relation (name)
+    where schema.name <> '' and relation.name <> ''
+  )
+  select reading.entry, relation.oid
+  from reading
+  join pg_namespace as schema on schema.nspname::text = reading.schema_name
+  join pg_class as relation
+    on relation.relnamespace = schema.oid
+    and relation.relname::text = reading.table_name
     and relation.relkind in ('r', 'p', 'f', 'v', 'm')
-    and spelling.entry in (select unnest(resolve_tables.entries))
 $$;
 comment on function nms.resolve_tables(text[]) is
   'The tables, views and foreign tables that these entries name: schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
@@ -820,27 +866,28 @@ returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  with entry (argument, entry, matches) as (
-    select
-      'skip',
-      requested,
-      requested in (select resolved.entry from nms.resolve_schemas(nms.request_entries(skip)) as resolved)
-    from unnest(nms.request_entries(skip)) as requested
-    union
-    select
-      'exclude',
-      requested,
-      requested in (select resolved.entry from nms.resolve_tables(nms.request_entries(exclude)) as resolved)
-    from unnest(nms.request_entries(exclude)) as requested
+  with unmatched (argument, entry) as (
+    (
+      select 'skip', requested
+      from unnest(nms.request_entries(skip)) as requested
+      except
+      select 'skip', resolved.entry
+      from nms.resolve_schemas(nms.request_entries(skip)) as resolved
+    )
+    union all
+    (
+      select 'exclude', requested
+      from unnest(nms.request_entries(exclude)) as requested
+      except
+      select 'exclude', resolved.entry
+      from nms.resolve_tables(nms.request_entries(exclude)) as resolved
+    )
   )
   select coalesce(
-    jsonb_agg(
-      jsonb_build_object('argument', argument, 'entry', entry)
-      order by argument desc, entry
-    ) filter (where not matches),
+    jsonb_agg(jsonb_build_object('argument', argument, 'entry', entry) order by argument desc, entry),
     '[]'
   )
-  from entry
+  from unmatched
 $$;
 comment on function nms.unmatched_entries(jsonb, jsonb) is
   'The entries of a well-formed request that match nothing in this database, likely typing errors: [{"argument": "skip" or "exclude", "entry": …}].';
@@ -1255,6 +1302,7 @@ create or replace function nms.open_run(skip jsonb default '[]', exclude jsonb d
 returns bigint
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- of the tables of the collector
 as $$
 declare
   v_skip jsonb := coalesce(skip, '[]');
@@ -1415,30 +1463,25 @@ create or replace function nms.close_run(run_id bigint)
 returns nms.table_metrics_runs
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- the settings say for how long, once there is a result, and then it is the caller's again
 as $$
 declare
   v_run nms.table_metrics_runs := nms.claim_run(run_id => close_run.run_id);
   v_reason text;
+  v_constraint text;
 begin
-  -- Two runs for one slot end one after the other. Without a slot, this is null and locks nothing.
-  perform pg_advisory_xact_lock(
-    hashtextextended('nms.close_run', extract(epoch from v_run.scheduled_for)::bigint)
-  );
   v_reason := case
     when v_run.target_count is null then 'closed before its tables were counted'
-    else coalesce(
-      nms.failure_summary(run_id => close_run.run_id),
-      (
-        select format('run %s has served the slot %s already', served.run_id, served.scheduled_for)
-        from nms.table_metrics_runs as served
-        where served.scheduled_for = v_run.scheduled_for and served.status = 'SUCCEEDED'
-      )
-    )
+    else nms.failure_summary(run_id => close_run.run_id)
   end;
   if v_reason is not null then
     raise warning 'run % failed', close_run.run_id using detail = left(v_reason, 2000);
     return nms.fail_run(run_id => close_run.run_id, reason => v_reason);
   end if;
+
+  -- Whoever has written the same day and not committed is waited for, while the snapshot of the count is held.
+  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
+  from nms.table_metrics_settings as settings;
 
   insert into nms.table_metrics_run_snapshot (run_id, payload, collected_at)
   values (close_run.run_id, nms.run_payload(run_id => close_run.run_id), v_run.collected_at);
@@ -1459,12 +1502,58 @@ begin
   where run.run_id = close_run.run_id
   returning run.* into strict v_run;
   return v_run;
+exception
+  -- What was counted stays: only what this block has written is taken back.
+  when lock_not_available then
+    v_reason := coalesce(
+      v_reason,
+      format(
+        'every table was counted, and the result could not be written: waited for %s in vain for %s, which has not ended its transaction',
+        (select settings.lock_timeout from nms.table_metrics_settings as settings),
+        nms.sessions_in_the_way(
+          relations => array['nms.table_metrics_daily_snapshot', 'nms.table_metrics_run_snapshot']::regclass[]
+        )
+      )
+    );
+    raise warning 'run % failed', close_run.run_id using errcode = 'lock_not_available', detail = left(v_reason, 2000);
+    return nms.fail_run(run_id => close_run.run_id, reason => v_reason);
+  when unique_violation then
+    get stacked diagnostics v_constraint = constraint_name;
+    if v_constraint <> 'a_slot_is_served_once' then
+      raise;
+    end if;
+    select format('run %s has served the slot %s already', served.run_id, served.scheduled_for) into strict v_reason
+    from nms.table_metrics_runs as served
+    where served.scheduled_for = v_run.scheduled_for and served.status = 'SUCCEEDED';
+    raise warning 'run % failed', close_run.run_id using detail = v_reason;
+    return nms.fail_run(run_id => close_run.run_id, reason => v_reason);
 end
 $$;
 comment on function nms.close_run(bigint) is
-  'Ends a run that has been counted. When every target was: writes its run snapshot, makes it the snapshot of its business day unless a later run already is, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were. Returns the header.';
+  'Ends a run that has been counted. When every target was: writes its run snapshot, makes it the snapshot of its business day unless a later run already is, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were; also when another session keeps it from writing them for longer than lock_timeout. Returns the header.';
 revoke execute on function nms.close_run(bigint) from public;
 --! EndIncluded functions/close_run.sql
+--! Included functions/was_counted_in_vain.sql
+create or replace function nms.was_counted_in_vain(run_id bigint)
+returns boolean
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    run.status = 'FAILED'
+    and run.target_count is not null
+    and not exists (
+      select
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = run.run_id and measurement.error_sqlstate is not null
+    )
+  from nms.table_metrics_runs as run
+  where run.run_id = was_counted_in_vain.run_id
+$$;
+comment on function nms.was_counted_in_vain(bigint) is
+  'Whether a run counted every table and FAILED all the same, such as one that another session kept from writing its result: the same request may succeed at once. Null for an unknown run.';
+revoke execute on function nms.was_counted_in_vain(bigint) from public;
+--! EndIncluded functions/was_counted_in_vain.sql
 --! Included functions/fail_run.sql
 create or replace function nms.fail_run(run_id bigint, reason text)
 returns nms.table_metrics_runs
@@ -1635,6 +1724,7 @@ create or replace function nms.abandon_silent_runs(silent_for interval default n
 returns setof nms.table_metrics_runs
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- of the tables of the collector
 as $$
 declare
   v_silent record;
@@ -1645,19 +1735,9 @@ begin
     cross join nms.table_metrics_settings as settings
     where
       run.status = 'RUNNING'
-      and clock_timestamp() - coalesce(abandon_silent_runs.silent_for, settings.abandon_after) > greatest(
-        run.collected_at,
-        (
-          select max(measurement.measured_at)
-          from nms.table_metrics_measurements as measurement
-          where measurement.run_id = run.run_id
-        ),
-        -- Nothing but locked tables is left, and somebody looks at them again and again.
-        (
-          select max(claim.retry_at)
-          from nms.table_metrics_targets as claim
-          where claim.run_id = run.run_id
-        )
+      and nms.is_silent(
+        run_id => run.run_id,
+        silent_for => coalesce(abandon_silent_runs.silent_for, settings.abandon_after)
       )
     for update of run skip locked
   loop
@@ -1674,6 +1754,125 @@ comment on function nms.abandon_silent_runs(interval) is
   'Ends as FAILED every run that no session holds and that has been silent for longer than that, by default the abandon_after setting: its session or its server died. Returns the headers of those runs.';
 revoke execute on function nms.abandon_silent_runs(interval) from public;
 --! EndIncluded functions/abandon_silent_runs.sql
+--! Included functions/is_silent.sql
+create or replace function nms.is_silent(run_id bigint, silent_for interval)
+returns boolean
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select clock_timestamp() - is_silent.silent_for > greatest(
+    run.collected_at,
+    (
+      select max(measurement.measured_at)
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = run.run_id
+    ),
+    -- Nothing but locked tables is left, and somebody looks at them again and again.
+    (
+      select max(claim.retry_at)
+      from nms.table_metrics_targets as claim
+      where claim.run_id = run.run_id
+    )
+  )
+  from nms.table_metrics_runs as run
+  where run.run_id = is_silent.run_id and run.status = 'RUNNING'
+$$;
+comment on function nms.is_silent(bigint, interval) is
+  'Whether a RUNNING run has shown no sign of life for longer than that. Null for any other run.';
+revoke execute on function nms.is_silent(bigint, interval) from public;
+--! EndIncluded functions/is_silent.sql
+--! Included functions/end_if_abandoned.sql
+create or replace function nms.end_if_abandoned(run_id bigint)
+returns boolean
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '1 s' -- of a session that counts the run, or is ending it at this moment
+as $$
+begin
+  if
+    nms.is_silent(
+      run_id => end_if_abandoned.run_id,
+      silent_for => (select settings.abandon_after from nms.table_metrics_settings as settings)
+    )
+  then
+    perform from nms.table_metrics_runs as run where run.run_id = end_if_abandoned.run_id for update;
+    perform nms.abandon_silent_runs();
+  end if;
+  return not exists (
+    select
+    from nms.table_metrics_runs as run
+    where run.run_id = end_if_abandoned.run_id and run.status = 'RUNNING'
+  );
+exception
+  when lock_not_available then
+    return false;
+end
+$$;
+comment on function nms.end_if_abandoned(bigint) is
+  'Ends a run as FAILED when nobody works on it any more. Waits up to a second for a session that has its header locked, for that may be doing the same. Returns whether the run has ended.';
+revoke execute on function nms.end_if_abandoned(bigint) from public;
+--! EndIncluded functions/end_if_abandoned.sql
+--! Included functions/take_turn.sql
+-- A lock on an empty table of ours: an advisory one could be taken by anybody who may connect, this one by
+-- nobody whom no right on the table but select was given to.
+create or replace function nms.take_turn(of regclass)
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  execute format('lock table %s in exclusive mode', take_turn.of);
+exception
+  when lock_not_available then
+    -- All in the message, which is what a log of failed jobs keeps.
+    raise exception 'waited for % in vain: % has not ended its transaction',
+      current_setting('lock_timeout'), nms.sessions_in_the_way(relations => array[take_turn.of])
+      using
+        errcode = 'lock_not_available',
+        detail = format('it has its turn at %s', take_turn.of),
+        hint = 'Try again later, or end that session with pg_terminate_backend().';
+end
+$$;
+comment on function nms.take_turn(regclass) is
+  'Lets one session at a time go on, until its transaction ends. Waits for lock_timeout; then raises 55P03, and says which session is in the way.';
+revoke execute on function nms.take_turn(regclass) from public;
+--! EndIncluded functions/take_turn.sql
+--! Included functions/sessions_in_the_way.sql
+-- Who holds a row of a table also holds a lock on the table, in a mode that nobody has who only reads.
+create or replace function nms.sessions_in_the_way(relations regclass[])
+returns text
+language sql volatile parallel restricted
+set search_path = pg_catalog, pg_temp
+as $$
+  with holder as (
+    select distinct session.pid, session.usename, session.application_name
+    from pg_locks as held
+    join pg_stat_activity as session on session.pid = held.pid
+    where
+      held.locktype = 'relation'
+      and held.database = (select oid from pg_database where datname = current_database())
+      and held.relation = any (sessions_in_the_way.relations::oid[])
+      and held.granted
+      and held.mode not in ('AccessShareLock', 'RowShareLock')
+      and held.pid <> pg_backend_pid()
+      and not exists (select from pg_locks as awaited where awaited.pid = held.pid and not awaited.granted)
+  ),
+  named as (
+    select holder.pid, concat_ws(', ', quote_ident(holder.usename), nullif(holder.application_name, '')) as who
+    from holder
+    order by holder.pid
+    limit 5
+  )
+  select coalesce(
+    string_agg(format('session %s (%s)', named.pid, named.who), ' or ' order by named.pid),
+    'another session'
+  )
+  from named
+$$;
+comment on function nms.sessions_in_the_way(regclass[]) is
+  'Which other sessions have written to one of these tables, or locked it, and have not ended their transaction: the process id, user and application_name of five at most.';
+revoke execute on function nms.sessions_in_the_way(regclass[]) from public;
+--! EndIncluded functions/sessions_in_the_way.sql
 --! Included functions/run_payload.sql
 -- json first, jsonb at the end: jsonb_object_agg over jsonb takes quadratic time.
 create or replace function nms.run_payload(run_id bigint)
@@ -2818,8 +3017,11 @@ create or replace function nms.open_job(
 returns record
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- of the tables of the collector
 as $$
 declare
+  -- No job is taken before its slot by this server's clock. One that was ahead may have been replaced since.
+  v_latest constant timestamptz := clock_timestamp() + interval '1 minute';
   v_problem text := nms.job_problem(payload => coalesce(open_job.payload, '{}'));
   v_request jsonb := case jsonb_typeof(open_job.payload) when 'object' then open_job.payload else '{}' end;
   v_skip jsonb := coalesce(v_request -> 'skipSchemas', '[]');
@@ -2831,21 +3033,27 @@ begin
     deadline := regexp_replace(v_request ->> 'deadline', 'm$', 'min')::interval;
     begin
       slot := (v_request #>> '{_cron,ts}')::timestamptz;
+      if slot > v_latest then
+        v_problem := format(
+          '_cron: saw the slot %s, which is in the future, expected one that has come', v_request #>> '{_cron,ts}'
+        );
+        slot := null;
+      elsif v_request ? 'localTime' then
+        slot := nms.latest_slot(local_time => (v_request ->> 'localTime')::time, at => slot);
+      end if;
     exception
       when data_exception then
+        slot := null;
         v_problem := format(
           '_cron: saw %s, expected an instant that exists, such as {"ts": "2026-11-20T05:15:00.000Z"}',
           left(v_request ->> '_cron', 200)
         );
     end;
-    if v_request ? 'localTime' then
-      slot := nms.latest_slot(local_time => (v_request ->> 'localTime')::time, at => slot);
-    end if;
   end if;
 
   if slot is not null then
     -- One after the other: the second finds what the first has written.
-    perform pg_advisory_xact_lock(hashtextextended('nms.open_job', 0));
+    perform nms.take_turn(of => 'nms.table_metrics_job_turn');
     select served.action, served.run_id, served.message
     into action, run_id, message
     from nms.slot_service(slot => open_job.slot, skip => v_skip, exclude => v_exclude) as served;
@@ -2860,7 +3068,7 @@ begin
 end
 $$;
 comment on function nms.open_job(jsonb) is
-  'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. A slot is the time of the schedule, or with localTime the latest such time of day in the business time zone.';
+  'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. A slot is the time of the schedule, or with localTime the latest such time of day in the business time zone. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
 revoke execute on function nms.open_job(jsonb) from public;
 --! EndIncluded functions/open_job.sql
 --! Included functions/job_problem.sql
@@ -2936,6 +3144,24 @@ comment on function nms.job_problem(jsonb) is
   'What is wrong with the payload of a graphile-worker job: which key, what was seen, what is expected. Null when nothing is.';
 revoke execute on function nms.job_problem(jsonb) from public;
 --! EndIncluded functions/job_problem.sql
+--! Included functions/job_payload.sql
+-- graphile-worker stores JSON as text, in which there may be what jsonb cannot hold.
+create or replace function nms.job_payload(payload text)
+returns jsonb
+language plpgsql immutable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return job_payload.payload::jsonb;
+exception
+  when data_exception or program_limit_exceeded then
+    return to_jsonb(format('%s: %s', sqlerrm, job_payload.payload));
+end
+$$;
+comment on function nms.job_payload(text) is
+  'The payload of a job as jsonb. Where it cannot be that, for \u0000, half of a surrogate pair, or too deep a nesting, a JSON string that says so and shows it, which no job accepts.';
+revoke execute on function nms.job_payload(text) from public;
+--! EndIncluded functions/job_payload.sql
 --! Included functions/latest_slot.sql
 -- A local time that a change of clocks leaves out is taken as it would have been before the change;
 -- of one that comes twice there is one: a day has exactly one slot.
@@ -2952,10 +3178,10 @@ as $$
       (nms.business_date(latest_slot.at) + 1 - days_before + latest_slot.local_time)
         at time zone settings.business_time_zone as slot
   ) as candidate
-  where slot <= latest_slot.at
+  where slot <= latest_slot.at and isfinite(latest_slot.at)
 $$;
 comment on function nms.latest_slot(time, timestamptz) is
-  'The latest instant, not after the given one, at which clocks in the business time zone show this time: one a day, also on the days of 23 and 25 hours.';
+  'The latest instant, not after the given one, at which clocks in the business time zone show this time: one a day, also on the days of 23 and 25 hours. Null for an infinite instant.';
 revoke execute on function nms.latest_slot(time, timestamptz) from public;
 --! EndIncluded functions/latest_slot.sql
 --! Included functions/slot_service.sql
@@ -2968,47 +3194,32 @@ declare
   v_most_runs constant integer := 10;
   v_run nms.table_metrics_runs;
 begin
-  -- After an outage several slots are due: one run, now, serves them all.
-  select run.* into v_run
-  from nms.table_metrics_runs as run
-  where
-    run.status = 'SUCCEEDED'
-    and (
-      run.scheduled_for = slot_service.slot
-      or (
-        run.scheduled_for is not null
-        and run.collected_at >= slot_service.slot
-        and run.skip_schemas = slot_service.skip
-        and run.exclude_tables = slot_service.exclude
+  loop
+    -- After an outage several slots are due: one run, now, serves them all.
+    select run.* into v_run
+    from nms.table_metrics_runs as run
+    where
+      run.status <> 'FAILED'
+      and (
+        run.scheduled_for = slot_service.slot
+        or (
+          run.scheduled_for is not null
+          and run.collected_at >= slot_service.slot
+          and run.skip_schemas = slot_service.skip
+          and run.exclude_tables = slot_service.exclude
+        )
       )
-    )
-  order by run.run_id
-  limit 1;
-  if found then
-    return query select 'served', v_run.run_id, format('run %s has served the slot %s', v_run.run_id, slot);
-    return;
-  end if;
-
-  perform nms.abandon_silent_runs();
-  select run.* into v_run
-  from nms.table_metrics_runs as run
-  where
-    run.status = 'RUNNING'
-    and (
-      run.scheduled_for = slot_service.slot
-      or (
-        run.scheduled_for is not null
-        and run.collected_at >= slot_service.slot
-        and run.skip_schemas = slot_service.skip
-        and run.exclude_tables = slot_service.exclude
-      )
-    )
-  order by run.run_id
-  limit 1;
-  if found then
-    return query select 'wait', v_run.run_id, format('run %s for the slot %s is under way', v_run.run_id, slot);
-    return;
-  end if;
+    order by run.status = 'RUNNING', run.run_id
+    limit 1;
+    exit when not found;
+    if v_run.status = 'SUCCEEDED' then
+      return query select 'served', v_run.run_id, format('run %s has served the slot %s', v_run.run_id, slot);
+      return;
+    elsif not nms.end_if_abandoned(run_id => v_run.run_id) then
+      return query select 'wait', v_run.run_id, format('run %s for the slot %s is under way', v_run.run_id, slot);
+      return;
+    end if;
+  end loop;
 
   select run.* into v_run
   from nms.table_metrics_runs as run
@@ -3446,17 +3657,21 @@ language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if keep_runs < '0' or keep_daily < '0' or keep_daily < keep_runs then
+  if
+    keep_runs not between '0' and '1000 years'
+    or keep_daily not between '0' and '1000 years'
+    or keep_daily < keep_runs
+  then
     raise exception 'cannot keep runs for % and days for %', coalesce(keep_runs::text, 'ever'), coalesce(keep_daily::text, 'ever')
       using
         errcode = 'invalid_parameter_value',
-        detail = 'expected two times from 0 on, the second no shorter than the first',
+        detail = 'expected two times from 0 to 1000 years, the second no shorter than the first',
         hint = 'For example: select * from nms.prune_table_metrics(keep_runs => ''90 days'', keep_daily => ''3 years'');';
   end if;
 end
 $$;
 comment on function nms.check_retention(interval, interval) is
-  'Raises 22023 unless both times are from 0 on, and days are kept for no shorter than runs; null means for ever.';
+  'Raises 22023 unless both times are from 0 to 1000 years, and days are kept for no shorter than runs; null means for ever.';
 revoke execute on function nms.check_retention(interval, interval) from public;
 --! EndIncluded functions/check_retention.sql
 --! Included functions/retention_problem.sql
@@ -3501,6 +3716,19 @@ begin
       keep_runs => (payload ->> 'keepRuns')::interval,
       keep_daily => (payload ->> 'keepDaily')::interval
     );
+
+    select
+      string_agg(
+        format(
+          '%s: saw %s, expected %s at least: a job keeps no less than keep_at_least in nms.table_metrics_settings says',
+          given.key, given.value, settings.keep_at_least
+        ),
+        '; ' order by given.key desc
+      )
+    into v_problem
+    from jsonb_each(payload) as given
+    cross join nms.table_metrics_settings as settings
+    where given.key in ('keepRuns', 'keepDaily') and (given.value #>> '{}')::interval < settings.keep_at_least;
   end if;
   return v_problem;
 exception
@@ -3510,7 +3738,7 @@ exception
 end
 $$;
 comment on function nms.retention_problem(jsonb) is
-  'What is wrong with the payload of a job that prunes: which key, what was seen, what is expected. Null when nothing is.';
+  'What is wrong with the payload of a job that prunes: which key, what was seen, what is expected; also that it would keep less than keep_at_least in the settings. Null when nothing is.';
 revoke execute on function nms.retention_problem(jsonb) from public;
 --! EndIncluded functions/retention_problem.sql
 --! Included functions/prune_table_metrics.sql
@@ -3524,6 +3752,7 @@ create or replace function nms.prune_table_metrics(
 returns record
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- of a session that has one of these runs locked
 as $$
 declare
   v_start constant timestamptz := clock_timestamp();
@@ -4270,7 +4499,7 @@ declare
   v_alert nms.table_metrics_alert_log;
   v_opened bigint := bigint '0';
 begin
-  perform pg_advisory_xact_lock(hashtextextended('nms.record_alerts', 0));
+  perform nms.take_turn(of => 'nms.table_metrics_alert_turn');
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
 
   -- What is open is what the latest run says. One that failed knows less than an earlier one that ends after it.
@@ -4372,6 +4601,7 @@ create or replace function nms.record_missing_run()
 returns boolean
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '1 s' -- of a session that records the same
 as $$
 declare
   v_alert nms.table_metrics_alert_log;
