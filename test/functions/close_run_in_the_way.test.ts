@@ -1,11 +1,12 @@
 // A result that somebody else keeps from being written.
 import test from 'ava'
-import { createDatabase, type Run, rowCounts, type Sql, type TestDatabase, until } from '../_database.ts'
+import { type Run, rowCounts, type Sql, until } from '../_database.ts'
 import { untilEvent } from '../_jobs.ts'
 import { tableMetrics } from '../_process.ts'
+import { createDatabase, type Database } from '../_server.ts'
 import { addJob, startWorker, untilSuccess } from '../_worker.ts'
 
-async function createShop(t: Parameters<typeof createDatabase>[0]): Promise<TestDatabase> {
+async function createShop(t: Parameters<typeof createDatabase>[0]): Promise<Database> {
   const db = await createDatabase(t)
   await db.sql.unsafe(`
     create table public.orders as select generate_series(1, 5) as id;
@@ -15,8 +16,8 @@ async function createShop(t: Parameters<typeof createDatabase>[0]): Promise<Test
 }
 
 /** A session that has collected, and does not commit. */
-async function collectAndStay(db: TestDatabase) {
-  const session = db.connect({ connection: { application_name: 'forgotten psql' } })
+async function collectAndStay(db: Database) {
+  const session = db.connect('forgotten psql')
   await session`begin`
   const [{ pid }] = await session<[{ pid: number }]>`
     select pg_backend_pid() as pid from nms.collect_table_metrics()
@@ -81,7 +82,7 @@ test('a run is not in vain while it is RUNNING, after it has succeeded, nor when
   )
 })
 
-const failedRuns = (db: TestDatabase) => db.sql`select from nms.table_metrics_runs where status = 'FAILED'`
+const failedRuns = (db: Database) => db.sql`select from nms.table_metrics_runs where status = 'FAILED'`
 
 test('collect tries again when only somebody else kept its result from being written', async (t) => {
   const db = await createShop(t)
