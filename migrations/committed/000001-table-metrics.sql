@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:fdd907679bbf36696c155c17ec6858d674dcaa98
+--! Hash: sha1:b9dcb76a8547e1c32261bf9ad448bdeb37743117
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -765,13 +765,19 @@ returns table (entry text, schema_name text)
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select given.entry, schema.nspname::text
-  from (select distinct entry from unnest(resolve_schemas.entries) as entry) as given
-  cross join lateral (
-    values
-      (given.entry),
-      (case when given.entry ~ '^"([^"]|"")*"$' then replace(substr(given.entry, 2, length(given.entry) - 2), '""', '"') end)
-  ) as reading (name)
+  with reading as (
+    select
+      given.entry,
+      case when spelling.is_quoted
+        then replace(substr(given.entry, 2, length(given.entry) - 2), '""', '"')
+        else given.entry
+      end as name
+    from (select distinct entry from unnest(resolve_schemas.entries) as entry) as given
+    cross join (values (false), (true)) as spelling (is_quoted)
+    where not spelling.is_quoted or (given.entry like '"%"' and given.entry ~ '^"([^"]|"")*"$')
+  )
+  select reading.entry, schema.nspname::text
+  from reading
   join pg_namespace as schema on schema.nspname::text = reading.name
 $$;
 comment on function nms.resolve_schemas(text[]) is
@@ -801,27 +807,22 @@ as $$
     cross join lateral generate_series(1, cardinality(given.pieces) - 1) as dot
   ),
   reading as materialized (
-    select parts.entry, schema.name as schema_name, relation.name as table_name
+    select
+      parts.entry,
+      case when schema.is_quoted
+        then replace(substr(parts.schema_name, 2, length(parts.schema_name) - 2), '""', '"')
+        else parts.schema_name
+      end as schema_name,
+      case when relation.is_quoted
+        then replace(substr(parts.table_name, 2, length(parts.table_name) - 2), '""', '"')
+        else parts.table_name
+      end as table_name
     from parts
-    cross join lateral (
-      values
-        (parts.schema_name),
-        (
-          case when parts.schema_name ~ '^"([^"]|"")*"$'
-            then replace(substr(parts.schema_name, 2, length(parts.schema_name) - 2), '""', '"')
-          end
-        )
-    ) as schema (name)
-    cross join lateral (
-      values
-        (parts.table_name),
-        (
-          case when parts.table_name ~ '^"([^"]|"")*"$'
-            then replace(substr(parts.table_name, 2, length(parts.table_name) - 2), '""', '"')
-          end
-        )
-    ) as relation (name)
-    where schema.name <> '' and relation.name <> ''
+    cross join (values (false), (true)) as schema (is_quoted)
+    cross join (values (false), (true)) as relation (is_quoted)
+    where
+      (not schema.is_quoted or (parts.schema_name like '"%"' and parts.schema_name ~ '^"([^"]|"")*"$'))
+      and (not relation.is_quoted or (parts.table_name like '"%"' and parts.table_name ~ '^"([^"]|"")*"$'))
   )
   select reading.entry, relation.oid
   from reading
@@ -1841,7 +1842,7 @@ revoke execute on function nms.take_turn(regclass) from public;
 -- Who holds a row of a table also holds a lock on the table, in a mode that nobody has who only reads.
 create or replace function nms.sessions_in_the_way(relations regclass[])
 returns text
-language sql volatile parallel restricted
+language sql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
   with holder as (
