@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { ExecutionContext } from 'ava'
 import postgres from 'postgres'
 import type { Run } from '../src/collect/run.ts'
+import { hang, within } from './_within.ts'
 
 const serverUrl = process.env.TEST_SERVER_URL
 if (!serverUrl) throw new Error('TEST_SERVER_URL is not set: run the tests with npm test')
@@ -89,12 +90,9 @@ export async function rowCounts(sql: Sql, run: Pick<Run, 'run_id'>): Promise<Rec
   )
 }
 
-/** Waits until a condition holds; fails after thirty seconds. */
-export async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
-  for (const deadline = Date.now() + 30_000; !(await condition()); ) {
-    if (Date.now() > deadline) throw new Error(`waited 30 s in vain until ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
+/** Waits until a condition holds. */
+export function until(condition: () => Promise<boolean>, what: string): Promise<void> {
+  return within(hang, condition, what)
 }
 
 /** Waits until a session waits for a lock, and not just for the moment that a batch of small tables does. */

@@ -8,7 +8,7 @@ const slots = ['2024-11-18T05:15:00Z', '2024-11-19T05:15:00Z', '2024-11-20T05:15
 
 /** Opens a job for each slot and counts what it asks for, each with little patience. */
 async function expectService(t: ExecutionContext, db: TestDatabase): Promise<void> {
-  const session = db.connect({ connection: { statement_timeout: 60_000 } })
+  const session = db.connect({ connection: { statement_timeout: 300_000 } })
   const actions: string[] = []
   for (const [n, ts] of slots.entries()) {
     const payload = JSON.stringify({ exclude: [`public.none_${n}`], _cron: { ts } })

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { rowCounts } from './_database.ts'
-import { createDatabase, holdAt, prepareShop, shopCounts, within } from './_faults.ts'
+import { createDatabase, hang, holdAt, prepareShop, shopCounts, within } from './_faults.ts'
 import { eventsOf, jobs, untilEvent, untilJobsAreDone } from './_jobs.ts'
 import { addJob, runs, startWorker, untilSuccess } from './_worker.ts'
 
@@ -21,7 +21,7 @@ for (const [what, { payload, counts }] of Object.entries(requests)) {
 
     await addJob(db, payload)
 
-    await untilSuccess(db, 60)
+    await untilSuccess(db)
     await untilJobsAreDone(db)
     t.deepEqual(await rowCounts(db.sql, { run_id: '1' }), counts)
     t.deepEqual(await jobs(db), [], 'the job is gone')
@@ -129,7 +129,7 @@ test('a run that fails because of a lock is tried again', async (t) => {
 
   await holder`rollback`
 
-  await untilSuccess(db, 60)
+  await untilSuccess(db)
   await untilJobsAreDone(db)
   t.deepEqual(await jobs(db), [])
 })
@@ -144,7 +144,7 @@ test('two workers and a job that is there twice give one run of a slot', async (
   await addJob(db, payload)
   await reached()
   await within(
-    30,
+    hang,
     async () => (await jobs(db)).some(({ key }) => key?.includes('2024-11-20T05:15:00.000Z')),
     'the other worker will look again',
   )
@@ -157,7 +157,7 @@ test('two workers and a job that is there twice give one run of a slot', async (
 
   await release()
 
-  await untilSuccess(db, 60)
+  await untilSuccess(db)
   await untilJobsAreDone(db)
   t.deepEqual(
     (await runs(db)).map(({ status, slot }) => ({ status, slot })),

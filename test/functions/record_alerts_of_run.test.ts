@@ -117,7 +117,7 @@ test('a run that meets statement_timeout while its alerts are looked for has suc
   const db = await createShop(t)
   await replaceFindAlerts(db.sql, 'perform pg_sleep(60)')
   const session = db.connect()
-  await session`set statement_timeout = '3s'`
+  await session`set statement_timeout = '10s'`
 
   const run = await collectRows(session, 40)
 
