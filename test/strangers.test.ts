@@ -91,7 +91,7 @@ test('a reader who has every lock that a reader can take is in no way of jobs, o
   await reader`rollback`
 })
 
-test('who opens a job and does not commit is named to the next one, which can be tried again', async (t) => {
+test('whoever opens a job and does not commit is named to the next one, which can be tried again', async (t) => {
   const db = await createDatabase(t)
   const holder = db.connect({ connection: { application_name: 'forgotten psql' } })
   await holder`begin`
@@ -105,4 +105,26 @@ test('who opens a job and does not commit is named to the next one, which can be
   t.regex(error?.message ?? '', new RegExp(`session ${pid} \\(postgres, forgotten psql\\)`))
   await holder`rollback`
   t.is((await open())[0].action, 'collect')
+})
+
+test('no call waits for ever for an operator who has locked the tables of the collector', async (t) => {
+  const db = await createDatabase(t)
+  const [{ run_id }] = await db.sql<[{ run_id: string }]>`select nms.open_run() as run_id`
+  const operator = db.connect()
+  await operator`begin`
+  await operator`lock table nms.table_metrics_runs, nms.table_metrics_alert_log`
+
+  await Promise.all(
+    [
+      'select nms.open_run()',
+      'select nms.open_job(null)',
+      'select nms.collect_table_metrics()',
+      `select nms.collect_table_metrics(run_id => ${run_id})`,
+      `select nms.close_run(${run_id})`,
+      "select nms.prune_table_metrics('0', '0')",
+      'select nms.record_missing_run()',
+    ].map((call) => t.throwsAsync(db.connect().unsafe(call), { code: '55P03' }, call)),
+  )
+
+  await operator`rollback`
 })

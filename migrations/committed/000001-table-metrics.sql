@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:b9dcb76a8547e1c32261bf9ad448bdeb37743117
+--! Hash: sha1:1aa88497c726869df61200e4c0070e577b1530d4
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1428,6 +1428,7 @@ create or replace function nms.collect_table_metrics(
 returns nms.table_metrics_runs
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- of the tables of the collector
 as $$
 declare
   v_run nms.table_metrics_runs;
