@@ -25,12 +25,18 @@ export interface TestDatabase {
 /** Creates a database with an installed collector and nothing else. */
 export async function createDatabase(t: ExecutionContext, template = 'nms_template'): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`
-  const admin = postgres(serverUrl as string, { max: 1, onnotice: () => undefined })
+  const admin = postgres(serverUrl as string, { max: 1, connect_timeout: hang, onnotice: () => undefined })
   await admin`create database ${admin(name)} template ${admin(template)}`
   const url = withDatabase(serverUrl as string, name)
   const connections: Sql[] = []
   const connect: TestDatabase['connect'] = (options = {}) => {
-    const sql = postgres(url, { max: 1, onnotice: () => undefined, types: plainDates, ...options }) as Sql
+    const sql = postgres(url, {
+      max: 1,
+      connect_timeout: hang,
+      onnotice: () => undefined,
+      types: plainDates,
+      ...options,
+    }) as Sql
     connections.push(sql)
     return sql
   }
@@ -57,7 +63,12 @@ export async function createDatabase(t: ExecutionContext, template = 'nms_templa
         name: role,
         url: roleUrl.href,
         connect: () => {
-          const sql = postgres(roleUrl.href, { max: 1, onnotice: () => undefined, types: plainDates }) as Sql
+          const sql = postgres(roleUrl.href, {
+            max: 1,
+            connect_timeout: hang,
+            onnotice: () => undefined,
+            types: plainDates,
+          }) as Sql
           connections.push(sql)
           return sql
         },

@@ -106,6 +106,7 @@ export async function createDatabase(
     const sql = postgres(to, {
       max,
       backoff: false,
+      connect_timeout: hang,
       onnotice: () => undefined,
       connection: { ...unharmed, application_name: applicationName },
     })
