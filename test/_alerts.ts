@@ -17,6 +17,8 @@ export interface PastRun {
   skip?: string[]
   exclude?: string[]
   recorded?: boolean
+  /** What the settings left out; those of now unless given. */
+  machinery?: string[]
 }
 
 export interface Alert {
@@ -54,19 +56,21 @@ export async function writeRuns(sql: Sql, runs: PastRun[], dayZero = monday): Pr
         coalesce(run.status, 'SUCCEEDED') as ending
       from jsonb_array_elements(${sql.json(given as never)}) with ordinality as element (value, place)
       cross join jsonb_to_record(value) as run (
-        day integer, at interval, status text, error text, skip jsonb, exclude jsonb, recorded boolean, tables jsonb
+        day integer, at interval, status text, error text, skip jsonb, exclude jsonb, recorded boolean, tables jsonb,
+        machinery text[]
       )
     ),
     run as (
       insert into nms.table_metrics_runs (
         run_id, snapshot_date, collected_at, finished_at, status, error_message,
-        skip_schemas, exclude_tables, is_recorded, target_count
+        skip_schemas, exclude_tables, is_recorded, target_count, machinery_schemas
       )
       overriding system value
       select
         run_id, snapshot_date, ended - interval '1 min', case when ending <> 'RUNNING' then ended end, ending,
         case when ending = 'FAILED' then coalesce(error, 'lost its way') end,
-        coalesce(skip, '[]'), coalesce(exclude, '[]'), coalesce(recorded, false), jsonb_array_length(tables)
+        coalesce(skip, '[]'), coalesce(exclude, '[]'), coalesce(recorded, false), jsonb_array_length(tables),
+        coalesce(machinery, (select machinery_schemas from nms.table_metrics_settings))
       from given
       returning run_id
     ),

@@ -22,6 +22,8 @@ const publicTables = {
     unmatched_entries jsonb not null
     is_online boolean not null
     is_recorded boolean not null
+    machinery_schemas text[] not null
+    left_out_count bigint
   `,
   table_metrics_measurements: `
     run_id bigint not null
@@ -47,6 +49,7 @@ const publicTables = {
     run_id bigint not null
     payload jsonb not null
     collected_at timestamp with time zone not null
+    is_recorded boolean not null
   `,
 }
 
@@ -355,6 +358,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'abandon_silent_runs',
       'close_run',
       'collect_table_metrics',
+      'compare_runs',
       'counting_sessions',
       'find_alerts',
       'find_problems',
@@ -373,6 +377,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'record_run',
       'retention_problem',
       'retry_helps',
+      'table_trend',
       'was_counted_in_vain',
     ],
   )

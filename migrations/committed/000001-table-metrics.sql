@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:1aa88497c726869df61200e4c0070e577b1530d4
+--! Hash: sha1:6d9b55564397af9ec4f3ded651ad6e7c37508e8a
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -71,7 +71,7 @@ values (coalesce(nullif(current_setting('nms.business_time_zone', true), ''), 'A
 on conflict do nothing;
 
 --! Included functions/business_date.sql
-create or replace function nms.business_date(at timestamptz default now())
+create or replace function nms.business_date(at timestamptz default statement_timestamp())
 returns date
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -80,14 +80,15 @@ as $$
   from nms.table_metrics_settings as settings
 $$;
 comment on function nms.business_date(timestamptz) is
-  'The business day of an instant, by default of the current transaction: its date in the business time zone of the settings, whatever the session''s TimeZone.';
+  'The business day of an instant, by default of the current statement, also in a transaction that began on the day before: its date in the business time zone of the settings, whatever the session''s TimeZone.';
 revoke execute on function nms.business_date(timestamptz) from public;
 --! EndIncluded functions/business_date.sql
 
 create table if not exists nms.table_metrics_runs (
   run_id bigint generated always as identity primary key,
   collected_at timestamptz not null default now(),
-  snapshot_date date not null default nms.business_date(),
+  snapshot_date date not null default nms.business_date(at => now())
+    constraint snapshot_date_is_finite check (isfinite(snapshot_date)),
   status text not null default 'RUNNING'
     constraint status_is_known check (status in ('RUNNING', 'SUCCEEDED', 'FAILED')),
   error_message text
@@ -101,6 +102,8 @@ create table if not exists nms.table_metrics_runs (
   unmatched_entries jsonb not null default '[]',
   is_online boolean not null default false,
   is_recorded boolean not null default false,
+  machinery_schemas text[] not null default '{}',
+  left_out_count bigint,
   constraint finished_runs_have_an_end check ((status = 'RUNNING') = (finished_at is null)),
   constraint failed_runs_have_a_reason check ((status = 'FAILED') = (error_message is not null)),
   constraint succeeded_runs_have_targets_counted check (status <> 'SUCCEEDED' or target_count is not null)
@@ -108,7 +111,9 @@ create table if not exists nms.table_metrics_runs (
 create index if not exists table_metrics_runs_running_idx
   on nms.table_metrics_runs (run_id) where status = 'RUNNING';
 create index if not exists table_metrics_runs_snapshot_date_idx
-  on nms.table_metrics_runs (snapshot_date, run_id);
+  on nms.table_metrics_runs (snapshot_date, is_recorded desc, run_id);
+comment on index nms.table_metrics_runs_snapshot_date_idx is
+  'A business day belongs to the SUCCEEDED run that comes last here: counted rather than recorded, and of those the highest run_id.';
 create unique index if not exists a_slot_is_served_once
   on nms.table_metrics_runs (scheduled_for) where status = 'SUCCEEDED';
 create index if not exists table_metrics_runs_scheduled_for_idx
@@ -142,7 +147,11 @@ comment on column nms.table_metrics_runs.unmatched_entries is
 comment on column nms.table_metrics_runs.is_online is
   'True when each table was counted under a snapshot of its own; false when all counts are as of one instant.';
 comment on column nms.table_metrics_runs.is_recorded is
-  'True when the counts were given to nms.record_run rather than taken by the collector.';
+  'True when the counts were given to nms.record_run rather than taken by the collector. Such a run owns its day only while no counted run has succeeded.';
+comment on column nms.table_metrics_runs.machinery_schemas is
+  'Schemas that the settings left out when the run started.';
+comment on column nms.table_metrics_runs.left_out_count is
+  'How many tables the request left out when the run started; null for a malformed request and for recorded counts.';
 
 -- No foreign key: checking one takes as long as inserting the row, and a run's header is locked
 -- while its measurements are written. A trigger deletes them together.
@@ -216,12 +225,13 @@ create table if not exists nms.table_metrics_daily_snapshot (
   snapshot_date date primary key,
   run_id bigint not null references nms.table_metrics_runs on delete cascade,
   payload jsonb not null,
-  collected_at timestamptz not null default now()
+  collected_at timestamptz not null default now(),
+  is_recorded boolean not null default false
 );
 create index if not exists table_metrics_daily_snapshot_run_idx
   on nms.table_metrics_daily_snapshot (run_id);
 comment on table nms.table_metrics_daily_snapshot is
-  'The one JSON of each business day: of its successful run with the highest run_id. No row: no run of that day has succeeded.';
+  'The one JSON of each business day: of its last successful run, which is the counted one with the highest run_id, or without any the recorded one. No row: no run of that day has succeeded.';
 comment on column nms.table_metrics_daily_snapshot.snapshot_date is
   'Business day, a date in the business time zone.';
 comment on column nms.table_metrics_daily_snapshot.run_id is
@@ -230,6 +240,8 @@ comment on column nms.table_metrics_daily_snapshot.payload is
   'Row counts as {schema: {table: count}}, the same as in the snapshot of that run.';
 comment on column nms.table_metrics_daily_snapshot.collected_at is
   'When the run that owns the day started.';
+comment on column nms.table_metrics_daily_snapshot.is_recorded is
+  'True when that run was recorded rather than counted: any counted run takes the day from it.';
 
 do $$
 begin
@@ -452,12 +464,12 @@ create or replace view nms.table_metrics_latest as
     select run.run_id, run.snapshot_date
     from nms.table_metrics_runs as run
     where run.status = 'SUCCEEDED'
-    order by run.snapshot_date desc, run.run_id desc
+    order by run.snapshot_date desc, run.is_recorded, run.run_id desc
     limit 1
   ) as latest
   join nms.table_metrics_measurements as measurement using (run_id);
 comment on view nms.table_metrics_latest is
-  'What the latest successful run found: one row per table. That is the run with the highest run_id of the last business day that has one.';
+  'What the latest successful run found: one row per table. That is the run that owns the last business day that has one: the counted one with the highest run_id, or without any the recorded one.';
 comment on column nms.table_metrics_latest.schema_name is 'Schema of the table.';
 comment on column nms.table_metrics_latest.table_name is 'Name of the table.';
 comment on column nms.table_metrics_latest.table_kind is 'table or partitioned table.';
@@ -515,12 +527,13 @@ comment on column nms.table_metrics_daily.run_id is 'Run that owns the day.';
 revoke all on table nms.table_metrics_daily from public;
 --! EndIncluded views/table_metrics_daily.sql
 --! Included views/table_metrics_today.sql
--- Not nms.business_date(): whoever reads a view has to be allowed to call the functions in it.
+-- Not nms.business_date(): whoever reads a view has to be allowed to call the functions in it. Nor now(): a run of
+-- the same transaction may be of the next day already.
 create or replace view nms.table_metrics_today as
   select day.snapshot_date, day.run_id, day.payload, day.collected_at
   from nms.table_metrics_settings as settings
   join nms.table_metrics_daily_snapshot as day
-    on day.snapshot_date = (now() at time zone settings.business_time_zone)::date;
+    on day.snapshot_date = (statement_timestamp() at time zone settings.business_time_zone)::date;
 comment on view nms.table_metrics_today is
   'The JSON of the current business day, in the business time zone rather than that of the session: one row, or none when no run of today has succeeded.';
 comment on column nms.table_metrics_today.snapshot_date is 'Today, in the business time zone.';
@@ -665,7 +678,7 @@ create or replace view nms.table_metrics_alerts as
       limit 1
     ) as latest
     join nms.table_metrics_next_due as due on due.run_id = latest.run_id
-    where now() > due.due_at
+    where statement_timestamp() > due.due_at
   ) as alert
   cross join nms.table_metrics_settings as settings
   left join lateral (
@@ -685,7 +698,7 @@ create or replace view nms.table_metrics_alerts as
   ) as rule on true
   where
     rule.is_on is not false
-    and ((now() at time zone settings.business_time_zone)::date < rule.silenced_until) is not true;
+    and ((statement_timestamp() at time zone settings.business_time_zone)::date < rule.silenced_until) is not true;
 comment on view nms.table_metrics_alerts is
   'The alerts that are open, without those that a rule silences. No row: nothing is strange.';
 comment on column nms.table_metrics_alerts.kind is
@@ -836,31 +849,50 @@ comment on function nms.resolve_tables(text[]) is
   'The tables, views and foreign tables that these entries name: schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
 revoke execute on function nms.resolve_tables(text[]) from public;
 --! EndIncluded functions/resolve_tables.sql
---! Included functions/leaves_out.sql
--- By name alone: the table may be gone.
-create or replace function nms.leaves_out(skip jsonb, exclude jsonb, schema_name text, table_name text)
-returns boolean
-language sql immutable parallel safe
+--! Included functions/left_out.sql
+-- By name alone: the tables may be gone. Each set of entries is hashed once, however many tables there are.
+create or replace function nms.left_out(run_id bigint, schema_names text[], table_names text[])
+returns table (schema_name text, table_name text)
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_run nms.table_metrics_runs;
+begin
+  if schema_names is null then
+    return;
+  end if;
+
   select
-    leaves_out.skip ?| array[leaves_out.schema_name, quoted.schema_name]
-    or leaves_out.exclude ?| array[
-      format('%s.%s', leaves_out.schema_name, leaves_out.table_name),
-      format('%s.%s', quoted.schema_name, quoted.table_name),
-      format('%s.%s', leaves_out.schema_name, quoted.table_name),
-      format('%s.%s', quoted.schema_name, leaves_out.table_name)
-    ]
-  from (
+    run.machinery_schemas,
+    case jsonb_typeof(run.skip_schemas) when 'array' then run.skip_schemas else '[]' end, -- malformed: nothing
+    case jsonb_typeof(run.exclude_tables) when 'array' then run.exclude_tables else '[]' end
+  into v_run.machinery_schemas, v_run.skip_schemas, v_run.exclude_tables
+  from nms.table_metrics_runs as run
+  where run.run_id = left_out.run_id;
+
+  return query
+  select given.schema_name, given.table_name
+  from unnest(left_out.schema_names, left_out.table_names) as given (schema_name, table_name)
+  cross join lateral (
     select
-      format('"%s"', replace(leaves_out.schema_name, '"', '""')),
-      format('"%s"', replace(leaves_out.table_name, '"', '""'))
+      format('"%s"', replace(given.schema_name, '"', '""')),
+      format('"%s"', replace(given.table_name, '"', '""'))
   ) as quoted (schema_name, table_name)
+  where
+    given.schema_name = any (v_run.machinery_schemas)
+    or given.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
+    or quoted.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
+    or format('%s.%s', given.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
+    or format('%s.%s', quoted.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
+    or format('%s.%s', given.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
+    or format('%s.%s', quoted.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables));
+end
 $$;
-comment on function nms.leaves_out(jsonb, jsonb, text, text) is
-  'True when a run with this request leaves the table out, whether it exists or not.';
-revoke execute on function nms.leaves_out(jsonb, jsonb, text, text) from public;
---! EndIncluded functions/leaves_out.sql
+comment on function nms.left_out(bigint, text[], text[]) is
+  'Which of these tables, given as schemas and as many names, a run leaves out by its request or because their schema was machinery when it started: whether they exist or not.';
+revoke execute on function nms.left_out(bigint, text[], text[]) from public;
+--! EndIncluded functions/left_out.sql
 --! Included functions/unmatched_entries.sql
 create or replace function nms.unmatched_entries(skip jsonb, exclude jsonb)
 returns jsonb
@@ -1105,15 +1137,6 @@ begin
     from descent
     where descent.ancestor not in (select link.child from link)
     group by descent.member
-  ),
-  counted as (
-    select relation.table_oid from relation where relation.outcome = 'counted'
-  ),
-  -- Of what is foreign or left out, only what a parent has to add up.
-  needed as (
-    select counted.table_oid from counted
-    union
-    select stored.table_oid from stored where stored.ancestor in (select counted.table_oid from counted)
   )
   select
     relation.table_oid,
@@ -1128,9 +1151,16 @@ begin
     relation.outcome = 'counted',
     relation.is_whole
   from relation
-  join needed on needed.table_oid = relation.table_oid
   left join parent on parent.ancestor = relation.table_oid
-  left join family on family.member = relation.table_oid;
+  left join family on family.member = relation.table_oid
+  where
+    relation.outcome = 'counted'
+    -- Of what is foreign or left out, only what a parent has to add up.
+    or relation.table_oid in (
+      select stored.table_oid
+      from stored
+      join relation as counted on counted.table_oid = stored.ancestor and counted.outcome = 'counted'
+    );
 end
 $$;
 comment on function nms.find_targets(jsonb, jsonb, oid[]) is
@@ -1265,17 +1295,32 @@ language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_started_at constant timestamptz := clock_timestamp(); -- the transaction may be older than its day
   v_unmatched jsonb := jsonb '[]';
+  v_left_out bigint;
   v_run_id bigint;
 begin
   perform nms.abandon_silent_runs();
 
   if problem is null then
     v_unmatched := nms.unmatched_entries(skip => start_run.skip, exclude => start_run.exclude);
+    v_left_out := (
+      select count(*)
+      from nms.classify_relations(skip => start_run.skip, exclude => start_run.exclude) as relation
+      where
+        start_run.skip || start_run.exclude <> '[]'
+        and relation.outcome in ('schema skipped', 'excluded')
+    );
   end if;
 
-  insert into nms.table_metrics_runs (skip_schemas, exclude_tables, unmatched_entries, scheduled_for)
-  values (start_run.skip, start_run.exclude, v_unmatched, start_run.slot)
+  insert into nms.table_metrics_runs (
+    collected_at, snapshot_date, skip_schemas, exclude_tables, unmatched_entries, scheduled_for,
+    machinery_schemas, left_out_count
+  )
+  values (
+    v_started_at, nms.business_date(at => v_started_at), start_run.skip, start_run.exclude, v_unmatched,
+    start_run.slot, (select settings.machinery_schemas from nms.table_metrics_settings as settings), v_left_out
+  )
   returning run_id into v_run_id;
 
   if problem is not null then
@@ -1419,7 +1464,7 @@ revoke execute on function nms.claim_run(bigint, boolean) from public;
 --   count_targets  finds every table in pg_class, counts each with dynamic SQL as of the same
 --                  instant, and stores one measurement per table: its count, or why there is none
 --   close_run      all counted: SUCCEEDED, with the JSON of the run and of its business day, where
---                  the highest run_id wins; otherwise FAILED, and both JSONs stay as they were
+--                  the last run wins; otherwise FAILED, and both JSONs stay as they were
 create or replace function nms.collect_table_metrics(
   skip jsonb default '[]',    -- schemas to leave out: ["tmp"]
   exclude jsonb default '[]', -- tables to leave out: ["public.orders"]
@@ -1488,14 +1533,19 @@ begin
   insert into nms.table_metrics_run_snapshot (run_id, payload, collected_at)
   values (close_run.run_id, nms.run_payload(run_id => close_run.run_id), v_run.collected_at);
 
-  -- The last successful run wins, and the highest run_id is the last, whichever finishes first.
-  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at)
-  select v_run.snapshot_date, snapshot.run_id, snapshot.payload, snapshot.collected_at
+  -- The last successful run wins, whichever finishes first: of counted ones that with the highest run_id.
+  -- The day itself says what it has, because the header of its run may be newer than this snapshot.
+  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_recorded)
+  select v_run.snapshot_date, snapshot.run_id, snapshot.payload, snapshot.collected_at, v_run.is_recorded
   from nms.table_metrics_run_snapshot as snapshot
   where snapshot.run_id = close_run.run_id
   on conflict (snapshot_date) do update
-  set run_id = excluded.run_id, payload = excluded.payload, collected_at = excluded.collected_at
-  where daily.run_id < excluded.run_id;
+  set
+    run_id = excluded.run_id,
+    payload = excluded.payload,
+    collected_at = excluded.collected_at,
+    is_recorded = excluded.is_recorded
+  where (not daily.is_recorded, daily.run_id) < (not excluded.is_recorded, excluded.run_id);
 
   delete from nms.table_metrics_targets as claim where claim.run_id = close_run.run_id;
 
@@ -1532,7 +1582,7 @@ exception
 end
 $$;
 comment on function nms.close_run(bigint) is
-  'Ends a run that has been counted. When every target was: writes its run snapshot, makes it the snapshot of its business day unless a later run already is, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were; also when another session keeps it from writing them for longer than lock_timeout. Returns the header.';
+  'Ends a run that has been counted. When every target was: writes its run snapshot, makes it the snapshot of its business day unless a later run already is, or a counted one while this was recorded, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were; also when another session keeps it from writing them for longer than lock_timeout. Returns the header.';
 revoke execute on function nms.close_run(bigint) from public;
 --! EndIncluded functions/close_run.sql
 --! Included functions/was_counted_in_vain.sql
@@ -1940,7 +1990,7 @@ begin
     using
       errcode = 'object_not_in_prerequisite_state',
       detail = format('run %s is %s', old.run_id, old.status),
-      hint = 'Collect again: the run with the highest run_id owns its day.';
+      hint = 'Collect again: the last run that succeeds owns its day.';
 end
 $$;
 comment on function nms.forbid_rewriting_a_finished_run() is
@@ -2118,7 +2168,13 @@ begin
   ),
   outcome as materialized (
     select
-      found.*,
+      found.unit,
+      found.table_oid,
+      found.schema_name,
+      found.table_name,
+      found.table_kind,
+      found.is_partition,
+      found.is_reported,
       outcome.error_sqlstate,
       coalesce(added.error_message, itself.error_message) as error_message,
       coalesce(added.measured_at, itself.measured_at, clock_timestamp()) as measured_at,
@@ -2178,8 +2234,8 @@ begin
   select
     (select count(*) from stored),
     (select coalesce(sum(stored.own_row_count), 0) from stored),
-    array(select outcome.target from outcome join undecided using (unit) where not undecided.is_locked),
-    array(select outcome.target from outcome join undecided using (unit) where undecided.is_locked)
+    array(select found.target from found join undecided using (unit) where not undecided.is_locked),
+    array(select found.target from found join undecided using (unit) where undecided.is_locked)
   into strict tables_counted, rows_counted, changed_targets, locked_targets;
 end
 $$;
@@ -2292,7 +2348,7 @@ begin
         or target.filenode = 0
         or target.pages not between 1 and v_small_to
         or target.table_oid = any (v_left)
-      order by target.table_oid = any (v_left) desc, target.filenode desc
+      order by target.table_oid = any (v_left) desc, target.filenode desc nulls last
     ),
     stop_at => stop_at
   ) as counted;
@@ -3278,7 +3334,7 @@ returns table (
   change_percent numeric,
   run_id bigint
 )
-language sql stable parallel safe
+language sql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
   select
@@ -3293,22 +3349,32 @@ as $$
     day.run_id
   from nms.table_metrics_settings as settings
   join nms.table_metrics_daily_snapshot as day
-    on day.snapshot_date > (now() at time zone settings.business_time_zone)::date - table_trend.days
-  cross join lateral (
+    on day.snapshot_date > (statement_timestamp() at time zone settings.business_time_zone)::date - table_trend.days
+  left join lateral (
     -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
-    select found.row_count
+    select found.row_count, true as is_found
     from nms.table_metrics_measurements as found
     where
       found.run_id = day.run_id
       and found.schema_name = table_trend.schema_name
       and found.table_name = table_trend.table_name
     limit 1
-  ) as measurement
+  ) as measurement on true
+  where
+    measurement.is_found
+    or exists (
+      select
+      from nms.left_out(
+        run_id => day.run_id,
+        schema_names => array[table_trend.schema_name],
+        table_names => array[table_trend.table_name]
+      )
+    )
   window by_date as (order by day.snapshot_date)
   order by day.snapshot_date
 $$;
 comment on function nms.table_trend(text, text, integer) is
-  'How many rows a table had on each of the last so many business days, today included, and the change since the row before. No row: the day has no result, or not this table. Names as the catalogue spells them.';
+  'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted. No row: the day has no result, or not this table. Names as the catalogue spells them.';
 revoke execute on function nms.table_trend(text, text, integer) from public;
 --! EndIncluded functions/table_trend.sql
 --! Included functions/compare_runs.sql
@@ -3325,12 +3391,14 @@ returns table (
   table_kind text,
   is_partition boolean
 )
-language plpgsql stable parallel safe
+language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_before nms.table_metrics_runs;
   v_after nms.table_metrics_runs;
+  v_left_out_schemas text[];
+  v_left_out_tables text[];
 begin
   select run.* into v_before from nms.table_metrics_runs as run where run.run_id = compare_runs.before;
   select run.* into v_after from nms.table_metrics_runs as run where run.run_id = compare_runs.after;
@@ -3348,11 +3416,39 @@ begin
         hint = 'Wait until it has.';
   end if;
 
+  -- Under the same request, neither leaves out what the other one has.
+  if
+    (v_before.skip_schemas, v_before.exclude_tables, v_before.machinery_schemas)
+      <> (v_after.skip_schemas, v_after.exclude_tables, v_after.machinery_schemas)
+  then
+    with missing as (
+      select
+        array_agg(latter.schema_name) filter (where former.table_name is null) as schemas_before,
+        array_agg(latter.table_name) filter (where former.table_name is null) as tables_before,
+        array_agg(former.schema_name) filter (where latter.table_name is null) as schemas_after,
+        array_agg(former.table_name) filter (where latter.table_name is null) as tables_after
+      from (
+        select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
+      ) as former
+      full join (
+        select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_after.run_id
+      ) as latter using (schema_name, table_name)
+    )
+    select array_agg(known.schema_name), array_agg(known.table_name) into v_left_out_schemas, v_left_out_tables
+    from missing
+    cross join lateral (
+      select * from nms.left_out(v_before.run_id, missing.schemas_before, missing.tables_before)
+      union all
+      select * from nms.left_out(v_after.run_id, missing.schemas_after, missing.tables_after)
+    ) as known;
+  end if;
+
   return query
   select
     named.schema_name,
     named.table_name,
     case
+      when named.is_left_out then 'left out'
       -- A failed run may not have come to a table: that it is missing says nothing.
       when former.table_name is null and v_before.status = 'FAILED' then 'not counted'
       when latter.table_name is null and v_after.status = 'FAILED' then 'not counted'
@@ -3368,6 +3464,7 @@ begin
     latter.row_count - former.row_count,
     round(100.0 * (latter.row_count - former.row_count) / nullif(former.row_count, 0), 2),
     case
+      when named.is_left_out then null
       when former.table_name is null and v_before.status = 'SUCCEEDED' then latter.own_row_count
       when latter.table_name is null and v_after.status = 'SUCCEEDED' then -former.own_row_count
       else latter.own_row_count - former.own_row_count
@@ -3383,13 +3480,18 @@ begin
   cross join lateral (
     select
       coalesce(former.schema_name, latter.schema_name) as schema_name,
-      coalesce(former.table_name, latter.table_name) as table_name
+      coalesce(former.table_name, latter.table_name) as table_name,
+      (former.table_name is null or latter.table_name is null)
+        and (coalesce(former.schema_name, latter.schema_name), coalesce(former.table_name, latter.table_name)) in (
+          select left_out.schema_name, left_out.table_name
+          from unnest(v_left_out_schemas, v_left_out_tables) as left_out (schema_name, table_name)
+        ) as is_left_out
   ) as named
   order by named.schema_name, named.table_name;
 end
 $$;
 comment on function nms.compare_runs(bigint, bigint) is
-  'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, or not counted in one of them. sum(own_change) is the change of the whole database, each row counted once. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
+  'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
 revoke execute on function nms.compare_runs(bigint, bigint) from public;
 --! EndIncluded functions/compare_runs.sql
 --! Included functions/run_of_day.sql
@@ -3452,7 +3554,7 @@ begin
 end
 $$;
 comment on function nms.compare_days(date, date) is
-  'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank or unchanged. sum(own_change) is the change of the whole database, each row counted once. Raises P0002 for a day without a result.';
+  'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank, unchanged or left out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for a day without a result.';
 revoke execute on function nms.compare_days(date, date) from public;
 --! EndIncluded functions/compare_days.sql
 
@@ -3469,21 +3571,31 @@ as $$
     union all
     select 2, schemas.key, schemas.value, 'an object {"table": count}'
     from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
-    where jsonb_typeof(schemas.value) <> 'object' or schemas.key = ''
+    where jsonb_typeof(schemas.value) <> 'object'
     union all
-    select 3, format('%I.%I', schemas.key, tables.key), tables.value, 'a whole number from 0 to 9223372036854775807'
+    select 3, '', to_jsonb(names.name), 'names of 1 to 63 bytes'
+    from (
+      select schemas.key
+      from jsonb_object_keys(case jsonb_typeof(payload) when 'object' then payload end) as schemas (key)
+      union all
+      select tables.key
+      from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
+      cross join lateral jsonb_object_keys(case jsonb_typeof(schemas.value) when 'object' then schemas.value end) as tables (key)
+    ) as names (name)
+    where octet_length(names.name) not between 1 and 63
+    union all
+    select 4, format('%I.%I', schemas.key, tables.key), tables.value, 'a whole number from 0 to 9223372036854775807'
     from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
     cross join lateral jsonb_each(case jsonb_typeof(schemas.value) when 'object' then schemas.value end) as tables
     where
-      tables.key = ''
-      or case jsonb_typeof(tables.value)
+      case jsonb_typeof(tables.value)
         when 'number' then
           (tables.value #>> '{}')::numeric not between 0 and 9223372036854775807
           or trunc((tables.value #>> '{}')::numeric) <> (tables.value #>> '{}')::numeric
         else true
       end
   )
-  select format('%s: saw %s, expected %s', coalesce(nullif(problem.path, ''), 'payload'), coalesce(left(problem.seen::text, 200), 'null'), problem.expected)
+  select format('%s: saw %s, expected %s', coalesce(nullif(left(problem.path, 200), ''), 'payload'), coalesce(left(problem.seen::text, 200), 'null'), problem.expected)
   from problem
   order by problem.place, problem.path
   limit 1
@@ -3500,8 +3612,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_problem text := nms.payload_problem(payload => record_run.payload);
-  v_owner nms.table_metrics_runs;
+  v_started_at constant timestamptz := clock_timestamp();
+  v_today constant date := nms.business_date(at => v_started_at);
   v_run nms.table_metrics_runs;
+  v_counted bigint;
 begin
   if v_problem is not null then
     raise exception 'malformed counts'
@@ -3509,29 +3623,16 @@ begin
         errcode = 'invalid_parameter_value',
         detail = v_problem,
         hint = 'For example: select * from nms.record_run(''2026-01-31'', ''{"public": {"orders": 1234}}'');';
-  elsif record_run.snapshot_date is null or record_run.snapshot_date > nms.business_date() then
+  elsif (isfinite(record_run.snapshot_date) and record_run.snapshot_date <= v_today) is not true then
     raise exception 'no day to record counts for: %', coalesce(record_run.snapshot_date::text, 'null')
       using
         errcode = 'invalid_parameter_value',
-        detail = format('expected a business day until today, %s', nms.business_date()),
+        detail = format('expected a business day until today, %s', v_today),
         hint = 'Give the day on which these were the counts.';
   end if;
 
-  select run.* into v_owner
-  from nms.table_metrics_runs as run
-  where run.snapshot_date = record_run.snapshot_date and run.status = 'SUCCEEDED' and not run.is_recorded
-  order by run.run_id desc
-  limit 1;
-  if found then
-    raise exception 'the day % was counted', record_run.snapshot_date
-      using
-        errcode = 'object_not_in_prerequisite_state',
-        detail = format('run %s owns it', v_owner.run_id),
-        hint = 'Recorded counts never take the place of counted ones.';
-  end if;
-
-  insert into nms.table_metrics_runs (snapshot_date, is_recorded)
-  values (record_run.snapshot_date, true)
+  insert into nms.table_metrics_runs (collected_at, snapshot_date, is_recorded)
+  values (v_started_at, record_run.snapshot_date, true)
   returning * into strict v_run;
 
   insert into nms.table_metrics_measurements (
@@ -3563,11 +3664,26 @@ begin
     where measurement.run_id = v_run.run_id
   )
   where run.run_id = v_run.run_id;
-  return nms.close_run(run_id => v_run.run_id);
+  v_run := nms.close_run(run_id => v_run.run_id);
+
+  -- Asked at the end: a counted run may have succeeded meanwhile.
+  select run.run_id into v_counted
+  from nms.table_metrics_runs as run
+  where run.snapshot_date = v_run.snapshot_date and run.status = 'SUCCEEDED' and not run.is_recorded
+  order by run.run_id desc
+  limit 1;
+  if found then
+    raise exception 'the day % was counted', v_run.snapshot_date
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('run %s has counted it', v_counted),
+        hint = 'Recorded counts never take the place of counted ones.';
+  end if;
+  return v_run;
 end
 $$;
 comment on function nms.record_run(date, jsonb) is
-  'Stores counts that are known from elsewhere, such as an older tool, as a run of their own that is marked is_recorded. payload: {schema: {table: count}}. Raises 22023 for malformed counts or a day to come, 55000 for a day that was counted. A later recorded run of the same day takes it over.';
+  'Stores counts that are known from elsewhere, such as an older tool, as a run of their own that is marked is_recorded. payload: {schema: {table: count}}. Raises 22023 for malformed counts or a day to come, 55000 for a day that was counted. A later recorded run of the same day takes it over, and so does any run that counts it.';
 revoke execute on function nms.record_run(date, jsonb) from public;
 --! EndIncluded functions/record_run.sql
 --! Included functions/rebuild_run_snapshot.sql
@@ -3620,14 +3736,16 @@ language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_run_id bigint;
+  v_run nms.table_metrics_runs;
   v_snapshot nms.table_metrics_run_snapshot;
   v_day nms.table_metrics_daily_snapshot;
 begin
-  select max(run.run_id) into strict v_run_id
+  select run.* into v_run
   from nms.table_metrics_runs as run
-  where run.snapshot_date = rebuild_daily_snapshot.snapshot_date and run.status = 'SUCCEEDED';
-  if v_run_id is null then
+  where run.snapshot_date = rebuild_daily_snapshot.snapshot_date and run.status = 'SUCCEEDED'
+  order by run.is_recorded, run.run_id desc
+  limit 1;
+  if not found then
     raise exception 'no successful run on the day %', coalesce(rebuild_daily_snapshot.snapshot_date::text, 'null')
       using
         errcode = 'no_data_found',
@@ -3635,12 +3753,17 @@ begin
         hint = 'nms.record_run() stores counts that are known from elsewhere.';
   end if;
 
-  v_snapshot := nms.rebuild_run_snapshot(run_id => v_run_id);
-  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at)
-  values (rebuild_daily_snapshot.snapshot_date, v_snapshot.run_id, v_snapshot.payload, v_snapshot.collected_at)
+  v_snapshot := nms.rebuild_run_snapshot(run_id => v_run.run_id);
+  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_recorded)
+  values (v_run.snapshot_date, v_run.run_id, v_snapshot.payload, v_snapshot.collected_at, v_run.is_recorded)
   on conflict on constraint table_metrics_daily_snapshot_pkey do update
-  set run_id = excluded.run_id, payload = excluded.payload, collected_at = excluded.collected_at
-  where daily.run_id <= excluded.run_id; -- a later run may have come in between
+  set
+    run_id = excluded.run_id,
+    payload = excluded.payload,
+    collected_at = excluded.collected_at,
+    is_recorded = excluded.is_recorded
+  -- Another run may have taken the day in between.
+  where (not daily.is_recorded, daily.run_id) <= (not excluded.is_recorded, excluded.run_id);
 
   select daily.* into strict v_day
   from nms.table_metrics_daily_snapshot as daily
@@ -3649,7 +3772,7 @@ begin
 end
 $$;
 comment on function nms.rebuild_daily_snapshot(date) is
-  'Makes the JSON of a business day again, and that of the run that owns it, from the measurements of its successful run with the highest run_id: also when the former owner was deleted. Raises P0002 for a day without one, 55000 when measurements are missing.';
+  'Makes the JSON of a business day again, and that of the run that owns it, from the measurements of its last successful run, counted rather than recorded: also when the former owner was deleted. Raises P0002 for a day without one, 55000 when measurements are missing.';
 revoke execute on function nms.rebuild_daily_snapshot(date) from public;
 --! EndIncluded functions/rebuild_daily_snapshot.sql
 --! Included functions/check_retention.sql
@@ -3775,14 +3898,14 @@ begin
     where
       run.status <> 'RUNNING'
       and case
-        when day.run_id is null then run.collected_at < now() - keep_runs
-        else day.snapshot_date < nms.business_date() - keep_daily
+        when day.run_id is null then run.collected_at < v_start - keep_runs
+        else day.snapshot_date < nms.business_date(at => v_start) - keep_daily
       end
       and run.run_id is distinct from (
         select latest.run_id
         from nms.table_metrics_runs as latest
         where latest.status = 'SUCCEEDED'
-        order by latest.snapshot_date desc, latest.run_id desc
+        order by latest.snapshot_date desc, latest.is_recorded, latest.run_id desc
         limit 1
       )
     order by run.run_id
@@ -3853,7 +3976,7 @@ language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 rows 91
 as $$
-  select max(run.run_id), run.snapshot_date
+  select distinct on (run.snapshot_date) run.run_id, run.snapshot_date
   from nms.table_metrics_runs as given
   join nms.table_metrics_runs as run
     on run.snapshot_date between given.snapshot_date - 91 and given.snapshot_date - 1
@@ -3862,7 +3985,7 @@ as $$
     and run.status = 'SUCCEEDED'
     and run.run_id < given.run_id
     and run.finished_at <= given.finished_at
-  group by run.snapshot_date
+  order by run.snapshot_date, run.is_recorded, run.run_id desc
 $$;
 comment on function nms.day_owners(bigint) is
   'The history by which a finished run is judged: the runs that owned the business days of the 13 weeks before its own when it ended. What ended later changes nothing.';
@@ -4209,9 +4332,9 @@ as $$
   given as materialized (
     select run.* from nms.table_metrics_runs as run where run.run_id = find_table_alerts.run_id
   ),
-  -- The last seven days, and what the day of the run has brought before it.
+  -- The last seven days, and what the day of the run has brought before it. The last of them is the last counted one.
   earlier as materialized (
-    select run.*, row_number() over (order by run.snapshot_date desc) as place
+    select run.*, row_number() over (order by run.is_recorded, run.snapshot_date desc) as place
     from (
       (
         select history.owner
@@ -4220,10 +4343,14 @@ as $$
         limit 7
       )
       union all
-      select max(run.run_id)
-      from nms.table_metrics_runs as run
-      join given on run.snapshot_date = given.snapshot_date
-      where run.status = 'SUCCEEDED' and run.run_id < given.run_id and run.finished_at <= given.finished_at
+      (
+        select run.run_id
+        from nms.table_metrics_runs as run
+        join given on run.snapshot_date = given.snapshot_date
+        where run.status = 'SUCCEEDED' and run.run_id < given.run_id and run.finished_at <= given.finished_at
+        order by run.is_recorded, run.run_id desc
+        limit 1
+      )
     ) as result
     join nms.table_metrics_runs as run on run.run_id = result.owner
   ),
@@ -4231,7 +4358,7 @@ as $$
     select
       past.schema_name,
       past.table_name,
-      count(*) * 2 > (select count(*) from earlier) as is_habitual,
+      count(*) as days,
       min(past.row_count) as fewest,
       max(past.row_count) as most,
       (array_agg(past.table_oid order by past.run_id desc))[1] as table_oid
@@ -4245,14 +4372,12 @@ as $$
     from nms.table_metrics_measurements as today
     where today.run_id = find_table_alerts.run_id
   ),
-  gone as materialized (
+  absent as materialized (
     select known.*
     from known
-    where
-      known.is_habitual
-      and not exists (
-        select from present where (present.schema_name, present.table_name) = (known.schema_name, known.table_name)
-      )
+    where not exists (
+      select from present where (present.schema_name, present.table_name) = (known.schema_name, known.table_name)
+    )
   ),
   -- Few, so that only these are looked up in the whole history.
   fresh as materialized (
@@ -4264,6 +4389,43 @@ as $$
       and not exists (
         select from known where (known.schema_name, known.table_name) = (present.schema_name, present.table_name)
       )
+  ),
+  -- That a result has not what it leaves out says nothing.
+  left_out as materialized (
+    select
+      known.schema_name,
+      known.table_name,
+      bool_or(result.place = 0) as is_now,
+      bool_or(result.place = 1) as is_last,
+      count(*) filter (where result.place > 0) as days
+    from (
+      select array_agg(unpaired.schema_name) as schema_names, array_agg(unpaired.table_name) as table_names
+      from (
+        select absent.schema_name, absent.table_name from absent
+        union all
+        select fresh.schema_name, fresh.table_name from fresh
+      ) as unpaired
+      having count(*) > 0 -- most often none
+    ) as unpaired
+    cross join (
+      select given.run_id, 0 as place from given
+      union all
+      select earlier.run_id, earlier.place from earlier
+    ) as result
+    cross join lateral nms.left_out(
+      run_id => result.run_id,
+      schema_names => unpaired.schema_names,
+      table_names => unpaired.table_names
+    ) as known
+    group by known.schema_name, known.table_name
+  ),
+  gone as materialized (
+    select absent.*
+    from absent
+    left join left_out using (schema_name, table_name)
+    where
+      left_out.is_now is not true
+      and absent.days * 2 > (select count(*) from earlier) - coalesce(left_out.days, 0) -- a habit
   )
   select
     'table_missing',
@@ -4281,7 +4443,6 @@ as $$
     )
   from gone
   cross join given
-  cross join nms.table_metrics_settings as settings
   left join (
     select present.table_oid, min(present.schema_name) as schema_name, min(present.table_name) as table_name
     from present
@@ -4290,13 +4451,6 @@ as $$
   ) as renamed using (table_oid)
   where
     given.status = 'SUCCEEDED'
-    and gone.schema_name <> all (settings.machinery_schemas)
-    and not nms.leaves_out(
-      skip => given.skip_schemas,
-      exclude => given.exclude_tables,
-      schema_name => gone.schema_name,
-      table_name => gone.table_name
-    )
   union all
   select
     'table_new',
@@ -4310,9 +4464,10 @@ as $$
       'new: it could not be counted'
     )
   from fresh
-  join earlier on earlier.place = 1
+  left join left_out using (schema_name, table_name)
   where
-    not exists (
+    left_out.is_last is not true
+    and not exists (
       select
       from nms.table_metrics_measurements as past
       where
@@ -4329,15 +4484,9 @@ as $$
           )
         )
     )
-    and not nms.leaves_out(
-      skip => earlier.skip_schemas,
-      exclude => earlier.exclude_tables,
-      schema_name => fresh.schema_name,
-      table_name => fresh.table_name
-    )
 $$;
 comment on function nms.find_table_alerts(bigint) is
-  'Tables that most of the last seven results have and this run has not, and such that no earlier run has: table_missing, table_new. Partitions are neither, nor is what a request leaves out.';
+  'Tables that most of the last seven results have and this run has not, and such that no earlier run has: table_missing, table_new. Partitions are neither, nor is what this run or the last one leaves out.';
 revoke execute on function nms.find_table_alerts(bigint) from public;
 --! EndIncluded functions/find_table_alerts.sql
 --! Included functions/find_run_alerts.sql
@@ -4471,21 +4620,30 @@ returns void
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_short nms.table_metrics_alert_log := alert;
 begin
+  -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
+  if octet_length(to_jsonb(alert)::text) > 7999 then
+    v_short.schema_name := left(alert.schema_name, 63);
+    v_short.table_name := left(alert.table_name, 63);
+    v_short.detail := left(alert.detail, 1000) || '…';
+  end if;
+
   raise log 'table metrics: %', concat_ws(
     ' ',
-    alert.kind,
-    case when alert.table_name is not null then format('%I.%I', alert.schema_name, alert.table_name) end,
-    alert.detail
+    v_short.kind,
+    case when v_short.table_name is not null then format('%I.%I', v_short.schema_name, v_short.table_name) end,
+    v_short.detail
   );
   -- A full queue would make the transaction fail when it commits.
   if pg_notification_queue_usage() < 0.5 then
-    perform pg_notify('nms_alerts', to_jsonb(alert)::text);
+    perform pg_notify('nms_alerts', to_jsonb(v_short)::text);
   end if;
 end
 $$;
 comment on function nms.announce_alert(nms.table_metrics_alert_log) is
-  'Tells of a new alert: a line in the server log, and a notification on the channel nms_alerts with the row of nms.table_metrics_alert_log as JSON.';
+  'Tells of a new alert: a line in the server log, and a notification on the channel nms_alerts with the row of nms.table_metrics_alert_log as JSON, cut where that is too long.';
 revoke execute on function nms.announce_alert(nms.table_metrics_alert_log) from public;
 --! EndIncluded functions/announce_alert.sql
 --! Included functions/record_alerts.sql
@@ -4519,8 +4677,10 @@ begin
   v_found := array(
     select
       row(
-        null, alert.kind, alert.schema_name, alert.table_name, alert.row_count, alert.expected_low,
-        alert.expected_high, alert.detail, v_run.finished_at, v_run.run_id, null, null
+        null, alert.kind,
+        left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
+        alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
+        v_run.finished_at, v_run.run_id, null, null
       )::nms.table_metrics_alert_log
     from nms.find_alerts(run_id => record_alerts.run_id) as alert
   );
@@ -4550,11 +4710,19 @@ begin
           )
           or (
             v_run.status = 'SUCCEEDED'
-            and not nms.leaves_out(
-              skip => v_run.skip_schemas,
-              exclude => v_run.exclude_tables,
-              schema_name => log.schema_name,
-              table_name => log.table_name
+            and (log.schema_name, log.table_name) not in (
+              select left_out.schema_name, left_out.table_name
+              from (
+                select array_agg(open.schema_name) as schema_names, array_agg(open.table_name) as table_names
+                from nms.table_metrics_alert_log as open
+                where open.closed_at is null and open.table_name is not null
+              ) as known
+              cross join nms.left_out(
+                run_id => v_run.run_id,
+                schema_names => known.schema_names,
+                table_names => known.table_names
+              ) as left_out
+              where left_out.schema_name <> all (v_run.machinery_schemas) -- which no later run will look at either
             )
           )
       end;

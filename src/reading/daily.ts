@@ -2,7 +2,7 @@ import type { Sql } from '../database.ts'
 import { paint } from '../terminal/output.ts'
 import { styleOfChange } from '../terminal/styles.ts'
 import { layOut } from '../terminal/table.ts'
-import { formatChange, formatCount } from '../terminal/terminal.ts'
+import { describeLeftOut, formatChange, formatCount } from '../terminal/terminal.ts'
 
 const shownTables = 40
 
@@ -77,6 +77,7 @@ async function summarize(sql: Sql, runId: string): Promise<string> {
         rows: string
         previous: string | null
         change: string | null
+        left_out: string | null
       },
     ]
   >`
@@ -86,14 +87,15 @@ async function summarize(sql: Sql, runId: string): Promise<string> {
       total.tables::text,
       total.rows::text,
       previous.snapshot_date::text as previous,
-      (
-        total.rows - (
-          select coalesce(sum(own_row_count), 0)
-          from nms.table_metrics_measurements
-          where run_id = previous.run_id
+      case
+        when previous.run_id is not null then (
+          select coalesce(sum(own_change), 0)
+          from nms.compare_runs(before => previous.run_id, after => day.run_id)
         )
-      )::text as change
+      end::text as change,
+      run.left_out_count::text as left_out
     from nms.table_metrics_daily_snapshot as day
+    join nms.table_metrics_runs as run using (run_id)
     cross join nms.table_metrics_settings as settings
     cross join lateral (
       select count(*) as tables, coalesce(sum(own_row_count), 0) as rows
@@ -113,5 +115,6 @@ async function summarize(sql: Sql, runId: string): Promise<string> {
   return [
     paint('bold', `business day ${day.date} (${day.zone}), counted by run ${runId}`),
     `${formatCount(day.tables)} tables, ${formatCount(day.rows)} rows, each counted once${since}`,
+    ...describeLeftOut(day.left_out),
   ].join('\n')
 }

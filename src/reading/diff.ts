@@ -7,7 +7,7 @@ export interface Comparison {
   failOn?: FailOn
 }
 
-/** A table that has no count any more; that, or fewer rows; any difference. */
+/** A table that has no count any more; that, or fewer rows; any difference. Not what a request leaves out. */
 export const failures = ['missing', 'drop', 'any'] as const
 export type FailOn = (typeof failures)[number]
 
@@ -37,7 +37,8 @@ export async function failingTables(sql: Sql, { before, after, failOn }: Compari
     select schema_name || '.' || table_name as name
     from nms.compare_runs(before => ${before}, after => ${after})
     where
-      case ${failOn ?? null}::text
+      outcome <> 'left out'
+      and case ${failOn ?? null}::text
         when 'missing' then outcome = 'disappeared' or (rows_before is not null and rows_after is null)
         when 'drop' then outcome in ('disappeared', 'shrank') or (rows_before is not null and rows_after is null)
         when 'any' then outcome <> 'unchanged'

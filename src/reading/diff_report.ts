@@ -34,8 +34,10 @@ export async function describeComparison(
       (count(*) over () - row_number() over by_change)::text as more
     from nms.compare_runs(before => ${before}, after => ${after})
     where ${all} or outcome <> 'unchanged'
-    window by_change as (order by abs(coalesce(change, rows_after, -rows_before, 0)) desc, schema_name, table_name)
-    order by abs(coalesce(change, rows_after, -rows_before, 0)) desc, schema_name, table_name
+    window by_change as (
+      order by outcome = 'left out', abs(coalesce(change, rows_after, -rows_before, 0)) desc, schema_name, table_name
+    )
+    order by outcome = 'left out', abs(coalesce(change, rows_after, -rows_before, 0)) desc, schema_name, table_name
     limit ${all ? null : shownTables}
   `
   const more = tables.at(-1)?.more ?? '0'
@@ -64,7 +66,7 @@ export async function describeComparison(
           ),
         ]
       : []),
-    ...(more === '0' ? [] : [`… and ${formatCount(more)} more that changed: --all shows every table`]),
+    ...(more === '0' ? [] : [`… and ${formatCount(more)} more: --all shows every table`]),
     '',
     await summarize(sql, before, after),
   ].join('\n')

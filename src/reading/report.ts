@@ -1,6 +1,13 @@
 import type { Run } from '../collect/run.ts'
 import type { Sql } from '../database.ts'
-import { formatChange, formatCount, formatTable, formatTime, isTimeZone } from '../terminal/terminal.ts'
+import {
+  describeLeftOut,
+  formatChange,
+  formatCount,
+  formatTable,
+  formatTime,
+  isTimeZone,
+} from '../terminal/terminal.ts'
 
 const shownTables = 40
 
@@ -29,7 +36,7 @@ export async function reportRun(sql: Sql, run: Run, timeZone?: string): Promise<
         select run_id
         from nms.table_metrics_runs
         where status = 'SUCCEEDED' and run_id < ${run.run_id}
-        order by snapshot_date desc, run_id desc
+        order by snapshot_date desc, is_recorded, run_id desc
         limit 1
       )
     where measurement.run_id = ${run.run_id}
@@ -54,7 +61,9 @@ export async function reportRun(sql: Sql, run: Run, timeZone?: string): Promise<
 }
 
 async function summarize(sql: Sql, run: Run, timeZone?: string): Promise<string> {
-  const [{ zone, rows, seconds }] = await sql<[{ zone: string; rows: string | null; seconds: string }]>`
+  const [{ zone, rows, seconds, left_out }] = await sql<
+    [{ zone: string; rows: string | null; seconds: string; left_out: string | null }]
+  >`
     select
       settings.business_time_zone as zone,
       (
@@ -62,7 +71,8 @@ async function summarize(sql: Sql, run: Run, timeZone?: string): Promise<string>
         from nms.table_metrics_measurements
         where run_id = ${run.run_id}
       ) as rows,
-      extract(epoch from run.finished_at - run.collected_at)::numeric(12, 2)::text as seconds
+      extract(epoch from run.finished_at - run.collected_at)::numeric(12, 2)::text as seconds,
+      run.left_out_count::text as left_out
     from nms.table_metrics_runs as run
     cross join nms.table_metrics_settings as settings
     where run.run_id = ${run.run_id}
@@ -76,6 +86,7 @@ async function summarize(sql: Sql, run: Run, timeZone?: string): Promise<string>
     ...(run.status === 'SUCCEEDED'
       ? [
           `${formatCount(run.target_count ?? '0')} tables, ${formatCount(rows ?? '0')} rows, each counted once`,
+          ...describeLeftOut(left_out),
         ]
       : []),
   ].join('\n')

@@ -37,7 +37,7 @@ export async function describeTrend(sql: Sql, request: TrendRequest): Promise<st
   const lines = top === bottom ? 1 : height
   const levels = await levelsOf(sql, request, lines, Math.max(1, width - axisWidth({ top, bottom })))
   const chart = drawChart(
-    { levels, height: lines, top, bottom, first: found.first_date, last: found.last_date },
+    { levels, height: lines, top, bottom, first: found.axis_first, last: found.axis_last },
     width,
   )
   const change =
@@ -56,6 +56,6 @@ export async function describeTrend(sql: Sql, request: TrendRequest): Promise<st
     ...(top === bottom
       ? []
       : [`lowest ${bottom} on ${found.lowest_date}`, `highest ${top} on ${found.highest_date}`]),
-    `${found.days_found} of the last ${request.days} days have a result`,
+    `${found.days_found} of the last ${request.days} days have a result${found.days_left_out === '0' ? '' : `, ${found.days_left_out} left the table out`}`,
   ].join('\n')
 }

@@ -22,6 +22,9 @@ export async function summarizeTrend(sql: Sql, { schema_name, table_name, days }
       change: string
       percent: string | null
       days_found: string
+      days_left_out: string
+      axis_first: string
+      axis_last: string
     }[]
   >`
     with trend as materialized (
@@ -29,9 +32,12 @@ export async function summarizeTrend(sql: Sql, { schema_name, table_name, days }
     ),
     ends as (
       select
-        count(*) as days_found,
-        min(snapshot_date) as first_date,
-        max(snapshot_date) as last_date,
+        count(row_count) as days_found,
+        count(*) - count(row_count) as days_left_out,
+        min(snapshot_date) filter (where row_count is not null) as first_date,
+        max(snapshot_date) filter (where row_count is not null) as last_date,
+        min(snapshot_date) as axis_first,
+        max(snapshot_date) as axis_last,
         min(row_count) as lowest,
         max(row_count) as highest
       from trend
@@ -49,7 +55,10 @@ export async function summarizeTrend(sql: Sql, { schema_name, table_name, days }
         100.0 * (last.row_count - first.row_count) / nullif(first.row_count, 0),
         'FMSG999,999,999,999,990.0'
       ) as percent,
-      ends.days_found::text
+      ends.days_found::text,
+      ends.days_left_out::text,
+      ends.axis_first::text,
+      ends.axis_last::text
     from ends
     join trend as first on first.snapshot_date = ends.first_date
     join trend as last on last.snapshot_date = ends.last_date
@@ -57,7 +66,7 @@ export async function summarizeTrend(sql: Sql, { schema_name, table_name, days }
   return row
 }
 
-/** Where the days lie on a chart; of more days than places, each place has the last one. */
+/** Where the days lie on a chart; of more days than places, each place has the last one that was counted. */
 export async function levelsOf(
   sql: Sql,
   { schema_name, table_name, days }: TrendRequest,
@@ -85,6 +94,7 @@ export async function levelsOf(
         )::integer as level
       from trend
       cross join axis
+      where trend.row_count is not null
       order by place, trend.snapshot_date desc
     )
     select case when placed.place is not null then coalesce(placed.level, 0) end as level

@@ -20,4 +20,5 @@ const outcomes: Record<string, Style> = {
   shrank: 'yellow',
   disappeared: 'red',
   'not counted': 'red',
+  'left out': 'yellow',
 }

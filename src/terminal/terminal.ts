@@ -17,6 +17,12 @@ export function formatChange(change: string | null): string {
   return change.startsWith('-') ? `-${formatCount(change.slice(1))}` : `+${formatCount(change)}`
 }
 
+/** What the request of a run has left out, as a line where there is anything. */
+export function describeLeftOut(tables: string | null): string[] {
+  if (tables === null || tables === '0') return []
+  return [`${formatCount(tables)} ${tables === '1' ? 'table' : 'tables'} left out by request`]
+}
+
 /** True for a time zone in which times can be shown here; the server knows a few more. */
 export function isTimeZone(name: string): boolean {
   try {

@@ -51,7 +51,7 @@ const cases: [what: string, alerts: string[], runs: PastRun[]][] = [
     'a table of a schema that has become machinery',
     [],
     [
-      ...three.map((run) => ({ ...run, counts: { ...both, 'graphile_worker.jobs': 1 } })),
+      ...three.map((run) => ({ ...run, counts: { ...both, 'graphile_worker.jobs': 1 }, machinery: [] })),
       { day: 3, counts: both },
     ],
   ],

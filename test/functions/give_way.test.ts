@@ -148,6 +148,40 @@ test('a session that counts is told with its table, and nobody else is', async (
   t.deepEqual(await countingSessions(db.sql, run_id), [])
 })
 
+test('a stranger who takes locks that look like those of a run is not told as counting, and stops nobody', async (t) => {
+  const db = await createDatabase(t)
+  await db.sql.unsafe(`${gated} drop index public.gated_id_idx;`)
+  const run_id = await open(db.sql)
+  await measure(db.sql, run_id)
+  const role = await db.createRole()
+  const stranger = role.connect()
+  await stranger.unsafe(`
+    begin;
+    select pg_advisory_xact_lock_shared(hashtextextended('nms.measure_targets', ${run_id}));
+    select pg_advisory_xact_lock(hashtextextended('nms.settle_targets', ${run_id}));
+  `)
+  await db.sql`grant select on public.gated to public`
+  await stranger`select count(*) from public.gated`
+  const { waiting } = await waitingSession(db, 'begin; lock table public.gated; commit')
+  const refused = ['for key share', 'for update'].map((mode) =>
+    t.throwsAsync(
+      db
+        .connect()
+        .unsafe(`set role ${role.name}; select from nms.table_metrics_runs where run_id = ${run_id} ${mode}`),
+      { code: '42501' },
+    ),
+  )
+
+  const sessions = await countingSessions(db.sql, run_id)
+
+  await Promise.all(refused)
+  t.deepEqual(sessions, [])
+  await stranger`rollback`
+  await waiting
+  await measureAll(db.sql, run_id)
+  t.is((await close(db.sql, run_id)).status, 'SUCCEEDED')
+})
+
 test('two sessions that count two tables at the same time are both told', async (t) => {
   const db = await createDatabase(t)
   await db.sql.unsafe(`${gated}

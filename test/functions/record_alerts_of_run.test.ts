@@ -182,3 +182,73 @@ test('an alert with the longest names and reasons fits into a notification', asy
     ['table_new', 'table_missing', ...Array(5).fill('repeated_failures')].sort(),
   )
 })
+
+for (const [what, length, character] of [
+  ['of 90,000 characters', 90_000, 'x'],
+  ['that an index only just takes', 1_300, ''],
+] as const) {
+  test(`a name ${what} in the history keeps no other alert from being recorded and announced`, async (t) => {
+    const db = await createShop(t)
+    const { sql } = db
+    const heard = await listen(db)
+    // What cannot be compressed is as long in an index as it is.
+    const random = () =>
+      Array.from({ length }, () => String.fromCharCode(97 + Math.floor(Math.random() * 26))).join('')
+    const [schema, table] = character
+      ? [character.repeat(length), character.repeat(length)]
+      : [random(), random()]
+    await sql`
+      insert into nms.table_metrics_measurements (
+        run_id, schema_name, table_name, row_count, own_row_count, measured_at, table_kind, is_partition, table_oid
+      )
+      select run_id, ${schema}, ${table}, 5, 5, now(), 'table', false, 0 from nms.table_metrics_runs
+    `
+
+    const run = await collectRows(sql, 0)
+
+    t.is(run.status, 'SUCCEEDED')
+    const kinds = ['dropped_to_zero', 'table_missing']
+    t.deepEqual(
+      [...(await sql`select kind from nms.table_metrics_alerts order by kind`)].map(({ kind }) => kind),
+      kinds,
+    )
+    const notifications = await heard()
+    t.deepEqual(notifications.map(({ kind }) => kind).sort(), kinds)
+    const cut = notifications.find(({ kind }) => kind === 'table_missing')
+    t.is(cut?.table_name, table.slice(0, 63))
+
+    await sql`select nms.record_alerts(${run.run_id})`
+    t.is((await log(sql)).length, 2, 'it is the same alert when it is found again')
+  })
+}
+
+test('a notification that does not fit is cut, and the alert is recorded in full', async (t) => {
+  const db = await createShop(t)
+  const { sql } = db
+  const heard = await listen(db)
+  const long = '\u001b'.repeat(5000)
+  await replaceFindAlerts(
+    sql,
+    `return query
+      select 'drop', 'public', 'orders', 1::bigint, 2::bigint, 3::bigint, repeat(chr(27), 5000)
+      union all
+      select 'spike', 'public', 'lines', 1::bigint, 2::bigint, 3::bigint, 'short'`,
+  )
+
+  await collectRows(sql, 40)
+
+  t.deepEqual(
+    (await log(sql)).map(({ kind, detail }) => [kind, detail]),
+    [
+      ['drop', long],
+      ['spike', 'short'],
+    ],
+  )
+  t.deepEqual(
+    (await heard()).map(({ kind, table_name, detail }) => [kind, table_name, detail]),
+    [
+      ['drop', 'orders', `${long.slice(0, 1000)}…`],
+      ['spike', 'lines', 'short'],
+    ],
+  )
+})

@@ -67,7 +67,8 @@ test('malformed counts and days are refused with what was seen, and leave nothin
     ['{"public": {"orders": 1.5}}', '1.5'],
     ['{"public": {"orders": 9223372036854775808}}', '9223372036854775808'],
     ['{"public": {"orders": null}}', 'null'],
-    ['{"public": {"": 5}}', '5'],
+    ['{"public": {"": 5}}', '""'],
+    ['{"": {"orders": 5}}', '""'],
   ]
   for (const [payload, seen] of refused) {
     const error = await t.throwsAsync(sql`select nms.record_run(${today}::date, ${payload}::text::jsonb)`, {
@@ -77,6 +78,33 @@ test('malformed counts and days are refused with what was seen, and leave nothin
   }
   await t.throwsAsync(sql`select nms.record_run(nms.business_date() + 1, '{}')`, { code: '22023' })
   await t.throwsAsync(sql`select nms.record_run(null, '{}')`, { code: '22023' })
+  await t.throwsAsync(sql`select nms.record_run('infinity', '{}')`, { code: '22023' })
+  await t.throwsAsync(sql`select nms.record_run('-infinity', '{}')`, { code: '22023' })
   await t.throwsAsync(sql`select nms.record_run(${today}::date, null)`, { code: '22023' })
   t.deepEqual([...(await sql`select from nms.table_metrics_runs`)], [])
+})
+
+test('a name that no table can have is refused, in bytes, and one with control characters is a name', async (t) => {
+  const { sql } = await createDatabase(t)
+  const today = await daysAgo(sql, 0)
+  const record = (payload: object) =>
+    sql`select nms.record_run(${today}::date, ${sql.json(payload as never)})`
+  const longest = ['x'.repeat(63), `${'ä'.repeat(31)}x`, '\u001b[2J\r\n'.repeat(10)]
+
+  for (const name of longest) await t.notThrowsAsync(record({ [name]: { [name]: 1 } }))
+  for (const name of ['x'.repeat(64), 'ä'.repeat(32), 'x'.repeat(90_000)]) {
+    for (const payload of [{ [name]: { orders: 1 } }, { public: { orders: 1, [name]: 1 } }, { [name]: 5 }]) {
+      const error = await t.throwsAsync(record(payload), { code: '22023' })
+      const { detail } = error as unknown as { detail: string }
+      t.regex(detail, /63 bytes|object/)
+      t.true(detail.length < 500)
+    }
+  }
+
+  t.deepEqual(
+    [...(await sql`select table_name from nms.table_metrics_measurements order by run_id`)].map(
+      ({ table_name }) => table_name,
+    ),
+    longest,
+  )
 })
