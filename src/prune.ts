@@ -46,11 +46,7 @@ async function pruneABit(sql: Sql, { keepRuns, keepDaily }: Keep, signal: AbortS
   const stop = () => cancel()
   signal.addEventListener('abort', stop, { once: true })
   const step = sql.begin(async (transaction) => {
-    await transaction`
-      select
-        set_config('idle_in_transaction_session_timeout', '30s', true),
-        set_config('lock_timeout', '10s', true)
-    `
+    await transaction`select set_config('idle_in_transaction_session_timeout', '30s', true)`
     signal.throwIfAborted()
     const pruning = transaction<[{ deleted: string; left: string }]>`
       select runs_deleted::text as deleted, runs_left::text as left

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { ExecutionContext } from 'ava'
 import postgres from 'postgres'
 import type { Run } from '../src/collect/run.ts'
+import { hang, within } from './_within.ts'
 
 const serverUrl = process.env.TEST_SERVER_URL
 if (!serverUrl) throw new Error('TEST_SERVER_URL is not set: run the tests with npm test')
@@ -24,12 +25,18 @@ export interface TestDatabase {
 /** Creates a database with an installed collector and nothing else. */
 export async function createDatabase(t: ExecutionContext, template = 'nms_template'): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`
-  const admin = postgres(serverUrl as string, { max: 1, onnotice: () => undefined })
+  const admin = postgres(serverUrl as string, { max: 1, connect_timeout: hang, onnotice: () => undefined })
   await admin`create database ${admin(name)} template ${admin(template)}`
   const url = withDatabase(serverUrl as string, name)
   const connections: Sql[] = []
   const connect: TestDatabase['connect'] = (options = {}) => {
-    const sql = postgres(url, { max: 1, onnotice: () => undefined, types: plainDates, ...options }) as Sql
+    const sql = postgres(url, {
+      max: 1,
+      connect_timeout: hang,
+      onnotice: () => undefined,
+      types: plainDates,
+      ...options,
+    }) as Sql
     connections.push(sql)
     return sql
   }
@@ -56,7 +63,12 @@ export async function createDatabase(t: ExecutionContext, template = 'nms_templa
         name: role,
         url: roleUrl.href,
         connect: () => {
-          const sql = postgres(roleUrl.href, { max: 1, onnotice: () => undefined, types: plainDates }) as Sql
+          const sql = postgres(roleUrl.href, {
+            max: 1,
+            connect_timeout: hang,
+            onnotice: () => undefined,
+            types: plainDates,
+          }) as Sql
           connections.push(sql)
           return sql
         },
@@ -89,12 +101,9 @@ export async function rowCounts(sql: Sql, run: Pick<Run, 'run_id'>): Promise<Rec
   )
 }
 
-/** Waits until a condition holds; fails after thirty seconds. */
-export async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
-  for (const deadline = Date.now() + 30_000; !(await condition()); ) {
-    if (Date.now() > deadline) throw new Error(`waited 30 s in vain until ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
+/** Waits until a condition holds. */
+export function until(condition: () => Promise<boolean>, what: string): Promise<void> {
+  return within(hang, condition, what)
 }
 
 /** Waits until a session waits for a lock, and not just for the moment that a batch of small tables does. */

@@ -3,4 +3,4 @@ export { holdAt, isBusy, isGone, type Moment, moments, prepareShop, shopCounts }
 export { startPgbouncer } from './_pgbouncer.ts'
 export { type Link, startProxy } from './_proxy.ts'
 export { createDatabase, type Database, type OwnServer, startOwnServer } from './_server.ts'
-export { inTime, within } from './_within.ts'
+export { hang, inTime, stopwatch, within } from './_within.ts'

@@ -1,7 +1,7 @@
 import type { ExecutionContext } from 'ava'
 import { collect, rowCounts, type Sql } from './_database.ts'
 import type { Database } from './_server.ts'
-import { inTime, within } from './_within.ts'
+import { hang, inTime, within } from './_within.ts'
 
 /** Notes every header as it is when its run ends, for `expectInvariants` to compare with later. */
 export async function watchHeaders({ sql }: Pick<Database, 'sql'>): Promise<void> {
@@ -27,7 +27,7 @@ export async function expectInvariants(
   t: ExecutionContext,
   { sql }: Pick<Database, 'sql'>,
   counts: Record<string, number>,
-  patience = 30,
+  patience = hang,
 ): Promise<void> {
   let left: string[] = []
   const isEmpty = async () => {
@@ -41,7 +41,7 @@ export async function expectInvariants(
 
   // Until abandon_after has passed, what was abandoned may look as if it were alive.
   const anyRuns = async () => {
-    const next = await inTime(30, collect(sql), 'the next run has ended')
+    const next = await inTime(hang, collect(sql), 'the next run has ended')
     t.is(next.status, 'SUCCEEDED', `the next run succeeds: ${next.error_message}`)
     return (await sql`select from nms.table_metrics_runs where status = 'RUNNING'`).length > 0
   }

@@ -1,7 +1,7 @@
 import type { LogEvent } from '../src/log.ts'
 import type { Running } from './_process.ts'
 import type { Database } from './_server.ts'
-import { within } from './_within.ts'
+import { hang, within } from './_within.ts'
 
 type Db = Pick<Database, 'sql'>
 
@@ -24,9 +24,9 @@ export const jobs = async ({ sql }: Db) => [
 ]
 
 /** Waits until no job is left that a worker would run some time. */
-export function untilJobsAreDone(db: Db, seconds = 60): Promise<void> {
+export function untilJobsAreDone(db: Db): Promise<void> {
   return within(
-    seconds,
+    hang,
     async () => (await jobs(db)).every((job) => !job.is_locked && job.attempts >= job.max_attempts),
     'all jobs are done',
   )
@@ -48,10 +48,9 @@ export function untilEvent(
   worker: Pick<Running, 'stdout'>,
   name: LogEvent['event'],
   count = 1,
-  seconds = 60,
 ): Promise<void> {
   return within(
-    seconds,
+    hang,
     async () => eventsOf(worker).filter(({ event }) => event === name).length >= count,
     `${name} is logged ${count} times`,
   )

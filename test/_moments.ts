@@ -1,5 +1,5 @@
 import type { Database } from './_server.ts'
-import { within } from './_within.ts'
+import { hang, within } from './_within.ts'
 
 /** What a run is doing when a fault meets it. */
 export type Moment = (typeof moments)[number]
@@ -59,7 +59,7 @@ export async function holdAt(db: Pick<Database, 'sql' | 'connect'>, moment: Mome
     async reached(): Promise<number> {
       let pid = 0
       await within(
-        60,
+        hang,
         async () => {
           const [waiting] = await db.sql<{ pid: number }[]>`
             select pid

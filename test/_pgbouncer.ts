@@ -1,12 +1,12 @@
 import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import postgres from 'postgres'
 import { serverAccount } from '../src/embedded/account.ts'
+import { reservePort } from './_ports.ts'
 import { start } from './_process.ts'
-import { within } from './_within.ts'
+import { hang, within } from './_within.ts'
 
 /**
  * Starts pgbouncer in transaction mode in front of the server of a URL, with everything else as it is
@@ -17,7 +17,7 @@ export async function startPgbouncer(t: ExecutionContext, url: string, poolSize:
   const account = await serverAccount()
   const folder = await mkdtemp(join(tmpdir(), 'pgbouncer-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const port = await freePort()
+  const port = await reservePort()
   const users = join(folder, 'users')
   const config = join(folder, 'pgbouncer.ini')
   await writeFile(users, `"${target.username}" "${decodeURIComponent(target.password)}"\n`)
@@ -44,7 +44,7 @@ admin_users = ${target.username}
   const pooled = new URL(url)
   pooled.host = `127.0.0.1:${port}`
   const sql = postgres(pooled.href, { max: 1, prepare: false, onnotice: () => undefined })
-  await within(10, async () => (await sql`select 1`).length === 1, 'pgbouncer answers').catch(
+  await within(hang, async () => (await sql`select 1`).length === 1, 'pgbouncer answers').catch(
     async (error) => {
       throw new Error('pgbouncer does not start: install its package (apt-get install pgbouncer)', {
         cause: error,
@@ -60,14 +60,4 @@ admin_users = ${target.username}
       await bouncer.finished
     },
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 }

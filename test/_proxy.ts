@@ -1,5 +1,6 @@
 import { createServer, connect as dial, type Socket } from 'node:net'
 import type { ExecutionContext } from 'ava'
+import { reservePort } from './_ports.ts'
 
 /** A TCP link between a program and a server that can fail as links do. */
 export interface Link {
@@ -72,7 +73,7 @@ export async function startProxy(t: ExecutionContext, url: string): Promise<Link
       server.close(() => resolve())
     })
 
-  const port = await listen(0)
+  const port = await listen(await reservePort())
   t.teardown(async () => {
     if (server.listening) await close()
   })

@@ -9,8 +9,9 @@ import { makeRootHome } from '../src/embedded/binaries.ts'
 import { type EmbeddedServer, startServer } from '../src/embedded/server.ts'
 import { migrate } from '../src/migrate.ts'
 import { type Sql, withDatabase } from './_database.ts'
+import { reservePort } from './_ports.ts'
 import { isAlive } from './_process.ts'
-import { within } from './_within.ts'
+import { hang, within } from './_within.ts'
 
 /** A database of one test. Sessions of the test itself go by the application name `test`. */
 export interface Database {
@@ -53,7 +54,7 @@ export async function startOwnServer(settings: Record<string, string> = {}): Pro
     async stop(how) {
       if (how === 'immediate') {
         process.kill(server.pid, 'SIGQUIT')
-        await within(10, async () => !isAlive(server.pid), 'the server has stopped')
+        await within(hang, async () => !isAlive(server.pid), 'the server has stopped')
       }
       await server.stop()
     },
@@ -82,8 +83,7 @@ async function makeHome(): Promise<string> {
   const account = await serverAccount()
   const home = await mkdtemp(join(account ? await makeRootHome() : tmpdir(), 'temporary-'))
   if (account) await chown(home, account.uid, account.gid)
-  // Below the range from which outgoing connections are given a port, while the server is away.
-  await writeFile(join(home, 'port'), `${20_000 + Math.floor(Math.random() * 10_000)}\n`)
+  await writeFile(join(home, 'port'), `${await reservePort()}\n`)
   return home
 }
 
@@ -106,6 +106,7 @@ export async function createDatabase(
     const sql = postgres(to, {
       max,
       backoff: false,
+      connect_timeout: hang,
       onnotice: () => undefined,
       connection: { ...unharmed, application_name: applicationName },
     })
@@ -118,7 +119,7 @@ export async function createDatabase(
     await Promise.all(connections.slice(1).map((sql) => sql.end({ timeout: 1 })))
     // The connection that met the fault may be dead without knowing it.
     await within(
-      30,
+      hang,
       async () => (await admin`drop database if exists ${admin(name)} with (force)`) !== null,
       'dropped',
     )

@@ -55,10 +55,10 @@ export async function expectToGoOn(
 ): Promise<void> {
   await release()
   await untilNoneRuns(db)
-  await untilSuccess(db, 60)
+  await untilSuccess(db)
   const last = (await runs(db)).at(-1)?.run_id
   await addJob(db, payload)
-  await untilSuccess(db, 60, last)
+  await untilSuccess(db, last)
   await stopWorker(t, worker)
   await expectInvariants(t, db, shopCounts)
 }

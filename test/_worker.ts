@@ -9,7 +9,7 @@ import { watchHeaders } from './_invariants.ts'
 import { prepareShop } from './_moments.ts'
 import { isAlive, type Running, startTableMetrics } from './_process.ts'
 import { createDatabase, type Database } from './_server.ts'
-import { inTime, within } from './_within.ts'
+import { hang, inTime, within } from './_within.ts'
 
 /** The two ways of counting, as the payload of a job. */
 export const modes = { 'one snapshot': {}, online: { online: true, jobs: 2 } }
@@ -77,7 +77,7 @@ export async function addJob(
   task = 'collect_table_metrics',
 ): Promise<void> {
   await within(
-    60,
+    hang,
     async () => {
       // Not before the last one: calls would meet a function of the past, and be in the way of the next.
       const done = await sql`select id from graphile_worker.migrations`
@@ -101,19 +101,19 @@ export const runs = async ({ sql }: Pick<Database, 'sql'>) => [
 ]
 
 /** Waits until a run has succeeded after the given one: nobody but a worker that goes on makes it. */
-export function untilSuccess(db: Pick<Database, 'sql'>, seconds: number, after = '0'): Promise<void> {
+export function untilSuccess(db: Pick<Database, 'sql'>, after = '0'): Promise<void> {
   return within(
-    seconds,
+    hang,
     async () =>
       (await runs(db)).some((run) => run.status === 'SUCCEEDED' && BigInt(run.run_id) > BigInt(after)),
     `a run after ${after} has succeeded`,
   )
 }
 
-/** Waits until a run, which nobody works on any more, has been closed: within abandon_after and a minute. */
+/** Waits until a run, which nobody works on any more, has been closed: soon after abandon_after and a minute. */
 export function untilAbandoned(db: Pick<Database, 'sql'>, runId: string): Promise<void> {
   return within(
-    61,
+    75,
     async () => {
       const run = (await runs(db)).find(({ run_id }) => run_id === runId)
       return run?.status === 'FAILED' && /^abandoned/.test(run.error_message ?? '')
@@ -122,10 +122,10 @@ export function untilAbandoned(db: Pick<Database, 'sql'>, runId: string): Promis
   )
 }
 
-/** Waits until no run is RUNNING: those that nobody works on are closed within abandon_after and a minute. */
+/** Waits until no run is RUNNING: those that nobody works on are closed soon after abandon_after and a minute. */
 export function untilNoneRuns(db: Pick<Database, 'sql'>): Promise<void> {
   return within(
-    61,
+    hang,
     async () => (await runs(db)).every(({ status }) => status !== 'RUNNING'),
     'no run is RUNNING',
   )

@@ -464,3 +464,28 @@ test('exclude leaves out exactly the tables that an arbitrary string spells', as
 
   t.true(excluded > 50)
 })
+
+test('100,000 entries are taken, one more is a FAILED run that says so', async (t) => {
+  const { sql } = await createDatabase(t)
+  await sql.unsafe(
+    'create schema "a.b"; create table "a.b"."c""d" (id int); create table public.kept (id int)',
+  )
+  const entries = ['a.b.c"d', '"a.b"."c""d"', ...Array.from({ length: 99_998 }, (_, n) => `public.none_${n}`)]
+
+  const taken = await collect(sql, { exclude: entries })
+  const refused = [
+    await collect(sql, { exclude: [...entries, 'public.kept'] }),
+    await collect(sql, { skip: [...entries, 'public.kept'] }),
+  ]
+
+  t.is(taken.status, 'SUCCEEDED')
+  t.deepEqual(await rowCounts(sql, taken), { 'public.kept': 0 })
+  t.is(taken.unmatched_entries.length, 99_998)
+  t.deepEqual(
+    refused.map(({ status, error_message }) => [status, error_message]),
+    [
+      ['FAILED', 'exclude: saw 100001 entries, expected at most 100000'],
+      ['FAILED', 'skip: saw 100001 entries, expected at most 100000'],
+    ],
+  )
+})

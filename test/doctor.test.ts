@@ -146,7 +146,7 @@ test('a role that may not collect is told what it needs; one that may needs no r
   t.true(problems[0]?.remedy.includes('migrations/roles.sql'))
   await sql.unsafe(`
     grant usage on schema nms to ${role.name};
-    grant execute on function nms.find_problems to ${role.name};
+    grant execute on function nms.find_problems, nms.job_payload to ${role.name};
   `)
   t.deepEqual(summary(await findProblems(role.url, file)), fresh)
 })
@@ -232,6 +232,16 @@ for (const [what, lines, expected] of [
   [
     'a line that prunes, and keeps days for a shorter time than runs',
     [daily, `${weeklyLine} {keepRuns: "2 years", keepDaily: "90 days"}`],
+    ['error malformed_payload :2'],
+  ],
+  [
+    'a line that prunes more than keep_at_least allows',
+    [daily, `${weeklyLine} {keepRuns: "7 days", keepDaily: "90 days"}`],
+    ['error malformed_payload :2'],
+  ],
+  [
+    'a line that prunes, with what jsonb cannot hold',
+    [daily, `${weeklyLine} {keepRuns: "\\u0000"}`],
     ['error malformed_payload :2'],
   ],
   ['30 February of another task', [daily, '15 5 30 2 * send_mail'], ['warning strange_task :2']],
@@ -322,6 +332,14 @@ test('a payload in the schedule that jobs would be rejected for is an error', as
   const problems = await findProblems(url, await crontab(t, `${daily} {skip: ["tmp"]}`))
 
   t.true(only(problems, 'malformed_payload').detail.includes('"skip"'))
+})
+
+test('a payload that jsonb cannot hold is shown in a visible form', async (t) => {
+  const { url } = await createDatabase(t)
+
+  const problems = await findProblems(url, await crontab(t, `${daily} {exclude: ["public.a\\ud800"]}`))
+
+  t.true(only(problems, 'malformed_payload').detail.includes('public.a\\\\ud800'))
 })
 
 test('a look at lines that prune deletes nothing', async (t) => {

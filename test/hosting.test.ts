@@ -49,7 +49,7 @@ test('somebody else’s worker runs the task and the schedule beside its own', a
   await db.sql`select graphile_worker.add_job('send_mail')`
   await addJob(db, { exclude: ['public.nothing'] })
 
-  await untilSuccess(db, 30)
+  await untilSuccess(db)
   await untilJobsAreDone(db)
   t.deepEqual(await rowCounts(db.sql, { run_id: '1' }), { 'public.orders': 3 })
   t.deepEqual(await knownSchedules(db), [{ identifier: 'daily' }])
@@ -100,7 +100,7 @@ test.serial('the task works on the database of DATABASE_URL unless told otherwis
 
   await addJob(db)
 
-  await untilSuccess(db, 30)
+  await untilSuccess(db)
   t.deepEqual(await rowCounts(db.sql, { run_id: '1' }), { 'public.orders': 3 })
 })
 
@@ -136,7 +136,7 @@ test.serial('the preset brings the tasks and the schedule to a worker', async (t
 
   await addJob(db)
 
-  await untilSuccess(db, 30)
+  await untilSuccess(db)
   t.deepEqual(await rowCounts(db.sql, { run_id: '1' }), { 'public.orders': 3 })
   t.deepEqual(await knownSchedules(db), [{ identifier: 'daily' }])
 })

@@ -5,7 +5,7 @@ import { ProgressTracker } from '../src/collect/progress.ts'
 import { progressLine } from '../src/terminal/progress_bar.ts'
 import { createDatabase, type TestDatabase } from './_database.ts'
 import { start, tableMetrics } from './_process.ts'
-import { within } from './_within.ts'
+import { hang, within } from './_within.ts'
 
 const some: Progress = {
   tables: 1234,
@@ -153,7 +153,8 @@ async function startHeld(t: ExecutionContext, { sql, url, connect }: TestDatabas
   const [command, ...rest] = args as [string, ...string[]]
   const running = start(t, command, rest, { env: { DATABASE_URL: url } })
   return {
-    shown: (words: string) => within(60, async () => running.stdout().includes(words), `"${words}" is shown`),
+    shown: (words: string) =>
+      within(hang, async () => running.stdout().includes(words), `"${words}" is shown`),
     stdout: running.stdout,
     async finish() {
       await holder`select pg_advisory_unlock(1)`
@@ -234,7 +235,7 @@ test.serial('--json shows the result and no progress, on a terminal too', async 
   const db = await createDatabase(t)
   const { finish } = await startHeld(t, db, ['script', '-qec', `${collect} --json 2>/dev/null`, '/dev/null'])
   await within(
-    60,
+    hang,
     async () =>
       (await db.sql`select from nms.table_metrics_measurements where table_name = 'events'`).length === 1,
     'a part is counted',
@@ -250,7 +251,7 @@ test.serial('--json writes no progress to standard error either', async (t) => {
   const db = await createDatabase(t)
   const { finish } = await startHeld(t, db, ['sh', '-c', `exec ${collect} --json 2>&1 >/dev/null`])
   await within(
-    60,
+    hang,
     async () =>
       (
         await db.sql`select from nms.table_metrics_runs where clock_timestamp() > collected_at + interval '6 s'`

@@ -27,6 +27,7 @@ const calls = [
   'find_problems',
   'give_up_run',
   'give_way',
+  'job_payload',
   'job_problem',
   'measure_targets',
   'open_job',
@@ -40,6 +41,7 @@ const calls = [
   'record_run',
   'retention_problem',
   'retry_helps',
+  'was_counted_in_vain',
   ...readingCalls,
 ].sort()
 

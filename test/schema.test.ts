@@ -104,6 +104,7 @@ test('the settings are one row with the documented defaults', async (t) => {
           machinery_schemas: ['nms', 'graphile_worker', 'graphile_migrate'],
           lock_timeout: '00:00:05',
           abandon_after: '00:05:00',
+          keep_at_least: '30 days',
           yield_after: '00:00:02',
         },
       },
@@ -377,6 +378,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'retention_problem',
       'retry_helps',
       'table_trend',
+      'was_counted_in_vain',
     ],
   )
 })

@@ -7,7 +7,8 @@ test('an install has one row of settings, with the documented defaults', async (
   const rows = await sql`
     select
       business_time_zone, machinery_schemas,
-      lock_timeout = '5 s' as lock_timeout, abandon_after = '5 min' as abandon_after, yield_after = '2 s' as yield_after
+      lock_timeout = '5 s' as lock_timeout, abandon_after = '5 min' as abandon_after, yield_after = '2 s' as yield_after,
+      keep_at_least = '30 days' as keep_at_least
     from nms.table_metrics_settings
   `
 
@@ -20,6 +21,7 @@ test('an install has one row of settings, with the documented defaults', async (
         lock_timeout: true,
         abandon_after: true,
         yield_after: true,
+        keep_at_least: true,
       },
     ],
   )
@@ -128,6 +130,10 @@ for (const [column, { accepted, refused }] of Object.entries({
   yield_after: {
     accepted: ['1 ms', '2 s', '1 day'],
     refused: ['0', '999 us', '-1 s', '1 day 1 us'],
+  },
+  keep_at_least: {
+    accepted: ['0', '30 days', '1000 years'],
+    refused: ['-1 us', '1000 years 1 us', '300000 years'],
   },
 })) {
   test(`${column} keeps within its bounds`, async (t) => {

@@ -132,7 +132,7 @@ test('a worker with a schema of its own says how to leave it out of runs, until 
   await untilEvent(second, 'worker_started')
   t.false(eventsOf(second).some(({ event }) => event === 'schema_not_skipped'))
   await db.sql`select ${db.sql(schema)}.add_job('collect_table_metrics')`
-  await untilSuccess(db, 30)
+  await untilSuccess(db)
   const tables = await db.sql`select schema_name, table_name from nms.table_metrics_measurements`
   t.deepEqual([...tables], [{ schema_name: 'public', table_name: 'orders' }])
   const others = await db.sql`select from pg_namespace where nspname = 'graphile_worker'`
@@ -157,7 +157,7 @@ test('a worker writes lines for people to standard error unless asked for JSON',
   await db.sql`create table public.orders as select 1`
   const worker = await startWorker(t, db, { args: ['--log', 'text'] })
   await addJob(db)
-  await untilSuccess(db, 30)
+  await untilSuccess(db)
   worker.kill('SIGTERM')
 
   const { stdout, stderr } = await worker.finished

@@ -33,7 +33,8 @@ export interface CollectOptions {
 
 /**
  * Counts every table once, inside the database. The header is committed before the counting starts,
- * so that a run leaves its trace even if the server dies.
+ * so that a run leaves its trace even if the server dies. When every table was counted and somebody
+ * else kept the result from being written, there are two runs more at most.
  *
  * Resolves to the header of the run, SUCCEEDED or FAILED; a malformed request gives a FAILED run.
  *
@@ -45,8 +46,28 @@ export async function collectTableMetrics(
   { skip = [], exclude = [] }: CollectRequest = {},
   options: CollectOptions = {},
 ): Promise<Run> {
-  const run = await openRun(url, { skip, exclude }, options.signal)
-  return run.status === 'RUNNING' ? collectRun(url, run.run_id, options) : run
+  for (let attempts = 1; ; attempts++) {
+    const opened = await openRun(url, { skip, exclude }, options.signal)
+    if (opened.status !== 'RUNNING') return opened
+    const run = await collectRun(url, opened.run_id, options)
+    if (attempts === 3 || options.signal?.aborted || !(await wasCountedInVain(url, run))) return run
+  }
+}
+
+/** True for a run that only somebody else kept from writing its result: another one may succeed. */
+async function wasCountedInVain(url: string, { run_id, status }: Run): Promise<boolean> {
+  if (status !== 'FAILED') return false
+  const sql = connect(url)
+  try {
+    const [row] = await sql<[{ in_vain: boolean }]>`
+      select nms.was_counted_in_vain(run_id => ${run_id}) as in_vain
+    `
+    return row.in_vain
+  } catch {
+    return false // how this run has ended is known
+  } finally {
+    await sql.end({ timeout: 1 })
+  }
 }
 
 async function openRun(

@@ -1,6 +1,7 @@
 import { connect, type Sql } from '../database.ts'
 import { describeError } from '../errors.ts'
 import { defaultCrontab } from '../schedule.ts'
+import { payloadAsText } from '../worker/payload.ts'
 import { pruneProblem } from '../worker/prune_payload.ts'
 import { installProblems } from './install.ts'
 import { type Line, scheduleProblems } from './schedule.ts'
@@ -55,7 +56,9 @@ async function runProblems(sql: Sql, { payloads, pruning }: Schedule): Promise<P
   const found = new Map<string, Problem>()
   try {
     for (const payload of payloads.length > 0 ? payloads : [{}]) {
-      const problems = await sql<Problem[]>`select * from nms.find_problems(${sql.json(payload as never)})`
+      const problems = await sql<
+        Problem[]
+      >`select * from nms.find_problems(nms.job_payload(${payloadAsText(payload)}))`
       for (const problem of problems) found.set(JSON.stringify(problem), problem)
     }
     return [...found.values(), ...(await pruningProblems(sql, pruning))]

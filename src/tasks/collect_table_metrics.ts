@@ -25,7 +25,7 @@ async function collect(payload: unknown, helpers: JobHelpers, options: TaskOptio
   } else if (job.action === 'wait') {
     helpers.logger.info(message)
     await helpers.addJob(taskName, payload, {
-      runAt: job.in_a_minute,
+      runAt: job.soon,
       jobKey: `${taskName} ${job.slot?.toISOString()}`,
       maxAttempts: helpers.job.max_attempts,
     })

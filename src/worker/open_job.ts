@@ -1,12 +1,12 @@
-import type { JSONValue } from 'postgres'
 import { openedAlerts } from '../collect/events.ts'
 import { connect, type Sql } from '../database.ts'
 import type { Log } from '../log.ts'
 import { unlessStopped, within } from '../patience.ts'
+import { payloadAsText } from './payload.ts'
 
 /** What is to be done about a job: a row of `nms.open_job`. */
 export interface OpenedJob {
-  /** Count the run; or nothing but fail, end well, or look again in a minute. */
+  /** Count the run; or nothing but fail, end well, or look again soon. */
   action: 'collect' | 'reject' | 'served' | 'wait'
   run_id: string
   message: string
@@ -14,8 +14,8 @@ export interface OpenedJob {
   jobs: number | null
   deadline: string | null
   slot: Date | null
-  /** By the clock of the server. */
-  in_a_minute: Date
+  /** When to look again, by the clock of the server. */
+  soon: Date
 }
 
 /** Validates the payload of a job, decides what is to be done about it, and opens its run. */
@@ -28,8 +28,8 @@ export function openJob(sql: Sql, payload: unknown): Promise<OpenedJob> {
     const [job] = await transaction<[OpenedJob]>`
       select
         action, run_id::text, message, is_online as online, jobs, deadline::text, slot,
-        now() + interval '1 minute' as in_a_minute
-      from nms.open_job(payload => ${sql.json(payload as JSONValue)})
+        now() + interval '5 seconds' as soon
+      from nms.open_job(payload => nms.job_payload(${payloadAsText(payload)}))
     `
     return job
   })

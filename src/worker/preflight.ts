@@ -1,8 +1,8 @@
 import type { ParsedCronItem } from 'graphile-worker'
-import type { JSONValue } from 'postgres'
 import type { Sql } from '../database.ts'
 import type { Log } from '../log.ts'
 import { pruneTaskName } from '../schedule.ts'
+import { payloadAsText } from './payload.ts'
 import { pruneProblem } from './prune_payload.ts'
 
 /** What somebody has to mend before a worker can do anything. */
@@ -54,7 +54,7 @@ async function refuseMalformedPayloads(sql: Sql, cronItems: ParsedCronItem[]): P
 
 async function jobProblem(sql: Sql, payload: unknown): Promise<string | null> {
   const [{ problem }] = await sql<[{ problem: string | null }]>`
-    select nms.job_problem(payload => ${sql.json((payload ?? {}) as JSONValue)}) as problem
+    select nms.job_problem(payload => nms.job_payload(${payloadAsText(payload)})) as problem
   `
   return problem
 }

@@ -1,10 +1,10 @@
-import type { JSONValue } from 'postgres'
 import type { Sql } from '../database.ts'
+import { payloadAsText } from './payload.ts'
 
 /** Why jobs that prune would fail with this payload; null when nothing is wrong with it. */
 export async function pruneProblem(sql: Sql, payload: unknown): Promise<string | null> {
   const [{ problem }] = await sql<[{ problem: string | null }]>`
-    select nms.retention_problem(payload => ${sql.json((payload ?? {}) as JSONValue)}) as problem
+    select nms.retention_problem(payload => nms.job_payload(${payloadAsText(payload)})) as problem
   `
   return problem
 }

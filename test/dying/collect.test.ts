@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from 'ava'
 import {
   type Database,
   expectInvariants,
+  hang,
   holdAt,
   inTime,
   isBusy,
@@ -27,7 +28,7 @@ for (const [name, args] of Object.entries(commands)) {
 
       const { status, signal } = await inTime(10, command.finished, 'it has stopped')
       t.true(status === 1 || signal === 'SIGTERM')
-      await within(5, () => isGone(db, pid), 'its backend has stopped')
+      await within(30, () => isGone(db, pid), 'its backend has stopped')
       const left = await runs(db)
       t.deepEqual(
         left.map((run) => run.status),
@@ -59,7 +60,7 @@ for (const [name, args] of Object.entries(commands)) {
       await db.sql`select pg_terminate_backend(${pid})`
 
       await hold.release()
-      const { status } = await inTime(60, command.finished, 'it ends')
+      const { status } = await inTime(hang, command.finished, 'it ends')
       const [run] = await runs(db)
       t.is(status, run?.status === 'SUCCEEDED' ? 0 : 1)
       t.not(run?.status, 'RUNNING')

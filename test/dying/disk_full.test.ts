@@ -1,5 +1,5 @@
 import test from 'ava'
-import { type Database, expectInvariants, shopCounts, within } from '../_faults.ts'
+import { type Database, expectInvariants, hang, shopCounts, within } from '../_faults.ts'
 import { addJob, modes, prepareSite, runs, startWorker, stopWorker, untilSuccess } from '../_worker.ts'
 
 for (const [mode, payload] of Object.entries(modes)) {
@@ -10,10 +10,10 @@ for (const [mode, payload] of Object.entries(modes)) {
 
     await addJob(db, payload)
 
-    await within(60, disk.hasRefused, 'a write was refused')
+    await within(hang, disk.hasRefused, 'a write was refused')
     t.deepEqual(await runs(db), [])
     await disk.mend()
-    await untilSuccess(db, 60)
+    await untilSuccess(db)
     await stopWorker(t, worker)
     await expectInvariants(t, db, shopCounts)
   })
@@ -25,10 +25,10 @@ for (const [mode, payload] of Object.entries(modes)) {
 
     await addJob(db, payload)
 
-    await within(60, async () => (await runs(db))[0]?.status === 'FAILED', 'the run has FAILED')
+    await within(hang, async () => (await runs(db))[0]?.status === 'FAILED', 'the run has FAILED')
     t.regex((await runs(db))[0]?.error_message ?? '', /53100/)
     await disk.mend()
-    await untilSuccess(db, 60)
+    await untilSuccess(db)
     await stopWorker(t, worker)
     await expectInvariants(t, db, shopCounts)
   })

@@ -4,6 +4,7 @@ import postgres from 'postgres'
 import {
   createDatabase,
   type Database,
+  hang,
   holdAt,
   isGone,
   moments,
@@ -35,7 +36,7 @@ for (const how of ['fast', 'immediate'] as const) {
       await waiting
       await t.throwsAsync(async () => db.connect()`select 1`, { code: 'ECONNREFUSED' })
       await server.start()
-      await within(5, async () => (await db.sql`select from public.orders`).length === 1, 'it is back')
+      await within(hang, async () => (await db.sql`select from public.orders`).length === 1, 'it is back')
     },
   )
 }
@@ -51,7 +52,7 @@ test.serial(
     process.kill(pid, 'SIGKILL')
 
     await waiting
-    await within(10, async () => (await db.sql`select 1`).length === 1, 'it is back')
+    await within(hang, async () => (await db.sql`select 1`).length === 1, 'it is back')
   },
 )
 
@@ -84,7 +85,7 @@ test('the server does not hear of a client that has gone behind a silent link', 
   t.is((await db.sql`select from pg_stat_activity where pid = ${pid}`).length, 1)
   await link.heal()
   await within(
-    5,
+    hang,
     async () => (await db.sql`select from pg_stat_activity where pid = ${pid}`).length === 0,
     'it hears',
   )
@@ -125,7 +126,7 @@ test('a link that forgets what is silent leaves the others alone', async (t) => 
 
   link.forget()
 
-  await within(5, () => isGone(db, pid), 'the server hears')
+  await within(hang, () => isGone(db, pid), 'the server hears')
   t.like((await other`select pg_backend_pid() as pid`)[0], { pid: otherPid })
 })
 
@@ -184,7 +185,7 @@ const quarterOfASecond = () => new Promise((resolve) => setTimeout(resolve, 250,
 
 const untilItSleeps = ({ sql }: Database) =>
   within(
-    10,
+    hang,
     async () =>
       (await sql`select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`)
         .length > 0,

@@ -36,7 +36,7 @@ for (const [mode, payload] of Object.entries(modes)) {
     await jostle(pool.url, 5000)
 
     await hold.release()
-    await untilSuccess(db, 30)
+    await untilSuccess(db)
     await stopWorker(t, worker)
     t.deepEqual(
       (await runs(db)).map((run) => run.status),
@@ -55,7 +55,7 @@ test('a worker works behind pgbouncer in transaction mode', async (t) => {
   for (const payload of Object.values(modes)) {
     const last = (await runs(db)).at(-1)?.run_id
     await addJob(db, payload)
-    await untilSuccess(db, 30, last)
+    await untilSuccess(db, last)
   }
 
   await stopWorker(t, worker)

@@ -1,7 +1,7 @@
 // A server that is up and will not do what it is asked.
 import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { expectInvariants, type OwnServer, shopCounts, startOwnServer, within } from '../_faults.ts'
+import { expectInvariants, hang, type OwnServer, shopCounts, startOwnServer, within } from '../_faults.ts'
 import { expectToGoOn, places, startSite } from '../_site.ts'
 import { addJob, prepareSite, runs, startWorker, stopWorker, untilSuccess } from '../_worker.ts'
 
@@ -21,10 +21,10 @@ test.serial(
 
     const worker = await startWorker(t, db)
 
-    await within(30, async () => (await server.logged(tooMany)) > refused + 1, 'it was refused, twice')
+    await within(hang, async () => (await server.logged(tooMany)) > refused + 1, 'it was refused, twice')
     await empty()
     await addJob(db)
-    await untilSuccess(db, 60)
+    await untilSuccess(db)
     await stopWorker(t, worker)
     await expectInvariants(t, db, shopCounts)
   },
@@ -51,16 +51,16 @@ test.serial(
     const db = await prepareSite(t, server.createDatabase)
     const worker = await startWorker(t, db)
     await addJob(db)
-    await untilSuccess(db, 30)
+    await untilSuccess(db)
     await setReadOnly('on')
     const refused = await server.logged(readOnly)
 
     await addJob(db)
 
-    await within(30, async () => (await server.logged(readOnly)) > refused, 'a write was refused')
+    await within(hang, async () => (await server.logged(readOnly)) > refused, 'a write was refused')
     const last = (await runs(db)).at(-1)?.run_id
     await setReadOnly('off')
-    await untilSuccess(db, 60, last)
+    await untilSuccess(db, last)
     await stopWorker(t, worker)
     await expectInvariants(t, db, shopCounts)
   },
@@ -72,7 +72,7 @@ test.serial(
     const db = await prepareSite(t, server.createDatabase)
     const earlier = await startWorker(t, db)
     await addJob(db)
-    await untilSuccess(db, 30)
+    await untilSuccess(db)
     await stopWorker(t, earlier)
     const last = (await runs(db)).at(-1)?.run_id
     const refused = await server.logged(noInsert)
@@ -82,13 +82,13 @@ test.serial(
     const worker = await startWorker(t, db)
 
     await within(
-      30,
+      hang,
       async () => (await server.logged(noInsert)) > refused,
       'its first look for jobs was refused',
     )
     await setReadOnly('off')
     await addJob(db)
-    await untilSuccess(db, 60, last)
+    await untilSuccess(db, last)
     await stopWorker(t, worker)
     await expectInvariants(t, db, shopCounts)
   },
@@ -106,7 +106,7 @@ test.serial(
 
     for (const { release } of sites) await release()
 
-    await within(30, async () => (await server.logged(readOnly)) > refused, 'a write was refused')
+    await within(hang, async () => (await server.logged(readOnly)) > refused, 'a write was refused')
     await setReadOnly('off')
     await Promise.all(sites.map((site) => expectToGoOn(t, site)))
   },
@@ -140,7 +140,7 @@ async function setReadOnly(value: 'on' | 'off'): Promise<void> {
   await sql.unsafe(`alter system set default_transaction_read_only = ${value}`)
   await sql`select pg_reload_conf()`
   await within(
-    10,
+    hang,
     async () => {
       const [now] = await sql`select current_setting('default_transaction_read_only') as value`
       return now?.value === value

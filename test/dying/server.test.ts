@@ -1,6 +1,6 @@
 // What befalls a whole server befalls four workers at once, each of them at another moment of its run.
 import test from 'ava'
-import { type OwnServer, startOwnServer, within } from '../_faults.ts'
+import { hang, type OwnServer, startOwnServer, within } from '../_faults.ts'
 import { expectToGoOn, places, startSite } from '../_site.ts'
 
 let server: OwnServer
@@ -14,7 +14,7 @@ const faults: Record<string, (pid: number) => Promise<void>> = {
     const before = await server.logged(/ready to accept connections/)
     process.kill(pid, 'SIGKILL')
     await within(
-      30,
+      hang,
       async () => (await server.logged(/ready to accept connections/)) > before,
       'the server has recovered',
     )

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
-import { type Database, isGone, within } from '../_faults.ts'
+import { type Database, hang, isGone, within } from '../_faults.ts'
 import { expectToGoOn, places, startSite } from '../_site.ts'
 import { modes, runs } from '../_worker.ts'
 
@@ -20,7 +20,7 @@ for (const [mode, payload] of Object.entries(modes)) {
 
     await site.db.sql`select pg_cancel_backend(${site.pid})`
 
-    await within(30, async () => (await runs(site.db))[0]?.status === 'FAILED', 'the run has FAILED')
+    await within(hang, async () => (await runs(site.db))[0]?.status === 'FAILED', 'the run has FAILED')
     t.regex((await runs(site.db))[0]?.error_message ?? '', /57014/)
     await expectToGoOn(t, site)
   })
@@ -30,7 +30,7 @@ for (const [mode, payload] of Object.entries(modes)) {
       set(db, 'statement_timeout', '3s'),
     )
 
-    await within(30, async () => (await runs(site.db))[0]?.status === 'FAILED', 'the run has FAILED')
+    await within(hang, async () => (await runs(site.db))[0]?.status === 'FAILED', 'the run has FAILED')
 
     t.regex((await runs(site.db))[0]?.error_message ?? '', /57014/)
     await expectToGoOn(t, site)
@@ -54,7 +54,7 @@ for (const [mode, payload] of Object.entries(modes)) {
       return isKnown ? set(db, 'transaction_timeout', '3s') : {}
     })
 
-    if (isKnown) await within(30, () => isGone(site.db, site.pid), 'the server has ended the session')
+    if (isKnown) await within(hang, () => isGone(site.db, site.pid), 'the server has ended the session')
     else t.log('the server has none: PostgreSQL before 17')
 
     await expectToGoOn(t, site)

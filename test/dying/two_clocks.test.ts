@@ -1,5 +1,5 @@
 import test from 'ava'
-import { type Database, expectInvariants, shopCounts, within } from '../_faults.ts'
+import { type Database, expectInvariants, hang, shopCounts, within } from '../_faults.ts'
 import { prepareSite, runs, startWorker, stopWorker, untilSuccess } from '../_worker.ts'
 
 const crontab = '* * * * * collect_table_metrics ?id=minutely'
@@ -31,7 +31,7 @@ test('of two workers with schedules of their own, their clocks 10 minutes apart,
   const db = await prepareSite(t)
   await db.sql`update nms.table_metrics_settings set machinery_schemas = machinery_schemas || '{other_worker}'::text[]`
   const ahead = await startWorker(t, db, { crontab, clock: shortlyBefore(slot) })
-  await untilSuccess(db, 90)
+  await untilSuccess(db)
 
   const clock = shortlyBefore(slot)
   const behind = await startWorker(t, db, { crontab, clock, args: ['--schema', 'other_worker'] })
@@ -45,7 +45,7 @@ test('of two workers with schedules of their own, their clocks 10 minutes apart,
 /** Waits until a schedule has had its slot, and nothing is left to do. */
 const untilDone = ({ sql }: Database, schema: string, time: Date) =>
   within(
-    90,
+    hang,
     async () => {
       const [{ is_done }] = await sql<[{ is_done: boolean }]>`
         select

@@ -149,7 +149,7 @@ for (const [name, call] of Object.entries({
     await session`begin`
     await collectOpened(session, run_id)
 
-    const impatient = connect({ connection: { statement_timeout: 5000 } })
+    const impatient = connect({ connection: { statement_timeout: 300_000 } })
     await t.throwsAsync(call(impatient, run_id), { code: '55P03' })
 
     await session`commit`

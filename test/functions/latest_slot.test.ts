@@ -128,3 +128,11 @@ test('a change of the business time zone counts from the next look on', async (t
   }
   t.deepEqual(seen, ['2026-11-20T10:15Z', '2026-11-20T04:15Z', '2026-11-19T20:15Z'])
 })
+
+test('no time of day comes before an instant that is infinite', async (t) => {
+  const { sql } = await createDatabase(t)
+  await setZone(sql, 'UTC')
+
+  t.is(await latestSlot(sql, '05:15', 'infinity'), null)
+  t.is(await latestSlot(sql, '05:15', '-infinity'), null)
+})

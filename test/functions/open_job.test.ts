@@ -172,6 +172,12 @@ const malformed: [payload: unknown, ...words: string[]][] = [
   [{ _cron: { ts: '2023-02-29T05:15:00Z' } }, '_cron: saw {"ts": "2023-02-29T05:15:00Z"}', 'ts'],
   [{ _cron: { ts: '2024-11-20T05:15:00+99:99' } }, '_cron: saw {"ts": "2024-11-20T05:15:00+99:99"}', 'ts'],
   [{ _cron: { ts: '0000-01-01T00:00:00Z' } }, '_cron: saw {"ts": "0000-01-01T00:00:00Z"}', 'ts'],
+  [{ _cron: { ts: '9999-12-31T23:59:59Z' } }, '_cron: saw the slot 9999-12-31T23:59:59Z', 'future'],
+  [{ _cron: { ts: '9999-12-31T23:59:59Z' }, localTime: '05:15' }, '_cron: saw the slot 9999-', 'future'],
+  [{ _cron: { ts: '300000-01-01T00:00:00Z' } }, '_cron: saw {"ts": "300000-', 'ts'],
+  [{ _cron: { ts: 'infinity' } }, '_cron: saw {"ts": "infinity"}', 'ts'],
+  [{ exclude: Array(100_001).fill('public.a') }, 'exclude: saw 100001 entries', 'at most 100000'],
+  [{ skipSchemas: Array(100_001).fill('a') }, 'skipSchemas: saw 100001 entries', 'at most 100000'],
 ]
 
 test('a malformed payload is rejected: one run, FAILED, whose message has the key, what was seen, what is expected', async (t) => {
@@ -191,6 +197,34 @@ test('a malformed payload is rejected: one run, FAILED, whose message has the ke
   }
   t.deepEqual(problems, [])
   t.is((await sql`select from nms.table_metrics_run_snapshot`).length, 0)
+})
+
+test('a slot that has not come is not served in advance: it gets its run when it comes', async (t) => {
+  const { sql } = await createDatabase(t)
+  const [{ soon, tomorrow }] = await sql<[{ soon: string; tomorrow: string }]>`
+    select
+      to_char(hour at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as soon,
+      to_char((hour + interval '1 day') at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as tomorrow
+    from (select clock_timestamp() + interval '1 hour') as next (hour)
+  `
+  for (const request of [{}, { localTime: '00:00' }]) {
+    for (const ts of [soon, tomorrow]) {
+      const { action, run_id } = await openJob(sql, at(ts, request))
+      t.is(action, 'reject')
+      const run = (await runs(sql)).at(-1)
+      t.like(run, { run_id, status: 'FAILED', scheduled_for: null })
+      t.true(run?.error_message?.includes(ts), run?.error_message ?? '')
+    }
+  }
+})
+
+test('a slot of the distant past is one like any other', async (t) => {
+  const { sql } = await createDatabase(t)
+  const job = await openJob(sql, at('0001-01-01T00:00:00Z', { localTime: '00:00' }))
+
+  t.is(job.action, 'collect')
+  t.is((await collectRun(sql, job)).status, 'SUCCEEDED')
+  t.is((await openJob(sql, at('0001-01-01T00:00:00Z', { localTime: '00:00' }))).action, 'served')
 })
 
 test('everything that is wrong with a payload is said at once', async (t) => {
@@ -299,7 +333,7 @@ test('a slot that comes after a run needs one of its own', async (t) => {
   const { sql } = await createDatabase(t)
   await collectRun(sql, await openJob(sql, at('2024-11-17T05:15:00Z')))
   const [{ next }] = await sql<[{ next: string }]>`
-    select to_char(clock_timestamp() + interval '1 minute', 'YYYY-MM-DD"T"HH24:MI:SSOF":00"') as next
+    select to_char(clock_timestamp() + interval '1 second', 'YYYY-MM-DD"T"HH24:MI:SSOF":00"') as next
   `
 
   t.like(await openJob(sql, at(next)), { action: 'collect', run_id: '2' })

@@ -37,7 +37,7 @@ test('it leaves a RUNNING header with the request, and counts nothing', async (t
       { argument: 'exclude', entry: 'public.none' },
     ],
   })
-  t.true(Math.abs(run.collected_at.getTime() - before) < 60_000)
+  t.true(Math.abs(run.collected_at.getTime() - before) < 3_600_000)
   t.is((await sql`select from nms.table_metrics_measurements`).length, 0)
 })
 

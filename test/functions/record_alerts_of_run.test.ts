@@ -117,7 +117,7 @@ test('a run that meets statement_timeout while its alerts are looked for has suc
   const db = await createShop(t)
   await replaceFindAlerts(db.sql, 'perform pg_sleep(60)')
   const session = db.connect()
-  await session`set statement_timeout = '3s'`
+  await session`set statement_timeout = '10s'`
 
   const run = await collectRows(session, 40)
 
@@ -129,11 +129,10 @@ test('a run does not wait for long for another session that records alerts', asy
   const db = await createShop(t)
   const holder = db.connect()
   await holder`begin`
-  await holder`select pg_advisory_xact_lock(hashtextextended('nms.record_alerts', 0))`
+  await holder`select nms.take_turn(of => 'nms.table_metrics_alert_turn')`
+  const [{ pid }] = await holder<[{ pid: number }]>`select pg_backend_pid() as pid`
   const notices: Notice[] = []
   const sql = db.connect({ onnotice: (notice) => notices.push(notice) })
-  await sql`set statement_timeout = '20s'`
-
   const run = await collectRows(sql, 40)
 
   t.deepEqual(await result(db.sql, run), succeeded(run))
@@ -141,6 +140,7 @@ test('a run does not wait for long for another session that records alerts', asy
     notices.map(({ code }) => code),
     ['55P03'],
   )
+  t.true(notices[0]?.detail?.includes(`session ${pid}`), notices[0]?.detail)
 })
 
 test('runs that end at once all succeed, and one of them opens the alert', async (t) => {
