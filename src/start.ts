@@ -18,7 +18,7 @@ const checkout = fileURLToPath(new URL('..', import.meta.url))
 await runMain(start)
 
 async function start(): Promise<void> {
-  if (process.env.DATABASE_URL) {
+  if (process.env.DATABASE_URL || process.env.DATABASE_URL_FILE) {
     await collectAndShow(databaseUrl())
     return
   }
