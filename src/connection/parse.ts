@@ -25,38 +25,32 @@ function parseUrl(rest: string): Parameters {
   }
   set('user', user, 'the user')
   set('password', password, 'the password')
-  const hosts = authority.split(',').map((host) => /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/.exec(host))
+  const hosts = authority.split(',').map((host) => /^(?:\[([^\]]+)\]|([^:[\]]*))(?::([^:]*))?$/.exec(host))
   if (hosts.includes(null))
     throw saw('a host that is malformed (in a password, %2F stands for / and %40 for @)')
-  set('host', listed(hosts.map((host) => host?.[1] ?? host?.[2] ?? '')), 'the host')
-  set('port', listed(hosts.map((host) => host?.[3] ?? '')), 'the port')
+  set('host', hosts.map((host) => host?.[1] ?? host?.[2] ?? '').join(','), 'the host')
+  set('port', hosts.map((host) => host?.[3] ?? '').join(','), 'the port')
   set('dbname', database, 'the database')
   for (const pair of query ? query.split('&') : []) {
     const [name = '', value, ...more] = pair.split('=')
     const shown = shownName(decode(name, 'the name of a parameter'), rest)
     if (value === undefined) throw saw(`the parameter ${shown} without a value`)
     if (more.length > 0) throw saw(`a second = in the parameter ${shown}, which is written as %3D`)
-    found.set(decode(name, shown), decode(value, `the parameter ${shown}`))
+    // What drivers of other languages call it.
+    if (pair === 'ssl=true') found.set('sslmode', 'require')
+    else found.set(decode(name, shown), decode(value, `the parameter ${shown}`))
   }
-  // As drivers of other languages say it.
-  if (found.get('ssl') === 'true') found.set('sslmode', 'require')
-  if (found.get('ssl') === 'true') found.delete('ssl')
   return found
-}
-
-/** An empty list is nothing said; an empty element is. */
-function listed(values: string[]): string {
-  return values.some(Boolean) ? values.join(',') : ''
 }
 
 function parsePairs(text: string): Parameters {
   const found: Parameters = new Map()
-  const pair = /\s*([^\s=']+)\s*=\s*(?:'((?:\\.|[^'\\])*)'(?=\s|$)|((?:\\.|[^\s\\'])*)(?=\s|$))\s*/sy
+  const pair = /\s*([^\s=]+)\s*=\s*(?:'((?:\\.|[^'\\])*)'|(?![\s'])((?:\\.?|[^\s\\])*))\s*/sy
   while (pair.lastIndex < text.length) {
     const match = pair.exec(text)
     if (!match) throw saw('neither a URL nor pairs such as host=localhost dbname=shop')
     const [, name = '', quoted, plain = ''] = match
-    found.set(name, (quoted ?? plain).replaceAll(/\\(.)/gs, '$1'))
+    found.set(name, (quoted ?? plain).replaceAll(/\\(.?)/gs, '$1'))
   }
   return found
 }
