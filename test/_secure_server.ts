@@ -100,9 +100,10 @@ host      all all           127.0.0.1/32  scram-sha-256
 }
 
 /** A server that follows nobody, and for ever waits for what comes after its data: all its sessions only read. */
-export async function startStandby(): Promise<{ url: string; stop(): Promise<void> }> {
+export async function startStandby(databases: string[]): Promise<{ url: string; stop(): Promise<void> }> {
   const home = await makeHome()
   const primary = await start(home)
+  for (const database of databases) await createEmpty(primary.url('postgres'), database)
   await primary.stop()
   await writeFile(join(primary.dataDirectory, 'standby.signal'), '')
   const standby = await start(home)

@@ -52,6 +52,12 @@ const modes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-ful
 const sessions = ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'] as const
 const versions = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const
 
+/** How many seconds it may take until a session is there, when each address may take so many; 0 for ever. */
+export function longestWait({ addresses, targetSession }: Connection, seconds: number): number {
+  const looksFirst = addresses.length > 1 || targetSession !== 'any'
+  return seconds && seconds * addresses.length * (looksFirst ? 2 : 1) + 1
+}
+
 /** Where Debian's libpq looks for the socket of a server when no host is given. */
 export const defaultFolder = '/var/run/postgresql'
 

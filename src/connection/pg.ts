@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream'
 import type pg from 'pg'
-import { type Connection, readConnection } from './connection.ts'
+import { type Connection, longestWait, readConnection } from './connection.ts'
 import { Link } from './link.ts'
 import { createOpener } from './open.ts'
 import { openPostgres } from './postgres.ts'
@@ -15,7 +15,7 @@ import { openPostgres } from './postgres.ts'
  * @param links receives the sockets that it opens
  */
 export function pgSettings(connection: Connection, links: Set<Link>): pg.ClientConfig {
-  const { addresses, database, user, options, connectTimeout } = connection
+  const { addresses, database, user, options, connectTimeout = 30 } = connection
   const { open, address } = createOpener(connection)
   const [first] = addresses
   return {
@@ -25,7 +25,7 @@ export function pgSettings(connection: Connection, links: Set<Link>): pg.ClientC
     user,
     password: () => connection.password(address()),
     ...(options && { options }),
-    ...(connectTimeout && { connectionTimeoutMillis: connectTimeout * addresses.length * 1000 }),
+    connectionTimeoutMillis: longestWait(connection, connectTimeout) * 1000,
     ssl: false, // a link sees to it
     sslnegotiation: 'postgres',
     stream() {

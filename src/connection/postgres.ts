@@ -1,5 +1,5 @@
 import postgres from 'postgres'
-import type { Connection } from './connection.ts'
+import { type Connection, longestWait } from './connection.ts'
 import { Link } from './link.ts'
 import type { Opener } from './open.ts'
 
@@ -31,7 +31,7 @@ export function openPostgres(
     sslnegotiation: null,
     keep_alive: null,
     // Later than a link, which says which address is silent.
-    connect_timeout: connectTimeout && connectTimeout * addresses.length + 1,
+    connect_timeout: longestWait(connection, connectTimeout),
     connection: { ...session, ...(connection.options && { options: connection.options }) },
   } as Options & { socket: () => Link }
   const sql = withoutVariable('PGTARGETSESSIONATTRS', () => postgres(settings))

@@ -16,10 +16,9 @@ export interface WorkerPool {
 
 export function openPool(url: string): WorkerPool {
   const links = new Set<Link>()
-  const connection = readConnection(url)
+  const { connectTimeout = 10, keepAlive = 10, ...connection } = readConnection(url)
   const pool = new pg.Pool({
-    connectionTimeoutMillis: 10_000,
-    ...pgSettings({ ...connection, keepAlive: connection.keepAlive ?? 10 }, links),
+    ...pgSettings({ ...connection, connectTimeout, keepAlive }, links),
     application_name: connection.applicationName ?? 'table-metrics worker',
     max: 6,
   })
