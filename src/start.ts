@@ -22,6 +22,8 @@ async function start(): Promise<void> {
     await collectAndShow(databaseUrl())
     return
   }
+  // They say how to connect to a server of the user's: this one is another.
+  for (const name of Object.keys(process.env)) if (/^PG[A-Z]/.test(name)) delete process.env[name]
   const server = await startServer({ home: await sampleHome() })
   try {
     const url = server.url('shop')
