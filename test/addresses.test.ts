@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import anyTest, { type ExecutionContext, type TestFn } from 'ava'
 import postgres from 'postgres'
 import { connect } from '../src/database.ts'
@@ -46,7 +46,7 @@ const setups: Record<
     sessions: /user=tls_only .*SSL enabled/,
   }),
   'the folder of a socket as a parameter': async (_, { port, sockets }, database) => ({
-    env: { DATABASE_URL: `postgres://postgres@/${database}?host=${sockets}&port=${port}` },
+    env: { DATABASE_URL: `postgres:///${database}?host=${sockets}&port=${port}&user=postgres` },
     sessions: /user=postgres (?!.*SSL)/,
   }),
   'the folder of a socket in place of the host': async (_, { port, sockets }, database) => ({
@@ -76,6 +76,18 @@ const setups: Record<
       PGPASSFILE: await writeSecret(t, `other:*:*:*:wrong\n127.0.0.1:*:${database}:tls_only:s3cret\n`),
     },
     sessions: /user=tls_only .*SSL enabled/,
+  }),
+  'the files in the home directory': async (t, { port, file }, database) => ({
+    env: {
+      DATABASE_URL: `postgres://certified_too@127.0.0.1:${port}/${database}?sslmode=verify-full`,
+      HOME: await makeHome(t, {
+        '.pgpass': '*:*:*:certified_too:s3cret',
+        '.postgresql/root.crt': await readFile(file('root.crt'), 'utf8'),
+        '.postgresql/postgresql.crt': await readFile(file('client.crt'), 'utf8'),
+        '.postgresql/postgresql.key': await readFile(file('client.key'), 'utf8'),
+      }),
+    },
+    sessions: /user=certified_too .*SSL enabled/,
   }),
   'nothing but the variables of libpq': async (_, { port, file }, database) => ({
     env: {
@@ -193,10 +205,10 @@ test('a server that only reads by default is not one to write to', async (t) => 
 for (const [what, urlOf] of Object.entries<(server: SecureServer, standby: string) => string>({
   TLS: ({ port }) => `postgres://tls_only:s3cret@127.0.0.1:${port}/postgres?sslmode=require`,
   'a socket': ({ port, sockets }) => `postgres://postgres@/postgres?host=${sockets}&port=${port}`,
-  'the second of two hosts': ({ port }, standby) =>
-    `postgres://tls_only:s3cret@127.0.0.1:1,127.0.0.1:${port}/postgres?sslmode=require#${standby}`.replace(
-      /#.*/,
-      '',
+  'the second of two hosts': ({ port, sockets }, standby) =>
+    standby.replace(
+      /\/postgres$/,
+      `,${encodeURIComponent(sockets)}:${port}/postgres?target_session_attrs=primary`,
     ),
 })) {
   test(`what asks to cancel reaches the server by ${what}`, async (t) => {
@@ -308,6 +320,35 @@ test('a host that says nothing is followed by the next one', async (t) => {
   )
 })
 
+test('sslrootcert=system trusts whom the system trusts', async (t) => {
+  const { port, file } = t.context.server
+  const url = `postgres://tls_only:s3cret@127.0.0.1:${port}/postgres?sslrootcert=system`
+  const ask = (env: Record<string, string>) => tableMetrics(t, url, ['status'], env)
+
+  const trusted = await ask({ SSL_CERT_FILE: file('root.crt') })
+  t.true(
+    trusted.stderr.includes('table-metrics migrate'),
+    `${trusted.stderr}: it got in, where nothing is installed`,
+  )
+  const other = await ask({ SSL_CERT_FILE: file('other.crt') })
+  t.true(other.stderr.includes('sslrootcert'), other.stderr)
+})
+
+test('sslnegotiation=direct speaks TLS from the first byte, where the server does', async (t) => {
+  const { server } = t.context
+  const sql = postgres(server.url, { max: 1 })
+  t.teardown(() => sql.end())
+  const [{ knows }] = await sql<[{ knows: boolean }]>`
+    select current_setting('server_version_num')::int >= 170000 as knows
+  `
+  const url = `postgres://tls_only:s3cret@127.0.0.1:${server.port}/postgres?sslmode=require&sslnegotiation=direct`
+  for (const [library, ask] of Object.entries(libraries)) {
+    if (library === 'libpq') continue
+    if (knows) t.is(await ask(url, where), String(server.port), library)
+    else await t.throwsAsync(() => ask(url, where), undefined, library)
+  }
+})
+
 /** Counts who connects, and answers nobody. */
 async function startDecoy(t: ExecutionContext): Promise<{ port: number; connections(): number }> {
   let connections = 0
@@ -333,10 +374,16 @@ async function listen(t: ExecutionContext, handle: (socket: Socket) => void): Pr
 }
 
 async function writeSecret(t: ExecutionContext, text: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'secret-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const path = join(folder, 'secret')
-  await writeFile(path, text, { mode: 0o600 })
-  await chmod(path, 0o600)
-  return path
+  return join(await makeHome(t, { secret: text }), 'secret')
+}
+
+/** A folder with files for its owner's eyes only, deleted when the test ends. */
+async function makeHome(t: ExecutionContext, files: Record<string, string>): Promise<string> {
+  const home = await mkdtemp(join(tmpdir(), 'home-'))
+  t.teardown(() => rm(home, { recursive: true, force: true }))
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(home, name)), { recursive: true })
+    await writeFile(join(home, name), text, { mode: 0o600 })
+  }
+  return home
 }
