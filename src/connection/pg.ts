@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -49,6 +50,8 @@ export async function withPgUrl<T>(
   const opener = createOpener(connection)
   const links = new Set<Link>()
   const folder = await mkdtemp(join(tmpdir(), 'table-metrics-'))
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  process.once('exit', remove) // graphile-migrate may end this process
   const server = createServer((socket) => {
     const link = new Link(opener.open, connection.addresses[0])
     links.add(link)
@@ -80,6 +83,7 @@ export async function withPgUrl<T>(
     await holder.end({ timeout: 1 })
     server.close()
     for (const link of links) link.destroy()
-    await rm(folder, { recursive: true, force: true })
+    remove()
+    process.off('exit', remove)
   }
 }
