@@ -1,4 +1,7 @@
-import postgres from 'postgres'
+import type postgres from 'postgres'
+import { readConnection } from './connection/connection.ts'
+import { createOpener } from './connection/open.ts'
+import { openPostgres } from './connection/postgres.ts'
 
 /** A connection to the database to collect from. */
 export type Sql = postgres.Sql
@@ -6,18 +9,23 @@ export type Sql = postgres.Sql
 /**
  * One connection, for one caller: what takes long blocks nobody else's queries.
  *
+ * @param url as libpq reads it, together with the variables of the environment
  * @param onnotice receives the server's notices and warnings; dropped unless given
- * @param application_name what the server knows the session by
+ * @param name what the server knows the session by; unless given, the user decides
  */
 export function connect(
   url: string,
   onnotice: (notice: postgres.Notice) => void = () => undefined,
-  application_name = 'table-metrics',
+  name?: string,
 ): Sql {
-  return postgres(url, {
+  const connection = readConnection(url)
+  return openPostgres(connection, createOpener(connection), {
     max: 1,
     onnotice,
     prepare: false, // a pooler may give each transaction another server connection
-    connection: { application_name, DateStyle: 'ISO' },
+    connection: {
+      application_name: name ?? connection.applicationName ?? 'table-metrics',
+      DateStyle: 'ISO',
+    },
   })
 }

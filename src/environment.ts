@@ -1,25 +1,35 @@
+import { readFileSync } from 'node:fs'
+import { readConnection } from './connection/connection.ts'
 import { isTimeZone } from './terminal/terminal.ts'
 
 /**
- * The database to work on.
+ * The database to work on: DATABASE_URL, or what the file holds that DATABASE_URL_FILE names.
  *
- * @throws when DATABASE_URL is not set, or names no database
+ * @throws when neither is set, or what they say cannot be used; never with what may be a password
  */
 export function databaseUrl(): string {
-  const url = process.env.DATABASE_URL
-  const expected = 'expected a connection URL such as postgres://user@host:5432/database'
-  if (!url) throw new Error(`DATABASE_URL is not set: ${expected}`)
-  const seen = urlProblem(url)
-  if (seen) throw new Error(`DATABASE_URL: saw ${seen}, ${expected}`)
-  return url
+  const { DATABASE_URL: url, DATABASE_URL_FILE: file } = process.env
+  if (url && file) throw new Error('DATABASE_URL and DATABASE_URL_FILE: saw both, expected one of them')
+  if (!url && !file) {
+    throw new Error(
+      'DATABASE_URL is not set: expected a connection URL such as postgres://user@host:5432/database',
+    )
+  }
+  const found = url || contentOf(file as string)
+  try {
+    readConnection(found)
+  } catch (error) {
+    throw new Error(`${url ? 'DATABASE_URL' : 'DATABASE_URL_FILE'}: ${(error as Error).message}`)
+  }
+  return found
 }
 
-/** Never repeats the URL: wherever it went wrong, it may hold a password. */
-function urlProblem(url: string): string | undefined {
-  if (!URL.canParse(url)) return 'no URL (in a password, %2F stands for / and %40 for @)'
-  const { protocol, pathname } = new URL(url)
-  if (!/^postgres(ql)?:$/.test(protocol)) return 'a URL that does not begin with postgres://'
-  if (pathname.length < 2) return 'a URL without a database'
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    throw new Error(`DATABASE_URL_FILE: ${(error as Error).message}, expected a file with a connection URL`)
+  }
 }
 
 /** SNAPSHOT_TZ: the business time zone of a first install, and the zone in which times are shown. */

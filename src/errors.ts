@@ -36,6 +36,7 @@ const remedies: [cause: RegExp, remedy: string][] = [
     /^(28|3D000|ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EHOSTUNREACH|CONNECT_)/,
     'check DATABASE_URL, and that the server runs',
   ],
+  [/^(TLS with |ERR_TLS|ERR_SSL|CERT_|CRL_|DEPTH_|SELF_|UNABLE_)/, 'check sslmode, sslrootcert and sslcert'],
   [/^(57P|CONNECTION_|Connection terminated)/, "see the server's log, then run this again"],
 ]
 

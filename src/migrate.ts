@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Logger, migrate as runMigrations } from 'graphile-migrate'
 import { clearAllPools } from 'graphile-migrate/dist/pgReal.js'
+import { withPgUrl } from './connection/pg.ts'
 import { connect, type Sql } from './database.ts'
 import { committedMigrations, installedFunctions, migrationsFolder } from './migrations.ts'
 
@@ -78,29 +79,28 @@ async function refuseUnknownTimeZone(sql: Sql, timeZone: string): Promise<void> 
 }
 
 async function runCommitted(sql: Sql, url: string, timeZone?: string): Promise<void> {
-  const connection = new URL(url)
   const name = `table-metrics migrate ${randomUUID()}`
-  connection.searchParams.set('application_name', name)
   const settings = {
-    connectionString: connection.href,
     rootConnectionString: 'postgres:///template1', // not used to migrate, but may not equal ours
     migrationsFolder,
     logger: new Logger(() => () => undefined),
     ...(timeZone && { pgSettings: { 'nms.business_time_zone': timeZone } }),
   }
-  try {
-    for (const deadline = Date.now() + 60_000; ; await sleep(200)) {
-      try {
-        return await runMigrations(settings)
-      } catch (error) {
-        // Somebody runs graphile-migrate itself in this database: it does not wait, so we do.
-        const busy = error instanceof Error && error.message === 'Failed to get exclusive lock'
-        if (!busy || Date.now() > deadline) throw error
+  await withPgUrl(url, name, async (connectionString) => {
+    try {
+      for (const deadline = Date.now() + 60_000; ; await sleep(200)) {
+        try {
+          return await runMigrations({ ...settings, connectionString })
+        } catch (error) {
+          // Somebody runs graphile-migrate itself in this database: it does not wait, so we do.
+          const busy = error instanceof Error && error.message === 'Failed to get exclusive lock'
+          if (!busy || Date.now() > deadline) throw error
+        }
       }
+    } finally {
+      await closeConnections(sql, name).catch(() => undefined)
     }
-  } finally {
-    await closeConnections(sql, name).catch(() => undefined)
-  }
+  })
 }
 
 /** Graphile-migrate keeps its connections for a while, and ends this process when one of them breaks. */

@@ -18,10 +18,12 @@ const checkout = fileURLToPath(new URL('..', import.meta.url))
 await runMain(start)
 
 async function start(): Promise<void> {
-  if (process.env.DATABASE_URL) {
+  if (process.env.DATABASE_URL || process.env.DATABASE_URL_FILE) {
     await collectAndShow(databaseUrl())
     return
   }
+  // They say how to connect to a server of the user's: this one is another.
+  for (const name of Object.keys(process.env)) if (/^PG[A-Z]/.test(name)) delete process.env[name]
   const server = await startServer({ home: await sampleHome() })
   try {
     const url = server.url('shop')

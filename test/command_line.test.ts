@@ -193,8 +193,8 @@ const unusable: { promise: string; url: string; words: string[] }[] = [
     words: ['DATABASE_URL: saw', '%2F', example],
   },
   {
-    promise: 'a DATABASE_URL in the form of libpq',
-    url: 'host=localhost user=root password=s3cret dbname=orchard',
+    promise: 'a DATABASE_URL of pairs with an open quote',
+    url: "host=localhost user=root password='s3cret dbname=orchard",
     words: ['DATABASE_URL: saw', example],
   },
   {

@@ -67,7 +67,7 @@ export async function startServer({
   const password = (await readFile(join(dataDirectory, 'password'), 'utf8')).trim()
   const port = await freePort(home)
   const log = await open(join(home, 'log'), 'a')
-  const options = { ...settings, port, listen_addresses: '127.0.0.1', unix_socket_directories: '' }
+  const options = { listen_addresses: '127.0.0.1', unix_socket_directories: '', ...settings, port }
   const child = spawn(
     'sh',
     [
@@ -203,7 +203,7 @@ function listenOnce(port: number): Promise<number> {
 async function ready(dataDirectory: string, child: ReturnType<typeof spawn>, home: string): Promise<number> {
   while (child.pid && child.exitCode === null && child.signalCode === null) {
     const lines = (await readFile(join(dataDirectory, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
-    if (lines[7]?.trim() === 'ready') return Number(lines[0])
+    if (/^(ready|standby)$/.test(lines[7]?.trim() ?? '')) return Number(lines[0])
     await sleep(20)
   }
   const log = (await readFile(join(home, 'log'), 'utf8')).trim().split('\n').slice(-5).join('\n')

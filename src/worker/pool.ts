@@ -1,6 +1,8 @@
-import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { readConnection } from '../connection/connection.ts'
+import type { Link } from '../connection/link.ts'
+import { pgSettings } from '../connection/pg.ts'
 import { within } from '../patience.ts'
 
 /** Connections for graphile-worker that can be thrown away, whatever state they are in. */
@@ -13,19 +15,12 @@ export interface WorkerPool {
 }
 
 export function openPool(url: string): WorkerPool {
-  const sockets = new Set<Socket>()
+  const links = new Set<Link>()
+  const { connectTimeout = 10, keepAlive = 10, ...connection } = readConnection(url)
   const pool = new pg.Pool({
-    connectionString: url,
-    application_name: 'table-metrics worker',
+    ...pgSettings({ ...connection, connectTimeout, keepAlive }, links),
+    application_name: connection.applicationName ?? 'table-metrics worker',
     max: 6,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
-    connectionTimeoutMillis: 10_000,
-    stream: () => {
-      const socket = new Socket()
-      sockets.add(socket)
-      return socket.once('close', () => sockets.delete(socket))
-    },
   })
   // The next query tells.
   pool.on('error', () => undefined)
@@ -42,7 +37,7 @@ export function openPool(url: string): WorkerPool {
     },
     async close() {
       await within(1_000, pool.end(), 'the pool').catch(() => undefined)
-      for (const socket of sockets) socket.destroy()
+      for (const link of links) link.destroy()
     },
   }
 }

@@ -1,0 +1,127 @@
+import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+
+/** A connection to a server that has answered for the first time. */
+export interface Opened {
+  socket: Socket
+  /** What it has answered. */
+  answer: Buffer
+}
+
+/** Opens a connection with its first message: that of a session, or of a request to cancel one. */
+export type Open = (greeting: Buffer, signal: AbortSignal) => Promise<Opened>
+
+/**
+ * A connection, for libraries that want a socket. Which server it goes to, and how, is found out when it is
+ * greeted. Looks connected from the beginning, because what it is for shows in the first message.
+ */
+export class Link extends Duplex {
+  /** For the messages of `postgres`. */
+  readonly host: string
+  readonly port: number
+  readonly #open: Open
+  readonly #end = new AbortController()
+  #greeting = Buffer.alloc(0)
+  #socket: Socket | undefined
+
+  constructor(open: Open, { host, port }: { host: string; port: number }) {
+    super({ allowHalfOpen: false })
+    this.host = host
+    this.port = port
+    this.#open = open
+  }
+
+  /** For `pg`. */
+  connect(): this {
+    process.nextTick(() => this.emit('connect'))
+    return this
+  }
+
+  setNoDelay(): this {
+    return this
+  }
+
+  setKeepAlive(): this {
+    return this
+  }
+
+  ref(): this {
+    this.#socket?.ref()
+    return this
+  }
+
+  unref(): this {
+    this.#socket?.unref()
+    return this
+  }
+
+  get readyState(): 'opening' | 'open' | 'closed' {
+    return this.destroyed ? 'closed' : this.#socket ? 'open' : 'opening'
+  }
+
+  /** Cuts what has not become a session yet. */
+  giveUp(): void {
+    if (!this.#socket) this.destroy()
+  }
+
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    // As a socket says it.
+    return super.emit(event, ...(event === 'close' ? [this.errored !== null] : args))
+  }
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error | null) => void): void {
+    if (this.#socket) {
+      this.#socket.write(chunk, done)
+      return
+    }
+    this.#greeting = Buffer.concat([this.#greeting, chunk])
+    if (this.#greeting.length < 4 || this.#greeting.length < this.#greeting.readInt32BE()) {
+      done()
+      return
+    }
+    this.#open(this.#greeting, this.#end.signal).then((opened) => {
+      this.#attach(opened)
+      done()
+    }, done)
+  }
+
+  #attach({ socket, answer }: Opened): void {
+    if (this.destroyed) {
+      socket.destroy()
+      return
+    }
+    this.#socket = socket
+    let hasEnded = false
+    socket.on('data', (chunk: Buffer) => {
+      if (!this.push(chunk)) socket.pause()
+    })
+    socket.on('error', (error) => this.destroy(error))
+    socket.on('end', () => {
+      hasEnded = true
+      this.push(null)
+    })
+    socket.on('close', () => {
+      if (!hasEnded) this.destroy()
+    })
+    if (answer.length > 0) this.push(answer)
+    socket.resume()
+  }
+
+  override _read(): void {
+    this.#socket?.resume()
+  }
+
+  override _final(done: () => void): void {
+    if (this.#socket) this.#socket.end(() => done())
+    else {
+      done()
+      this.destroy()
+    }
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#end.abort()
+    this.#socket?.destroy()
+    done(error)
+  }
+}
