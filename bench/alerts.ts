@@ -1,4 +1,4 @@
-import { connect, type Sql } from '../src/database.ts'
+import { connect, type Sql } from './_connect.ts'
 import { type AlertQuality, judge } from './_alert_quality.ts'
 import { generateHistory, type History } from './_histories.ts'
 import type { Scenario } from './_scenario.ts'

@@ -1,6 +1,6 @@
 // Lets the collector and its rivals count the same data in turn, on a server of its own with default settings.
 import { parseArgs } from 'node:util'
-import { connect } from '../src/database.ts'
+import { connect } from './_connect.ts'
 import { type EmbeddedServer, startTemporaryServer } from '../src/embedded/server.ts'
 import { migrate } from '../src/migrate.ts'
 import { compete, timed } from './_measure.ts'

@@ -1,7 +1,8 @@
 import postgres from 'postgres'
+import { type Ask, pinned, type Sql } from './search_path.ts'
 
 /** A connection to the database to collect from. */
-export type Sql = postgres.Sql
+export type { Ask, Sql }
 
 /**
  * One connection, for one caller: what takes long blocks nobody else's queries.
@@ -14,10 +15,13 @@ export function connect(
   onnotice: (notice: postgres.Notice) => void = () => undefined,
   application_name = 'table-metrics',
 ): Sql {
-  return postgres(url, {
-    max: 1,
-    onnotice,
-    prepare: false, // a pooler may give each transaction another server connection
-    connection: { application_name, DateStyle: 'ISO' },
-  })
+  return pinned(
+    postgres(url, {
+      max: 1,
+      onnotice,
+      prepare: false, // a pooler may give each transaction another server connection
+      fetch_types: false, // its query would resolve names by the path of the session
+      connection: { application_name, DateStyle: 'ISO', standard_conforming_strings: 'on' },
+    }),
+  )
 }

@@ -2,6 +2,7 @@ import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { within } from '../patience.ts'
+import { PinnedClient } from './pinned_client.ts'
 
 /** Connections for graphile-worker that can be thrown away, whatever state they are in. */
 export interface WorkerPool {
@@ -15,6 +16,7 @@ export interface WorkerPool {
 export function openPool(url: string): WorkerPool {
   const sockets = new Set<Socket>()
   const pool = new pg.Pool({
+    Client: PinnedClient,
     connectionString: url,
     application_name: 'table-metrics worker',
     max: 6,
