@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:a872997a6c5cd77eae042bcb9125c6916e628714
+--! Hash: sha1:b0ff5c25f7046bd4042b17f89bf931ee7215e6b6
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4443,6 +4443,224 @@ revoke execute on function nms.forbid_deleting_the_settings() from public;
 --! EndIncluded functions/forbid_deleting_the_settings.sql
 
 -- doctor
+--! Included functions/worker_trusts.sql
+-- Code that a role has left in the schema of graphile-worker runs with the rights of the worker: what
+-- that role could gain by it decides. The three roles are what a worker is made of.
+create or replace function nms.worker_trusts(role oid)
+returns boolean
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    worker_trusts.role <> 0 -- public
+    and (
+      pg_has_role(worker_trusts.role, worker.oid, 'member')
+      or (
+        (worker_trusts.role = database.datdba or pg_has_role(worker.oid, worker_trusts.role, 'member'))
+        and not worker.rolbypassrls
+        and not worker.rolcreaterole
+        and not worker.rolreplication
+        and not exists (
+          select
+          from pg_roles as other
+          where
+            pg_has_role(worker.oid, other.oid, 'member')
+            and not pg_has_role(worker_trusts.role, other.oid, 'member')
+            and other.oid <> worker.oid
+            and other.rolname not in ('table_metrics_worker', 'table_metrics_collector', 'table_metrics_reader')
+        )
+        and not exists (
+          select
+          from pg_namespace as schema
+          where schema.nspname = 'nms' and schema.nspowner = worker.oid
+        )
+      )
+    )
+  from pg_roles as worker
+  cross join pg_database as database
+  where worker.rolname = current_user and database.datname = current_database()
+$$;
+comment on function nms.worker_trusts(oid) is
+  'True when a role may leave code in the schema of graphile-worker for a worker that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker. role: 0 is everybody.';
+revoke execute on function nms.worker_trusts(oid) from public;
+--! EndIncluded functions/worker_trusts.sql
+--! Included functions/find_worker_problems.sql
+-- Security invoker: the rights that count are those of the worker, who asks.
+create or replace function nms.find_worker_problems(worker_schema text default 'graphile_worker')
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+rows 1
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  schema as (
+    select
+      found.*,
+      quote_ident(found.nspname) as name,
+      found.nspowner::regrole::text as owner,
+      pg_has_role(found.nspowner, 'usage') as is_ours
+    from pg_namespace as found
+    where found.nspname = find_worker_problems.worker_schema
+  ),
+  -- Functions, triggers and views run as whoever uses them; who may add some later is no better.
+  left_by (object, role, way_out) as (
+    select 'schema ' || schema.name, schema.nspowner, null
+    from schema
+
+    union all
+    select format('%s %s', case relation.relkind when 'v' then 'view' else 'table' end, relation.oid::regclass), relation.relowner, null
+    from schema
+    join pg_class as relation on relation.relnamespace = schema.oid
+    where relation.relkind in ('r', 'p', 'v', 'm', 'f')
+
+    union all
+    select format('function %s', routine.oid::regprocedure), routine.proowner, null
+    from schema
+    join pg_proc as routine on routine.pronamespace = schema.oid
+
+    union all
+    select format('type %s', type.oid::regtype), type.typowner, null
+    from schema
+    join pg_type as type on type.typnamespace = schema.oid
+    where type.typelem = 0 and type.typrelid = 0
+
+    union all
+    select
+      format('trigger %I on %s', trigger.tgname, relation.oid::regclass),
+      routine.proowner,
+      format('drop trigger %I on %s', trigger.tgname, relation.oid::regclass)
+    from schema
+    join pg_class as relation on relation.relnamespace = schema.oid
+    join pg_trigger as trigger on trigger.tgrelid = relation.oid
+    join pg_proc as routine on routine.oid = trigger.tgfoid
+    where not trigger.tgisinternal
+
+    union all
+    select
+      format('the right to create in schema %s', schema.name),
+      granted.grantee,
+      format('revoke create on schema %s from %s', schema.name, coalesce(nullif(granted.grantee, 0)::regrole::text, 'public'))
+    from schema
+    cross join aclexplode(schema.nspacl) as granted
+    where granted.privilege_type = 'CREATE'
+
+    union all
+    select
+      format('the right to create triggers on %s', relation.oid::regclass),
+      granted.grantee,
+      format('revoke trigger on %s from %s', relation.oid::regclass, coalesce(nullif(granted.grantee, 0)::regrole::text, 'public'))
+    from schema
+    join pg_class as relation on relation.relnamespace = schema.oid
+    cross join aclexplode(relation.relacl) as granted
+    where granted.privilege_type = 'TRIGGER' and relation.relkind in ('r', 'p', 'v')
+  ),
+  of_strangers as (
+    select left_by.*, coalesce(nullif(left_by.role, 0)::regrole::text, 'everybody') as owner
+    from left_by
+    where not nms.worker_trusts(role => left_by.role)
+  ),
+  needed (relation, privilege, command) as (
+    values
+      ('migrations', 'select', 'r'),
+      ('jobs', 'select', null),
+      ('_private_jobs', 'select', 'r'), ('_private_jobs', 'insert', 'a'), ('_private_jobs', 'update', 'w'), ('_private_jobs', 'delete', 'd'),
+      ('_private_job_queues', 'select', 'r'), ('_private_job_queues', 'insert', 'a'), ('_private_job_queues', 'update', 'w'),
+      ('_private_tasks', 'select', 'r'), ('_private_tasks', 'insert', 'a'),
+      ('_private_known_crontabs', 'select', 'r'), ('_private_known_crontabs', 'insert', 'a'), ('_private_known_crontabs', 'update', 'w')
+  ),
+  missing (what) as (
+    select format('usage on schema %s', schema.name)
+    from schema
+    where not has_schema_privilege(schema.oid, 'usage')
+
+    union all
+    select
+      case
+        when relation.oid is null then format('the table %s.%I', schema.name, needed.relation)
+        when not has_table_privilege(relation.oid, needed.privilege)
+          then format('%s on %s.%I', needed.privilege, schema.name, needed.relation)
+        else format('a policy for %s on %s.%I', needed.privilege, schema.name, needed.relation)
+      end
+    from schema
+    cross join needed
+    left join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = needed.relation
+    where
+      relation.oid is null
+      or not has_table_privilege(relation.oid, needed.privilege)
+      or (
+        row_security_active(relation.oid)
+        and not exists (
+          select
+          from pg_policy as policy
+          where
+            policy.polrelid = relation.oid
+            and policy.polpermissive
+            and policy.polcmd in ('*', needed.command::"char")
+            and exists (
+              select
+              from unnest(policy.polroles) as role
+              where case when role = 0 then true else pg_has_role(role, 'usage') end
+            )
+        )
+      )
+
+    union all
+    select format('execute on function %s', routine.oid::regprocedure)
+    from schema
+    join pg_proc as routine on routine.pronamespace = schema.oid
+    where
+      routine.proname in ('add_job', 'add_jobs', 'force_unlock_workers')
+      and not has_function_privilege(routine.oid, 'execute')
+  ),
+  found (severity, problem, subject, detail, remedy) as (
+    (
+      select
+        'warning', 'worker_schema_of_stranger', stranger.object,
+        format(
+          '%s belongs to %s, who would get the rights of %s: a worker runs what lies in that schema',
+          stranger.object, stranger.owner, quote_ident(current_user)
+        ),
+        coalesce(
+          stranger.way_out,
+          format(
+            'run the worker as %s, or with a schema of its own: table-metrics worker --schema table_metrics_jobs',
+            stranger.owner
+          )
+        )
+      from of_strangers as stranger
+    )
+
+    union all
+    (
+      select
+        'warning', 'worker_not_permitted', quote_ident(current_user),
+        format('a worker as %s lacks %s', quote_ident(current_user), string_agg(missing.what, ', ' order by missing.what collate "C")),
+        format(
+          'grant table_metrics_worker to %s; and, as %s: psql -v ON_ERROR_STOP=1%s -f migrations/worker_roles.sql',
+          quote_ident(current_user), schema.owner,
+          case
+            when schema.nspname <> 'graphile_worker' then format(' -c "set nms.worker_schema = %L"', schema.nspname)
+          end
+        )
+      from schema
+      cross join missing
+      where not schema.is_ours
+      group by schema.owner, schema.nspname
+    )
+
+    union all
+    select
+      'warning', 'worker_not_permitted', quote_ident(current_user),
+      format('there is no schema %I, and %I may not create it', find_worker_problems.worker_schema, current_user),
+      format('grant create on database %I to %I', current_database(), current_user)
+    where not exists (select from schema) and not has_database_privilege(current_database(), 'create')
+  )
+  select found.* from found order by found.problem = 'worker_not_permitted', found.subject not like 'schema %', found.subject collate "C"
+$$;
+comment on function nms.find_worker_problems(text) is
+  'Why a worker that connects as the current user must not or cannot use the schema of graphile-worker, and the statement that mends it. worker_schema: its name. problem: worker_schema_of_stranger, something in it belongs to somebody who would gain the rights of the worker; worker_not_permitted, a right is missing. A worker does not start with either. No row: nothing to mend. Reads nothing but the catalogue.';
+revoke execute on function nms.find_worker_problems(text) from public;
+--! EndIncluded functions/find_worker_problems.sql
 --! Included functions/find_problems.sql
 -- One branch per problem. Rights are those of the role that counts: the owner of
 -- nms.collect_table_metrics(), which after an update need not own this function yet.

@@ -58,7 +58,8 @@ async function runProblems(sql: Sql, { payloads, pruning }: Schedule): Promise<P
       const problems = await sql<Problem[]>`select * from nms.find_problems(${sql.json(payload as never)})`
       for (const problem of problems) found.set(JSON.stringify(problem), problem)
     }
-    return [...found.values(), ...(await pruningProblems(sql, pruning))]
+    const ofWorker = await sql<Problem[]>`select * from nms.find_worker_problems()`
+    return [...found.values(), ...ofWorker, ...(await pruningProblems(sql, pruning))]
   } catch (error) {
     if ((error as { code?: string }).code !== '42501') throw error
     const [role] = await sql<[{ name: string }]>`select quote_ident(current_user) as name`
