@@ -1,6 +1,6 @@
-import { connect, type Sql } from './_connect.ts'
 import { prune } from '../src/prune.ts'
 import { pinned } from '../src/search_path.ts'
+import { connect, type Sql } from './_connect.ts'
 import { collector } from './_contestants.ts'
 import type { HistorySize } from './_history_data.ts'
 import { type Contestant, timed } from './_measure.ts'

@@ -25,6 +25,7 @@ const calls = [
   'counting_sessions',
   'end_with_client',
   'find_problems',
+  'find_worker_problems',
   'give_up_run',
   'give_way',
   'job_problem',
@@ -40,6 +41,7 @@ const calls = [
   'record_run',
   'retention_problem',
   'retry_helps',
+  'worker_trusts',
   ...readingCalls,
 ].sort()
 

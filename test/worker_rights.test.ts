@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
 import { migrationsFolder } from '../src/migrations.ts'
-import { eventsOf, untilEvent, untilJobsAreDone } from './_jobs.ts'
+import { eventsOf, untilEvent } from './_jobs.ts'
 import { failsClearly, tableMetrics } from './_process.ts'
 import { type Database, type OwnServer, startOwnServer } from './_server.ts'
 import { addJob, startWorker, stopWorker } from './_worker.ts'
@@ -23,38 +23,46 @@ test.before(async () => {
   await nms.unsafe(await readFile(`${migrationsFolder}/roles.sql`, 'utf8'))
   await nms.unsafe('drop role if exists table_metrics_worker')
   await nms.end()
-  await sql.unsafe('create role table_metrics_worker nologin; grant table_metrics_collector to table_metrics_worker')
+  await sql.unsafe(
+    'create role table_metrics_worker nologin; grant table_metrics_collector to table_metrics_worker',
+  )
   await sql.end()
 })
 test.after.always(() => server.remove())
 
-test.serial('a worker of a role with its rights works on a graphile_worker that somebody else made', async (t) => {
-  const db = await withJobs(t)
-  const role = await createRole(t, db, 'in role table_metrics_worker')
-  await db.sql.unsafe(workerScript)
+test.serial(
+  'a worker of a role with its rights works on a graphile_worker that somebody else made',
+  async (t) => {
+    const db = await withJobs(t)
+    const role = await createRole(t, db, 'in role table_metrics_worker')
+    await db.connect().unsafe(workerScript)
 
-  const worker = await startWorker(t, db, { url: role.url, crontab: '* * * * * collect_table_metrics ?id=each&fill=2m' })
-  await untilEvent(worker, 'worker_started')
-  await addJob(db, { online: true, jobs: 2 })
-  await addJob(db)
-  await untilEvent(worker, 'run_succeeded', 2)
-  await addJob(db, { nope: 1 })
-  await untilEvent(worker, 'job_failed')
-  await stopWorker(t, worker)
+    const worker = await startWorker(t, db, {
+      url: role.url,
+      crontab: '* * * * * collect_table_metrics ?id=each&fill=2m',
+    })
+    await untilEvent(worker, 'worker_started')
+    await addJob(db, { online: true, jobs: 2 })
+    await addJob(db)
+    await untilEvent(worker, 'run_succeeded', 2)
+    await addJob(db, { nope: 1 })
+    await untilEvent(worker, 'job_failed')
+    await stopWorker(t, worker)
 
-  t.deepEqual(
-    eventsOf(worker).filter(({ event }) => /restarting|upkeep/.test(event)),
-    [],
-  )
-  const once = await startWorker(t, db, { url: role.url, args: ['--once'] })
-  await addJob(db)
-  t.is((await once.finished).status, 0)
-})
+    t.deepEqual(
+      eventsOf(worker).filter(({ event }) => /restarting|upkeep/.test(event)),
+      [],
+    )
+    const once = await startWorker(t, db, { url: role.url, args: ['--once'] })
+    await addJob(db)
+    t.is((await once.finished).status, 0)
+  },
+)
 
 test.serial('with these rights, jobs of others can be neither read nor taken nor added', async (t) => {
   const db = await withJobs(t)
   const role = await createRole(t, db, 'in role table_metrics_worker')
-  await db.sql.unsafe(workerScript)
+  await db.connect().unsafe(workerScript)
   await addJob(db, { secret: 'of others' }, 'send_mail')
   await addJob(db, { skipSchemas: [] })
 
@@ -71,18 +79,21 @@ test.serial('with these rights, jobs of others can be neither read nor taken nor
   t.deepEqual([...locked], [{ task_identifier: 'collect_table_metrics' }])
 })
 
-test.serial('the script repeats without a change, and does nothing where there is no graphile_worker', async (t) => {
-  const db = await withJobs(t)
-  await db.sql.unsafe(workerScript)
-  const before = await rights(db)
-  await db.sql.unsafe(workerScript)
-  t.deepEqual(await rights(db), before)
-  t.is(before.length, 6)
+test.serial(
+  'the script repeats without a change, and does nothing where there is no graphile_worker',
+  async (t) => {
+    const db = await withJobs(t)
+    await db.connect().unsafe(workerScript)
+    const before = await rights(db)
+    await db.connect().unsafe(workerScript)
+    t.deepEqual(await rights(db), before)
+    t.is(before.length, 6)
 
-  const empty = await server.createDatabase(t)
-  await empty.sql.unsafe(workerScript)
-  t.deepEqual(await rights(empty), [])
-})
+    const empty = await server.createDatabase(t)
+    await empty.connect().unsafe(workerScript)
+    t.deepEqual(await rights(empty), [])
+  },
+)
 
 test.serial('a schema by another name is given to the script', async (t) => {
   const db = await withJobs(t, 'jobs')
@@ -100,57 +111,73 @@ test.serial('a schema by another name is given to the script', async (t) => {
 
 for (const mode of [['--once'], ['--log', 'json']]) {
   for (const membership of ['table_metrics_collector', 'table_metrics_worker']) {
-    test.serial(`worker ${mode.join(' ')}, with ${membership} alone: it says what is missing and what gives it`, async (t) => {
+    test.serial(
+      `worker ${mode.join(' ')}, with ${membership} alone: it says what is missing and what gives it`,
+      async (t) => {
+        const db = await withJobs(t)
+        const role = await createRole(t, db, `in role ${membership}`)
+
+        const finished = await tableMetrics(t, role.url, ['worker', ...mode])
+
+        failsClearly(
+          t,
+          finished,
+          'usage on schema graphile_worker',
+          'delete on graphile_worker._private_jobs',
+          `grant table_metrics_worker to ${role.name}`,
+          'migrations/worker_roles.sql',
+        )
+        t.is(finished.stderr.trimEnd().split('\n').length, 1, finished.stderr)
+      },
+    )
+  }
+
+  test.serial(
+    `worker ${mode.join(' ')}, with every privilege and no policy: it names the policies`,
+    async (t) => {
       const db = await withJobs(t)
-      const role = await createRole(t, db, `in role ${membership}`)
+      const role = await createRole(t, db, 'in role table_metrics_collector')
+      await db.sql.unsafe(`
+      grant usage on schema graphile_worker to ${role.name};
+      grant select, insert, update, delete on all tables in schema graphile_worker to ${role.name};
+    `)
 
       const finished = await tableMetrics(t, role.url, ['worker', ...mode])
 
       failsClearly(
         t,
         finished,
-        'usage on schema graphile_worker',
-        'delete on graphile_worker._private_jobs',
-        `grant table_metrics_worker to ${role.name}`,
-        'migrations/worker_roles.sql',
+        'a policy for insert on graphile_worker._private_known_crontabs',
+        'worker_roles.sql',
       )
+    },
+  )
+
+  test.serial(
+    `worker ${mode.join(' ')}, in a database where its role may create no schema: it says so`,
+    async (t) => {
+      const db = await server.createDatabase(t)
+      const role = await createRole(t, db, 'in role table_metrics_worker')
+
+      const finished = await tableMetrics(t, role.url, ['worker', ...mode])
+
+      failsClearly(t, finished, 'there is no schema graphile_worker', 'grant create on database', role.name)
       t.is(finished.stderr.trimEnd().split('\n').length, 1, finished.stderr)
-    })
-  }
+    },
+  )
 
-  test.serial(`worker ${mode.join(' ')}, with every privilege and no policy: it names the policies`, async (t) => {
-    const db = await withJobs(t)
-    const role = await createRole(t, db, 'in role table_metrics_collector')
-    await db.sql.unsafe(`
-      grant usage on schema graphile_worker to ${role.name};
-      grant select, insert, update, delete on all tables in schema graphile_worker to ${role.name};
-    `)
-
-    const finished = await tableMetrics(t, role.url, ['worker', ...mode])
-
-    failsClearly(t, finished, 'a policy for insert on graphile_worker._private_known_crontabs', 'worker_roles.sql')
-  })
-
-  test.serial(`worker ${mode.join(' ')}, in a database where its role may create no schema: it says so`, async (t) => {
-    const db = await server.createDatabase(t)
-    const role = await createRole(t, db, 'in role table_metrics_worker')
-
-    const finished = await tableMetrics(t, role.url, ['worker', ...mode])
-
-    failsClearly(t, finished, 'there is no schema graphile_worker', 'grant create on database', role.name)
-    t.is(finished.stderr.trimEnd().split('\n').length, 1, finished.stderr)
-  })
-
-  test.serial(`worker ${mode.join(' ')}, where a stranger made graphile_worker: it refuses and reads nothing there`, async (t) => {
-    const db = await server.createDatabase(t)
-    const mallory = await createRole(t, db)
-    await db.sql.unsafe(`
+  test.serial(
+    `worker ${mode.join(' ')}, where a stranger made graphile_worker: it refuses and reads nothing there`,
+    async (t) => {
+      const db = await server.createDatabase(t)
+      const mallory = await createRole(t, db)
+      await db.sql.unsafe(`
       grant create on database ${databaseOf(db)} to ${mallory.name};
       create table public.rights (name text);
       grant insert on public.rights to public;
     `)
-    const sql = mallory.connect()
-    await sql.unsafe(`
+      const sql = mallory.connect()
+      await sql.unsafe(`
       create schema graphile_worker;
       grant all on schema graphile_worker to public;
       create function graphile_worker.spring() returns int language plpgsql as $$
@@ -162,23 +189,28 @@ for (const mode of [['--once'], ['--log', 'json']]) {
       create view graphile_worker.migrations as select graphile_worker.spring() as id, now() as ts, false as breaking;
     `)
 
-    const finished = await tableMetrics(t, db.url, ['worker', ...mode])
+      const finished = await tableMetrics(t, db.url, ['worker', ...mode])
 
-    failsClearly(t, finished, 'schema graphile_worker belongs to', mallory.name, '--schema')
-    t.deepEqual([...(await db.sql`select name from public.rights`)], [])
-  })
+      failsClearly(t, finished, 'schema graphile_worker belongs to', mallory.name, '--schema')
+      t.deepEqual([...(await db.sql`select name from public.rights`)], [])
+    },
+  )
 }
 
 const tamperings: Record<string, { statements: string; words: string[]; mended?: true }> = {
   'a trigger': {
     statements: `
+      grant usage on schema graphile_worker to mallory;
       grant trigger on graphile_worker._private_jobs to mallory;
       set role mallory;
       create trigger "Spring" before insert or update on graphile_worker._private_jobs for each row execute function trap.spring();
       reset role;
       revoke trigger on graphile_worker._private_jobs from mallory;
     `,
-    words: ['trigger "Spring" on graphile_worker._private_jobs belongs to mallory', 'drop trigger "Spring" on'],
+    words: [
+      'trigger "Spring" on graphile_worker._private_jobs belongs to mallory',
+      'drop trigger "Spring" on',
+    ],
     mended: true,
   },
   'a function': {
@@ -230,27 +262,41 @@ for (const [what, { statements, words, mended }] of Object.entries(tamperings)) 
   })
 }
 
-test.serial('an ordinary role trusts a graphile_worker of the owner of the database, or of a role that it was made a member of', async (t) => {
-  const db = await server.createDatabase(t)
-  const owner = await createRole(t, db)
-  const role = await createRole(t, db, 'in role table_metrics_worker')
-  await db.sql.unsafe(`
+test.serial(
+  'an ordinary role trusts a graphile_worker of the owner of the database, or of a role that it was made a member of',
+  async (t) => {
+    const db = await server.createDatabase(t)
+    const owner = await createRole(t, db)
+    const role = await createRole(t, db, 'in role table_metrics_worker')
+    await db.sql.unsafe(`
     grant create on database ${databaseOf(db)} to ${owner.name};
     grant table_metrics_worker to ${owner.name};
   `)
-  t.is((await tableMetrics(t, owner.url, ['worker', '--once'])).status, 0)
-  await db.sql.unsafe(workerScript)
-  failsClearly(t, await tableMetrics(t, role.url, ['worker', '--once']), owner.name)
+    t.is((await tableMetrics(t, owner.url, ['worker', '--once'])).status, 0)
+    await db.connect().unsafe(workerScript)
+    failsClearly(t, await tableMetrics(t, role.url, ['worker', '--once']), owner.name)
 
-  await db.sql.unsafe(`grant ${owner.name} to ${role.name}`)
-  t.is((await tableMetrics(t, role.url, ['worker', '--once'])).status, 0)
-  await db.sql.unsafe(`revoke ${owner.name} from ${role.name}; alter database ${databaseOf(db)} owner to ${owner.name}`)
-  t.is((await tableMetrics(t, role.url, ['worker', '--once'])).status, 0)
+    await db.sql.unsafe(`grant ${owner.name} to ${role.name}`)
+    t.is((await tableMetrics(t, role.url, ['worker', '--once'])).status, 0)
+    await db.sql.unsafe(
+      `revoke ${owner.name} from ${role.name}; alter database ${databaseOf(db)} owner to ${owner.name}`,
+    )
+    t.is((await tableMetrics(t, role.url, ['worker', '--once'])).status, 0)
 
-  await db.sql.unsafe(`grant pg_read_all_data to ${role.name}`)
-  failsClearly(t, await tableMetrics(t, role.url, ['worker', '--once']), 'schema graphile_worker belongs to', owner.name)
-  failsClearly(t, await tableMetrics(t, db.url, ['worker', '--once']), 'who would get the rights of postgres')
-})
+    await db.sql.unsafe(`grant pg_read_all_data to ${role.name}`)
+    failsClearly(
+      t,
+      await tableMetrics(t, role.url, ['worker', '--once']),
+      'schema graphile_worker belongs to',
+      owner.name,
+    )
+    failsClearly(
+      t,
+      await tableMetrics(t, db.url, ['worker', '--once']),
+      'who would get the rights of postgres',
+    )
+  },
+)
 
 test.serial('doctor tells what a worker of that role lacks, and what belongs to strangers', async (t) => {
   const db = await withJobs(t)
@@ -277,7 +323,6 @@ async function withJobs(t: ExecutionContext, schema = 'graphile_worker'): Promis
   await db.sql`create table public.orders as select 1 as id`
   const { status, stderr } = await tableMetrics(t, db.url, ['worker', '--once', '--schema', schema])
   t.is(status, 0, stderr)
-  await untilJobsAreDone({ sql: db.sql }).catch(() => undefined)
   return db
 }
 
