@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:b0ff5c25f7046bd4042b17f89bf931ee7215e6b6
+--! Hash: sha1:a1ceecb66a24426b40b3b44d563680a9d00cf187
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4489,7 +4489,6 @@ revoke execute on function nms.worker_trusts(oid) from public;
 create or replace function nms.find_worker_problems(worker_schema text default 'graphile_worker')
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
-rows 1
 set search_path = pg_catalog, pg_temp
 as $$
   with

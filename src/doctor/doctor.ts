@@ -58,8 +58,7 @@ async function runProblems(sql: Sql, { payloads, pruning }: Schedule): Promise<P
       const problems = await sql<Problem[]>`select * from nms.find_problems(${sql.json(payload as never)})`
       for (const problem of problems) found.set(JSON.stringify(problem), problem)
     }
-    const ofWorker = await sql<Problem[]>`select * from nms.find_worker_problems()`
-    return [...found.values(), ...ofWorker, ...(await pruningProblems(sql, pruning))]
+    return [...found.values(), ...(await workerProblems(sql)), ...(await pruningProblems(sql, pruning))]
   } catch (error) {
     if ((error as { code?: string }).code !== '42501') throw error
     const [role] = await sql<[{ name: string }]>`select quote_ident(current_user) as name`
@@ -73,6 +72,16 @@ async function runProblems(sql: Sql, { payloads, pruning }: Schedule): Promise<P
       },
     ]
   }
+}
+
+/** Whoever may not ask is no worker, and before the first one there is nothing to look at. */
+async function workerProblems(sql: Sql): Promise<Problem[]> {
+  return sql<Problem[]>`
+    select * from nms.find_worker_problems() where to_regnamespace('graphile_worker') is not null
+  `.catch((error) => {
+    if (error.code !== '42501') throw error
+    return []
+  })
 }
 
 async function pruningProblems(sql: Sql, lines: Line[]): Promise<Problem[]> {
