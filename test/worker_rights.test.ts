@@ -21,11 +21,13 @@ test.before(async () => {
   template.pathname = '/nms_template'
   const nms = postgres(template.href, { max: 1, onnotice: () => undefined })
   await nms.unsafe(await readFile(`${migrationsFolder}/roles.sql`, 'utf8'))
-  await nms.unsafe('drop role if exists table_metrics_worker')
   await nms.end()
-  await sql.unsafe(
-    'create role table_metrics_worker nologin; grant table_metrics_collector to table_metrics_worker',
-  )
+  const [role] = await sql`select to_regrole('table_metrics_worker') is null as is_missing`
+  if (role?.is_missing) {
+    await sql.unsafe(
+      'create role table_metrics_worker nologin; grant table_metrics_collector to table_metrics_worker',
+    )
+  }
   await sql.end()
 })
 test.after.always(() => server.remove())
