@@ -83,6 +83,21 @@ test('every query has a path of ours, alone, in a message and in a transaction; 
   t.deepEqual([alone?.path, message.path, inside?.path], [path, path, path])
 })
 
+test('a temporary object of the session hides nothing', async (t) => {
+  const db = await createDatabase(t)
+  const session = db.connect()
+  await session.unsafe(`
+    create temporary view pg_class as select 1 / 0 as oid;
+    create domain pg_temp.text as pg_catalog.text check (1 / 0 = 1);
+  `)
+  await t.throwsAsync(session.unsafe('select * from pg_class'), { code: '22012' })
+  await t.throwsAsync(session.unsafe(`select 'a'::text`), { code: '22012' })
+
+  const [row] = await pinned(session)`select 'a'::text as a, count(*) > 0 as has_relations from pg_class`
+
+  t.deepEqual(row, { a: 'a', has_relations: true })
+})
+
 test('a connection of graphile-worker has a path of ours, in its own transactions and in those around a query', async (t) => {
   const db = await createDatabase(t)
   const client = new PinnedClient({ connectionString: db.url })

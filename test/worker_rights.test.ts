@@ -97,6 +97,20 @@ test.serial(
   },
 )
 
+test.serial('a worker may begin in an empty schema of somebody else in which it may create', async (t) => {
+  const db = await server.createDatabase(t)
+  const role = await createRole(t, db, 'in role table_metrics_worker')
+  await db.sql.unsafe(`
+    create schema graphile_worker;
+    grant usage, create on schema graphile_worker to ${role.name};
+  `)
+
+  for (const _ of ['it makes what it needs', 'it finds it']) {
+    const { status, stderr } = await tableMetrics(t, role.url, ['worker', '--once'])
+    t.is(status, 0, stderr)
+  }
+})
+
 test.serial('a schema by another name is given to the script', async (t) => {
   const db = await withJobs(t, 'jobs')
   const role = await createRole(t, db, 'in role table_metrics_worker')

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:a1ceecb66a24426b40b3b44d563680a9d00cf187
+--! Hash: sha1:3fe68b77a1761d46664e5fcbb152c51f84755e31
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4643,7 +4643,14 @@ as $$
         )
       from schema
       cross join missing
-      where not schema.is_ours
+      where
+        not schema.is_ours
+        -- Nobody has begun there, and the worker may.
+        and not (
+          has_schema_privilege(schema.oid, 'usage')
+          and has_schema_privilege(schema.oid, 'create')
+          and not exists (select from pg_class as relation where relation.relnamespace = schema.oid)
+        )
       group by schema.owner, schema.nspname
     )
 
