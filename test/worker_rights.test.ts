@@ -103,6 +103,7 @@ test.serial('a worker may begin in an empty schema of somebody else in which it 
   await db.sql.unsafe(`
     create schema graphile_worker;
     grant usage, create on schema graphile_worker to ${role.name};
+    grant create on database ${databaseOf(db)} to ${role.name};
   `)
 
   for (const _ of ['it makes what it needs', 'it finds it']) {

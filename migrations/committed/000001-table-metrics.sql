@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:3fe68b77a1761d46664e5fcbb152c51f84755e31
+--! Hash: sha1:0a8b2e4616f9a87204ce28429eb751ab2264ce16
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4645,9 +4645,10 @@ as $$
       cross join missing
       where
         not schema.is_ours
-        -- Nobody has begun there, and the worker may.
+        -- Nobody has begun there, and the worker may: graphile-worker asks for the schema even where there is one.
         and not (
-          has_schema_privilege(schema.oid, 'usage')
+          has_database_privilege(current_database(), 'create')
+          and has_schema_privilege(schema.oid, 'usage')
           and has_schema_privilege(schema.oid, 'create')
           and not exists (select from pg_class as relation where relation.relnamespace = schema.oid)
         )
