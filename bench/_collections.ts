@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CollectOptions, collectTableMetrics } from '../src/collect/collect.ts'
-import { connect } from '../src/database.ts'
+import { connect } from './_connect.ts'
 import { countEach, payloadRows } from './_contestants.ts'
 import { type Contestant, timed } from './_measure.ts'
 import { serverCpu } from './_server_cpu.ts'

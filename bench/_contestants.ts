@@ -1,4 +1,4 @@
-import type { Sql } from '../src/database.ts'
+import type { Sql } from './_connect.ts'
 import { timed } from './_measure.ts'
 import type { Counter } from './_sessions.ts'
 

@@ -1,4 +1,4 @@
-import type { Sql } from '../src/database.ts'
+import type { Sql } from './_connect.ts'
 
 /** So many tables, counted on so many days up to today. */
 export interface HistorySize {

@@ -1,4 +1,4 @@
-import type { Sql } from '../src/database.ts'
+import type { Sql } from './_connect.ts'
 
 export interface MixedTables {
   /** How many tables, and how many rows each; a small one has up to that many. */

@@ -1,5 +1,6 @@
-import { connect, type Sql } from '../src/database.ts'
 import { prune } from '../src/prune.ts'
+import { pinned } from '../src/search_path.ts'
+import { connect, type Sql } from './_connect.ts'
 import { collector } from './_contestants.ts'
 import type { HistorySize } from './_history_data.ts'
 import { type Contestant, timed } from './_measure.ts'
@@ -47,7 +48,7 @@ async function pruneBesideCollections(url: string, runs: number) {
 /** There is one run a day, and as many have to go as have to stay. */
 function pruneRuns(sql: Sql, runs: number) {
   const keep = `${runs - 1} days`
-  return prune(sql, { keepRuns: keep, keepDaily: keep }, new AbortController().signal)
+  return prune(pinned(sql), { keepRuns: keep, keepDaily: keep }, new AbortController().signal)
 }
 
 interface LockWait {

@@ -1,4 +1,4 @@
-import { connect, type Sql } from '../src/database.ts'
+import { connect, type Sql } from './_connect.ts'
 import type { HistorySize } from './_history_data.ts'
 import { type Contestant, median } from './_measure.ts'
 import { inDatabase } from './_sibling.ts'

@@ -1,4 +1,4 @@
-import type { Sql } from '../src/database.ts'
+import type { Sql } from './_connect.ts'
 import type { Contestant } from './_measure.ts'
 import type { Metric } from './_metrics.ts'
 

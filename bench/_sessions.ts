@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { connect, type Sql } from '../src/database.ts'
+import { connect, type Sql } from './_connect.ts'
 import type { Contestant } from './_measure.ts'
 
 /** Somebody who counts all rows of a database in one session. */

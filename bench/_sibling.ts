@@ -1,4 +1,4 @@
-import type { Sql } from '../src/database.ts'
+import type { Sql } from './_connect.ts'
 
 /** Copies the database of a session, which must be alone in it, to another one of that name. */
 export async function copyDatabase(sql: Sql, name: string): Promise<void> {

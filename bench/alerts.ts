@@ -1,5 +1,5 @@
-import { connect, type Sql } from '../src/database.ts'
 import { type AlertQuality, judge } from './_alert_quality.ts'
+import { connect, type Sql } from './_connect.ts'
 import { generateHistory, type History } from './_histories.ts'
 import type { Scenario } from './_scenario.ts'
 

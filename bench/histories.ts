@@ -1,4 +1,4 @@
-import type { Sql } from '../src/database.ts'
+import type { Sql } from './_connect.ts'
 import { createHistory, type HistorySize, strangeRuns, tableName } from './_history_data.ts'
 import { prunesHalf } from './_pruning.ts'
 import { asks, type Query } from './_queries.ts'

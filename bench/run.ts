@@ -1,8 +1,8 @@
 // Lets the collector and its rivals count the same data in turn, on a server of its own with default settings.
 import { parseArgs } from 'node:util'
-import { connect } from '../src/database.ts'
 import { type EmbeddedServer, startTemporaryServer } from '../src/embedded/server.ts'
 import { migrate } from '../src/migrate.ts'
+import { connect } from './_connect.ts'
 import { compete, timed } from './_measure.ts'
 import { machine, print, printScenario, type ScenarioReport, scenarioReport } from './_report.ts'
 import type { Scenario } from './_scenario.ts'

@@ -149,6 +149,8 @@ grant execute on function
   nms.abandon_silent_runs,
   nms.preview_run,
   nms.find_problems,
+  nms.find_worker_problems,
+  nms.worker_trusts,
   nms.record_run,
   nms.rebuild_run_snapshot,
   nms.rebuild_daily_snapshot,

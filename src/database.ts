@@ -2,9 +2,10 @@ import type postgres from 'postgres'
 import { readConnection } from './connection/connection.ts'
 import { createOpener } from './connection/open.ts'
 import { openPostgres } from './connection/postgres.ts'
+import { type Ask, pinned, type Sql } from './search_path.ts'
 
 /** A connection to the database to collect from. */
-export type Sql = postgres.Sql
+export type { Ask, Sql }
 
 /**
  * One connection, for one caller: what takes long blocks nobody else's queries.
@@ -19,13 +20,17 @@ export function connect(
   name?: string,
 ): Sql {
   const connection = readConnection(url)
-  return openPostgres(connection, createOpener(connection), {
-    max: 1,
-    onnotice,
-    prepare: false, // a pooler may give each transaction another server connection
-    connection: {
-      application_name: name ?? connection.applicationName ?? 'table-metrics',
-      DateStyle: 'ISO',
-    },
-  })
+  return pinned(
+    openPostgres(connection, createOpener(connection), {
+      max: 1,
+      onnotice,
+      prepare: false, // a pooler may give each transaction another server connection
+      fetch_types: false, // its query would resolve names by the path of the session
+      connection: {
+        application_name: name ?? connection.applicationName ?? 'table-metrics',
+        DateStyle: 'ISO',
+        standard_conforming_strings: 'on',
+      },
+    }),
+  )
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import postgres from 'postgres'
 import { collectTableMetrics } from './collect/collect.ts'
 import { connect, type Sql } from './database.ts'
 import { makeRootHome } from './embedded/binaries.ts'
@@ -46,7 +47,7 @@ async function sampleHome(): Promise<string> {
 }
 
 async function prepareShop(server: EmbeddedServer): Promise<void> {
-  const admin = connect(server.url('postgres'))
+  const admin = postgres(server.url('postgres'), { max: 1 }) // no database is made in a transaction
   try {
     const found = await admin`select from pg_database where datname = 'shop'`
     if (found.length === 0) await admin`create database shop`

@@ -43,7 +43,12 @@ admin_users = ${target.username}
   bouncer.finished.catch(() => undefined)
   const pooled = new URL(url)
   pooled.host = `127.0.0.1:${port}`
-  const sql = postgres(pooled.href, { max: 1, prepare: false, onnotice: () => undefined })
+  const sql = postgres(pooled.href, {
+    max: 1,
+    prepare: false,
+    fetch_types: false,
+    onnotice: () => undefined,
+  })
   await within(hang, async () => (await sql`select 1`).length === 1, 'pgbouncer answers').catch(
     async (error) => {
       throw new Error('pgbouncer does not start: install its package (apt-get install pgbouncer)', {

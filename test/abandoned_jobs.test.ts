@@ -1,5 +1,6 @@
 import test from 'ava'
 import { runMigrations } from 'graphile-worker'
+import { pinned } from '../src/search_path.ts'
 import { freeAbandonedJobs } from '../src/worker/abandoned_jobs.ts'
 import { createDatabase, type TestDatabase } from './_database.ts'
 
@@ -55,7 +56,7 @@ for (const [what, { arrange, free, dead = [] }] of Object.entries(cases)) {
       ${arrange}
     `)
 
-    await freeAbandonedJobs(db.sql, 'graphile_worker', dead)
+    await freeAbandonedJobs(pinned(db.sql), 'graphile_worker', dead)
 
     const [{ is_free }] = await db.sql<[{ is_free: boolean }]>`
       select locked_by is null as is_free
@@ -121,7 +122,7 @@ for (const [what, { arrange, free }] of Object.entries(pruning)) {
     `)
     await arrange(db)
 
-    await freeAbandonedJobs(db.sql, 'graphile_worker', [])
+    await freeAbandonedJobs(pinned(db.sql), 'graphile_worker', [])
 
     const [{ is_free }] = await db.sql<[{ is_free: boolean }]>`
       select locked_by is null as is_free

@@ -25,6 +25,7 @@ const calls = [
   'counting_sessions',
   'end_with_client',
   'find_problems',
+  'find_worker_problems',
   'give_up_run',
   'give_way',
   'job_payload',
@@ -42,6 +43,7 @@ const calls = [
   'retention_problem',
   'retry_helps',
   'was_counted_in_vain',
+  'worker_trusts',
   ...readingCalls,
 ].sort()
 

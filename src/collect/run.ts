@@ -1,5 +1,4 @@
-import type { TransactionSql } from 'postgres'
-import type { Sql } from '../database.ts'
+import type { Ask } from '../database.ts'
 
 /** The header of a run: a row of `nms.table_metrics_runs`. A bigint is a string. */
 export interface Run {
@@ -20,7 +19,7 @@ export interface Run {
 }
 
 /** Reads the header of a run. */
-export async function readRun(sql: Sql | TransactionSql, runId: string): Promise<Run> {
+export async function readRun(sql: Ask, runId: string): Promise<Run> {
   const [run] = await sql<[Run]>`
     select
       run_id::text, collected_at, snapshot_date::text, status, error_message, skip_schemas,

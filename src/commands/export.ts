@@ -30,8 +30,10 @@ export function addExportCommand(program: Command): void {
           table: table ? await readKnownTable(sql, table) : undefined,
         }
         stopAtClosedPipe()
-        const lines = Readable.from(exportHistory(sql, json ? 'ndjson' : format, selection))
-        await pipeline(lines, process.stdout, { end: false })
+        await sql.begin((transaction) => {
+          const lines = Readable.from(exportHistory(transaction, json ? 'ndjson' : format, selection))
+          return pipeline(lines, process.stdout, { end: false })
+        })
       }),
     )
 }

@@ -61,7 +61,7 @@ async function runProblems(sql: Sql, { payloads, pruning }: Schedule): Promise<P
       >`select * from nms.find_problems(nms.job_payload(${payloadAsText(payload)}))`
       for (const problem of problems) found.set(JSON.stringify(problem), problem)
     }
-    return [...found.values(), ...(await pruningProblems(sql, pruning))]
+    return [...found.values(), ...(await workerProblems(sql)), ...(await pruningProblems(sql, pruning))]
   } catch (error) {
     if ((error as { code?: string }).code !== '42501') throw error
     const [role] = await sql<[{ name: string }]>`select quote_ident(current_user) as name`
@@ -75,6 +75,16 @@ async function runProblems(sql: Sql, { payloads, pruning }: Schedule): Promise<P
       },
     ]
   }
+}
+
+/** Whoever may not ask is no worker, and before the first one there is nothing to look at. */
+async function workerProblems(sql: Sql): Promise<Problem[]> {
+  return sql<Problem[]>`
+    select * from nms.find_worker_problems() where to_regnamespace('graphile_worker') is not null
+  `.catch((error) => {
+    if (error.code !== '42501') throw error
+    return []
+  })
 }
 
 async function pruningProblems(sql: Sql, lines: Line[]): Promise<Problem[]> {

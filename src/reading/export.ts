@@ -1,4 +1,4 @@
-import type { Sql } from '../database.ts'
+import type { TransactionSql } from 'postgres'
 import type { KnownTable } from './known_table.ts'
 
 export const formats = ['csv', 'ndjson'] as const
@@ -14,7 +14,11 @@ export interface Selection {
 const batch = 2_000
 
 /** The measurements of all runs that have ended, in pieces of many lines, oldest run first. */
-export async function* exportHistory(sql: Sql, format: Format, selection: Selection): AsyncGenerator<string> {
+export async function* exportHistory(
+  sql: TransactionSql,
+  format: Format,
+  selection: Selection,
+): AsyncGenerator<string> {
   if (format === 'ndjson') {
     const lines = sql<{ line: string }[]>`
       select row_to_json(measured)::text as line from (${history(sql, selection)}) as measured
@@ -31,7 +35,7 @@ export async function* exportHistory(sql: Sql, format: Format, selection: Select
 }
 
 // Days and instants as text, in UTC: a session's settings decide nothing.
-const history = (sql: Sql, { since, table }: Selection) => sql`
+const history = (sql: TransactionSql, { since, table }: Selection) => sql`
   select
     run_id,
     run.snapshot_date::text,

@@ -35,7 +35,9 @@ export async function tryNoMore(
   try {
     // permanently_fail_jobs() passes over a job that is locked, as this one is while it runs.
     await query(
-      `update ${pg.escapeIdentifier(schema)}._private_jobs set max_attempts = attempts where id = $1`,
+      // The worker may be somebody else's, and so may be the path of its session.
+      `update ${pg.escapeIdentifier(schema)}._private_jobs set max_attempts = attempts
+        where id operator(pg_catalog.=) $1::pg_catalog.int8`,
       [job.id],
     )
   } catch (error) {

@@ -13,6 +13,8 @@ export interface Life {
   events: WorkerEvents
   /** For graphile-worker. */
   options: RunnerOptions
+  /** Rejects when the schedule can neither be read nor written, five times in a row. */
+  cronFailed: Promise<never>
   /** Called when the life ends, while there are still connections. */
   atEnd(finish: () => Promise<unknown>): void
 }
@@ -50,13 +52,18 @@ export async function inLife(
       reason: reasonOf(error),
     })
   })
+  const cronFailed = Promise.withResolvers<never>()
+  cronFailed.promise.catch(() => undefined) // the life may have ended
   const options: RunnerOptions = {
     preset,
     pgPool: pool,
     schema,
     events,
     taskList: createTasks({ databaseUrl, schema, log, signal: ending }),
-    logger: new Logger(() => () => undefined),
+    // There is no event for it, and it is tried again for ever.
+    logger: new Logger(() => (_level, _message, meta) => {
+      if (meta?.attempts === 5) cronFailed.reject(meta.error)
+    }),
     noHandleSignals: true,
     noPreparedStatements: true, // a pooler may give each transaction another server connection
   }
@@ -69,6 +76,7 @@ export async function inLife(
       signal: ending,
       events,
       options,
+      cronFailed: cronFailed.promise,
       atEnd: (finish: () => Promise<unknown>) => finishers.push(finish),
     }
     await Promise.race([work(life), dead(end.signal), aborted])

@@ -4,6 +4,7 @@ import { readConnection } from '../connection/connection.ts'
 import type { Link } from '../connection/link.ts'
 import { pgSettings } from '../connection/pg.ts'
 import { within } from '../patience.ts'
+import { PinnedClient } from './pinned_client.ts'
 
 /** Connections for graphile-worker that can be thrown away, whatever state they are in. */
 export interface WorkerPool {
@@ -18,6 +19,7 @@ export function openPool(url: string): WorkerPool {
   const links = new Set<Link>()
   const { connectTimeout = 10, keepAlive = 10, ...connection } = readConnection(url)
   const pool = new pg.Pool({
+    Client: PinnedClient,
     ...pgSettings({ ...connection, connectTimeout, keepAlive }, links),
     application_name: connection.applicationName ?? 'table-metrics worker',
     max: 6,

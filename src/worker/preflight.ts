@@ -8,16 +8,17 @@ import { pruneProblem } from './prune_payload.ts'
 /** What somebody has to mend before a worker can do anything. */
 export class SetupError extends Error {}
 
-/** True for what waiting does not mend: no such database, no such role, a wrong password, nothing installed. */
+/** True for what waiting does not mend: no such database or role, a wrong password, a right that is missing, nothing installed. */
 export function isHopeless(error: unknown): boolean {
-  return error instanceof SetupError || /^(28|3D)/.test((error as { code?: string }).code ?? '')
+  return error instanceof SetupError || /^(28|3D|42501)/.test((error as { code?: string }).code ?? '')
 }
 
 /**
  * Looks whether a worker can do its work here.
  *
  * @param schema that of graphile-worker
- * @throws SetupError when nothing is installed, or the schedule asks for something that runs would refuse
+ * @throws SetupError when nothing is installed, the schedule asks for something that runs would refuse, or
+ *   the schema of graphile-worker is none to work in
  */
 export async function preflight(
   sql: Sql,
@@ -26,7 +27,7 @@ export async function preflight(
   log: Log,
 ): Promise<void> {
   const [found] = await sql<[{ is_installed: boolean }]>`
-    select to_regprocedure('nms.open_job(jsonb)') is not null as is_installed
+    select to_regprocedure('nms.find_worker_problems(text)') is not null as is_installed
   `
   if (!found.is_installed) {
     throw new SetupError(
@@ -34,6 +35,7 @@ export async function preflight(
     )
   }
   await refuseMalformedPayloads(sql, cronItems)
+  await claimSchema(sql, schema)
 
   const [{ is_skipped }] = await sql<[{ is_skipped: boolean }]>`
     select ${schema} = any (machinery_schemas) as is_skipped from nms.table_metrics_settings
@@ -42,6 +44,24 @@ export async function preflight(
   const [{ literal }] = await sql<[{ literal: string }]>`select quote_literal(${schema}) as literal`
   const remedy = `update nms.table_metrics_settings set machinery_schemas = machinery_schemas || array[${literal}]`
   log.record({ event: 'schema_not_skipped', schema, remedy })
+}
+
+/** Who makes the schema decides what is in it: it is ours, or that of somebody whom we trust, before anything of it runs. */
+async function claimSchema(sql: Sql, schema: string): Promise<void> {
+  await refuseUnusable(sql, schema)
+  const found = await sql`select from pg_namespace where nspname = ${schema}`
+  if (found.length > 0) return
+  await sql`create schema ${sql(schema)}`.catch((error) => {
+    if (error.code !== '42P06') throw error // somebody was faster
+  })
+  await refuseUnusable(sql, schema)
+}
+
+async function refuseUnusable(sql: Sql, schema: string): Promise<void> {
+  const [problem] = await sql<{ detail: string; remedy: string }[]>`
+    select detail, remedy from nms.find_worker_problems(worker_schema => ${schema})
+  `
+  if (problem) throw new SetupError(`${problem.detail}; mend it with: ${problem.remedy}`)
 }
 
 async function refuseMalformedPayloads(sql: Sql, cronItems: ParsedCronItem[]): Promise<void> {

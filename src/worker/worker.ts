@@ -35,7 +35,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
       const runner = await starting
       hasStarted = true
       log.record({ event: 'worker_started', schema, schedule: cronItems.map(({ identifier }) => identifier) })
-      await Promise.race([runner.promise, upkeep(options, life, dead), refused])
+      await Promise.race([runner.promise, upkeep(options, life, dead), refused, life.cronFailed])
     })
 
   await supervise(live, {
@@ -78,7 +78,7 @@ async function queueMissedSlots({ cronItems }: WorkerOptions, life: Life): Promi
   const starting = run({ ...life.options, taskList: {}, parsedCronItems: cronItems })
   life.atEnd(() => starting.then(stop))
   const runner = await starting
-  await queued
+  await Promise.race([queued, life.cronFailed])
   await stop(runner)
 }
 
