@@ -12,6 +12,7 @@ import { databaseUrl, snapshotTimeZone } from './environment.ts'
 import { runMain } from './errors.ts'
 import { migrate } from './migrate.ts'
 import { reportRun } from './reading/report.ts'
+import { print } from './terminal/output.ts'
 
 const checkout = fileURLToPath(new URL('..', import.meta.url))
 
@@ -67,9 +68,9 @@ async function collectAndShow(url: string): Promise<void> {
   const sql = connect(url)
   try {
     const run = await collectTableMetrics(url)
-    console.log(await reportRun(sql, run, timeZone))
+    print(await reportRun(sql, run, timeZone))
     if (run.status !== 'SUCCEEDED') process.exitCode = 1
-    console.log(await reportDay(sql, run.snapshot_date))
+    print(await reportDay(sql, run.snapshot_date))
   } finally {
     await sql.end()
   }
