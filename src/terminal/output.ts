@@ -22,8 +22,8 @@ export function humanStream(json = false): { write(text: string): void } {
   return { write: (text) => stream.write(harmless(text)) }
 }
 
-const escape = '\u001b'
-const oursOrLineEnd = new RegExp(`(\n|${escape}\\[(?:1|22|3[1-3]|39)m)`)
+const esc = '\u001b'
+const oursOrLineEnd = new RegExp(`(\n|${esc}\\[(?:1|22|3[1-3]|39)m)`)
 
 /** Whoever put a text together may have missed a name: nothing but lines and our own colours reach a terminal. */
 function harmless(text: string): string {
