@@ -10,6 +10,7 @@ import { makeRootHome } from './embedded/binaries.ts'
 import { type EmbeddedServer, startServer } from './embedded/server.ts'
 import { databaseUrl, snapshotTimeZone } from './environment.ts'
 import { runMain } from './errors.ts'
+import { interruption } from './interruption.ts'
 import { migrate } from './migrate.ts'
 import { reportRun } from './reading/report.ts'
 import { print } from './terminal/output.ts'
@@ -29,7 +30,7 @@ async function start(): Promise<void> {
     await prepareShop(server)
     await collectAndShow(url)
     const serving = process.argv.includes('--serve')
-    const ended = serving && Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+    const ended = serving && once(interruption(), 'abort')
     console.log(nextSteps(url, serving))
     await ended
   } finally {

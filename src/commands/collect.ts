@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type CollectOptions, type CollectRequest, collectTableMetrics } from '../collect/collect.ts'
 import { connect } from '../database.ts'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
+import { interruption } from '../interruption.ts'
 import { createLog } from '../log.ts'
 import { previewRun } from '../reading/preview.ts'
 import { reportRun, reportRunAsJson } from '../reading/report.ts'
@@ -64,13 +65,6 @@ export function addCollectCommand(program: Command): void {
         await sql.end()
       }
     })
-}
-
-/** Aborts at the first Ctrl-C or SIGTERM, which ends the run as FAILED; a second one kills. */
-function interruption(): AbortSignal {
-  const controller = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort())
-  return controller.signal
 }
 
 function wholeNumber(value: string): number {
