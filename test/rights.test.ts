@@ -23,6 +23,7 @@ const calls = [
   'close_run',
   'collect_table_metrics',
   'counting_sessions',
+  'terminate_counting',
   'end_with_client',
   'find_problems',
   'give_up_run',

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:a872997a6c5cd77eae042bcb9125c6916e628714
+--! Hash: sha1:2435662f79c8464e7a665b51bd534ce1f333dc89
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2641,7 +2641,7 @@ as $$
     select holder.pid
     from nms.table_metrics_runs as run
     cross join nms.header_holders(run_id => run.run_id) as holder
-    where run.run_id = counting_sessions.run_id and run.is_online
+    where run.run_id = counting_sessions.run_id
   ),
   -- Only a wait that has lasted is looked at more closely: that is rare, and not cheap.
   waiting as (
@@ -2701,6 +2701,49 @@ comment on function nms.counting_sessions(bigint) is
   'The sessions that measure targets of a run at this moment: the table that each reads (null between two), and the session that one of them keeps waiting for longer than the yield_after setting (null when none is). Cancel such a one with pg_cancel_backend, then call nms.give_way.';
 revoke execute on function nms.counting_sessions(bigint) from public;
 --! EndIncluded functions/counting_sessions.sql
+--! Included functions/terminate_counting.sql
+-- Not security definer: one may end a session of one's own role, which the owner of this function need not.
+create or replace function nms.terminate_counting(run_id bigint, pid integer default null)
+returns table (table_name text)
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  held as materialized (
+    select pg_locks.*
+    from pg_locks
+    where pg_locks.database = (select oid from pg_database where datname = current_database()) and pg_locks.granted
+  ),
+  counting as materialized (
+    select session.pid
+    from nms.counting_sessions(run_id => terminate_counting.run_id) as session
+    where
+      session.table_oid is not null
+      and session.pid = coalesce(terminate_counting.pid, session.pid)
+  ),
+  terminated as materialized (
+    select counting.pid from counting where pg_terminate_backend(counting.pid)
+  )
+  select format('%I.%I', schema.nspname, relation.relname) as table_name
+  from terminated
+  join held on held.pid = terminated.pid and held.locktype = 'relation' and held.mode = 'AccessShareLock'
+  join pg_class as relation on relation.oid = held.relation and relation.relkind in ('r', 'p')
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  where
+    relation.oid >= 16384 -- the first OID that is not a system table's
+    and schema.nspname <> 'nms'
+    and not exists (
+      select
+      from pg_inherits as child
+      join held as parent on parent.relation = child.inhparent and parent.pid = held.pid
+      where child.inhrelid = held.relation
+    )
+  order by table_name
+$$;
+comment on function nms.terminate_counting(bigint, integer) is
+  'Ends for good the sessions that are counting tables of this run, or the one with this process id: for counts that do not react to pg_cancel_backend, because a function in an index of a table catches that. Returns the tables that they were reading, small ones together with others; no row when no session counts. The run stays RUNNING: end it with nms.give_up_run.';
+revoke execute on function nms.terminate_counting(bigint, integer) from public;
+--! EndIncluded functions/terminate_counting.sql
 --! Included functions/header_holders.sql
 -- A row lock is nowhere to be seen but in the row: xmax has the transaction, or the group of transactions, that
 -- holds it. Nobody can be there who has no right to lock it.
