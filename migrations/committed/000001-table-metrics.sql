@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:2435662f79c8464e7a665b51bd534ce1f333dc89
+--! Hash: sha1:3de21b8016039943d86a574a2f1fcd317a88bdd0
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4739,6 +4739,48 @@ as $$
     join pg_roles as role on role.oid = routine.proowner
     where routine.pronamespace = 'nms'::regnamespace and role.rolsuper
     having count(*) > 0
+
+    -- What planning a count evaluates, if its arguments are constant: not defaults, checks or policies.
+    union all
+    select
+      'warning', 'runs_functions_of_others', target.name,
+      format(
+        'planning its count may run, with the rights of %I, %s',
+        min(counting.name),
+        string_agg(
+          distinct format('%s of %I, for %s', routine.oid::regprocedure, maker.rolname, expression.place), '; '
+        )
+      ),
+      format(
+        'update %s set machinery_schemas = array_append(machinery_schemas, %L); -- unless you trust %s: leaves the schema out',
+        'nms.table_metrics_settings'::regclass, target.schema_name, string_agg(distinct quote_ident(maker.rolname), ', ')
+      )
+    from family
+    join target on target.table_oid = family.ancestor
+    cross join counting
+    cross join lateral (
+      select 'pg_class'::regclass, index.indexrelid, format('index %s', index.indexrelid::regclass)
+      from pg_index as index
+      where index.indrelid = family.member and (index.indexprs is not null or index.indpred is not null)
+      union all
+      select 'pg_statistic_ext'::regclass, statistics.oid, format('statistics %I', statistics.stxname)
+      from pg_statistic_ext as statistics
+      where statistics.stxrelid = family.member
+      union all
+      select 'pg_class'::regclass, partitioned.partrelid, format('the partitions of %s', partitioned.partrelid::regclass)
+      from pg_partitioned_table as partitioned
+      where partitioned.partrelid = family.member and partitioned.partexprs is not null
+    ) as expression (class, oid, place)
+    join pg_depend as uses
+      on uses.classid = expression.class
+      and uses.objid = expression.oid
+      and uses.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass)
+    left join pg_operator as operator on uses.refclassid = 'pg_operator'::regclass and operator.oid = uses.refobjid
+    join pg_proc as routine
+      on routine.oid = case when uses.refclassid = 'pg_proc'::regclass then uses.refobjid else operator.oprcode end
+    join pg_roles as maker on maker.oid = routine.proowner
+    where not maker.rolsuper and maker.oid <> counting.oid
+    group by target.name, target.schema_name
 
     union all
     select
