@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:3de21b8016039943d86a574a2f1fcd317a88bdd0
+--! Hash: sha1:908aaa5b5fb30aa3f61f73e205db7dc95c800c73
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4740,7 +4740,8 @@ as $$
     where routine.pronamespace = 'nms'::regnamespace and role.rolsuper
     having count(*) > 0
 
-    -- What planning a count evaluates, if its arguments are constant: not defaults, checks or policies.
+    -- What planning a count evaluates, if its arguments are constant. Defaults, checks, policies and,
+    -- because each partition is read by itself, keys of partitions are not.
     union all
     select
       'warning', 'runs_functions_of_others', target.name,
@@ -4766,10 +4767,6 @@ as $$
       select 'pg_statistic_ext'::regclass, statistics.oid, format('statistics %I', statistics.stxname)
       from pg_statistic_ext as statistics
       where statistics.stxrelid = family.member
-      union all
-      select 'pg_class'::regclass, partitioned.partrelid, format('the partitions of %s', partitioned.partrelid::regclass)
-      from pg_partitioned_table as partitioned
-      where partitioned.partrelid = family.member and partitioned.partexprs is not null
     ) as expression (class, oid, place)
     join pg_depend as uses
       on uses.classid = expression.class
