@@ -136,6 +136,7 @@ grant execute on function
   nms.open_run,
   nms.measure_targets,
   nms.counting_sessions,
+  nms.terminate_counting,
   nms.give_way,
   nms.give_up_run,
   nms.close_run,

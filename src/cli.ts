@@ -15,10 +15,12 @@ import { addStatusCommand } from './commands/status.ts'
 import { addTrendCommand } from './commands/trend.ts'
 import { addWorkerCommand } from './commands/worker.ts'
 import { runMain } from './errors.ts'
+import { visibleLines } from './terminal/visible.ts'
 
 const program = new Command('table-metrics')
   .description('How many rows every table holds, every day. DATABASE_URL says in which database.')
   .showHelpAfterError('(type table-metrics --help)')
+  .configureOutput({ outputError: (text, write) => write(`${visibleLines(text)}\n`) })
 
 addMigrateCommand(program)
 addSqlCommand(program)

@@ -1,13 +1,15 @@
+import { visibleLines } from './terminal/visible.ts'
+
 type ServerError = Error & { code?: string; detail?: string; hint?: string }
 
 /** An error as lines for a person: the message, and what the server said about it. */
 export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return `error: ${String(error)}`
+  if (!(error instanceof Error)) return `error: ${visibleLines(String(error))}`
   const { message, code, detail, hint } = error as ServerError
-  const lines = [`error: ${message || connectionProblem(error)}`]
-  if (detail) lines.push(`detail: ${detail}`)
+  const lines = [`error: ${visibleLines(message || connectionProblem(error))}`]
+  if (detail) lines.push(`detail: ${visibleLines(detail)}`)
   const advice = hint ?? remedies.find(([cause]) => cause.test(code ?? message))?.[1]
-  if (advice) lines.push(`hint: ${advice}`)
+  if (advice) lines.push(`hint: ${visibleLines(advice)}`)
   return lines.join('\n')
 }
 

@@ -1,6 +1,7 @@
 import pino, { type Level } from 'pino'
 import type { RunEvent } from './collect/events.ts'
 import { describeError } from './errors.ts'
+import { visible } from './terminal/visible.ts'
 
 /** Something that happened to a worker. */
 export type WorkerEvent =
@@ -58,7 +59,7 @@ export function createLog(
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
     },
-    stream,
+    { write: (line) => void stream.write(`${visible(line.trimEnd())}\n`) }, // the same JSON
   )
   return {
     record(event) {
@@ -89,13 +90,13 @@ export function reasonOf(error: unknown): string {
 
 function asText(event: LogEvent): string {
   const [level, words] = events[event.event]
-  const line = `${new Date().toISOString()} ${level.padEnd(5)} ${words}${details(event)}`
-  return line.replaceAll(/\s*\n\s*/g, ' ')
+  return `${new Date().toISOString()} ${level.padEnd(5)} ${words}${details(event)}`
 }
 
 function details({ event, ...rest }: LogEvent): string {
   const pairs = Object.entries(rest).map(
     ([name, value]) => `${name}: ${Array.isArray(value) ? value.join(', ') || 'none' : value}`,
   )
-  return pairs.length > 0 ? ` (${pairs.join('; ')})` : ''
+  const line = visible(pairs.join('; ').replaceAll(/\s*\n\s*/g, ' '))
+  return line ? ` (${line})` : ''
 }

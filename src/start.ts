@@ -11,8 +11,10 @@ import { makeRootHome } from './embedded/binaries.ts'
 import { type EmbeddedServer, startServer } from './embedded/server.ts'
 import { databaseUrl, snapshotTimeZone } from './environment.ts'
 import { runMain } from './errors.ts'
+import { interruption } from './interruption.ts'
 import { migrate } from './migrate.ts'
 import { reportRun } from './reading/report.ts'
+import { print } from './terminal/output.ts'
 
 const checkout = fileURLToPath(new URL('..', import.meta.url))
 
@@ -31,7 +33,7 @@ async function start(): Promise<void> {
     await prepareShop(server)
     await collectAndShow(url)
     const serving = process.argv.includes('--serve')
-    const ended = serving && Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+    const ended = serving && once(interruption(), 'abort')
     console.log(nextSteps(url, serving))
     await ended
   } finally {
@@ -70,9 +72,9 @@ async function collectAndShow(url: string): Promise<void> {
   const sql = connect(url)
   try {
     const run = await collectTableMetrics(url)
-    console.log(await reportRun(sql, run, timeZone))
+    print(await reportRun(sql, run, timeZone))
     if (run.status !== 'SUCCEEDED') process.exitCode = 1
-    console.log(await reportDay(sql, run.snapshot_date))
+    print(await reportDay(sql, run.snapshot_date))
   } finally {
     await sql.end()
   }

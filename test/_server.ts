@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
@@ -80,9 +80,7 @@ const unharmed: object = {
 }
 
 async function makeHome(): Promise<string> {
-  const account = await serverAccount()
-  const home = await mkdtemp(join(account ? await makeRootHome() : tmpdir(), 'temporary-'))
-  if (account) await chown(home, account.uid, account.gid)
+  const home = await mkdtemp(join((await serverAccount()) ? await makeRootHome() : tmpdir(), 'temporary-'))
   await writeFile(join(home, 'port'), `${await reservePort()}\n`)
   return home
 }

@@ -1,4 +1,16 @@
-import { access, chmod, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
+import {
+  access,
+  chmod,
+  chown,
+  link,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
@@ -144,10 +156,74 @@ test('only the account of the server can reach the data', async (t) => {
   const home = join(parent, 'new')
   await startAgain(t, { home })
 
-  const { stdout } = await run(t, 'stat', ['-c', '%a %u', home])
+  const { stdout } = await run(t, 'stat', ['-c', '%a %u', join(home, 'data')])
 
   t.is(stdout, `700 ${account?.uid ?? process.getuid?.()}\n`)
 })
+
+if (process.getuid?.() === 0) {
+  test("the server's account cannot make root write elsewhere", async (t) => {
+    const home = await createHome(t)
+    const account = await serverAccount()
+    const victim = await createVictim(t)
+    await (await startServer({ home })).stop()
+
+    for (const name of ['port', 'log']) {
+      const planting = `rm -f '${home}/${name}'; ln -s '${victim}' '${home}/${name}'`
+      await run(t, 'sh', ['-c', planting], { ...account, cwd: '/' })
+    }
+    await (await startServer({ home })).stop()
+
+    t.is(await readFile(victim, 'utf8'), 'precious\n')
+  })
+
+  for (const path of ['port', 'log', 'data', 'data/password', 'data/postmaster.pid']) {
+    test(`root follows no link at ${path}, and says where it is`, async (t) => {
+      const home = await createHome(t)
+      const victim = await createVictim(t)
+      await (await startServer({ home })).stop()
+      const target = path === 'data' ? dirname(victim) : victim
+      await rename(join(home, path), join(home, 'former')).catch(() => undefined)
+      await symlink(target, join(home, path))
+
+      const error = await t.throwsAsync(startServer({ home }))
+
+      t.is(error?.message, `${join(home, path)} is a link, or belongs to another account: remove it`)
+      t.is(await readFile(victim, 'utf8'), 'precious\n')
+    })
+  }
+
+  test('root writes into no file that has another name elsewhere', async (t) => {
+    const home = await createHome(t)
+    await (await startServer({ home })).stop()
+    await link(join(home, 'log'), join(home, 'other'))
+
+    const error = await t.throwsAsync(startServer({ home }))
+
+    t.regex(error?.message ?? '', /log is a link/)
+  })
+
+  test('root keeps nothing below a folder of another account', async (t) => {
+    const folder = await createHome(t)
+    await chown(folder, 65534, 65534)
+
+    const error = await t.throwsAsync(startServer({ home: join(folder, 'home') }))
+
+    t.is(
+      error?.message,
+      `root keeps nothing in ${join(folder, 'home')}: another account may change ${folder}`,
+    )
+  })
+} else {
+  test.skip('what root keeps away from other accounts: these tests have to run as root', () => undefined)
+}
+
+/** A file that nobody but root may change. */
+async function createVictim(t: ExecutionContext): Promise<string> {
+  const victim = join(await createHome(t), 'victim')
+  await writeFile(victim, 'precious\n', { mode: 0o600 })
+  return victim
+}
 
 /** A folder for the data of one server, which its account can reach. */
 async function createHome(t: ExecutionContext): Promise<string> {

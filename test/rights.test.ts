@@ -23,6 +23,7 @@ const calls = [
   'close_run',
   'collect_table_metrics',
   'counting_sessions',
+  'terminate_counting',
   'end_with_client',
   'find_problems',
   'find_worker_problems',

@@ -4,7 +4,7 @@ import { eventsOf, jobs, untilEvent, untilJobsAreDone } from './_jobs.ts'
 import { isAlive } from './_process.ts'
 import { addJob, runs, startWorker, untilSuccess } from './_worker.ts'
 
-for (const name of ['SIGTERM', 'SIGINT'] as const) {
+for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   test(`${name} ends the run that is under way, and then the worker, within 10 s`, async (t) => {
     const db = await createDatabase(t)
     await prepareShop(db)

@@ -3,6 +3,7 @@ import { connect, type Sql } from '../database.ts'
 import { persistently } from '../patience.ts'
 import type { CollectOptions } from './collect.ts'
 import { ProgressTracker } from './progress.ts'
+import { cancelOnAbort, grace, terminateCounting } from './termination.ts'
 import { type CountingSession, watchedBy } from './watch.ts'
 
 type Step = {
@@ -32,6 +33,7 @@ export async function countOnline(
   const tracker = new ProgressTracker(progress)
   const ended = new AbortController()
   const counted = new AbortController()
+  const canceledAt = new Map<string, number>()
   let canceled = 0
   let yielding: Promise<unknown> = Promise.resolve()
 
@@ -96,8 +98,11 @@ export async function countOnline(
   }
 
   const giveWay = async (sql: Sql, counting: CountingSession[]): Promise<void> => {
-    for (const { pid, table_oid, table, waiting_session } of counting) {
+    for (const { attempt, pid, table_oid, table, waiting_session } of counting) {
       if (!waiting_session || !table_oid || !table) continue
+      const since = canceledAt.get(attempt) ?? Date.now()
+      canceledAt.set(attempt, since)
+      if (Date.now() > since + grace) await terminateCounting(sql, runId, pid)
       canceled++
       const [{ outcome }] = await sql<[{ outcome: 'put back' | 'given up' | null }]>`
         select
@@ -114,13 +119,12 @@ export async function countOnline(
     ended.abort()
     for (const query of running) query.cancel()
   }
-  signal?.addEventListener('abort', stop, { once: true })
-  if (signal?.aborted) stop()
+  const cancellation = cancelOnAbort(url, runId, signal, stop)
   try {
     await watchedBy(url, runId, 250, countAndClose(), look)
   } finally {
     stop()
-    signal?.removeEventListener('abort', stop)
     await Promise.all(sessions.map((sql) => sql.end({ timeout: 1 })))
+    cancellation.over()
   }
 }

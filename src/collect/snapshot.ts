@@ -1,5 +1,6 @@
 import { connect } from '../database.ts'
 import type { CollectOptions } from './collect.ts'
+import { cancelOnAbort } from './termination.ts'
 import { watchedBy } from './watch.ts'
 
 /**
@@ -22,14 +23,14 @@ export async function countAsOfOneInstant(
     select from nms.collect_table_metrics(run_id => ${BigInt(runId)});
   `)
   const cancel = () => counting.cancel()
-  signal?.addEventListener('abort', cancel, { once: true })
+  const cancellation = cancelOnAbort(url, runId, signal, cancel)
   try {
     await watchedBy(url, runId, 2_000, counting)
   } catch (error) {
     cancel() // over a link of its own: the server may still be counting for nobody
     throw error
   } finally {
-    signal?.removeEventListener('abort', cancel)
     await sql.end({ timeout: 1 })
+    cancellation.over()
   }
 }

@@ -5,6 +5,8 @@ import { isConnectionError, within } from '../patience.ts'
 /** A session that measures targets at this moment. */
 export interface CountingSession {
   pid: number
+  /** Another one for each time that it begins to count something. */
+  attempt: string
   /** Null between two tables. */
   table_oid: number | null
   /** Its name, quoted where it has to be. */
@@ -63,11 +65,13 @@ async function lookAt(sql: Sql, runId: string): Promise<CountingSession[] | unde
     select
       run.status,
       session.pid,
+      format('%s %s %s', session.pid, activity.xact_start, session.table_oid) as attempt,
       session.table_oid,
       quote_ident(session.schema_name) || '.' || quote_ident(session.table_name) as table,
       session.waiting_session
     from nms.table_metrics_runs as run
     left join nms.counting_sessions(run.run_id) as session on true
+    left join pg_stat_activity as activity on activity.pid = session.pid
     where run.run_id = ${runId}
   `
   if (rows[0]?.status !== 'RUNNING') return undefined

@@ -2,11 +2,12 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type CollectOptions, type CollectRequest, collectTableMetrics } from '../collect/collect.ts'
 import { connect } from '../database.ts'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
+import { interruption } from '../interruption.ts'
 import { createLog } from '../log.ts'
 import { previewRun } from '../reading/preview.ts'
 import { reportRun, reportRunAsJson } from '../reading/report.ts'
+import { humanStream, print } from '../terminal/output.ts'
 import { showProgress } from '../terminal/progress_bar.ts'
-import { humanStream } from '../terminal/terminal.ts'
 
 type Options = Required<CollectRequest> &
   Pick<CollectOptions, 'online' | 'jobs' | 'deadline'> & { dryRun?: true; json?: true; log?: 'json' | 'text' }
@@ -42,7 +43,7 @@ export function addCollectCommand(program: Command): void {
       try {
         if (dryRun) {
           const preview = await previewRun(sql, { skip, exclude })
-          if (json) console.log(preview.json)
+          if (json) print(preview.json)
           else human.write(`${preview.text}\n`)
           return
         }
@@ -57,20 +58,13 @@ export function addCollectCommand(program: Command): void {
           ...(bar && { progress: bar.update }),
         }
         const run = await collectTableMetrics(url, { skip, exclude }, options).finally(bar?.end)
-        if (json) console.log(await reportRunAsJson(sql, run))
+        if (json) print(await reportRunAsJson(sql, run))
         human.write(`${await reportRun(sql, run, timeZone)}\n`)
         if (run.status !== 'SUCCEEDED') process.exitCode = 1
       } finally {
         await sql.end()
       }
     })
-}
-
-/** Aborts at the first Ctrl-C or SIGTERM, which ends the run as FAILED; a second one kills. */
-function interruption(): AbortSignal {
-  const controller = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort())
-  return controller.signal
 }
 
 function wholeNumber(value: string): number {

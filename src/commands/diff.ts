@@ -4,6 +4,7 @@ import { describeComparison } from '../reading/diff_report.ts'
 import { dayOrRun, readRunId } from '../reading/point.ts'
 import { withDatabase } from '../session.ts'
 import { print } from '../terminal/output.ts'
+import { visible } from '../terminal/visible.ts'
 
 interface Options {
   failOn?: FailOn
@@ -40,7 +41,7 @@ export function addDiffCommand(program: Command): void {
         else print(await describeComparison(sql, comparison, all))
         if (failing.length === 0) return
         console.error(
-          `--fail-on ${failOn}: ${failing.slice(0, 5).join(', ')}${failing.length > 5 ? ', …' : ''}`,
+          `--fail-on ${failOn}: ${failing.slice(0, 5).map(visible).join(', ')}${failing.length > 5 ? ', …' : ''}`,
         )
         process.exitCode = 1
       }),

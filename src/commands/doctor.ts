@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import type { Problem } from '../doctor/doctor.ts'
 import { databaseUrl } from '../environment.ts'
-import { humanStream } from '../terminal/terminal.ts'
+import { humanStream, print } from '../terminal/output.ts'
+import { visible, visibleLines } from '../terminal/visible.ts'
 
 const shownPerProblem = 10
 
@@ -17,7 +18,7 @@ export function addDoctorCommand(program: Command): void {
     .action(async ({ crontab, json }: { crontab?: string; json?: true }) => {
       const { findProblems } = await import('../doctor/doctor.ts') // loads graphile-worker, which other commands do not need
       const problems = await findProblems(databaseUrl(), crontab)
-      if (json) console.log(JSON.stringify(problems, null, 2))
+      if (json) print(JSON.stringify(problems, null, 2))
       else humanStream(json).write(`${describeProblems(problems)}\n`)
       if (problems.some(({ severity }) => severity === 'error')) process.exitCode = 1
     })
@@ -30,7 +31,12 @@ function describeProblems(problems: Problem[]): string {
     ...group
       .slice(0, shownPerProblem)
       .map(({ subject, detail, remedy }) =>
-        [`${title}: ${subject}`, ...indented(detail), '  mend it with:', ...indented(remedy, 4)].join('\n'),
+        [
+          `${title}: ${visible(subject)}`,
+          `  ${visibleLines(detail)}`,
+          '  mend it with:',
+          `    ${visibleLines(remedy, '    ')}`,
+        ].join('\n'),
       ),
     ...(group.length > shownPerProblem
       ? [`${title}: ${group.length - shownPerProblem} more, see doctor --json`]
@@ -38,5 +44,3 @@ function describeProblems(problems: Problem[]): string {
   ])
   return blocks.length > 0 ? blocks.join('\n\n') : 'nothing to mend'
 }
-
-const indented = (text: string, width = 2) => text.split('\n').map((line) => ' '.repeat(width) + line)

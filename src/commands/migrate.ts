@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
 import { migrate } from '../migrate.ts'
-import { humanStream } from '../terminal/terminal.ts'
+import { humanStream } from '../terminal/output.ts'
 
 export function addMigrateCommand(program: Command): void {
   program

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Sql } from '../database.ts'
+import { interruption } from '../interruption.ts'
 import { countPrunable, type Keep, type Pruned, prune } from '../prune.ts'
 import { withDatabase } from '../session.ts'
 import { print } from '../terminal/output.ts'
@@ -51,13 +52,6 @@ async function pruneWithProgress(sql: Sql, keep: Keep): Promise<Pruned> {
   } finally {
     process.stderr.write('\r\u001b[K')
   }
-}
-
-/** Aborts at the first Ctrl-C or SIGTERM; a second one kills. */
-function interruption(): AbortSignal {
-  const controller = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort())
-  return controller.signal
 }
 
 /** To Postgres, m is a minute: it would delete nearly everything. */

@@ -1,6 +1,6 @@
-import { constants } from 'node:os'
 import { type Command, Option } from 'commander'
 import { databaseUrl } from '../environment.ts'
+import { interruption } from '../interruption.ts'
 import { createLog } from '../log.ts'
 
 type Options = { once?: true; crontab?: string; schema: string; log: 'json' | 'text' }
@@ -40,15 +40,4 @@ export function addWorkerCommand(program: Command): void {
         process.exitCode = 0
       }
     })
-}
-
-/** Aborts at the first signal; the second one ends this process. */
-function interruption(): AbortSignal {
-  const controller = new AbortController()
-  const stop = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted) process.exit(128 + constants.signals[name])
-    controller.abort(new Error(`stopped by ${name}`))
-  }
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, stop)
-  return controller.signal
 }

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Account } from './account.ts'
+import { makeOwnFolder } from './own_files.ts'
 
 const run = promisify(execFile)
 
@@ -11,8 +12,7 @@ const rootHome = '/var/lib/nms-table-metrics'
 
 /** Makes the folder in which root keeps what the server's account has to reach: /root is closed to it. */
 export async function makeRootHome(): Promise<string> {
-  await mkdir(rootHome, { recursive: true })
-  await chmod(rootHome, 0o755)
+  await makeOwnFolder(rootHome, 0o755)
   return rootHome
 }
 

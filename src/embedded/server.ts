@@ -1,18 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import {
-  chown,
-  mkdir,
-  mkdtemp,
-  open,
-  readFile,
-  readlink,
-  realpath,
-  rename,
-  rm,
-  stat,
-  writeFile,
-} from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { chmod, chown, mkdtemp, readFile, readlink, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type Account, serverAccount } from './account.ts'
 import { findBinaries, makeRootHome } from './binaries.ts'
+import { hasFolderOf, makeFolderOf, makeOwnFolder, openOwnFile, readFileOf } from './own_files.ts'
 
 const run = promisify(execFile)
 const leash = fileURLToPath(new URL('leash.sh', import.meta.url))
@@ -59,14 +49,14 @@ export async function startServer({
   const account = await serverAccount()
   const folder = await findBinaries(account, binaries)
   const dataDirectory = join(home, 'data')
-  await mkdir(home, { recursive: true, mode: 0o700 })
-  if (account) await chown(home, account.uid, account.gid)
+  // Root's own: in a folder of the server's account, that account could make root write elsewhere.
+  await makeOwnFolder(home, account ? 0o711 : 0o700)
   await initialize(folder, home, dataDirectory, account)
-  await waitForFormerServer(dataDirectory, patience)
+  await waitForFormerServer(dataDirectory, account, patience)
 
-  const password = (await readFile(join(dataDirectory, 'password'), 'utf8')).trim()
+  const password = (await readFileOf(account, join(dataDirectory, 'password')))?.trim()
   const port = await freePort(home)
-  const log = await open(join(home, 'log'), 'a')
+  const log = await openOwnFile(join(home, 'log'), constants.O_WRONLY | constants.O_APPEND)
   const options = { listen_addresses: '127.0.0.1', unix_socket_directories: '', ...settings, port }
   const child = spawn(
     'sh',
@@ -95,7 +85,7 @@ export async function startServer({
     ;(child.stdio[3] as Writable).end()
     await ended
   }
-  const pid = await ready(dataDirectory, child, home).catch(async (error) => {
+  const pid = await ready(dataDirectory, account, child, home).catch(async (error) => {
     await stop()
     throw error
   })
@@ -113,7 +103,7 @@ export async function startTemporaryServer(
   options: Omit<EmbeddedServerOptions, 'home'> = {},
 ): Promise<EmbeddedServer> {
   const home = await mkdtemp(join((await serverAccount()) ? await makeRootHome() : tmpdir(), 'temporary-'))
-  const remove = () => rm(home, { recursive: true, force: true })
+  const remove = () => removeTree(home)
   const server = await startServer({ ...options, home }).catch(async (error) => {
     await remove()
     throw error
@@ -133,12 +123,13 @@ async function initialize(
   dataDirectory: string,
   account: Account,
 ): Promise<void> {
-  if (await exists(dataDirectory)) return
+  if (await hasFolderOf(account, dataDirectory)) return
   // Elsewhere, and moved in when complete: nobody meets what an interrupted one has left or still writes.
   const unfinished = await mkdtemp(join(home, 'unfinished-'))
   const passwordFile = join(unfinished, 'password')
-  await writeFile(passwordFile, `${randomBytes(12).toString('hex')}\n`, { mode: 0o600 })
-  if (account) await chown(unfinished, account.uid, account.gid)
+  await chmod(unfinished, account ? 0o711 : 0o700)
+  await makeFolderOf(account, join(unfinished, 'data'))
+  await writeFile(passwordFile, `${randomBytes(12).toString('hex')}\n`, { mode: 0o600, flag: 'wx' })
   if (account) await chown(passwordFile, account.uid, account.gid)
   await run(
     join(folder, 'bin/initdb'),
@@ -156,15 +147,20 @@ async function initialize(
   await rename(join(unfinished, 'data'), dataDirectory).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOTEMPTY') throw error // another process was faster
   })
-  await rm(unfinished, { recursive: true })
+  await removeTree(unfinished)
+}
+
+/** By the program, which cannot be led out of the folder by a link that is put into it meanwhile. */
+async function removeTree(folder: string): Promise<void> {
+  await run('rm', ['-rf', '--', folder])
 }
 
 /** A former process of ours may have been killed: its server is stopping, or left its lock file behind. */
-async function waitForFormerServer(dataDirectory: string, patience: number): Promise<void> {
+async function waitForFormerServer(dataDirectory: string, account: Account, patience: number): Promise<void> {
   const realDirectory = await realpath(dataDirectory)
   const lockFile = join(dataDirectory, 'postmaster.pid')
   for (const deadline = Date.now() + patience; ; await sleep(100)) {
-    const pid = Number((await readFile(lockFile, 'utf8').catch(() => '')).split('\n')[0])
+    const pid = Number((await readFileOf(account, lockFile))?.split('\n')[0])
     if (!pid) return
     // A postmaster works in its data directory. Another process may have been given its old number.
     const folder = await readlink(`/proc/${pid}/cwd`).catch(() => undefined)
@@ -182,11 +178,16 @@ async function waitForFormerServer(dataDirectory: string, patience: number): Pro
 
 /** The port of the last time where it is still free, so that a noted URL goes on working. */
 async function freePort(home: string): Promise<number> {
-  const file = join(home, 'port')
-  const last = Number(await readFile(file, 'utf8').catch(() => '0'))
-  const port = await listenOnce(last).catch(() => listenOnce(0))
-  await writeFile(file, `${port}\n`)
-  return port
+  const file = await openOwnFile(join(home, 'port'), constants.O_RDWR)
+  try {
+    const last = Number(await file.readFile('utf8'))
+    const port = await listenOnce(last).catch(() => listenOnce(0))
+    await file.truncate()
+    await file.write(`${port}\n`, 0)
+    return port
+  } finally {
+    await file.close()
+  }
 }
 
 function listenOnce(port: number): Promise<number> {
@@ -200,19 +201,17 @@ function listenOnce(port: number): Promise<number> {
 }
 
 /** Resolves to the postmaster's process id once it accepts connections, as pg_ctl does. */
-async function ready(dataDirectory: string, child: ReturnType<typeof spawn>, home: string): Promise<number> {
+async function ready(
+  dataDirectory: string,
+  account: Account,
+  child: ReturnType<typeof spawn>,
+  home: string,
+): Promise<number> {
   while (child.pid && child.exitCode === null && child.signalCode === null) {
-    const lines = (await readFile(join(dataDirectory, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
-    if (/^(ready|standby)$/.test(lines[7]?.trim() ?? '')) return Number(lines[0])
+    const lines = (await readFileOf(account, join(dataDirectory, 'postmaster.pid')))?.split('\n')
+    if (/^(ready|standby)$/.test(lines?.[7]?.trim() ?? '')) return Number(lines?.[0])
     await sleep(20)
   }
   const log = (await readFile(join(home, 'log'), 'utf8')).trim().split('\n').slice(-5).join('\n')
   throw new Error(`the embedded Postgres did not start; the end of ${join(home, 'log')}:\n${log}`)
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
 }

@@ -1,6 +1,7 @@
 import type { Sql } from '../database.ts'
 import { paint } from '../terminal/output.ts'
-import { layOut, visible } from '../terminal/table.ts'
+import { layOut } from '../terminal/table.ts'
+import { visible } from '../terminal/visible.ts'
 
 /** The alerts that are open: for a person, and as JSON rendered by the server. */
 export interface OpenAlerts {

@@ -8,6 +8,7 @@ import {
   formatTime,
   isTimeZone,
 } from '../terminal/terminal.ts'
+import { visible, visibleLines } from '../terminal/visible.ts'
 
 const shownTables = 40
 
@@ -80,8 +81,10 @@ async function summarize(sql: Sql, run: Run, timeZone?: string): Promise<string>
   const shown = timeZone ?? (isTimeZone(zone) ? zone : 'UTC')
   return [
     `run ${run.run_id}: ${run.status}`,
-    ...(run.error_message ? [`reason: ${run.error_message}`] : []),
-    ...run.unmatched_entries.map(({ argument, entry }) => `${argument} entry matches nothing: ${entry}`),
+    ...(run.error_message ? [`reason: ${visibleLines(run.error_message)}`] : []),
+    ...run.unmatched_entries.map(
+      ({ argument, entry }) => `${argument} entry matches nothing: ${visible(entry)}`,
+    ),
     `business day ${run.snapshot_date} (${zone}), started ${formatTime(run.collected_at, shown)} (${shown}), took ${seconds} s`,
     ...(run.status === 'SUCCEEDED'
       ? [

@@ -2,8 +2,8 @@ import type { Sql } from '../database.ts'
 import { axisWidth, drawChart } from '../terminal/chart.ts'
 import { outputWidth, paint } from '../terminal/output.ts'
 import { styleOfChange } from '../terminal/styles.ts'
-import { visible } from '../terminal/table.ts'
 import { formatChange, formatCount } from '../terminal/terminal.ts'
+import { visible } from '../terminal/visible.ts'
 import { levelsOf, notOnTheseDays, summarizeTrend, type TrendRequest } from './trend_days.ts'
 
 const height = 10

@@ -1,5 +1,5 @@
 import type { Sql } from '../database.ts'
-import { visible } from '../terminal/table.ts'
+import { visible } from '../terminal/visible.ts'
 import type { KnownTable } from './known_table.ts'
 
 /** What is asked about a table. */

@@ -1,12 +1,13 @@
 import type { JobHelpers, Task } from 'graphile-worker'
 import { collectRun } from '../collect/collect.ts'
 import { taskName } from '../schedule.ts'
-import { jobContext, type TaskOptions, tryNoMore } from '../worker/job.ts'
+import { visible } from '../terminal/visible.ts'
+import { jobContext, type TaskOptions, tryNoMore, withVisibleErrors } from '../worker/job.ts'
 import { ask, openJob, reportAbandonedRuns, retryHelps } from '../worker/open_job.ts'
 
 /** The task `collect_table_metrics`: a run. */
 export function collectTask(options: TaskOptions = {}): Task {
-  return (payload, helpers) => collect(payload, helpers, options)
+  return (payload, helpers) => withVisibleErrors(collect(payload, helpers, options))
 }
 
 export default collectTask()
@@ -21,9 +22,9 @@ async function collect(payload: unknown, helpers: JobHelpers, options: TaskOptio
   const { run_id, message } = job
 
   if (job.action === 'served') {
-    helpers.logger.info(message)
+    helpers.logger.info(visible(message))
   } else if (job.action === 'wait') {
-    helpers.logger.info(message)
+    helpers.logger.info(visible(message))
     await helpers.addJob(taskName, payload, {
       runAt: job.soon,
       jobKey: `${taskName} ${job.slot?.toISOString()}`,

@@ -3,13 +3,13 @@ import { connect } from '../database.ts'
 import type { Log } from '../log.ts'
 import { type Keep, prune } from '../prune.ts'
 import { pruningSession } from '../schedule.ts'
-import { jobContext, type TaskOptions, tryNoMore } from '../worker/job.ts'
+import { jobContext, type TaskOptions, tryNoMore, withVisibleErrors } from '../worker/job.ts'
 import { ask } from '../worker/open_job.ts'
 import { pruneProblem } from '../worker/prune_payload.ts'
 
 /** The task `prune_table_metrics`: deletes old runs. */
 export function pruneTask(options: TaskOptions = {}): Task {
-  return (payload, helpers) => work(payload, helpers, options)
+  return (payload, helpers) => withVisibleErrors(work(payload, helpers, options))
 }
 
 export default pruneTask()

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { visible } from './visible.ts'
 
 /** How a text looks on a terminal with colours. */
 export type Style = 'bold' | 'green' | 'yellow' | 'red'
@@ -12,7 +13,24 @@ export function outputWidth(): number {
 /** Writes lines to standard output: what is asked for by name can also be piped. */
 export function print(text: string): void {
   stopAtClosedPipe()
-  process.stdout.write(`${text}\n`)
+  process.stdout.write(harmless(`${text}\n`))
+}
+
+/** Where lines for people go: standard output only if it is a terminal that nothing else is written to. */
+export function humanStream(json = false): { write(text: string): void } {
+  const stream = process.stdout.isTTY && !json ? process.stdout : process.stderr
+  return { write: (text) => stream.write(harmless(text)) }
+}
+
+const esc = '\u001b'
+const oursOrLineEnd = new RegExp(`(\n|${esc}\\[(?:1|22|3[1-3]|39)m)`)
+
+/** Whoever put a text together may have missed a name: nothing but lines and our own colours reach a terminal. */
+function harmless(text: string): string {
+  return text
+    .split(oursOrLineEnd)
+    .map((part, n) => (n % 2 === 0 ? visible(part) : part))
+    .join('')
 }
 
 /** Ends this process without a word when whoever reads its output has seen enough, such as `head`. */

@@ -1,6 +1,7 @@
 import stringWidth from 'string-width'
 import type { Progress } from '../collect/progress.ts'
 import { formatCount } from './terminal.ts'
+import { visible } from './visible.ts'
 
 /** Milliseconds between two lines of a progress that nobody can overwrite. */
 const lineInterval = 5_000
@@ -38,7 +39,7 @@ export function progressLine(
     `${formatCount(String(tables))} of ${formatCount(String(allTables))} tables`,
     `${formatCount(rows)} rows`,
     ...(secondsLeft === undefined ? [] : [`about ${formatSeconds(secondsLeft)} left`]),
-    ...(counting.length > 0 ? [`counting ${counting.join(', ').replaceAll(/\p{Cc}/gu, '?')}`] : []),
+    ...(counting.length > 0 ? [`counting ${visible(counting.join(', '))}`] : []),
   ]
   let line = ''
   for (const next of parts) {

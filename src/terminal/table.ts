@@ -1,5 +1,6 @@
 import stringWidth from 'string-width'
 import { outputWidth, paint, type Style } from './output.ts'
+import { visible } from './visible.ts'
 
 /** A column of a table for a person. */
 export interface Column {
@@ -48,17 +49,9 @@ export function layOut(columns: Column[], rows: string[][], width = outputWidth(
 /** A text that takes that many columns at most, with … for what is missing. */
 export function shorten(text: string, width: number, where: Column['cut'] = 'end'): string {
   if (stringWidth(text) <= width) return text
-  const characters = [...text]
+  const characters = [...new Intl.Segmenter().segment(text)].map(({ segment }) => segment)
   const tail = where === 'end' ? 0 : Math.floor((width - 1) / 2)
   return `${take(characters, width - 1 - tail)}…${[...take(characters.reverse(), tail)].reverse().join('')}`
-}
-
-/** What a name holds that would move the cursor is shown as a code. */
-export function visible(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}]/gu,
-    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
-  )
 }
 
 /** Widths that fit: columns that are cut at their end give way first, then the widest name. */

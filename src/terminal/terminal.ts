@@ -1,9 +1,5 @@
 import stringWidth from 'string-width'
-
-/** Where lines for people go: standard output only if it is a terminal that nothing else is written to. */
-export function humanStream(json = false): NodeJS.WriteStream {
-  return process.stdout.isTTY && !json ? process.stdout : process.stderr
-}
+import { visible } from './visible.ts'
 
 /** A count with its digits grouped: `1,234,567`. Exact beyond 2^53: it never becomes a number. */
 export function formatCount(count: string): string {
@@ -41,7 +37,8 @@ export function formatTime(instant: Date, timeZone: string): string {
 
 /** Lines with aligned columns; those listed in `right` are aligned at their right edge. */
 export function formatTable(header: string[], rows: string[][], right: number[] = []): string {
-  const all = [header, ...rows]
+  const cells = rows.map((row) => row.map(visible))
+  const all = [header, ...cells]
   const widths = header.map((_, column) => Math.max(...all.map((row) => stringWidth(row[column] ?? ''))))
   const line = (row: string[]) =>
     row
@@ -51,5 +48,5 @@ export function formatTable(header: string[], rows: string[][], right: number[] 
       })
       .join('  ')
       .trimEnd()
-  return [line(header), widths.map((width) => '─'.repeat(width)).join('  '), ...rows.map(line)].join('\n')
+  return [line(header), widths.map((width) => '─'.repeat(width)).join('  '), ...cells.map(line)].join('\n')
 }

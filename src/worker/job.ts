@@ -2,6 +2,7 @@ import type { JobHelpers } from 'graphile-worker'
 import pg from 'pg'
 import { databaseUrl } from '../environment.ts'
 import { forwardTo, type Log } from '../log.ts'
+import { visible, visibleLines } from '../terminal/visible.ts'
 
 export interface TaskOptions {
   /** The database to work on. Unless given, DATABASE_URL when a job runs. */
@@ -26,6 +27,19 @@ export function jobContext(
   }
 }
 
+/** Graphile-worker logs an error as it is, with its stack, wherever that log goes. */
+export async function withVisibleErrors(work: Promise<void>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    if (error instanceof Error) {
+      error.stack = visibleLines(error.stack ?? '')
+      error.message = visibleLines(error.message)
+    }
+    throw error
+  }
+}
+
 /** Makes this attempt of a job its last. */
 export async function tryNoMore(
   { job, query, logger }: JobHelpers,
@@ -41,6 +55,6 @@ export async function tryNoMore(
       [job.id],
     )
   } catch (error) {
-    logger.warn(`job ${job.id} will be tried again, in vain: ${(error as Error).message}`)
+    logger.warn(visible(`job ${job.id} will be tried again, in vain: ${(error as Error).message}`))
   }
 }

@@ -555,3 +555,100 @@ test.serial('a standby is an error: no run can write its result there', async (t
   await server.start()
   t.false(summary(await findProblems(sql)).some((line) => line.startsWith('error')))
 })
+
+test('functions of others that planning a count runs are named, those of nobody else, and leaving out the schema mends it', async (t) => {
+  const db = await createDatabase(t)
+  const { sql } = db
+  const owner = await db.createRole('bypassrls')
+  const maker = await db.createRole()
+  await runAsOwner(sql, owner.name)
+  await sql`grant pg_read_all_data to ${sql(owner.name)}`
+  await sql.unsafe(`
+    create schema others;
+    create function others.run(value integer) returns integer language plpgsql immutable as 'begin return value; end';
+    create function others.same(one integer, other integer) returns boolean language plpgsql immutable
+      as 'begin return one = other; end';
+    create operator others.=== (function = others.same, leftarg = integer, rightarg = integer);
+    create function others.trusted(value integer) returns integer language plpgsql immutable as 'begin return value; end';
+
+    create table others.by_predicate (id integer);
+    create index on others.by_predicate (id) where others.run(1) = 1;
+    create table others.by_operator (id integer);
+    create index on others.by_operator (id) where 1 operator(others.===) 1;
+    create table others.by_expression (id integer);
+    create index on others.by_expression (others.run(1));
+    create table others.by_exclusion (id integer, exclude using btree (id with =) where (others.run(1) = 1));
+    create table others.by_statistics (id integer, other integer);
+    create statistics others.pairs on (others.run(1) + id), other from others.by_statistics;
+    insert into others.by_statistics select n, n from generate_series(1, 100) as n;
+    analyze others.by_statistics;
+    create table others.by_key (id integer) partition by list ((others.run(1) + id));
+    create table others.by_key_2 partition of others.by_key for values in (2);
+    create table others.by_key_3 partition of others.by_key for values in (3);
+    create table others.trusting (id integer);
+    create table others.child () inherits (others.trusting);
+    create index on others.child (id) where others.run(1) = 1;
+
+    create domain others.positive as integer check (others.run(1) = 1 and value > 0);
+    create table others.silent (
+      id integer primary key default others.run(1) check (others.run(1) = 1),
+      made integer generated always as (others.run(1)) stored,
+      place others.positive
+    );
+    create policy mine on others.silent using (others.run(1) = 1);
+    create table others.by_bound (id integer) partition by range (id);
+    create table others.by_bound_1 partition of others.by_bound for values from (others.run(1)) to (9);
+    create index on others.trusting (id) where others.trusted(1) = 1 and lower('A') = 'a';
+
+    alter function others.run owner to ${maker.name};
+    alter function others.same owner to ${maker.name};
+    create or replace function others.run(value integer) returns integer language plpgsql immutable
+      as 'begin raise exception $$it runs$$; end';
+    create or replace function others.same(one integer, other integer) returns boolean language plpgsql immutable
+      as 'begin raise exception $$it runs$$; end';
+  `)
+
+  // A partition is left out: its parent is read in one query with the others.
+  const exclude = ['others.by_key_3']
+  const problems = (await findProblems(sql, { exclude })).filter(
+    ({ problem }) => problem === 'runs_functions_of_others',
+  )
+
+  // Ground truth: they raise an error when they run.
+  const run = await collect(sql, { exclude })
+  const failed = await sql<{ name: string }[]>`
+    select schema_name || '.' || table_name as name
+    from nms.table_metrics_measurements
+    where run_id = ${run.run_id} and error_message = 'it runs'
+    order by 1
+  `
+  t.deepEqual(
+    problems.map(({ subject }) => subject),
+    failed.map(({ name }) => name),
+  )
+  t.deepEqual(
+    problems.map(({ subject }) => subject),
+    [
+      'others.by_exclusion',
+      'others.by_expression',
+      'others.by_operator',
+      'others.by_predicate',
+      'others.by_statistics',
+      'others.child',
+    ],
+  )
+  const of = (table: string) => problems.find(({ subject }) => subject === `others.${table}`)?.detail
+  const before = `planning its count may run, with the rights of ${owner.name}, others.`
+  t.is(of('by_predicate'), `${before}run(integer) of ${maker.name}, for index others.by_predicate_id_idx`)
+  t.is(
+    of('by_operator'),
+    `${before}same(integer,integer) of ${maker.name}, for index others.by_operator_id_idx`,
+  )
+  t.is(of('by_statistics'), `${before}run(integer) of ${maker.name}, for statistics pairs`)
+  for (const { severity } of problems) t.is(severity, 'warning')
+  await mend(sql, problems[0] as Problem)
+  t.deepEqual(
+    (await findProblems(sql)).filter(({ problem }) => problem === 'runs_functions_of_others'),
+    [],
+  )
+})
