@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:a872997a6c5cd77eae042bcb9125c6916e628714
+--! Hash: sha1:7cab15ccfd981c58ade1fa7b2929d07790e69dab
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -62,9 +62,15 @@ comment on column nms.table_metrics_settings.yield_after is
   'How long an online count may make another session wait before it gives way.';
 
 -- The first install takes the zone from a parameter of the session: set nms.business_time_zone = 'Europe/Berlin'.
-insert into nms.table_metrics_settings (business_time_zone)
-values (coalesce(nullif(current_setting('nms.business_time_zone', true), ''), 'America/New_York'))
-on conflict do nothing;
+-- Without a row to insert, nothing that hangs on an existing table is executed.
+do $$
+begin
+  if not exists (select from nms.table_metrics_settings) then
+    insert into nms.table_metrics_settings (business_time_zone)
+    values (coalesce(nullif(current_setting('nms.business_time_zone', true), ''), 'America/New_York'));
+  end if;
+end
+$$;
 
 --! Included functions/business_date.sql
 create or replace function nms.business_date(at timestamptz default now())
