@@ -60,9 +60,25 @@ export function migrate(
   })
 }
 
-/** What an install would create in the database, such as `schema nms`; nothing is written. */
-export function missingObjects(url: string): Promise<string[]> {
-  return withClient(url, (client) => inTransaction(client, () => missing(client)))
+/** Where an install would write, and what it would create, such as `schema nms`. */
+export interface Plan {
+  database: string
+  server: string
+  user: string
+  creates: string[]
+}
+
+/** Asks the database what {@link migrate} would do, and writes nothing. */
+export function planOf(url: string): Promise<Plan> {
+  return withClient(url, (client) =>
+    inTransaction(client, async () => {
+      const session = await one<{ database: string; user: string }>(
+        client,
+        'select current_database() as database, current_user as user',
+      )
+      return { ...session, server: `${client.host}:${client.port}`, creates: await missing(client) }
+    }),
+  )
 }
 
 async function install(client: Client, keepOwner: boolean, timeZone?: string): Promise<MigrateResult> {
