@@ -3,6 +3,7 @@ import { type CollectOptions, type CollectRequest, collectTableMetrics } from '.
 import { connect } from '../database.ts'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
 import { createLog } from '../log.ts'
+import { type Owner, superuserAsOwner } from '../owner.ts'
 import { previewRun } from '../reading/preview.ts'
 import { reportRun, reportRunAsJson } from '../reading/report.ts'
 import { showProgress } from '../terminal/progress_bar.ts'
@@ -46,6 +47,8 @@ export function addCollectCommand(program: Command): void {
           else human.write(`${preview.text}\n`)
           return
         }
+        const superuser = await superuserAsOwner(async (text) => (await sql.unsafe<Owner[]>(text))[0])
+        if (superuser && !log) console.error(`warning: ${superuser}`)
         const events = log && createLog(log)
         const bar = online && !json && !log ? showProgress(process.stderr) : undefined
         const options = {
