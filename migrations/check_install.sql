@@ -208,7 +208,10 @@ begin
         detail = v_seen,
         hint = concat(
           'To keep its days: alter schema nms rename to nms_before; ',
-          case when v_keeps_history then 'delete from graphile_migrate.migrations; ' end,
+          case
+            when v_keeps_history and to_regclass('graphile_migrate.migrations') is not null then
+              'delete from graphile_migrate.migrations; '
+          end,
           format('then install again (SNAPSHOT_TZ=%s), and ', v_zone),
           'select count(nms.record_run(snapshot_date, payload)) from nms_before.table_metrics_daily_snapshot; ',
           'drop schema nms_before cascade;'

@@ -475,3 +475,53 @@ async function fingerprint(sql: Sql): Promise<unknown[]> {
     `),
   ]
 }
+
+// As the migrations before the first release left it: what they recorded, and tables that lack columns.
+const earlier = {
+  'by migrate': `
+    insert into graphile_migrate.migrations (hash, previous_hash, filename) values
+      ('sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f', null, '000001.sql'),
+      ('sha1:second', 'sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f', '000002.sql');
+  `,
+  'by the script': '',
+}
+
+for (const [how, recorded] of Object.entries(earlier)) {
+  test(`an install of an earlier state, made ${how}, is told how to keep its days, and not touched`, async (t) => {
+    const db = await emptyDatabase(t)
+    if (recorded) await createHistory(db.sql)
+    await db.sql.unsafe(`
+      ${recorded}
+      create schema nms;
+      create table nms.table_metrics_settings (business_time_zone text);
+      insert into nms.table_metrics_settings values ('Asia/Kolkata');
+      create table nms.table_metrics_runs (run_id bigint primary key);
+      create table nms.table_metrics_daily_snapshot (snapshot_date date primary key, payload jsonb not null);
+      insert into nms.table_metrics_daily_snapshot values
+        ('2025-03-01', '{"public": {"orders": 7}}'), ('2025-03-02', '{"public": {"orders": 8}}');
+    `)
+    const before = await everything(db.sql)
+
+    const migrated = await tableMetrics(t, db.url, ['migrate'])
+    const scripted = await t.throwsAsync<Error & { code: string; hint: string }>(
+      db.connect().unsafe(await installScript()),
+      { code: '55000' },
+    )
+
+    failsClearly(t, migrated, 'earlier state', 'nms_before', 'record_run', 'SNAPSHOT_TZ=Asia/Kolkata')
+    t.regex(scripted?.hint ?? '', /nms_before/)
+    t.deepEqual(await everything(db.sql), before)
+
+    // What the hint says, as it says it.
+    const hint = /^hint: (.*)$/m.exec(migrated.stderr)?.[1] ?? ''
+    const statements = hint.match(/(alter|delete|select|drop) [^;]*;/g) ?? []
+    const keeping = statements.findIndex((statement) => statement.startsWith('select'))
+    for (const statement of statements.slice(0, keeping)) await db.sql.unsafe(statement)
+    await migrate(db.url, 'Asia/Kolkata')
+    for (const statement of statements.slice(keeping)) await db.sql.unsafe(statement)
+    t.deepEqual(
+      [...(await db.sql`select payload from nms.table_metrics_daily_snapshot order by snapshot_date`)],
+      [{ payload: { public: { orders: 7 } } }, { payload: { public: { orders: 8 } } }],
+    )
+  })
+}
