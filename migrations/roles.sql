@@ -1,18 +1,18 @@
--- Who owns table metrics, who may collect and who may read: three roles that cannot log in.
+-- Who owns table metrics, who may collect, maintain and read: roles that cannot log in.
+-- `table-metrics migrate` runs this by itself; after an install by script, run it as
 --
 --   psql -v ON_ERROR_STOP=1 -f migrations/roles.sql "$DATABASE_URL"
---   grant table_metrics_collector to nightly_job;
 --   grant table_metrics_reader to dashboard;
 --
--- Run it in every database that has the schema nms, as a superuser, or as the owner of that schema
--- who may also create roles. Run it again after each `table-metrics migrate`: what a migration
--- creates belongs to whoever ran it. Otherwise a second time changes nothing.
+-- in every database that has the schema nms: as a superuser, or as the owner of that schema who may also create
+-- roles. What a later script creates belongs to whoever ran it: run this again after it. Otherwise a second time
+-- changes nothing.
 --
 -- To undo it in one database:
 --   reassign owned by table_metrics_owner to postgres;
---   drop owned by table_metrics_owner, table_metrics_collector, table_metrics_reader;
+--   drop owned by table_metrics_owner, table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader;
 -- and when that is done in all of them:
---   drop role table_metrics_owner, table_metrics_collector, table_metrics_reader;
+--   drop role table_metrics_owner, table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader;
 
 begin;
 
@@ -29,14 +29,35 @@ begin
     from (
       values
         ('table_metrics_owner', 'Owns the schema nms. Its functions read every table with the rights of this role.'),
-        ('table_metrics_collector', 'May collect table metrics and read the result.'),
+        ('table_metrics_collector', 'May start runs of table metrics and read the results.'),
+        ('table_metrics_worker', 'May do what a worker of table metrics does: start runs, delete old ones, read the results.'),
+        (
+          'table_metrics_maintainer',
+          'May import, rebuild and prune table metrics, change the settings and the alert rules, and read the results.'
+        ),
         ('table_metrics_reader', 'May read table metrics, and nothing else.')
     ) as role (name, purpose)
     where to_regrole(role.name) is null
   loop
-    execute format('create role %I nologin', v_role.name);
-    execute format('comment on role %I is %L', v_role.name, v_role.purpose);
+    begin
+      execute format('create role %I nologin', v_role.name);
+      execute format('comment on role %I is %L', v_role.name, v_role.purpose);
+    exception
+      -- Another database of this server was faster.
+      when duplicate_object or unique_violation then null;
+    end;
   end loop;
+
+  select role.rolname as name into v_role
+  from pg_roles as role
+  where role.rolname = 'table_metrics_owner' and role.rolsuper;
+  if found then
+    raise exception '% is a superuser', v_role.name
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = 'code of the owner of a table may run with its rights while that table is counted',
+        hint = format('alter role %I nosuperuser;', v_role.name);
+  end if;
 end
 $$;
 
@@ -84,9 +105,32 @@ do $$
 declare
   v_owner constant regrole := 'table_metrics_owner';
   v_former regrole;
+  v_stranger record;
   v_statement text;
 begin
   select schema.nspowner into strict v_former from pg_namespace as schema where schema.oid = 'nms'::regnamespace;
+
+  -- What somebody else has put there would read every table from now on.
+  select pg_describe_object(dependency.classid, dependency.objid, dependency.objsubid) as object, owner.rolname as owner
+  into v_stranger
+  from pg_shdepend as dependency
+  join pg_roles as owner on owner.oid = dependency.refobjid
+  cross join lateral pg_identify_object(dependency.classid, dependency.objid, dependency.objsubid) as identified
+  where
+    dependency.dbid = (select db.oid from pg_database as db where db.datname = current_database())
+    and dependency.refclassid = 'pg_authid'::regclass
+    and dependency.deptype = 'o'
+    and identified.schema = 'nms'
+    and not (owner.rolsuper or owner.oid in (v_former, v_owner) or owner.rolname = current_user)
+  order by 1
+  limit 1;
+  if found then
+    raise exception '% belongs to %', v_stranger.object, quote_ident(v_stranger.owner)
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('expected what belongs to the owner of the schema nms, %s', v_former),
+        hint = format('Ask %I what it is for, and drop it.', v_stranger.owner);
+  end if;
 
   -- Whoever hands the schema over stays able to migrate it: a member acts as the owner.
   if not pg_has_role(v_owner, 'usage') then
@@ -126,9 +170,19 @@ begin
 end
 $$;
 
--- Both may read all results. Tables that a later migration adds are granted when this runs again.
-grant usage on schema nms to table_metrics_collector, table_metrics_reader;
-grant select on all tables in schema nms to table_metrics_collector, table_metrics_reader;
+-- All of them may read all results. What a later migration adds is granted when this runs again.
+grant usage on schema nms
+  to table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader;
+grant select on all tables in schema nms
+  to table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader;
+grant execute on function
+  nms.business_date,
+  nms.table_trend,
+  nms.run_of_day,
+  nms.compare_runs,
+  nms.compare_days,
+  nms.find_alerts
+to table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader;
 
 -- A collector starts runs and writes nothing by itself: these functions write as their owner.
 grant execute on function
@@ -152,22 +206,24 @@ grant execute on function
   nms.find_problems,
   nms.find_worker_problems,
   nms.worker_trusts,
+  nms.record_alerts,
+  nms.record_missing_run
+to table_metrics_collector, table_metrics_worker;
+
+-- A job may ask a worker to delete old runs.
+grant execute on function nms.prune_table_metrics to table_metrics_worker;
+
+-- A maintainer decides what the history holds and what is told about it.
+grant execute on function
   nms.record_run,
   nms.rebuild_run_snapshot,
   nms.rebuild_daily_snapshot,
   nms.prune_table_metrics,
+  nms.retention_problem,
   nms.record_alerts,
-  nms.record_missing_run
-to table_metrics_collector;
-
--- These read what both may read anyway.
-grant execute on function
-  nms.business_date,
-  nms.table_trend,
-  nms.run_of_day,
-  nms.compare_runs,
-  nms.compare_days,
-  nms.find_alerts
-to table_metrics_collector, table_metrics_reader;
+  nms.is_time_zone -- checks a setting
+to table_metrics_maintainer;
+grant update on nms.table_metrics_settings to table_metrics_maintainer;
+grant insert, update, delete on nms.table_metrics_alert_rules to table_metrics_maintainer;
 
 commit;

@@ -1,9 +1,8 @@
 // Writes docs/reference.md: every table, view and call of schema nms as the catalogue describes it.
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import postgres from 'postgres'
 import { startTemporaryServer } from '../src/embedded/server.ts'
 import { migrate } from '../src/migrate.ts'
-import { migrationsFolder } from '../src/migrations.ts'
 
 type Described = { name: string; comment: string }
 
@@ -15,7 +14,6 @@ try {
   await migrate(server.url('described'))
 
   const sql = postgres(server.url('described'), { max: 1, onnotice: () => undefined })
-  await sql.unsafe(await readFile(`${migrationsFolder}/roles.sql`, 'utf8'))
   const page = [
     '# Reference',
     'Made from the comments in the catalogue by `npm run reference`. Everything is in the schema `nms`.',
@@ -24,7 +22,7 @@ try {
     '## Views',
     ...(await relations(sql, ['v'])),
     '## Calls',
-    'What members of `table_metrics_collector` may execute; the ones for readers are marked.',
+    'What members of the roles may execute: each says whose call it is.',
     ...(await calls(sql)),
   ]
   await sql.end()
@@ -67,23 +65,34 @@ async function relations(sql: postgres.Sql, kinds: string[]): Promise<string[]> 
 }
 
 async function calls(sql: postgres.Sql): Promise<string[]> {
-  const found = await sql<(Described & { arguments: string; result: string; is_for_readers: boolean })[]>`
+  const found = await sql<(Described & { arguments: string; result: string; roles: string })[]>`
     select
       proname as name,
       pg_get_function_arguments(oid) as arguments,
       pg_get_function_result(oid) as result,
       obj_description(oid, 'pg_proc') as comment,
-      has_function_privilege('table_metrics_reader', oid, 'execute') as is_for_readers
+      (
+        select string_agg(replace(grantee.rolname, 'table_metrics_', '') || 's', ', ' order by grantee.rolname)
+        from pg_roles as grantee
+        where
+          grantee.rolname in (
+            'table_metrics_collector', 'table_metrics_worker', 'table_metrics_maintainer', 'table_metrics_reader'
+          )
+          and has_function_privilege(grantee.oid, pg_proc.oid, 'execute')
+      ) as roles
     from pg_proc
     where
       pronamespace = 'nms'::regnamespace
-      and has_function_privilege('table_metrics_collector', oid, 'execute')
+      and (
+        has_function_privilege('table_metrics_worker', oid, 'execute')
+        or has_function_privilege('table_metrics_maintainer', oid, 'execute')
+      )
     order by proname
   `
   return found.flatMap((call) => [
     `### nms.${call.name}`,
     `\`\`\`\n${call.name}(${call.arguments})\n  returns ${call.result}\n\`\`\``,
-    call.is_for_readers ? `${call.comment} Readers may call it.` : call.comment,
+    `${call.comment} For ${call.roles}.`,
   ])
 }
 

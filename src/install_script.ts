@@ -1,4 +1,5 @@
-import { committedMigrations } from './migrations.ts'
+import { readFile } from 'node:fs/promises'
+import { committedMigrations, installedTables, migrationsFolder } from './migrations.ts'
 
 /**
  * The whole install as one script for psql, for those who keep migrations of their own. Running it
@@ -8,13 +9,30 @@ import { committedMigrations } from './migrations.ts'
  */
 export async function installScript(timeZone?: string): Promise<string> {
   const migrations = await committedMigrations()
-  const zone = timeZone && `set local nms.business_time_zone = '${timeZone.replaceAll("'", "''")}';\n`
   return [
     '-- Installs table metrics: psql -v ON_ERROR_STOP=1 -f <this file>',
     'begin;',
     "set local client_min_messages = 'warning';",
-    ...(zone ? [zone] : []),
+    await beginning({ timeZone, keepsHistory: false }),
     ...migrations.map(({ body }) => body.trim()),
     'commit;\n',
   ].join('\n\n')
+}
+
+/** What comes first in the transaction of an install: nothing of somebody else's is in our place. */
+export async function beginning(options: {
+  timeZone?: string | undefined
+  keepsHistory: boolean
+}): Promise<string> {
+  return [
+    ...(options.timeZone ? [`set local nms.business_time_zone = ${literal(options.timeZone)};`] : []),
+    `set local nms.keeps_history = ${options.keepsHistory ? 'on' : 'off'};`,
+    `set local nms.tables = ${literal(JSON.stringify(await installedTables()))};`,
+    '',
+    (await readFile(`${migrationsFolder}/check_install.sql`, 'utf8')).trim(),
+  ].join('\n')
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
 }

@@ -10,6 +10,8 @@ export interface Migration {
   /** Name in graphile-migrate's history, such as `000001.sql`. */
   filename: string
   hash: string
+  /** That of the migration before; null for the first. */
+  previousHash: string | null
   /** The SQL, without graphile-migrate's header lines. */
   body: string
 }
@@ -20,9 +22,15 @@ export async function committedMigrations(): Promise<Migration[]> {
   return Promise.all(
     files.sort().map(async (file) => {
       const text = await readFile(`${migrationsFolder}/committed/${file}`, 'utf8')
+      const [, previous = '-'] = /^--! Previous: (\S+)$/m.exec(text) ?? []
       const hash = /^--! Hash: (\S+)$/m.exec(text)?.[1]
       if (!hash) throw new Error(`${file} has no line "--! Hash:": it is not a committed migration`)
-      return { filename: `${file.slice(0, 6)}.sql`, hash, body: text.slice(text.indexOf('\n\n') + 2) }
+      return {
+        filename: `${file.slice(0, 6)}.sql`,
+        hash,
+        previousHash: previous === '-' ? null : previous,
+        body: text.slice(text.indexOf('\n\n') + 2),
+      }
     }),
   )
 }
@@ -31,4 +39,26 @@ export async function committedMigrations(): Promise<Migration[]> {
 export async function installedFunctions(): Promise<string[]> {
   const files = await readdir(`${migrationsFolder}/fixtures/functions`)
   return files.map((file) => basename(file, '.sql')).sort()
+}
+
+/** What a table or composite type of the first migration is made of, and its triggers, by name. */
+export type Made = Record<string, { parts: string[]; triggers: string[] }>
+
+/** The tables and types of schema nms as the first migration writes them down. */
+export async function installedTables(): Promise<Made> {
+  const [first] = await committedMigrations()
+  const made: Made = {}
+  const tables = /^( *)create (?:table if not exists|type) nms\.(\w+)(?: as)? \(\n(.*?)^\1\);$/gms
+  for (const [, indent, table = '', lines = ''] of first?.body.matchAll(tables) ?? []) {
+    const columns = lines.matchAll(
+      new RegExp(`^${indent}  (?!primary|constraint|foreign|unique|check)(\\w+) `, 'gm'),
+    )
+    const constraints = lines.matchAll(/^ *constraint (\w+)/gm)
+    made[table] = { parts: [...columns, ...constraints].map(([, name = '']) => name), triggers: [] }
+  }
+  const triggers = /^create or replace trigger (\w+)\n.*? on nms\.(\w+)$/gm
+  for (const [, trigger = '', table = ''] of first?.body.matchAll(triggers) ?? []) {
+    made[table]?.triggers.push(trigger)
+  }
+  return made
 }

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline/promises'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import postgres from 'postgres'
 import { collectTableMetrics } from './collect/collect.ts'
 import { connect, type Sql } from './database.ts'
@@ -12,7 +14,7 @@ import { type EmbeddedServer, startServer } from './embedded/server.ts'
 import { databaseUrl, snapshotTimeZone } from './environment.ts'
 import { runMain } from './errors.ts'
 import { interruption } from './interruption.ts'
-import { migrate } from './migrate.ts'
+import { migrate, planOf } from './migrate.ts'
 import { reportRun } from './reading/report.ts'
 import { print } from './terminal/output.ts'
 
@@ -21,8 +23,12 @@ const checkout = fileURLToPath(new URL('..', import.meta.url))
 await runMain(start)
 
 async function start(): Promise<void> {
+  const { serve, yes } = options()
   if (process.env.DATABASE_URL || process.env.DATABASE_URL_FILE) {
-    await collectAndShow(databaseUrl())
+    if (serve) throw new Error('--serve keeps the server of the sample up: unset DATABASE_URL for that')
+    const url = databaseUrl()
+    if (!yes) await askFirst(url)
+    await collectAndShow(url)
     return
   }
   // They say how to connect to a server of the user's: this one is another.
@@ -32,13 +38,41 @@ async function start(): Promise<void> {
     const url = server.url('shop')
     await prepareShop(server)
     await collectAndShow(url)
-    const serving = process.argv.includes('--serve')
-    const ended = serving && once(interruption(), 'abort')
-    console.log(nextSteps(url, serving))
+    const ended = serve && once(interruption(), 'abort')
+    print(nextSteps(url, serve))
     await ended
   } finally {
     await server.stop()
   }
+}
+
+function options(): { serve: boolean; yes: boolean } {
+  try {
+    const { values } = parseArgs({
+      options: { serve: { type: 'boolean', default: false }, yes: { type: 'boolean', default: false } },
+    })
+    return values
+  } catch (error) {
+    const [seen] = (error as Error).message.split('. ') // what follows is about positional arguments
+    throw new Error(`${seen}: npm start knows --serve and, with DATABASE_URL, --yes`)
+  }
+}
+
+/** It is somebody's database: nothing is written there unasked. */
+async function askFirst(url: string): Promise<void> {
+  const { database, server, user, creates } = await planOf(url)
+  const what = [
+    `npm start writes to the database ${database} on ${server}, as ${user}`,
+    creates.length > 0 ? `: it creates ${creates.join(', ')}, then` : ': it',
+    ' counts every table and keeps the counts in the schema nms',
+  ].join('')
+  if (!process.stdin.isTTY) {
+    throw Object.assign(new Error(what), { hint: 'if that is what you want: npm start -- --yes' })
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  const answer = await terminal.question(`${what}.\nGo on? [y/N] `)
+  terminal.close()
+  if (!/^y(es)?$/i.test(answer.trim())) throw new Error('nothing was written')
 }
 
 /** Root's checkout may be closed to the account that the server runs as. */
@@ -96,6 +130,6 @@ function nextSteps(url: string, serving: boolean): string {
     serving ? 'serving until Ctrl-C; next:' : 'next:',
     `  psql ${url}${serving ? '' : '   # while npm start -- --serve runs'}`,
     '  npm start                                      # collect again, see what changed',
-    '  DATABASE_URL=postgres://user@host/db npm start # use your own database',
+    '  DATABASE_URL=postgres://user@host/db npm start # use your own database: asks first',
   ].join('\n')
 }

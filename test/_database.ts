@@ -23,11 +23,15 @@ export interface TestDatabase {
 }
 
 /** Creates a database with an installed collector and nothing else. */
-export async function createDatabase(t: ExecutionContext, template = 'nms_template'): Promise<TestDatabase> {
+export async function createDatabase(
+  t: ExecutionContext,
+  template = 'nms_template',
+  on = serverUrl as string,
+): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`
-  const admin = postgres(serverUrl as string, { max: 1, connect_timeout: hang, onnotice: () => undefined })
+  const admin = postgres(on, { max: 1, connect_timeout: hang, onnotice: () => undefined })
   await admin`create database ${admin(name)} template ${admin(template)}`
-  const url = withDatabase(serverUrl as string, name)
+  const url = withDatabase(on, name)
   const connections: Sql[] = []
   const connect: TestDatabase['connect'] = (options = {}) => {
     const sql = postgres(url, {
@@ -44,7 +48,8 @@ export async function createDatabase(t: ExecutionContext, template = 'nms_templa
   t.teardown(async () => {
     await Promise.all(connections.map((sql) => sql.end({ timeout: 1 })))
     await admin`drop database ${admin(name)} with (force)`
-    for (const role of roles) await admin`drop role ${admin(role)}`
+    // Where roles were made by it, a role stays: its server goes.
+    if (on === serverUrl) for (const role of roles) await admin`drop role ${admin(role)}`
     await admin.end()
   })
   return {

@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
-import pg from 'pg'
-import { withPgUrl } from '../src/connection/pg.ts'
 import { connect } from '../src/database.ts'
+import { withClient } from '../src/installer_session.ts'
 import { openPool } from '../src/worker/pool.ts'
 
 const run = promisify(execFile)
@@ -13,8 +12,8 @@ export const libraries: Record<string, (url: string, question: string) => Promis
   async postgres(url, question) {
     const sql = connect(url)
     try {
-      const [row] = await sql.unsafe<{ outcome: string }[]>(question)
-      return row?.outcome
+      const results = (await sql.unsafe(question)) as unknown as { outcome: string }[][]
+      return results.at(-1)?.[0]?.outcome
     } finally {
       await sql.end({ timeout: 1 })
     }
@@ -27,15 +26,8 @@ export const libraries: Record<string, (url: string, question: string) => Promis
       await close()
     }
   },
-  'graphile-migrate': (url, question) =>
-    withPgUrl(url, 'test', async (connectionString) => {
-      const pool = new pg.Pool({ connectionString })
-      try {
-        return (await pool.query<{ outcome: string }>(question)).rows[0]?.outcome
-      } finally {
-        await pool.end()
-      }
-    }),
+  migrate: (url, question) =>
+    withClient(url, async (client) => (await client.query<{ outcome: string }>(question)).rows[0]?.outcome),
 }
 
 if (existsSync('/usr/bin/psql')) {

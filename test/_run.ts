@@ -17,7 +17,7 @@ async function run(): Promise<number> {
   await sql`create database empty_template`
   const [{ version }] = await sql<[{ version: string }]>`select current_setting('server_version') as version`
   await sql.end()
-  await migrate(server.url('nms_template'))
+  await migrate(server.url('nms_template'), undefined, { keepOwner: true })
 
   const first = await ava(process.argv.slice(2))
   // Thousands of tests with real processes and deadlines, on a machine that others use as well: who

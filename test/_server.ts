@@ -89,7 +89,7 @@ async function install(url: string, server: EmbeddedServer): Promise<void> {
   const sql = postgres(url, { max: 1 })
   await sql`create database nms_template`
   await sql.end()
-  await migrate(server.url('nms_template'))
+  await migrate(server.url('nms_template'), undefined, { keepOwner: true })
 }
 
 /** A database with an installed collector, by default on the server of all tests. Dropped when the test ends. */

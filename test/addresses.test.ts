@@ -218,7 +218,7 @@ for (const [what, urlOf] of Object.entries<(server: SecureServer, standby: strin
     const admin = postgres(t.context.server.url, { max: 1 })
     t.teardown(() => admin.end())
 
-    const sleeping = sql`select pg_sleep(600)`
+    const sleeping = sql.unsafe('select pg_sleep(600)')
     const ended = t.throwsAsync(sleeping.execute(), { code: '57014' })
     const state = () => admin`select from pg_stat_activity where pid = ${pid} and wait_event = 'PgSleep'`
     await within(30, async () => (await state()).length === 1, 'it sleeps')
@@ -246,7 +246,7 @@ test('options, a name and encoded names reach the server alike', async (t) => {
   `
 
   for (const [library, ask] of Object.entries(libraries)) {
-    const name = library === 'graphile-migrate' ? 'test' : '50% & more'
+    const name = library === 'migrate' ? 'table-metrics migrate' : '50% & more'
     t.is(await ask(url, question), `${database}|${user}|4321ms|"a b"|${name}`, library)
   }
 })

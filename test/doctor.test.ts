@@ -71,8 +71,26 @@ test('a database without the schema nms is an error that migrate mends', async (
 
   t.deepEqual(summary(problems), ['error not_installed'])
   t.is(problems[0]?.remedy, 'table-metrics migrate')
-  await migrate(url)
+  await migrate(url, undefined, { keepOwner: true })
   t.deepEqual(summary(await findProblems(url, file)), fresh)
+})
+
+test('a schema nms of somebody else is an error for a superuser, and nothing in it is called', async (t) => {
+  const { url, sql, createRole } = await createDatabase(t, 'empty_template')
+  const mallory = await createRole()
+  await sql.unsafe(`
+    create schema nms authorization ${mallory.name};
+    create schema graphile_migrate authorization ${mallory.name};
+    set role ${mallory.name};
+    create function nms.find_problems(jsonb) returns text language plpgsql as 'begin raise exception ''sprung''; end';
+    create view graphile_migrate.migrations as select nms.find_problems('{}') as hash, '1' as filename;
+    reset role;
+  `)
+
+  const problems = await findProblems(url, await crontab(t, daily))
+
+  t.deepEqual(summary(problems), ['error owned_by_somebody_else'])
+  t.true(problems[0]?.detail.includes(mallory.name))
 })
 
 test('next to the history of another project, the way to install is the script, and what remains is a warning', async (t) => {
@@ -118,7 +136,7 @@ test('an install of an older version is told to migrate', async (t) => {
 
   t.deepEqual(summary(problems), ['error install_incomplete'])
   t.is(problems[0]?.remedy, 'table-metrics migrate')
-  await migrate(url)
+  await migrate(url, undefined, { keepOwner: true })
   t.deepEqual(summary(await findProblems(url, file)), fresh)
 })
 

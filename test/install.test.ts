@@ -2,9 +2,11 @@ import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
+import postgres from 'postgres'
 import { installScript } from '../src/install_script.ts'
 import { migrate } from '../src/migrate.ts'
 import { collect, createDatabase, rowCounts, type Sql, type TestDatabase, until } from './_database.ts'
+import { startPgbouncer } from './_pgbouncer.ts'
 import { failsClearly, run, startTableMetrics, tableMetrics } from './_process.ts'
 
 // Each starts processes of its own.
@@ -20,7 +22,18 @@ test('migrate installs, and a run works right after', async (t) => {
 
   const result = await migrate(db.url)
 
-  t.deepEqual(result, { applied: allMigrations, businessTimeZone: 'America/New_York' })
+  t.like(result, {
+    applied: allMigrations,
+    owner: 'table_metrics_owner',
+    keptBecause: null,
+    warnings: [],
+    businessTimeZone: 'America/New_York',
+  })
+  // Roles belong to the whole server, and other tests make them, too.
+  t.deepEqual(
+    result.created.filter((object) => !object.startsWith('role')),
+    ['schema nms', 'schema graphile_migrate'],
+  )
   const installed = await db.sql<{ name: string }[]>`
     select relname as name from pg_class where relnamespace = 'nms'::regnamespace and relkind = 'r'
     union all
@@ -75,9 +88,15 @@ test('SNAPSHOT_TZ sets the business time zone at the first install, later ones s
   const second = await tableMetrics(t, db.url, ['migrate'], { SNAPSHOT_TZ: 'Asia/Kolkata' })
 
   t.is(first.status, 0, first.stderr)
-  t.regex(first.stderr, /installed 000001\.sql\nbusiness time zone: Europe\/Berlin\n$/)
+  t.regex(
+    first.stderr,
+    /created schema nms\ncreated schema graphile_migrate\n(created role \w+\n)*installed 000001\.sql\nschema nms belongs to table_metrics_owner\nbusiness time zone: Europe\/Berlin\n$/,
+  )
   t.is(second.status, 0, second.stderr)
-  t.regex(second.stderr, /already up to date\nbusiness time zone: Europe\/Berlin\n/)
+  t.regex(
+    second.stderr,
+    /^already up to date\nschema nms belongs to table_metrics_owner\nbusiness time zone: Europe\/Berlin\n/,
+  )
   const [update] = /update nms\.table_metrics_settings .*;/.exec(second.stderr) ?? ['']
   t.is(await businessTimeZone(db.sql), 'Europe/Berlin')
   await db.sql.unsafe(update)
@@ -207,24 +226,47 @@ for (const [moment, halt] of Object.entries(halts)) {
   })
 }
 
-test('migrate waits for somebody who runs graphile-migrate itself', async (t) => {
+test('nobody who holds advisory locks keeps migrate from its work', async (t) => {
   const db = await emptyDatabase(t)
-  const other = db.connect()
-  await other`select pg_advisory_lock(4727445306447283)`
-  const migrating = startTableMetrics(t, db.url, ['migrate'])
-  await until(async () => {
-    const refused = await db.sql`
-      select from pg_stat_activity
-      where datname = current_database() and state = 'idle' and query ~ '^select pg_try_advisory_lock'
-    `
-    return refused.length > 0
-  }, 'migrate was refused the lock')
+  const stranger = (await db.createRole()).connect()
+  await stranger.unsafe(`
+    select
+      pg_advisory_lock(4727445306447283), -- that of graphile-migrate
+      pg_advisory_lock(hashtextextended('nms-table-metrics migrate', 0))
+  `)
 
-  await other`select pg_advisory_unlock(4727445306447283)`
-  const finished = await migrating.finished
+  const result = await migrate(db.url, undefined, { patience: 0 })
 
-  t.is(finished.status, 0, finished.stderr)
-  t.is((await collect(db.sql)).status, 'SUCCEEDED')
+  t.deepEqual(result.applied, allMigrations)
+})
+
+test('whoever is in the way of migrate is named, and nothing is left', async (t) => {
+  const db = await createDatabase(t)
+  const before = await fingerprint(db.sql)
+  const other = db.connect({ connection: { application_name: 'billing' } })
+  const [{ pid }] = await other<[{ pid: number }]>`select pg_backend_pid() as pid`
+  await other.unsafe('begin; lock table graphile_migrate.migrations')
+
+  const error = await t.throwsAsync(migrate(db.url, undefined, { patience: 0 }), { code: '55P03' })
+
+  t.true(error?.message.includes(`process ${pid} of postgres (billing)`), error?.message)
+  t.deepEqual(await fingerprint(db.sql), before)
+  await other`rollback`
+})
+
+test('behind a pooler in transaction mode migrate installs, and leaves no setting to other clients', async (t) => {
+  const db = await emptyDatabase(t)
+  const pooler = await startPgbouncer(t, db.url, 1) // one session, for whoever comes next
+
+  t.deepEqual((await migrate(pooler.url, 'Europe/Berlin')).applied, allMigrations)
+  t.deepEqual((await migrate(pooler.url)).applied, [])
+
+  const sql = postgres(pooler.url, { max: 1, prepare: false })
+  const [next] = await sql`
+    select current_setting('search_path') as path, current_setting('nms.keeps_history') as flag
+  `
+  await sql.end()
+  t.deepEqual(next, { path: '"$user", public', flag: '' })
 })
 
 test('an install that lacks a function is reported, and the script restores it', async (t) => {
@@ -236,7 +278,7 @@ test('an install that lacks a function is reported, and the script restores it',
 
   failsClearly(t, finished, 'preview_run', 'table-metrics sql')
   await db.connect().unsafe(await installScript())
-  t.deepEqual((await migrate(db.url)).applied, [])
+  t.deepEqual((await migrate(db.url, undefined, { keepOwner: true })).applied, [])
   t.deepEqual(await fingerprint(db.sql), complete)
 })
 
@@ -304,9 +346,9 @@ test('migrate works after an install by script', async (t) => {
   await collect(db.sql)
   const before = await fingerprint(db.sql)
 
-  const result = await migrate(db.url, 'Europe/Berlin')
+  const result = await migrate(db.url, 'Europe/Berlin', { keepOwner: true })
 
-  t.deepEqual(result, { applied: allMigrations, businessTimeZone: 'Asia/Kolkata' })
+  t.like(result, { applied: allMigrations, businessTimeZone: 'Asia/Kolkata' })
   t.deepEqual(await fingerprint(db.sql), before)
   t.is((await db.sql`select from nms.table_metrics_runs`).length, 1)
 })
@@ -432,4 +474,54 @@ async function fingerprint(sql: Sql): Promise<unknown[]> {
       order by catalog, name, definition
     `),
   ]
+}
+
+// As the migrations before the first release left it: what they recorded, and tables that lack columns.
+const earlier = {
+  'by migrate': `
+    insert into graphile_migrate.migrations (hash, previous_hash, filename) values
+      ('sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f', null, '000001.sql'),
+      ('sha1:second', 'sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f', '000002.sql');
+  `,
+  'by the script': '',
+}
+
+for (const [how, recorded] of Object.entries(earlier)) {
+  test(`an install of an earlier state, made ${how}, is told how to keep its days, and not touched`, async (t) => {
+    const db = await emptyDatabase(t)
+    if (recorded) await createHistory(db.sql)
+    await db.sql.unsafe(`
+      ${recorded}
+      create schema nms;
+      create table nms.table_metrics_settings (business_time_zone text);
+      insert into nms.table_metrics_settings values ('Asia/Kolkata');
+      create table nms.table_metrics_runs (run_id bigint primary key);
+      create table nms.table_metrics_daily_snapshot (snapshot_date date primary key, payload jsonb not null);
+      insert into nms.table_metrics_daily_snapshot values
+        ('2025-03-01', '{"public": {"orders": 7}}'), ('2025-03-02', '{"public": {"orders": 8}}');
+    `)
+    const before = await everything(db.sql)
+
+    const migrated = await tableMetrics(t, db.url, ['migrate'])
+    const scripted = await t.throwsAsync<Error & { code: string; hint: string }>(
+      db.connect().unsafe(await installScript()),
+      { code: '55000' },
+    )
+
+    failsClearly(t, migrated, 'earlier state', 'nms_before', 'record_run', 'SNAPSHOT_TZ=Asia/Kolkata')
+    t.regex(scripted?.hint ?? '', /nms_before/)
+    t.deepEqual(await everything(db.sql), before)
+
+    // What the hint says, as it says it.
+    const hint = /^hint: (.*)$/m.exec(migrated.stderr)?.[1] ?? ''
+    const statements = hint.match(/(alter|delete|select|drop) [^;]*;/g) ?? []
+    const keeping = statements.findIndex((statement) => statement.startsWith('select'))
+    for (const statement of statements.slice(0, keeping)) await db.sql.unsafe(statement)
+    await migrate(db.url, 'Asia/Kolkata')
+    for (const statement of statements.slice(keeping)) await db.sql.unsafe(statement)
+    t.deepEqual(
+      [...(await db.sql`select payload from nms.table_metrics_daily_snapshot order by snapshot_date`)],
+      [{ payload: { public: { orders: 7 } } }, { payload: { public: { orders: 8 } } }],
+    )
+  })
 }

@@ -1,13 +1,24 @@
 import { readFile } from 'node:fs/promises'
 import test, { type ExecutionContext } from 'ava'
-import type { Notice } from 'postgres'
+import postgres, { type Notice } from 'postgres'
+import { startTemporaryServer } from '../src/embedded/server.ts'
 import { installScript } from '../src/install_script.ts'
+import { migrate } from '../src/migrate.ts'
 import { migrationsFolder } from '../src/migrations.ts'
 import { findAlerts, openAlerts, writeRuns } from './_alerts.ts'
-import { collect, createDatabase, type Run, rowCounts, type Sql, type TestDatabase } from './_database.ts'
+import {
+  collect,
+  createDatabase,
+  type Run,
+  rowCounts,
+  type Sql,
+  type TestDatabase,
+  withDatabase,
+} from './_database.ts'
 import { daysAgo } from './_days.ts'
+import { tableMetrics } from './_process.ts'
 
-// The three roles belong to the whole server: one test at a time.
+// The roles belong to the whole server: one test at a time.
 const rolesScript = await readFile(`${migrationsFolder}/roles.sql`, 'utf8')
 
 const readingCalls = [
@@ -18,7 +29,7 @@ const readingCalls = [
   'run_of_day',
   'table_trend',
 ]
-const calls = [
+const startingCalls = [
   'abandon_silent_runs',
   'close_run',
   'collect_table_metrics',
@@ -35,18 +46,36 @@ const calls = [
   'open_job',
   'open_run',
   'preview_run',
-  'prune_table_metrics',
-  'rebuild_daily_snapshot',
-  'rebuild_run_snapshot',
   'record_alerts',
   'record_missing_run',
-  'record_run',
   'retention_problem',
   'retry_helps',
   'was_counted_in_vain',
   'worker_trusts',
   ...readingCalls,
-].sort()
+]
+const executes = {
+  table_metrics_collector: startingCalls,
+  table_metrics_worker: [...startingCalls, 'prune_table_metrics'],
+  table_metrics_maintainer: [
+    'is_time_zone',
+    'prune_table_metrics',
+    'rebuild_daily_snapshot',
+    'rebuild_run_snapshot',
+    'record_alerts',
+    'record_run',
+    'retention_problem',
+    ...readingCalls,
+  ],
+  table_metrics_reader: readingCalls,
+}
+// What else than reading a role may do with a table.
+const writes: Record<string, Record<string, string[]>> = {
+  table_metrics_maintainer: {
+    'nms.table_metrics_settings': ['update'],
+    'nms.table_metrics_alert_rules': ['insert', 'update', 'delete'],
+  },
+}
 
 test.serial('a collector gets true counts of tables that it may not read', async (t) => {
   const db = await withRoles(t)
@@ -91,41 +120,46 @@ test.serial('a collector drives a run piece by piece and previews one', async (t
   t.true(today?.is_today)
 })
 
-for (const { role, executes } of [
-  { role: 'table_metrics_collector', executes: calls },
-  { role: 'table_metrics_reader', executes: readingCalls },
-]) {
-  test.serial(`a member of ${role} reads every table of nms and writes to none`, async (t) => {
-    const db = await withRoles(t)
-    const { sql } = await member(db, role)
-    await db.sql`create table public.orders as select generate_series(1, 5) as id`
-    const run = await collect(db.sql)
-    const tables = await db.sql<{ name: string; assigned: string; is_table: boolean }[]>`
+for (const role of Object.keys(executes) as (keyof typeof executes)[]) {
+  test.serial(
+    `a member of ${role} reads every table of nms, and writes to ${role in writes ? 'two' : 'none'}`,
+    async (t) => {
+      const db = await withRoles(t)
+      const { sql } = await member(db, role)
+      await db.sql`create table public.orders as select generate_series(1, 5) as id`
+      const run = await collect(db.sql)
+      const tables = await db.sql<{ name: string; assigned: string; is_table: boolean }[]>`
       select format('nms.%I', relname) as name, attname as assigned, relkind = 'r' as is_table
       from pg_class join pg_attribute on attrelid = pg_class.oid and attnum = 2
       where relnamespace = 'nms'::regnamespace and relkind in ('r', 'p', 'v', 'm')
     `
 
-    for (const { name, assigned, is_table } of tables) {
-      const [rows] = await sql.unsafe(`select count(*) as found from ${name}`)
-      // No online run is under way, and nothing is strange.
-      const found = /(targets|alerts|alert_rules|alert_log)$/.test(name) ? '0' : '1'
-      t.is(rows?.found, found, name)
-      if (!is_table) continue // nobody can write through it
-      await refused(t, sql, `insert into ${name} default values`)
-      await refused(t, sql, `update ${name} set ${assigned} = ${assigned}`)
-      await refused(t, sql, `delete from ${name}`)
-      await refused(t, sql, `truncate ${name} cascade`)
-      await refused(t, sql, `alter table ${name} add column forged int`)
-    }
-    t.is(tables.length, 14)
-    await refused(t, sql, `select setval('nms.table_metrics_runs_run_id_seq', 1000)`)
-    await refused(t, sql, 'create table nms.forged ()')
-    await refused(t, sql, 'select from public.orders')
-    t.deepEqual(await rowCounts(sql, run), { 'public.orders': 5 })
-  })
+      for (const { name, assigned, is_table } of tables) {
+        const [rows] = await sql.unsafe(`select count(*) as found from ${name}`)
+        // No online run is under way, and nothing is strange.
+        const found = /(targets|alerts|alert_rules|alert_log)$/.test(name) ? '0' : '1'
+        t.is(rows?.found, found, name)
+        if (!is_table) continue // nobody can write through it
+        const statements = {
+          insert: `insert into ${name} default values`,
+          update: `update ${name} set ${assigned} = ${assigned}`,
+          delete: `delete from ${name}`,
+          truncate: `truncate ${name} cascade`,
+          alter: `alter table ${name} add column forged int`,
+        }
+        for (const [kind, statement] of Object.entries(statements)) {
+          if (!writes[role]?.[name]?.includes(kind)) await refused(t, sql, statement)
+        }
+      }
+      t.true(tables.length >= 14)
+      await refused(t, sql, `select setval('nms.table_metrics_runs_run_id_seq', 1000)`)
+      await refused(t, sql, 'create table nms.forged ()')
+      await refused(t, sql, 'select from public.orders')
+      t.deepEqual(await rowCounts(sql, run), { 'public.orders': 5 })
+    },
+  )
 
-  test.serial(`a member of ${role} executes ${executes.length} functions of nms and no other`, async (t) => {
+  test.serial(`a member of ${role} executes its functions of nms and no other`, async (t) => {
     const db = await withRoles(t)
     const { sql, name } = await member(db, role)
     const functions = await db.sql<{ name: string; call: string; is_granted: boolean }[]>`
@@ -144,11 +178,44 @@ for (const { role, executes } of [
 
     t.deepEqual(
       functions.filter(({ is_granted }) => is_granted).map(({ name }) => name),
-      executes,
+      [...executes[role]].sort(),
     )
-    for (const { name, call } of functions) if (!executes.includes(name)) await refused(t, sql, call)
+    for (const { name, call } of functions) if (!executes[role].includes(name)) await refused(t, sql, call)
   })
 }
+
+test.serial(
+  'a maintainer imports, rebuilds, prunes, changes settings, rules and silences, and starts no run',
+  async (t) => {
+    const db = await withRoles(t)
+    const { sql } = await member(db, 'table_metrics_maintainer')
+    await db.sql`create table public.orders as select generate_series(1, 5) as id`
+    const run = await collect(db.sql)
+    const yesterday = await daysAgo(db.sql, 1)
+
+    await sql`select nms.record_run(${yesterday}, '{"public": {"orders": 4}}')`
+    await sql`select nms.rebuild_run_snapshot(${run.run_id})`
+    await sql`select nms.rebuild_daily_snapshot(${yesterday})`
+    await sql`select * from nms.prune_table_metrics(keep_runs => '400 days', keep_daily => '400 days')`
+    await sql`update nms.table_metrics_settings set business_time_zone = 'Europe/Berlin', lock_timeout = '2 s'`
+    await sql`
+    insert into nms.table_metrics_alert_rules (schema_name, table_name, silenced_until)
+    values ('public', 'orders', current_date + 1)
+  `
+    await sql`update nms.table_metrics_alert_rules set is_on = false`
+    await sql`delete from nms.table_metrics_alert_rules`
+
+    t.deepEqual(
+      [...(await sql`select payload from nms.table_metrics_daily_snapshot order by snapshot_date`)],
+      [{ payload: { public: { orders: 4 } } }, { payload: { public: { orders: 5 } } }],
+    )
+    await t.throwsAsync(sql.unsafe(`update nms.table_metrics_settings set business_time_zone = 'Mars'`), {
+      code: '23514',
+    })
+    await refused(t, sql, 'select nms.open_run()')
+    await refused(t, sql, 'select nms.collect_table_metrics()')
+  },
+)
 
 test.serial('execute on collect_table_metrics is all that a caller needs', async (t) => {
   const db = await createDatabase(t)
@@ -323,8 +390,7 @@ test.serial('run again after a migration, it takes what that one created', async
 })
 
 test.serial('an installer who is no superuser is told what is missing, and can migrate again', async (t) => {
-  const db = await createDatabase(t, 'empty_template')
-  dropRolesAfterwards(t, db)
+  const db = await createDatabaseWithoutRoles(t)
   const installer = await db.createRole('createrole')
   const other = await db.createRole()
   const sql = installer.connect()
@@ -376,7 +442,6 @@ test.serial('an installer who is no superuser is told what is missing, and can m
 
 test.serial('an installer from whom a superuser takes the schema is named', async (t) => {
   const db = await createDatabase(t, 'empty_template')
-  dropRolesAfterwards(t, db)
   const installer = await db.createRole()
   const sql = installer.connect()
   await db.sql`grant create on database ${db.sql(db.name)} to ${db.sql(installer.name)}`
@@ -391,9 +456,143 @@ test.serial('an installer from whom a superuser takes the schema is named', asyn
   await t.notThrowsAsync(async () => sql.unsafe(await installScript()))
 })
 
+for (const attributes of ['createrole', 'superuser']) {
+  test.serial(
+    `migrate as a ${attributes} makes the roles, hands the schema over, and can be repeated`,
+    async (t) => {
+      const db = await createDatabaseWithoutRoles(t)
+      const installer = await db.createRole(attributes)
+      await db.sql`grant create on database ${db.sql(db.name)} to ${db.sql(installer.name)}`
+      await db.sql`create table public.orders as select generate_series(1, 5) as id`
+
+      const first = await migrate(installer.url)
+      const before = await rights(db.sql)
+      const second = await migrate(installer.url)
+
+      t.deepEqual(first.created, [
+        'schema nms',
+        'schema graphile_migrate',
+        'role table_metrics_owner',
+        'role table_metrics_collector',
+        'role table_metrics_worker',
+        'role table_metrics_maintainer',
+        'role table_metrics_reader',
+      ])
+      t.is(first.owner, 'table_metrics_owner')
+      t.is(first.keptBecause, null)
+      t.deepEqual(await owners(db.sql), ['table_metrics_owner'])
+      t.like(second, { applied: [], created: [], owner: 'table_metrics_owner', keptBecause: null })
+      t.deepEqual(await rights(db.sql), before)
+      // A role that may not read everything can only be made by one that does not read everything either.
+      t.is(first.warnings.length > 0, attributes === 'createrole')
+      t.deepEqual(second.warnings, first.warnings)
+      const { sql } = await member(db, 'table_metrics_collector')
+      t.is((await collect(sql)).status, attributes === 'superuser' ? 'SUCCEEDED' : 'FAILED')
+    },
+  )
+}
+
+test.serial('an ordinary owner installs for itself, and is told why', async (t) => {
+  const db = await createDatabaseWithoutRoles(t)
+  const installer = await db.createRole()
+  await db.sql`grant create on database ${db.sql(db.name)} to ${db.sql(installer.name)}`
+
+  const first = await migrate(installer.url)
+  const second = await migrate(installer.url)
+
+  t.is(first.owner, installer.name)
+  t.regex(first.keptBecause ?? '', /role/)
+  t.deepEqual(first.created, ['schema nms', 'schema graphile_migrate'])
+  t.deepEqual(first.warnings, [])
+  t.like(second, { applied: [], created: [], owner: installer.name })
+  t.deepEqual([...(await db.sql`select from pg_roles where rolname like 'table_metrics%'`)], [])
+})
+
+test.serial(
+  'with --keep-owner a superuser keeps the schema, is warned, and the next migrate hands it over',
+  async (t) => {
+    const db = await createDatabaseWithoutRoles(t)
+
+    const kept = await tableMetrics(t, db.url, ['migrate', '--keep-owner'])
+    const collected = await tableMetrics(t, db.url, ['collect'])
+    const advice = await tableMetrics(t, db.url, ['doctor'])
+    const made = await db.sql`select from pg_roles where rolname like 'table_metrics%'`
+    const handed = await tableMetrics(t, db.url, ['migrate'])
+    const later = await tableMetrics(t, db.url, ['collect'])
+
+    t.is(kept.status, 0, kept.stderr)
+    t.regex(
+      kept.stderr,
+      /schema nms belongs to postgres\nwarning: .* superuser postgres.*table-metrics migrate/,
+    )
+    t.regex(collected.stderr, /warning: .* superuser postgres/)
+    t.regex(advice.stderr, /owned_by_superuser/)
+    t.deepEqual([...made], [])
+    t.is(handed.status, 0, handed.stderr)
+    t.notRegex(handed.stderr, /warning/)
+    t.notRegex(later.stderr, /superuser/)
+    t.deepEqual(await owners(db.sql), ['table_metrics_owner'])
+  },
+)
+
+test.serial('databases of one server that migrate at once make the roles together', async (t) => {
+  const db = await createDatabaseWithoutRoles(t)
+  const names = [1, 2, 3, 4].map((n) => `beside_${n}`)
+  for (const name of names) await db.sql`create database ${db.sql(name)}`
+
+  const results = await Promise.all(names.map((name) => migrate(withDatabase(db.url, name))))
+
+  for (const { owner, applied } of results) {
+    t.is(owner, 'table_metrics_owner')
+    t.is(applied.length, 1)
+  }
+})
+
+test.serial('a table_metrics_owner who is a superuser is refused', async (t) => {
+  const db = await createDatabaseWithoutRoles(t)
+  await db.sql`create role table_metrics_owner superuser`
+
+  const error = await t.throwsAsync(migrate(db.url), { code: '55000' })
+
+  t.regex(error?.message ?? '', /table_metrics_owner is a superuser/)
+  t.deepEqual([...(await db.sql`select from pg_namespace where nspname = 'nms'`)], [])
+})
+
+test.serial(
+  'what somebody else has put among our objects is not handed the rights of the owner',
+  async (t) => {
+    const db = await createDatabase(t)
+    const mallory = await db.createRole()
+    await db.sql.unsafe(`
+    grant create on schema nms to ${mallory.name};
+    set role ${mallory.name};
+    create function nms.helper() returns void language sql security definer as 'select';
+    reset role;
+  `)
+    const before = await owners(db.sql)
+
+    const error = await t.throwsAsync(runRolesScript(db), { code: '55000' })
+
+    t.true(error?.message.includes(`function nms.helper() belongs to ${mallory.name}`), error?.message)
+    t.deepEqual(await owners(db.sql), before)
+  },
+)
+
+/** A database on a server of its own, where nobody has made the roles. */
+async function createDatabaseWithoutRoles(t: ExecutionContext): Promise<TestDatabase> {
+  const server = await startTemporaryServer({
+    ...(process.env.TEST_POSTGRES && { binaries: process.env.TEST_POSTGRES }),
+    settings: { fsync: 'off' },
+  })
+  t.teardown(server.stop)
+  const admin = postgres(server.url('postgres'), { max: 1 })
+  await admin`create database empty_template`
+  await admin.end()
+  return createDatabase(t, 'empty_template', server.url('postgres'))
+}
+
 async function withRoles(t: ExecutionContext): Promise<TestDatabase> {
   const db = await createDatabase(t)
-  dropRolesAfterwards(t, db)
   await runRolesScript(db)
   return db
 }
@@ -405,17 +604,6 @@ async function runRolesScript(db: TestDatabase, { url }: { url: string } = db): 
   const sql = db.connect({ username, password, onnotice: (notice) => notices.push(notice) })
   await sql.unsafe(rolesScript)
   return notices
-}
-
-function dropRolesAfterwards(t: ExecutionContext, { sql }: TestDatabase): void {
-  const roles = ['table_metrics_owner', 'table_metrics_collector', 'table_metrics_reader'].join(', ')
-  t.teardown(async () => {
-    await sql.unsafe(`
-      reassign owned by ${roles} to postgres;
-      drop owned by ${roles};
-      drop role ${roles};
-    `)
-  })
 }
 
 async function member(db: TestDatabase, role: string): Promise<{ name: string; sql: Sql }> {

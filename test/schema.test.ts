@@ -320,6 +320,30 @@ test('every function is pinned to the built-in names and closed to the public', 
   )
 })
 
+test('nothing that is stored depends on anything outside pg_catalog and our schemas', async (t) => {
+  const { sql } = await createDatabase(t)
+  const dependencies = () =>
+    list(sql`
+      select distinct format('%s needs %s', pg_describe_object(classid, objid, 0), needed.identity)
+      from pg_depend
+      cross join lateral pg_identify_object(classid, objid, 0) as dependent
+      cross join lateral pg_identify_object(refclassid, refobjid, 0) as needed
+      where
+        (dependent.schema = 'nms' or dependent.identity ~ '\\mnms\\.')
+        and needed.schema <> 'nms'
+      order by 1
+    `)
+  t.deepEqual(await dependencies(), [])
+
+  await sql.unsafe(`
+    create function public.calm() returns int immutable language sql as 'select 1';
+    create view nms.strange as select public.calm() as one;
+    alter table nms.table_metrics_settings add strange int default public.calm() check (strange = public.calm());
+    create index strange_idx on nms.table_metrics_runs ((public.calm()));
+  `)
+  t.is((await dependencies()).length, 4, 'the question does not find what it asks for')
+})
+
 test('nobody but the owner was granted anything by the install', async (t) => {
   const { sql } = await createDatabase(t)
   t.deepEqual(

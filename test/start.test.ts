@@ -123,7 +123,7 @@ test('with DATABASE_URL it collects there, and makes no sample', async (t) => {
   const db = await createDatabase(t, 'empty_template')
   await db.sql`create table public.apples as select generate_series(1, 3) as id`
 
-  const finished = await project.start({ DATABASE_URL: db.url, SNAPSHOT_TZ: 'Asia/Kolkata' })
+  const finished = await project.start({ DATABASE_URL: db.url, SNAPSHOT_TZ: 'Asia/Kolkata' }, {}, ['--yes'])
 
   succeeds(t, finished, 1)
   t.deepEqual(dailyJson(finished), { public: { apples: 3 } })
@@ -131,6 +131,79 @@ test('with DATABASE_URL it collects there, and makes no sample', async (t) => {
   t.deepEqual([...(await db.sql`select from pg_namespace where nspname = 'sales'`)], [])
   await t.throwsAsync(access(project.home), { code: 'ENOENT' })
 })
+
+test('without a terminal and --yes it names the database and what it would create there, and writes nothing', async (t) => {
+  const project = await copyProject(t)
+  const db = await createDatabase(t, 'empty_template')
+
+  const first = await project.start({ DATABASE_URL: db.url })
+  const { host } = new URL(db.url)
+
+  t.is(first.status, 1)
+  t.is(first.stdout, '')
+  for (const words of [
+    db.name,
+    host,
+    'as postgres',
+    'creates schema nms, schema graphile_migrate',
+    '--yes',
+  ]) {
+    t.true(first.stderr.includes(words), first.stderr)
+  }
+  t.deepEqual([...(await db.sql`select from pg_namespace where nspname in ('nms', 'graphile_migrate')`)], [])
+
+  succeeds(t, await project.start({ DATABASE_URL: db.url }, {}, ['--yes']), 1)
+  const again = await project.start({ DATABASE_URL: db.url })
+  t.is(again.status, 1)
+  t.notRegex(again.stderr, /creates/)
+  t.deepEqual([...(await db.sql`select run_id from nms.table_metrics_runs`)], [{ run_id: '1' }])
+})
+
+for (const [answer, runs] of [
+  ['y', 1],
+  ['', 0],
+] as const) {
+  test(`at a terminal it asks, and "${answer}" makes ${runs} run${runs === 1 ? '' : 's'}`, async (t) => {
+    const db = await createDatabase(t, 'empty_template')
+    // util-linux has a terminal to lend.
+    const typed = `script -qec '${process.execPath} ${join(checkout, 'src/start.ts')}' /dev/null <<<'${answer}'`
+
+    const { status, stdout } = await run(t, 'bash', ['-c', typed], { env: { DATABASE_URL: db.url } })
+
+    t.is(status, 1 - runs, stdout)
+    t.regex(stdout, new RegExp(`${db.name}.*creates schema nms`))
+    const [{ installed }] = await db.sql<[{ installed: boolean }]>`
+      select to_regnamespace('nms') is not null as installed
+    `
+    t.is(installed, runs === 1)
+  })
+}
+
+for (const [args, words] of [
+  [['--dry-run'], ['--dry-run', '--serve', '--yes']],
+  [['shop'], ['shop', '--serve', '--yes']],
+  [['--serve'], ['--serve', 'DATABASE_URL']],
+  [
+    ['--yes', '--serv'],
+    ['--serv', '--yes'],
+  ],
+] as const) {
+  test(`npm start -- ${args.join(' ')} on a database of one's own is refused before anything is written`, async (t) => {
+    const project = await copyProject(t)
+    const db = await createDatabase(t, 'empty_template')
+
+    const { status, stdout, stderr } = await project.start({ DATABASE_URL: db.url }, {}, [...args])
+
+    t.is(status, 1)
+    t.is(stdout, '')
+    for (const word of words) t.true(stderr.includes(word), stderr)
+    t.is(stderr.trim().split('\n').length, 1, stderr)
+    t.deepEqual(
+      [...(await db.sql`select from pg_namespace where nspname in ('nms', 'graphile_migrate')`)],
+      [],
+    )
+  })
+}
 
 test('with a DATABASE_URL that cannot be reached it says so and exits with 1', async (t) => {
   const project = await copyProject(t)
@@ -154,7 +227,7 @@ test('it works as an ordinary user, with the data in the checkout', async (t) =>
   const user = isRoot ? await accountOf('nobody') : undefined
   if (user) await run(t, 'chown', ['-R', `${user.uid}:${user.gid}`, project.folder])
 
-  const finished = await project.start({ HOME: project.folder }, user, node)
+  const finished = await project.start({ HOME: project.folder }, user, [], node)
 
   succeeds(t, finished, 1)
   t.deepEqual(dailyJson(finished), shop)
@@ -236,8 +309,12 @@ async function copyProject(
     folder,
     name,
     home,
-    start: (env: Record<string, string> = {}, options: ProcessOptions = {}, node = process.execPath) =>
-      run(t, node, [script], { cwd: folder, ...options, env }),
+    start: (
+      env: Record<string, string> = {},
+      options: ProcessOptions = {},
+      args: string[] = [],
+      node = process.execPath,
+    ) => run(t, node, [script, ...args], { cwd: folder, ...options, env }),
     serve: () => start(t, process.execPath, [script, '--serve']),
   }
 }

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:c8be44ff7d775f2a89cf34757aa06ed61af771de
+--! Hash: sha1:5341afbdda84afbbefdf115299cb7fdc9ad46acc
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -66,9 +66,15 @@ comment on column nms.table_metrics_settings.keep_at_least is
   'A job that prunes is refused when it would keep runs or days for a shorter time than this. A direct call of nms.prune_table_metrics() is not.';
 
 -- The first install takes the zone from a parameter of the session: set nms.business_time_zone = 'Europe/Berlin'.
-insert into nms.table_metrics_settings (business_time_zone)
-values (coalesce(nullif(current_setting('nms.business_time_zone', true), ''), 'America/New_York'))
-on conflict do nothing;
+-- Without a row to insert, nothing that hangs on an existing table is executed.
+do $$
+begin
+  if not exists (select from nms.table_metrics_settings) then
+    insert into nms.table_metrics_settings (business_time_zone)
+    values (coalesce(nullif(current_setting('nms.business_time_zone', true), ''), 'America/New_York'));
+  end if;
+end
+$$;
 
 --! Included functions/business_date.sql
 create or replace function nms.business_date(at timestamptz default statement_timestamp())

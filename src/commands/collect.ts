@@ -4,6 +4,7 @@ import { connect } from '../database.ts'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
 import { interruption } from '../interruption.ts'
 import { createLog } from '../log.ts'
+import { type Owner, superuserAsOwner } from '../owner.ts'
 import { previewRun } from '../reading/preview.ts'
 import { reportRun, reportRunAsJson } from '../reading/report.ts'
 import { humanStream, print } from '../terminal/output.ts'
@@ -47,6 +48,10 @@ export function addCollectCommand(program: Command): void {
           else human.write(`${preview.text}\n`)
           return
         }
+        const superuser = await superuserAsOwner(
+          async (text) => ((await sql.unsafe(text)) as unknown as Owner[][]).at(-1)?.[0],
+        )
+        if (superuser && !log) console.error(`warning: ${superuser}`)
         const events = log && createLog(log)
         const bar = online && !json && !log ? showProgress(process.stderr) : undefined
         const options = {

@@ -2,6 +2,9 @@ import type { Sql } from '../database.ts'
 import { committedMigrations, installedFunctions } from '../migrations.ts'
 import type { Problem } from './doctor.ts'
 
+// The first of the migrations before the first release; migrations/check_install.sql refuses it.
+const earlierHash = 'sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f'
+
 const runAsScript = 'table-metrics sql | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"'
 
 /** Why the schema nms is not what this version of table-metrics works with. */
@@ -25,7 +28,24 @@ export async function installProblems(sql: Sql): Promise<Problem[]> {
       },
     ]
   }
+  const stranger = await strangeOwner(sql)
+  if (stranger) {
+    return [
+      {
+        severity: 'error',
+        problem: 'owned_by_somebody_else',
+        subject: stranger.object,
+        detail: `it belongs to ${stranger.owner}: what a superuser calls there runs with the rights of a superuser`,
+        remedy: `log in as ${stranger.owner}, or drop it and run: table-metrics migrate`,
+      },
+    ]
+  }
   const history = await readHistory(sql)
+  if (history === 'earlier') {
+    const detail = 'it was made by an earlier state of table-metrics, which this version does not change'
+    const remedy = 'table-metrics migrate # says how to keep its days'
+    return [{ severity: 'error', problem: 'install_earlier', subject: 'nms', detail, remedy }]
+  }
   if (!server.is_installed) {
     const detail =
       history === 'foreign'
@@ -51,9 +71,12 @@ export async function installProblems(sql: Sql): Promise<Problem[]> {
   }))
 }
 
-type History = 'none' | 'current' | 'behind' | 'newer' | 'foreign'
+type History = 'none' | 'current' | 'behind' | 'newer' | 'foreign' | 'earlier'
 
-const historyProblems: Record<History, Pick<Problem, 'problem' | 'detail' | 'remedy'>[]> = {
+const historyProblems: Record<
+  Exclude<History, 'earlier'>,
+  Pick<Problem, 'problem' | 'detail' | 'remedy'>[]
+> = {
   none: [],
   current: [],
   behind: [
@@ -80,17 +103,36 @@ const historyProblems: Record<History, Pick<Problem, 'problem' | 'detail' | 'rem
   ],
 }
 
-/** Whose graphile-migrate history the database has; none also for a role that may not read it. */
+/** For a superuser: an owner of schema nms who is neither one nor table_metrics_owner. */
+async function strangeOwner(sql: Sql): Promise<{ object: string; owner: string } | undefined> {
+  const [found] = await sql<{ object: string; owner: string }[]>`
+    select concat('schema ', schema.nspname) as object, quote_ident(owner.rolname) as owner
+    from pg_namespace as schema
+    join pg_roles as owner on owner.oid = schema.nspowner
+    where
+      schema.nspname = 'nms'
+      and not owner.rolsuper
+      and owner.rolname <> 'table_metrics_owner'
+      and (select role.rolsuper from pg_roles as role where role.rolname = current_user)
+  `
+  return found
+}
+
+/** Whose graphile-migrate history the database has; none also for what may not be read, or is no plain table. */
 async function readHistory(sql: Sql): Promise<History> {
   const [found] = await sql<[{ is_readable: boolean }?]>`
     select
-      has_schema_privilege(schema.oid, 'usage') and has_table_privilege(relation.oid, 'select') as is_readable
+      has_schema_privilege(schema.oid, 'usage')
+      and has_table_privilege(relation.oid, 'select')
+      and relation.relkind = 'r'
+      and not relation.relrowsecurity as is_readable
     from pg_class as relation
     join pg_namespace as schema on schema.oid = relation.relnamespace
     where schema.nspname = 'graphile_migrate' and relation.relname = 'migrations'
   `
   if (!found?.is_readable) return 'none'
   const rows = await sql<{ hash: string }[]>`select hash from graphile_migrate.migrations order by filename`
+  if (rows[0]?.hash === earlierHash) return 'earlier'
   const ours = (await committedMigrations()).map(({ hash }) => hash)
   if (rows.some(({ hash }) => !ours.includes(hash))) return rows[0]?.hash === ours[0] ? 'newer' : 'foreign'
   if (rows.length === 0) return 'none'

@@ -1,5 +1,5 @@
+import postgres from 'postgres'
 import { collectTableMetrics } from '../../src/collect/collect.ts'
-import { connect } from '../../src/database.ts'
 import type { Sql } from '../_database.ts'
 import { nextOperation, type Random } from './operations.ts'
 
@@ -98,12 +98,22 @@ const wheel = Object.entries(makers).flatMap(([kind, { weight }]) => Array<strin
 /** Asks for a run of some kind. The kind stands in its request, where it matches nothing. */
 export async function nextRun(url: string, random: Random): Promise<void> {
   const kind = wheel[Math.floor(random() * wheel.length)] as string
-  const sql = connect(url, undefined, runsName)
+  const sql = session(url)
   try {
     await makers[kind]?.run({ url, sql, random, kind })
   } finally {
     await sql.end({ timeout: 1 })
   }
+}
+
+function session(url: string): Sql {
+  return postgres(url, {
+    max: 1,
+    prepare: false,
+    fetch_types: false,
+    onnotice: () => undefined,
+    connection: { application_name: runsName },
+  })
 }
 
 const quoted = (entries: string[]) => `'${JSON.stringify(entries)}'`
@@ -118,7 +128,7 @@ function oneCall(kind: string, left?: LeftOut): string {
 
 /** Two sessions count, one of them ends the run. */
 async function countOnline({ sql, url, kind }: Context, left?: LeftOut): Promise<void> {
-  const second = connect(url, undefined, runsName)
+  const second = session(url)
   try {
     const [{ run_id }] = await sql.unsafe<[{ run_id: string }]>(
       `select nms.open_run(${request(kind, left)}) as run_id`,
