@@ -42,8 +42,9 @@ CREATE TYPE nms.target AS (
 	pages bigint,
 	filenode oid,
 	members oid[],
-	member_filenodes oid[],
-	with_children boolean
+	family oid,
+	is_reported boolean,
+	is_whole boolean
 );
 
 
@@ -100,35 +101,42 @@ COMMENT ON COLUMN nms.target.pages IS 'Its size when it was last vacuumed or ana
 -- Name: COLUMN target.filenode; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.target.filenode IS 'The file in which it is stored; 0 for a partitioned table.';
+COMMENT ON COLUMN nms.target.filenode IS 'The file in which it is stored; 0 for a partitioned or foreign table, null where it tells nothing about the rows.';
 
 
 --
 -- Name: COLUMN target.members; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.target.members IS 'For a table with partitions or children, the stored tables whose own rows add up to its row count.';
+COMMENT ON COLUMN nms.target.members IS 'For a table with partitions or children, the stored and foreign tables whose own rows add up to its row count.';
 
 
 --
--- Name: COLUMN target.member_filenodes; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN target.family; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.target.member_filenodes IS 'The files of its members, in the same order.';
+COMMENT ON COLUMN nms.target.family IS 'The root of its partitions or children, the lowest OID where there are several; null for a table without any.';
 
 
 --
--- Name: COLUMN target.with_children; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN target.is_reported; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.target.with_children IS 'True when it is read in one query with its partitions and children, because one of them is foreign or not a target itself.';
+COMMENT ON COLUMN nms.target.is_reported IS 'False when it is only read because a parent needs its rows: it is foreign, or the request left it out.';
+
+
+--
+-- Name: COLUMN target.is_whole; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.target.is_whole IS 'True when an extension keeps its rows in chunks or shards, so that only a plain select shows them.';
 
 
 --
 -- Name: business_date(timestamp with time zone); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.business_date(at timestamp with time zone DEFAULT now()) RETURNS date
+CREATE FUNCTION nms.business_date(at timestamp with time zone DEFAULT statement_timestamp()) RETURNS date
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -141,7 +149,7 @@ $$;
 -- Name: FUNCTION business_date(at timestamp with time zone); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.business_date(at timestamp with time zone) IS 'The business day of an instant, by default of the current transaction: its date in the business time zone of the settings, whatever the session''s TimeZone.';
+COMMENT ON FUNCTION nms.business_date(at timestamp with time zone) IS 'The business day of an instant, by default of the current statement, also in a transaction that began on the day before: its date in the business time zone of the settings, whatever the session''s TimeZone.';
 
 
 SET default_tablespace = '';
@@ -155,7 +163,7 @@ SET default_table_access_method = heap;
 CREATE TABLE nms.table_metrics_runs (
     run_id bigint NOT NULL,
     collected_at timestamp with time zone DEFAULT now() NOT NULL,
-    snapshot_date date DEFAULT nms.business_date() NOT NULL,
+    snapshot_date date DEFAULT nms.business_date(at => now()) NOT NULL,
     status text DEFAULT 'RUNNING'::text NOT NULL,
     error_message text,
     skip_schemas jsonb DEFAULT '[]'::jsonb NOT NULL,
@@ -167,9 +175,12 @@ CREATE TABLE nms.table_metrics_runs (
     unmatched_entries jsonb DEFAULT '[]'::jsonb NOT NULL,
     is_online boolean DEFAULT false NOT NULL,
     is_recorded boolean DEFAULT false NOT NULL,
+    machinery_schemas text[] DEFAULT '{}'::text[] NOT NULL,
+    left_out_count bigint,
     CONSTRAINT error_message_has_at_most_2000_characters CHECK ((length(error_message) <= 2000)),
     CONSTRAINT failed_runs_have_a_reason CHECK (((status = 'FAILED'::text) = (error_message IS NOT NULL))),
     CONSTRAINT finished_runs_have_an_end CHECK (((status = 'RUNNING'::text) = (finished_at IS NULL))),
+    CONSTRAINT snapshot_date_is_finite CHECK (isfinite(snapshot_date)),
     CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['RUNNING'::text, 'SUCCEEDED'::text, 'FAILED'::text]))),
     CONSTRAINT succeeded_runs_have_targets_counted CHECK (((status <> 'SUCCEEDED'::text) OR (target_count IS NOT NULL)))
 );
@@ -277,7 +288,21 @@ COMMENT ON COLUMN nms.table_metrics_runs.is_online IS 'True when each table was 
 -- Name: COLUMN table_metrics_runs.is_recorded; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_runs.is_recorded IS 'True when the counts were given to nms.record_run rather than taken by the collector.';
+COMMENT ON COLUMN nms.table_metrics_runs.is_recorded IS 'True when the counts were given to nms.record_run rather than taken by the collector. Such a run owns its day only while no counted run has succeeded.';
+
+
+--
+-- Name: COLUMN table_metrics_runs.machinery_schemas; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_runs.machinery_schemas IS 'Schemas that the settings left out when the run started.';
+
+
+--
+-- Name: COLUMN table_metrics_runs.left_out_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_runs.left_out_count IS 'How many tables the request left out when the run started; null for a malformed request and for recorded counts.';
 
 
 --
@@ -287,6 +312,7 @@ COMMENT ON COLUMN nms.table_metrics_runs.is_recorded IS 'True when the counts we
 CREATE FUNCTION nms.abandon_silent_runs(silent_for interval DEFAULT NULL::interval) RETURNS SETOF nms.table_metrics_runs
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
     AS $$
 declare
   v_silent record;
@@ -297,19 +323,9 @@ begin
     cross join nms.table_metrics_settings as settings
     where
       run.status = 'RUNNING'
-      and clock_timestamp() - coalesce(abandon_silent_runs.silent_for, settings.abandon_after) > greatest(
-        run.collected_at,
-        (
-          select max(measurement.measured_at)
-          from nms.table_metrics_measurements as measurement
-          where measurement.run_id = run.run_id
-        ),
-        -- Nothing but locked tables is left, and somebody looks at them again and again.
-        (
-          select max(claim.retry_at)
-          from nms.table_metrics_targets as claim
-          where claim.run_id = run.run_id
-        )
+      and nms.is_silent(
+        run_id => run.run_id,
+        silent_for => coalesce(abandon_silent_runs.silent_for, settings.abandon_after)
       )
     for update of run skip locked
   loop
@@ -329,93 +345,6 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.abandon_silent_runs(silent_for interval) IS 'Ends as FAILED every run that no session holds and that has been silent for longer than that, by default the abandon_after setting: its session or its server died. Returns the headers of those runs.';
-
-
---
--- Name: add_up_parents(bigint); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.add_up_parents(run_id bigint) RETURNS void
-    LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  insert into nms.table_metrics_measurements as measurement (
-    run_id, schema_name, table_name, table_oid, table_kind, is_partition,
-    row_count, own_row_count, measured_at, error_sqlstate, error_message
-  )
-  with
-  measured as materialized (
-    select measurement.*
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = add_up_parents.run_id
-  ),
-  parent as materialized (
-    select found.*
-    from nms.table_metrics_runs as run
-    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as found
-    where
-      run.run_id = add_up_parents.run_id
-      and found.members is not null
-      and not found.with_children
-  ),
-  part as (
-    select
-      parent.table_oid as parent_oid,
-      measured.own_row_count,
-      measured.measured_at,
-      coalesce(measured.error_sqlstate, case when measured.table_oid is null then 'NM001' end) as error_sqlstate,
-      case
-        when measured.table_oid is null then format('%s: was added after the others had been counted', member.table_oid::regclass)
-        else format('%I.%I: %s', measured.schema_name, measured.table_name, measured.error_message)
-      end as error_message
-    from parent
-    cross join unnest(parent.members) as member (table_oid)
-    left join measured on measured.table_oid = member.table_oid
-  ),
-  added as (
-    select
-      part.parent_oid,
-      sum(part.own_row_count)::bigint as row_count,
-      max(part.measured_at) as measured_at,
-      min(part.error_sqlstate) as error_sqlstate,
-      (
-        array_agg(part.error_message order by part.error_sqlstate, part.error_message)
-          filter (where part.error_sqlstate is not null)
-      )[1] as error_message
-    from part
-    group by part.parent_oid
-  )
-  select
-    add_up_parents.run_id,
-    coalesce(itself.schema_name, parent.schema_name),
-    coalesce(itself.table_name, parent.table_name),
-    parent.table_oid,
-    parent.table_kind,
-    parent.is_partition,
-    case when added.error_sqlstate is null then coalesce(added.row_count, 0) end,
-    case when added.error_sqlstate is null then coalesce(itself.own_row_count, 0) end,
-    coalesce(added.measured_at, clock_timestamp()),
-    added.error_sqlstate,
-    added.error_message
-  from parent
-  left join added on added.parent_oid = parent.table_oid
-  left join measured as itself on itself.table_oid = parent.table_oid
-  on conflict on constraint table_metrics_measurements_pkey do update
-  set
-    row_count = excluded.row_count,
-    own_row_count = excluded.own_row_count,
-    measured_at = excluded.measured_at,
-    error_sqlstate = excluded.error_sqlstate,
-    error_message = excluded.error_message
-  where measurement.table_oid = excluded.table_oid -- another table had that name first
-$$;
-
-
---
--- Name: FUNCTION add_up_parents(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON FUNCTION nms.add_up_parents(run_id bigint) IS 'Gives every table with partitions or children the sum of what was counted in them, each read once; NM001 where one of them was not counted.';
 
 
 --
@@ -578,16 +507,25 @@ CREATE FUNCTION nms.announce_alert(alert nms.table_metrics_alert_log) RETURNS vo
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+  v_short nms.table_metrics_alert_log := alert;
 begin
+  -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
+  if octet_length(to_jsonb(alert)::text) > 7999 then
+    v_short.schema_name := left(alert.schema_name, 63);
+    v_short.table_name := left(alert.table_name, 63);
+    v_short.detail := left(alert.detail, 1000) || '…';
+  end if;
+
   raise log 'table metrics: %', concat_ws(
     ' ',
-    alert.kind,
-    case when alert.table_name is not null then format('%I.%I', alert.schema_name, alert.table_name) end,
-    alert.detail
+    v_short.kind,
+    case when v_short.table_name is not null then format('%I.%I', v_short.schema_name, v_short.table_name) end,
+    v_short.detail
   );
   -- A full queue would make the transaction fail when it commits.
   if pg_notification_queue_usage() < 0.5 then
-    perform pg_notify('nms_alerts', to_jsonb(alert)::text);
+    perform pg_notify('nms_alerts', to_jsonb(v_short)::text);
   end if;
 end
 $$;
@@ -597,7 +535,7 @@ $$;
 -- Name: FUNCTION announce_alert(alert nms.table_metrics_alert_log); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.announce_alert(alert nms.table_metrics_alert_log) IS 'Tells of a new alert: a line in the server log, and a notification on the channel nms_alerts with the row of nms.table_metrics_alert_log as JSON.';
+COMMENT ON FUNCTION nms.announce_alert(alert nms.table_metrics_alert_log) IS 'Tells of a new alert: a line in the server log, and a notification on the channel nms_alerts with the row of nms.table_metrics_alert_log as JSON, cut where that is too long.';
 
 
 --
@@ -703,11 +641,15 @@ CREATE FUNCTION nms.check_retention(keep_runs interval, keep_daily interval) RET
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if keep_runs < '0' or keep_daily < '0' or keep_daily < keep_runs then
+  if
+    keep_runs not between '0' and '1000 years'
+    or keep_daily not between '0' and '1000 years'
+    or keep_daily < keep_runs
+  then
     raise exception 'cannot keep runs for % and days for %', coalesce(keep_runs::text, 'ever'), coalesce(keep_daily::text, 'ever')
       using
         errcode = 'invalid_parameter_value',
-        detail = 'expected two times from 0 on, the second no shorter than the first',
+        detail = 'expected two times from 0 to 1000 years, the second no shorter than the first',
         hint = 'For example: select * from nms.prune_table_metrics(keep_runs => ''90 days'', keep_daily => ''3 years'');';
   end if;
 end
@@ -718,7 +660,72 @@ $$;
 -- Name: FUNCTION check_retention(keep_runs interval, keep_daily interval); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.check_retention(keep_runs interval, keep_daily interval) IS 'Raises 22023 unless both times are from 0 on, and days are kept for no shorter than runs; null means for ever.';
+COMMENT ON FUNCTION nms.check_retention(keep_runs interval, keep_daily interval) IS 'Raises 22023 unless both times are from 0 to 1000 years, and days are kept for no shorter than runs; null means for ever.';
+
+
+--
+-- Name: chunks_of(oid); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.chunks_of(table_oid oid) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_chunks text;
+  v_states text;
+begin
+  with recursive chunk (oid) as (
+    select child.inhrelid from pg_inherits as child where child.inhparent = chunks_of.table_oid
+    union
+    select child.inhrelid from chunk join pg_inherits as child on child.inhparent = chunk.oid
+  )
+  select string_agg(format('%s %s', relation.oid, relation.relfilenode), ',' order by relation.oid) into v_chunks
+  from chunk
+  join pg_class as relation on relation.oid = chunk.oid;
+
+  -- Whether a chunk is compressed.
+  if v_chunks is not null and exists (select from pg_extension as extension where extension.extname = 'timescaledb') then
+    execute $query$
+      select string_agg(known::text, ',' order by known::text)
+      from _timescaledb_catalog.chunk as known
+      join _timescaledb_catalog.hypertable as hypertable on hypertable.id = known.hypertable_id
+      join pg_namespace as schema on schema.nspname = hypertable.schema_name
+      join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = hypertable.table_name
+      where relation.oid = $1
+    $query$ into v_states using chunks_of.table_oid;
+  end if;
+  return concat_ws(';', v_chunks, v_states);
+end
+$_$;
+
+
+--
+-- Name: FUNCTION chunks_of(table_oid oid); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.chunks_of(table_oid oid) IS 'Which chunks a hypertable has, in which files, and in which state, as the snapshot of the calling query sees it: when that is the same before and after a count, no chunk was dropped, truncated or compressed meanwhile.';
+
+
+--
+-- Name: chunks_of_now(oid); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.chunks_of_now(table_oid oid) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return nms.chunks_of(table_oid => chunks_of_now.table_oid);
+end
+$$;
+
+
+--
+-- Name: FUNCTION chunks_of_now(table_oid oid); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.chunks_of_now(table_oid oid) IS 'As nms.chunks_of(), as of this moment rather than as of the calling query.';
 
 
 --
@@ -782,13 +789,16 @@ COMMENT ON FUNCTION nms.claim_run(run_id bigint, together boolean) IS 'Locks the
 
 
 --
--- Name: classify_relations(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: classify_relations(jsonb, jsonb, oid[]); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.classify_relations(skip jsonb, exclude jsonb) RETURNS TABLE(table_oid oid, schema_name text, table_name text, table_kind text, is_partition boolean, pages integer, filenode oid, outcome text)
-    LANGUAGE sql STABLE PARALLEL SAFE
+CREATE FUNCTION nms.classify_relations(skip jsonb, exclude jsonb, among oid[] DEFAULT NULL::oid[]) RETURNS TABLE(table_oid oid, schema_name text, table_name text, table_kind text, is_partition boolean, pages integer, filenode oid, is_whole boolean, outcome text)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
     AS $_$
+begin
+  return query
   select
     relation.oid,
     schema.nspname::text,
@@ -802,9 +812,11 @@ CREATE FUNCTION nms.classify_relations(skip jsonb, exclude jsonb) RETURNS TABLE(
     end,
     relation.relispartition,
     relation.relpages,
-    relation.relfilenode,
+    -- Only heap keeps its rows in this one file, and gets another one when it is rewritten or truncated.
+    case when extension.treatment is null and relation.relam in (0, 2) then relation.relfilenode end,
+    extension.treatment is not distinct from 'whole',
     case
-      when schema.nspname = any (settings.machinery_schemas) then 'machinery'
+      when schema.nspname = any (settings.machinery_schemas) or extension.treatment = 'machinery' then 'machinery'
       when relation.relkind not in ('r', 'p') or relation.relpersistence = 't' then 'not counted'
       when schema.nspname in (
         select resolved.schema_name
@@ -819,22 +831,25 @@ CREATE FUNCTION nms.classify_relations(skip jsonb, exclude jsonb) RETURNS TABLE(
   from pg_class as relation
   join pg_namespace as schema on schema.oid = relation.relnamespace
   cross join nms.table_metrics_settings as settings
+  left join nms.extension_tables() as extension on extension.table_oid = relation.oid
   where
     relation.relkind in ('r', 'p', 'f', 'v', 'm')
+    and (among is null or relation.oid = any (among))
     and schema.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
     -- A temporary table of a persistent schema does not exist; those of other sessions are theirs.
     and (
       schema.nspname !~ '^pg_(toast_)?temp_[0-9]+$'
       or schema.oid = pg_my_temp_schema()
-    )
+    );
+end
 $_$;
 
 
 --
--- Name: FUNCTION classify_relations(skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION classify_relations(skip jsonb, exclude jsonb, among oid[]); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.classify_relations(skip jsonb, exclude jsonb) IS 'Every table, view and foreign table outside the system schemas, and what a run with this request does with it: counted, machinery, schema skipped, excluded, or not counted because of its kind.';
+COMMENT ON FUNCTION nms.classify_relations(skip jsonb, exclude jsonb, among oid[]) IS 'Every table, view and foreign table outside the system schemas, or of these those among the given, and what a run with this request does with it: counted, machinery, schema skipped, excluded, or not counted because of its kind. filenode: null where a change of it would tell nothing. is_whole: an extension keeps its rows elsewhere, so that only a plain select shows them.';
 
 
 --
@@ -844,42 +859,42 @@ COMMENT ON FUNCTION nms.classify_relations(skip jsonb, exclude jsonb) IS 'Every 
 CREATE FUNCTION nms.close_run(run_id bigint) RETURNS nms.table_metrics_runs
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
     AS $$
 declare
   v_run nms.table_metrics_runs := nms.claim_run(run_id => close_run.run_id);
   v_reason text;
+  v_constraint text;
 begin
-  -- Two runs for one slot end one after the other. Without a slot, this is null and locks nothing.
-  perform pg_advisory_xact_lock(
-    hashtextextended('nms.close_run', extract(epoch from v_run.scheduled_for)::bigint)
-  );
   v_reason := case
     when v_run.target_count is null then 'closed before its tables were counted'
-    else coalesce(
-      nms.failure_summary(run_id => close_run.run_id),
-      (
-        select format('run %s has served the slot %s already', served.run_id, served.scheduled_for)
-        from nms.table_metrics_runs as served
-        where served.scheduled_for = v_run.scheduled_for and served.status = 'SUCCEEDED'
-      )
-    )
+    else nms.failure_summary(run_id => close_run.run_id)
   end;
   if v_reason is not null then
     raise warning 'run % failed', close_run.run_id using detail = left(v_reason, 2000);
     return nms.fail_run(run_id => close_run.run_id, reason => v_reason);
   end if;
 
+  -- Whoever has written the same day and not committed is waited for, while the snapshot of the count is held.
+  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
+  from nms.table_metrics_settings as settings;
+
   insert into nms.table_metrics_run_snapshot (run_id, payload, collected_at)
   values (close_run.run_id, nms.run_payload(run_id => close_run.run_id), v_run.collected_at);
 
-  -- The last successful run wins, and the highest run_id is the last, whichever finishes first.
-  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at)
-  select v_run.snapshot_date, snapshot.run_id, snapshot.payload, snapshot.collected_at
+  -- The last successful run wins, whichever finishes first: of counted ones that with the highest run_id.
+  -- The day itself says what it has, because the header of its run may be newer than this snapshot.
+  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_recorded)
+  select v_run.snapshot_date, snapshot.run_id, snapshot.payload, snapshot.collected_at, v_run.is_recorded
   from nms.table_metrics_run_snapshot as snapshot
   where snapshot.run_id = close_run.run_id
   on conflict (snapshot_date) do update
-  set run_id = excluded.run_id, payload = excluded.payload, collected_at = excluded.collected_at
-  where daily.run_id < excluded.run_id;
+  set
+    run_id = excluded.run_id,
+    payload = excluded.payload,
+    collected_at = excluded.collected_at,
+    is_recorded = excluded.is_recorded
+  where (not daily.is_recorded, daily.run_id) < (not excluded.is_recorded, excluded.run_id);
 
   delete from nms.table_metrics_targets as claim where claim.run_id = close_run.run_id;
 
@@ -888,6 +903,31 @@ begin
   where run.run_id = close_run.run_id
   returning run.* into strict v_run;
   return v_run;
+exception
+  -- What was counted stays: only what this block has written is taken back.
+  when lock_not_available then
+    v_reason := coalesce(
+      v_reason,
+      format(
+        'every table was counted, and the result could not be written: waited for %s in vain for %s, which has not ended its transaction',
+        (select settings.lock_timeout from nms.table_metrics_settings as settings),
+        nms.sessions_in_the_way(
+          relations => array['nms.table_metrics_daily_snapshot', 'nms.table_metrics_run_snapshot']::regclass[]
+        )
+      )
+    );
+    raise warning 'run % failed', close_run.run_id using errcode = 'lock_not_available', detail = left(v_reason, 2000);
+    return nms.fail_run(run_id => close_run.run_id, reason => v_reason);
+  when unique_violation then
+    get stacked diagnostics v_constraint = constraint_name;
+    if v_constraint <> 'a_slot_is_served_once' then
+      raise;
+    end if;
+    select format('run %s has served the slot %s already', served.run_id, served.scheduled_for) into strict v_reason
+    from nms.table_metrics_runs as served
+    where served.scheduled_for = v_run.scheduled_for and served.status = 'SUCCEEDED';
+    raise warning 'run % failed', close_run.run_id using detail = v_reason;
+    return nms.fail_run(run_id => close_run.run_id, reason => v_reason);
 end
 $$;
 
@@ -896,7 +936,7 @@ $$;
 -- Name: FUNCTION close_run(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.close_run(run_id bigint) IS 'Ends a run that has been counted. When every target was: writes its run snapshot, makes it the snapshot of its business day unless a later run already is, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were. Returns the header.';
+COMMENT ON FUNCTION nms.close_run(run_id bigint) IS 'Ends a run that has been counted. When every target was: writes its run snapshot, makes it the snapshot of its business day unless a later run already is, or a counted one while this was recorded, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were; also when another session keeps it from writing them for longer than lock_timeout. Returns the header.';
 
 
 --
@@ -906,6 +946,7 @@ COMMENT ON FUNCTION nms.close_run(run_id bigint) IS 'Ends a run that has been co
 CREATE FUNCTION nms.collect_table_metrics(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb, run_id bigint DEFAULT NULL::bigint) RETURNS nms.table_metrics_runs
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
     AS $$
 declare
   v_run nms.table_metrics_runs;
@@ -965,7 +1006,7 @@ $$;
 -- Name: FUNCTION compare_days(before date, after date); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.compare_days(before date, after date) IS 'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank or unchanged. sum(own_change) is the change of the whole database, each row counted once. Raises P0002 for a day without a result.';
+COMMENT ON FUNCTION nms.compare_days(before date, after date) IS 'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank, unchanged or left out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for a day without a result.';
 
 
 --
@@ -973,12 +1014,14 @@ COMMENT ON FUNCTION nms.compare_days(before date, after date) IS 'Every table of
 --
 
 CREATE FUNCTION nms.compare_runs(before bigint, after bigint) RETURNS TABLE(schema_name text, table_name text, outcome text, rows_before bigint, rows_after bigint, change bigint, change_percent numeric, own_change bigint, table_kind text, is_partition boolean)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_before nms.table_metrics_runs;
   v_after nms.table_metrics_runs;
+  v_left_out_schemas text[];
+  v_left_out_tables text[];
 begin
   select run.* into v_before from nms.table_metrics_runs as run where run.run_id = compare_runs.before;
   select run.* into v_after from nms.table_metrics_runs as run where run.run_id = compare_runs.after;
@@ -996,11 +1039,39 @@ begin
         hint = 'Wait until it has.';
   end if;
 
+  -- Under the same request, neither leaves out what the other one has.
+  if
+    (v_before.skip_schemas, v_before.exclude_tables, v_before.machinery_schemas)
+      <> (v_after.skip_schemas, v_after.exclude_tables, v_after.machinery_schemas)
+  then
+    with missing as (
+      select
+        array_agg(latter.schema_name) filter (where former.table_name is null) as schemas_before,
+        array_agg(latter.table_name) filter (where former.table_name is null) as tables_before,
+        array_agg(former.schema_name) filter (where latter.table_name is null) as schemas_after,
+        array_agg(former.table_name) filter (where latter.table_name is null) as tables_after
+      from (
+        select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
+      ) as former
+      full join (
+        select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_after.run_id
+      ) as latter using (schema_name, table_name)
+    )
+    select array_agg(known.schema_name), array_agg(known.table_name) into v_left_out_schemas, v_left_out_tables
+    from missing
+    cross join lateral (
+      select * from nms.left_out(v_before.run_id, missing.schemas_before, missing.tables_before)
+      union all
+      select * from nms.left_out(v_after.run_id, missing.schemas_after, missing.tables_after)
+    ) as known;
+  end if;
+
   return query
   select
     named.schema_name,
     named.table_name,
     case
+      when named.is_left_out then 'left out'
       -- A failed run may not have come to a table: that it is missing says nothing.
       when former.table_name is null and v_before.status = 'FAILED' then 'not counted'
       when latter.table_name is null and v_after.status = 'FAILED' then 'not counted'
@@ -1016,6 +1087,7 @@ begin
     latter.row_count - former.row_count,
     round(100.0 * (latter.row_count - former.row_count) / nullif(former.row_count, 0), 2),
     case
+      when named.is_left_out then null
       when former.table_name is null and v_before.status = 'SUCCEEDED' then latter.own_row_count
       when latter.table_name is null and v_after.status = 'SUCCEEDED' then -former.own_row_count
       else latter.own_row_count - former.own_row_count
@@ -1031,7 +1103,12 @@ begin
   cross join lateral (
     select
       coalesce(former.schema_name, latter.schema_name) as schema_name,
-      coalesce(former.table_name, latter.table_name) as table_name
+      coalesce(former.table_name, latter.table_name) as table_name,
+      (former.table_name is null or latter.table_name is null)
+        and (coalesce(former.schema_name, latter.schema_name), coalesce(former.table_name, latter.table_name)) in (
+          select left_out.schema_name, left_out.table_name
+          from unnest(v_left_out_schemas, v_left_out_tables) as left_out (schema_name, table_name)
+        ) as is_left_out
   ) as named
   order by named.schema_name, named.table_name;
 end
@@ -1042,25 +1119,27 @@ $$;
 -- Name: FUNCTION compare_runs(before bigint, after bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.compare_runs(before bigint, after bigint) IS 'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, or not counted in one of them. sum(own_change) is the change of the whole database, each row counted once. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
+COMMENT ON FUNCTION nms.compare_runs(before bigint, after bigint) IS 'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
 
 
 --
--- Name: count_each(nms.target[]); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: count_each(nms.target[], text[]); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.count_each(targets nms.target[]) RETURNS TABLE(table_oid oid, own_row_count bigint, row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
+CREATE FUNCTION nms.count_each(targets nms.target[], stop_at text[] DEFAULT '{}'::text[]) RETURNS TABLE(table_oid oid, own_row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     SET jit TO 'off'
     SET enable_indexonlyscan TO 'off'
     SET effective_io_concurrency TO '0'
-    AS $_$
+    AS $$
 declare
   v_large_from constant bigint := bigint '33554432'; -- bytes
   v_page_size constant bigint := current_setting('block_size')::bigint;
   v_target nms.target;
+  v_name text;
+  v_chunks text;
   v_is_counted boolean;
 begin
   foreach v_target in array targets loop
@@ -1068,12 +1147,16 @@ begin
     error_sqlstate := null;
     error_message := null;
     v_is_counted := false;
+    -- What it is called now; only digits once it is gone.
+    v_name := table_oid::regclass;
 
     -- Raising and catching releases the locks at once: they belong to the aborted subtransaction.
     begin
+      -- A count runs code of the table's owner, such as the predicate of an index: nothing that it does may stay.
+      perform set_config('transaction_read_only', 'on', true);
       -- Large ones are read as the server, database or role has it. No pages: the catalogue does not know.
       if
-        v_target.with_children
+        v_target.is_whole
         or v_target.pages * v_page_size >= v_large_from
         or (v_target.pages = 0 and pg_relation_size(table_oid) >= v_large_from)
       then
@@ -1081,34 +1164,23 @@ begin
         from pg_settings as setting
         where setting.name in ('enable_indexonlyscan', 'effective_io_concurrency');
       end if;
+      if v_target.is_whole then
+        v_chunks := nms.chunks_of(table_oid => table_oid);
+      end if;
 
       -- "execute … into" may use parallel workers; "select … into" never does.
-      if v_target.with_children then
-        execute format(
-          'select count(*) filter (where tableoid = $1), count(*) from %I.%I',
-          v_target.schema_name, v_target.table_name
-        ) into strict own_row_count, row_count using table_oid;
-        if exists (
-          select
-          from unnest(v_target.members, v_target.member_filenodes) as member (table_oid, filenode)
-          where pg_relation_filenode(member.table_oid) is distinct from member.filenode
-        ) then
-          raise sqlstate 'NM001' using message = 'has a part that was rewritten or truncated after the snapshot was taken';
-        end if;
-      else
-        execute format('select count(*) from only %I.%I', v_target.schema_name, v_target.table_name)
-          into strict own_row_count;
-        row_count := own_row_count;
-      end if;
+      execute format('select count(*) from %s%s', case when not v_target.is_whole then 'only ' end, v_name)
+        into strict own_row_count;
       measured_at := clock_timestamp();
 
       -- Under an older snapshot a rewritten or truncated table reads as empty. As long as its lock
       -- is held, neither its file nor its name can change any more.
       if
-        to_regclass(format('%I.%I', v_target.schema_name, v_target.table_name))::oid is distinct from table_oid
+        to_regclass(v_name)::oid is distinct from table_oid
         or coalesce(pg_relation_filenode(table_oid), 0) <> v_target.filenode
+        or (v_target.is_whole and nms.chunks_of_now(table_oid => table_oid) is distinct from v_chunks)
       then
-        raise sqlstate 'NM001' using message = 'rewritten, truncated or renamed after the snapshot was taken';
+        raise sqlstate 'NM001' using message = 'rewritten, truncated or replaced after the snapshot was taken';
       end if;
       v_is_counted := true;
       raise sqlstate 'NM002' using message = 'counted: release the locks';
@@ -1121,54 +1193,54 @@ begin
       when assert_failure or others then
         if not v_is_counted then
           own_row_count := null;
-          row_count := null;
           measured_at := clock_timestamp();
           error_sqlstate := sqlstate;
           error_message := left(sqlerrm, 2000);
-          if table_oid::regclass::text <> format('%I.%I', v_target.schema_name, v_target.table_name) then
+          if table_oid::regclass::text <> v_name or v_name = table_oid::text then
             error_sqlstate := 'NM001';
             error_message := 'dropped or renamed after the snapshot was taken';
           end if;
         end if;
     end;
     return next;
+    exit when error_sqlstate = any (stop_at);
   end loop;
 end
-$_$;
-
-
---
--- Name: FUNCTION count_each(targets nms.target[]); Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON FUNCTION nms.count_each(targets nms.target[]) IS 'Exact number of rows of each of these tables, or the SQLSTATE and message of why there is none. own_row_count leaves out partitions and children; row_count has them if the target is read with its children. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count.';
-
-
---
--- Name: count_free_tables(nms.target[]); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.count_free_tables(targets nms.target[]) RETURNS TABLE(table_oid oid, own_row_count bigint, row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '10 ms'
-    AS $$
-  select counted.* from nms.count_tables(targets => count_free_tables.targets) as counted
 $$;
 
 
 --
--- Name: FUNCTION count_free_tables(targets nms.target[]); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION count_each(targets nms.target[], stop_at text[]); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.count_free_tables(targets nms.target[]) IS 'As nms.count_tables(), but hardly waits for a locked table: that one has 55P03.';
+COMMENT ON FUNCTION nms.count_each(targets nms.target[], stop_at text[]) IS 'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. stop_at: the SQLSTATEs after which the rest is not counted any more.';
 
 
 --
--- Name: count_tables(nms.target[]); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: count_free_tables(nms.target[], text[]); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.count_tables(targets nms.target[]) RETURNS TABLE(table_oid oid, own_row_count bigint, row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
+CREATE FUNCTION nms.count_free_tables(targets nms.target[], stop_at text[] DEFAULT '{}'::text[]) RETURNS TABLE(table_oid oid, own_row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 ms'
+    AS $$
+  select counted.* from nms.count_tables(targets => count_free_tables.targets, stop_at => count_free_tables.stop_at) as counted
+$$;
+
+
+--
+-- Name: FUNCTION count_free_tables(targets nms.target[], stop_at text[]); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.count_free_tables(targets nms.target[], stop_at text[]) IS 'As nms.count_tables(), but hardly waits for a locked table: that one has 55P03.';
+
+
+--
+-- Name: count_tables(nms.target[], text[]); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.count_tables(targets nms.target[], stop_at text[] DEFAULT '{}'::text[]) RETURNS TABLE(table_oid oid, own_row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
@@ -1184,7 +1256,8 @@ declare
   v_are_counted boolean;
   v_left oid[] := array[]::oid[];
 begin
-  -- Planning and locking a small table takes longer than reading it: several in one statement.
+  -- Planning and locking a small table takes longer than reading it: several in one statement. The newest
+  -- file first, also below: what is often rewritten or replaced is read before that can happen again.
   for v_batch in
     select
       array_agg(small.table_oid) as table_oids,
@@ -1195,16 +1268,18 @@ begin
         string_agg(format('(select count(*) from only %I.%I)', small.schema_name, small.table_name), ', ')
       ) as query
     from (
-      select target.*, row_number() over () / v_together as batch
+      select target.*, row_number() over (order by target.filenode desc) / v_together as batch
       from unnest(targets) as target
-      where not target.with_children and target.pages between 1 and v_small_to
+      where not target.is_whole and target.filenode <> 0 and target.pages between 1 and v_small_to
     ) as small
     group by small.batch
+    order by small.batch
   loop
     v_are_counted := false;
     begin
-      -- None of them stays locked for long because another one is.
-      perform set_config('lock_timeout', '10', true);
+      perform
+        set_config('transaction_read_only', 'on', true), -- as in count_each
+        set_config('lock_timeout', '10', true); -- none stays locked for long because another one is
       execute v_batch.query into strict v_counts;
       -- Asked while the locks are held, for the reason that count_each gives.
       select bool_and(to_regclass(counted.name) = counted.oid and pg_relation_filenode(counted.oid) = counted.filenode)
@@ -1222,14 +1297,14 @@ begin
 
     if v_are_counted then
       return query
-      select counted.table_oid, counted.row_count, counted.row_count, clock_timestamp(), null::text, null::text
+      select counted.table_oid, counted.row_count, clock_timestamp(), null::text, null::text
       from unnest(v_batch.table_oids, v_counts) as counted (table_oid, row_count);
     else
       v_left := v_left || v_batch.table_oids;
     end if;
   end loop;
 
-  -- What takes longest first. A table that was never vacuumed or analyzed has no known size.
+  -- A table that was never vacuumed or analyzed has no known size.
   return query
   select counted.*
   from nms.count_each(
@@ -1237,21 +1312,24 @@ begin
       select target
       from unnest(targets) as target
       where
-        target.with_children
+        target.is_whole
+        or target.filenode is null
+        or target.filenode = 0
         or target.pages not between 1 and v_small_to
         or target.table_oid = any (v_left)
-      order by target.pages desc
-    )
+      order by target.table_oid = any (v_left) desc, target.filenode desc nulls last
+    ),
+    stop_at => stop_at
   ) as counted;
 end
 $$;
 
 
 --
--- Name: FUNCTION count_tables(targets nms.target[]); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION count_tables(targets nms.target[], stop_at text[]); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.count_tables(targets nms.target[]) IS 'Exact number of rows of each of these tables, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms.count_each() does. No lock outlasts the count of its table, or of its few small companions.';
+COMMENT ON FUNCTION nms.count_tables(targets nms.target[], stop_at text[]) IS 'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms.count_each() does. No lock outlasts the count of its table, or of its few small companions. stop_at: the SQLSTATEs after which the rest is not counted any more.';
 
 
 --
@@ -1264,28 +1342,26 @@ CREATE FUNCTION nms.count_targets(run_id bigint) RETURNS void
     SET lock_timeout TO '0'
     AS $$
 declare
-  v_snapshots constant integer := 3;
-  v_again nms.target[] := '{}'::nms.target[];
+  -- A repeatable read transaction has no other snapshot.
+  v_snapshots constant integer := case current_setting('transaction_isolation') when 'read committed' then 3 else 1 end;
+  v_result record;
 begin
   perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
   from nms.table_metrics_settings as settings;
 
+  -- A table that was rewritten, truncated or dropped under the snapshot cannot be counted as of it any
+  -- more. Its rows may be elsewhere by now: one instant for all means that all are counted again.
   for v_snapshot in 1..v_snapshots loop
-    perform nms.count_unmeasured_targets(run_id => count_targets.run_id, again => v_again);
-
-    -- What changed after the snapshot is looked at again under a fresh one. After the last, only a
-    -- table that still exists keeps that as its outcome.
-    v_again := nms.take_back_changed_tables(run_id => count_targets.run_id, only_gone => v_snapshot = v_snapshots);
-    exit when v_again = '{}';
+    v_result := nms.measure(
+      run_id => count_targets.run_id,
+      among => null,
+      as_one => true,
+      retryable => case when v_snapshot < v_snapshots then '{NM001}'::text[] else '{}' end
+    );
+    exit when v_result.changed_targets = '{}';
   end loop;
 
-  update nms.table_metrics_runs as run
-  set target_count = (
-    select count(*)
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = count_targets.run_id
-  )
-  where run.run_id = count_targets.run_id;
+  perform nms.set_target_count(run_id => count_targets.run_id);
 end
 $$;
 
@@ -1294,119 +1370,7 @@ $$;
 -- Name: FUNCTION count_targets(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.count_targets(run_id bigint) IS 'Counts every target of a run under one snapshot. Tables that were rewritten, truncated or dropped meanwhile would read as empty under it: they are taken from a second, later one, with whatever else has appeared by then. At most three snapshots.';
-
-
---
--- Name: count_unmeasured_targets(bigint, nms.target[]); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.count_unmeasured_targets(run_id bigint, again nms.target[] DEFAULT '{}'::nms.target[]) RETURNS void
-    LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  insert into nms.table_metrics_measurements (
-    run_id, schema_name, table_name, table_oid, table_kind, is_partition,
-    row_count, own_row_count, measured_at, error_sqlstate, error_message
-  )
-  with
-  measured as materialized (
-    select measurement.*
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = count_unmeasured_targets.run_id
-  ),
-  -- Within a run, a table goes by the name that it had first.
-  named as (
-    select
-      found,
-      coalesce(former.schema_name, found.schema_name) collate "C" as schema_name,
-      coalesce(former.table_name, found.table_name) collate "C" as table_name,
-      former.table_oid is null as is_new
-    from nms.table_metrics_runs as run
-    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as found
-    left join unnest(again) as former on former.table_oid = found.table_oid
-    where
-      run.run_id = count_unmeasured_targets.run_id
-      and found.table_oid not in (select measured.table_oid from measured)
-  ),
-  target as materialized (
-    select distinct on (named.schema_name, named.table_name)
-      named.schema_name,
-      named.table_name,
-      named.found,
-      (named.found).table_oid,
-      (named.found).table_kind,
-      (named.found).is_partition,
-      (named.found).members,
-      (named.found).with_children
-    from named
-    where (named.schema_name, named.table_name) not in (
-      select measured.schema_name, measured.table_name from measured
-    )
-    order by named.schema_name, named.table_name, named.is_new
-  ),
-  counted as materialized (
-    select target.schema_name, target.table_name, result.*
-    from nms.count_tables(
-      targets => array(
-        select target.found
-        from target
-        where target.table_kind = 'table' or target.with_children
-      )
-    ) as result
-    join target on target.table_oid = result.table_oid
-    union all
-    select
-      measured.schema_name, measured.table_name, measured.table_oid, measured.own_row_count,
-      measured.row_count, measured.measured_at, measured.error_sqlstate, measured.error_message
-    from measured
-  ),
-  -- Each member is read once, however many tables its rows are part of.
-  added as (
-    select
-      target.table_oid,
-      coalesce(sum(part.own_row_count), 0)::bigint as row_count,
-      coalesce(max(part.measured_at), clock_timestamp()) as measured_at,
-      min(part.error_sqlstate) as error_sqlstate,
-      (
-        array_agg(
-          format('%I.%I: %s', part.schema_name, part.table_name, part.error_message)
-          order by part.error_sqlstate, part.schema_name, part.table_name
-        ) filter (where part.error_sqlstate is not null)
-      )[1] as error_message
-    from target
-    left join lateral unnest(target.members) as member (table_oid) on true
-    left join counted as part on part.table_oid = member.table_oid
-    where target.members is not null and not target.with_children
-    group by target.table_oid
-  )
-  select
-    count_unmeasured_targets.run_id,
-    target.schema_name,
-    target.table_name,
-    target.table_oid,
-    target.table_kind,
-    target.is_partition,
-    case when outcome.error_sqlstate is null then coalesce(added.row_count, itself.row_count) end,
-    case when outcome.error_sqlstate is null then coalesce(itself.own_row_count, 0) end,
-    coalesce(added.measured_at, itself.measured_at),
-    outcome.error_sqlstate,
-    coalesce(added.error_message, itself.error_message)
-  from target
-  left join counted as itself on itself.table_oid = target.table_oid
-  left join added on added.table_oid = target.table_oid
-  cross join lateral (
-    select coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate
-  ) as outcome
-  order by target.schema_name, target.table_name
-$$;
-
-
---
--- Name: FUNCTION count_unmeasured_targets(run_id bigint, again nms.target[]); Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON FUNCTION nms.count_unmeasured_targets(run_id bigint, again nms.target[]) IS 'Counts every target of a run that has no measurement yet, all under the one snapshot of its single statement, and stores one measurement for each. again: tables that the run knows already, by the name to keep.';
+COMMENT ON FUNCTION nms.count_targets(run_id bigint) IS 'Counts every target of a run under one snapshot. When a table turns out to have been rewritten, truncated or dropped after it was taken, everything is counted again under a later one: at most three snapshots, after which such a table is recorded as not counted.';
 
 
 --
@@ -1426,13 +1390,10 @@ CREATE FUNCTION nms.counting_sessions(run_id bigint) RETURNS TABLE(pid integer, 
       or (pg_locks.database is null and not pg_locks.granted)
   ),
   counting as (
-    select held.pid
-    from held
-    where
-      held.locktype = 'advisory'
-      and held.objsubid = 1
-      and ((held.classid::bigint << 32) | held.objid::bigint) = nms.run_lock_key(counting_sessions.run_id)
-      and held.granted
+    select holder.pid
+    from nms.table_metrics_runs as run
+    cross join nms.header_holders(run_id => run.run_id) as holder
+    where run.run_id = counting_sessions.run_id
   ),
   -- Only a wait that has lasted is looked at more closely: that is rare, and not cheap.
   waiting as (
@@ -1498,44 +1459,52 @@ COMMENT ON FUNCTION nms.counting_sessions(run_id bigint) IS 'The sessions that m
 
 
 --
--- Name: current_targets(bigint, nms.target[]); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: current_targets(jsonb, jsonb, oid[]); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.current_targets(run_id bigint, targets nms.target[]) RETURNS nms.target[]
+CREATE FUNCTION nms.current_targets(skip jsonb, exclude jsonb, among oid[]) RETURNS SETOF nms.target
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  -- What is read with its children is looked up with its children.
-  if exists (select from unnest(targets) as known where known.with_children) then
-    return array(
-      select target
-      from nms.table_metrics_runs as run
-      cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as target
-      join unnest(targets) as known on known.table_oid = target.table_oid
-      where run.run_id = current_targets.run_id and (target.table_kind = 'table' or target.with_children)
-    );
+  if
+    among is null
+    or (current_targets.skip, current_targets.exclude) <> ('[]', '[]') -- another name may be left out
+    or exists (select from pg_inherits where inhrelid = any (among))
+    or exists (select from pg_inherits where inhparent = any (among))
+    or exists (select from nms.extension_tables())
+  then
+    return query
+    select target.*
+    from nms.find_targets(
+      skip => current_targets.skip, exclude => current_targets.exclude, among => current_targets.among
+    ) as target;
+    return;
   end if;
 
-  return array(
-    select
-      row(
-        relation.oid, schema.nspname, relation.relname, known.table_kind, relation.relispartition,
-        relation.relpages, relation.relfilenode, null, null, false
-      )::nms.target
-    from unnest(targets) as known
-    join pg_class as relation on relation.oid = known.table_oid and relation.relkind = 'r'
-    join pg_namespace as schema on schema.oid = relation.relnamespace
-  );
+  -- Mostly there is nothing to leave out and no family: looking for them takes longer than counting a few small tables.
+  return query
+  select
+    relation.oid, schema.nspname::text, relation.relname::text,
+    case relation.relkind when 'p' then 'partitioned table' else 'table' end, false,
+    relation.relpages::bigint, case when relation.relam in (0, 2) then relation.relfilenode end,
+    case relation.relkind when 'p' then '{}'::oid[] end, null::oid, true, false
+  from pg_class as relation
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  cross join nms.table_metrics_settings as settings
+  where
+    relation.oid = any (among)
+    and relation.relkind in ('r', 'p')
+    and schema.nspname <> all (settings.machinery_schemas);
 end
 $$;
 
 
 --
--- Name: FUNCTION current_targets(run_id bigint, targets nms.target[]); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION current_targets(skip jsonb, exclude jsonb, among oid[]); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.current_targets(run_id bigint, targets nms.target[]) IS 'These tables as the catalogue shows them now, without those that are gone.';
+COMMENT ON FUNCTION nms.current_targets(skip jsonb, exclude jsonb, among oid[]) IS 'What a run with this request has to read now of these tables, which it has found before, and of their families; of all tables for null. No row for one that is gone.';
 
 
 --
@@ -1546,7 +1515,7 @@ CREATE FUNCTION nms.day_owners(run_id bigint) RETURNS TABLE(owner bigint, snapsh
     LANGUAGE sql STABLE ROWS 91 PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select max(run.run_id), run.snapshot_date
+  select distinct on (run.snapshot_date) run.run_id, run.snapshot_date
   from nms.table_metrics_runs as given
   join nms.table_metrics_runs as run
     on run.snapshot_date between given.snapshot_date - 91 and given.snapshot_date - 1
@@ -1555,7 +1524,7 @@ CREATE FUNCTION nms.day_owners(run_id bigint) RETURNS TABLE(owner bigint, snapsh
     and run.status = 'SUCCEEDED'
     and run.run_id < given.run_id
     and run.finished_at <= given.finished_at
-  group by run.snapshot_date
+  order by run.snapshot_date, run.is_recorded, run.run_id desc
 $$;
 
 
@@ -1595,6 +1564,44 @@ COMMENT ON FUNCTION nms.delete_measurements_of_deleted_runs() IS 'Trigger functi
 
 
 --
+-- Name: end_if_abandoned(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.end_if_abandoned(run_id bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1 s'
+    AS $$
+begin
+  if
+    nms.is_silent(
+      run_id => end_if_abandoned.run_id,
+      silent_for => (select settings.abandon_after from nms.table_metrics_settings as settings)
+    )
+  then
+    perform from nms.table_metrics_runs as run where run.run_id = end_if_abandoned.run_id for update;
+    perform nms.abandon_silent_runs();
+  end if;
+  return not exists (
+    select
+    from nms.table_metrics_runs as run
+    where run.run_id = end_if_abandoned.run_id and run.status = 'RUNNING'
+  );
+exception
+  when lock_not_available then
+    return false;
+end
+$$;
+
+
+--
+-- Name: FUNCTION end_if_abandoned(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.end_if_abandoned(run_id bigint) IS 'Ends a run as FAILED when nobody works on it any more. Waits up to a second for a session that has its header locked, for that may be doing the same. Returns whether the run has ended.';
+
+
+--
 -- Name: end_with_client(); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -1631,6 +1638,86 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.end_with_client() IS 'For the rest of the transaction, from the next statement on: a client that dies takes its statement along within seconds, rather than leaving it running for nobody.';
+
+
+--
+-- Name: extension_tables(); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.extension_tables() RETURNS TABLE(table_oid oid, treatment text)
+    LANGUAGE plpgsql STABLE ROWS 10 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_catalogue regclass;
+  v_extension text;
+begin
+  for v_extension, v_catalogue in
+    select extension.extname, relation.oid
+    from pg_extension as extension
+    join pg_depend as part
+      on part.refclassid = 'pg_extension'::regclass and part.refobjid = extension.oid and part.deptype = 'e'
+    join pg_class as relation on part.classid = 'pg_class'::regclass and relation.oid = part.objid
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+    where
+      (extension.extname, schema.nspname, relation.relname)
+        in (('timescaledb', '_timescaledb_catalog', 'hypertable'), ('citus', 'pg_catalog', 'pg_dist_partition'))
+  loop
+    if v_extension = 'timescaledb' then
+      -- Chunks are children of their hypertable, wherever they lie; "only" shows no compressed row.
+      return query execute format(
+        $query$
+          with recursive
+          hypertable as (
+            select relation.oid
+            from %s as known
+            join pg_namespace as schema on schema.nspname = known.schema_name
+            join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = known.table_name
+            where schema.nspname <> '_timescaledb_internal'
+          ),
+          chunk (oid) as (
+            select child.inhrelid from hypertable join pg_inherits as child on child.inhparent = hypertable.oid
+            union
+            select child.inhrelid from chunk join pg_inherits as child on child.inhparent = chunk.oid
+          )
+          select hypertable.oid, 'whole' from hypertable
+          union
+          select chunk.oid, 'machinery' from chunk
+          union
+          select relation.oid, 'machinery'
+          from pg_class as relation
+          join pg_namespace as schema on schema.oid = relation.relnamespace
+          where schema.nspname ~ '^_timescaledb_'
+        $query$,
+        v_catalogue
+      );
+    else
+      -- Shards lie beside their table. Citus hides them by the session's application_name, not in background workers.
+      return query execute format(
+        $query$
+          select known.logicalrelid::oid, 'whole' from %s as known
+          union
+          select relation.oid, 'machinery'
+          from pg_dist_shard as shard
+          join pg_class as logical on logical.oid = shard.logicalrelid
+          join pg_class as relation
+            on relation.relnamespace = logical.relnamespace
+            and substring(relation.relname::text from '_([0-9]{1,18})$')::bigint = shard.shardid
+            and relation.oid <> logical.oid
+        $query$,
+        v_catalogue
+      );
+    end if;
+  end loop;
+end
+$_$;
+
+
+--
+-- Name: FUNCTION extension_tables(); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.extension_tables() IS 'Tables that TimescaleDB or Citus keeps in its own way: whole, a hypertable or distributed table, which is counted as a plain select shows it; machinery, its chunks and shards, which are no tables of their own. No row for any other table, and none without these extensions.';
 
 
 --
@@ -1910,7 +1997,7 @@ CREATE FUNCTION nms.find_problems(payload jsonb DEFAULT '{}'::jsonb) RETURNS TAB
     select
       found.*,
       format('%I.%I', found.schema_name, found.table_name) as name,
-      found.table_kind = 'table' or found.with_children as is_read -- others are added up
+      found.table_kind <> 'partitioned table' as is_read -- others are added up
     from request
     cross join nms.find_targets(skip => request.skip, exclude => request.exclude) as found
   ),
@@ -1918,12 +2005,9 @@ CREATE FUNCTION nms.find_problems(payload jsonb DEFAULT '{}'::jsonb) RETURNS TAB
     select
       target.name,
       target.schema_name,
-      target.with_children,
       counting.name as reader,
       has_schema_privilege(counting.oid, relation.relnamespace, 'usage') as may_enter,
-      has_table_privilege(counting.oid, relation.oid, 'select')
-        -- Any column will do for a count, but with its children the table's tableoid is read.
-        or (not target.with_children and has_any_column_privilege(counting.oid, relation.oid, 'select')) as may_select,
+      has_any_column_privilege(counting.oid, relation.oid, 'select') as may_select, -- any column will do for a count
       relation.relrowsecurity
         and not counting.sees_every_row
         and (relation.relforcerowsecurity or not pg_has_role(counting.oid, relation.relowner, 'usage')) as is_thinned
@@ -1938,7 +2022,7 @@ CREATE FUNCTION nms.find_problems(payload jsonb DEFAULT '{}'::jsonb) RETURNS TAB
     union
     select family.ancestor, child.inhrelid
     from family
-    join target on target.table_oid = family.ancestor and target.with_children
+    join target on target.table_oid = family.ancestor and target.is_whole
     join pg_inherits as child on child.inhparent = family.member
   ),
   widest as (
@@ -2120,6 +2204,45 @@ CREATE FUNCTION nms.find_problems(payload jsonb DEFAULT '{}'::jsonb) RETURNS TAB
     where routine.pronamespace = 'nms'::regnamespace and role.rolsuper
     having count(*) > 0
 
+    -- What planning a count evaluates, if its arguments are constant. Defaults, checks, policies and,
+    -- because each partition is read by itself, keys of partitions are not.
+    union all
+    select
+      'warning', 'runs_functions_of_others', target.name,
+      format(
+        'planning its count may run, with the rights of %I, %s',
+        min(counting.name),
+        string_agg(
+          distinct format('%s of %I, for %s', routine.oid::regprocedure, maker.rolname, expression.place), '; '
+        )
+      ),
+      format(
+        'update %s set machinery_schemas = array_append(machinery_schemas, %L); -- unless you trust %s: leaves the schema out',
+        'nms.table_metrics_settings'::regclass, target.schema_name, string_agg(distinct quote_ident(maker.rolname), ', ')
+      )
+    from family
+    join target on target.table_oid = family.ancestor
+    cross join counting
+    cross join lateral (
+      select 'pg_class'::regclass, index.indexrelid, format('index %s', index.indexrelid::regclass)
+      from pg_index as index
+      where index.indrelid = family.member and (index.indexprs is not null or index.indpred is not null)
+      union all
+      select 'pg_statistic_ext'::regclass, statistics.oid, format('statistics %I', statistics.stxname)
+      from pg_statistic_ext as statistics
+      where statistics.stxrelid = family.member
+    ) as expression (class, oid, place)
+    join pg_depend as uses
+      on uses.classid = expression.class
+      and uses.objid = expression.oid
+      and uses.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass)
+    left join pg_operator as operator on uses.refclassid = 'pg_operator'::regclass and operator.oid = uses.refobjid
+    join pg_proc as routine
+      on routine.oid = case when uses.refclassid = 'pg_proc'::regclass then uses.refobjid else operator.oprcode end
+    join pg_roles as maker on maker.oid = routine.proowner
+    where not maker.rolsuper and maker.oid <> counting.oid
+    group by target.name, target.schema_name
+
     union all
     select
       'warning', 'machinery_is_counted', quote_ident(target.schema_name),
@@ -2283,9 +2406,9 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
   given as materialized (
     select run.* from nms.table_metrics_runs as run where run.run_id = find_table_alerts.run_id
   ),
-  -- The last seven days, and what the day of the run has brought before it.
+  -- The last seven days, and what the day of the run has brought before it. The last of them is the last counted one.
   earlier as materialized (
-    select run.*, row_number() over (order by run.snapshot_date desc) as place
+    select run.*, row_number() over (order by run.is_recorded, run.snapshot_date desc) as place
     from (
       (
         select history.owner
@@ -2294,10 +2417,14 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
         limit 7
       )
       union all
-      select max(run.run_id)
-      from nms.table_metrics_runs as run
-      join given on run.snapshot_date = given.snapshot_date
-      where run.status = 'SUCCEEDED' and run.run_id < given.run_id and run.finished_at <= given.finished_at
+      (
+        select run.run_id
+        from nms.table_metrics_runs as run
+        join given on run.snapshot_date = given.snapshot_date
+        where run.status = 'SUCCEEDED' and run.run_id < given.run_id and run.finished_at <= given.finished_at
+        order by run.is_recorded, run.run_id desc
+        limit 1
+      )
     ) as result
     join nms.table_metrics_runs as run on run.run_id = result.owner
   ),
@@ -2305,7 +2432,7 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
     select
       past.schema_name,
       past.table_name,
-      count(*) * 2 > (select count(*) from earlier) as is_habitual,
+      count(*) as days,
       min(past.row_count) as fewest,
       max(past.row_count) as most,
       (array_agg(past.table_oid order by past.run_id desc))[1] as table_oid
@@ -2319,14 +2446,12 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
     from nms.table_metrics_measurements as today
     where today.run_id = find_table_alerts.run_id
   ),
-  gone as materialized (
+  absent as materialized (
     select known.*
     from known
-    where
-      known.is_habitual
-      and not exists (
-        select from present where (present.schema_name, present.table_name) = (known.schema_name, known.table_name)
-      )
+    where not exists (
+      select from present where (present.schema_name, present.table_name) = (known.schema_name, known.table_name)
+    )
   ),
   -- Few, so that only these are looked up in the whole history.
   fresh as materialized (
@@ -2338,6 +2463,43 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
       and not exists (
         select from known where (known.schema_name, known.table_name) = (present.schema_name, present.table_name)
       )
+  ),
+  -- That a result has not what it leaves out says nothing.
+  left_out as materialized (
+    select
+      known.schema_name,
+      known.table_name,
+      bool_or(result.place = 0) as is_now,
+      bool_or(result.place = 1) as is_last,
+      count(*) filter (where result.place > 0) as days
+    from (
+      select array_agg(unpaired.schema_name) as schema_names, array_agg(unpaired.table_name) as table_names
+      from (
+        select absent.schema_name, absent.table_name from absent
+        union all
+        select fresh.schema_name, fresh.table_name from fresh
+      ) as unpaired
+      having count(*) > 0 -- most often none
+    ) as unpaired
+    cross join (
+      select given.run_id, 0 as place from given
+      union all
+      select earlier.run_id, earlier.place from earlier
+    ) as result
+    cross join lateral nms.left_out(
+      run_id => result.run_id,
+      schema_names => unpaired.schema_names,
+      table_names => unpaired.table_names
+    ) as known
+    group by known.schema_name, known.table_name
+  ),
+  gone as materialized (
+    select absent.*
+    from absent
+    left join left_out using (schema_name, table_name)
+    where
+      left_out.is_now is not true
+      and absent.days * 2 > (select count(*) from earlier) - coalesce(left_out.days, 0) -- a habit
   )
   select
     'table_missing',
@@ -2355,7 +2517,6 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
     )
   from gone
   cross join given
-  cross join nms.table_metrics_settings as settings
   left join (
     select present.table_oid, min(present.schema_name) as schema_name, min(present.table_name) as table_name
     from present
@@ -2364,13 +2525,6 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
   ) as renamed using (table_oid)
   where
     given.status = 'SUCCEEDED'
-    and gone.schema_name <> all (settings.machinery_schemas)
-    and not nms.leaves_out(
-      skip => given.skip_schemas,
-      exclude => given.exclude_tables,
-      schema_name => gone.schema_name,
-      table_name => gone.table_name
-    )
   union all
   select
     'table_new',
@@ -2384,9 +2538,10 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
       'new: it could not be counted'
     )
   from fresh
-  join earlier on earlier.place = 1
+  left join left_out using (schema_name, table_name)
   where
-    not exists (
+    left_out.is_last is not true
+    and not exists (
       select
       from nms.table_metrics_measurements as past
       where
@@ -2403,12 +2558,6 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
           )
         )
     )
-    and not nms.leaves_out(
-      skip => earlier.skip_schemas,
-      exclude => earlier.exclude_tables,
-      schema_name => fresh.schema_name,
-      table_name => fresh.table_name
-    )
 $$;
 
 
@@ -2416,66 +2565,302 @@ $$;
 -- Name: FUNCTION find_table_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_table_alerts(run_id bigint) IS 'Tables that most of the last seven results have and this run has not, and such that no earlier run has: table_missing, table_new. Partitions are neither, nor is what a request leaves out.';
+COMMENT ON FUNCTION nms.find_table_alerts(run_id bigint) IS 'Tables that most of the last seven results have and this run has not, and such that no earlier run has: table_missing, table_new. Partitions are neither, nor is what this run or the last one leaves out.';
 
 
 --
--- Name: find_targets(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: find_targets(jsonb, jsonb, oid[]); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.find_targets(skip jsonb, exclude jsonb) RETURNS SETOF nms.target
-    LANGUAGE sql STABLE PARALLEL SAFE
+CREATE FUNCTION nms.find_targets(skip jsonb, exclude jsonb, among oid[] DEFAULT NULL::oid[]) RETURNS SETOF nms.target
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
     AS $$
+declare
+  v_relatives oid[];
+begin
+  -- Families are found whole: parents, children, other parents of the children, and so on.
+  if among is not null then
+    v_relatives := array(
+      with recursive relative (oid) as (
+        select unnest(among)
+        union
+        select next.oid
+        from relative
+        cross join lateral (
+          select inhparent from pg_inherits where inhrelid = relative.oid
+          union all
+          select inhrelid from pg_inherits where inhparent = relative.oid
+        ) as next (oid)
+      )
+      select relative.oid from relative
+    );
+  end if;
+
+  return query
   with recursive
-  target as materialized (
-    select relation.*
-    from nms.classify_relations(find_targets.skip, find_targets.exclude) as relation
-    where relation.outcome = 'counted'
+  relation as materialized (
+    select known.*
+    from nms.classify_relations(find_targets.skip, find_targets.exclude, v_relatives) as known
+    where known.table_kind in ('table', 'partitioned table', 'foreign table')
   ),
-  -- "union" visits a child of several parents once. pg_partition_tree() would lock every partition.
-  family (ancestor, member) as (
-    select inhparent, inhparent from pg_inherits
+  link as materialized (
+    select child.inhparent as parent, child.inhrelid as child
+    from pg_inherits as child
+    join pg_class as heir on heir.oid = child.inhrelid and heir.relkind in ('r', 'p', 'f') and heir.relpersistence <> 't'
+    where
+      not child.inhdetachpending
+      and (v_relatives is null or child.inhparent = any (v_relatives))
+      and child.inhparent not in (
+        select relation.table_oid from relation where relation.is_whole and relation.table_kind = 'table'
+      )
+  ),
+  -- Most databases have no families; "union" visits a child of several parents once.
+  descent (ancestor, member) as (
+    select link.parent, link.parent from link
     union
-    select family.ancestor, child.inhrelid
-    from family
-    join pg_inherits as child on child.inhparent = family.member and not child.inhdetachpending
+    select descent.ancestor, link.child from descent join link on link.parent = descent.member
+  ),
+  stored as (
+    select descent.ancestor, relation.*
+    from descent
+    join relation on relation.table_oid = descent.member and relation.table_kind <> 'partitioned table'
   ),
   parent as (
-    select
-      family.ancestor,
-      array_agg(relation.oid order by relation.oid) filter (where relation.relkind = 'r') as members,
-      array_agg(relation.relfilenode order by relation.oid) filter (where relation.relkind = 'r') as filenodes,
-      sum(greatest(relation.relpages, 0)) as pages,
-      bool_or(
-        relation.relkind = 'f' or (relation.relkind = 'r' and target.table_oid is null)
-      ) as reads_others
-    from family
-    join pg_class as relation on relation.oid = family.member and relation.relpersistence <> 't'
-    left join target on target.table_oid = family.member
-    group by family.ancestor
+    select stored.ancestor, array_agg(stored.table_oid order by stored.table_oid) as members
+    from stored
+    group by stored.ancestor
+  ),
+  -- The lowest of its roots; where a table has several, its whole family has been found all the same.
+  family as (
+    select descent.member, min(descent.ancestor) as root
+    from descent
+    where descent.ancestor not in (select link.child from link)
+    group by descent.member
   )
   select
-    target.table_oid,
-    target.schema_name,
-    target.table_name,
-    target.table_kind,
-    target.is_partition,
-    case when parent.reads_others then parent.pages else target.pages end,
-    target.filenode,
-    coalesce(parent.members, case target.table_kind when 'partitioned table' then '{}'::oid[] end),
-    parent.filenodes,
-    coalesce(parent.reads_others, false)
-  from target
-  left join parent on parent.ancestor = target.table_oid
+    relation.table_oid,
+    relation.schema_name,
+    relation.table_name,
+    relation.table_kind,
+    relation.is_partition,
+    relation.pages::bigint,
+    relation.filenode,
+    case relation.table_kind when 'partitioned table' then coalesce(parent.members, '{}'::oid[]) else parent.members end,
+    family.root,
+    relation.outcome = 'counted',
+    relation.is_whole
+  from relation
+  left join parent on parent.ancestor = relation.table_oid
+  left join family on family.member = relation.table_oid
+  where
+    relation.outcome = 'counted'
+    -- Of what is foreign or left out, only what a parent has to add up.
+    or relation.table_oid in (
+      select stored.table_oid
+      from stored
+      join relation as counted on counted.table_oid = stored.ancestor and counted.outcome = 'counted'
+    );
+end
 $$;
 
 
 --
--- Name: FUNCTION find_targets(skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION find_targets(skip jsonb, exclude jsonb, among oid[]); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_targets(skip jsonb, exclude jsonb) IS 'The tables that a run with this request has to count.';
+COMMENT ON FUNCTION nms.find_targets(skip jsonb, exclude jsonb, among oid[]) IS 'The tables that a run with this request has to read: those that it counts, and those that are foreign or left out while a parent of theirs is counted. among: only these tables and their families.';
+
+
+--
+-- Name: find_worker_problems(text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.find_worker_problems(worker_schema text DEFAULT 'graphile_worker'::text) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  schema as (
+    select
+      found.*,
+      quote_ident(found.nspname) as name,
+      found.nspowner::regrole::text as owner,
+      pg_has_role(found.nspowner, 'usage') as is_ours
+    from pg_namespace as found
+    where found.nspname = find_worker_problems.worker_schema
+  ),
+  -- Functions, triggers and views run as whoever uses them; who may add some later is no better.
+  left_by (object, role, way_out) as (
+    select 'schema ' || schema.name, schema.nspowner, null
+    from schema
+
+    union all
+    select format('%s %s', case relation.relkind when 'v' then 'view' else 'table' end, relation.oid::regclass), relation.relowner, null
+    from schema
+    join pg_class as relation on relation.relnamespace = schema.oid
+    where relation.relkind in ('r', 'p', 'v', 'm', 'f')
+
+    union all
+    select format('function %s', routine.oid::regprocedure), routine.proowner, null
+    from schema
+    join pg_proc as routine on routine.pronamespace = schema.oid
+
+    union all
+    select format('type %s', type.oid::regtype), type.typowner, null
+    from schema
+    join pg_type as type on type.typnamespace = schema.oid
+    where type.typelem = 0 and type.typrelid = 0
+
+    union all
+    select
+      format('trigger %I on %s', trigger.tgname, relation.oid::regclass),
+      routine.proowner,
+      format('drop trigger %I on %s', trigger.tgname, relation.oid::regclass)
+    from schema
+    join pg_class as relation on relation.relnamespace = schema.oid
+    join pg_trigger as trigger on trigger.tgrelid = relation.oid
+    join pg_proc as routine on routine.oid = trigger.tgfoid
+    where not trigger.tgisinternal
+
+    union all
+    select
+      format('the right to create in schema %s', schema.name),
+      granted.grantee,
+      format('revoke create on schema %s from %s', schema.name, coalesce(nullif(granted.grantee, 0)::regrole::text, 'public'))
+    from schema
+    cross join aclexplode(schema.nspacl) as granted
+    where granted.privilege_type = 'CREATE'
+
+    union all
+    select
+      format('the right to create triggers on %s', relation.oid::regclass),
+      granted.grantee,
+      format('revoke trigger on %s from %s', relation.oid::regclass, coalesce(nullif(granted.grantee, 0)::regrole::text, 'public'))
+    from schema
+    join pg_class as relation on relation.relnamespace = schema.oid
+    cross join aclexplode(relation.relacl) as granted
+    where granted.privilege_type = 'TRIGGER' and relation.relkind in ('r', 'p', 'v')
+  ),
+  of_strangers as (
+    select left_by.*, coalesce(nullif(left_by.role, 0)::regrole::text, 'everybody') as owner
+    from left_by
+    where not nms.worker_trusts(role => left_by.role)
+  ),
+  needed (relation, privilege, command) as (
+    values
+      ('migrations', 'select', 'r'),
+      ('jobs', 'select', null),
+      ('_private_jobs', 'select', 'r'), ('_private_jobs', 'insert', 'a'), ('_private_jobs', 'update', 'w'), ('_private_jobs', 'delete', 'd'),
+      ('_private_job_queues', 'select', 'r'), ('_private_job_queues', 'insert', 'a'), ('_private_job_queues', 'update', 'w'),
+      ('_private_tasks', 'select', 'r'), ('_private_tasks', 'insert', 'a'),
+      ('_private_known_crontabs', 'select', 'r'), ('_private_known_crontabs', 'insert', 'a'), ('_private_known_crontabs', 'update', 'w')
+  ),
+  missing (what) as (
+    select format('usage on schema %s', schema.name)
+    from schema
+    where not has_schema_privilege(schema.oid, 'usage')
+
+    union all
+    select
+      case
+        when relation.oid is null then format('the table %s.%I', schema.name, needed.relation)
+        when not has_table_privilege(relation.oid, needed.privilege)
+          then format('%s on %s.%I', needed.privilege, schema.name, needed.relation)
+        else format('a policy for %s on %s.%I', needed.privilege, schema.name, needed.relation)
+      end
+    from schema
+    cross join needed
+    left join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = needed.relation
+    where
+      relation.oid is null
+      or not has_table_privilege(relation.oid, needed.privilege)
+      or (
+        row_security_active(relation.oid)
+        and not exists (
+          select
+          from pg_policy as policy
+          where
+            policy.polrelid = relation.oid
+            and policy.polpermissive
+            and policy.polcmd in ('*', needed.command::"char")
+            and exists (
+              select
+              from unnest(policy.polroles) as role
+              where case when role = 0 then true else pg_has_role(role, 'usage') end
+            )
+        )
+      )
+
+    union all
+    select format('execute on function %s', routine.oid::regprocedure)
+    from schema
+    join pg_proc as routine on routine.pronamespace = schema.oid
+    where
+      routine.proname in ('add_job', 'add_jobs', 'force_unlock_workers')
+      and not has_function_privilege(routine.oid, 'execute')
+  ),
+  found (severity, problem, subject, detail, remedy) as (
+    (
+      select
+        'warning', 'worker_schema_of_stranger', stranger.object,
+        format(
+          '%s belongs to %s, who would get the rights of %s: a worker runs what lies in that schema',
+          stranger.object, stranger.owner, quote_ident(current_user)
+        ),
+        coalesce(
+          stranger.way_out,
+          format(
+            'run the worker as %s, or with a schema of its own: table-metrics worker --schema table_metrics_jobs',
+            stranger.owner
+          )
+        )
+      from of_strangers as stranger
+    )
+
+    union all
+    (
+      select
+        'warning', 'worker_not_permitted', quote_ident(current_user),
+        format('a worker as %s lacks %s', quote_ident(current_user), string_agg(missing.what, ', ' order by missing.what collate "C")),
+        format(
+          'grant table_metrics_worker to %s; and, as %s: psql -v ON_ERROR_STOP=1%s -f migrations/worker_roles.sql',
+          quote_ident(current_user), schema.owner,
+          case
+            when schema.nspname <> 'graphile_worker' then format(' -c "set nms.worker_schema = %L"', schema.nspname)
+          end
+        )
+      from schema
+      cross join missing
+      where
+        not schema.is_ours
+        -- Nobody has begun there, and the worker may: graphile-worker asks for the schema even where there is one.
+        and not (
+          has_database_privilege(current_database(), 'create')
+          and has_schema_privilege(schema.oid, 'usage')
+          and has_schema_privilege(schema.oid, 'create')
+          and not exists (select from pg_class as relation where relation.relnamespace = schema.oid)
+        )
+      group by schema.owner, schema.nspname
+    )
+
+    union all
+    select
+      'warning', 'worker_not_permitted', quote_ident(current_user),
+      format('there is no schema %I, and %I may not create it', find_worker_problems.worker_schema, current_user),
+      format('grant create on database %I to %I', current_database(), current_user)
+    where not exists (select from schema) and not has_database_privilege(current_database(), 'create')
+  )
+  select found.* from found order by found.problem = 'worker_not_permitted', found.subject not like 'schema %', found.subject collate "C"
+$$;
+
+
+--
+-- Name: FUNCTION find_worker_problems(worker_schema text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.find_worker_problems(worker_schema text) IS 'Why a worker that connects as the current user must not or cannot use the schema of graphile-worker, and the statement that mends it. worker_schema: its name. problem: worker_schema_of_stranger, something in it belongs to somebody who would gain the rights of the worker; worker_not_permitted, a right is missing. A worker does not start with either. No row: nothing to mend. Reads nothing but the catalogue.';
 
 
 --
@@ -2516,7 +2901,7 @@ begin
     using
       errcode = 'object_not_in_prerequisite_state',
       detail = format('run %s is %s', old.run_id, old.status),
-      hint = 'Collect again: the run with the highest run_id owns its day.';
+      hint = 'Collect again: the last run that succeeds owns its day.';
 end
 $$;
 
@@ -2552,16 +2937,10 @@ begin
     where
       claim.run_id = v_run.run_id
       and not claim.is_done
+      and target.is_reported
       and exists (select from pg_class as relation where relation.oid = target.table_oid);
 
-    perform nms.add_up_parents(run_id => v_run.run_id);
-    update nms.table_metrics_runs as run
-    set target_count = (
-      select count(*)
-      from nms.table_metrics_measurements as measurement
-      where measurement.run_id = v_run.run_id
-    )
-    where run.run_id = v_run.run_id;
+    perform nms.set_target_count(run_id => v_run.run_id);
   end if;
 
   return nms.fail_run(
@@ -2593,7 +2972,7 @@ declare
   v_run nms.table_metrics_runs := nms.claim_run(run_id => give_way.run_id, together => true);
   v_claim nms.table_metrics_targets;
   v_put_back nms.table_metrics_targets;
-  v_target nms.target;
+  v_yielding nms.target[];
 begin
   begin
     select claim.* into v_claim
@@ -2613,20 +2992,33 @@ begin
 
   v_put_back := v_claim;
   v_put_back.times_given_way := v_claim.times_given_way + 1;
-  foreach v_target in array v_claim.targets loop
-    if v_target.table_oid <> give_way.table_oid then
-      perform nms.requeue_target(claim => v_claim, target => v_target);
-    elsif v_put_back.times_given_way < v_attempts then
-      perform nms.requeue_target(claim => v_put_back, target => v_target);
-    else
-      perform nms.record_failure(
-        run_id => v_run.run_id,
-        target => v_target,
-        error_sqlstate => 'NM003',
-        error_message => format('gave way to %s, and to others before: %s attempts', waiting_session, v_attempts)
-      );
-    end if;
-  end loop;
+  -- A family is counted under one snapshot: all of it gives way.
+  v_yielding := array(
+    select target
+    from unnest(v_claim.targets) as target
+    where
+      coalesce(target.family, target.table_oid) = (
+        select coalesce(found.family, found.table_oid)
+        from unnest(v_claim.targets) as found
+        where found.table_oid = give_way.table_oid
+      )
+  );
+  perform nms.requeue_targets(
+    claim => v_claim,
+    targets => array(select target from unnest(v_claim.targets) as target where target <> all (v_yielding))
+  );
+  if v_put_back.times_given_way < v_attempts then
+    perform nms.requeue_targets(claim => v_put_back, targets => v_yielding);
+  else
+    perform nms.record_failure(
+      run_id => v_run.run_id,
+      target => yielding,
+      error_sqlstate => 'NM003',
+      error_message => format('gave way to %s, and to others before: %s attempts', waiting_session, v_attempts)
+    )
+    from unnest(v_yielding) as yielding
+    where yielding.is_reported;
+  end if;
   update nms.table_metrics_targets as claim
   set is_done = true
   where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
@@ -2641,6 +3033,80 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.give_way(run_id bigint, table_oid oid, waiting_session text) IS 'After the count of a table was canceled because another session waited for it: puts the table back at the end of the queue, or, the third time, records it as not counted. Returns which of the two, null when the table is not in the queue any more, or being counted again.';
+
+
+--
+-- Name: header_holders(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.header_holders(run_id bigint) RETURNS TABLE(pid integer)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_holder xid;
+  v_members xid[];
+begin
+  select run.xmax into v_holder from nms.table_metrics_runs as run where run.run_id = header_holders.run_id;
+  begin
+    v_members := array(select member.xid from pg_get_multixact_members(v_holder) as member);
+  exception
+    -- One transaction rather than a group has many ways of being no group.
+    when others then
+      v_members := array[v_holder];
+  end;
+  return query
+  select distinct held.pid
+  from pg_locks as held
+  where
+    held.locktype = 'transactionid'
+    and held.granted
+    and held.mode = 'ExclusiveLock'
+    and held.transactionid::text = any ((v_members || v_holder)::text[])
+    and held.pid <> pg_backend_pid();
+end
+$$;
+
+
+--
+-- Name: FUNCTION header_holders(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.header_holders(run_id bigint) IS 'The other sessions that hold the row lock of a run''s header, as everybody does who works on it.';
+
+
+--
+-- Name: is_silent(bigint, interval); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.is_silent(run_id bigint, silent_for interval) RETURNS boolean
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select clock_timestamp() - is_silent.silent_for > greatest(
+    run.collected_at,
+    (
+      select max(measurement.measured_at)
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = run.run_id
+    ),
+    -- Nothing but locked tables is left, and somebody looks at them again and again.
+    (
+      select max(claim.retry_at)
+      from nms.table_metrics_targets as claim
+      where claim.run_id = run.run_id
+    )
+  )
+  from nms.table_metrics_runs as run
+  where run.run_id = is_silent.run_id and run.status = 'RUNNING'
+$$;
+
+
+--
+-- Name: FUNCTION is_silent(run_id bigint, silent_for interval); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.is_silent(run_id bigint, silent_for interval) IS 'Whether a RUNNING run has shown no sign of life for longer than that. Null for any other run.';
 
 
 --
@@ -2662,6 +3128,30 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.is_time_zone(name text) IS 'True when the server knows a time zone of this name, such as Europe/Berlin; upper and lower case are the same.';
+
+
+--
+-- Name: job_payload(text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.job_payload(payload text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return job_payload.payload::jsonb;
+exception
+  when data_exception or program_limit_exceeded then
+    return to_jsonb(format('%s: %s', sqlerrm, job_payload.payload));
+end
+$$;
+
+
+--
+-- Name: FUNCTION job_payload(payload text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.job_payload(payload text) IS 'The payload of a job as jsonb. Where it cannot be that, for \u0000, half of a surrogate pair, or too deep a nesting, a JSON string that says so and shows it, which no job accepts.';
 
 
 --
@@ -2760,7 +3250,7 @@ CREATE FUNCTION nms.latest_slot(local_time time without time zone, at timestamp 
       (nms.business_date(latest_slot.at) + 1 - days_before + latest_slot.local_time)
         at time zone settings.business_time_zone as slot
   ) as candidate
-  where slot <= latest_slot.at
+  where slot <= latest_slot.at and isfinite(latest_slot.at)
 $$;
 
 
@@ -2768,93 +3258,202 @@ $$;
 -- Name: FUNCTION latest_slot(local_time time without time zone, at timestamp with time zone); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.latest_slot(local_time time without time zone, at timestamp with time zone) IS 'The latest instant, not after the given one, at which clocks in the business time zone show this time: one a day, also on the days of 23 and 25 hours.';
+COMMENT ON FUNCTION nms.latest_slot(local_time time without time zone, at timestamp with time zone) IS 'The latest instant, not after the given one, at which clocks in the business time zone show this time: one a day, also on the days of 23 and 25 hours. Null for an infinite instant.';
 
 
 --
--- Name: leaves_out(jsonb, jsonb, text, text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: left_out(bigint, text[], text[]); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.leaves_out(skip jsonb, exclude jsonb, schema_name text, table_name text) RETURNS boolean
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION nms.left_out(run_id bigint, schema_names text[], table_names text[]) RETURNS TABLE(schema_name text, table_name text)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+  v_run nms.table_metrics_runs;
+begin
+  if schema_names is null then
+    return;
+  end if;
+
   select
-    leaves_out.skip ?| array[leaves_out.schema_name, quoted.schema_name]
-    or leaves_out.exclude ?| array[
-      format('%s.%s', leaves_out.schema_name, leaves_out.table_name),
-      format('%s.%s', quoted.schema_name, quoted.table_name),
-      format('%s.%s', leaves_out.schema_name, quoted.table_name),
-      format('%s.%s', quoted.schema_name, leaves_out.table_name)
-    ]
-  from (
+    run.machinery_schemas,
+    case jsonb_typeof(run.skip_schemas) when 'array' then run.skip_schemas else '[]' end, -- malformed: nothing
+    case jsonb_typeof(run.exclude_tables) when 'array' then run.exclude_tables else '[]' end
+  into v_run.machinery_schemas, v_run.skip_schemas, v_run.exclude_tables
+  from nms.table_metrics_runs as run
+  where run.run_id = left_out.run_id;
+
+  return query
+  select given.schema_name, given.table_name
+  from unnest(left_out.schema_names, left_out.table_names) as given (schema_name, table_name)
+  cross join lateral (
     select
-      format('"%s"', replace(leaves_out.schema_name, '"', '""')),
-      format('"%s"', replace(leaves_out.table_name, '"', '""'))
+      format('"%s"', replace(given.schema_name, '"', '""')),
+      format('"%s"', replace(given.table_name, '"', '""'))
   ) as quoted (schema_name, table_name)
+  where
+    given.schema_name = any (v_run.machinery_schemas)
+    or given.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
+    or quoted.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
+    or format('%s.%s', given.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
+    or format('%s.%s', quoted.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
+    or format('%s.%s', given.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
+    or format('%s.%s', quoted.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables));
+end
 $$;
 
 
 --
--- Name: FUNCTION leaves_out(skip jsonb, exclude jsonb, schema_name text, table_name text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION left_out(run_id bigint, schema_names text[], table_names text[]); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.leaves_out(skip jsonb, exclude jsonb, schema_name text, table_name text) IS 'True when a run with this request leaves the table out, whether it exists or not.';
+COMMENT ON FUNCTION nms.left_out(run_id bigint, schema_names text[], table_names text[]) IS 'Which of these tables, given as schemas and as many names, a run leaves out by its request or because their schema was machinery when it started: whether they exist or not.';
 
 
 --
--- Name: measure_each(bigint, nms.target[], text[]); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: measure(bigint, oid[], boolean, text[]); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.measure_each(run_id bigint, targets nms.target[], final_sqlstates text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]) RETURNS record
+CREATE FUNCTION nms.measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-declare
-  v_again constant text[] := array(
-    select state from unnest(array['NM001', '55P03']) as state where state <> all (final_sqlstates)
-  );
-  v_current nms.target[];
 begin
-  -- As they are now: a table that was dropped since is none, a renamed one is read by its new name.
-  v_current := nms.current_targets(run_id => measure_each.run_id, targets => measure_each.targets);
-
-  -- One statement, so that its snapshot is no older than what is read.
+  -- One statement: its snapshot decides what there is to count, which tables are a family, and each count.
   with
+  found as materialized (
+    select
+      target,
+      target.*,
+      case when as_one then oid '0' else coalesce(target.family, target.table_oid) end as unit
+    from nms.table_metrics_runs as run
+    cross join nms.current_targets(
+      skip => run.skip_schemas, exclude => run.exclude_tables, among => measure.among
+    ) as target
+    where run.run_id = measure.run_id
+  ),
+  stored_table as materialized (
+    select
+      array_agg(found.target) as targets,
+      case when count(distinct found.unit) = 1 then retryable else '{}' end as stop_at
+    from found
+    where found.table_kind <> 'partitioned table'
+  ),
+  counted as materialized (
+    select result.*
+    from stored_table
+    cross join nms.count_tables(targets => stored_table.targets, stop_at => stored_table.stop_at) as result
+    where '55P03' <> all (retryable)
+    union all
+    select result.*
+    from stored_table
+    cross join nms.count_free_tables(targets => stored_table.targets, stop_at => stored_table.stop_at) as result
+    where '55P03' = any (retryable)
+  ),
+  -- Each member is read once, however many tables its rows are part of.
+  added as (
+    select
+      parent.table_oid,
+      sum(part.own_row_count)::bigint as row_count,
+      max(part.measured_at) as measured_at,
+      min(part.error_sqlstate) as error_sqlstate,
+      (
+        array_agg(
+          format('%I.%I: %s', child.schema_name, child.table_name, part.error_message)
+          order by part.error_sqlstate, child.schema_name, child.table_name
+        ) filter (where part.error_sqlstate is not null)
+      )[1] as error_message
+    from found as parent
+    cross join unnest(parent.members) as member (table_oid)
+    left join found as child on child.table_oid = member.table_oid
+    left join counted as part on part.table_oid = member.table_oid
+    group by parent.table_oid
+  ),
   outcome as materialized (
-    select known as target, result.*
-    from nms.count_free_tables(targets => v_current) as result
-    join unnest(measure_each.targets) as known on known.table_oid = result.table_oid
+    select
+      found.unit,
+      found.table_oid,
+      found.schema_name,
+      found.table_name,
+      found.table_kind,
+      found.is_partition,
+      found.is_reported,
+      outcome.error_sqlstate,
+      coalesce(added.error_message, itself.error_message) as error_message,
+      -- One time for a family, which tells later that all of it was counted together.
+      case
+        when found.family is null then coalesce(itself.measured_at, clock_timestamp())
+        else max(coalesce(itself.measured_at, clock_timestamp())) over (partition by found.unit, found.family is null)
+      end as measured_at,
+      case
+        when outcome.error_sqlstate is not null then null
+        when found.members = '{}' then 0
+        when found.members is not null then added.row_count
+        else itself.own_row_count
+      end as row_count,
+      case
+        when outcome.error_sqlstate is not null then null
+        when found.table_kind = 'partitioned table' then 0
+        else itself.own_row_count
+      end as own_row_count
+    from found
+    left join counted as itself on itself.table_oid = found.table_oid
+    left join added on added.table_oid = found.table_oid
+    cross join lateral (
+      select coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate
+    ) as outcome
+  ),
+  undecided as materialized (
+    select outcome.unit, bool_or(outcome.error_sqlstate = '55P03') as is_locked
+    from outcome
+    where outcome.error_sqlstate = any (retryable)
+    group by outcome.unit
   ),
   stored as (
-    -- Within a run, a table goes by the name that it had first.
-    insert into nms.table_metrics_measurements (
+    insert into nms.table_metrics_measurements as measurement (
       run_id, schema_name, table_name, table_oid, table_kind, is_partition,
       row_count, own_row_count, measured_at, error_sqlstate, error_message
     )
     select
-      measure_each.run_id, (outcome.target).schema_name, (outcome.target).table_name, outcome.table_oid,
-      (outcome.target).table_kind, (outcome.target).is_partition,
-      outcome.row_count, outcome.own_row_count, outcome.measured_at, outcome.error_sqlstate, outcome.error_message
+      measure.run_id, outcome.schema_name, outcome.table_name, outcome.table_oid, outcome.table_kind,
+      outcome.is_partition, outcome.row_count, outcome.own_row_count, outcome.measured_at,
+      outcome.error_sqlstate, outcome.error_message
     from outcome
-    where outcome.error_sqlstate is null or outcome.error_sqlstate <> all (v_again)
-    returning row_count
+    where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
+    order by outcome.schema_name collate "C", outcome.table_name collate "C"
+    -- In the online mode somebody may have counted a table before it came into its family.
+    on conflict on constraint table_metrics_measurements_pkey do update
+    set
+      table_kind = excluded.table_kind,
+      is_partition = excluded.is_partition,
+      row_count = excluded.row_count,
+      own_row_count = excluded.own_row_count,
+      measured_at = excluded.measured_at,
+      error_sqlstate = excluded.error_sqlstate,
+      error_message = excluded.error_message
+    where
+      measurement.table_oid = excluded.table_oid -- another table had that name first
+      and exists (
+        select from pg_inherits where excluded.table_oid in (inhrelid, inhparent)
+      )
+    returning measurement.own_row_count
   )
   select
     (select count(*) from stored),
-    (select coalesce(sum(stored.row_count), 0) from stored),
-    array(select outcome.target from outcome where outcome.error_sqlstate = 'NM001' and 'NM001' = any (v_again)),
-    array(select outcome.target from outcome where outcome.error_sqlstate = '55P03' and '55P03' = any (v_again))
+    (select coalesce(sum(stored.own_row_count), 0) from stored),
+    array(select found.target from found join undecided using (unit) where not undecided.is_locked),
+    array(select found.target from found join undecided using (unit) where undecided.is_locked)
   into strict tables_counted, rows_counted, changed_targets, locked_targets;
 end
 $$;
 
 
 --
--- Name: FUNCTION measure_each(run_id bigint, targets nms.target[], final_sqlstates text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.measure_each(run_id bigint, targets nms.target[], final_sqlstates text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]) IS 'Counts these tables under one snapshot and stores their measurements. Returns those that have none because they changed under it or were locked, unless their SQLSTATE is final. A table that does not exist any more leaves nothing.';
+COMMENT ON FUNCTION nms.measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]) IS 'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing.';
 
 
 --
@@ -2870,8 +3469,7 @@ declare
   v_claim nms.table_metrics_targets;
   v_put_off nms.table_metrics_targets;
   v_is_last_attempt boolean;
-  v_left nms.target[];
-  v_target nms.target;
+  v_left oid[];
   v_result record;
 begin
   select claim.* into v_claim
@@ -2899,25 +3497,38 @@ begin
   tables_counted := 0;
   rows_counted := 0;
   pages_counted := v_claim.pages;
-  v_left := v_claim.targets;
+  -- A family has been counted whole if somebody has met it before.
+  v_left := array(
+    select target.table_oid
+    from unnest(v_claim.targets) as target
+    where
+      target.is_reported
+      and target.table_oid not in (
+        select measurement.table_oid
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = v_claim.run_id
+      )
+  );
   for v_snapshot in 1..v_snapshots loop
-    v_result := nms.measure_each(
+    exit when v_left = '{}';
+    v_result := nms.measure(
       run_id => v_claim.run_id,
-      targets => v_left,
-      final_sqlstates => case when v_snapshot = v_snapshots then '{NM001}'::text[] else '{}' end
-        || case when v_is_last_attempt then '{55P03}'::text[] else '{}' end
+      among => v_left,
+      as_one => false,
+      retryable => case when v_snapshot < v_snapshots then '{NM001}'::text[] else '{}' end
+        || case when not v_is_last_attempt then '{55P03}'::text[] else '{}' end
     );
     tables_counted := tables_counted + v_result.tables_counted;
     rows_counted := rows_counted + v_result.rows_counted;
 
-    foreach v_target in array v_result.locked_targets loop
+    if v_result.locked_targets <> '{}' then
       v_put_off.retry_at := clock_timestamp() + interval '200 ms';
-      perform nms.requeue_target(claim => v_put_off, target => v_target);
-      pages_counted := greatest(pages_counted - v_target.pages, 0);
-    end loop;
-
-    v_left := v_result.changed_targets;
-    exit when v_left = '{}';
+      perform nms.requeue_targets(claim => v_put_off, targets => v_result.locked_targets);
+      pages_counted := greatest(
+        pages_counted - (select sum(greatest(locked.pages, 0)) from unnest(v_result.locked_targets) as locked), 0
+      );
+    end if;
+    v_left := array(select changed.table_oid from unnest(v_result.changed_targets) as changed where changed.is_reported);
   end loop;
 
   update nms.table_metrics_targets as claim
@@ -2931,7 +3542,7 @@ $$;
 -- Name: FUNCTION measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint) IS 'Claims what is next in the queue of a run, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one; one that is locked goes back to the end of the queue, until it has been locked for longer than lock_timeout. Returns what was counted; nulls when nothing is free.';
+COMMENT ON FUNCTION nms.measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint) IS 'Claims what is next in the queue of a run, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one, with its family; one that is locked goes back to the end of the queue, with its family, until it has been locked for longer than lock_timeout. Returns what was counted; nulls when nothing is free.';
 
 
 --
@@ -2952,7 +3563,6 @@ begin
   tables_counted := 0;
   rows_counted := 0;
   pages_counted := 0;
-  perform pg_advisory_xact_lock_shared(nms.run_lock_key(v_run.run_id));
 
   if not exists (
     select from nms.table_metrics_targets as claim where claim.run_id = v_run.run_id
@@ -2988,7 +3598,7 @@ $$;
 -- Name: FUNCTION measure_targets(run_id bigint, budget interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.measure_targets(run_id bigint, budget interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean) IS 'Online mode: counts tables of a RUNNING run for about as long as the budget says, each under a snapshot of its own, and at least one if any is free. Several sessions may call it at once. Returns what this call counted, what is left for all of them (a page is block_size bytes), and whether the run can be closed. A table that is locked is put off; call again a little later when nothing was counted and is_finished is false. The first call only finds the tables.';
+COMMENT ON FUNCTION nms.measure_targets(run_id bigint, budget interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean) IS 'Online mode: counts tables of a RUNNING run for about as long as the budget says, each under a snapshot of its own, or with its partitions or children under one, and at least one if any is free. Several sessions may call it at once. Returns what this call counted, what is left for all of them (a page is block_size bytes), and whether the run can be closed. A table that is locked is put off; call again a little later when nothing was counted and is_finished is false. The first call only finds the tables.';
 
 
 --
@@ -2998,8 +3608,11 @@ COMMENT ON FUNCTION nms.measure_targets(run_id bigint, budget interval, OUT tabl
 CREATE FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
     AS $_$
 declare
+  -- No job is taken before its slot by this server's clock. One that was ahead may have been replaced since.
+  v_latest constant timestamptz := clock_timestamp() + interval '1 minute';
   v_problem text := nms.job_problem(payload => coalesce(open_job.payload, '{}'));
   v_request jsonb := case jsonb_typeof(open_job.payload) when 'object' then open_job.payload else '{}' end;
   v_skip jsonb := coalesce(v_request -> 'skipSchemas', '[]');
@@ -3011,21 +3624,27 @@ begin
     deadline := regexp_replace(v_request ->> 'deadline', 'm$', 'min')::interval;
     begin
       slot := (v_request #>> '{_cron,ts}')::timestamptz;
+      if slot > v_latest then
+        v_problem := format(
+          '_cron: saw the slot %s, which is in the future, expected one that has come', v_request #>> '{_cron,ts}'
+        );
+        slot := null;
+      elsif v_request ? 'localTime' then
+        slot := nms.latest_slot(local_time => (v_request ->> 'localTime')::time, at => slot);
+      end if;
     exception
       when data_exception then
+        slot := null;
         v_problem := format(
           '_cron: saw %s, expected an instant that exists, such as {"ts": "2026-11-20T05:15:00.000Z"}',
           left(v_request ->> '_cron', 200)
         );
     end;
-    if v_request ? 'localTime' then
-      slot := nms.latest_slot(local_time => (v_request ->> 'localTime')::time, at => slot);
-    end if;
   end if;
 
   if slot is not null then
     -- One after the other: the second finds what the first has written.
-    perform pg_advisory_xact_lock(hashtextextended('nms.open_job', 0));
+    perform nms.take_turn(of => 'nms.table_metrics_job_turn');
     select served.action, served.run_id, served.message
     into action, run_id, message
     from nms.slot_service(slot => open_job.slot, skip => v_skip, exclude => v_exclude) as served;
@@ -3045,7 +3664,7 @@ $_$;
 -- Name: FUNCTION open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) IS 'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. A slot is the time of the schedule, or with localTime the latest such time of day in the business time zone.';
+COMMENT ON FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) IS 'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. A slot is the time of the schedule, or with localTime the latest such time of day in the business time zone. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
 
 
 --
@@ -3055,6 +3674,7 @@ COMMENT ON FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id bigi
 CREATE FUNCTION nms.open_run(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
     AS $$
 declare
   v_skip jsonb := coalesce(skip, '[]');
@@ -3090,21 +3710,31 @@ CREATE FUNCTION nms.payload_problem(payload jsonb) RETURNS text
     union all
     select 2, schemas.key, schemas.value, 'an object {"table": count}'
     from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
-    where jsonb_typeof(schemas.value) <> 'object' or schemas.key = ''
+    where jsonb_typeof(schemas.value) <> 'object'
     union all
-    select 3, format('%I.%I', schemas.key, tables.key), tables.value, 'a whole number from 0 to 9223372036854775807'
+    select 3, '', to_jsonb(names.name), 'names of 1 to 63 bytes'
+    from (
+      select schemas.key
+      from jsonb_object_keys(case jsonb_typeof(payload) when 'object' then payload end) as schemas (key)
+      union all
+      select tables.key
+      from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
+      cross join lateral jsonb_object_keys(case jsonb_typeof(schemas.value) when 'object' then schemas.value end) as tables (key)
+    ) as names (name)
+    where octet_length(names.name) not between 1 and 63
+    union all
+    select 4, format('%I.%I', schemas.key, tables.key), tables.value, 'a whole number from 0 to 9223372036854775807'
     from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
     cross join lateral jsonb_each(case jsonb_typeof(schemas.value) when 'object' then schemas.value end) as tables
     where
-      tables.key = ''
-      or case jsonb_typeof(tables.value)
+      case jsonb_typeof(tables.value)
         when 'number' then
           (tables.value #>> '{}')::numeric not between 0 and 9223372036854775807
           or trunc((tables.value #>> '{}')::numeric) <> (tables.value #>> '{}')::numeric
         else true
       end
   )
-  select format('%s: saw %s, expected %s', coalesce(nullif(problem.path, ''), 'payload'), coalesce(left(problem.seen::text, 200), 'null'), problem.expected)
+  select format('%s: saw %s, expected %s', coalesce(nullif(left(problem.path, 200), ''), 'payload'), coalesce(left(problem.seen::text, 200), 'null'), problem.expected)
   from problem
   order by problem.place, problem.path
   limit 1
@@ -3144,8 +3774,7 @@ begin
     select
       relation.*,
       target.members,
-      target.with_children,
-      target.members is not null and not target.with_children as is_added_up
+      target.table_oid is not null and target.table_kind <> 'partitioned table' as is_read
     from nms.classify_relations(skip => v_skip, exclude => v_exclude) as relation
     left join nms.find_targets(skip => v_skip, exclude => v_exclude) as target
       on target.table_oid = relation.table_oid
@@ -3161,15 +3790,11 @@ begin
     cross join lateral (
       select
         has_schema_privilege(planned.schema_name, 'usage')
-        and (
-          has_table_privilege(planned.table_oid, 'select')
-          -- Any column will do for a count, but with its children the table's tableoid is read.
-          or (not planned.with_children and has_any_column_privilege(planned.table_oid, 'select'))
-        ) as is_granted
+        -- Any column will do for a count.
+        and has_any_column_privilege(planned.table_oid, 'select') as is_granted
     ) as access
     where
-      planned.outcome = 'counted'
-      and (planned.table_kind = 'table' or planned.with_children)
+      planned.is_read
       and (not access.is_granted or row_security_active(planned.table_oid))
   ),
   problem as (
@@ -3181,7 +3806,7 @@ begin
     from planned
     cross join lateral unnest(planned.members) as member (table_oid)
     join refused on refused.table_oid = member.table_oid
-    where planned.is_added_up and member.table_oid <> planned.table_oid
+    where member.table_oid <> planned.table_oid
     group by planned.table_oid
   )
   select
@@ -3192,14 +3817,26 @@ begin
     coalesce(
       problem.reason,
       case planned.outcome
-        when 'machinery' then 'its schema is one of machinery_schemas in nms.table_metrics_settings'
+        when 'machinery' then
+          case
+            when planned.schema_name = any (settings.machinery_schemas) then
+              'its schema is one of machinery_schemas in nms.table_metrics_settings'
+            else 'an extension keeps rows of other tables in it'
+          end
         when 'schema skipped' then 'its schema is named in skip'
         when 'excluded' then 'named in exclude'
         when 'counted' then
           case
-            when planned.with_children then 'in one query with its descendants, of which one is foreign or left out'
-            when planned.is_added_up and planned.table_kind = 'table' then 'as the sum of itself and its children'
-            when planned.is_added_up then 'as the sum of its partitions'
+            when planned.is_whole then 'as a plain select shows it, because an extension keeps its rows elsewhere'
+            when planned.members is not null then
+              concat_ws(
+                ', ',
+                case planned.table_kind when 'table' then 'as the sum of itself and its children' else 'as the sum of its partitions' end,
+                case
+                  when planned.members && array(select other.table_oid from planned as other where other.outcome <> 'counted') then
+                    'also of those that are foreign or left out'
+                end
+              )
             when planned.is_partition then 'as a partition'
             else 'row by row'
           end
@@ -3213,9 +3850,10 @@ begin
       end
     )
   from planned
+  cross join nms.table_metrics_settings as settings
   left join (
     select distinct on (reported.table_oid) reported.table_oid, reported.reason from problem as reported
-  ) as problem on problem.table_oid = planned.table_oid
+  ) as problem on problem.table_oid = planned.table_oid and planned.outcome = 'counted'
   union all
   select null, null, null, 'matches nothing', format('%s entry %s', unmatched ->> 'argument', unmatched -> 'entry')
   from jsonb_array_elements(nms.unmatched_entries(skip => v_skip, exclude => v_exclude)) as unmatched
@@ -3238,6 +3876,7 @@ COMMENT ON FUNCTION nms.preview_run(skip jsonb, exclude jsonb) IS 'What a run wi
 CREATE FUNCTION nms.prune_table_metrics(keep_runs interval DEFAULT NULL::interval, keep_daily interval DEFAULT NULL::interval, budget interval DEFAULT '00:00:01'::interval, OUT runs_deleted bigint, OUT runs_left bigint) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
     AS $$
 declare
   v_start constant timestamptz := clock_timestamp();
@@ -3258,14 +3897,14 @@ begin
     where
       run.status <> 'RUNNING'
       and case
-        when day.run_id is null then run.collected_at < now() - keep_runs
-        else day.snapshot_date < nms.business_date() - keep_daily
+        when day.run_id is null then run.collected_at < v_start - keep_runs
+        else day.snapshot_date < nms.business_date(at => v_start) - keep_daily
       end
       and run.run_id is distinct from (
         select latest.run_id
         from nms.table_metrics_runs as latest
         where latest.status = 'SUCCEEDED'
-        order by latest.snapshot_date desc, latest.run_id desc
+        order by latest.snapshot_date desc, latest.is_recorded, latest.run_id desc
         limit 1
       )
     order by run.run_id
@@ -3310,29 +3949,44 @@ CREATE FUNCTION nms.queue_targets(run_id bigint, round bigint) RETURNS bigint
   target as (
     select
       found,
-      found.with_children,
-      case found.pages
-        when 0 then pg_stat_get_live_tuples(found.table_oid) / 100
-        else found.pages
+      coalesce(found.family, found.table_oid) as unit,
+      case
+        when found.pages = 0 then pg_stat_get_live_tuples(found.table_oid) / 100
+        else greatest(found.pages, 0)
       end as pages
     from nms.table_metrics_runs as run
     cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as found
     where
       run.run_id = queue_targets.run_id
-      and (found.table_kind = 'table' or found.with_children)
       and found.table_oid not in (select measured.table_oid from measured)
       and (found.schema_name, found.table_name) not in (
         select measured.schema_name, measured.table_name from measured
       )
   ),
+  sized as (
+    select
+      target.*,
+      sum(target.pages) over (partition by target.unit) as unit_pages,
+      -- What is only read for the sake of a parent goes along with its family, and never by itself.
+      bool_or((target.found).is_reported) over (partition by target.unit) as is_wanted
+    from target
+  ),
+  placed as (
+    select sized.*, row_number() over (order by sized.unit_pages desc, sized.unit) as place
+    from sized
+    where sized.is_wanted
+  ),
   claim as (
-    select array_agg(sorted.found order by sorted.pages desc) as targets, sum(sorted.pages) as pages
+    select array_agg(together.found order by together.pages desc) as targets, sum(together.pages) as pages
     from (
-      select target.*, row_number() over (order by target.pages desc) as place
-      from target
-    ) as sorted
+      select placed.*, max(placed.place) over (partition by placed.unit) as last_place
+      from placed
+    ) as together
     group by
-      case when sorted.pages >= 256 or sorted.with_children then sorted.place else -(sorted.place / 100) - 1 end
+      case
+        when together.unit_pages >= 256 then together.unit::bigint
+        else -(together.last_place / 100) - 1
+      end
   ),
   queued as (
     insert into nms.table_metrics_targets (run_id, round, targets, pages)
@@ -3349,7 +4003,7 @@ $$;
 -- Name: FUNCTION queue_targets(run_id bigint, round bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.queue_targets(run_id bigint, round bigint) IS 'Queues every target of a run that has to be counted and has no measurement yet, the largest first. Returns how many tables those are.';
+COMMENT ON FUNCTION nms.queue_targets(run_id bigint, round bigint) IS 'Queues every target of a run that has to be counted and has no measurement yet, the largest first, families whole. Returns how many tables those are.';
 
 
 --
@@ -3360,7 +4014,8 @@ CREATE TABLE nms.table_metrics_daily_snapshot (
     snapshot_date date NOT NULL,
     run_id bigint NOT NULL,
     payload jsonb NOT NULL,
-    collected_at timestamp with time zone DEFAULT now() NOT NULL
+    collected_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_recorded boolean DEFAULT false NOT NULL
 );
 
 
@@ -3368,7 +4023,7 @@ CREATE TABLE nms.table_metrics_daily_snapshot (
 -- Name: TABLE table_metrics_daily_snapshot; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON TABLE nms.table_metrics_daily_snapshot IS 'The one JSON of each business day: of its successful run with the highest run_id. No row: no run of that day has succeeded.';
+COMMENT ON TABLE nms.table_metrics_daily_snapshot IS 'The one JSON of each business day: of its last successful run, which is the counted one with the highest run_id, or without any the recorded one. No row: no run of that day has succeeded.';
 
 
 --
@@ -3400,6 +4055,13 @@ COMMENT ON COLUMN nms.table_metrics_daily_snapshot.collected_at IS 'When the run
 
 
 --
+-- Name: COLUMN table_metrics_daily_snapshot.is_recorded; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.is_recorded IS 'True when that run was recorded rather than counted: any counted run takes the day from it.';
+
+
+--
 -- Name: rebuild_daily_snapshot(date); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -3408,14 +4070,16 @@ CREATE FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) RETURNS nms.table
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_run_id bigint;
+  v_run nms.table_metrics_runs;
   v_snapshot nms.table_metrics_run_snapshot;
   v_day nms.table_metrics_daily_snapshot;
 begin
-  select max(run.run_id) into strict v_run_id
+  select run.* into v_run
   from nms.table_metrics_runs as run
-  where run.snapshot_date = rebuild_daily_snapshot.snapshot_date and run.status = 'SUCCEEDED';
-  if v_run_id is null then
+  where run.snapshot_date = rebuild_daily_snapshot.snapshot_date and run.status = 'SUCCEEDED'
+  order by run.is_recorded, run.run_id desc
+  limit 1;
+  if not found then
     raise exception 'no successful run on the day %', coalesce(rebuild_daily_snapshot.snapshot_date::text, 'null')
       using
         errcode = 'no_data_found',
@@ -3423,12 +4087,17 @@ begin
         hint = 'nms.record_run() stores counts that are known from elsewhere.';
   end if;
 
-  v_snapshot := nms.rebuild_run_snapshot(run_id => v_run_id);
-  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at)
-  values (rebuild_daily_snapshot.snapshot_date, v_snapshot.run_id, v_snapshot.payload, v_snapshot.collected_at)
+  v_snapshot := nms.rebuild_run_snapshot(run_id => v_run.run_id);
+  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_recorded)
+  values (v_run.snapshot_date, v_run.run_id, v_snapshot.payload, v_snapshot.collected_at, v_run.is_recorded)
   on conflict on constraint table_metrics_daily_snapshot_pkey do update
-  set run_id = excluded.run_id, payload = excluded.payload, collected_at = excluded.collected_at
-  where daily.run_id <= excluded.run_id; -- a later run may have come in between
+  set
+    run_id = excluded.run_id,
+    payload = excluded.payload,
+    collected_at = excluded.collected_at,
+    is_recorded = excluded.is_recorded
+  -- Another run may have taken the day in between.
+  where (not daily.is_recorded, daily.run_id) <= (not excluded.is_recorded, excluded.run_id);
 
   select daily.* into strict v_day
   from nms.table_metrics_daily_snapshot as daily
@@ -3442,7 +4111,7 @@ $$;
 -- Name: FUNCTION rebuild_daily_snapshot(snapshot_date date); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) IS 'Makes the JSON of a business day again, and that of the run that owns it, from the measurements of its successful run with the highest run_id: also when the former owner was deleted. Raises P0002 for a day without one, 55000 when measurements are missing.';
+COMMENT ON FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) IS 'Makes the JSON of a business day again, and that of the run that owns it, from the measurements of its last successful run, counted rather than recorded: also when the former owner was deleted. Raises P0002 for a day without one, 55000 when measurements are missing.';
 
 
 --
@@ -3549,7 +4218,7 @@ declare
   v_alert nms.table_metrics_alert_log;
   v_opened bigint := bigint '0';
 begin
-  perform pg_advisory_xact_lock(hashtextextended('nms.record_alerts', 0));
+  perform nms.take_turn(of => 'nms.table_metrics_alert_turn');
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
 
   -- What is open is what the latest run says. One that failed knows less than an earlier one that ends after it.
@@ -3567,8 +4236,10 @@ begin
   v_found := array(
     select
       row(
-        null, alert.kind, alert.schema_name, alert.table_name, alert.row_count, alert.expected_low,
-        alert.expected_high, alert.detail, v_run.finished_at, v_run.run_id, null, null
+        null, alert.kind,
+        left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
+        alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
+        v_run.finished_at, v_run.run_id, null, null
       )::nms.table_metrics_alert_log
     from nms.find_alerts(run_id => record_alerts.run_id) as alert
   );
@@ -3598,11 +4269,19 @@ begin
           )
           or (
             v_run.status = 'SUCCEEDED'
-            and not nms.leaves_out(
-              skip => v_run.skip_schemas,
-              exclude => v_run.exclude_tables,
-              schema_name => log.schema_name,
-              table_name => log.table_name
+            and (log.schema_name, log.table_name) not in (
+              select left_out.schema_name, left_out.table_name
+              from (
+                select array_agg(open.schema_name) as schema_names, array_agg(open.table_name) as table_names
+                from nms.table_metrics_alert_log as open
+                where open.closed_at is null and open.table_name is not null
+              ) as known
+              cross join nms.left_out(
+                run_id => v_run.run_id,
+                schema_names => known.schema_names,
+                table_names => known.table_names
+              ) as left_out
+              where left_out.schema_name <> all (v_run.machinery_schemas) -- which no later run will look at either
             )
           )
       end;
@@ -3723,6 +4402,7 @@ COMMENT ON FUNCTION nms.record_failure(run_id bigint, target nms.target, error_s
 CREATE FUNCTION nms.record_missing_run() RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1 s'
     AS $$
 declare
   v_alert nms.table_metrics_alert_log;
@@ -3759,8 +4439,10 @@ CREATE FUNCTION nms.record_run(snapshot_date date, payload jsonb) RETURNS nms.ta
     AS $$
 declare
   v_problem text := nms.payload_problem(payload => record_run.payload);
-  v_owner nms.table_metrics_runs;
+  v_started_at constant timestamptz := clock_timestamp();
+  v_today constant date := nms.business_date(at => v_started_at);
   v_run nms.table_metrics_runs;
+  v_counted bigint;
 begin
   if v_problem is not null then
     raise exception 'malformed counts'
@@ -3768,29 +4450,16 @@ begin
         errcode = 'invalid_parameter_value',
         detail = v_problem,
         hint = 'For example: select * from nms.record_run(''2026-01-31'', ''{"public": {"orders": 1234}}'');';
-  elsif record_run.snapshot_date is null or record_run.snapshot_date > nms.business_date() then
+  elsif (isfinite(record_run.snapshot_date) and record_run.snapshot_date <= v_today) is not true then
     raise exception 'no day to record counts for: %', coalesce(record_run.snapshot_date::text, 'null')
       using
         errcode = 'invalid_parameter_value',
-        detail = format('expected a business day until today, %s', nms.business_date()),
+        detail = format('expected a business day until today, %s', v_today),
         hint = 'Give the day on which these were the counts.';
   end if;
 
-  select run.* into v_owner
-  from nms.table_metrics_runs as run
-  where run.snapshot_date = record_run.snapshot_date and run.status = 'SUCCEEDED' and not run.is_recorded
-  order by run.run_id desc
-  limit 1;
-  if found then
-    raise exception 'the day % was counted', record_run.snapshot_date
-      using
-        errcode = 'object_not_in_prerequisite_state',
-        detail = format('run %s owns it', v_owner.run_id),
-        hint = 'Recorded counts never take the place of counted ones.';
-  end if;
-
-  insert into nms.table_metrics_runs (snapshot_date, is_recorded)
-  values (record_run.snapshot_date, true)
+  insert into nms.table_metrics_runs (collected_at, snapshot_date, is_recorded)
+  values (v_started_at, record_run.snapshot_date, true)
   returning * into strict v_run;
 
   insert into nms.table_metrics_measurements (
@@ -3822,7 +4491,22 @@ begin
     where measurement.run_id = v_run.run_id
   )
   where run.run_id = v_run.run_id;
-  return nms.close_run(run_id => v_run.run_id);
+  v_run := nms.close_run(run_id => v_run.run_id);
+
+  -- Asked at the end: a counted run may have succeeded meanwhile.
+  select run.run_id into v_counted
+  from nms.table_metrics_runs as run
+  where run.snapshot_date = v_run.snapshot_date and run.status = 'SUCCEEDED' and not run.is_recorded
+  order by run.run_id desc
+  limit 1;
+  if found then
+    raise exception 'the day % was counted', v_run.snapshot_date
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('run %s has counted it', v_counted),
+        hint = 'Recorded counts never take the place of counted ones.';
+  end if;
+  return v_run;
 end
 $$;
 
@@ -3831,7 +4515,7 @@ $$;
 -- Name: FUNCTION record_run(snapshot_date date, payload jsonb); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.record_run(snapshot_date date, payload jsonb) IS 'Stores counts that are known from elsewhere, such as an older tool, as a run of their own that is marked is_recorded. payload: {schema: {table: count}}. Raises 22023 for malformed counts or a day to come, 55000 for a day that was counted. A later recorded run of the same day takes it over.';
+COMMENT ON FUNCTION nms.record_run(snapshot_date date, payload jsonb) IS 'Stores counts that are known from elsewhere, such as an older tool, as a run of their own that is marked is_recorded. payload: {schema: {table: count}}. Raises 22023 for malformed counts or a day to come, 55000 for a day that was counted. A later recorded run of the same day takes it over, and so does any run that counts it.';
 
 
 --
@@ -3853,6 +4537,8 @@ CREATE FUNCTION nms.remedy(error_sqlstate text) RETURNS text
     )
     when error_sqlstate = '57014' then
       'the run ended before it was counted: collect again, with more time or more jobs if there was a deadline'
+    when error_sqlstate = '25006' then
+      'counting it runs a function of its owner that writes, such as one in an index: mend that function, or exclude it'
     when error_sqlstate = 'NM001' then
       'it changed under every snapshot: collect again outside a repeatable read transaction, when it rests'
     when error_sqlstate = 'NM003' then
@@ -3905,25 +4591,31 @@ CREATE FUNCTION nms.request_problem(skip jsonb, exclude jsonb) RETURNS text
       -- Something on both sides of a dot, and not one quoted name that merely contains a dot.
       ('exclude', exclude, 'an array of tables such as ["public.orders"]', '^(?!"([^"]|"")*"$).+[.].+$')
   ),
-  entry as (
-    select argument.name, element.value, argument.expected, argument.entry_pattern
+  list as (
+    select argument.*, case jsonb_typeof(argument.value) when 'array' then jsonb_array_length(argument.value) end as entries
     from argument
-    cross join jsonb_array_elements(
-      case jsonb_typeof(argument.value) when 'array' then argument.value end
-    ) with ordinality as element (value, position)
+  ),
+  entry as (
+    select list.name, element.value, list.expected, list.entry_pattern
+    from list
+    cross join jsonb_array_elements(case when list.entries <= 100000 then list.value end) as element (value)
   ),
   problem (name, seen, expected) as (
-    select name, value, expected
+    select name, value::text, expected
     from argument
     where jsonb_typeof(value) <> 'array'
     union all
-    select name, value, expected
+    select name, format('%s entries', entries), 'at most 100000'
+    from list
+    where entries > 100000
+    union all
+    select name, value::text, expected
     from entry
     where jsonb_typeof(value) <> 'string' or (value #>> '{}') !~ entry_pattern
   )
   select string_agg(
-    format('%s: saw %s, expected %s', name, left(seen::text, 200), expected),
-    '; ' order by name desc, seen::text
+    format('%s: saw %s, expected %s', name, left(seen, 200), expected),
+    '; ' order by name desc, seen
   )
   from problem
 $_$;
@@ -4034,34 +4726,35 @@ COMMENT ON COLUMN nms.table_metrics_targets.retry_at IS 'Not claimed before that
 
 
 --
--- Name: requeue_target(nms.table_metrics_targets, nms.target); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: requeue_targets(nms.table_metrics_targets, nms.target[]); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.requeue_target(claim nms.table_metrics_targets, target nms.target) RETURNS void
+CREATE FUNCTION nms.requeue_targets(claim nms.table_metrics_targets, targets nms.target[]) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   insert into nms.table_metrics_targets (
     run_id, round, targets, pages, times_given_way, times_put_off, put_off_since, retry_at
   )
-  values (
+  select
     claim.run_id,
     claim.round,
-    array[target],
-    target.pages,
+    array_agg(target),
+    sum(greatest(target.pages, 0)),
     claim.times_given_way,
     claim.times_put_off,
     claim.put_off_since,
     claim.retry_at
-  )
+  from unnest(requeue_targets.targets) as target
+  group by coalesce(target.family, target.table_oid)
 $$;
 
 
 --
--- Name: FUNCTION requeue_target(claim nms.table_metrics_targets, target nms.target); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION requeue_targets(claim nms.table_metrics_targets, targets nms.target[]); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.requeue_target(claim nms.table_metrics_targets, target nms.target) IS 'Puts one table back at the end of the queue, with what the claim says about earlier attempts.';
+COMMENT ON FUNCTION nms.requeue_targets(claim nms.table_metrics_targets, targets nms.target[]) IS 'Puts tables back at the end of the queue, each by itself but families whole, with what the claim says about earlier attempts.';
 
 
 --
@@ -4071,14 +4764,22 @@ COMMENT ON FUNCTION nms.requeue_target(claim nms.table_metrics_targets, target n
 CREATE FUNCTION nms.resolve_schemas(entries text[]) RETURNS TABLE(entry text, schema_name text)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select entry, schema.nspname::text
-  from pg_namespace as schema
-  cross join lateral (
-    values (schema.nspname::text), (format('"%s"', replace(schema.nspname, '"', '""')))
-  ) as spelling (entry)
-  where spelling.entry in (select unnest(resolve_schemas.entries))
-$$;
+    AS $_$
+  with reading as (
+    select
+      given.entry,
+      case when spelling.is_quoted
+        then replace(substr(given.entry, 2, length(given.entry) - 2), '""', '"')
+        else given.entry
+      end as name
+    from (select distinct entry from unnest(resolve_schemas.entries) as entry) as given
+    cross join (values (false), (true)) as spelling (is_quoted)
+    where not spelling.is_quoted or (given.entry like '"%"' and given.entry ~ '^"([^"]|"")*"$')
+  )
+  select reading.entry, schema.nspname::text
+  from reading
+  join pg_namespace as schema on schema.nspname::text = reading.name
+$_$;
 
 
 --
@@ -4095,27 +4796,48 @@ COMMENT ON FUNCTION nms.resolve_schemas(entries text[]) IS 'The schemas that the
 CREATE FUNCTION nms.resolve_tables(entries text[]) RETURNS TABLE(entry text, table_oid oid)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select spelling.entry, relation.oid
-  from pg_class as relation
-  join pg_namespace as schema on schema.oid = relation.relnamespace
-  cross join lateral (
+    AS $_$
+  with
+  given as materialized (
+    select distinct entry, string_to_array(entry, '.') as pieces
+    from unnest(resolve_tables.entries) as entry
+    where octet_length(entry) <= 257 -- two names of 63 bytes, each of them doubled, in quotes, and a dot
+  ),
+  -- Names may have dots as well: each may be the one that stands between schema and table.
+  parts as (
     select
-      format('"%s"', replace(schema.nspname, '"', '""')),
-      format('"%s"', replace(relation.relname, '"', '""'))
-  ) as quoted (schema_name, table_name)
-  cross join lateral (
-    values
-      (format('%s.%s', schema.nspname, relation.relname)),
-      (format('%s.%s', quoted.schema_name, quoted.table_name)),
-      (format('%s.%s', schema.nspname, quoted.table_name)),
-      (format('%s.%s', quoted.schema_name, relation.relname))
-  ) as spelling (entry)
-  where
-    cardinality(resolve_tables.entries) > 0
+      given.entry,
+      array_to_string(given.pieces[:dot], '.') as schema_name,
+      array_to_string(given.pieces[dot + 1:], '.') as table_name
+    from given
+    cross join lateral generate_series(1, cardinality(given.pieces) - 1) as dot
+  ),
+  reading as materialized (
+    select
+      parts.entry,
+      case when schema.is_quoted
+        then replace(substr(parts.schema_name, 2, length(parts.schema_name) - 2), '""', '"')
+        else parts.schema_name
+      end as schema_name,
+      case when relation.is_quoted
+        then replace(substr(parts.table_name, 2, length(parts.table_name) - 2), '""', '"')
+        else parts.table_name
+      end as table_name
+    from parts
+    cross join (values (false), (true)) as schema (is_quoted)
+    cross join (values (false), (true)) as relation (is_quoted)
+    where
+      (not schema.is_quoted or (parts.schema_name like '"%"' and parts.schema_name ~ '^"([^"]|"")*"$'))
+      and (not relation.is_quoted or (parts.table_name like '"%"' and parts.table_name ~ '^"([^"]|"")*"$'))
+  )
+  select reading.entry, relation.oid
+  from reading
+  join pg_namespace as schema on schema.nspname::text = reading.schema_name
+  join pg_class as relation
+    on relation.relnamespace = schema.oid
+    and relation.relname::text = reading.table_name
     and relation.relkind in ('r', 'p', 'f', 'v', 'm')
-    and spelling.entry in (select unnest(resolve_tables.entries))
-$$;
+$_$;
 
 
 --
@@ -4169,6 +4891,19 @@ begin
       keep_runs => (payload ->> 'keepRuns')::interval,
       keep_daily => (payload ->> 'keepDaily')::interval
     );
+
+    select
+      string_agg(
+        format(
+          '%s: saw %s, expected %s at least: a job keeps no less than keep_at_least in nms.table_metrics_settings says',
+          given.key, given.value, settings.keep_at_least
+        ),
+        '; ' order by given.key desc
+      )
+    into v_problem
+    from jsonb_each(payload) as given
+    cross join nms.table_metrics_settings as settings
+    where given.key in ('keepRuns', 'keepDaily') and (given.value #>> '{}')::interval < settings.keep_at_least;
   end if;
   return v_problem;
 exception
@@ -4183,7 +4918,7 @@ $_$;
 -- Name: FUNCTION retention_problem(payload jsonb); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.retention_problem(payload jsonb) IS 'What is wrong with the payload of a job that prunes: which key, what was seen, what is expected. Null when nothing is.';
+COMMENT ON FUNCTION nms.retention_problem(payload jsonb) IS 'What is wrong with the payload of a job that prunes: which key, what was seen, what is expected; also that it would keep less than keep_at_least in the settings. Null when nothing is.';
 
 
 --
@@ -4214,25 +4949,6 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.retry_helps(run_id bigint) IS 'Whether a FAILED run may end better when it is tried again: true for locks, cancels, a server that went away; false when a table has a cause that somebody has to mend. Null for an unknown run.';
-
-
---
--- Name: run_lock_key(bigint); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.run_lock_key(run_id bigint) RETURNS bigint
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select hashtextextended('nms.measure_targets', run_id)
-$$;
-
-
---
--- Name: FUNCTION run_lock_key(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON FUNCTION nms.run_lock_key(run_id bigint) IS 'Key of the advisory lock that every session shares while it measures targets of a run: pg_locks tells by it which sessions those are.';
 
 
 --
@@ -4479,6 +5195,73 @@ COMMENT ON FUNCTION nms.score_counts(run_id bigint) IS 'For each table of nms.ch
 
 
 --
+-- Name: sessions_in_the_way(regclass[]); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.sessions_in_the_way(relations regclass[]) RETURNS text
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with holder as (
+    select distinct session.pid, session.usename, session.application_name
+    from pg_locks as held
+    join pg_stat_activity as session on session.pid = held.pid
+    where
+      held.locktype = 'relation'
+      and held.database = (select oid from pg_database where datname = current_database())
+      and held.relation = any (sessions_in_the_way.relations::oid[])
+      and held.granted
+      and held.mode not in ('AccessShareLock', 'RowShareLock')
+      and held.pid <> pg_backend_pid()
+      and not exists (select from pg_locks as awaited where awaited.pid = held.pid and not awaited.granted)
+  ),
+  named as (
+    select holder.pid, concat_ws(', ', quote_ident(holder.usename), nullif(holder.application_name, '')) as who
+    from holder
+    order by holder.pid
+    limit 5
+  )
+  select coalesce(
+    string_agg(format('session %s (%s)', named.pid, named.who), ' or ' order by named.pid),
+    'another session'
+  )
+  from named
+$$;
+
+
+--
+-- Name: FUNCTION sessions_in_the_way(relations regclass[]); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.sessions_in_the_way(relations regclass[]) IS 'Which other sessions have written to one of these tables, or locked it, and have not ended their transaction: the process id, user and application_name of five at most.';
+
+
+--
+-- Name: set_target_count(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.set_target_count(run_id bigint) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  update nms.table_metrics_runs as run
+  set target_count = (
+    select count(*)
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = set_target_count.run_id
+  )
+  where run.run_id = set_target_count.run_id
+$$;
+
+
+--
+-- Name: FUNCTION set_target_count(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.set_target_count(run_id bigint) IS 'Writes how many tables a run had to count, which ends its counting.';
+
+
+--
 -- Name: settle_targets(bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -4491,7 +5274,8 @@ declare
   v_rounds constant bigint := bigint '3';
   v_round bigint;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('nms.settle_targets', settle_targets.run_id));
+  -- One session after the other. All of them share the header's row, which this mode does not conflict with.
+  perform from nms.table_metrics_runs as run where run.run_id = settle_targets.run_id for no key update;
 
   -- Whatever others have claimed may yet come back.
   if
@@ -4537,41 +5321,41 @@ begin
       and not exists (select from pg_class as relation where relation.oid = measurement.table_oid)
     );
 
-  -- Counted by itself, and by now a parent that has to be read with its children.
-  if
-    v_round between 2 and v_rounds
-    and exists (
-      select
-      from nms.table_metrics_measurements as measurement
-      join pg_inherits on pg_inherits.inhparent = measurement.table_oid
-      where measurement.run_id = settle_targets.run_id
-    )
-  then
-    delete from nms.table_metrics_measurements as measurement
-    using
-      nms.table_metrics_runs as run
-      cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as known
-    where
-      measurement.run_id = settle_targets.run_id
-      and run.run_id = settle_targets.run_id
-      and known.table_oid = measurement.table_oid
-      and known.with_children
-      and not exists (
+  -- Counted again with its family: under another name by then, or not at all because its rows have gone elsewhere
+  -- and it has been dropped.
+  delete from nms.table_metrics_measurements as measurement
+  where
+    measurement.run_id = settle_targets.run_id
+    and (
+      exists (
+        select
+        from nms.table_metrics_measurements as later
+        where
+          later.run_id = measurement.run_id
+          and later.table_oid = measurement.table_oid
+          and later.measured_at > measurement.measured_at
+      )
+      or not exists (select from pg_class as relation where relation.oid = measurement.table_oid)
+      and exists (
         select
         from nms.table_metrics_targets as claim
-        cross join unnest(claim.targets) as target
+        cross join unnest(claim.targets) as former
+        join nms.table_metrics_targets as other on other.run_id = claim.run_id
+        cross join unnest(other.targets) as relative
+        join nms.table_metrics_measurements as later
+          on later.run_id = measurement.run_id and later.table_oid = relative.table_oid
         where
-          claim.run_id = settle_targets.run_id
-          and target.table_oid = measurement.table_oid
-          and target.with_children
-      );
-  end if;
+          claim.run_id = measurement.run_id
+          and former.table_oid = measurement.table_oid
+          and relative.family = former.family
+          and later.measured_at > measurement.measured_at
+      )
+    );
 
   if v_round <= v_rounds and nms.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
     return;
   end if;
 
-  perform nms.add_up_parents(run_id => settle_targets.run_id);
   perform nms.record_failure(
     run_id => claim.run_id,
     target => target,
@@ -4582,6 +5366,7 @@ begin
   cross join unnest(claim.targets) as target
   where
     claim.run_id = settle_targets.run_id
+    and target.is_reported
     and target.table_oid not in (
       select measurement.table_oid
       from nms.table_metrics_measurements as measurement
@@ -4597,13 +5382,7 @@ begin
         and relation.relkind in ('r', 'p')
     );
 
-  update nms.table_metrics_runs as run
-  set target_count = (
-    select count(*)
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = settle_targets.run_id
-  )
-  where run.run_id = settle_targets.run_id;
+  perform nms.set_target_count(run_id => settle_targets.run_id);
 end
 $$;
 
@@ -4612,7 +5391,7 @@ $$;
 -- Name: FUNCTION settle_targets(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.settle_targets(run_id bigint) IS 'When nothing of a run is queued: queues what has to be counted and has no measurement, which the first time is everything, later what was replaced or has appeared meanwhile, at most three times; and when there is nothing, adds up the partitioned tables and sets target_count, which ends the counting.';
+COMMENT ON FUNCTION nms.settle_targets(run_id bigint) IS 'When nothing of a run is queued: queues what has to be counted and has no measurement, which the first time is everything, later what was replaced or has appeared meanwhile, at most three times; and when there is nothing, sets target_count, which ends the counting.';
 
 
 --
@@ -4627,47 +5406,32 @@ declare
   v_most_runs constant integer := 10;
   v_run nms.table_metrics_runs;
 begin
-  -- After an outage several slots are due: one run, now, serves them all.
-  select run.* into v_run
-  from nms.table_metrics_runs as run
-  where
-    run.status = 'SUCCEEDED'
-    and (
-      run.scheduled_for = slot_service.slot
-      or (
-        run.scheduled_for is not null
-        and run.collected_at >= slot_service.slot
-        and run.skip_schemas = slot_service.skip
-        and run.exclude_tables = slot_service.exclude
+  loop
+    -- After an outage several slots are due: one run, now, serves them all.
+    select run.* into v_run
+    from nms.table_metrics_runs as run
+    where
+      run.status <> 'FAILED'
+      and (
+        run.scheduled_for = slot_service.slot
+        or (
+          run.scheduled_for is not null
+          and run.collected_at >= slot_service.slot
+          and run.skip_schemas = slot_service.skip
+          and run.exclude_tables = slot_service.exclude
+        )
       )
-    )
-  order by run.run_id
-  limit 1;
-  if found then
-    return query select 'served', v_run.run_id, format('run %s has served the slot %s', v_run.run_id, slot);
-    return;
-  end if;
-
-  perform nms.abandon_silent_runs();
-  select run.* into v_run
-  from nms.table_metrics_runs as run
-  where
-    run.status = 'RUNNING'
-    and (
-      run.scheduled_for = slot_service.slot
-      or (
-        run.scheduled_for is not null
-        and run.collected_at >= slot_service.slot
-        and run.skip_schemas = slot_service.skip
-        and run.exclude_tables = slot_service.exclude
-      )
-    )
-  order by run.run_id
-  limit 1;
-  if found then
-    return query select 'wait', v_run.run_id, format('run %s for the slot %s is under way', v_run.run_id, slot);
-    return;
-  end if;
+    order by run.status = 'RUNNING', run.run_id
+    limit 1;
+    exit when not found;
+    if v_run.status = 'SUCCEEDED' then
+      return query select 'served', v_run.run_id, format('run %s has served the slot %s', v_run.run_id, slot);
+      return;
+    elsif not nms.end_if_abandoned(run_id => v_run.run_id) then
+      return query select 'wait', v_run.run_id, format('run %s for the slot %s is under way', v_run.run_id, slot);
+      return;
+    end if;
+  end loop;
 
   select run.* into v_run
   from nms.table_metrics_runs as run
@@ -4704,17 +5468,32 @@ CREATE FUNCTION nms.start_run(skip jsonb, exclude jsonb, problem text, slot time
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
+  v_started_at constant timestamptz := clock_timestamp(); -- the transaction may be older than its day
   v_unmatched jsonb := jsonb '[]';
+  v_left_out bigint;
   v_run_id bigint;
 begin
   perform nms.abandon_silent_runs();
 
   if problem is null then
     v_unmatched := nms.unmatched_entries(skip => start_run.skip, exclude => start_run.exclude);
+    v_left_out := (
+      select count(*)
+      from nms.classify_relations(skip => start_run.skip, exclude => start_run.exclude) as relation
+      where
+        start_run.skip || start_run.exclude <> '[]'
+        and relation.outcome in ('schema skipped', 'excluded')
+    );
   end if;
 
-  insert into nms.table_metrics_runs (skip_schemas, exclude_tables, unmatched_entries, scheduled_for)
-  values (start_run.skip, start_run.exclude, v_unmatched, start_run.slot)
+  insert into nms.table_metrics_runs (
+    collected_at, snapshot_date, skip_schemas, exclude_tables, unmatched_entries, scheduled_for,
+    machinery_schemas, left_out_count
+  )
+  values (
+    v_started_at, nms.business_date(at => v_started_at), start_run.skip, start_run.exclude, v_unmatched,
+    start_run.slot, (select settings.machinery_schemas from nms.table_metrics_settings as settings), v_left_out
+  )
   returning run_id into v_run_id;
 
   if problem is not null then
@@ -4747,7 +5526,7 @@ COMMENT ON FUNCTION nms.start_run(skip jsonb, exclude jsonb, problem text, slot 
 --
 
 CREATE FUNCTION nms.table_trend(schema_name text, table_name text, days integer DEFAULT 30) RETURNS TABLE(snapshot_date date, row_count bigint, change bigint, change_percent numeric, run_id bigint)
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select
@@ -4762,17 +5541,27 @@ CREATE FUNCTION nms.table_trend(schema_name text, table_name text, days integer 
     day.run_id
   from nms.table_metrics_settings as settings
   join nms.table_metrics_daily_snapshot as day
-    on day.snapshot_date > (now() at time zone settings.business_time_zone)::date - table_trend.days
-  cross join lateral (
+    on day.snapshot_date > (statement_timestamp() at time zone settings.business_time_zone)::date - table_trend.days
+  left join lateral (
     -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
-    select found.row_count
+    select found.row_count, true as is_found
     from nms.table_metrics_measurements as found
     where
       found.run_id = day.run_id
       and found.schema_name = table_trend.schema_name
       and found.table_name = table_trend.table_name
     limit 1
-  ) as measurement
+  ) as measurement on true
+  where
+    measurement.is_found
+    or exists (
+      select
+      from nms.left_out(
+        run_id => day.run_id,
+        schema_names => array[table_trend.schema_name],
+        table_names => array[table_trend.table_name]
+      )
+    )
   window by_date as (order by day.snapshot_date)
   order by day.snapshot_date
 $$;
@@ -4782,55 +5571,86 @@ $$;
 -- Name: FUNCTION table_trend(schema_name text, table_name text, days integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) IS 'How many rows a table had on each of the last so many business days, today included, and the change since the row before. No row: the day has no result, or not this table. Names as the catalogue spells them.';
+COMMENT ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) IS 'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted. No row: the day has no result, or not this table. Names as the catalogue spells them.';
 
 
 --
--- Name: take_back_changed_tables(bigint, boolean); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: take_turn(regclass); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.take_back_changed_tables(run_id bigint, only_gone boolean) RETURNS nms.target[]
+CREATE FUNCTION nms.take_turn(of regclass) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-declare
-  v_changed nms.target[];
 begin
-  select array_agg(
-    row(measurement.table_oid, measurement.schema_name, measurement.table_name, null, null, null, null, null, null, null)::nms.target
-  )
-  into v_changed
-  from nms.table_metrics_measurements as measurement
-  where measurement.run_id = take_back_changed_tables.run_id and measurement.error_sqlstate = 'NM001';
-
-  if v_changed is null then
-    return array[]::nms.target[];
-  end if;
-
-  -- A regclass prints as its bare oid once its table is gone. Those that were counted before, and
-  -- all sums, go as well: another table may have their name, and their place in a sum.
-  delete from nms.table_metrics_measurements as measurement
-  where
-    measurement.run_id = take_back_changed_tables.run_id
-    and case
-      when not only_gone then
-        measurement.error_sqlstate = 'NM001'
-        or measurement.table_oid::regclass::text = measurement.table_oid::text
-        or measurement.table_oid in (select inhparent from pg_inherits)
-      when measurement.error_sqlstate = 'NM001' then
-        measurement.table_oid::regclass::text = measurement.table_oid::text
-        and to_regclass(format('%I.%I', measurement.schema_name, measurement.table_name)) is null
-    end;
-  return v_changed;
+  execute format('lock table %s in exclusive mode', take_turn.of);
+exception
+  when lock_not_available then
+    -- All in the message, which is what a log of failed jobs keeps.
+    raise exception 'waited for % in vain: % has not ended its transaction',
+      current_setting('lock_timeout'), nms.sessions_in_the_way(relations => array[take_turn.of])
+      using
+        errcode = 'lock_not_available',
+        detail = format('it has its turn at %s', take_turn.of),
+        hint = 'Try again later, or end that session with pg_terminate_backend().';
 end
 $$;
 
 
 --
--- Name: FUNCTION take_back_changed_tables(run_id bigint, only_gone boolean); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION take_turn(of regclass); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.take_back_changed_tables(run_id bigint, only_gone boolean) IS 'Takes back the measurements of a run that are no counts, because the table was rewritten, truncated or dropped after the snapshot, or only those of tables that are gone and not replaced. Returns those tables by the names under which the run knows them; none, and nothing is taken back, when no table changed.';
+COMMENT ON FUNCTION nms.take_turn(of regclass) IS 'Lets one session at a time go on, until its transaction ends. Waits for lock_timeout; then raises 55P03, and says which session is in the way.';
+
+
+--
+-- Name: terminate_counting(bigint, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.terminate_counting(run_id bigint, pid integer DEFAULT NULL::integer) RETURNS TABLE(table_name text)
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  held as materialized (
+    select pg_locks.*
+    from pg_locks
+    where pg_locks.database = (select oid from pg_database where datname = current_database()) and pg_locks.granted
+  ),
+  counting as materialized (
+    select session.pid
+    from nms.counting_sessions(run_id => terminate_counting.run_id) as session
+    where
+      session.table_oid is not null
+      and session.pid = coalesce(terminate_counting.pid, session.pid)
+  ),
+  terminated as materialized (
+    select counting.pid from counting where pg_terminate_backend(counting.pid)
+  )
+  select format('%I.%I', schema.nspname, relation.relname) as table_name
+  from terminated
+  join held on held.pid = terminated.pid and held.locktype = 'relation' and held.mode = 'AccessShareLock'
+  join pg_class as relation on relation.oid = held.relation and relation.relkind in ('r', 'p')
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  where
+    relation.oid >= 16384 -- the first OID that is not a system table's
+    and schema.nspname <> 'nms'
+    and not exists (
+      select
+      from pg_inherits as child
+      join held as parent on parent.relation = child.inhparent and parent.pid = held.pid
+      where child.inhrelid = held.relation
+    )
+  order by table_name
+$$;
+
+
+--
+-- Name: FUNCTION terminate_counting(run_id bigint, pid integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.terminate_counting(run_id bigint, pid integer) IS 'Ends for good the sessions that are counting tables of this run, or the one with this process id: for counts that do not react to pg_cancel_backend, because a function in an index of a table catches that. Returns the tables that they were reading, small ones together with others; no row when no session counts. The run stays RUNNING: end it with nms.give_up_run.';
 
 
 --
@@ -4841,27 +5661,28 @@ CREATE FUNCTION nms.unmatched_entries(skip jsonb, exclude jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  with entry (argument, entry, matches) as (
-    select
-      'skip',
-      requested,
-      requested in (select resolved.entry from nms.resolve_schemas(nms.request_entries(skip)) as resolved)
-    from unnest(nms.request_entries(skip)) as requested
-    union
-    select
-      'exclude',
-      requested,
-      requested in (select resolved.entry from nms.resolve_tables(nms.request_entries(exclude)) as resolved)
-    from unnest(nms.request_entries(exclude)) as requested
+  with unmatched (argument, entry) as (
+    (
+      select 'skip', requested
+      from unnest(nms.request_entries(skip)) as requested
+      except
+      select 'skip', resolved.entry
+      from nms.resolve_schemas(nms.request_entries(skip)) as resolved
+    )
+    union all
+    (
+      select 'exclude', requested
+      from unnest(nms.request_entries(exclude)) as requested
+      except
+      select 'exclude', resolved.entry
+      from nms.resolve_tables(nms.request_entries(exclude)) as resolved
+    )
   )
   select coalesce(
-    jsonb_agg(
-      jsonb_build_object('argument', argument, 'entry', entry)
-      order by argument desc, entry
-    ) filter (where not matches),
+    jsonb_agg(jsonb_build_object('argument', argument, 'entry', entry) order by argument desc, entry),
     '[]'
   )
-  from entry
+  from unmatched
 $$;
 
 
@@ -4870,6 +5691,80 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.unmatched_entries(skip jsonb, exclude jsonb) IS 'The entries of a well-formed request that match nothing in this database, likely typing errors: [{"argument": "skip" or "exclude", "entry": …}].';
+
+
+--
+-- Name: was_counted_in_vain(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.was_counted_in_vain(run_id bigint) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    run.status = 'FAILED'
+    and run.target_count is not null
+    and not exists (
+      select
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = run.run_id and measurement.error_sqlstate is not null
+    )
+  from nms.table_metrics_runs as run
+  where run.run_id = was_counted_in_vain.run_id
+$$;
+
+
+--
+-- Name: FUNCTION was_counted_in_vain(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.was_counted_in_vain(run_id bigint) IS 'Whether a run counted every table and FAILED all the same, such as one that another session kept from writing its result: the same request may succeed at once. Null for an unknown run.';
+
+
+--
+-- Name: worker_trusts(oid); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.worker_trusts(role oid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    worker_trusts.role <> 0 -- public
+    and (
+      pg_has_role(worker_trusts.role, worker.oid, 'member')
+      or (
+        (worker_trusts.role = database.datdba or pg_has_role(worker.oid, worker_trusts.role, 'member'))
+        and not worker.rolbypassrls
+        and not worker.rolcreaterole
+        and not worker.rolreplication
+        and not exists (
+          select
+          from pg_roles as other
+          where
+            pg_has_role(worker.oid, other.oid, 'member')
+            and not pg_has_role(worker_trusts.role, other.oid, 'member')
+            and other.oid <> worker.oid
+            and other.rolname not in ('table_metrics_worker', 'table_metrics_collector', 'table_metrics_reader')
+        )
+        and not exists (
+          select
+          from pg_namespace as schema
+          where schema.nspname = 'nms' and schema.nspowner = worker.oid
+        )
+      )
+    )
+  from pg_roles as worker
+  cross join pg_database as database
+  where worker.rolname = current_user and database.datname = current_database()
+$$;
+
+
+--
+-- Name: FUNCTION worker_trusts(role oid); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.worker_trusts(role oid) IS 'True when a role may leave code in the schema of graphile-worker for a worker that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker. role: 0 is everybody.';
 
 
 --
@@ -5009,6 +5904,21 @@ COMMENT ON COLUMN nms.table_metrics_alert_rules.late_after IS 'How long after th
 
 
 --
+-- Name: table_metrics_alert_turn; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_alert_turn (
+);
+
+
+--
+-- Name: TABLE table_metrics_alert_turn; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_alert_turn IS 'Always empty. Whoever records the alerts of a run locks it, so that each alert is announced once.';
+
+
+--
 -- Name: table_metrics_settings; Type: TABLE; Schema: nms; Owner: -
 --
 
@@ -5019,8 +5929,10 @@ CREATE TABLE nms.table_metrics_settings (
     lock_timeout interval DEFAULT '00:00:05'::interval NOT NULL,
     abandon_after interval DEFAULT '00:05:00'::interval NOT NULL,
     yield_after interval DEFAULT '00:00:02'::interval NOT NULL,
+    keep_at_least interval DEFAULT '30 days'::interval NOT NULL,
     CONSTRAINT abandon_after_is_between_1_s_and_30_days CHECK (((abandon_after >= '00:00:01'::interval) AND (abandon_after <= '30 days'::interval))),
     CONSTRAINT business_time_zone_is_known_to_the_server CHECK (nms.is_time_zone(business_time_zone)),
+    CONSTRAINT keep_at_least_is_between_0_and_1000_years CHECK (((keep_at_least >= '00:00:00'::interval) AND (keep_at_least <= '1000 years'::interval))),
     CONSTRAINT lock_timeout_is_between_1_ms_and_1_day CHECK (((lock_timeout >= '00:00:00.001'::interval) AND (lock_timeout <= '1 day'::interval))),
     CONSTRAINT machinery_schemas_has_no_null CHECK ((array_position(machinery_schemas, NULL::text) IS NULL)),
     CONSTRAINT there_is_one_row CHECK (singleton),
@@ -5060,7 +5972,7 @@ COMMENT ON COLUMN nms.table_metrics_settings.machinery_schemas IS 'Schemas of th
 -- Name: COLUMN table_metrics_settings.lock_timeout; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_settings.lock_timeout IS 'How long the count of one table waits for a lock on it before it is given up.';
+COMMENT ON COLUMN nms.table_metrics_settings.lock_timeout IS 'How long the count of one table waits for a lock on it before it is given up, and how long a run waits for another session to let it write its result before it is FAILED.';
 
 
 --
@@ -5075,6 +5987,13 @@ COMMENT ON COLUMN nms.table_metrics_settings.abandon_after IS 'How long a RUNNIN
 --
 
 COMMENT ON COLUMN nms.table_metrics_settings.yield_after IS 'How long an online count may make another session wait before it gives way.';
+
+
+--
+-- Name: COLUMN table_metrics_settings.keep_at_least; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_settings.keep_at_least IS 'A job that prunes is refused when it would keep runs or days for a shorter time than this. A direct call of nms.prune_table_metrics() is not.';
 
 
 --
@@ -5183,7 +6102,7 @@ CREATE VIEW nms.table_metrics_alerts AS
                   ORDER BY run.snapshot_date DESC, run.run_id DESC
                  LIMIT 1) latest
              JOIN nms.table_metrics_next_due due ON ((due.run_id = latest.run_id)))
-          WHERE (now() > due.due_at)) alert
+          WHERE (statement_timestamp() > due.due_at)) alert
      CROSS JOIN nms.table_metrics_settings settings)
      LEFT JOIN LATERAL ( SELECT (array_agg(rule_1.is_on ORDER BY rule_1.place) FILTER (WHERE (rule_1.is_on IS NOT NULL)))[1] AS is_on,
             (array_agg(rule_1.silenced_until ORDER BY rule_1.place) FILTER (WHERE (rule_1.silenced_until IS NOT NULL)))[1] AS silenced_until
@@ -5202,7 +6121,7 @@ CREATE VIEW nms.table_metrics_alerts AS
                     row_number() OVER (ORDER BY (rule_2.table_name = '*'::text), (rule_2.schema_name = '*'::text), (rule_2.kind = '*'::text)) AS place
                    FROM nms.table_metrics_alert_rules rule_2
                   WHERE ((rule_2.schema_name = ANY (ARRAY['*'::text, alert.schema_name])) AND (rule_2.table_name = ANY (ARRAY['*'::text, alert.table_name])) AND (rule_2.kind = ANY (ARRAY['*'::text, alert.kind])))) rule_1) rule ON (true))
-  WHERE ((rule.is_on IS NOT FALSE) AND ((((now() AT TIME ZONE settings.business_time_zone))::date < rule.silenced_until) IS NOT TRUE));
+  WHERE ((rule.is_on IS NOT FALSE) AND ((((statement_timestamp() AT TIME ZONE settings.business_time_zone))::date < rule.silenced_until) IS NOT TRUE));
 
 
 --
@@ -5528,7 +6447,7 @@ CREATE VIEW nms.table_metrics_latest AS
             run.snapshot_date
            FROM nms.table_metrics_runs run
           WHERE (run.status = 'SUCCEEDED'::text)
-          ORDER BY run.snapshot_date DESC, run.run_id DESC
+          ORDER BY run.snapshot_date DESC, run.is_recorded, run.run_id DESC
          LIMIT 1) latest
      JOIN nms.table_metrics_measurements measurement USING (run_id));
 
@@ -5537,7 +6456,7 @@ CREATE VIEW nms.table_metrics_latest AS
 -- Name: VIEW table_metrics_latest; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON VIEW nms.table_metrics_latest IS 'What the latest successful run found: one row per table. That is the run with the highest run_id of the last business day that has one.';
+COMMENT ON VIEW nms.table_metrics_latest IS 'What the latest successful run found: one row per table. That is the run that owns the last business day that has one: the counted one with the highest run_id, or without any the recorded one.';
 
 
 --
@@ -5707,6 +6626,21 @@ COMMENT ON COLUMN nms.table_metrics_estimates.measured_at IS 'When the exact cou
 
 
 --
+-- Name: table_metrics_job_turn; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_job_turn (
+);
+
+
+--
+-- Name: TABLE table_metrics_job_turn; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_job_turn IS 'Always empty. Whoever opens a job of the schedule locks it, so that of each slot there is one run.';
+
+
+--
 -- Name: table_metrics_runs_run_id_seq; Type: SEQUENCE; Schema: nms; Owner: -
 --
 
@@ -5744,7 +6678,7 @@ CREATE VIEW nms.table_metrics_today AS
     day.payload,
     day.collected_at
    FROM (nms.table_metrics_settings settings
-     JOIN nms.table_metrics_daily_snapshot day ON ((day.snapshot_date = ((now() AT TIME ZONE settings.business_time_zone))::date)));
+     JOIN nms.table_metrics_daily_snapshot day ON ((day.snapshot_date = ((statement_timestamp() AT TIME ZONE settings.business_time_zone))::date)));
 
 
 --
@@ -5892,7 +6826,14 @@ CREATE INDEX table_metrics_runs_scheduled_for_idx ON nms.table_metrics_runs USIN
 -- Name: table_metrics_runs_snapshot_date_idx; Type: INDEX; Schema: nms; Owner: -
 --
 
-CREATE INDEX table_metrics_runs_snapshot_date_idx ON nms.table_metrics_runs USING btree (snapshot_date, run_id);
+CREATE INDEX table_metrics_runs_snapshot_date_idx ON nms.table_metrics_runs USING btree (snapshot_date, is_recorded DESC, run_id);
+
+
+--
+-- Name: INDEX table_metrics_runs_snapshot_date_idx; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON INDEX nms.table_metrics_runs_snapshot_date_idx IS 'A business day belongs to the SUCCEEDED run that comes last here: counted rather than recorded, and of those the highest run_id.';
 
 
 --
@@ -5997,10 +6938,34 @@ ALTER TABLE ONLY nms.table_metrics_targets
 
 
 --
+-- Name: SCHEMA nms; Type: ACL; Schema: -; Owner: -
+--
+
+GRANT USAGE ON SCHEMA nms TO table_metrics_collector;
+GRANT USAGE ON SCHEMA nms TO table_metrics_worker;
+GRANT USAGE ON SCHEMA nms TO table_metrics_maintainer;
+GRANT USAGE ON SCHEMA nms TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION business_date(at timestamp with time zone); Type: ACL; Schema: nms; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms.business_date(at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.business_date(at timestamp with time zone) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.business_date(at timestamp with time zone) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.business_date(at timestamp with time zone) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.business_date(at timestamp with time zone) TO table_metrics_reader;
+
+
+--
+-- Name: TABLE table_metrics_runs; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_runs TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_runs TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_runs TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_runs TO table_metrics_reader;
 
 
 --
@@ -6008,13 +6973,8 @@ REVOKE ALL ON FUNCTION nms.business_date(at timestamp with time zone) FROM PUBLI
 --
 
 REVOKE ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) FROM PUBLIC;
-
-
---
--- Name: FUNCTION add_up_parents(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.add_up_parents(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) TO table_metrics_worker;
 
 
 --
@@ -6022,6 +6982,16 @@ REVOKE ALL ON FUNCTION nms.add_up_parents(run_id bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.alert_rule(schema_name text, table_name text, kind text) FROM PUBLIC;
+
+
+--
+-- Name: TABLE table_metrics_alert_log; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_reader;
 
 
 --
@@ -6053,6 +7023,20 @@ REVOKE ALL ON FUNCTION nms.check_retention(keep_runs interval, keep_daily interv
 
 
 --
+-- Name: FUNCTION chunks_of(table_oid oid); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.chunks_of(table_oid oid) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION chunks_of_now(table_oid oid); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.chunks_of_now(table_oid oid) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION claim_run(run_id bigint, together boolean); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -6060,10 +7044,10 @@ REVOKE ALL ON FUNCTION nms.claim_run(run_id bigint, together boolean) FROM PUBLI
 
 
 --
--- Name: FUNCTION classify_relations(skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION classify_relations(skip jsonb, exclude jsonb, among oid[]); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.classify_relations(skip jsonb, exclude jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms.classify_relations(skip jsonb, exclude jsonb, among oid[]) FROM PUBLIC;
 
 
 --
@@ -6071,6 +7055,8 @@ REVOKE ALL ON FUNCTION nms.classify_relations(skip jsonb, exclude jsonb) FROM PU
 --
 
 REVOKE ALL ON FUNCTION nms.close_run(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.close_run(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.close_run(run_id bigint) TO table_metrics_worker;
 
 
 --
@@ -6078,6 +7064,8 @@ REVOKE ALL ON FUNCTION nms.close_run(run_id bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.collect_table_metrics(skip jsonb, exclude jsonb, run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.collect_table_metrics(skip jsonb, exclude jsonb, run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.collect_table_metrics(skip jsonb, exclude jsonb, run_id bigint) TO table_metrics_worker;
 
 
 --
@@ -6085,6 +7073,10 @@ REVOKE ALL ON FUNCTION nms.collect_table_metrics(skip jsonb, exclude jsonb, run_
 --
 
 REVOKE ALL ON FUNCTION nms.compare_days(before date, after date) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.compare_days(before date, after date) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.compare_days(before date, after date) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.compare_days(before date, after date) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.compare_days(before date, after date) TO table_metrics_reader;
 
 
 --
@@ -6092,27 +7084,31 @@ REVOKE ALL ON FUNCTION nms.compare_days(before date, after date) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_metrics_reader;
 
 
 --
--- Name: FUNCTION count_each(targets nms.target[]); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION count_each(targets nms.target[], stop_at text[]); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.count_each(targets nms.target[]) FROM PUBLIC;
-
-
---
--- Name: FUNCTION count_free_tables(targets nms.target[]); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.count_free_tables(targets nms.target[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms.count_each(targets nms.target[], stop_at text[]) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION count_tables(targets nms.target[]); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION count_free_tables(targets nms.target[], stop_at text[]); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.count_tables(targets nms.target[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms.count_free_tables(targets nms.target[], stop_at text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION count_tables(targets nms.target[], stop_at text[]); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.count_tables(targets nms.target[], stop_at text[]) FROM PUBLIC;
 
 
 --
@@ -6123,24 +7119,19 @@ REVOKE ALL ON FUNCTION nms.count_targets(run_id bigint) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION count_unmeasured_targets(run_id bigint, again nms.target[]); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.count_unmeasured_targets(run_id bigint, again nms.target[]) FROM PUBLIC;
-
-
---
 -- Name: FUNCTION counting_sessions(run_id bigint); Type: ACL; Schema: nms; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms.counting_sessions(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.counting_sessions(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.counting_sessions(run_id bigint) TO table_metrics_worker;
 
 
 --
--- Name: FUNCTION current_targets(run_id bigint, targets nms.target[]); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION current_targets(skip jsonb, exclude jsonb, among oid[]); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.current_targets(run_id bigint, targets nms.target[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms.current_targets(skip jsonb, exclude jsonb, among oid[]) FROM PUBLIC;
 
 
 --
@@ -6158,10 +7149,26 @@ REVOKE ALL ON FUNCTION nms.delete_measurements_of_deleted_runs() FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION end_if_abandoned(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.end_if_abandoned(run_id bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION end_with_client(); Type: ACL; Schema: nms; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms.end_with_client() FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.end_with_client() TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.end_with_client() TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION extension_tables(); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.extension_tables() FROM PUBLIC;
 
 
 --
@@ -6183,6 +7190,10 @@ REVOKE ALL ON FUNCTION nms.failure_summary(run_id bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.find_alerts(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.find_alerts(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.find_alerts(run_id bigint) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.find_alerts(run_id bigint) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.find_alerts(run_id bigint) TO table_metrics_reader;
 
 
 --
@@ -6197,6 +7208,8 @@ REVOKE ALL ON FUNCTION nms.find_count_alerts(run_id bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.find_problems(payload jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.find_problems(payload jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.find_problems(payload jsonb) TO table_metrics_worker;
 
 
 --
@@ -6214,10 +7227,19 @@ REVOKE ALL ON FUNCTION nms.find_table_alerts(run_id bigint) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION find_targets(skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION find_targets(skip jsonb, exclude jsonb, among oid[]); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.find_targets(skip jsonb, exclude jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms.find_targets(skip jsonb, exclude jsonb, among oid[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_worker_problems(worker_schema text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.find_worker_problems(worker_schema text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.find_worker_problems(worker_schema text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.find_worker_problems(worker_schema text) TO table_metrics_worker;
 
 
 --
@@ -6239,6 +7261,8 @@ REVOKE ALL ON FUNCTION nms.forbid_rewriting_a_finished_run() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.give_up_run(run_id bigint, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.give_up_run(run_id bigint, reason text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.give_up_run(run_id bigint, reason text) TO table_metrics_worker;
 
 
 --
@@ -6246,6 +7270,22 @@ REVOKE ALL ON FUNCTION nms.give_up_run(run_id bigint, reason text) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.give_way(run_id bigint, table_oid oid, waiting_session text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.give_way(run_id bigint, table_oid oid, waiting_session text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.give_way(run_id bigint, table_oid oid, waiting_session text) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION header_holders(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.header_holders(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_silent(run_id bigint, silent_for interval); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.is_silent(run_id bigint, silent_for interval) FROM PUBLIC;
 
 
 --
@@ -6253,6 +7293,16 @@ REVOKE ALL ON FUNCTION nms.give_way(run_id bigint, table_oid oid, waiting_sessio
 --
 
 REVOKE ALL ON FUNCTION nms.is_time_zone(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.is_time_zone(name text) TO table_metrics_maintainer;
+
+
+--
+-- Name: FUNCTION job_payload(payload text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.job_payload(payload text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.job_payload(payload text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.job_payload(payload text) TO table_metrics_worker;
 
 
 --
@@ -6260,6 +7310,8 @@ REVOKE ALL ON FUNCTION nms.is_time_zone(name text) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.job_problem(payload jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.job_problem(payload jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.job_problem(payload jsonb) TO table_metrics_worker;
 
 
 --
@@ -6270,17 +7322,17 @@ REVOKE ALL ON FUNCTION nms.latest_slot(local_time time without time zone, at tim
 
 
 --
--- Name: FUNCTION leaves_out(skip jsonb, exclude jsonb, schema_name text, table_name text); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION left_out(run_id bigint, schema_names text[], table_names text[]); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.leaves_out(skip jsonb, exclude jsonb, schema_name text, table_name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms.left_out(run_id bigint, schema_names text[], table_names text[]) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION measure_each(run_id bigint, targets nms.target[], final_sqlstates text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.measure_each(run_id bigint, targets nms.target[], final_sqlstates text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms.measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]) FROM PUBLIC;
 
 
 --
@@ -6295,6 +7347,8 @@ REVOKE ALL ON FUNCTION nms.measure_next_target(run_id bigint, OUT tables_counted
 --
 
 REVOKE ALL ON FUNCTION nms.measure_targets(run_id bigint, budget interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.measure_targets(run_id bigint, budget interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.measure_targets(run_id bigint, budget interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean) TO table_metrics_worker;
 
 
 --
@@ -6302,6 +7356,8 @@ REVOKE ALL ON FUNCTION nms.measure_targets(run_id bigint, budget interval, OUT t
 --
 
 REVOKE ALL ON FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) TO table_metrics_worker;
 
 
 --
@@ -6309,6 +7365,8 @@ REVOKE ALL ON FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id b
 --
 
 REVOKE ALL ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) TO table_metrics_worker;
 
 
 --
@@ -6323,6 +7381,8 @@ REVOKE ALL ON FUNCTION nms.payload_problem(payload jsonb) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.preview_run(skip jsonb, exclude jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.preview_run(skip jsonb, exclude jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.preview_run(skip jsonb, exclude jsonb) TO table_metrics_worker;
 
 
 --
@@ -6330,6 +7390,8 @@ REVOKE ALL ON FUNCTION nms.preview_run(skip jsonb, exclude jsonb) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint) TO table_metrics_maintainer;
 
 
 --
@@ -6340,10 +7402,31 @@ REVOKE ALL ON FUNCTION nms.queue_targets(run_id bigint, round bigint) FROM PUBLI
 
 
 --
+-- Name: TABLE table_metrics_daily_snapshot; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_daily_snapshot TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_daily_snapshot TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_daily_snapshot TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_daily_snapshot TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION rebuild_daily_snapshot(snapshot_date date); Type: ACL; Schema: nms; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) TO table_metrics_maintainer;
+
+
+--
+-- Name: TABLE table_metrics_run_snapshot; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_run_snapshot TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_run_snapshot TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_run_snapshot TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_run_snapshot TO table_metrics_reader;
 
 
 --
@@ -6351,6 +7434,7 @@ REVOKE ALL ON FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) FROM PUBLI
 --
 
 REVOKE ALL ON FUNCTION nms.rebuild_run_snapshot(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.rebuild_run_snapshot(run_id bigint) TO table_metrics_maintainer;
 
 
 --
@@ -6358,6 +7442,9 @@ REVOKE ALL ON FUNCTION nms.rebuild_run_snapshot(run_id bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.record_alerts(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.record_alerts(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.record_alerts(run_id bigint) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.record_alerts(run_id bigint) TO table_metrics_maintainer;
 
 
 --
@@ -6379,6 +7466,8 @@ REVOKE ALL ON FUNCTION nms.record_failure(run_id bigint, target nms.target, erro
 --
 
 REVOKE ALL ON FUNCTION nms.record_missing_run() FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.record_missing_run() TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.record_missing_run() TO table_metrics_worker;
 
 
 --
@@ -6386,6 +7475,7 @@ REVOKE ALL ON FUNCTION nms.record_missing_run() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.record_run(snapshot_date date, payload jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.record_run(snapshot_date date, payload jsonb) TO table_metrics_maintainer;
 
 
 --
@@ -6410,10 +7500,20 @@ REVOKE ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb) FROM PUBLI
 
 
 --
--- Name: FUNCTION requeue_target(claim nms.table_metrics_targets, target nms.target); Type: ACL; Schema: nms; Owner: -
+-- Name: TABLE table_metrics_targets; Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.requeue_target(claim nms.table_metrics_targets, target nms.target) FROM PUBLIC;
+GRANT SELECT ON TABLE nms.table_metrics_targets TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_targets TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_targets TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_targets TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION requeue_targets(claim nms.table_metrics_targets, targets nms.target[]); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.requeue_targets(claim nms.table_metrics_targets, targets nms.target[]) FROM PUBLIC;
 
 
 --
@@ -6435,6 +7535,9 @@ REVOKE ALL ON FUNCTION nms.resolve_tables(entries text[]) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.retention_problem(payload jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.retention_problem(payload jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.retention_problem(payload jsonb) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.retention_problem(payload jsonb) TO table_metrics_maintainer;
 
 
 --
@@ -6442,13 +7545,8 @@ REVOKE ALL ON FUNCTION nms.retention_problem(payload jsonb) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.retry_helps(run_id bigint) FROM PUBLIC;
-
-
---
--- Name: FUNCTION run_lock_key(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.run_lock_key(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.retry_helps(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.retry_helps(run_id bigint) TO table_metrics_worker;
 
 
 --
@@ -6456,6 +7554,10 @@ REVOKE ALL ON FUNCTION nms.run_lock_key(run_id bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.run_of_day(snapshot_date date) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.run_of_day(snapshot_date date) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.run_of_day(snapshot_date date) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.run_of_day(snapshot_date date) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.run_of_day(snapshot_date date) TO table_metrics_reader;
 
 
 --
@@ -6470,6 +7572,20 @@ REVOKE ALL ON FUNCTION nms.run_payload(run_id bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms.score_counts(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION sessions_in_the_way(relations regclass[]); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.sessions_in_the_way(relations regclass[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION set_target_count(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.set_target_count(run_id bigint) FROM PUBLIC;
 
 
 --
@@ -6498,13 +7614,26 @@ REVOKE ALL ON FUNCTION nms.start_run(skip jsonb, exclude jsonb, problem text, sl
 --
 
 REVOKE ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) TO table_metrics_reader;
 
 
 --
--- Name: FUNCTION take_back_changed_tables(run_id bigint, only_gone boolean); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION take_turn(of regclass); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.take_back_changed_tables(run_id bigint, only_gone boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms.take_turn(of regclass) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION terminate_counting(run_id bigint, pid integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.terminate_counting(run_id bigint, pid integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.terminate_counting(run_id bigint, pid integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.terminate_counting(run_id bigint, pid integer) TO table_metrics_worker;
 
 
 --
@@ -6512,6 +7641,134 @@ REVOKE ALL ON FUNCTION nms.take_back_changed_tables(run_id bigint, only_gone boo
 --
 
 REVOKE ALL ON FUNCTION nms.unmatched_entries(skip jsonb, exclude jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION was_counted_in_vain(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.was_counted_in_vain(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.was_counted_in_vain(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.was_counted_in_vain(run_id bigint) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION worker_trusts(role oid); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.worker_trusts(role oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.worker_trusts(role oid) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.worker_trusts(role oid) TO table_metrics_worker;
+
+
+--
+-- Name: TABLE table_metrics_alert_rules; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE nms.table_metrics_alert_rules TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_reader;
+
+
+--
+-- Name: TABLE table_metrics_alert_turn; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_alert_turn TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_alert_turn TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_alert_turn TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_alert_turn TO table_metrics_reader;
+
+
+--
+-- Name: TABLE table_metrics_settings; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_settings TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_settings TO table_metrics_worker;
+GRANT SELECT,UPDATE ON TABLE nms.table_metrics_settings TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_settings TO table_metrics_reader;
+
+
+--
+-- Name: TABLE table_metrics_next_due; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_next_due TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_next_due TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_next_due TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_next_due TO table_metrics_reader;
+
+
+--
+-- Name: TABLE table_metrics_alerts; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_alerts TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_alerts TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_alerts TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_alerts TO table_metrics_reader;
+
+
+--
+-- Name: TABLE table_metrics_measurements; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_measurements TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_measurements TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_measurements TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_measurements TO table_metrics_reader;
+
+
+--
+-- Name: TABLE table_metrics_daily; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_daily TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_daily TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_daily TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_daily TO table_metrics_reader;
+
+
+--
+-- Name: TABLE table_metrics_latest; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_latest TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_latest TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_latest TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_latest TO table_metrics_reader;
+
+
+--
+-- Name: TABLE table_metrics_estimates; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_estimates TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_estimates TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_estimates TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_estimates TO table_metrics_reader;
+
+
+--
+-- Name: TABLE table_metrics_job_turn; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_job_turn TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_job_turn TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_job_turn TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_job_turn TO table_metrics_reader;
+
+
+--
+-- Name: TABLE table_metrics_today; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_today TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_today TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_today TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_today TO table_metrics_reader;
 
 
 --

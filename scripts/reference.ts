@@ -59,7 +59,7 @@ async function relations(sql: postgres.Sql, kinds: string[]): Promise<string[]> 
     [
       '| column | type | |',
       '|---|---|---|',
-      ...columns.map((column) => `| \`${column.name}\` | ${column.type} | ${cell(column.comment)} |`),
+      ...(columns ?? []).map((column) => `| \`${column.name}\` | ${column.type} | ${cell(column.comment)} |`),
     ].join('\n'),
   ])
 }

@@ -239,10 +239,10 @@ test('options, a name and encoded names reach the server alike', async (t) => {
   const encode = encodeURIComponent
   const url =
     `postgres://${encode(user)}:${encode(password)}@127.0.0.1:${server.port}/${encode(database)}` +
-    `?options=${encode('-c statement_timeout=4321 -c search_path="a\\ b"')}&application_name=${encode('50% & more')}`
+    `?options=${encode('-c statement_timeout=4321 -c my.note="a\\ b"')}&application_name=${encode('50% & more')}`
   const question = `
     select concat_ws('|', current_database(), current_user, current_setting('statement_timeout'),
-      current_setting('search_path'), current_setting('application_name')) as outcome
+      current_setting('my.note'), current_setting('application_name')) as outcome
   `
 
   for (const [library, ask] of Object.entries(libraries)) {

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:5341afbdda84afbbefdf115299cb7fdc9ad46acc
+--! Hash: sha1:be831d32a88f1b73e336c6b14340a9f3ae3c16d8
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2791,6 +2791,7 @@ as $$
 declare
   v_rounds constant bigint := bigint '3';
   v_round bigint;
+  v_stale nms.table_metrics_measurements[];
 begin
   -- One session after the other. All of them share the header's row, which this mode does not conflict with.
   perform from nms.table_metrics_runs as run where run.run_id = settle_targets.run_id for no key update;
@@ -2839,53 +2840,68 @@ begin
       and not exists (select from pg_class as relation where relation.oid = measurement.table_oid)
     );
 
-  -- Counted again with its family: under another name by then, or not at all because its rows have gone elsewhere
-  -- and it has been dropped.
-  delete from nms.table_metrics_measurements as measurement
+  -- Counted again with its family, under another name by then.
+  delete from nms.table_metrics_measurements as former
+  using nms.table_metrics_measurements as latter
   where
-    measurement.run_id = settle_targets.run_id
-    and (
-      exists (
-        select
-        from nms.table_metrics_measurements as later
-        where
-          later.run_id = measurement.run_id
-          and later.table_oid = measurement.table_oid
-          and later.measured_at > measurement.measured_at
-      )
-      or not exists (select from pg_class as relation where relation.oid = measurement.table_oid)
+    former.run_id = settle_targets.run_id
+    and latter.run_id = settle_targets.run_id
+    and latter.table_oid = former.table_oid
+    and latter.measured_at > former.measured_at;
+
+  -- Dropped before its family was counted again: its rows may be elsewhere in it.
+  v_stale := array(
+    select former
+    from nms.table_metrics_measurements as former
+    where
+      former.run_id = settle_targets.run_id
+      and former.table_oid not in (select relation.oid from pg_class as relation)
       and exists (
         select
         from nms.table_metrics_targets as claim
-        cross join unnest(claim.targets) as former
+        cross join unnest(claim.targets) as itself
         join nms.table_metrics_targets as other on other.run_id = claim.run_id
         cross join unnest(other.targets) as relative
-        join nms.table_metrics_measurements as later
-          on later.run_id = measurement.run_id and later.table_oid = relative.table_oid
+        join nms.table_metrics_measurements as latter
+          on latter.run_id = claim.run_id and latter.table_oid = relative.table_oid
         where
-          claim.run_id = measurement.run_id
-          and former.table_oid = measurement.table_oid
-          and relative.family = former.family
-          and later.measured_at > measurement.measured_at
+          claim.run_id = settle_targets.run_id
+          and itself.table_oid = former.table_oid
+          and relative.family = itself.family
+          and latter.measured_at > former.measured_at
       )
-    );
+  );
+  delete from nms.table_metrics_measurements as measurement
+  where
+    measurement.run_id = settle_targets.run_id
+    and measurement.table_oid in (select stale.table_oid from unnest(v_stale) as stale);
 
   if v_round <= v_rounds and nms.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
     return;
   end if;
 
   perform nms.record_failure(
-    run_id => claim.run_id,
-    target => target,
+    run_id => settle_targets.run_id,
+    target => known.target,
     error_sqlstate => 'NM001',
     error_message => 'was replaced whenever it was to be counted'
   )
-  from nms.table_metrics_targets as claim
-  cross join unnest(claim.targets) as target
+  from (
+    select target
+    from nms.table_metrics_targets as queued
+    cross join unnest(queued.targets) as target
+    where queued.run_id = settle_targets.run_id and target.is_reported
+    union all
+    select
+      row(
+        stale.table_oid, stale.schema_name, stale.table_name, stale.table_kind, stale.is_partition,
+        null, null, null, null, true, false
+      )::nms.target
+    from unnest(v_stale) as stale
+  ) as known
+  cross join lateral (select (known.target).*) as target
   where
-    claim.run_id = settle_targets.run_id
-    and target.is_reported
-    and target.table_oid not in (
+    target.table_oid not in (
       select measurement.table_oid
       from nms.table_metrics_measurements as measurement
       where measurement.run_id = settle_targets.run_id

@@ -135,6 +135,5 @@ async function readHistory(sql: Sql): Promise<History> {
   if (rows[0]?.hash === earlierHash) return 'earlier'
   const ours = (await committedMigrations()).map(({ hash }) => hash)
   if (rows.some(({ hash }) => !ours.includes(hash))) return rows[0]?.hash === ours[0] ? 'newer' : 'foreign'
-  if (rows.length === 0) return 'none'
   return rows.length < ours.length ? 'behind' : 'current'
 }
