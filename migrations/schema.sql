@@ -2157,7 +2157,7 @@ CREATE FUNCTION nms.find_problems(payload jsonb DEFAULT '{}'::jsonb) RETURNS TAB
     select
       'error', 'user_mapping_missing', part.oid::regclass::text,
       format(
-        '%s is read with its foreign parts, and %I, which counts, has no user mapping on server %I: every run would fail',
+        '%s is foreign and read for the sum of its parents, and %I, which counts, has no user mapping on server %I: every run would fail',
         target.name, counting.name, server.srvname
       ),
       format('create user mapping for %I server %I options (user …, password …);', counting.name, server.srvname)
@@ -5273,6 +5273,9 @@ CREATE FUNCTION nms.settle_targets(run_id bigint) RETURNS void
 declare
   v_rounds constant bigint := bigint '3';
   v_round bigint;
+  v_stale oid[];
+  v_unmeasured nms.target[];
+  v_gone nms.target[];
 begin
   -- One session after the other. All of them share the header's row, which this mode does not conflict with.
   perform from nms.table_metrics_runs as run where run.run_id = settle_targets.run_id for no key update;
@@ -5321,66 +5324,88 @@ begin
       and not exists (select from pg_class as relation where relation.oid = measurement.table_oid)
     );
 
-  -- Counted again with its family: under another name by then, or not at all because its rows have gone elsewhere
-  -- and it has been dropped.
-  delete from nms.table_metrics_measurements as measurement
+  -- Counted again with its family, under another name by then.
+  delete from nms.table_metrics_measurements as former
+  using nms.table_metrics_measurements as latter
   where
-    measurement.run_id = settle_targets.run_id
-    and (
-      exists (
-        select
-        from nms.table_metrics_measurements as later
-        where
-          later.run_id = measurement.run_id
-          and later.table_oid = measurement.table_oid
-          and later.measured_at > measurement.measured_at
-      )
-      or not exists (select from pg_class as relation where relation.oid = measurement.table_oid)
+    former.run_id = settle_targets.run_id
+    and latter.run_id = settle_targets.run_id
+    and latter.table_oid = former.table_oid
+    and latter.measured_at > former.measured_at;
+
+  -- Dropped before its family was counted again: its rows may be elsewhere in it.
+  v_stale := array(
+    select former.table_oid
+    from nms.table_metrics_measurements as former
+    where
+      former.run_id = settle_targets.run_id
+      and former.table_oid not in (select relation.oid from pg_class as relation)
       and exists (
         select
         from nms.table_metrics_targets as claim
-        cross join unnest(claim.targets) as former
+        cross join unnest(claim.targets) as itself
         join nms.table_metrics_targets as other on other.run_id = claim.run_id
         cross join unnest(other.targets) as relative
-        join nms.table_metrics_measurements as later
-          on later.run_id = measurement.run_id and later.table_oid = relative.table_oid
+        join nms.table_metrics_measurements as latter
+          on latter.run_id = claim.run_id and latter.table_oid = relative.table_oid
         where
-          claim.run_id = measurement.run_id
-          and former.table_oid = measurement.table_oid
-          and relative.family = former.family
-          and later.measured_at > measurement.measured_at
+          claim.run_id = settle_targets.run_id
+          and itself.table_oid = former.table_oid
+          and relative.family = itself.family
+          and latter.measured_at > former.measured_at
       )
-    );
+  );
+  delete from nms.table_metrics_measurements as measurement
+  where
+    measurement.run_id = settle_targets.run_id
+    and measurement.table_oid = any (v_stale);
 
   if v_round <= v_rounds and nms.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
     return;
   end if;
 
-  perform nms.record_failure(
-    run_id => claim.run_id,
-    target => target,
-    error_sqlstate => 'NM001',
-    error_message => 'was replaced whenever it was to be counted'
-  )
-  from nms.table_metrics_targets as claim
-  cross join unnest(claim.targets) as target
-  where
-    claim.run_id = settle_targets.run_id
-    and target.is_reported
-    and target.table_oid not in (
-      select measurement.table_oid
-      from nms.table_metrics_measurements as measurement
-      where measurement.run_id = settle_targets.run_id
+  v_unmeasured := array(
+    select current_target
+    from nms.table_metrics_runs as run
+    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
+    where
+      run.run_id = settle_targets.run_id
+      and current_target.is_reported
+      and current_target.table_oid not in (
+        select measurement.table_oid
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = settle_targets.run_id
+      )
+  );
+  -- The catalogue has changed since it was queued from: the next call looks again.
+  if v_round <= v_rounds and v_unmeasured <> '{}' then
+    return;
+  end if;
+
+  -- What has appeared since the last look is no part of the run. Unless a table has gone without a trace: then it
+  -- may be that one, whatever it is called now.
+  v_gone := array(
+    select target
+    from nms.table_metrics_targets as claim
+    cross join unnest(claim.targets) as target
+    where
+      claim.run_id = settle_targets.run_id
+      and target.is_reported
+      and target.table_oid not in (
+        select measurement.table_oid
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = settle_targets.run_id
+      )
+  );
+  if v_gone <> '{}' then
+    perform nms.record_failure(
+      run_id => settle_targets.run_id,
+      target => unmeasured,
+      error_sqlstate => 'NM001',
+      error_message => 'was replaced whenever it was to be counted'
     )
-    and exists (
-      select
-      from pg_class as relation
-      join pg_namespace as schema on schema.oid = relation.relnamespace
-      where
-        schema.nspname = target.schema_name
-        and relation.relname = target.table_name
-        and relation.relkind in ('r', 'p')
-    );
+    from unnest(v_unmeasured) as unmeasured;
+  end if;
 
   perform nms.set_target_count(run_id => settle_targets.run_id);
 end

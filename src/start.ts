@@ -88,7 +88,7 @@ async function prepareShop(server: EmbeddedServer): Promise<void> {
     const found = await admin`select from pg_database where datname = 'shop'`
     if (found.length === 0) await admin`create database shop`
   } finally {
-    await admin.end()
+    await admin.end({ timeout: 1 })
   }
   const sql = connect(server.url('shop'))
   try {
@@ -96,7 +96,7 @@ async function prepareShop(server: EmbeddedServer): Promise<void> {
     const script = await readFile(join(checkout, 'sample', open ? 'trade.sql' : 'shop.sql'), 'utf8')
     await sql.begin((transaction) => transaction.unsafe(script))
   } finally {
-    await sql.end()
+    await sql.end({ timeout: 1 })
   }
 }
 
@@ -110,7 +110,7 @@ async function collectAndShow(url: string): Promise<void> {
     if (run.status !== 'SUCCEEDED') process.exitCode = 1
     print(await reportDay(sql, run.snapshot_date))
   } finally {
-    await sql.end()
+    await sql.end({ timeout: 1 })
   }
 }
 

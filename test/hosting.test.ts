@@ -114,7 +114,7 @@ for (const [what, options] of Object.entries({
     process.env.DATABASE_URL = db.url
     await host(t, db, options)
 
-    await addJob(db, { keepRuns: '10 days', keepDaily: '10 days' }, 'prune_table_metrics')
+    await addJob(db, { keepRuns: '40 days', keepDaily: '40 days' }, 'prune_table_metrics')
     await addJob(db, { keepRuns: 90 }, 'prune_table_metrics')
 
     await untilJobsAreDone(db)

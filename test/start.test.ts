@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import {
   access,
   chmod,
+  chown,
   copyFile,
   cp,
   mkdir,
@@ -68,9 +69,9 @@ test('each further start adds a run to the same data and shows what changed, pas
   succeeds(t, await project.start(), 1)
 
   const second = await project.start()
-  await writeFile(lockFile, `${dead.pid}\n`)
+  await plantLockFile(lockFile, dead.pid)
   const third = await project.start()
-  await writeFile(lockFile, `${process.pid}\n`)
+  await plantLockFile(lockFile, process.pid)
   const fourth = await project.start()
 
   for (const [finished, runId] of [
@@ -341,6 +342,13 @@ async function accountOf(name: string): Promise<{ uid: number; gid: number }> {
 }
 
 /** Asserts that a start collected this run, and had nothing to complain about. */
+/** As a server leaves it that is killed: it belongs to the account that the server runs as. */
+async function plantLockFile(file: string, pid: number): Promise<void> {
+  await writeFile(file, `${pid}\n`)
+  const { uid, gid } = await stat(dirname(file))
+  await chown(file, uid, gid)
+}
+
 function succeeds(t: ExecutionContext, { status, stdout, stderr }: Finished, runId: number): void {
   t.is(stderr, '')
   t.is(status, 0)

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:be831d32a88f1b73e336c6b14340a9f3ae3c16d8
+--! Hash: sha1:a2aa8f3a5221270a9b6aa804547046e463d4c6ef
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2791,7 +2791,9 @@ as $$
 declare
   v_rounds constant bigint := bigint '3';
   v_round bigint;
-  v_stale nms.table_metrics_measurements[];
+  v_stale oid[];
+  v_unmeasured nms.target[];
+  v_gone nms.target[];
 begin
   -- One session after the other. All of them share the header's row, which this mode does not conflict with.
   perform from nms.table_metrics_runs as run where run.run_id = settle_targets.run_id for no key update;
@@ -2851,7 +2853,7 @@ begin
 
   -- Dropped before its family was counted again: its rows may be elsewhere in it.
   v_stale := array(
-    select former
+    select former.table_oid
     from nms.table_metrics_measurements as former
     where
       former.run_id = settle_targets.run_id
@@ -2874,47 +2876,54 @@ begin
   delete from nms.table_metrics_measurements as measurement
   where
     measurement.run_id = settle_targets.run_id
-    and measurement.table_oid in (select stale.table_oid from unnest(v_stale) as stale);
+    and measurement.table_oid = any (v_stale);
 
   if v_round <= v_rounds and nms.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
     return;
   end if;
 
-  perform nms.record_failure(
-    run_id => settle_targets.run_id,
-    target => known.target,
-    error_sqlstate => 'NM001',
-    error_message => 'was replaced whenever it was to be counted'
-  )
-  from (
+  v_unmeasured := array(
+    select current_target
+    from nms.table_metrics_runs as run
+    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
+    where
+      run.run_id = settle_targets.run_id
+      and current_target.is_reported
+      and current_target.table_oid not in (
+        select measurement.table_oid
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = settle_targets.run_id
+      )
+  );
+  -- The catalogue has changed since it was queued from: the next call looks again.
+  if v_round <= v_rounds and v_unmeasured <> '{}' then
+    return;
+  end if;
+
+  -- What has appeared since the last look is no part of the run. Unless a table has gone without a trace: then it
+  -- may be that one, whatever it is called now.
+  v_gone := array(
     select target
-    from nms.table_metrics_targets as queued
-    cross join unnest(queued.targets) as target
-    where queued.run_id = settle_targets.run_id and target.is_reported
-    union all
-    select
-      row(
-        stale.table_oid, stale.schema_name, stale.table_name, stale.table_kind, stale.is_partition,
-        null, null, null, null, true, false
-      )::nms.target
-    from unnest(v_stale) as stale
-  ) as known
-  cross join lateral (select (known.target).*) as target
-  where
-    target.table_oid not in (
-      select measurement.table_oid
-      from nms.table_metrics_measurements as measurement
-      where measurement.run_id = settle_targets.run_id
+    from nms.table_metrics_targets as claim
+    cross join unnest(claim.targets) as target
+    where
+      claim.run_id = settle_targets.run_id
+      and target.is_reported
+      and target.table_oid not in (
+        select measurement.table_oid
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = settle_targets.run_id
+      )
+  );
+  if v_gone <> '{}' then
+    perform nms.record_failure(
+      run_id => settle_targets.run_id,
+      target => unmeasured,
+      error_sqlstate => 'NM001',
+      error_message => 'was replaced whenever it was to be counted'
     )
-    and exists (
-      select
-      from pg_class as relation
-      join pg_namespace as schema on schema.oid = relation.relnamespace
-      where
-        schema.nspname = target.schema_name
-        and relation.relname = target.table_name
-        and relation.relkind in ('r', 'p')
-    );
+    from unnest(v_unmeasured) as unmeasured;
+  end if;
 
   perform nms.set_target_count(run_id => settle_targets.run_id);
 end
@@ -5367,7 +5376,7 @@ as $$
     select
       'error', 'user_mapping_missing', part.oid::regclass::text,
       format(
-        '%s is read with its foreign parts, and %I, which counts, has no user mapping on server %I: every run would fail',
+        '%s is foreign and read for the sum of its parents, and %I, which counts, has no user mapping on server %I: every run would fail',
         target.name, counting.name, server.srvname
       ),
       format('create user mapping for %I server %I options (user …, password …);', counting.name, server.srvname)

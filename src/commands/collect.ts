@@ -67,7 +67,7 @@ export function addCollectCommand(program: Command): void {
         human.write(`${await reportRun(sql, run, timeZone)}\n`)
         if (run.status !== 'SUCCEEDED') process.exitCode = 1
       } finally {
-        await sql.end()
+        await sql.end({ timeout: 1 })
       }
     })
 }

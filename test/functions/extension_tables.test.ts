@@ -1,21 +1,9 @@
 import test from 'ava'
-import { collect, createDatabase, rowCounts, type Sql, until, untilItWaits } from '../_database.ts'
+import { collect, createDatabase, rowCounts, until, untilItWaits } from '../_database.ts'
+import { standIn } from '../_stand_in.ts'
 
 // Neither extension can be had here: these have the catalogues that both document, and tables that
 // show their rows to a plain select only.
-
-/** An extension that has nothing but its name and the tables given to it. */
-async function standIn(sql: Sql, name: string, statements: string, tables: string[]) {
-  await sql.begin((transaction) =>
-    transaction.unsafe(`
-      set local allow_system_table_mods = on;
-      insert into pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
-      values (99999, '${name}', 'pg_database_owner'::regrole, 'public'::regnamespace, false, '1');
-      ${statements};
-      ${tables.map((table) => `alter extension ${name} add table ${table};`).join('\n')}
-    `),
-  )
-}
 
 // As a compressed chunk does, chunk_1 keeps its rows in another table: "only" shows none of them.
 const timescale = `
