@@ -1282,7 +1282,10 @@ begin
         set_config('lock_timeout', '10', true); -- none stays locked for long because another one is
       execute v_batch.query into strict v_counts;
       -- Asked while the locks are held, for the reason that count_each gives.
-      select bool_and(to_regclass(counted.name) = counted.oid and pg_relation_filenode(counted.oid) = counted.filenode)
+      select
+        bool_and(
+          coalesce(to_regclass(counted.name) = counted.oid and pg_relation_filenode(counted.oid) = counted.filenode, false)
+        )
       into v_are_counted
       from unnest(v_batch.table_oids, v_batch.filenodes, v_batch.names) as counted (oid, filenode, name);
       raise sqlstate 'NM002' using message = 'counted: release the locks';
@@ -3319,6 +3322,8 @@ CREATE FUNCTION nms.measure(run_id bigint, among oid[], as_one boolean, retryabl
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+  v_measured nms.table_metrics_measurements[];
 begin
   -- One statement: its snapshot decides what there is to count, which tables are a family, and each count.
   with
@@ -3404,25 +3409,47 @@ begin
       select coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate
     ) as outcome
   ),
+  -- Asked of each count, for the sum of a parent has but one of its errors.
   undecided as materialized (
-    select outcome.unit, bool_or(outcome.error_sqlstate = '55P03') as is_locked
-    from outcome
-    where outcome.error_sqlstate = any (retryable)
-    group by outcome.unit
-  ),
-  stored as (
-    insert into nms.table_metrics_measurements as measurement (
-      run_id, schema_name, table_name, table_oid, table_kind, is_partition,
-      row_count, own_row_count, measured_at, error_sqlstate, error_message
-    )
-    select
-      measure.run_id, outcome.schema_name, outcome.table_name, outcome.table_oid, outcome.table_kind,
-      outcome.is_partition, outcome.row_count, outcome.own_row_count, outcome.measured_at,
-      outcome.error_sqlstate, outcome.error_message
-    from outcome
-    where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
-    order by outcome.schema_name collate "C", outcome.table_name collate "C"
-    -- In the online mode somebody may have counted a table before it came into its family.
+    select found.unit, bool_or(counted.error_sqlstate = '55P03') as is_locked
+    from counted
+    join found on found.table_oid = counted.table_oid
+    where counted.error_sqlstate = any (retryable)
+    group by found.unit
+  )
+  select
+    array(
+      select
+        row(
+          measure.run_id, outcome.schema_name, outcome.table_name, outcome.row_count, outcome.own_row_count,
+          'exact', outcome.measured_at, outcome.table_kind, outcome.is_partition, outcome.table_oid,
+          outcome.error_sqlstate, outcome.error_message
+        )::nms.table_metrics_measurements
+      from outcome
+      where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
+    ),
+    array(select found.target from found join undecided using (unit) where not undecided.is_locked),
+    array(select found.target from found join undecided using (unit) where undecided.is_locked)
+  into strict v_measured, changed_targets, locked_targets;
+
+  -- In the online mode, another table may have had a name when it was counted, and a table another name. The
+  -- table that has lost its place is found, and counted again, when there is nothing left in the queue.
+  if not as_one then
+    delete from nms.table_metrics_measurements as former
+    using unnest(v_measured) as measured
+    where
+      former.run_id = measure.run_id
+      and former.schema_name = measured.schema_name
+      and former.table_name = measured.table_name
+      and former.table_oid <> measured.table_oid;
+  end if;
+
+  with stored as (
+    insert into nms.table_metrics_measurements as measurement
+    select measured.*
+    from unnest(v_measured) as measured
+    order by measured.schema_name, measured.table_name
+    -- Somebody may have counted a table before it came into its family.
     on conflict on constraint table_metrics_measurements_pkey do update
     set
       table_kind = excluded.table_kind,
@@ -3433,18 +3460,15 @@ begin
       error_sqlstate = excluded.error_sqlstate,
       error_message = excluded.error_message
     where
-      measurement.table_oid = excluded.table_oid -- another table had that name first
+      measurement.table_oid = excluded.table_oid
       and exists (
         select from pg_inherits where excluded.table_oid in (inhrelid, inhparent)
       )
     returning measurement.own_row_count
   )
-  select
-    (select count(*) from stored),
-    (select coalesce(sum(stored.own_row_count), 0) from stored),
-    array(select found.target from found join undecided using (unit) where not undecided.is_locked),
-    array(select found.target from found join undecided using (unit) where undecided.is_locked)
-  into strict tables_counted, rows_counted, changed_targets, locked_targets;
+  select count(*), coalesce(sum(stored.own_row_count), 0)
+  into strict tables_counted, rows_counted
+  from stored;
 end
 $$;
 

@@ -10,6 +10,15 @@ const sales = `
   create table public.other as select generate_series(1, 5) as id;
 `
 
+// Planning its count waits at a gate. The newest of the tables: it is counted first.
+const gated = `
+  create function public.pass_the_gate() returns boolean language plpgsql immutable
+  set lock_timeout = '1 min'
+  as $$ begin perform pg_advisory_xact_lock_shared(4711); return true; end $$;
+  create table public.gated as select generate_series(1, 10000) as id;
+  create index on public.gated (id) where public.pass_the_gate();
+`
+
 async function open(sql: Sql) {
   const [{ run_id }] = await sql<[{ run_id: string }]>`select nms.open_run() as run_id`
   return run_id
@@ -85,11 +94,7 @@ for (const [asOne, stored] of [
     const db = await createDatabase(t)
     await db.sql.unsafe(`
       ${sales}
-      create function public.pass_the_gate() returns boolean language plpgsql immutable
-      set lock_timeout = '1 min'
-      as $$ begin perform pg_advisory_xact_lock_shared(4711); return true; end $$;
-      create table public.gated as select generate_series(1, 10000) as id;
-      create index on public.gated (id) where public.pass_the_gate();
+      ${gated}
     `)
     const run_id = await open(db.sql)
     const [holder, session] = [db.connect(), db.connect()]
@@ -112,3 +117,28 @@ for (const [asOne, stored] of [
     t.deepEqual(await rowCounts(db.sql, { run_id }), stored)
   })
 }
+
+test('what changed under the snapshot is seen beside a child that cannot be counted', async (t) => {
+  const db = await createDatabase(t)
+  await db.sql.unsafe(`
+    create table public.old as select 1 as id;
+    create table public.parent as select generate_series(1, 2) as id;
+    create table public.child () inherits (public.parent);
+    ${gated}
+  `)
+  const run_id = await open(db.sql)
+  const [holder, session] = [db.connect(), db.connect()]
+  await holder.unsafe('begin; select pg_advisory_xact_lock(4711)')
+  await session`set lock_timeout = '50 ms'`
+  const [{ pid }] = await session<[{ pid: number }]>`select pg_backend_pid() as pid`
+  const measuring = measure(session, run_id, { asOne: true, retryable: ['NM001'] })
+  await untilItWaits(db.sql, pid)
+  await db.sql`truncate only public.parent`
+  await db.connect().unsafe('begin; lock table public.child in access exclusive mode')
+  await holder`rollback`
+
+  const { changed } = await measuring
+
+  t.deepEqual(changed, ['child', 'gated', 'old', 'parent'])
+  t.deepEqual(await rowCounts(db.sql, { run_id }), {})
+})
