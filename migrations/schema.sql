@@ -674,6 +674,7 @@ CREATE FUNCTION nms.chunks_of(table_oid oid) RETURNS text
 declare
   v_chunks text;
   v_states text;
+  v_catalogue constant text[] := array['_timescaledb_catalog.chunk', '_timescaledb_catalog.hypertable'];
 begin
   with recursive chunk (oid) as (
     select child.inhrelid from pg_inherits as child where child.inhparent = chunks_of.table_oid
@@ -686,14 +687,17 @@ begin
 
   -- Whether a chunk is compressed.
   if v_chunks is not null and exists (select from pg_extension as extension where extension.extname = 'timescaledb') then
-    execute $query$
-      select string_agg(known::text, ',' order by known::text)
-      from _timescaledb_catalog.chunk as known
-      join _timescaledb_catalog.hypertable as hypertable on hypertable.id = known.hypertable_id
-      join pg_namespace as schema on schema.nspname = hypertable.schema_name
-      join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = hypertable.table_name
-      where relation.oid = $1
-    $query$ into v_states using chunks_of.table_oid;
+    execute format(
+      $query$
+        select string_agg(known::text, ',' order by known::text)
+        from %s as known
+        join %s as hypertable on hypertable.id = known.hypertable_id
+        join pg_namespace as schema on schema.nspname = hypertable.schema_name
+        join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = hypertable.table_name
+        where relation.oid = $1
+      $query$,
+      to_regclass(v_catalogue[1]), to_regclass(v_catalogue[2])
+    ) into v_states using chunks_of.table_oid;
   end if;
   return concat_ws(';', v_chunks, v_states);
 end
@@ -1148,7 +1152,7 @@ begin
     error_message := null;
     v_is_counted := false;
     -- What it is called now; only digits once it is gone.
-    v_name := table_oid::regclass;
+    v_name := table_oid::regclass::text;
 
     -- Raising and catching releases the locks at once: they belong to the aborted subtransaction.
     begin
@@ -1656,7 +1660,7 @@ declare
   v_extension text;
 begin
   for v_extension, v_catalogue in
-    select extension.extname, relation.oid
+    select extension.extname::text, relation.oid::regclass
     from pg_extension as extension
     join pg_depend as part
       on part.refclassid = 'pg_extension'::regclass and part.refobjid = extension.oid and part.deptype = 'e'
@@ -3549,7 +3553,9 @@ begin
       v_put_off.retry_at := clock_timestamp() + interval '200 ms';
       perform nms.requeue_targets(claim => v_put_off, targets => v_result.locked_targets);
       pages_counted := greatest(
-        pages_counted - (select sum(greatest(locked.pages, 0)) from unnest(v_result.locked_targets) as locked), 0
+        pages_counted
+          - (select sum(greatest(locked.pages, 0))::bigint from unnest(v_result.locked_targets) as locked),
+        0
       );
     end if;
     v_left := array(select changed.table_oid from unnest(v_result.changed_targets) as changed where changed.is_reported);
