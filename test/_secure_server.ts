@@ -128,7 +128,7 @@ function start(home: string, settings: Record<string, string> = {}) {
   return startServer({
     home,
     ...(process.env.TEST_POSTGRES && { binaries: process.env.TEST_POSTGRES }),
-    settings: { fsync: 'off', timezone: 'UTC', max_connections: '40', shared_buffers: '16MB', ...settings },
+    settings: { fsync: 'off', timezone: 'UTC', max_connections: '200', shared_buffers: '16MB', ...settings },
   })
 }
 
