@@ -32,10 +32,12 @@ begin
     execute format('create table %s (like storm.shape including all)', name);
     perform storm.put_in(name, storm.places(neighbour));
     perform storm.transfer(neighbour, name, 10);
+    perform storm.must(storm.roots(name::regclass) = storm.roots(neighbour::regclass));
   else
     perform storm.lock(array[name]);
-    perform storm.must(storm.roots(name::regclass) = storm.roots(neighbour::regclass));
     perform storm.transfer(name, neighbour, storm.rows_in(name));
+    -- Asked when the neighbour is locked as well, and stays in its families.
+    perform storm.must(storm.roots(name::regclass) = storm.roots(neighbour::regclass));
     execute format('drop table %s', name);
   end if;
 end $$;
