@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:17494aa1c6738b8b6eee04f2fd8cee4b2b5141bb
+--! Hash: sha1:39cc5a1a7d176fc8a7b0ace0a7bea46db18be651
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2822,6 +2822,7 @@ declare
   v_rounds constant bigint := bigint '3';
   v_round bigint;
   v_stale oid[];
+  v_misnamed oid[];
   v_unmeasured nms.target[];
   v_gone nms.target[];
 begin
@@ -2908,6 +2909,31 @@ begin
     measurement.run_id = settle_targets.run_id
     and measurement.table_oid = any (v_stale);
 
+  -- Counted under another name than the one that it was queued by, and has again.
+  v_misnamed := array(
+    select current_target.table_oid
+    from nms.table_metrics_runs as run
+    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
+    where
+      run.run_id = settle_targets.run_id
+      and current_target.is_reported
+      and (current_target.schema_name, current_target.table_name) not in (
+        select measurement.schema_name, measurement.table_name
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = settle_targets.run_id
+      )
+      and (current_target.schema_name, current_target.table_name) in (
+        select queued.schema_name, queued.table_name
+        from nms.table_metrics_targets as claim
+        cross join unnest(claim.targets) as queued
+        where claim.run_id = settle_targets.run_id and queued.is_reported
+      )
+  );
+  delete from nms.table_metrics_measurements as measurement
+  where
+    measurement.run_id = settle_targets.run_id
+    and measurement.table_oid = any (v_misnamed);
+
   if v_round <= v_rounds and nms.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
     return;
   end if;
@@ -2945,7 +2971,7 @@ begin
         where measurement.run_id = settle_targets.run_id
       )
   );
-  if v_gone <> '{}' then
+  if v_gone <> '{}' or v_misnamed <> '{}' then
     perform nms.record_failure(
       run_id => settle_targets.run_id,
       target => unmeasured,
