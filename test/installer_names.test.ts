@@ -53,7 +53,7 @@ for (const [what, install] of Object.entries(installers)) {
       [
         ...(await sql`
           select obj.identity
-          from pg_depend
+          from (select * from pg_depend where classid <> 0) as dependency -- 14 has entries of nobody
           cross join lateral pg_identify_object(classid, objid, objsubid) as obj
           cross join lateral pg_identify_object(refclassid, refobjid, refobjsubid) as needed
           where needed.schema in ('evil', 'public') and obj.schema not in ('evil', 'public')

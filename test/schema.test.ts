@@ -325,7 +325,7 @@ test('nothing that is stored depends on anything outside pg_catalog and our sche
   const dependencies = () =>
     list(sql`
       select distinct format('%s needs %s', pg_describe_object(classid, objid, 0), needed.identity)
-      from pg_depend
+      from (select * from pg_depend where classid <> 0) as dependency -- 14 has entries of nobody
       cross join lateral pg_identify_object(classid, objid, 0) as dependent
       cross join lateral pg_identify_object(refclassid, refobjid, 0) as needed
       where
