@@ -5304,6 +5304,7 @@ declare
   v_rounds constant bigint := bigint '3';
   v_round bigint;
   v_stale oid[];
+  v_misnamed oid[];
   v_unmeasured nms.target[];
   v_gone nms.target[];
 begin
@@ -5390,6 +5391,31 @@ begin
     measurement.run_id = settle_targets.run_id
     and measurement.table_oid = any (v_stale);
 
+  -- Counted under another name than the one that it was queued by, and has again.
+  v_misnamed := array(
+    select current_target.table_oid
+    from nms.table_metrics_runs as run
+    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
+    where
+      run.run_id = settle_targets.run_id
+      and current_target.is_reported
+      and (current_target.schema_name, current_target.table_name) not in (
+        select measurement.schema_name, measurement.table_name
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = settle_targets.run_id
+      )
+      and (current_target.schema_name, current_target.table_name) in (
+        select queued.schema_name, queued.table_name
+        from nms.table_metrics_targets as claim
+        cross join unnest(claim.targets) as queued
+        where claim.run_id = settle_targets.run_id and queued.is_reported
+      )
+  );
+  delete from nms.table_metrics_measurements as measurement
+  where
+    measurement.run_id = settle_targets.run_id
+    and measurement.table_oid = any (v_misnamed);
+
   if v_round <= v_rounds and nms.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
     return;
   end if;
@@ -5427,7 +5453,7 @@ begin
         where measurement.run_id = settle_targets.run_id
       )
   );
-  if v_gone <> '{}' then
+  if v_gone <> '{}' or v_misnamed <> '{}' then
     perform nms.record_failure(
       run_id => settle_targets.run_id,
       target => unmeasured,
