@@ -1,9 +1,9 @@
 import { connect, type Sql } from './database.ts'
 import { databaseUrl } from './environment.ts'
 
-/** Gives a command a connection to the database of DATABASE_URL, for as long as it works. */
-export async function withDatabase<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-  const sql = connect(databaseUrl())
+/** Gives some work a connection to a database, unless given that of DATABASE_URL, for as long as it takes. */
+export async function withDatabase<T>(work: (sql: Sql) => Promise<T>, url = databaseUrl()): Promise<T> {
+  const sql = connect(url)
   try {
     return await work(sql)
   } finally {

@@ -56,7 +56,11 @@ for (let left = await unserved(); left.length > 0; left = await unserved()) {
 isOver = true
 await striking
 for (const worker of workers) await worker.stop()
-await within(hang, async () => (await db.sql`select 1`).length === 1, 'the server is back from the last fault')
+await within(
+  hang,
+  async () => (await db.sql`select 1`).length === 1,
+  'the server is back from the last fault',
+)
 
 const [result] = await db.sql`
   select

@@ -1,5 +1,6 @@
-import { connect, type Sql } from '../database.ts'
+import { connect } from '../database.ts'
 import { within } from '../patience.ts'
+import { withDatabase } from '../session.ts'
 import { endingEvents, type RunEvent } from './events.ts'
 import { countOnline } from './online.ts'
 import type { Progress } from './progress.ts'
@@ -57,16 +58,15 @@ export async function collectTableMetrics(
 /** True for a run that only somebody else kept from writing its result: another one may succeed. */
 async function wasCountedInVain(url: string, { run_id, status }: Run): Promise<boolean> {
   if (status !== 'FAILED') return false
-  const sql = connect(url)
   try {
-    const [row] = await sql<[{ in_vain: boolean }]>`
-      select nms.was_counted_in_vain(run_id => ${run_id}) as in_vain
-    `
-    return row.in_vain
+    return await withDatabase(async (sql) => {
+      const [row] = await sql<[{ in_vain: boolean }]>`
+        select nms.was_counted_in_vain(run_id => ${run_id}) as in_vain
+      `
+      return row.in_vain
+    }, url)
   } catch {
     return false // how this run has ended is known
-  } finally {
-    await sql.end({ timeout: 1 })
   }
 }
 
@@ -107,20 +107,20 @@ async function openRun(
  */
 export async function collectRun(url: string, runId: string, options: CollectOptions = {}): Promise<Run> {
   const { online = false, signal, deadline, report = () => undefined } = options
-  const sql = connect(url)
-  try {
-    report({ event: 'run_started', run_id: runId, online })
-    const late =
-      deadline === undefined
-        ? undefined
-        : AbortSignal.timeout(Math.min(await milliseconds(sql, deadline), longestTimer))
-    const count = online ? countOnline : countAsOfOneInstant
-    const failure = await count(url, runId, { ...options, signal: anyOf(signal, late) }).then(
-      () => undefined,
-      (error) => error as Error & { code?: string },
-    )
-    const cause = signal?.aborted ? 'stopped' : late?.aborted ? `deadline of ${deadline} passed` : undefined
-    const reason = [cause, failure && describe(failure)].filter(Boolean).join(': ')
+  report({ event: 'run_started', run_id: runId, online })
+  const late =
+    deadline === undefined
+      ? undefined
+      : AbortSignal.timeout(Math.min(await milliseconds(url, deadline), longestTimer))
+  const count = online ? countOnline : countAsOfOneInstant
+  const failure = await count(url, runId, { ...options, signal: anyOf(signal, late) }).then(
+    () => undefined,
+    (error) => error as Error & { code?: string },
+  )
+  const cause = signal?.aborted ? 'stopped' : late?.aborted ? `deadline of ${deadline} passed` : undefined
+  const reason = [cause, failure && describe(failure)].filter(Boolean).join(': ')
+  // Over a link of its own: one that was there before may have died while the run was counted.
+  return withDatabase(async (sql) => {
     // Most often it has ended by itself. Who cannot even read that knows no better than the failure.
     const ending = giveUp(sql, runId, reason || 'the counting ended without a result')
     const run = await within(patience, ending, 'the server').catch((error) => {
@@ -128,9 +128,7 @@ export async function collectRun(url: string, runId: string, options: CollectOpt
     })
     for (const event of await endingEvents(sql, run)) report(event)
     return run
-  } finally {
-    await sql.end({ timeout: 1 })
-  }
+  }, url)
 }
 
 /** How long a server may be away when the end of a run is to be read or written, in milliseconds. */
@@ -147,9 +145,11 @@ function describe(error: Error & { code?: string }): string {
   return error.code ? `${error.message} (${error.code})` : error.message
 }
 
-async function milliseconds(sql: Sql, interval: string): Promise<number> {
-  const [row] = await sql<[{ milliseconds: number }]>`
-    select (extract(epoch from ${interval}::interval) * 1000)::float8 as milliseconds
-  `
-  return row.milliseconds
+function milliseconds(url: string, interval: string): Promise<number> {
+  return withDatabase(async (sql) => {
+    const [row] = await sql<[{ milliseconds: number }]>`
+      select (extract(epoch from ${interval}::interval) * 1000)::float8 as milliseconds
+    `
+    return row.milliseconds
+  }, url)
 }

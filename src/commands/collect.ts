@@ -1,12 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type CollectOptions, type CollectRequest, collectTableMetrics } from '../collect/collect.ts'
-import { connect } from '../database.ts'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
 import { interruption } from '../interruption.ts'
 import { createLog } from '../log.ts'
 import { type Owner, superuserAsOwner } from '../owner.ts'
 import { previewRun } from '../reading/preview.ts'
 import { reportRun, reportRunAsJson } from '../reading/report.ts'
+import { withDatabase } from '../session.ts'
 import { humanStream, print } from '../terminal/output.ts'
 import { showProgress } from '../terminal/progress_bar.ts'
 
@@ -39,36 +39,33 @@ export function addCollectCommand(program: Command): void {
       if (jobs && !online) throw new Error('--jobs: several sessions count only an online run: add --online')
       const timeZone = snapshotTimeZone()
       const human = humanStream(json)
-      const url = databaseUrl()
-      const sql = connect(url)
-      try {
-        if (dryRun) {
-          const preview = await previewRun(sql, { skip, exclude })
-          if (json) print(preview.json)
-          else human.write(`${preview.text}\n`)
-          return
-        }
-        const superuser = await superuserAsOwner(
-          async (text) => ((await sql.unsafe(text)) as unknown as Owner[][]).at(-1)?.[0],
-        )
-        if (superuser && !log) console.error(`warning: ${superuser}`)
-        const events = log && createLog(log)
-        const bar = online && !json && !log ? showProgress(process.stderr) : undefined
-        const options = {
-          signal: interruption(),
-          ...(online && { online }),
-          ...(jobs && { jobs }),
-          ...(deadline && { deadline }),
-          ...(events && { report: events.record }),
-          ...(bar && { progress: bar.update }),
-        }
-        const run = await collectTableMetrics(url, { skip, exclude }, options).finally(bar?.end)
+      if (dryRun) {
+        const preview = await withDatabase((sql) => previewRun(sql, { skip, exclude }))
+        if (json) print(preview.json)
+        else human.write(`${preview.text}\n`)
+        return
+      }
+      const superuser = await withDatabase((sql) =>
+        superuserAsOwner(async (text) => ((await sql.unsafe(text)) as unknown as Owner[][]).at(-1)?.[0]),
+      )
+      if (superuser && !log) console.error(`warning: ${superuser}`)
+      const events = log && createLog(log)
+      const bar = online && !json && !log ? showProgress(process.stderr) : undefined
+      const options = {
+        signal: interruption(),
+        ...(online && { online }),
+        ...(jobs && { jobs }),
+        ...(deadline && { deadline }),
+        ...(events && { report: events.record }),
+        ...(bar && { progress: bar.update }),
+      }
+      const run = await collectTableMetrics(databaseUrl(), { skip, exclude }, options).finally(bar?.end)
+      // Over a link of its own: one that was there before may have died while the run was counted.
+      await withDatabase(async (sql) => {
         if (json) print(await reportRunAsJson(sql, run))
         human.write(`${await reportRun(sql, run, timeZone)}\n`)
-        if (run.status !== 'SUCCEEDED') process.exitCode = 1
-      } finally {
-        await sql.end({ timeout: 1 })
-      }
+      })
+      if (run.status !== 'SUCCEEDED') process.exitCode = 1
     })
 }
 

@@ -17,7 +17,10 @@ import {
 import { startTableMetrics } from '../_process.ts'
 import { prepareSite, runs } from '../_worker.ts'
 
-const commands = { collect: [], 'collect --online --jobs 2': ['--online', '--jobs', '2'] }
+const commands = {
+  collect: [],
+  'collect --online --jobs 2 --deadline 1h': ['--online', '--jobs', '2', '--deadline', '1h'],
+}
 
 for (const [name, args] of Object.entries(commands)) {
   for (const moment of moments) {
