@@ -4,11 +4,15 @@ import { existsSync } from 'node:fs'
 import postgres from 'postgres'
 import { startTemporaryServer } from '../src/embedded/server.ts'
 import { migrate } from '../src/migrate.ts'
+import { inMemory } from './_memory.ts'
 
-const server = await startTemporaryServer({
-  ...(process.env.TEST_POSTGRES && { binaries: process.env.TEST_POSTGRES }),
-  settings: { fsync: 'off', max_connections: '500', timezone: 'UTC' },
-})
+const server = await startTemporaryServer(
+  {
+    ...(process.env.TEST_POSTGRES && { binaries: process.env.TEST_POSTGRES }),
+    settings: { fsync: 'off', max_connections: '500', timezone: 'UTC' },
+  },
+  await inMemory(),
+)
 process.exitCode = await run().finally(server.stop)
 
 async function run(): Promise<number> {

@@ -4,9 +4,7 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import postgres from 'postgres'
-import { serverAccount } from '../src/embedded/account.ts'
-import { makeRootHome } from '../src/embedded/binaries.ts'
-import { startServer } from '../src/embedded/server.ts'
+import { makeTemporaryHome, startServer } from '../src/embedded/server.ts'
 import { withDatabase } from './_database.ts'
 
 const run = promisify(execFile)
@@ -35,7 +33,7 @@ export interface SecureServer {
 export const roles = ['tls_only', 'plain_only', 'certified', 'certified_too'] as const
 
 export async function startSecureServer(): Promise<SecureServer> {
-  const home = await makeHome()
+  const home = await makeTemporaryHome()
   const files = await mkdtemp(join(tmpdir(), 'certificates-'))
   const remove = async () => {
     await rm(home, { recursive: true, force: true })
@@ -101,7 +99,7 @@ host      all all           127.0.0.1/32  scram-sha-256
 
 /** A server that follows nobody, and for ever waits for what comes after its data: all its sessions only read. */
 export async function startStandby(databases: string[]): Promise<{ url: string; stop(): Promise<void> }> {
-  const home = await makeHome()
+  const home = await makeTemporaryHome()
   const primary = await start(home)
   for (const database of databases) await createEmpty(primary.url('postgres'), database)
   await primary.stop()
@@ -130,10 +128,6 @@ function start(home: string, settings: Record<string, string> = {}) {
     ...(process.env.TEST_POSTGRES && { binaries: process.env.TEST_POSTGRES }),
     settings: { fsync: 'off', timezone: 'UTC', max_connections: '200', shared_buffers: '16MB', ...settings },
   })
-}
-
-async function makeHome(): Promise<string> {
-  return mkdtemp(join((await serverAccount()) ? await makeRootHome() : tmpdir(), 'temporary-'))
 }
 
 async function makeCertificates(folder: string): Promise<void> {

@@ -1,14 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { serverAccount } from '../src/embedded/account.ts'
-import { makeRootHome } from '../src/embedded/binaries.ts'
-import { type EmbeddedServer, startServer } from '../src/embedded/server.ts'
+import { type EmbeddedServer, makeTemporaryHome, startServer } from '../src/embedded/server.ts'
 import { migrate } from '../src/migrate.ts'
 import { type Sql, withDatabase } from './_database.ts'
+import { inMemory } from './_memory.ts'
 import { reservePort } from './_ports.ts'
 import { isAlive } from './_process.ts'
 import { hang, within } from './_within.ts'
@@ -80,7 +78,7 @@ const unharmed: object = {
 }
 
 async function makeHome(): Promise<string> {
-  const home = await mkdtemp(join((await serverAccount()) ? await makeRootHome() : tmpdir(), 'temporary-'))
+  const home = await makeTemporaryHome(await inMemory())
   await writeFile(join(home, 'port'), `${await reservePort()}\n`)
   return home
 }

@@ -51,22 +51,26 @@ async function closeGate(db: TestDatabase, gate = 1) {
 
 /** Waits until a session of the runner has locked a table, in order to count it; its process id. */
 async function untilCounted(sql: Sql, table: string): Promise<number> {
-  let pid = 0
+  let pid: number | undefined
   await within(
     hang,
     async () => {
-      const [session] = await sql<{ pid: number }[]>`
-      select pid
-      from pg_locks
-      join pg_stat_activity using (pid)
-      where relation = ${table}::regclass and granted and application_name = 'table-metrics'
-    `
-      pid = session?.pid ?? 0
-      return session !== undefined
+      pid = await countedBy(sql, table)
+      return pid !== undefined
     },
     `${table} is being counted`,
   )
-  return pid
+  return pid as number
+}
+
+async function countedBy(sql: Sql, table: string): Promise<number | undefined> {
+  const [session] = await sql<{ pid: number }[]>`
+    select pid
+    from pg_locks
+    join pg_stat_activity using (pid)
+    where relation = ${table}::regclass and granted and application_name = 'table-metrics'
+  `
+  return session?.pid
 }
 
 const lastRun = async (sql: Sql) => {
@@ -264,10 +268,11 @@ async function insist(db: TestDatabase, table: string): Promise<void> {
   const application = db.connect({ connection: { application_name: 'the application' } })
   const isRunning = async () => (await lastRun(db.sql)).status === 'RUNNING'
   for (;;) {
-    await Promise.any([
-      untilCounted(db.sql, table),
-      within(hang, async () => !(await isRunning()), 'the run has ended'),
-    ])
+    await within(
+      hang,
+      async () => (await countedBy(db.sql, table)) !== undefined || !(await isRunning()),
+      `${table} is being counted, or the run has ended`,
+    )
     if (!(await isRunning())) return
     await application.unsafe(`begin; lock table ${table} in access exclusive mode; commit`)
   }

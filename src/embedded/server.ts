@@ -98,11 +98,16 @@ export async function startServer({
   }
 }
 
-/** Starts a server that is deleted when it stops: for tests and benchmarks. */
+/**
+ * Starts a server that is deleted when it stops: for tests and benchmarks.
+ *
+ * @param folder where its files lie meanwhile; on the disk unless given
+ */
 export async function startTemporaryServer(
   options: Omit<EmbeddedServerOptions, 'home'> = {},
+  folder?: string,
 ): Promise<EmbeddedServer> {
-  const home = await mkdtemp(join((await serverAccount()) ? await makeRootHome() : tmpdir(), 'temporary-'))
+  const home = await makeTemporaryHome(folder)
   const remove = () => removeTree(home)
   const server = await startServer({ ...options, home }).catch(async (error) => {
     await remove()
@@ -115,6 +120,11 @@ export async function startTemporaryServer(
       await remove()
     },
   }
+}
+
+/** Makes a folder for the files of a server that is deleted later. */
+export async function makeTemporaryHome(folder?: string): Promise<string> {
+  return mkdtemp(join(folder ?? ((await serverAccount()) ? await makeRootHome() : tmpdir()), 'temporary-'))
 }
 
 async function initialize(
