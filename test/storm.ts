@@ -12,7 +12,7 @@ import { kindsOfRuns } from './_storm/runs.ts'
 import { type Counts, count, startStorm } from './_storm/sessions.ts'
 import { createWorld, expected, readWorld } from './_storm/workload.ts'
 import { fetchPostgres } from './_versions.ts'
-import { within } from './_within.ts'
+import { inTime, within } from './_within.ts'
 
 const { values } = parseArgs({
   options: {
@@ -56,7 +56,7 @@ await checkTables()
 const storm = startStorm(t, db, seed, sessions)
 for (let second = 1; elapsed() < seconds || ((await missing()).length > 0 && elapsed() < longest); second++) {
   await sleep(1_000)
-  await checkRuns()
+  await inTime(60, checkRuns(), 'the server says which runs have ended: has it crashed? See its log')
   if (second % 4 === 0) await checkTables().catch(() => undefined) // somebody was in the way
   if (second % 60 === 0) console.log(`${elapsed()} s: ${violations.length} violations`)
 }

@@ -64,7 +64,17 @@ end $$;
 create function storm.transfer(source text, target text, rows bigint) returns bigint language plpgsql as $$
 declare
   v_moved bigint;
+  v_above text;
 begin
+  -- PostgreSQL (seen on 18.4) crashes in the check of a partition's constraint when a table above the
+  -- partition is detached or attached during an insert. With a lock there, that waits.
+  select string_agg('only ' || storm.name_of(relid), ', ') into v_above
+  from pg_partition_ancestors(target::regclass)
+  where relid <> target::regclass;
+  if v_above is not null then
+    execute format('lock table %s in access share mode', v_above);
+  end if;
+
   execute format(
     'with gone as (
       delete from only %1$s where id in (select id from only %1$s limit $1 for update skip locked) returning id
