@@ -5300,6 +5300,7 @@ CREATE FUNCTION nms.settle_targets(run_id bigint) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '1 min'
     SET enable_nestloop TO 'off'
+    SET jit TO 'off'
     AS $$
 declare
   v_rounds constant bigint := bigint '3';
