@@ -1,4 +1,5 @@
 import { createServer, connect as dial, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 import { reservePort } from './_ports.ts'
 
@@ -67,11 +68,12 @@ export async function startProxy(t: ExecutionContext, url: string): Promise<Link
         resolve(typeof address === 'object' && address ? address.port : port)
       })
     })
-  const close = () =>
-    new Promise<void>((resolve) => {
-      cut()
-      server.close(() => resolve())
-    })
+  const close = async () => {
+    cut()
+    await new Promise((resolve) => server.close(resolve))
+    // A process that is being started has what is open here, until it becomes a program of its own.
+    while (await isListening(port)) await sleep(10)
+  }
 
   const port = await listen(await reservePort())
   t.teardown(async () => {
@@ -102,4 +104,15 @@ export async function startProxy(t: ExecutionContext, url: string): Promise<Link
       if (!server.listening) await listen(port)
     },
   }
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = dial(port, '127.0.0.1')
+    socket.on('error', () => resolve(false))
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+  })
 }
