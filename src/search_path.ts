@@ -65,13 +65,30 @@ export function pinned(connection: postgres.Sql): Sql {
   return Object.assign(sql, {
     json: connection.json,
     unsafe: send,
-    begin: <T>(work: (transaction: postgres.TransactionSql) => Promise<T>) =>
-      connection.begin((transaction) => {
-        transaction.unsafe(pinPath).execute() // what follows waits for it, and fails where it does
-        return work(transaction)
-      }) as Promise<T>,
+    begin: async <T>(work: (transaction: postgres.TransactionSql) => Promise<T>) => {
+      let lost: Error | undefined
+      try {
+        return await connection.begin((transaction) => {
+          transaction.unsafe(pinPath).execute() // what follows waits for it, and fails where it does
+          return work(transaction).catch((error) => {
+            if (!isLink(error)) throw error
+            // The driver would send a rollback over what is no connection any more, and throw where nobody can
+            // catch it (porsager/postgres#1208). It rejects by itself when it knows of the loss.
+            lost = error
+            return new Promise<never>(() => undefined)
+          })
+        })
+      } catch (error) {
+        throw lost ?? error
+      }
+    },
     end: connection.end,
   }) as unknown as Sql
+}
+
+/** True for what the connection reports, rather than the server or our own code. */
+function isLink(error: { code?: string; errno?: number }): boolean {
+  return error.code === 'CONNECTION_CLOSED' || error.errno !== undefined
 }
 
 /** As Postgres reads it with either setting of standard_conforming_strings. */

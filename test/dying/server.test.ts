@@ -1,6 +1,7 @@
 // What befalls a whole server befalls four workers at once, each of them at another moment of its run.
 import test from 'ava'
-import { hang, type OwnServer, startOwnServer, within } from '../_faults.ts'
+import { connect } from '../../src/database.ts'
+import { hang, isBusy, type OwnServer, startOwnServer, within } from '../_faults.ts'
 import { expectToGoOn, places, startSite } from '../_site.ts'
 
 let server: OwnServer
@@ -34,6 +35,25 @@ for (const [fault, befall] of Object.entries(faults)) {
     await Promise.all(sites.map((site) => expectToGoOn(t, site)))
   })
 }
+
+// The driver throws where nobody can catch it when it is let to roll back (porsager/postgres#1208).
+test.serial('SIGKILL of a backend in a transaction: it rejects, and the next one works', async (t) => {
+  const db = await server.createDatabase(t)
+  const sql = connect(db.url)
+  t.teardown(() => sql.end())
+
+  const lost = sql.begin(async (transaction) => {
+    const [{ pid }] = await transaction<[{ pid: number }]>`select pg_backend_pid() as pid`
+    const waiting = transaction`select pg_sleep(60)`.execute()
+    await within(hang, () => isBusy(db, pid), 'it sleeps')
+    process.kill(pid, 'SIGKILL')
+    return waiting
+  })
+
+  await t.throwsAsync(lost, { code: 'CONNECTION_CLOSED' })
+  const again = () => sql.begin((transaction) => transaction`select 1 as one`)
+  await within(hang, async () => (await again())[0]?.one === 1, 'the server has recovered')
+})
 
 async function restart(how: 'fast' | 'immediate'): Promise<void> {
   await server.stop(how)
