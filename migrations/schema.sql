@@ -604,7 +604,13 @@ CREATE FUNCTION nms.changed_counts(run_id bigint) RETURNS TABLE(schema_name text
       measurement.table_name,
       ln(greatest(percentile_disc(0.5) within group (order by measurement.row_count)::double precision, 0.5)) as middle
     from owner
-    join nms.table_metrics_measurements as measurement on measurement.run_id = owner.owner
+    -- Each result by itself: a plan that joins them may read years of measurements instead.
+    cross join lateral (
+      select past.schema_name, past.table_name, past.row_count
+      from nms.table_metrics_measurements as past
+      where past.run_id = owner.owner
+      offset 0
+    ) as measurement
     where owner.days_back <= 7
     group by measurement.schema_name, measurement.table_name
   ),
@@ -2444,8 +2450,13 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
       max(past.row_count) as most,
       (array_agg(past.table_oid order by past.run_id desc))[1] as table_oid
     from earlier
-    join nms.table_metrics_measurements as past on past.run_id = earlier.run_id
-    where not past.is_partition -- they come and go, and their parent stays
+    -- Each result by itself: a plan that joins them may read years of measurements instead.
+    cross join lateral (
+      select measurement.schema_name, measurement.table_name, measurement.table_oid, measurement.run_id, measurement.row_count
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = earlier.run_id and not measurement.is_partition -- they come and go, and their parent stays
+      offset 0
+    ) as past
     group by past.schema_name, past.table_name
   ),
   present as (
@@ -3437,8 +3448,22 @@ begin
   into strict v_measured, changed_targets, locked_targets;
 
   -- In the online mode, another table may have had a name when it was counted, and a table another name. The
-  -- table that has lost its place is found, and counted again, when there is nothing left in the queue.
-  if not as_one then
+  -- table that has lost its place is found, and counted again, when there is nothing left in the queue. Looked up
+  -- one by one: a plan that joins them reads all that the run has stored, each time.
+  if not as_one and exists (
+    select
+    from unnest(v_measured) as measured
+    cross join lateral (
+      select former.table_oid
+      from nms.table_metrics_measurements as former
+      where
+        former.run_id = measure.run_id
+        and former.schema_name = measured.schema_name
+        and former.table_name = measured.table_name
+      offset 0
+    ) as former
+    where former.table_oid <> measured.table_oid
+  ) then
     delete from nms.table_metrics_measurements as former
     using unnest(v_measured) as measured
     where
@@ -3525,16 +3550,22 @@ begin
   tables_counted := 0;
   rows_counted := 0;
   pages_counted := v_claim.pages;
-  -- A family has been counted whole if somebody has met it before.
+  -- A family has been counted whole if somebody has met it before. Looked up one by one: a plan that joins them
+  -- reads all that the run has stored, for each claim.
   v_left := array(
     select target.table_oid
     from unnest(v_claim.targets) as target
     where
       target.is_reported
-      and target.table_oid not in (
-        select measurement.table_oid
+      and not exists (
+        select
         from nms.table_metrics_measurements as measurement
-        where measurement.run_id = v_claim.run_id
+        where
+          measurement.run_id = v_claim.run_id
+          and measurement.schema_name = target.schema_name
+          and measurement.table_name = target.table_name
+          and measurement.table_oid = target.table_oid
+        offset 0
       )
   );
   for v_snapshot in 1..v_snapshots loop
@@ -5337,25 +5368,24 @@ begin
     update nms.table_metrics_runs as run set is_online = true where run.run_id = settle_targets.run_id;
   end if;
 
-  -- Another table has its name now, and has not been counted; or it failed and is gone.
+  -- Another table has its name now, and has not been counted.
+  delete from nms.table_metrics_measurements as measurement
+  using pg_class as relation
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  where
+    measurement.run_id = settle_targets.run_id
+    and v_round <= v_rounds
+    and schema.nspname = measurement.schema_name
+    and relation.relname = measurement.table_name
+    and relation.relkind in ('r', 'p')
+    and relation.oid <> measurement.table_oid;
+
+  -- It failed and is gone.
   delete from nms.table_metrics_measurements as measurement
   where
     measurement.run_id = settle_targets.run_id
-    and (
-      v_round <= v_rounds
-      and exists (
-        select
-        from pg_class as relation
-        join pg_namespace as schema on schema.oid = relation.relnamespace
-        where
-          schema.nspname = measurement.schema_name
-          and relation.relname = measurement.table_name
-          and relation.relkind in ('r', 'p')
-          and relation.oid <> measurement.table_oid
-      )
-      or measurement.error_sqlstate = 'NM001'
-      and not exists (select from pg_class as relation where relation.oid = measurement.table_oid)
-    );
+    and measurement.error_sqlstate = 'NM001'
+    and not exists (select from pg_class as relation where relation.oid = measurement.table_oid);
 
   -- Counted again with its family, under another name by then.
   delete from nms.table_metrics_measurements as former
