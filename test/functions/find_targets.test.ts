@@ -240,7 +240,8 @@ for (const name of [
   'back\\slash',
   'x'.repeat(63),
 ]) {
-  test(`a table is found under its name as the catalogue spells it: ${name}`, async (t) => {
+  // The title in letters that every log can show.
+  test(`a table is found under its name as the catalogue spells it: ${encodeURI(name)}`, async (t) => {
     const { sql } = await createDatabase(t)
     const quoted = `"${name.replaceAll('"', '""')}"`
     await sql.unsafe(`create schema ${quoted}; create table ${quoted}.${quoted} ()`)
