@@ -86,9 +86,9 @@ export function pinned(connection: postgres.Sql): Sql {
   }) as unknown as Sql
 }
 
-/** True for what the connection reports, rather than the server or our own code. */
-function isLink(error: { code?: string; errno?: number }): boolean {
-  return error.code === 'CONNECTION_CLOSED' || error.errno !== undefined
+/** True for what a connection that was there reports, rather than the server or our own code. */
+function isLink({ code, errno }: { code?: string; errno?: number }): boolean {
+  return errno !== undefined || code === 'CONNECTION_CLOSED' || /^ERR_STREAM/.test(code ?? '')
 }
 
 /** As Postgres reads it with either setting of standard_conforming_strings. */

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:f42592bbc472f35bf5348c428d451c1f1159812c
+--! Hash: sha1:8f6024effd196601fa809b8c52dca56189bf96bd
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2119,6 +2119,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_measured nms.table_metrics_measurements[];
+  v_schemas tid[];
 begin
   -- One statement: its snapshot decides what there is to count, which tables are a family, and each count.
   with
@@ -2224,8 +2225,37 @@ begin
       where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
     ),
     array(select found.target from found join undecided using (unit) where not undecided.is_locked),
-    array(select found.target from found join undecided using (unit) where undecided.is_locked)
-  into strict v_measured, changed_targets, locked_targets;
+    array(select found.target from found join undecided using (unit) where undecided.is_locked),
+    array(select schema.ctid from pg_namespace as schema where schema.nspname in (select found.schema_name from found))
+  into strict v_measured, changed_targets, locked_targets, v_schemas;
+
+  -- A schema is renamed without a lock on its tables: for a moment, a name may have been that of another one's table.
+  -- Its row in the catalogue tells afterwards, whichever name it has again.
+  if exists (
+    select from unnest(v_schemas) as seen (place) where currtid2('pg_catalog.pg_namespace', seen.place) <> seen.place
+  ) then
+    if 'NM001' = any (retryable) then
+      changed_targets := changed_targets || array(
+        select
+          row(
+            measured.table_oid, measured.schema_name, measured.table_name, measured.table_kind, measured.is_partition,
+            null, null, null, null, true, null
+          )::nms.target
+        from unnest(v_measured) as measured
+      );
+      v_measured := '{}';
+    else
+      v_measured := array(
+        select
+          row(
+            measured.run_id, measured.schema_name, measured.table_name, null, null, 'exact', measured.measured_at,
+            measured.table_kind, measured.is_partition, measured.table_oid, 'NM001',
+            'its schema, or one of those it was counted with, was renamed or altered meanwhile'
+          )::nms.table_metrics_measurements
+        from unnest(v_measured) as measured
+      );
+    end if;
+  end if;
 
   -- In the online mode, another table may have had a name when it was counted, and a table another name. The
   -- table that has lost its place is found, and counted again, when there is nothing left in the queue. Looked up
