@@ -54,8 +54,16 @@ class Name {
   }
 }
 
-/** Lets a connection send nothing but transactions that begin with a path of ours. */
+/**
+ * Lets a connection send nothing but transactions that begin with a path of ours.
+ *
+ * @param connection with at most one session
+ */
 export function pinned(connection: postgres.Sql): Sql {
+  let losses = 0
+  connection.options.onclose = () => {
+    losses++
+  }
   const send = (statements: string) => connection.unsafe(`${pinPath};\n${statements}`)
   function sql(what: TemplateStringsArray | string, ...values: Value[]): Answer<unknown> | Name {
     if (typeof what === 'string') return new Name(what)
@@ -69,11 +77,12 @@ export function pinned(connection: postgres.Sql): Sql {
       let lost: Error | undefined
       try {
         return await connection.begin((transaction) => {
+          const before = losses
           transaction.unsafe(pinPath).execute() // what follows waits for it, and fails where it does
           return work(transaction).catch((error) => {
-            if (!isLink(error)) throw error
+            if (losses === before) throw error
             // The driver would send a rollback over what is no connection any more, and throw where nobody can
-            // catch it (porsager/postgres#1208). It rejects by itself when it knows of the loss.
+            // catch it (porsager/postgres#1208). It rejects by itself.
             lost = error
             return new Promise<never>(() => undefined)
           })
@@ -84,11 +93,6 @@ export function pinned(connection: postgres.Sql): Sql {
     },
     end: connection.end,
   }) as unknown as Sql
-}
-
-/** True for what a connection that was there reports, rather than the server or our own code. */
-function isLink({ code, errno }: { code?: string; errno?: number }): boolean {
-  return errno !== undefined || code === 'CONNECTION_CLOSED' || /^ERR_STREAM/.test(code ?? '')
 }
 
 /** As Postgres reads it with either setting of standard_conforming_strings. */

@@ -124,6 +124,16 @@ test('a long history arrives whole, and a reader that has seen enough is no erro
   t.is(head.stderr, '')
 })
 
+test('a full disk ends an export with an error', async (t) => {
+  const db = await createHistory(t, days)
+
+  const finished = await run(t, 'bash', ['-c', `exec ${process.execPath} src/cli.ts export > /dev/full`], {
+    env: { DATABASE_URL: db.url },
+  })
+
+  failsClearly(t, finished, 'ENOSPC')
+})
+
 for (const [args, words] of [
   [
     ['--format', 'xml'],
