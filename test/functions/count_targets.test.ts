@@ -69,12 +69,15 @@ for (const [mode, { begin = 'select 1', call, status }] of Object.entries(modes)
     const gates = [connect(), connect()] as const
     for (const [n, gate] of gates.entries()) await gate`select pg_advisory_lock(${n + 1}::bigint)`
     const waitsAt = (gate: number) =>
-      until(
-        async () =>
-          (await sql`select from pg_locks where locktype = 'advisory' and objid = ${gate} and not granted`)
-            .length > 0,
-        `it waits at gate ${gate}`,
-      )
+      until(async () => {
+        const waiting = await sql`
+          select
+          from pg_locks as wanted
+          join pg_database as place on place.oid = wanted.database and place.datname = current_database()
+          where wanted.locktype = 'advisory' and wanted.objid = ${gate} and not wanted.granted
+        `
+        return waiting.length > 0
+      }, `it waits at gate ${gate}`)
     const collector = connect()
     await collector.unsafe(begin)
 
