@@ -3469,8 +3469,11 @@ begin
         select
           row(
             measured.run_id, measured.schema_name, measured.table_name, null, null, 'exact', measured.measured_at,
-            measured.table_kind, measured.is_partition, measured.table_oid, 'NM001',
-            'its schema, or one of those it was counted with, was renamed or altered meanwhile'
+            measured.table_kind, measured.is_partition, measured.table_oid, coalesce(measured.error_sqlstate, 'NM001'),
+            coalesce(
+              measured.error_message,
+              'its schema, or one of those it was counted with, was renamed or altered meanwhile'
+            )
           )::nms.table_metrics_measurements
         from unnest(v_measured) as measured
       );

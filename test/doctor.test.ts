@@ -321,7 +321,7 @@ test('the schedule of the package has no problem', async (t) => {
 
   const problems = await findProblems(url)
 
-  t.deepEqual(summary(problems), fresh)
+  t.deepEqual(summary(problems), fresh, JSON.stringify(problems))
 })
 
 test('what every line of the schedule leaves out is no problem, and what one of them counts is one', async (t) => {

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:8f6024effd196601fa809b8c52dca56189bf96bd
+--! Hash: sha1:3fdb23fe0d0d2f6a133d5dccc9d13b0c96b2fe92
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2249,8 +2249,11 @@ begin
         select
           row(
             measured.run_id, measured.schema_name, measured.table_name, null, null, 'exact', measured.measured_at,
-            measured.table_kind, measured.is_partition, measured.table_oid, 'NM001',
-            'its schema, or one of those it was counted with, was renamed or altered meanwhile'
+            measured.table_kind, measured.is_partition, measured.table_oid, coalesce(measured.error_sqlstate, 'NM001'),
+            coalesce(
+              measured.error_message,
+              'its schema, or one of those it was counted with, was renamed or altered meanwhile'
+            )
           )::nms.table_metrics_measurements
         from unnest(v_measured) as measured
       );

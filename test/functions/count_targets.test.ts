@@ -43,6 +43,13 @@ const twoGates = `
   analyze public.first;
   create index on public.first (id) where public.gate(1);
 `
+const broken = `
+  create function public.fail() returns boolean language plpgsql immutable as $$ begin return true; end $$;
+  create table public.broken (id integer);
+  create index on public.broken (id) where public.fail();
+  create or replace function public.fail() returns boolean language plpgsql immutable
+  as $$ begin raise division_by_zero; end $$;
+`
 const swapNames = `
   alter schema a rename to c;
   alter schema b rename to a;
@@ -66,6 +73,7 @@ for (const [mode, { begin = 'select 1', call, status }] of Object.entries(modes)
   test(`two schemas that swap their names, and swap them back, have no wrong count: ${mode}`, async (t) => {
     const { sql, connect } = await createDatabase(t)
     await sql.unsafe(twoGates)
+    if (status === 'FAILED') await sql.unsafe(broken)
     const gates = [connect(), connect()] as const
     for (const [n, gate] of gates.entries()) await gate`select pg_advisory_lock(${n + 1}::bigint)`
     const waitsAt = (gate: number) =>
@@ -95,6 +103,10 @@ for (const [mode, { begin = 'select 1', call, status }] of Object.entries(modes)
     const counts = await rowCounts(sql, run as never)
     const expected = status === 'SUCCEEDED' ? [3, 5] : [null, null]
     t.deepEqual([counts['a.t'], counts['b.t']], expected)
-    if (status === 'FAILED') t.regex(run?.error_message, /NM001/)
+    if (status === 'SUCCEEDED') return
+    t.regex(run?.error_message, /NM001/)
+    const [other] =
+      await sql`select error_sqlstate from nms.table_metrics_measurements where table_name = 'broken'`
+    t.is(other?.error_sqlstate, '22012', 'what failed by itself says why')
   })
 }
