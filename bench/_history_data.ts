@@ -51,7 +51,7 @@ export async function createHistory(sql: Sql, { tables, runs }: HistorySize): Pr
   `
   await sql`
     insert into nms.table_metrics_run_snapshot (run_id, payload, collected_at)
-    select run_id, nms.run_payload(run_id), collected_at
+    select run_id, nms_private.run_payload(run_id), collected_at
     from nms.table_metrics_runs
     order by run_id
   `

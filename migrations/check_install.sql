@@ -16,6 +16,9 @@ begin
   if to_regnamespace('nms') is null then
     create schema nms;
   end if;
+  if to_regnamespace('nms_private') is null then
+    create schema nms_private;
+  end if;
   if current_setting('nms.keeps_history') = 'on' and to_regnamespace('graphile_migrate') is null then
     create schema graphile_migrate;
   end if;
@@ -42,7 +45,7 @@ begin
     dependency.dbid = (select db.oid from pg_database as db where db.datname = current_database())
     and dependency.refclassid = 'pg_authid'::regclass
     and dependency.deptype = 'o'
-    and (place.name = 'nms' or (v_keeps_history and place.name = 'graphile_migrate'))
+    and (place.name in ('nms', 'nms_private') or (v_keeps_history and place.name = 'graphile_migrate'))
     and not (owner.rolsuper or owner.rolname in (current_user, 'table_metrics_owner'))
   order by dependency.classid <> 'pg_namespace'::regclass, identified.identity collate "C"
   limit 1;
@@ -84,7 +87,7 @@ begin
       from pg_class as relation
       join pg_namespace as schema on schema.oid = relation.relnamespace
       where
-        (schema.nspname = 'nms' and v_tables ? relation.relname and relation.relkind not in ('c', 'i', 'I', 'S'))
+        (schema.nspname in ('nms', 'nms_private') and v_tables ? relation.relname and relation.relkind not in ('c', 'i', 'I', 'S'))
         or (v_keeps_history and schema.nspname = 'graphile_migrate' and relation.relname in ('migrations', 'current'))
     ),
     attached (class, id, relation) as (
@@ -132,7 +135,7 @@ begin
       join pg_depend as dependency on dependency.classid = attached.class and dependency.objid = attached.id
       cross join lateral pg_identify_object(dependency.refclassid, dependency.refobjid, 0) as needed
       where
-        needed.schema not in ('pg_catalog', 'nms')
+        needed.schema not in ('pg_catalog', 'nms', 'nms_private')
         and not (
           needed.schema = 'graphile_migrate'
           and dependency.refclassid in ('pg_class'::regclass, 'pg_constraint'::regclass)
@@ -180,7 +183,7 @@ begin
     from pg_class as relation
     cross join jsonb_array_elements_text(v_tables -> relation.relname -> 'parts') as needed (name)
     where
-      relation.relnamespace = 'nms'::regnamespace
+      relation.relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
       and not exists (
         select from pg_attribute as col
         where col.attrelid = relation.oid and col.attname = needed.name and not col.attisdropped
@@ -213,7 +216,7 @@ begin
               'delete from graphile_migrate.migrations; '
           end,
           format('then install again (SNAPSHOT_TZ=%s), and ', v_zone),
-          'select count(nms.record_run(snapshot_date, payload)) from nms_before.table_metrics_daily_snapshot; ',
+          'select count(nms.import_run(snapshot_date, payload)) from nms_before.table_metrics_daily_snapshot; ',
           'drop schema nms_before cascade;'
         );
   end if;

@@ -4,7 +4,7 @@
 --   psql -v ON_ERROR_STOP=1 -f migrations/roles.sql "$DATABASE_URL"
 --   grant table_metrics_reader to dashboard;
 --
--- in every database that has the schema nms: as a superuser, or as the owner of that schema who may also create
+-- in every database that has the schema nms: as a superuser, or as the owner of both schemas who may also create
 -- roles. What a later script creates belongs to whoever ran it: run this again after it. Otherwise a second time
 -- changes nothing.
 --
@@ -28,7 +28,7 @@ begin
     select role.name, role.purpose
     from (
       values
-        ('table_metrics_owner', 'Owns the schema nms. Its functions read every table with the rights of this role.'),
+        ('table_metrics_owner', 'Owns the schemas nms and nms_private. Their functions read every table with the rights of this role.'),
         ('table_metrics_collector', 'May start runs of table metrics and read the results.'),
         ('table_metrics_worker', 'May do what a worker of table metrics does: start runs, delete old ones, read the results.'),
         (
@@ -98,7 +98,7 @@ begin
 end
 $$;
 
--- Everything in nms goes to that role. A superuser should not own the functions: planning a count
+-- Everything in nms and nms_private goes to that role. A superuser should not own the functions: planning a count
 -- may run immutable functions of the table's owner, such as one in the predicate of an index, and
 -- they run with the rights of whoever counts.
 do $$
@@ -120,7 +120,7 @@ begin
     dependency.dbid = (select db.oid from pg_database as db where db.datname = current_database())
     and dependency.refclassid = 'pg_authid'::regclass
     and dependency.deptype = 'o'
-    and identified.schema = 'nms'
+    and (identified.schema in ('nms', 'nms_private') or (dependency.classid = 'pg_namespace'::regclass and identified.name = 'nms_private'))
     and not (owner.rolsuper or owner.oid in (v_former, v_owner) or owner.rolname = current_user)
   order by 1
   limit 1;
@@ -144,11 +144,12 @@ begin
   end if;
 
   alter schema nms owner to table_metrics_owner;
+  alter schema nms_private owner to table_metrics_owner;
   for v_statement in
     select format('alter table %s owner to table_metrics_owner', relation.oid::regclass)
     from pg_class as relation
     where
-      relation.relnamespace = 'nms'::regnamespace
+      relation.relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
       and relation.relkind in ('r', 'p', 'v', 'm')
       and relation.relowner <> v_owner
     union all
@@ -156,14 +157,14 @@ begin
     from pg_type as type
     left join pg_class as relation on relation.oid = type.typrelid
     where
-      type.typnamespace = 'nms'::regnamespace
+      type.typnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
       and type.typtype in ('c', 'd', 'e')
       and coalesce(relation.relkind, 'c') = 'c' -- a table takes its row type along
       and type.typowner <> v_owner
     union all
     select format('alter routine %s owner to table_metrics_owner', routine.oid::regprocedure)
     from pg_proc as routine
-    where routine.pronamespace = 'nms'::regnamespace and routine.proowner <> v_owner
+    where routine.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and routine.proowner <> v_owner
   loop
     execute v_statement;
   end loop;
@@ -189,25 +190,30 @@ grant execute on function
   nms.collect_table_metrics,
   nms.open_run,
   nms.measure_targets,
-  nms.counting_sessions,
-  nms.terminate_counting,
-  nms.give_way,
-  nms.give_up_run,
   nms.close_run,
-  nms.end_with_client,
-  nms.open_job,
-  nms.job_problem,
-  nms.job_payload,
-  nms.retry_helps,
-  nms.was_counted_in_vain,
-  nms.retention_problem,
-  nms.abandon_silent_runs,
   nms.preview_run,
-  nms.find_problems,
-  nms.find_worker_problems,
-  nms.worker_trusts,
   nms.record_alerts,
-  nms.record_missing_run
+  nms.find_problems
+to table_metrics_collector, table_metrics_worker;
+
+-- What the runner calls for them.
+grant usage on schema nms_private to table_metrics_collector, table_metrics_worker;
+grant execute on function
+  nms_private.counting_sessions,
+  nms_private.terminate_counting,
+  nms_private.yield_target,
+  nms_private.give_up_run,
+  nms_private.cancel_if_client_is_gone,
+  nms_private.open_job,
+  nms_private.validate_job,
+  nms_private.job_payload,
+  nms_private.is_retryable,
+  nms_private.was_counted_in_vain,
+  nms_private.validate_retention,
+  nms_private.abandon_silent_runs,
+  nms_private.find_worker_problems,
+  nms_private.worker_trusts,
+  nms_private.record_missing_run
 to table_metrics_collector, table_metrics_worker;
 
 -- A job may ask a worker to delete old runs.
@@ -215,13 +221,12 @@ grant execute on function nms.prune_table_metrics to table_metrics_worker;
 
 -- A maintainer decides what the history holds and what is told about it.
 grant execute on function
-  nms.record_run,
+  nms.import_run,
   nms.rebuild_run_snapshot,
   nms.rebuild_daily_snapshot,
   nms.prune_table_metrics,
-  nms.retention_problem,
   nms.record_alerts,
-  nms.is_time_zone -- checks a setting
+  nms_private.is_time_zone -- checks a setting, and its schema need not be entered for that
 to table_metrics_maintainer;
 grant update on nms.table_metrics_settings to table_metrics_maintainer;
 grant insert, update, delete on nms.table_metrics_alert_rules to table_metrics_maintainer;

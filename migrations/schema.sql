@@ -30,10 +30,24 @@ COMMENT ON SCHEMA nms IS 'Table metrics: how many rows every table of this datab
 
 
 --
--- Name: target; Type: TYPE; Schema: nms; Owner: -
+-- Name: nms_private; Type: SCHEMA; Schema: -; Owner: -
 --
 
-CREATE TYPE nms.target AS (
+CREATE SCHEMA nms_private;
+
+
+--
+-- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
+--
+
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may.';
+
+
+--
+-- Name: target; Type: TYPE; Schema: nms_private; Owner: -
+--
+
+CREATE TYPE nms_private.target AS (
 	table_oid oid,
 	schema_name text,
 	table_name text,
@@ -49,87 +63,87 @@ CREATE TYPE nms.target AS (
 
 
 --
--- Name: TYPE target; Type: COMMENT; Schema: nms; Owner: -
+-- Name: TYPE target; Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON TYPE nms.target IS 'A table that a run has to count, as the catalogue shows it to one snapshot.';
-
-
---
--- Name: COLUMN target.table_oid; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.target.table_oid IS 'OID of the table.';
+COMMENT ON TYPE nms_private.target IS 'A table that a run has to count, as the catalogue shows it to one snapshot.';
 
 
 --
--- Name: COLUMN target.schema_name; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN target.table_oid; Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON COLUMN nms.target.schema_name IS 'Its schema, as the catalogue spells it.';
-
-
---
--- Name: COLUMN target.table_name; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.target.table_name IS 'Its name, as the catalogue spells it.';
+COMMENT ON COLUMN nms_private.target.table_oid IS 'OID of the table.';
 
 
 --
--- Name: COLUMN target.table_kind; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN target.schema_name; Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON COLUMN nms.target.table_kind IS 'table or partitioned table.';
-
-
---
--- Name: COLUMN target.is_partition; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.target.is_partition IS 'True for a partition of another table.';
+COMMENT ON COLUMN nms_private.target.schema_name IS 'Its schema, as the catalogue spells it.';
 
 
 --
--- Name: COLUMN target.pages; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN target.table_name; Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON COLUMN nms.target.pages IS 'Its size when it was last vacuumed or analyzed, 0 if never.';
-
-
---
--- Name: COLUMN target.filenode; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.target.filenode IS 'The file in which it is stored; 0 for a partitioned or foreign table, null where it tells nothing about the rows.';
+COMMENT ON COLUMN nms_private.target.table_name IS 'Its name, as the catalogue spells it.';
 
 
 --
--- Name: COLUMN target.members; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN target.table_kind; Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON COLUMN nms.target.members IS 'For a table with partitions or children, the stored and foreign tables whose own rows add up to its row count.';
-
-
---
--- Name: COLUMN target.family; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.target.family IS 'The root of its partitions or children, the lowest OID where there are several; null for a table without any.';
+COMMENT ON COLUMN nms_private.target.table_kind IS 'table or partitioned table.';
 
 
 --
--- Name: COLUMN target.is_reported; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN target.is_partition; Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON COLUMN nms.target.is_reported IS 'False when it is only read because a parent needs its rows: it is foreign, or the request left it out.';
+COMMENT ON COLUMN nms_private.target.is_partition IS 'True for a partition of another table.';
 
 
 --
--- Name: COLUMN target.is_whole; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN target.pages; Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON COLUMN nms.target.is_whole IS 'True when an extension keeps its rows in chunks or shards, so that only a plain select shows them.';
+COMMENT ON COLUMN nms_private.target.pages IS 'Its size when it was last vacuumed or analyzed, 0 if never.';
+
+
+--
+-- Name: COLUMN target.filenode; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.target.filenode IS 'The file in which it is stored; 0 for a partitioned or foreign table, null where it tells nothing about the rows.';
+
+
+--
+-- Name: COLUMN target.members; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.target.members IS 'For a table with partitions or children, the stored and foreign tables whose own rows add up to its row count.';
+
+
+--
+-- Name: COLUMN target.family; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.target.family IS 'The root of its partitions or children, the lowest OID where there are several; null for a table without any.';
+
+
+--
+-- Name: COLUMN target.is_reported; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.target.is_reported IS 'False when it is only read because a parent needs its rows: it is foreign, or the request left it out.';
+
+
+--
+-- Name: COLUMN target.is_whole; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.target.is_whole IS 'True when an extension keeps its rows in chunks or shards, so that only a plain select shows them.';
 
 
 --
@@ -174,7 +188,7 @@ CREATE TABLE nms.table_metrics_runs (
     target_count bigint,
     unmatched_entries jsonb DEFAULT '[]'::jsonb NOT NULL,
     is_online boolean DEFAULT false NOT NULL,
-    is_recorded boolean DEFAULT false NOT NULL,
+    is_imported boolean DEFAULT false NOT NULL,
     machinery_schemas text[] DEFAULT '{}'::text[] NOT NULL,
     left_out_count bigint,
     CONSTRAINT error_message_has_at_most_2000_characters CHECK ((length(error_message) <= 2000)),
@@ -285,10 +299,10 @@ COMMENT ON COLUMN nms.table_metrics_runs.is_online IS 'True when each table was 
 
 
 --
--- Name: COLUMN table_metrics_runs.is_recorded; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN table_metrics_runs.is_imported; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_runs.is_recorded IS 'True when the counts were given to nms.record_run rather than taken by the collector. Such a run owns its day only while no counted run has succeeded.';
+COMMENT ON COLUMN nms.table_metrics_runs.is_imported IS 'True when the counts were given to nms.import_run rather than taken by the collector. Such a run owns its day only while no counted run has succeeded.';
 
 
 --
@@ -302,14 +316,1497 @@ COMMENT ON COLUMN nms.table_metrics_runs.machinery_schemas IS 'Schemas that the 
 -- Name: COLUMN table_metrics_runs.left_out_count; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_runs.left_out_count IS 'How many tables the request left out when the run started; null for a malformed request and for recorded counts.';
+COMMENT ON COLUMN nms.table_metrics_runs.left_out_count IS 'How many tables the request left out when the run started; null for a malformed request and for imported counts.';
 
 
 --
--- Name: abandon_silent_runs(interval); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: close_run(bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.abandon_silent_runs(silent_for interval DEFAULT NULL::interval) RETURNS SETOF nms.table_metrics_runs
+CREATE FUNCTION nms.close_run(run_id bigint) RETURNS nms.table_metrics_runs
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
+    AS $$
+declare
+  v_run nms.table_metrics_runs := nms_private.claim_run(run_id => close_run.run_id);
+  v_reason text;
+  v_constraint text;
+begin
+  v_reason := case
+    when v_run.target_count is null then 'closed before its tables were counted'
+    else nms_private.failure_summary(run_id => close_run.run_id)
+  end;
+  if v_reason is not null then
+    raise warning 'run % failed', close_run.run_id using detail = left(v_reason, 2000);
+    return nms_private.fail_run(run_id => close_run.run_id, reason => v_reason);
+  end if;
+
+  -- Whoever has written the same day and not committed is waited for, while the snapshot of the count is held.
+  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
+  from nms.table_metrics_settings as settings;
+
+  insert into nms.table_metrics_run_snapshot (run_id, payload, collected_at)
+  values (close_run.run_id, nms_private.run_payload(run_id => close_run.run_id), v_run.collected_at);
+
+  -- The last successful run wins, whichever finishes first: of counted ones that with the highest run_id.
+  -- The day itself says what it has, because the header of its run may be newer than this snapshot.
+  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_imported)
+  select v_run.snapshot_date, snapshot.run_id, snapshot.payload, snapshot.collected_at, v_run.is_imported
+  from nms.table_metrics_run_snapshot as snapshot
+  where snapshot.run_id = close_run.run_id
+  on conflict (snapshot_date) do update
+  set
+    run_id = excluded.run_id,
+    payload = excluded.payload,
+    collected_at = excluded.collected_at,
+    is_imported = excluded.is_imported
+  where (not daily.is_imported, daily.run_id) < (not excluded.is_imported, excluded.run_id);
+
+  delete from nms_private.targets as claim where claim.run_id = close_run.run_id;
+
+  update nms.table_metrics_runs as run
+  set status = 'SUCCEEDED', finished_at = clock_timestamp()
+  where run.run_id = close_run.run_id
+  returning run.* into strict v_run;
+  return v_run;
+exception
+  -- What was counted stays: only what this block has written is taken back.
+  when lock_not_available then
+    v_reason := coalesce(
+      v_reason,
+      format(
+        'every table was counted, and the result could not be written: waited for %s in vain for %s, which has not ended its transaction',
+        (select settings.lock_timeout from nms.table_metrics_settings as settings),
+        nms_private.sessions_in_the_way(
+          relations => array['nms.table_metrics_daily_snapshot', 'nms.table_metrics_run_snapshot']::regclass[]
+        )
+      )
+    );
+    raise warning 'run % failed', close_run.run_id using errcode = 'lock_not_available', detail = left(v_reason, 2000);
+    return nms_private.fail_run(run_id => close_run.run_id, reason => v_reason);
+  when unique_violation then
+    get stacked diagnostics v_constraint = constraint_name;
+    if v_constraint <> 'a_slot_is_served_once' then
+      raise;
+    end if;
+    select format('run %s has served the slot %s already', served.run_id, served.scheduled_for) into strict v_reason
+    from nms.table_metrics_runs as served
+    where served.scheduled_for = v_run.scheduled_for and served.status = 'SUCCEEDED';
+    raise warning 'run % failed', close_run.run_id using detail = v_reason;
+    return nms_private.fail_run(run_id => close_run.run_id, reason => v_reason);
+end
+$$;
+
+
+--
+-- Name: FUNCTION close_run(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.close_run(run_id bigint) IS 'Ends a run that has been counted. When every target was: writes its run snapshot, makes it the snapshot of its business day unless a later run already is, or a counted one while this was imported, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were; also when another session keeps it from writing them for longer than lock_timeout. Returns the header.';
+
+
+--
+-- Name: collect_table_metrics(jsonb, jsonb, bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.collect_table_metrics(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb, run_id bigint DEFAULT NULL::bigint) RETURNS nms.table_metrics_runs
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
+    AS $$
+declare
+  v_run nms.table_metrics_runs;
+begin
+  v_run := nms_private.begin_run(
+    skip => collect_table_metrics.skip,
+    exclude => collect_table_metrics.exclude,
+    run_id => collect_table_metrics.run_id
+  );
+  if v_run.status = 'FAILED' then
+    return v_run; -- malformed request
+  end if;
+
+  begin
+    perform nms_private.count_targets(run_id => v_run.run_id);
+    return nms.close_run(run_id => v_run.run_id);
+  exception
+    -- However a run ends, its header says so. "others" has neither of the first two.
+    when query_canceled or assert_failure or others then
+      if sqlstate = '57014' and current_setting('nms.raise_cancel', true) = 'on' then
+        raise; -- whoever opened the run knows why, and calls give_up_run
+      end if;
+      raise warning 'run % failed', v_run.run_id using errcode = sqlstate, detail = left(sqlerrm, 2000);
+      return nms_private.fail_run(run_id => v_run.run_id, reason => format('%s (%s)', sqlerrm, sqlstate));
+  end;
+end
+$$;
+
+
+--
+-- Name: FUNCTION collect_table_metrics(skip jsonb, exclude jsonb, run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.collect_table_metrics(skip jsonb, exclude jsonb, run_id bigint) IS 'Counts every table of this database as of one instant and keeps the result: measurements, run snapshot and daily snapshot. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". run_id: a run that nms.open_run() has started, with its request. Returns the header of the run, SUCCEEDED or FAILED; raises only for a run_id that cannot be collected.';
+
+
+--
+-- Name: compare_days(date, date); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.compare_days(before date, after date) RETURNS TABLE(schema_name text, table_name text, outcome text, rows_before bigint, rows_after bigint, change bigint, change_percent numeric, own_change bigint, table_kind text, is_partition boolean)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return query
+  select compared.*
+  from nms.compare_runs(
+    before => nms.run_of_day(snapshot_date => compare_days.before),
+    after => nms.run_of_day(snapshot_date => compare_days.after)
+  ) as compared;
+end
+$$;
+
+
+--
+-- Name: FUNCTION compare_days(before date, after date); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.compare_days(before date, after date) IS 'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank, unchanged or left out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for a day without a result.';
+
+
+--
+-- Name: compare_runs(bigint, bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.compare_runs(before bigint, after bigint) RETURNS TABLE(schema_name text, table_name text, outcome text, rows_before bigint, rows_after bigint, change bigint, change_percent numeric, own_change bigint, table_kind text, is_partition boolean)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_before nms.table_metrics_runs;
+  v_after nms.table_metrics_runs;
+  v_left_out_schemas text[];
+  v_left_out_tables text[];
+begin
+  select run.* into v_before from nms.table_metrics_runs as run where run.run_id = compare_runs.before;
+  select run.* into v_after from nms.table_metrics_runs as run where run.run_id = compare_runs.after;
+  if v_before.status is null or v_after.status is null then
+    raise exception 'no such run: %', case when v_before.status is null then compare_runs.before else compare_runs.after end
+      using
+        errcode = 'no_data_found',
+        detail = format('saw %s and %s', coalesce(compare_runs.before::text, 'null'), coalesce(compare_runs.after::text, 'null')),
+        hint = 'The runs are in nms.table_metrics_runs.';
+  elsif 'RUNNING' in (v_before.status, v_after.status) then
+    raise exception 'run % has not ended', case v_before.status when 'RUNNING' then v_before.run_id else v_after.run_id end
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = 'its status is RUNNING',
+        hint = 'Wait until it has.';
+  end if;
+
+  -- Under the same request, neither leaves out what the other one has.
+  if
+    (v_before.skip_schemas, v_before.exclude_tables, v_before.machinery_schemas)
+      <> (v_after.skip_schemas, v_after.exclude_tables, v_after.machinery_schemas)
+  then
+    with missing as (
+      select
+        array_agg(latter.schema_name) filter (where former.table_name is null) as schemas_before,
+        array_agg(latter.table_name) filter (where former.table_name is null) as tables_before,
+        array_agg(former.schema_name) filter (where latter.table_name is null) as schemas_after,
+        array_agg(former.table_name) filter (where latter.table_name is null) as tables_after
+      from (
+        select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
+      ) as former
+      full join (
+        select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_after.run_id
+      ) as latter using (schema_name, table_name)
+    )
+    select array_agg(known.schema_name), array_agg(known.table_name) into v_left_out_schemas, v_left_out_tables
+    from missing
+    cross join lateral (
+      select * from nms_private.request_excludes(v_before.run_id, missing.schemas_before, missing.tables_before)
+      union all
+      select * from nms_private.request_excludes(v_after.run_id, missing.schemas_after, missing.tables_after)
+    ) as known;
+  end if;
+
+  return query
+  select
+    named.schema_name,
+    named.table_name,
+    case
+      when named.is_left_out then 'left out'
+      -- A failed run may not have come to a table: that it is missing says nothing.
+      when former.table_name is null and v_before.status = 'FAILED' then 'not counted'
+      when latter.table_name is null and v_after.status = 'FAILED' then 'not counted'
+      when former.table_name is null then 'appeared'
+      when latter.table_name is null then 'disappeared'
+      when former.row_count is null or latter.row_count is null then 'not counted'
+      when latter.row_count > former.row_count then 'grew'
+      when latter.row_count < former.row_count then 'shrank'
+      else 'unchanged'
+    end,
+    former.row_count,
+    latter.row_count,
+    latter.row_count - former.row_count,
+    round(100.0 * (latter.row_count - former.row_count) / nullif(former.row_count, 0), 2),
+    case
+      when named.is_left_out then null
+      when former.table_name is null and v_before.status = 'SUCCEEDED' then latter.own_row_count
+      when latter.table_name is null and v_after.status = 'SUCCEEDED' then -former.own_row_count
+      else latter.own_row_count - former.own_row_count
+    end,
+    coalesce(latter.table_kind, former.table_kind),
+    coalesce(latter.is_partition, former.is_partition)
+  from (
+    select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
+  ) as former
+  full join (
+    select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_after.run_id
+  ) as latter using (schema_name, table_name)
+  cross join lateral (
+    select
+      coalesce(former.schema_name, latter.schema_name) as schema_name,
+      coalesce(former.table_name, latter.table_name) as table_name,
+      (former.table_name is null or latter.table_name is null)
+        and (coalesce(former.schema_name, latter.schema_name), coalesce(former.table_name, latter.table_name)) in (
+          select left_out.schema_name, left_out.table_name
+          from unnest(v_left_out_schemas, v_left_out_tables) as left_out (schema_name, table_name)
+        ) as is_left_out
+  ) as named
+  order by named.schema_name, named.table_name;
+end
+$$;
+
+
+--
+-- Name: FUNCTION compare_runs(before bigint, after bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.compare_runs(before bigint, after bigint) IS 'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
+
+
+--
+-- Name: find_alerts(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.find_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    AS $$
+declare
+  v_run nms.table_metrics_runs;
+  v_has_changes boolean;
+begin
+  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = find_alerts.run_id;
+  if not found then
+    raise exception 'no such run: %', coalesce(find_alerts.run_id::text, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = format('saw run_id %s, expected that of a finished run', coalesce(find_alerts.run_id::text, 'null')),
+        hint = 'The runs are in nms.table_metrics_runs.';
+  elsif v_run.status = 'RUNNING' then
+    raise exception 'run % has not ended', v_run.run_id
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = 'its status is RUNNING',
+        hint = 'Ask again when it has ended, or for an earlier run.';
+  end if;
+
+  -- Most often there is nothing to look at, and then it takes longer to plan a look than to count many tables.
+  v_has_changes := exists (select from nms_private.changed_counts(run_id => v_run.run_id));
+
+  return query
+  select alert.*
+  from (
+    select * from nms_private.find_run_alerts(run_id => v_run.run_id)
+    where v_run.status = 'FAILED' or v_run.target_count = 0
+    union all
+    select * from nms_private.find_table_alerts(run_id => v_run.run_id)
+    union all
+    select * from nms_private.find_count_alerts(run_id => v_run.run_id) where v_has_changes
+  ) as alert
+  cross join nms_private.alert_rule(
+    schema_name => alert.schema_name,
+    table_name => alert.table_name,
+    kind => alert.kind
+  ) as rule
+  where rule.is_on and (v_run.snapshot_date < rule.silenced_until) is not true
+  order by alert.schema_name nulls first, alert.table_name, alert.kind;
+end
+$$;
+
+
+--
+-- Name: FUNCTION find_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.find_alerts(run_id bigint) IS 'What is strange about a finished run, by the runs before it: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop, spike. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. Raises P0002 for an unknown run, 55000 for one that has not ended.';
+
+
+--
+-- Name: find_problems(jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.find_problems(payload jsonb DEFAULT '{}'::jsonb) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  with recursive
+  request as (
+    select
+      malformed.why,
+      coalesce(usable.payload -> 'skipSchemas', '[]') as skip,
+      coalesce(usable.payload -> 'exclude', '[]') as exclude
+    from nms_private.validate_job(payload => coalesce(find_problems.payload, '{}')) as malformed (why)
+    cross join lateral (select case when malformed.why is null then find_problems.payload end) as usable (payload)
+  ),
+  collecting (call) as (
+    select format(
+      'select * from nms.collect_table_metrics(%s);',
+      concat_ws(
+        ', ',
+        'skip => ' || quote_literal(nullif(request.skip, '[]')),
+        'exclude => ' || quote_literal(nullif(request.exclude, '[]'))
+      )
+    )
+    from request
+  ),
+  counting as (
+    select role.oid, role.rolname as name, role.rolsuper or role.rolbypassrls as sees_every_row
+    from pg_proc as routine
+    join pg_roles as role on role.oid = routine.proowner
+    where routine.pronamespace = 'nms'::regnamespace and routine.proname = 'collect_table_metrics'
+  ),
+  -- Materialized: otherwise the planner asks for the business day, which raises where the zone is unknown.
+  setting as materialized (
+    select
+      settings.*,
+      zone.is_known as has_time_zone,
+      case when zone.is_known then nms.business_date() end as today
+    from nms.table_metrics_settings as settings
+    cross join nms_private.is_time_zone(settings.business_time_zone) as zone (is_known)
+  ),
+  target as materialized (
+    select
+      found.*,
+      format('%I.%I', found.schema_name, found.table_name) as name,
+      found.table_kind <> 'partitioned table' as is_read -- others are added up
+    from request
+    cross join nms_private.find_targets(skip => request.skip, exclude => request.exclude) as found
+  ),
+  reading as (
+    select
+      target.name,
+      target.schema_name,
+      counting.name as reader,
+      has_schema_privilege(counting.oid, relation.relnamespace, 'usage') as may_enter,
+      has_any_column_privilege(counting.oid, relation.oid, 'select') as may_select, -- any column will do for a count
+      relation.relrowsecurity
+        and not counting.sees_every_row
+        and (relation.relforcerowsecurity or not pg_has_role(counting.oid, relation.relowner, 'usage')) as is_thinned
+    from target
+    join pg_class as relation on relation.oid = target.table_oid
+    cross join counting
+    where target.is_read
+  ),
+  -- What one statement reads, and so locks until it ends.
+  family (ancestor, member) as (
+    select target.table_oid, target.table_oid from target where target.is_read
+    union
+    select family.ancestor, child.inhrelid
+    from family
+    join target on target.table_oid = family.ancestor and target.is_whole
+    join pg_inherits as child on child.inhparent = family.member
+  ),
+  widest as (
+    select target.name, count(distinct family.member) + count(index.indexrelid) as locks
+    from family
+    join target on target.table_oid = family.ancestor
+    left join pg_index as index on index.indrelid = family.member
+    group by target.table_oid, target.name
+    order by locks desc, target.name
+    limit 1
+  ),
+  -- Without the spare memory that a serial plan could still use: each worker of a parallel one adds its share.
+  lock_table as (
+    select
+      sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as sessions,
+      min(limits.setting::bigint) filter (where limits.name = 'max_locks_per_transaction')
+        * sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as room
+    from pg_settings as limits
+    where
+      limits.name in (
+        'max_locks_per_transaction', 'max_connections', 'max_prepared_transactions', 'max_worker_processes', 'max_wal_senders'
+      )
+  ),
+  last_run as (
+    select run.*
+    from nms.table_metrics_runs as run
+    where run.status <> 'RUNNING'
+    order by run.run_id desc
+    limit 1
+  ),
+  found (severity, problem, subject, detail, remedy) as (
+    select
+      'error', 'malformed_payload', 'the job', request.why || ': every such job would be rejected',
+      'mend it where the job comes from, the crontab or graphile_worker.add_job'
+    from request
+    where request.why is not null
+
+    union all
+    select
+      'error', 'time_zone_unknown', 'nms.table_metrics_settings',
+      format('this server does not know the time zone %s: no run can start', setting.business_time_zone),
+      format('update %s set business_time_zone = ''America/New_York'';', 'nms.table_metrics_settings'::regclass)
+    from setting
+    where not setting.has_time_zone
+
+    union all
+    select
+      'error', 'server_is_read_only', current_database(), 'this server is a standby: no run can write its result',
+      'set DATABASE_URL to the primary'
+    where pg_is_in_recovery()
+
+    union all
+    select
+      'error', 'server_is_read_only', current_database(), 'default_transaction_read_only is on: no run can write its result',
+      format('alter role %I in database %I set default_transaction_read_only = off;', session_user, current_database())
+    from pg_settings as limits
+    where limits.name = 'default_transaction_read_only' and limits.reset_val = 'on'
+
+    union all
+    select
+      'warning', 'time_is_limited', limits.name,
+      format(
+        'it is %s ms for this role in this database: a statement that counts for longer is ended, and the run fails',
+        limits.reset_val
+      ),
+      format('alter role %I in database %I set %I = 0;', session_user, current_database(), limits.name)
+    from pg_settings as limits
+    where limits.name in ('statement_timeout', 'transaction_timeout') and limits.reset_val <> '0'
+
+    union all
+    select
+      'error', 'owner_lacks_right', 'nms',
+      format(
+        '%I counts, and lacks rights on %s objects such as %s: every run would fail',
+        counting.name, count(*), array_to_string((array_agg(needed.name order by needed.name))[1:3], ', ')
+      ),
+      string_agg(format('grant %s to %I;', needed.privilege, counting.name), ' ' order by needed.name)
+    from counting
+    cross join lateral (
+      select routine.oid::regprocedure::text, format('execute on function %s', routine.oid::regprocedure)
+      from pg_proc as routine
+      where
+        routine.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
+        and not routine.prosecdef
+        and routine.prorettype <> 'trigger'::regtype
+        and not has_function_privilege(counting.oid, routine.oid, 'execute')
+      union all
+      select relation.oid::regclass::text, format('select, insert, update, delete on %s', relation.oid::regclass)
+      from pg_class as relation
+      where
+        relation.relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
+        and relation.relkind = 'r'
+        and not (
+          has_table_privilege(counting.oid, relation.oid, 'select')
+          and (
+            relation.relname = 'table_metrics_settings'
+            or has_table_privilege(counting.oid, relation.oid, 'insert')
+          )
+        )
+      union all
+      select format('schema %I', schema.name), format('usage on schema %I', schema.name)
+      from unnest('{nms,nms_private}'::text[]) as schema (name)
+      where not has_schema_privilege(counting.oid, schema.name, 'usage')
+    ) as needed (name, privilege)
+    group by counting.name
+
+    union all
+    select
+      'error', 'table_not_readable', reading.name,
+      format(
+        '%I counts, and may not %s: every run would fail',
+        reading.reader,
+        case when reading.may_enter then 'select from it' else format('use the schema %I', reading.schema_name) end
+      ),
+      concat_ws(
+        ' ',
+        case when not reading.may_enter then format('grant usage on schema %I to %I;', reading.schema_name, reading.reader) end,
+        case when not reading.may_select then format('grant select on %s to %I;', reading.name, reading.reader) end,
+        format('-- or, for all tables: grant pg_read_all_data to %I;', reading.reader)
+      )
+    from reading
+    where not (reading.may_enter and reading.may_select)
+
+    union all
+    select
+      'error', 'table_thinned_by_policies', reading.name,
+      format('row-level security would hide rows from %I, which counts: every run would fail', reading.reader),
+      format('alter role %I bypassrls;', reading.reader)
+    from reading
+    where reading.is_thinned
+
+    union all
+    select
+      'error', 'user_mapping_missing', part.oid::regclass::text,
+      format(
+        '%s is foreign and read for the sum of its parents, and %I, which counts, has no user mapping on server %I: every run would fail',
+        target.name, counting.name, server.srvname
+      ),
+      format('create user mapping for %I server %I options (user …, password …);', counting.name, server.srvname)
+    from family
+    join target on target.table_oid = family.ancestor
+    join pg_class as part on part.oid = family.member
+    join pg_foreign_table as foreign_table on foreign_table.ftrelid = part.oid
+    join pg_foreign_server as server on server.oid = foreign_table.ftserver
+    join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
+    cross join counting
+    where
+      wrapper.fdwname = 'postgres_fdw'
+      and not exists (
+        select from pg_user_mappings as mapping
+        where mapping.srvid = server.oid and mapping.umuser in (0, counting.oid)
+      )
+
+    union all
+    select
+      case when widest.locks > lock_table.room then 'error' else 'warning' end,
+      'too_few_locks', widest.name,
+      format(
+        'counting it takes %s locks at once: one for each part and index. The server has room for about %s, which all sessions share',
+        widest.locks, lock_table.room
+      ),
+      format(
+        'alter system set max_locks_per_transaction = %s; -- then restart the server',
+        ceil(2.0 * widest.locks / lock_table.sessions)
+      )
+    from widest
+    cross join lock_table
+    where 2 * widest.locks > lock_table.room
+
+    union all
+    select
+      'warning', 'owned_by_superuser', 'nms',
+      format(
+        '%s functions belong to the superuser %s: planning a count may run functions of a table''s owner, with the rights of a superuser',
+        count(*), string_agg(distinct quote_ident(role.rolname), ', ')
+      ),
+      'psql -v ON_ERROR_STOP=1 -f migrations/roles.sql "$DATABASE_URL"'
+    from pg_proc as routine
+    join pg_roles as role on role.oid = routine.proowner
+    where routine.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and role.rolsuper
+    having count(*) > 0
+
+    -- What planning a count evaluates, if its arguments are constant. Defaults, checks, policies and,
+    -- because each partition is read by itself, keys of partitions are not.
+    union all
+    select
+      'warning', 'runs_functions_of_others', target.name,
+      format(
+        'planning its count may run, with the rights of %I, %s',
+        min(counting.name),
+        string_agg(
+          distinct format('%s of %I, for %s', routine.oid::regprocedure, maker.rolname, expression.place), '; '
+        )
+      ),
+      format(
+        'update %s set machinery_schemas = array_append(machinery_schemas, %L); -- unless you trust %s: leaves the schema out',
+        'nms.table_metrics_settings'::regclass, target.schema_name, string_agg(distinct quote_ident(maker.rolname), ', ')
+      )
+    from family
+    join target on target.table_oid = family.ancestor
+    cross join counting
+    cross join lateral (
+      select 'pg_class'::regclass, index.indexrelid, format('index %s', index.indexrelid::regclass)
+      from pg_index as index
+      where index.indrelid = family.member and (index.indexprs is not null or index.indpred is not null)
+      union all
+      select 'pg_statistic_ext'::regclass, statistics.oid, format('statistics %I', statistics.stxname)
+      from pg_statistic_ext as statistics
+      where statistics.stxrelid = family.member
+    ) as expression (class, oid, place)
+    join pg_depend as uses
+      on uses.classid = expression.class
+      and uses.objid = expression.oid
+      and uses.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass)
+    left join pg_operator as operator on uses.refclassid = 'pg_operator'::regclass and operator.oid = uses.refobjid
+    join pg_proc as routine
+      on routine.oid = case when uses.refclassid = 'pg_proc'::regclass then uses.refobjid else operator.oprcode end
+    join pg_roles as maker on maker.oid = routine.proowner
+    where not maker.rolsuper and maker.oid <> counting.oid
+    group by target.name, target.schema_name
+
+    union all
+    select
+      'warning', 'machinery_is_counted', quote_ident(target.schema_name),
+      'it holds the tables of a tool, and machinery_schemas does not name it: they would be counted',
+      format(
+        'update %s set machinery_schemas = array_append(machinery_schemas, %L);',
+        'nms.table_metrics_settings'::regclass, target.schema_name
+      )
+    from target
+    group by target.schema_name
+    having
+      target.schema_name in ('nms', 'nms_private', 'graphile_migrate')
+      or array_agg(target.table_name) @> '{_private_jobs,_private_known_crontabs}'
+      or array_agg(target.table_name) @> '{jobs,known_crontabs,job_queues}'
+
+    union all
+    select
+      'warning', 'nothing_to_count', current_database(),
+      'a run would find no table; nms.preview_run() says why',
+      'select * from nms.preview_run();'
+    where not exists (select from target)
+
+    union all
+    select
+      'warning', 'run_abandoned', format('run %s', run.run_id),
+      format('RUNNING since %s, silent for longer than %s, and no session works on it', run.collected_at, setting.abandon_after),
+      'select * from nms_private.abandon_silent_runs(); -- the next run does so as well'
+    from nms.table_metrics_runs as run
+    cross join setting
+    where
+      run.status = 'RUNNING'
+      and clock_timestamp() - setting.abandon_after > greatest(
+        run.collected_at,
+        (
+          select max(measurement.measured_at)
+          from nms.table_metrics_measurements as measurement
+          where measurement.run_id = run.run_id
+        )
+      )
+      -- Whoever works on a run has locked its row, and with it this table. Looking takes no lock.
+      and (
+        run.xmax = '0'
+        or not exists (
+          select from pg_locks as held
+          where
+            held.relation = 'nms.table_metrics_runs'::regclass
+            and held.database = (select db.oid from pg_database as db where db.datname = current_database())
+            and held.mode in ('RowShareLock', 'RowExclusiveLock')
+            and held.granted
+        )
+      )
+
+    union all
+    select
+      case
+        when exists (
+          select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = last_run.snapshot_date
+        ) then 'warning'
+        else 'error'
+      end,
+      'last_run_failed', format('run %s', last_run.run_id), last_run.error_message, collecting.call
+    from last_run
+    cross join collecting
+    where last_run.status = 'FAILED'
+
+    union all
+    select
+      'warning', 'no_run_today', setting.today::text,
+      format('no run of this business day (%s) has succeeded yet', setting.business_time_zone),
+      collecting.call
+    from setting
+    cross join collecting
+    where
+      setting.today is not null
+      and not exists (select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = setting.today)
+  )
+  select found.* from found order by found.severity, found.problem collate "C", found.subject collate "C"
+$_$;
+
+
+--
+-- Name: FUNCTION find_problems(payload jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.find_problems(payload jsonb) IS 'What would make a run fail, or its result misleading, and the statement that mends it. payload: the request of the run, as that of a graphile-worker job. severity: error (a run fails, or has failed and its day has no result) or warning. No row: nothing to mend. Changes nothing and locks no table.';
+
+
+--
+-- Name: import_run(date, jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.import_run(snapshot_date date, payload jsonb) RETURNS nms.table_metrics_runs
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_problem text := nms_private.validate_counts(payload => import_run.payload);
+  v_started_at constant timestamptz := clock_timestamp();
+  v_today constant date := nms.business_date(at => v_started_at);
+  v_run nms.table_metrics_runs;
+  v_counted bigint;
+begin
+  if v_problem is not null then
+    raise exception 'malformed counts'
+      using
+        errcode = 'invalid_parameter_value',
+        detail = v_problem,
+        hint = 'For example: select * from nms.import_run(''2026-01-31'', ''{"public": {"orders": 1234}}'');';
+  elsif (isfinite(import_run.snapshot_date) and import_run.snapshot_date <= v_today) is not true then
+    raise exception 'no day to record counts for: %', coalesce(import_run.snapshot_date::text, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('expected a business day until today, %s', v_today),
+        hint = 'Give the day on which these were the counts.';
+  end if;
+
+  insert into nms.table_metrics_runs (collected_at, snapshot_date, is_imported)
+  values (v_started_at, import_run.snapshot_date, true)
+  returning * into strict v_run;
+
+  insert into nms.table_metrics_measurements (
+    run_id, schema_name, table_name, row_count, own_row_count, method, measured_at, table_kind, is_partition, table_oid
+  )
+  select
+    v_run.run_id,
+    schemas.key,
+    tables.key,
+    (tables.value #>> '{}')::numeric,
+    case relation.relkind when 'p' then 0 else (tables.value #>> '{}')::numeric end,
+    'imported',
+    v_run.collected_at,
+    case relation.relkind when 'p' then 'partitioned table' else 'table' end,
+    coalesce(relation.relispartition, false),
+    coalesce(relation.oid, 0)
+  from jsonb_each(import_run.payload) as schemas
+  cross join lateral jsonb_each(schemas.value) as tables
+  left join pg_namespace as schema on schema.nspname = schemas.key
+  left join pg_class as relation
+    on relation.relnamespace = schema.oid
+    and relation.relname = tables.key
+    and relation.relkind in ('r', 'p');
+
+  update nms.table_metrics_runs as run
+  set target_count = (
+    select count(*)
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = v_run.run_id
+  )
+  where run.run_id = v_run.run_id;
+  v_run := nms.close_run(run_id => v_run.run_id);
+
+  -- Asked at the end: a counted run may have succeeded meanwhile.
+  select run.run_id into v_counted
+  from nms.table_metrics_runs as run
+  where run.snapshot_date = v_run.snapshot_date and run.status = 'SUCCEEDED' and not run.is_imported
+  order by run.run_id desc
+  limit 1;
+  if found then
+    raise exception 'the day % was counted', v_run.snapshot_date
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('run %s has counted it', v_counted),
+        hint = 'Imported counts never take the place of counted ones.';
+  end if;
+  return v_run;
+end
+$$;
+
+
+--
+-- Name: FUNCTION import_run(snapshot_date date, payload jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.import_run(snapshot_date date, payload jsonb) IS 'Stores counts that are known from elsewhere, such as an older tool, as a run of their own that is marked is_imported. payload: {schema: {table: count}}. Raises 22023 for malformed counts or a day to come, 55000 for a day that was counted. A later imported run of the same day takes it over, and so does any run that counts it.';
+
+
+--
+-- Name: measure_targets(bigint, interval); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.measure_targets(run_id bigint, budget interval DEFAULT '00:00:01'::interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1 min'
+    SET max_parallel_workers_per_gather TO '0'
+    AS $$
+declare
+  v_start constant timestamptz := clock_timestamp();
+  v_run nms.table_metrics_runs := nms_private.claim_run(run_id => measure_targets.run_id, shared => true);
+  v_step record;
+begin
+  tables_counted := 0;
+  rows_counted := 0;
+  pages_counted := 0;
+
+  if not exists (
+    select from nms_private.targets as claim where claim.run_id = v_run.run_id
+  ) then
+    perform nms_private.settle_targets(run_id => v_run.run_id);
+  else
+    loop
+      v_step := nms_private.measure_next_target(run_id => v_run.run_id);
+      exit when v_step.tables_counted is null;
+      tables_counted := tables_counted + v_step.tables_counted;
+      rows_counted := rows_counted + v_step.rows_counted;
+      pages_counted := pages_counted + v_step.pages_counted;
+      exit when clock_timestamp() >= v_start + coalesce(budget, '1 second');
+    end loop;
+    if v_step.tables_counted is null then
+      perform nms_private.settle_targets(run_id => v_run.run_id);
+    end if;
+  end if;
+
+  select coalesce(sum(cardinality(claim.targets)), 0), coalesce(sum(claim.pages), 0)::bigint
+  into tables_left, pages_left
+  from nms_private.targets as claim
+  where claim.run_id = v_run.run_id and not claim.is_done;
+
+  select run.target_count is not null into is_finished
+  from nms.table_metrics_runs as run
+  where run.run_id = v_run.run_id;
+end
+$$;
+
+
+--
+-- Name: FUNCTION measure_targets(run_id bigint, budget interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.measure_targets(run_id bigint, budget interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean) IS 'Online mode: counts tables of a RUNNING run for about as long as the budget says, each under a snapshot of its own, or with its partitions or children under one, and at least one if any is free. Several sessions may call it at once. Returns what this call counted, what is left for all of them (a page is block_size bytes), and whether the run can be closed. A table that is locked is put off; call again a little later when nothing was counted and is_finished is false. The first call only finds the tables.';
+
+
+--
+-- Name: open_run(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.open_run(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
+    AS $$
+declare
+  v_skip jsonb := coalesce(skip, '[]');
+  v_exclude jsonb := coalesce(exclude, '[]');
+begin
+  return nms_private.start_run(
+    skip => v_skip,
+    exclude => v_exclude,
+    problem => nms_private.validate_request(skip => v_skip, exclude => v_exclude)
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION open_run(skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) IS 'Starts a run: writes its RUNNING header and returns its run_id. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". A malformed request is written as a FAILED run, with a warning. Runs that were abandoned are marked FAILED first.';
+
+
+--
+-- Name: preview_run(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.preview_run(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb) RETURNS TABLE(schema_name text, table_name text, table_kind text, outcome text, reason text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_skip jsonb := coalesce(preview_run.skip, '[]');
+  v_exclude jsonb := coalesce(preview_run.exclude, '[]');
+  v_problem text := nms_private.validate_request(skip => v_skip, exclude => v_exclude);
+begin
+  if v_problem is not null then
+    raise exception 'malformed request'
+      using
+        errcode = 'invalid_parameter_value',
+        detail = left(v_problem, 2000),
+        hint = 'For example: select * from nms.preview_run(''["tmp"]'', ''["public.orders"]'');';
+  end if;
+
+  return query
+  with planned as (
+    select
+      relation.*,
+      target.members,
+      target.table_oid is not null and target.table_kind <> 'partitioned table' as is_read
+    from nms_private.classify_relations(skip => v_skip, exclude => v_exclude) as relation
+    left join nms_private.find_targets(skip => v_skip, exclude => v_exclude) as target
+      on target.table_oid = relation.table_oid
+  ),
+  refused as (
+    select
+      planned.table_oid,
+      case
+        when not access.is_granted then format('%I may not select from it: the run would fail', current_user)
+        else format('row-level security would hide rows from %I: the run would fail', current_user)
+      end as reason
+    from planned
+    cross join lateral (
+      select
+        has_schema_privilege(planned.schema_name, 'usage')
+        -- Any column will do for a count.
+        and has_any_column_privilege(planned.table_oid, 'select') as is_granted
+    ) as access
+    where
+      planned.is_read
+      and (not access.is_granted or row_security_active(planned.table_oid))
+  ),
+  problem as (
+    select refused.table_oid, refused.reason from refused
+    union all
+    select
+      planned.table_oid,
+      format('%s is unreadable: the run would fail', min(member.table_oid)::regclass)
+    from planned
+    cross join lateral unnest(planned.members) as member (table_oid)
+    join refused on refused.table_oid = member.table_oid
+    where member.table_oid <> planned.table_oid
+    group by planned.table_oid
+  )
+  select
+    planned.schema_name,
+    planned.table_name,
+    planned.table_kind,
+    case when problem.reason is null then planned.outcome else 'unreadable' end,
+    coalesce(
+      problem.reason,
+      case planned.outcome
+        when 'machinery' then
+          case
+            when planned.schema_name = any (settings.machinery_schemas) then
+              'its schema is one of machinery_schemas in nms.table_metrics_settings'
+            else 'an extension keeps rows of other tables in it'
+          end
+        when 'schema skipped' then 'its schema is named in skip'
+        when 'excluded' then 'named in exclude'
+        when 'counted' then
+          case
+            when planned.is_whole then 'as a plain select shows it, because an extension keeps its rows elsewhere'
+            when planned.members is not null then
+              concat_ws(
+                ', ',
+                case planned.table_kind when 'table' then 'as the sum of itself and its children' else 'as the sum of its partitions' end,
+                case
+                  when planned.members && array(select other.table_oid from planned as other where other.outcome <> 'counted') then
+                    'also of those that are foreign or left out'
+                end
+              )
+            when planned.is_partition then 'as a partition'
+            else 'row by row'
+          end
+        else
+          case planned.table_kind
+            when 'view' then 'views have no rows of their own'
+            when 'materialized view' then 'materialized views repeat the rows of other tables'
+            when 'foreign table' then 'foreign tables keep their rows elsewhere'
+            else 'temporary tables belong to one session'
+          end
+      end
+    )
+  from planned
+  cross join nms.table_metrics_settings as settings
+  left join (
+    select distinct on (reported.table_oid) reported.table_oid, reported.reason from problem as reported
+  ) as problem on problem.table_oid = planned.table_oid and planned.outcome = 'counted'
+  union all
+  select null, null, null, 'matches nothing', format('%s entry %s', unmatched ->> 'argument', unmatched -> 'entry')
+  from jsonb_array_elements(nms_private.unmatched_entries(skip => v_skip, exclude => v_exclude)) as unmatched
+  order by 1, 2, 5;
+end
+$$;
+
+
+--
+-- Name: FUNCTION preview_run(skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.preview_run(skip jsonb, exclude jsonb) IS 'What a run with this request would do, without counting anything or leaving a run: a row per table, view and foreign table with its outcome (counted, unreadable, excluded, schema skipped, machinery, not counted) and the reason, and a row per entry that matches nothing. Raises 22023 for a malformed request.';
+
+
+--
+-- Name: prune_table_metrics(interval, interval, interval); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.prune_table_metrics(keep_runs interval DEFAULT NULL::interval, keep_daily interval DEFAULT NULL::interval, budget interval DEFAULT '00:00:01'::interval, OUT runs_deleted bigint, OUT runs_left bigint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
+    AS $$
+declare
+  v_start constant timestamptz := clock_timestamp();
+  v_old bigint[];
+  v_run_id bigint;
+  v_gone bigint := bigint '0'; -- also those that somebody else has deleted meanwhile
+  v_deleted bigint;
+begin
+  perform nms_private.check_retention(
+    keep_runs => prune_table_metrics.keep_runs,
+    keep_daily => prune_table_metrics.keep_daily
+  );
+
+  v_old := array(
+    select run.run_id
+    from nms.table_metrics_runs as run
+    left join nms.table_metrics_daily_snapshot as day on day.run_id = run.run_id
+    where
+      run.status <> 'RUNNING'
+      and case
+        when day.run_id is null then run.collected_at < v_start - keep_runs
+        else day.snapshot_date < nms.business_date(at => v_start) - keep_daily
+      end
+      and run.run_id is distinct from (
+        select latest.run_id
+        from nms.table_metrics_runs as latest
+        where latest.status = 'SUCCEEDED'
+        order by latest.snapshot_date desc, latest.is_imported, latest.run_id desc
+        limit 1
+      )
+    order by run.run_id
+  );
+
+  runs_deleted := 0;
+  foreach v_run_id in array v_old loop
+    delete from nms.table_metrics_runs as run where run.run_id = v_run_id;
+    get diagnostics v_deleted = row_count;
+    runs_deleted := runs_deleted + v_deleted;
+    v_gone := v_gone + 1;
+    exit when clock_timestamp() >= v_start + budget;
+  end loop;
+  runs_left := cardinality(v_old) - v_gone;
+end
+$$;
+
+
+--
+-- Name: FUNCTION prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint) IS 'Deletes old runs with everything that belongs to them, oldest first, for about as long as the budget says: runs that own no day after keep_runs, those that own one after keep_daily, and never the latest successful run. Returns how many it has deleted and how many are left: call it again until none is. Raises 22023 when days would be kept for a shorter time than runs.';
+
+
+--
+-- Name: table_metrics_daily_snapshot; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_daily_snapshot (
+    snapshot_date date NOT NULL,
+    run_id bigint NOT NULL,
+    payload jsonb NOT NULL,
+    collected_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_imported boolean DEFAULT false NOT NULL
+);
+
+
+--
+-- Name: TABLE table_metrics_daily_snapshot; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_daily_snapshot IS 'The one JSON of each business day: of its last successful run, which is the counted one with the highest run_id, or without any the imported one. No row: no run of that day has succeeded.';
+
+
+--
+-- Name: COLUMN table_metrics_daily_snapshot.snapshot_date; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.snapshot_date IS 'Business day, a date in the business time zone.';
+
+
+--
+-- Name: COLUMN table_metrics_daily_snapshot.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.run_id IS 'Run that owns the day.';
+
+
+--
+-- Name: COLUMN table_metrics_daily_snapshot.payload; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.payload IS 'Row counts as {schema: {table: count}}, the same as in the snapshot of that run.';
+
+
+--
+-- Name: COLUMN table_metrics_daily_snapshot.collected_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.collected_at IS 'When the run that owns the day started.';
+
+
+--
+-- Name: COLUMN table_metrics_daily_snapshot.is_imported; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.is_imported IS 'True when that run was imported rather than counted: any counted run takes the day from it.';
+
+
+--
+-- Name: rebuild_daily_snapshot(date); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) RETURNS nms.table_metrics_daily_snapshot
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_run nms.table_metrics_runs;
+  v_snapshot nms.table_metrics_run_snapshot;
+  v_day nms.table_metrics_daily_snapshot;
+begin
+  select run.* into v_run
+  from nms.table_metrics_runs as run
+  where run.snapshot_date = rebuild_daily_snapshot.snapshot_date and run.status = 'SUCCEEDED'
+  order by run.is_imported, run.run_id desc
+  limit 1;
+  if not found then
+    raise exception 'no successful run on the day %', coalesce(rebuild_daily_snapshot.snapshot_date::text, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = 'there is nothing to make its snapshot from',
+        hint = 'nms.import_run() stores counts that are known from elsewhere.';
+  end if;
+
+  v_snapshot := nms.rebuild_run_snapshot(run_id => v_run.run_id);
+  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_imported)
+  values (v_run.snapshot_date, v_run.run_id, v_snapshot.payload, v_snapshot.collected_at, v_run.is_imported)
+  on conflict on constraint table_metrics_daily_snapshot_pkey do update
+  set
+    run_id = excluded.run_id,
+    payload = excluded.payload,
+    collected_at = excluded.collected_at,
+    is_imported = excluded.is_imported
+  -- Another run may have taken the day in between.
+  where (not daily.is_imported, daily.run_id) <= (not excluded.is_imported, excluded.run_id);
+
+  select daily.* into strict v_day
+  from nms.table_metrics_daily_snapshot as daily
+  where daily.snapshot_date = rebuild_daily_snapshot.snapshot_date;
+  return v_day;
+end
+$$;
+
+
+--
+-- Name: FUNCTION rebuild_daily_snapshot(snapshot_date date); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) IS 'Makes the JSON of a business day again, and that of the run that owns it, from the measurements of its last successful run, counted rather than imported: also when the former owner was deleted. Raises P0002 for a day without one, 55000 when measurements are missing.';
+
+
+--
+-- Name: table_metrics_run_snapshot; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_run_snapshot (
+    run_id bigint NOT NULL,
+    payload jsonb NOT NULL,
+    collected_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+--
+-- Name: TABLE table_metrics_run_snapshot; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_run_snapshot IS 'The whole result of one run as one JSON. No row: the run has not succeeded.';
+
+
+--
+-- Name: COLUMN table_metrics_run_snapshot.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_run_snapshot.run_id IS 'Run whose result this is.';
+
+
+--
+-- Name: COLUMN table_metrics_run_snapshot.payload; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_run_snapshot.payload IS 'Row counts as {schema: {table: count}}; {} when the run found no table. A partitioned table and its partitions each have an entry.';
+
+
+--
+-- Name: COLUMN table_metrics_run_snapshot.collected_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_run_snapshot.collected_at IS 'When the run started.';
+
+
+--
+-- Name: rebuild_run_snapshot(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.rebuild_run_snapshot(run_id bigint) RETURNS nms.table_metrics_run_snapshot
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_run nms.table_metrics_runs;
+  v_measured bigint;
+  v_snapshot nms.table_metrics_run_snapshot;
+begin
+  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = rebuild_run_snapshot.run_id;
+  if not found or v_run.status <> 'SUCCEEDED' then
+    raise exception 'run % has no snapshot', coalesce(rebuild_run_snapshot.run_id::text, 'null')
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = case when v_run.status is null then 'there is no such run' else format('its status is %s', v_run.status) end,
+        hint = 'Only successful runs have one.';
+  end if;
+
+  select count(*) into strict v_measured
+  from nms.table_metrics_measurements as measurement
+  where measurement.run_id = v_run.run_id;
+  if v_measured <> v_run.target_count then
+    raise exception 'run % has lost measurements', v_run.run_id
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('saw %s, expected %s', v_measured, v_run.target_count),
+        hint = 'A snapshot from what is left would not be whole: the old one, if any, stays.';
+  end if;
+
+  insert into nms.table_metrics_run_snapshot as snapshot (run_id, payload, collected_at)
+  values (v_run.run_id, nms_private.run_payload(run_id => v_run.run_id), v_run.collected_at)
+  on conflict on constraint table_metrics_run_snapshot_pkey do update
+  set payload = excluded.payload, collected_at = excluded.collected_at
+  returning snapshot.* into strict v_snapshot;
+  return v_snapshot;
+end
+$$;
+
+
+--
+-- Name: FUNCTION rebuild_run_snapshot(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.rebuild_run_snapshot(run_id bigint) IS 'Makes the JSON of a successful run again from its measurements: the same as before when nobody has touched it. Raises 55000 for any other run, and when measurements are missing.';
+
+
+--
+-- Name: record_alerts(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.record_alerts(run_id bigint) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1 s'
+    AS $$
+declare
+  v_run nms.table_metrics_runs;
+  v_found nms.table_metrics_alert_log[];
+  v_alert nms.table_metrics_alert_log;
+  v_opened bigint := bigint '0';
+begin
+  perform nms_private.take_turn(of => 'nms_private.alert_turn');
+  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
+
+  -- What is open is what the latest run says. One that failed knows less than an earlier one that ends after it.
+  if v_run.is_imported or exists (
+    select
+    from nms.table_metrics_runs as later
+    where
+      (later.status = 'SUCCEEDED' or (v_run.status = 'FAILED' and later.status = 'FAILED'))
+      and not later.is_imported
+      and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
+  ) then
+    return v_opened;
+  end if;
+
+  v_found := array(
+    select
+      row(
+        null, alert.kind,
+        left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
+        alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
+        v_run.finished_at, v_run.run_id, null, null
+      )::nms.table_metrics_alert_log
+    from nms.find_alerts(run_id => record_alerts.run_id) as alert
+  );
+
+  if exists (select from nms.table_metrics_alert_log as log where log.closed_at is null) then
+    update nms.table_metrics_alert_log as log
+    set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+    where
+      log.closed_at is null
+      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, '')) not in (
+        select found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, '')
+        from unnest(v_found) as found
+      )
+      and case
+        when log.kind = 'repeated_failures' then true
+        when log.table_name is null then v_run.status = 'SUCCEEDED'
+        -- Of a table that the run left out or could not count, it knows nothing.
+        else
+          exists (
+            select
+            from nms.table_metrics_measurements as measurement
+            where
+              measurement.run_id = v_run.run_id
+              and measurement.schema_name = log.schema_name
+              and measurement.table_name = log.table_name
+              and measurement.row_count is not null
+          )
+          or (
+            v_run.status = 'SUCCEEDED'
+            and (log.schema_name, log.table_name) not in (
+              select left_out.schema_name, left_out.table_name
+              from (
+                select array_agg(open.schema_name) as schema_names, array_agg(open.table_name) as table_names
+                from nms.table_metrics_alert_log as open
+                where open.closed_at is null and open.table_name is not null
+              ) as known
+              cross join nms_private.request_excludes(
+                run_id => v_run.run_id,
+                schema_names => known.schema_names,
+                table_names => known.table_names
+              ) as left_out
+              where left_out.schema_name <> all (v_run.machinery_schemas) -- which no later run will look at either
+            )
+          )
+      end;
+  end if;
+
+  if v_found = '{}' then
+    return v_opened;
+  end if;
+
+  update nms.table_metrics_alert_log as log
+  set
+    row_count = found.row_count,
+    expected_low = found.expected_low,
+    expected_high = found.expected_high,
+    detail = found.detail
+  from unnest(v_found) as found
+  where
+    log.closed_at is null
+    and log.kind = found.kind
+    and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
+    and coalesce(log.table_name, '') = coalesce(found.table_name, '');
+
+  for v_alert in
+    insert into nms.table_metrics_alert_log (
+      kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run
+    )
+    select
+      found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
+      found.detail, found.opened_at, found.opened_by_run
+    from unnest(v_found) as found
+    on conflict do nothing
+    returning *
+  loop
+    v_opened := v_opened + 1;
+    perform nms_private.announce_alert(alert => v_alert);
+  end loop;
+  return v_opened;
+end
+$$;
+
+
+--
+-- Name: FUNCTION record_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new and announces it, closes what holds no longer. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
+
+
+--
+-- Name: run_of_day(date); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.run_of_day(snapshot_date date) RETURNS bigint
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_run_id bigint;
+begin
+  select day.run_id into v_run_id
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date = run_of_day.snapshot_date;
+  if not found then
+    raise exception 'no result for the day %', coalesce(run_of_day.snapshot_date::text, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = (
+          select format(
+            'the nearest days with a result are %s and %s',
+            coalesce(max(day.snapshot_date) filter (where day.snapshot_date < run_of_day.snapshot_date)::text, 'none before'),
+            coalesce(min(day.snapshot_date) filter (where day.snapshot_date > run_of_day.snapshot_date)::text, 'none after')
+          )
+          from nms.table_metrics_daily_snapshot as day
+        ),
+        hint = 'The days are in nms.table_metrics_daily_snapshot.';
+  end if;
+  return v_run_id;
+end
+$$;
+
+
+--
+-- Name: FUNCTION run_of_day(snapshot_date date); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.run_of_day(snapshot_date date) IS 'The run that owns a business day. Raises P0002 for a day without a result.';
+
+
+--
+-- Name: table_trend(text, text, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.table_trend(schema_name text, table_name text, days integer DEFAULT 30) RETURNS TABLE(snapshot_date date, row_count bigint, change bigint, change_percent numeric, run_id bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    day.snapshot_date,
+    measurement.row_count,
+    measurement.row_count - lag(measurement.row_count) over by_date,
+    round(
+      100.0 * (measurement.row_count - lag(measurement.row_count) over by_date)
+        / nullif(lag(measurement.row_count) over by_date, 0),
+      2
+    ),
+    day.run_id
+  from nms.table_metrics_settings as settings
+  join nms.table_metrics_daily_snapshot as day
+    on day.snapshot_date > (statement_timestamp() at time zone settings.business_time_zone)::date - table_trend.days
+  left join lateral (
+    -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
+    select found.row_count, true as is_found
+    from nms.table_metrics_measurements as found
+    where
+      found.run_id = day.run_id
+      and found.schema_name = table_trend.schema_name
+      and found.table_name = table_trend.table_name
+    limit 1
+  ) as measurement on true
+  where
+    measurement.is_found
+    or exists (
+      select
+      from nms_private.request_excludes(
+        run_id => day.run_id,
+        schema_names => array[table_trend.schema_name],
+        table_names => array[table_trend.table_name]
+      )
+    )
+  window by_date as (order by day.snapshot_date)
+  order by day.snapshot_date
+$$;
+
+
+--
+-- Name: FUNCTION table_trend(schema_name text, table_name text, days integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) IS 'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted. No row: the day has no result, or not this table. Names as the catalogue spells them.';
+
+
+--
+-- Name: abandon_silent_runs(interval); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.abandon_silent_runs(silent_for interval DEFAULT NULL::interval) RETURNS SETOF nms.table_metrics_runs
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '10 s'
@@ -323,7 +1820,7 @@ begin
     cross join nms.table_metrics_settings as settings
     where
       run.status = 'RUNNING'
-      and nms.is_silent(
+      and nms_private.is_silent(
         run_id => run.run_id,
         silent_for => coalesce(abandon_silent_runs.silent_for, settings.abandon_after)
       )
@@ -331,7 +1828,7 @@ begin
   loop
     return query
     select failed.*
-    from nms.fail_run(
+    from nms_private.fail_run(
       run_id => v_silent.run_id,
       reason => format('abandoned: no sign of life for more than %s, and no session works on it', v_silent.bound)
     ) as failed;
@@ -341,17 +1838,17 @@ $$;
 
 
 --
--- Name: FUNCTION abandon_silent_runs(silent_for interval); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION abandon_silent_runs(silent_for interval); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.abandon_silent_runs(silent_for interval) IS 'Ends as FAILED every run that no session holds and that has been silent for longer than that, by default the abandon_after setting: its session or its server died. Returns the headers of those runs.';
+COMMENT ON FUNCTION nms_private.abandon_silent_runs(silent_for interval) IS 'Ends as FAILED every run that no session holds and that has been silent for longer than that, by default the abandon_after setting: its session or its server died. Returns the headers of those runs.';
 
 
 --
--- Name: alert_rule(text, text, text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: alert_rule(text, text, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.alert_rule(schema_name text, table_name text, kind text) RETURNS TABLE(is_on boolean, silenced_until date, drop_percent numeric, spike_percent numeric, min_rows bigint, min_change bigint, sensitivity numeric, failures_in_a_row bigint)
+CREATE FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) RETURNS TABLE(is_on boolean, silenced_until date, drop_percent numeric, spike_percent numeric, min_rows bigint, min_change bigint, sensitivity numeric, failures_in_a_row bigint)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -379,10 +1876,10 @@ $$;
 
 
 --
--- Name: FUNCTION alert_rule(schema_name text, table_name text, kind text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION alert_rule(schema_name text, table_name text, kind text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.alert_rule(schema_name text, table_name text, kind text) IS 'What the rules decide about one kind of alert for one table, or with nulls for whole runs: always one row, with the defaults where no rule decides.';
+COMMENT ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) IS 'What the rules decide about one kind of alert for one table, or with nulls for whole runs: always one row, with the defaults where no rule decides.';
 
 
 --
@@ -500,10 +1997,10 @@ COMMENT ON COLUMN nms.table_metrics_alert_log.closed_by_run IS 'Run in which it 
 
 
 --
--- Name: announce_alert(nms.table_metrics_alert_log); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: announce_alert(nms.table_metrics_alert_log); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.announce_alert(alert nms.table_metrics_alert_log) RETURNS void
+CREATE FUNCTION nms_private.announce_alert(alert nms.table_metrics_alert_log) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -532,17 +2029,17 @@ $$;
 
 
 --
--- Name: FUNCTION announce_alert(alert nms.table_metrics_alert_log); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION announce_alert(alert nms.table_metrics_alert_log); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.announce_alert(alert nms.table_metrics_alert_log) IS 'Tells of a new alert: a line in the server log, and a notification on the channel nms_alerts with the row of nms.table_metrics_alert_log as JSON, cut where that is too long.';
+COMMENT ON FUNCTION nms_private.announce_alert(alert nms.table_metrics_alert_log) IS 'Tells of a new alert: a line in the server log, and a notification on the channel nms_alerts with the row of nms.table_metrics_alert_log as JSON, cut where that is too long.';
 
 
 --
--- Name: begin_run(jsonb, jsonb, bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: begin_run(jsonb, jsonb, bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.begin_run(skip jsonb, exclude jsonb, run_id bigint) RETURNS nms.table_metrics_runs
+CREATE FUNCTION nms_private.begin_run(skip jsonb, exclude jsonb, run_id bigint) RETURNS nms.table_metrics_runs
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -556,7 +2053,7 @@ begin
     return v_run;
   end if;
 
-  v_run := nms.claim_run(run_id => begin_run.run_id);
+  v_run := nms_private.claim_run(run_id => begin_run.run_id);
   if
     coalesce(nullif(begin_run.skip, '[]'), v_run.skip_schemas) <> v_run.skip_schemas
     or coalesce(nullif(begin_run.exclude, '[]'), v_run.exclude_tables) <> v_run.exclude_tables
@@ -579,24 +2076,63 @@ $$;
 
 
 --
--- Name: FUNCTION begin_run(skip jsonb, exclude jsonb, run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION begin_run(skip jsonb, exclude jsonb, run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.begin_run(skip jsonb, exclude jsonb, run_id bigint) IS 'The header of the run to count: a new one for this request, or the RUNNING one that run_id names, locked. Raises what claim_run raises, and 22023 when both are given and do not agree.';
+COMMENT ON FUNCTION nms_private.begin_run(skip jsonb, exclude jsonb, run_id bigint) IS 'The header of the run to count: a new one for this request, or the RUNNING one that run_id names, locked. Raises what claim_run raises, and 22023 when both are given and do not agree.';
 
 
 --
--- Name: changed_counts(bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: cancel_if_client_is_gone(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.changed_counts(run_id bigint) RETURNS TABLE(schema_name text, table_name text, is_partition boolean, row_count bigint)
+CREATE FUNCTION nms_private.cancel_if_client_is_gone() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_setting record;
+begin
+  for v_setting in
+    select *
+    from (
+      values
+        ('client_connection_check_interval', '2s'), -- the client's process has died
+        ('tcp_keepalives_idle', '10'), -- its host has: seconds of silence
+        ('tcp_keepalives_interval', '5'),
+        ('tcp_keepalives_count', '3')
+    ) as setting (name, value)
+  loop
+    begin
+      perform set_config(v_setting.name, v_setting.value, true);
+    exception
+      when invalid_parameter_value or feature_not_supported then
+        null; -- the server then finds out when it sends the result
+    end;
+  end loop;
+end
+$$;
+
+
+--
+-- Name: FUNCTION cancel_if_client_is_gone(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.cancel_if_client_is_gone() IS 'For the rest of the transaction, from the next statement on: a client that dies takes its statement along within seconds, rather than leaving it running for nobody.';
+
+
+--
+-- Name: changed_counts(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.changed_counts(run_id bigint) RETURNS TABLE(schema_name text, table_name text, is_partition boolean, row_count bigint)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   with
   owner as materialized (
     select history.owner, row_number() over (order by history.snapshot_date desc) as days_back
-    from nms.day_owners(run_id => changed_counts.run_id) as history
+    from nms_private.day_owners(run_id => changed_counts.run_id) as history
   ),
   recent as (
     select
@@ -632,17 +2168,17 @@ $$;
 
 
 --
--- Name: FUNCTION changed_counts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION changed_counts(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.changed_counts(run_id bigint) IS 'The tables of a finished run that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
+COMMENT ON FUNCTION nms_private.changed_counts(run_id bigint) IS 'The tables of a finished run that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
 
 
 --
--- Name: check_retention(interval, interval); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: check_retention(interval, interval); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.check_retention(keep_runs interval, keep_daily interval) RETURNS void
+CREATE FUNCTION nms_private.check_retention(keep_runs interval, keep_daily interval) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -663,17 +2199,17 @@ $$;
 
 
 --
--- Name: FUNCTION check_retention(keep_runs interval, keep_daily interval); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION check_retention(keep_runs interval, keep_daily interval); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.check_retention(keep_runs interval, keep_daily interval) IS 'Raises 22023 unless both times are from 0 to 1000 years, and days are kept for no shorter than runs; null means for ever.';
+COMMENT ON FUNCTION nms_private.check_retention(keep_runs interval, keep_daily interval) IS 'Raises 22023 unless both times are from 0 to 1000 years, and days are kept for no shorter than runs; null means for ever.';
 
 
 --
--- Name: chunks_of(oid); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: chunks_of(oid); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.chunks_of(table_oid oid) RETURNS text
+CREATE FUNCTION nms_private.chunks_of(table_oid oid) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -711,38 +2247,38 @@ $_$;
 
 
 --
--- Name: FUNCTION chunks_of(table_oid oid); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION chunks_of(table_oid oid); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.chunks_of(table_oid oid) IS 'Which chunks a hypertable has, in which files, and in which state, as the snapshot of the calling query sees it: when that is the same before and after a count, no chunk was dropped, truncated or compressed meanwhile.';
+COMMENT ON FUNCTION nms_private.chunks_of(table_oid oid) IS 'Which chunks a hypertable has, in which files, and in which state, as the snapshot of the calling query sees it: when that is the same before and after a count, no chunk was dropped, truncated or compressed meanwhile.';
 
 
 --
--- Name: chunks_of_now(oid); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: chunks_of_now(oid); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.chunks_of_now(table_oid oid) RETURNS text
+CREATE FUNCTION nms_private.chunks_of_now(table_oid oid) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  return nms.chunks_of(table_oid => chunks_of_now.table_oid);
+  return nms_private.chunks_of(table_oid => chunks_of_now.table_oid);
 end
 $$;
 
 
 --
--- Name: FUNCTION chunks_of_now(table_oid oid); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION chunks_of_now(table_oid oid); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.chunks_of_now(table_oid oid) IS 'As nms.chunks_of(), as of this moment rather than as of the calling query.';
+COMMENT ON FUNCTION nms_private.chunks_of_now(table_oid oid) IS 'As nms_private.chunks_of(), as of this moment rather than as of the calling query.';
 
 
 --
--- Name: claim_run(bigint, boolean); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: claim_run(bigint, boolean); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.claim_run(run_id bigint, together boolean DEFAULT false) RETURNS nms.table_metrics_runs
+CREATE FUNCTION nms_private.claim_run(run_id bigint, shared boolean DEFAULT false) RETURNS nms.table_metrics_runs
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -750,7 +2286,7 @@ declare
   v_run nms.table_metrics_runs;
   v_status text;
 begin
-  if together then
+  if shared then
     select run.* into v_run
     from nms.table_metrics_runs as run
     where run.run_id = claim_run.run_id and run.status = 'RUNNING'
@@ -792,17 +2328,17 @@ $$;
 
 
 --
--- Name: FUNCTION claim_run(run_id bigint, together boolean); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION claim_run(run_id bigint, shared boolean); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.claim_run(run_id bigint, together boolean) IS 'Locks the header of a RUNNING run until the transaction ends, which tells others that a session works on it: alone, or together with others that measure its targets. Raises P0002 for an unknown run, 55000 for a finished one, 55P03 for one that another session works on.';
+COMMENT ON FUNCTION nms_private.claim_run(run_id bigint, shared boolean) IS 'Locks the header of a RUNNING run until the transaction ends, which tells others that a session works on it: alone, or shared with others that measure its targets. Raises P0002 for an unknown run, 55000 for a finished one, 55P03 for one that another session works on.';
 
 
 --
--- Name: classify_relations(jsonb, jsonb, oid[]); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: classify_relations(jsonb, jsonb, oid[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.classify_relations(skip jsonb, exclude jsonb, among oid[] DEFAULT NULL::oid[]) RETURNS TABLE(table_oid oid, schema_name text, table_name text, table_kind text, is_partition boolean, pages integer, filenode oid, is_whole boolean, outcome text)
+CREATE FUNCTION nms_private.classify_relations(skip jsonb, exclude jsonb, among oid[] DEFAULT NULL::oid[]) RETURNS TABLE(table_oid oid, schema_name text, table_name text, table_kind text, is_partition boolean, pages integer, filenode oid, is_whole boolean, outcome text)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_custom_plan'
@@ -830,18 +2366,18 @@ begin
       when relation.relkind not in ('r', 'p') or relation.relpersistence = 't' then 'not counted'
       when schema.nspname in (
         select resolved.schema_name
-        from nms.resolve_schemas(nms.request_entries(classify_relations.skip)) as resolved
+        from nms_private.resolve_schemas(nms_private.request_entries(classify_relations.skip)) as resolved
       ) then 'schema skipped'
       when relation.oid in (
         select resolved.table_oid
-        from nms.resolve_tables(nms.request_entries(classify_relations.exclude)) as resolved
+        from nms_private.resolve_tables(nms_private.request_entries(classify_relations.exclude)) as resolved
       ) then 'excluded'
       else 'counted'
     end
   from pg_class as relation
   join pg_namespace as schema on schema.oid = relation.relnamespace
   cross join nms.table_metrics_settings as settings
-  left join nms.extension_tables() as extension on extension.table_oid = relation.oid
+  left join nms_private.extension_tables() as extension on extension.table_oid = relation.oid
   where
     relation.relkind in ('r', 'p', 'f', 'v', 'm')
     and (among is null or relation.oid = any (among))
@@ -856,287 +2392,17 @@ $_$;
 
 
 --
--- Name: FUNCTION classify_relations(skip jsonb, exclude jsonb, among oid[]); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION classify_relations(skip jsonb, exclude jsonb, among oid[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.classify_relations(skip jsonb, exclude jsonb, among oid[]) IS 'Every table, view and foreign table outside the system schemas, or of these those among the given, and what a run with this request does with it: counted, machinery, schema skipped, excluded, or not counted because of its kind. filenode: null where a change of it would tell nothing. is_whole: an extension keeps its rows elsewhere, so that only a plain select shows them.';
-
-
---
--- Name: close_run(bigint); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.close_run(run_id bigint) RETURNS nms.table_metrics_runs
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '10 s'
-    AS $$
-declare
-  v_run nms.table_metrics_runs := nms.claim_run(run_id => close_run.run_id);
-  v_reason text;
-  v_constraint text;
-begin
-  v_reason := case
-    when v_run.target_count is null then 'closed before its tables were counted'
-    else nms.failure_summary(run_id => close_run.run_id)
-  end;
-  if v_reason is not null then
-    raise warning 'run % failed', close_run.run_id using detail = left(v_reason, 2000);
-    return nms.fail_run(run_id => close_run.run_id, reason => v_reason);
-  end if;
-
-  -- Whoever has written the same day and not committed is waited for, while the snapshot of the count is held.
-  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
-  from nms.table_metrics_settings as settings;
-
-  insert into nms.table_metrics_run_snapshot (run_id, payload, collected_at)
-  values (close_run.run_id, nms.run_payload(run_id => close_run.run_id), v_run.collected_at);
-
-  -- The last successful run wins, whichever finishes first: of counted ones that with the highest run_id.
-  -- The day itself says what it has, because the header of its run may be newer than this snapshot.
-  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_recorded)
-  select v_run.snapshot_date, snapshot.run_id, snapshot.payload, snapshot.collected_at, v_run.is_recorded
-  from nms.table_metrics_run_snapshot as snapshot
-  where snapshot.run_id = close_run.run_id
-  on conflict (snapshot_date) do update
-  set
-    run_id = excluded.run_id,
-    payload = excluded.payload,
-    collected_at = excluded.collected_at,
-    is_recorded = excluded.is_recorded
-  where (not daily.is_recorded, daily.run_id) < (not excluded.is_recorded, excluded.run_id);
-
-  delete from nms.table_metrics_targets as claim where claim.run_id = close_run.run_id;
-
-  update nms.table_metrics_runs as run
-  set status = 'SUCCEEDED', finished_at = clock_timestamp()
-  where run.run_id = close_run.run_id
-  returning run.* into strict v_run;
-  return v_run;
-exception
-  -- What was counted stays: only what this block has written is taken back.
-  when lock_not_available then
-    v_reason := coalesce(
-      v_reason,
-      format(
-        'every table was counted, and the result could not be written: waited for %s in vain for %s, which has not ended its transaction',
-        (select settings.lock_timeout from nms.table_metrics_settings as settings),
-        nms.sessions_in_the_way(
-          relations => array['nms.table_metrics_daily_snapshot', 'nms.table_metrics_run_snapshot']::regclass[]
-        )
-      )
-    );
-    raise warning 'run % failed', close_run.run_id using errcode = 'lock_not_available', detail = left(v_reason, 2000);
-    return nms.fail_run(run_id => close_run.run_id, reason => v_reason);
-  when unique_violation then
-    get stacked diagnostics v_constraint = constraint_name;
-    if v_constraint <> 'a_slot_is_served_once' then
-      raise;
-    end if;
-    select format('run %s has served the slot %s already', served.run_id, served.scheduled_for) into strict v_reason
-    from nms.table_metrics_runs as served
-    where served.scheduled_for = v_run.scheduled_for and served.status = 'SUCCEEDED';
-    raise warning 'run % failed', close_run.run_id using detail = v_reason;
-    return nms.fail_run(run_id => close_run.run_id, reason => v_reason);
-end
-$$;
+COMMENT ON FUNCTION nms_private.classify_relations(skip jsonb, exclude jsonb, among oid[]) IS 'Every table, view and foreign table outside the system schemas, or of these those among the given, and what a run with this request does with it: counted, machinery, schema skipped, excluded, or not counted because of its kind. filenode: null where a change of it would tell nothing. is_whole: an extension keeps its rows elsewhere, so that only a plain select shows them.';
 
 
 --
--- Name: FUNCTION close_run(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: count_each(nms_private.target[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.close_run(run_id bigint) IS 'Ends a run that has been counted. When every target was: writes its run snapshot, makes it the snapshot of its business day unless a later run already is, or a counted one while this was recorded, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were; also when another session keeps it from writing them for longer than lock_timeout. Returns the header.';
-
-
---
--- Name: collect_table_metrics(jsonb, jsonb, bigint); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.collect_table_metrics(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb, run_id bigint DEFAULT NULL::bigint) RETURNS nms.table_metrics_runs
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '10 s'
-    AS $$
-declare
-  v_run nms.table_metrics_runs;
-begin
-  v_run := nms.begin_run(
-    skip => collect_table_metrics.skip,
-    exclude => collect_table_metrics.exclude,
-    run_id => collect_table_metrics.run_id
-  );
-  if v_run.status = 'FAILED' then
-    return v_run; -- malformed request
-  end if;
-
-  begin
-    perform nms.count_targets(run_id => v_run.run_id);
-    return nms.close_run(run_id => v_run.run_id);
-  exception
-    -- However a run ends, its header says so. "others" has neither of the first two.
-    when query_canceled or assert_failure or others then
-      if sqlstate = '57014' and current_setting('nms.raise_cancel', true) = 'on' then
-        raise; -- whoever opened the run knows why, and calls give_up_run
-      end if;
-      raise warning 'run % failed', v_run.run_id using errcode = sqlstate, detail = left(sqlerrm, 2000);
-      return nms.fail_run(run_id => v_run.run_id, reason => format('%s (%s)', sqlerrm, sqlstate));
-  end;
-end
-$$;
-
-
---
--- Name: FUNCTION collect_table_metrics(skip jsonb, exclude jsonb, run_id bigint); Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON FUNCTION nms.collect_table_metrics(skip jsonb, exclude jsonb, run_id bigint) IS 'Counts every table of this database as of one instant and keeps the result: measurements, run snapshot and daily snapshot. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". run_id: a run that nms.open_run() has started, with its request. Returns the header of the run, SUCCEEDED or FAILED; raises only for a run_id that cannot be collected.';
-
-
---
--- Name: compare_days(date, date); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.compare_days(before date, after date) RETURNS TABLE(schema_name text, table_name text, outcome text, rows_before bigint, rows_after bigint, change bigint, change_percent numeric, own_change bigint, table_kind text, is_partition boolean)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-begin
-  return query
-  select compared.*
-  from nms.compare_runs(
-    before => nms.run_of_day(snapshot_date => compare_days.before),
-    after => nms.run_of_day(snapshot_date => compare_days.after)
-  ) as compared;
-end
-$$;
-
-
---
--- Name: FUNCTION compare_days(before date, after date); Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON FUNCTION nms.compare_days(before date, after date) IS 'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank, unchanged or left out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for a day without a result.';
-
-
---
--- Name: compare_runs(bigint, bigint); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.compare_runs(before bigint, after bigint) RETURNS TABLE(schema_name text, table_name text, outcome text, rows_before bigint, rows_after bigint, change bigint, change_percent numeric, own_change bigint, table_kind text, is_partition boolean)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_before nms.table_metrics_runs;
-  v_after nms.table_metrics_runs;
-  v_left_out_schemas text[];
-  v_left_out_tables text[];
-begin
-  select run.* into v_before from nms.table_metrics_runs as run where run.run_id = compare_runs.before;
-  select run.* into v_after from nms.table_metrics_runs as run where run.run_id = compare_runs.after;
-  if v_before.status is null or v_after.status is null then
-    raise exception 'no such run: %', case when v_before.status is null then compare_runs.before else compare_runs.after end
-      using
-        errcode = 'no_data_found',
-        detail = format('saw %s and %s', coalesce(compare_runs.before::text, 'null'), coalesce(compare_runs.after::text, 'null')),
-        hint = 'The runs are in nms.table_metrics_runs.';
-  elsif 'RUNNING' in (v_before.status, v_after.status) then
-    raise exception 'run % has not ended', case v_before.status when 'RUNNING' then v_before.run_id else v_after.run_id end
-      using
-        errcode = 'object_not_in_prerequisite_state',
-        detail = 'its status is RUNNING',
-        hint = 'Wait until it has.';
-  end if;
-
-  -- Under the same request, neither leaves out what the other one has.
-  if
-    (v_before.skip_schemas, v_before.exclude_tables, v_before.machinery_schemas)
-      <> (v_after.skip_schemas, v_after.exclude_tables, v_after.machinery_schemas)
-  then
-    with missing as (
-      select
-        array_agg(latter.schema_name) filter (where former.table_name is null) as schemas_before,
-        array_agg(latter.table_name) filter (where former.table_name is null) as tables_before,
-        array_agg(former.schema_name) filter (where latter.table_name is null) as schemas_after,
-        array_agg(former.table_name) filter (where latter.table_name is null) as tables_after
-      from (
-        select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
-      ) as former
-      full join (
-        select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_after.run_id
-      ) as latter using (schema_name, table_name)
-    )
-    select array_agg(known.schema_name), array_agg(known.table_name) into v_left_out_schemas, v_left_out_tables
-    from missing
-    cross join lateral (
-      select * from nms.left_out(v_before.run_id, missing.schemas_before, missing.tables_before)
-      union all
-      select * from nms.left_out(v_after.run_id, missing.schemas_after, missing.tables_after)
-    ) as known;
-  end if;
-
-  return query
-  select
-    named.schema_name,
-    named.table_name,
-    case
-      when named.is_left_out then 'left out'
-      -- A failed run may not have come to a table: that it is missing says nothing.
-      when former.table_name is null and v_before.status = 'FAILED' then 'not counted'
-      when latter.table_name is null and v_after.status = 'FAILED' then 'not counted'
-      when former.table_name is null then 'appeared'
-      when latter.table_name is null then 'disappeared'
-      when former.row_count is null or latter.row_count is null then 'not counted'
-      when latter.row_count > former.row_count then 'grew'
-      when latter.row_count < former.row_count then 'shrank'
-      else 'unchanged'
-    end,
-    former.row_count,
-    latter.row_count,
-    latter.row_count - former.row_count,
-    round(100.0 * (latter.row_count - former.row_count) / nullif(former.row_count, 0), 2),
-    case
-      when named.is_left_out then null
-      when former.table_name is null and v_before.status = 'SUCCEEDED' then latter.own_row_count
-      when latter.table_name is null and v_after.status = 'SUCCEEDED' then -former.own_row_count
-      else latter.own_row_count - former.own_row_count
-    end,
-    coalesce(latter.table_kind, former.table_kind),
-    coalesce(latter.is_partition, former.is_partition)
-  from (
-    select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
-  ) as former
-  full join (
-    select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_after.run_id
-  ) as latter using (schema_name, table_name)
-  cross join lateral (
-    select
-      coalesce(former.schema_name, latter.schema_name) as schema_name,
-      coalesce(former.table_name, latter.table_name) as table_name,
-      (former.table_name is null or latter.table_name is null)
-        and (coalesce(former.schema_name, latter.schema_name), coalesce(former.table_name, latter.table_name)) in (
-          select left_out.schema_name, left_out.table_name
-          from unnest(v_left_out_schemas, v_left_out_tables) as left_out (schema_name, table_name)
-        ) as is_left_out
-  ) as named
-  order by named.schema_name, named.table_name;
-end
-$$;
-
-
---
--- Name: FUNCTION compare_runs(before bigint, after bigint); Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON FUNCTION nms.compare_runs(before bigint, after bigint) IS 'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
-
-
---
--- Name: count_each(nms.target[], text[]); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.count_each(targets nms.target[], stop_at text[] DEFAULT '{}'::text[]) RETURNS TABLE(table_oid oid, own_row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
+CREATE FUNCTION nms_private.count_each(targets nms_private.target[], stop_at text[] DEFAULT '{}'::text[]) RETURNS TABLE(table_oid oid, own_row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
@@ -1147,7 +2413,7 @@ CREATE FUNCTION nms.count_each(targets nms.target[], stop_at text[] DEFAULT '{}'
 declare
   v_large_from constant bigint := bigint '33554432'; -- bytes
   v_page_size constant bigint := current_setting('block_size')::bigint;
-  v_target nms.target;
+  v_target nms_private.target;
   v_name text;
   v_chunks text;
   v_is_counted boolean;
@@ -1175,7 +2441,7 @@ begin
         where setting.name in ('enable_indexonlyscan', 'effective_io_concurrency');
       end if;
       if v_target.is_whole then
-        v_chunks := nms.chunks_of(table_oid => table_oid);
+        v_chunks := nms_private.chunks_of(table_oid => table_oid);
       end if;
 
       -- "execute … into" may use parallel workers; "select … into" never does.
@@ -1188,7 +2454,7 @@ begin
       if
         to_regclass(v_name)::oid is distinct from table_oid
         or coalesce(pg_relation_filenode(table_oid), 0) <> v_target.filenode
-        or (v_target.is_whole and nms.chunks_of_now(table_oid => table_oid) is distinct from v_chunks)
+        or (v_target.is_whole and nms_private.chunks_of_now(table_oid => table_oid) is distinct from v_chunks)
       then
         raise sqlstate 'NM001' using message = 'rewritten, truncated or replaced after the snapshot was taken';
       end if;
@@ -1220,37 +2486,17 @@ $$;
 
 
 --
--- Name: FUNCTION count_each(targets nms.target[], stop_at text[]); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION count_each(targets nms_private.target[], stop_at text[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.count_each(targets nms.target[], stop_at text[]) IS 'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. stop_at: the SQLSTATEs after which the rest is not counted any more.';
-
-
---
--- Name: count_free_tables(nms.target[], text[]); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.count_free_tables(targets nms.target[], stop_at text[] DEFAULT '{}'::text[]) RETURNS TABLE(table_oid oid, own_row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '10 ms'
-    AS $$
-  select counted.* from nms.count_tables(targets => count_free_tables.targets, stop_at => count_free_tables.stop_at) as counted
-$$;
+COMMENT ON FUNCTION nms_private.count_each(targets nms_private.target[], stop_at text[]) IS 'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. stop_at: the SQLSTATEs after which the rest is not counted any more.';
 
 
 --
--- Name: FUNCTION count_free_tables(targets nms.target[], stop_at text[]); Type: COMMENT; Schema: nms; Owner: -
+-- Name: count_tables(nms_private.target[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.count_free_tables(targets nms.target[], stop_at text[]) IS 'As nms.count_tables(), but hardly waits for a locked table: that one has 55P03.';
-
-
---
--- Name: count_tables(nms.target[], text[]); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.count_tables(targets nms.target[], stop_at text[] DEFAULT '{}'::text[]) RETURNS TABLE(table_oid oid, own_row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
+CREATE FUNCTION nms_private.count_tables(targets nms_private.target[], stop_at text[] DEFAULT '{}'::text[]) RETURNS TABLE(table_oid oid, own_row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
@@ -1320,7 +2566,7 @@ begin
   -- A table that was never vacuumed or analyzed has no known size.
   return query
   select counted.*
-  from nms.count_each(
+  from nms_private.count_each(
     targets => array(
       select target
       from unnest(targets) as target
@@ -1339,17 +2585,17 @@ $$;
 
 
 --
--- Name: FUNCTION count_tables(targets nms.target[], stop_at text[]); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION count_tables(targets nms_private.target[], stop_at text[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.count_tables(targets nms.target[], stop_at text[]) IS 'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms.count_each() does. No lock outlasts the count of its table, or of its few small companions. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+COMMENT ON FUNCTION nms_private.count_tables(targets nms_private.target[], stop_at text[]) IS 'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms_private.count_each() does. No lock outlasts the count of its table, or of its few small companions. stop_at: the SQLSTATEs after which the rest is not counted any more.';
 
 
 --
--- Name: count_targets(bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: count_targets(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.count_targets(run_id bigint) RETURNS void
+CREATE FUNCTION nms_private.count_targets(run_id bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '0'
@@ -1365,7 +2611,7 @@ begin
   -- A table that was rewritten, truncated or dropped under the snapshot cannot be counted as of it any
   -- more. Its rows may be elsewhere by now: one instant for all means that all are counted again.
   for v_snapshot in 1..v_snapshots loop
-    v_result := nms.measure(
+    v_result := nms_private.measure(
       run_id => count_targets.run_id,
       among => null,
       as_one => true,
@@ -1374,23 +2620,43 @@ begin
     exit when v_result.changed_targets = '{}';
   end loop;
 
-  perform nms.set_target_count(run_id => count_targets.run_id);
+  perform nms_private.set_target_count(run_id => count_targets.run_id);
 end
 $$;
 
 
 --
--- Name: FUNCTION count_targets(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION count_targets(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.count_targets(run_id bigint) IS 'Counts every target of a run under one snapshot. When a table turns out to have been rewritten, truncated or dropped after it was taken, everything is counted again under a later one: at most three snapshots, after which such a table is recorded as not counted.';
+COMMENT ON FUNCTION nms_private.count_targets(run_id bigint) IS 'Counts every target of a run under one snapshot. When a table turns out to have been rewritten, truncated or dropped after it was taken, everything is counted again under a later one: at most three snapshots, after which such a table is recorded as not counted.';
 
 
 --
--- Name: counting_sessions(bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: count_unlocked_tables(nms_private.target[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.counting_sessions(run_id bigint) RETURNS TABLE(pid integer, table_oid oid, schema_name text, table_name text, waiting_session text)
+CREATE FUNCTION nms_private.count_unlocked_tables(targets nms_private.target[], stop_at text[] DEFAULT '{}'::text[]) RETURNS TABLE(table_oid oid, own_row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 ms'
+    AS $$
+  select counted.* from nms_private.count_tables(targets => count_unlocked_tables.targets, stop_at => count_unlocked_tables.stop_at) as counted
+$$;
+
+
+--
+-- Name: FUNCTION count_unlocked_tables(targets nms_private.target[], stop_at text[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.count_unlocked_tables(targets nms_private.target[], stop_at text[]) IS 'As nms_private.count_tables(), but hardly waits for a locked table: that one has 55P03.';
+
+
+--
+-- Name: counting_sessions(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.counting_sessions(run_id bigint) RETURNS TABLE(pid integer, table_oid oid, schema_name text, table_name text, waiting_session text)
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1405,7 +2671,7 @@ CREATE FUNCTION nms.counting_sessions(run_id bigint) RETURNS TABLE(pid integer, 
   counting as (
     select holder.pid
     from nms.table_metrics_runs as run
-    cross join nms.header_holders(run_id => run.run_id) as holder
+    cross join nms_private.header_holders(run_id => run.run_id) as holder
     where run.run_id = counting_sessions.run_id
   ),
   -- Only a wait that has lasted is looked at more closely: that is rare, and not cheap.
@@ -1448,7 +2714,7 @@ CREATE FUNCTION nms.counting_sessions(run_id bigint) RETURNS TABLE(pid integer, 
       and held.mode = 'AccessShareLock'
       and held.granted
       and held.relation >= 16384 -- the first OID that is not a system table's
-      and pg_class.relnamespace <> 'nms'::regnamespace
+      and pg_class.relnamespace not in ('nms'::regnamespace, 'nms_private'::regnamespace)
       -- Of what is read with its children, the top.
       and not exists (
         select
@@ -1465,17 +2731,17 @@ $$;
 
 
 --
--- Name: FUNCTION counting_sessions(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION counting_sessions(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.counting_sessions(run_id bigint) IS 'The sessions that measure targets of a run at this moment: the table that each reads (null between two), and the session that one of them keeps waiting for longer than the yield_after setting (null when none is). Cancel such a one with pg_cancel_backend, then call nms.give_way.';
+COMMENT ON FUNCTION nms_private.counting_sessions(run_id bigint) IS 'The sessions that measure targets of a run at this moment: the table that each reads (null between two), and the session that one of them keeps waiting for longer than the yield_after setting (null when none is). Cancel such a one with pg_cancel_backend, then call nms_private.yield_target.';
 
 
 --
--- Name: current_targets(jsonb, jsonb, oid[]); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: current_targets(jsonb, jsonb, oid[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.current_targets(skip jsonb, exclude jsonb, among oid[]) RETURNS SETOF nms.target
+CREATE FUNCTION nms_private.current_targets(skip jsonb, exclude jsonb, among oid[]) RETURNS SETOF nms_private.target
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1485,11 +2751,11 @@ begin
     or (current_targets.skip, current_targets.exclude) <> ('[]', '[]') -- another name may be left out
     or exists (select from pg_inherits where inhrelid = any (among))
     or exists (select from pg_inherits where inhparent = any (among))
-    or exists (select from nms.extension_tables())
+    or exists (select from nms_private.extension_tables())
   then
     return query
     select target.*
-    from nms.find_targets(
+    from nms_private.find_targets(
       skip => current_targets.skip, exclude => current_targets.exclude, among => current_targets.among
     ) as target;
     return;
@@ -1514,17 +2780,17 @@ $$;
 
 
 --
--- Name: FUNCTION current_targets(skip jsonb, exclude jsonb, among oid[]); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION current_targets(skip jsonb, exclude jsonb, among oid[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.current_targets(skip jsonb, exclude jsonb, among oid[]) IS 'What a run with this request has to read now of these tables, which it has found before, and of their families; of all tables for null. No row for one that is gone.';
+COMMENT ON FUNCTION nms_private.current_targets(skip jsonb, exclude jsonb, among oid[]) IS 'What a run with this request has to read now of these tables, which it has found before, and of their families; of all tables for null. No row for one that is gone.';
 
 
 --
--- Name: day_owners(bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: day_owners(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.day_owners(run_id bigint) RETURNS TABLE(owner bigint, snapshot_date date)
+CREATE FUNCTION nms_private.day_owners(run_id bigint) RETURNS TABLE(owner bigint, snapshot_date date)
     LANGUAGE sql STABLE ROWS 91 PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1537,22 +2803,22 @@ CREATE FUNCTION nms.day_owners(run_id bigint) RETURNS TABLE(owner bigint, snapsh
     and run.status = 'SUCCEEDED'
     and run.run_id < given.run_id
     and run.finished_at <= given.finished_at
-  order by run.snapshot_date, run.is_recorded, run.run_id desc
+  order by run.snapshot_date, run.is_imported, run.run_id desc
 $$;
 
 
 --
--- Name: FUNCTION day_owners(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION day_owners(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.day_owners(run_id bigint) IS 'The history by which a finished run is judged: the runs that owned the business days of the 13 weeks before its own when it ended. What ended later changes nothing.';
+COMMENT ON FUNCTION nms_private.day_owners(run_id bigint) IS 'The history by which a finished run is judged: the runs that owned the business days of the 13 weeks before its own when it ended. What ended later changes nothing.';
 
 
 --
--- Name: delete_measurements_of_deleted_runs(); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: delete_measurements_of_deleted_runs(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.delete_measurements_of_deleted_runs() RETURNS trigger
+CREATE FUNCTION nms_private.delete_measurements_of_deleted_runs() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1570,30 +2836,30 @@ $$;
 
 
 --
--- Name: FUNCTION delete_measurements_of_deleted_runs(); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION delete_measurements_of_deleted_runs(); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.delete_measurements_of_deleted_runs() IS 'Trigger function: deleting runs takes their measurements with them.';
+COMMENT ON FUNCTION nms_private.delete_measurements_of_deleted_runs() IS 'Trigger function: deleting runs takes their measurements with them.';
 
 
 --
--- Name: end_if_abandoned(bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: end_if_abandoned(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.end_if_abandoned(run_id bigint) RETURNS boolean
+CREATE FUNCTION nms_private.end_if_abandoned(run_id bigint) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '1 s'
     AS $$
 begin
   if
-    nms.is_silent(
+    nms_private.is_silent(
       run_id => end_if_abandoned.run_id,
       silent_for => (select settings.abandon_after from nms.table_metrics_settings as settings)
     )
   then
     perform from nms.table_metrics_runs as run where run.run_id = end_if_abandoned.run_id for update;
-    perform nms.abandon_silent_runs();
+    perform nms_private.abandon_silent_runs();
   end if;
   return not exists (
     select
@@ -1608,56 +2874,17 @@ $$;
 
 
 --
--- Name: FUNCTION end_if_abandoned(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION end_if_abandoned(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.end_if_abandoned(run_id bigint) IS 'Ends a run as FAILED when nobody works on it any more. Waits up to a second for a session that has its header locked, for that may be doing the same. Returns whether the run has ended.';
-
-
---
--- Name: end_with_client(); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.end_with_client() RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_setting record;
-begin
-  for v_setting in
-    select *
-    from (
-      values
-        ('client_connection_check_interval', '2s'), -- the client's process has died
-        ('tcp_keepalives_idle', '10'), -- its host has: seconds of silence
-        ('tcp_keepalives_interval', '5'),
-        ('tcp_keepalives_count', '3')
-    ) as setting (name, value)
-  loop
-    begin
-      perform set_config(v_setting.name, v_setting.value, true);
-    exception
-      when invalid_parameter_value or feature_not_supported then
-        null; -- the server then finds out when it sends the result
-    end;
-  end loop;
-end
-$$;
+COMMENT ON FUNCTION nms_private.end_if_abandoned(run_id bigint) IS 'Ends a run as FAILED when nobody works on it any more. Waits up to a second for a session that has its header locked, for that may be doing the same. Returns whether the run has ended.';
 
 
 --
--- Name: FUNCTION end_with_client(); Type: COMMENT; Schema: nms; Owner: -
+-- Name: extension_tables(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.end_with_client() IS 'For the rest of the transaction, from the next statement on: a client that dies takes its statement along within seconds, rather than leaving it running for nobody.';
-
-
---
--- Name: extension_tables(); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.extension_tables() RETURNS TABLE(table_oid oid, treatment text)
+CREATE FUNCTION nms_private.extension_tables() RETURNS TABLE(table_oid oid, treatment text)
     LANGUAGE plpgsql STABLE ROWS 10 PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -1727,21 +2954,21 @@ $_$;
 
 
 --
--- Name: FUNCTION extension_tables(); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION extension_tables(); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.extension_tables() IS 'Tables that TimescaleDB or Citus keeps in its own way: whole, a hypertable or distributed table, which is counted as a plain select shows it; machinery, its chunks and shards, which are no tables of their own. No row for any other table, and none without these extensions.';
+COMMENT ON FUNCTION nms_private.extension_tables() IS 'Tables that TimescaleDB or Citus keeps in its own way: whole, a hypertable or distributed table, which is counted as a plain select shows it; machinery, its chunks and shards, which are no tables of their own. No row for any other table, and none without these extensions.';
 
 
 --
--- Name: fail_run(bigint, text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: fail_run(bigint, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.fail_run(run_id bigint, reason text) RETURNS nms.table_metrics_runs
+CREATE FUNCTION nms_private.fail_run(run_id bigint, reason text) RETURNS nms.table_metrics_runs
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  delete from nms.table_metrics_targets as claim where claim.run_id = fail_run.run_id;
+  delete from nms_private.targets as claim where claim.run_id = fail_run.run_id;
 
   update nms.table_metrics_runs as run
   set
@@ -1757,17 +2984,17 @@ $$;
 
 
 --
--- Name: FUNCTION fail_run(run_id bigint, reason text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION fail_run(run_id bigint, reason text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.fail_run(run_id bigint, reason text) IS 'Ends a run as FAILED for this reason, cut at 2,000 characters. Neither snapshot is touched.';
+COMMENT ON FUNCTION nms_private.fail_run(run_id bigint, reason text) IS 'Ends a run as FAILED for this reason, cut at 2,000 characters. Neither snapshot is touched.';
 
 
 --
--- Name: failure_summary(bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: failure_summary(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.failure_summary(run_id bigint) RETURNS text
+CREATE FUNCTION nms_private.failure_summary(run_id bigint) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1793,7 +3020,7 @@ CREATE FUNCTION nms.failure_summary(run_id bigint) RETURNS text
     sum(cause.tables),
     (select run.target_count from nms.table_metrics_runs as run where run.run_id = failure_summary.run_id),
     string_agg(
-      format('%s (%s, %s): %s', cause.names, cause.error_sqlstate, cause.error_message, nms.remedy(cause.error_sqlstate)),
+      format('%s (%s, %s): %s', cause.names, cause.error_sqlstate, cause.error_message, nms_private.remedy(cause.error_sqlstate)),
       '. ' order by cause.tables, cause.error_sqlstate
     )
   )
@@ -1803,76 +3030,17 @@ $$;
 
 
 --
--- Name: FUNCTION failure_summary(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION failure_summary(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.failure_summary(run_id bigint) IS 'Names each table that a run could not count, with what to do about it. Null when every target was counted.';
-
-
---
--- Name: find_alerts(bigint); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.find_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET jit TO 'off'
-    AS $$
-declare
-  v_run nms.table_metrics_runs;
-  v_has_changes boolean;
-begin
-  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = find_alerts.run_id;
-  if not found then
-    raise exception 'no such run: %', coalesce(find_alerts.run_id::text, 'null')
-      using
-        errcode = 'no_data_found',
-        detail = format('saw run_id %s, expected that of a finished run', coalesce(find_alerts.run_id::text, 'null')),
-        hint = 'The runs are in nms.table_metrics_runs.';
-  elsif v_run.status = 'RUNNING' then
-    raise exception 'run % has not ended', v_run.run_id
-      using
-        errcode = 'object_not_in_prerequisite_state',
-        detail = 'its status is RUNNING',
-        hint = 'Ask again when it has ended, or for an earlier run.';
-  end if;
-
-  -- Most often there is nothing to look at, and then it takes longer to plan a look than to count many tables.
-  v_has_changes := exists (select from nms.changed_counts(run_id => v_run.run_id));
-
-  return query
-  select alert.*
-  from (
-    select * from nms.find_run_alerts(run_id => v_run.run_id)
-    where v_run.status = 'FAILED' or v_run.target_count = 0
-    union all
-    select * from nms.find_table_alerts(run_id => v_run.run_id)
-    union all
-    select * from nms.find_count_alerts(run_id => v_run.run_id) where v_has_changes
-  ) as alert
-  cross join nms.alert_rule(
-    schema_name => alert.schema_name,
-    table_name => alert.table_name,
-    kind => alert.kind
-  ) as rule
-  where rule.is_on and (v_run.snapshot_date < rule.silenced_until) is not true
-  order by alert.schema_name nulls first, alert.table_name, alert.kind;
-end
-$$;
+COMMENT ON FUNCTION nms_private.failure_summary(run_id bigint) IS 'Names each table that a run could not count, with what to do about it. Null when every target was counted.';
 
 
 --
--- Name: FUNCTION find_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: find_count_alerts(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_alerts(run_id bigint) IS 'What is strange about a finished run, by the runs before it: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop, spike. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. Raises P0002 for an unknown run, 55000 for one that has not ended.';
-
-
---
--- Name: find_count_alerts(bigint); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.find_count_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
+CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1894,7 +3062,7 @@ CREATE FUNCTION nms.find_count_alerts(run_id bigint) RETURNS TABLE(kind text, sc
         score.expected + greatest(rise.least, score.upper_reach / rule.sensitivity),
         score.highest + rise.least + score.noise / 2 / rule.sensitivity
       ) as high
-    from nms.score_counts(run_id => find_count_alerts.run_id) as score
+    from nms_private.score_counts(run_id => find_count_alerts.run_id) as score
     cross join lateral (select ln(greatest(score.row_count::double precision, 0.5))) as today (y)
     cross join lateral (select least(greatest(score.expected, score.lowest), score.highest)) as middle (y)
     cross join lateral (
@@ -1904,7 +3072,7 @@ CREATE FUNCTION nms.find_count_alerts(run_id bigint) RETURNS TABLE(kind text, sc
         else 'spike'
       end
     ) as aim (kind)
-    cross join nms.alert_rule(
+    cross join nms_private.alert_rule(
       schema_name => score.schema_name,
       table_name => score.table_name,
       kind => aim.kind
@@ -1957,397 +3125,17 @@ $$;
 
 
 --
--- Name: FUNCTION find_count_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION find_count_alerts(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_count_alerts(run_id bigint) IS 'Tables whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; never for a table that the run could not count.';
-
-
---
--- Name: find_problems(jsonb); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.find_problems(payload jsonb DEFAULT '{}'::jsonb) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-  with recursive
-  request as (
-    select
-      malformed.why,
-      coalesce(usable.payload -> 'skipSchemas', '[]') as skip,
-      coalesce(usable.payload -> 'exclude', '[]') as exclude
-    from nms.job_problem(payload => coalesce(find_problems.payload, '{}')) as malformed (why)
-    cross join lateral (select case when malformed.why is null then find_problems.payload end) as usable (payload)
-  ),
-  collecting (call) as (
-    select format(
-      'select * from nms.collect_table_metrics(%s);',
-      concat_ws(
-        ', ',
-        'skip => ' || quote_literal(nullif(request.skip, '[]')),
-        'exclude => ' || quote_literal(nullif(request.exclude, '[]'))
-      )
-    )
-    from request
-  ),
-  counting as (
-    select role.oid, role.rolname as name, role.rolsuper or role.rolbypassrls as sees_every_row
-    from pg_proc as routine
-    join pg_roles as role on role.oid = routine.proowner
-    where routine.pronamespace = 'nms'::regnamespace and routine.proname = 'collect_table_metrics'
-  ),
-  -- Materialized: otherwise the planner asks for the business day, which raises where the zone is unknown.
-  setting as materialized (
-    select
-      settings.*,
-      zone.is_known as has_time_zone,
-      case when zone.is_known then nms.business_date() end as today
-    from nms.table_metrics_settings as settings
-    cross join nms.is_time_zone(settings.business_time_zone) as zone (is_known)
-  ),
-  target as materialized (
-    select
-      found.*,
-      format('%I.%I', found.schema_name, found.table_name) as name,
-      found.table_kind <> 'partitioned table' as is_read -- others are added up
-    from request
-    cross join nms.find_targets(skip => request.skip, exclude => request.exclude) as found
-  ),
-  reading as (
-    select
-      target.name,
-      target.schema_name,
-      counting.name as reader,
-      has_schema_privilege(counting.oid, relation.relnamespace, 'usage') as may_enter,
-      has_any_column_privilege(counting.oid, relation.oid, 'select') as may_select, -- any column will do for a count
-      relation.relrowsecurity
-        and not counting.sees_every_row
-        and (relation.relforcerowsecurity or not pg_has_role(counting.oid, relation.relowner, 'usage')) as is_thinned
-    from target
-    join pg_class as relation on relation.oid = target.table_oid
-    cross join counting
-    where target.is_read
-  ),
-  -- What one statement reads, and so locks until it ends.
-  family (ancestor, member) as (
-    select target.table_oid, target.table_oid from target where target.is_read
-    union
-    select family.ancestor, child.inhrelid
-    from family
-    join target on target.table_oid = family.ancestor and target.is_whole
-    join pg_inherits as child on child.inhparent = family.member
-  ),
-  widest as (
-    select target.name, count(distinct family.member) + count(index.indexrelid) as locks
-    from family
-    join target on target.table_oid = family.ancestor
-    left join pg_index as index on index.indrelid = family.member
-    group by target.table_oid, target.name
-    order by locks desc, target.name
-    limit 1
-  ),
-  -- Without the spare memory that a serial plan could still use: each worker of a parallel one adds its share.
-  lock_table as (
-    select
-      sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as sessions,
-      min(limits.setting::bigint) filter (where limits.name = 'max_locks_per_transaction')
-        * sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as room
-    from pg_settings as limits
-    where
-      limits.name in (
-        'max_locks_per_transaction', 'max_connections', 'max_prepared_transactions', 'max_worker_processes', 'max_wal_senders'
-      )
-  ),
-  last_run as (
-    select run.*
-    from nms.table_metrics_runs as run
-    where run.status <> 'RUNNING'
-    order by run.run_id desc
-    limit 1
-  ),
-  found (severity, problem, subject, detail, remedy) as (
-    select
-      'error', 'malformed_payload', 'the job', request.why || ': every such job would be rejected',
-      'mend it where the job comes from, the crontab or graphile_worker.add_job'
-    from request
-    where request.why is not null
-
-    union all
-    select
-      'error', 'time_zone_unknown', 'nms.table_metrics_settings',
-      format('this server does not know the time zone %s: no run can start', setting.business_time_zone),
-      format('update %s set business_time_zone = ''America/New_York'';', 'nms.table_metrics_settings'::regclass)
-    from setting
-    where not setting.has_time_zone
-
-    union all
-    select
-      'error', 'server_is_read_only', current_database(), 'this server is a standby: no run can write its result',
-      'set DATABASE_URL to the primary'
-    where pg_is_in_recovery()
-
-    union all
-    select
-      'error', 'server_is_read_only', current_database(), 'default_transaction_read_only is on: no run can write its result',
-      format('alter role %I in database %I set default_transaction_read_only = off;', session_user, current_database())
-    from pg_settings as limits
-    where limits.name = 'default_transaction_read_only' and limits.reset_val = 'on'
-
-    union all
-    select
-      'warning', 'time_is_limited', limits.name,
-      format(
-        'it is %s ms for this role in this database: a statement that counts for longer is ended, and the run fails',
-        limits.reset_val
-      ),
-      format('alter role %I in database %I set %I = 0;', session_user, current_database(), limits.name)
-    from pg_settings as limits
-    where limits.name in ('statement_timeout', 'transaction_timeout') and limits.reset_val <> '0'
-
-    union all
-    select
-      'error', 'owner_lacks_right', 'nms',
-      format(
-        '%I counts, and lacks rights in nms, on %s objects such as %s: every run would fail',
-        counting.name, count(*), array_to_string((array_agg(needed.name order by needed.name))[1:3], ', ')
-      ),
-      string_agg(format('grant %s to %I;', needed.privilege, counting.name), ' ' order by needed.name)
-    from counting
-    cross join lateral (
-      select routine.oid::regprocedure::text, format('execute on function %s', routine.oid::regprocedure)
-      from pg_proc as routine
-      where
-        routine.pronamespace = 'nms'::regnamespace
-        and not routine.prosecdef
-        and routine.prorettype <> 'trigger'::regtype
-        and not has_function_privilege(counting.oid, routine.oid, 'execute')
-      union all
-      select relation.oid::regclass::text, format('select, insert, update, delete on %s', relation.oid::regclass)
-      from pg_class as relation
-      where
-        relation.relnamespace = 'nms'::regnamespace
-        and relation.relkind = 'r'
-        and not (
-          has_table_privilege(counting.oid, relation.oid, 'select')
-          and (
-            relation.relname = 'table_metrics_settings'
-            or has_table_privilege(counting.oid, relation.oid, 'insert')
-          )
-        )
-      union all
-      select 'schema nms', 'usage on schema nms'
-      where not has_schema_privilege(counting.oid, 'nms', 'usage')
-    ) as needed (name, privilege)
-    group by counting.name
-
-    union all
-    select
-      'error', 'table_not_readable', reading.name,
-      format(
-        '%I counts, and may not %s: every run would fail',
-        reading.reader,
-        case when reading.may_enter then 'select from it' else format('use the schema %I', reading.schema_name) end
-      ),
-      concat_ws(
-        ' ',
-        case when not reading.may_enter then format('grant usage on schema %I to %I;', reading.schema_name, reading.reader) end,
-        case when not reading.may_select then format('grant select on %s to %I;', reading.name, reading.reader) end,
-        format('-- or, for all tables: grant pg_read_all_data to %I;', reading.reader)
-      )
-    from reading
-    where not (reading.may_enter and reading.may_select)
-
-    union all
-    select
-      'error', 'table_thinned_by_policies', reading.name,
-      format('row-level security would hide rows from %I, which counts: every run would fail', reading.reader),
-      format('alter role %I bypassrls;', reading.reader)
-    from reading
-    where reading.is_thinned
-
-    union all
-    select
-      'error', 'user_mapping_missing', part.oid::regclass::text,
-      format(
-        '%s is foreign and read for the sum of its parents, and %I, which counts, has no user mapping on server %I: every run would fail',
-        target.name, counting.name, server.srvname
-      ),
-      format('create user mapping for %I server %I options (user …, password …);', counting.name, server.srvname)
-    from family
-    join target on target.table_oid = family.ancestor
-    join pg_class as part on part.oid = family.member
-    join pg_foreign_table as foreign_table on foreign_table.ftrelid = part.oid
-    join pg_foreign_server as server on server.oid = foreign_table.ftserver
-    join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
-    cross join counting
-    where
-      wrapper.fdwname = 'postgres_fdw'
-      and not exists (
-        select from pg_user_mappings as mapping
-        where mapping.srvid = server.oid and mapping.umuser in (0, counting.oid)
-      )
-
-    union all
-    select
-      case when widest.locks > lock_table.room then 'error' else 'warning' end,
-      'too_few_locks', widest.name,
-      format(
-        'counting it takes %s locks at once: one for each part and index. The server has room for about %s, which all sessions share',
-        widest.locks, lock_table.room
-      ),
-      format(
-        'alter system set max_locks_per_transaction = %s; -- then restart the server',
-        ceil(2.0 * widest.locks / lock_table.sessions)
-      )
-    from widest
-    cross join lock_table
-    where 2 * widest.locks > lock_table.room
-
-    union all
-    select
-      'warning', 'owned_by_superuser', 'nms',
-      format(
-        '%s functions belong to the superuser %s: planning a count may run functions of a table''s owner, with the rights of a superuser',
-        count(*), string_agg(distinct quote_ident(role.rolname), ', ')
-      ),
-      'psql -v ON_ERROR_STOP=1 -f migrations/roles.sql "$DATABASE_URL"'
-    from pg_proc as routine
-    join pg_roles as role on role.oid = routine.proowner
-    where routine.pronamespace = 'nms'::regnamespace and role.rolsuper
-    having count(*) > 0
-
-    -- What planning a count evaluates, if its arguments are constant. Defaults, checks, policies and,
-    -- because each partition is read by itself, keys of partitions are not.
-    union all
-    select
-      'warning', 'runs_functions_of_others', target.name,
-      format(
-        'planning its count may run, with the rights of %I, %s',
-        min(counting.name),
-        string_agg(
-          distinct format('%s of %I, for %s', routine.oid::regprocedure, maker.rolname, expression.place), '; '
-        )
-      ),
-      format(
-        'update %s set machinery_schemas = array_append(machinery_schemas, %L); -- unless you trust %s: leaves the schema out',
-        'nms.table_metrics_settings'::regclass, target.schema_name, string_agg(distinct quote_ident(maker.rolname), ', ')
-      )
-    from family
-    join target on target.table_oid = family.ancestor
-    cross join counting
-    cross join lateral (
-      select 'pg_class'::regclass, index.indexrelid, format('index %s', index.indexrelid::regclass)
-      from pg_index as index
-      where index.indrelid = family.member and (index.indexprs is not null or index.indpred is not null)
-      union all
-      select 'pg_statistic_ext'::regclass, statistics.oid, format('statistics %I', statistics.stxname)
-      from pg_statistic_ext as statistics
-      where statistics.stxrelid = family.member
-    ) as expression (class, oid, place)
-    join pg_depend as uses
-      on uses.classid = expression.class
-      and uses.objid = expression.oid
-      and uses.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass)
-    left join pg_operator as operator on uses.refclassid = 'pg_operator'::regclass and operator.oid = uses.refobjid
-    join pg_proc as routine
-      on routine.oid = case when uses.refclassid = 'pg_proc'::regclass then uses.refobjid else operator.oprcode end
-    join pg_roles as maker on maker.oid = routine.proowner
-    where not maker.rolsuper and maker.oid <> counting.oid
-    group by target.name, target.schema_name
-
-    union all
-    select
-      'warning', 'machinery_is_counted', quote_ident(target.schema_name),
-      'it holds the tables of a tool, and machinery_schemas does not name it: they would be counted',
-      format(
-        'update %s set machinery_schemas = array_append(machinery_schemas, %L);',
-        'nms.table_metrics_settings'::regclass, target.schema_name
-      )
-    from target
-    group by target.schema_name
-    having
-      target.schema_name in ('nms', 'graphile_migrate')
-      or array_agg(target.table_name) @> '{_private_jobs,_private_known_crontabs}'
-      or array_agg(target.table_name) @> '{jobs,known_crontabs,job_queues}'
-
-    union all
-    select
-      'warning', 'nothing_to_count', current_database(),
-      'a run would find no table; nms.preview_run() says why',
-      'select * from nms.preview_run();'
-    where not exists (select from target)
-
-    union all
-    select
-      'warning', 'run_abandoned', format('run %s', run.run_id),
-      format('RUNNING since %s, silent for longer than %s, and no session works on it', run.collected_at, setting.abandon_after),
-      'select * from nms.abandon_silent_runs(); -- the next run does so as well'
-    from nms.table_metrics_runs as run
-    cross join setting
-    where
-      run.status = 'RUNNING'
-      and clock_timestamp() - setting.abandon_after > greatest(
-        run.collected_at,
-        (
-          select max(measurement.measured_at)
-          from nms.table_metrics_measurements as measurement
-          where measurement.run_id = run.run_id
-        )
-      )
-      -- Whoever works on a run has locked its row, and with it this table. Looking takes no lock.
-      and (
-        run.xmax = '0'
-        or not exists (
-          select from pg_locks as held
-          where
-            held.relation = 'nms.table_metrics_runs'::regclass
-            and held.database = (select db.oid from pg_database as db where db.datname = current_database())
-            and held.mode in ('RowShareLock', 'RowExclusiveLock')
-            and held.granted
-        )
-      )
-
-    union all
-    select
-      case
-        when exists (
-          select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = last_run.snapshot_date
-        ) then 'warning'
-        else 'error'
-      end,
-      'last_run_failed', format('run %s', last_run.run_id), last_run.error_message, collecting.call
-    from last_run
-    cross join collecting
-    where last_run.status = 'FAILED'
-
-    union all
-    select
-      'warning', 'no_run_today', setting.today::text,
-      format('no run of this business day (%s) has succeeded yet', setting.business_time_zone),
-      collecting.call
-    from setting
-    cross join collecting
-    where
-      setting.today is not null
-      and not exists (select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = setting.today)
-  )
-  select found.* from found order by found.severity, found.problem collate "C", found.subject collate "C"
-$_$;
+COMMENT ON FUNCTION nms_private.find_count_alerts(run_id bigint) IS 'Tables whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; never for a table that the run could not count.';
 
 
 --
--- Name: FUNCTION find_problems(payload jsonb); Type: COMMENT; Schema: nms; Owner: -
+-- Name: find_run_alerts(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_problems(payload jsonb) IS 'What would make a run fail, or its result misleading, and the statement that mends it. payload: the request of the run, as that of a graphile-worker job. severity: error (a run fails, or has failed and its day has no result) or warning. No row: nothing to mend. Changes nothing and locks no table.';
-
-
---
--- Name: find_run_alerts(bigint); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.find_run_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
+CREATE FUNCTION nms_private.find_run_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2357,13 +3145,13 @@ CREATE FUNCTION nms.find_run_alerts(run_id bigint) RETURNS TABLE(kind text, sche
   ),
   rule as (
     select rule.failures_in_a_row
-    from nms.alert_rule(schema_name => null, table_name => null, kind => 'repeated_failures') as rule
+    from nms_private.alert_rule(schema_name => null, table_name => null, kind => 'repeated_failures') as rule
   ),
   finished as (
     select run.*
     from given
     join nms.table_metrics_runs as run on run.run_id <= given.run_id and run.finished_at <= given.finished_at
-    where not run.is_recorded
+    where not run.is_imported
     order by run.run_id desc
     limit (select rule.failures_in_a_row from rule)
   ),
@@ -2371,7 +3159,7 @@ CREATE FUNCTION nms.find_run_alerts(run_id bigint) RETURNS TABLE(kind text, sche
     select run.*
     from given
     join nms.table_metrics_runs as run on run.run_id <= given.run_id and run.finished_at <= given.finished_at
-    where run.status = 'SUCCEEDED' and not run.is_recorded
+    where run.status = 'SUCCEEDED' and not run.is_imported
     order by run.snapshot_date desc, run.run_id desc
     limit 1
   ),
@@ -2401,17 +3189,82 @@ $$;
 
 
 --
--- Name: FUNCTION find_run_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION find_run_alerts(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_run_alerts(run_id bigint) IS 'What is strange about a finished run as a whole, as of its end: repeated_failures, no_tables, no_run_today.';
+COMMENT ON FUNCTION nms_private.find_run_alerts(run_id bigint) IS 'What is strange about a finished run as a whole, as of its end: repeated_failures, no_tables, no_run_today.';
 
 
 --
--- Name: find_table_alerts(bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: find_run_for_slot(timestamp with time zone, jsonb, jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
+CREATE FUNCTION nms_private.find_run_for_slot(slot timestamp with time zone, skip jsonb, exclude jsonb) RETURNS TABLE(action text, run_id bigint, message text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_most_runs constant integer := 10;
+  v_run nms.table_metrics_runs;
+begin
+  loop
+    -- After an outage several slots are due: one run, now, serves them all.
+    select run.* into v_run
+    from nms.table_metrics_runs as run
+    where
+      run.status <> 'FAILED'
+      and (
+        run.scheduled_for = find_run_for_slot.slot
+        or (
+          run.scheduled_for is not null
+          and run.collected_at >= find_run_for_slot.slot
+          and run.skip_schemas = find_run_for_slot.skip
+          and run.exclude_tables = find_run_for_slot.exclude
+        )
+      )
+    order by run.status = 'RUNNING', run.run_id
+    limit 1;
+    exit when not found;
+    if v_run.status = 'SUCCEEDED' then
+      return query select 'served', v_run.run_id, format('run %s has served the slot %s', v_run.run_id, slot);
+      return;
+    elsif not nms_private.end_if_abandoned(run_id => v_run.run_id) then
+      return query select 'wait', v_run.run_id, format('run %s for the slot %s is under way', v_run.run_id, slot);
+      return;
+    end if;
+  end loop;
+
+  select run.* into v_run
+  from nms.table_metrics_runs as run
+  where run.scheduled_for = find_run_for_slot.slot
+  order by run.run_id desc
+  limit 1;
+  if
+    not nms_private.is_retryable(run_id => v_run.run_id)
+    or (
+      select count(*) >= v_most_runs
+      from nms.table_metrics_runs as run
+      where run.scheduled_for = find_run_for_slot.slot
+    )
+  then
+    return query select 'served', v_run.run_id, format('run %s for the slot %s failed, and trying again would not help', v_run.run_id, slot);
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION find_run_for_slot(slot timestamp with time zone, skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.find_run_for_slot(slot timestamp with time zone, skip jsonb, exclude jsonb) IS 'What has been done for a slot of the schedule: served by a run, or in vain so often that another would not help; wait, when a run is under way that serves it or will. No row: it needs a run.';
+
+
+--
+-- Name: find_table_alerts(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2421,11 +3274,11 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
   ),
   -- The last seven days, and what the day of the run has brought before it. The last of them is the last counted one.
   earlier as materialized (
-    select run.*, row_number() over (order by run.is_recorded, run.snapshot_date desc) as place
+    select run.*, row_number() over (order by run.is_imported, run.snapshot_date desc) as place
     from (
       (
         select history.owner
-        from nms.day_owners(run_id => find_table_alerts.run_id) as history
+        from nms_private.day_owners(run_id => find_table_alerts.run_id) as history
         order by history.snapshot_date desc
         limit 7
       )
@@ -2435,7 +3288,7 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
         from nms.table_metrics_runs as run
         join given on run.snapshot_date = given.snapshot_date
         where run.status = 'SUCCEEDED' and run.run_id < given.run_id and run.finished_at <= given.finished_at
-        order by run.is_recorded, run.run_id desc
+        order by run.is_imported, run.run_id desc
         limit 1
       )
     ) as result
@@ -2504,7 +3357,7 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
       union all
       select earlier.run_id, earlier.place from earlier
     ) as result
-    cross join lateral nms.left_out(
+    cross join lateral nms_private.request_excludes(
       run_id => result.run_id,
       schema_names => unpaired.schema_names,
       table_names => unpaired.table_names
@@ -2538,7 +3391,7 @@ CREATE FUNCTION nms.find_table_alerts(run_id bigint) RETURNS TABLE(kind text, sc
   left join (
     select present.table_oid, min(present.schema_name) as schema_name, min(present.table_name) as table_name
     from present
-    where present.table_oid <> 0 -- recorded, and it did not exist
+    where present.table_oid <> 0 -- imported, and it did not exist
     group by present.table_oid
   ) as renamed using (table_oid)
   where
@@ -2580,17 +3433,17 @@ $$;
 
 
 --
--- Name: FUNCTION find_table_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION find_table_alerts(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_table_alerts(run_id bigint) IS 'Tables that most of the last seven results have and this run has not, and such that no earlier run has: table_missing, table_new. Partitions are neither, nor is what this run or the last one leaves out.';
+COMMENT ON FUNCTION nms_private.find_table_alerts(run_id bigint) IS 'Tables that most of the last seven results have and this run has not, and such that no earlier run has: table_missing, table_new. Partitions are neither, nor is what this run or the last one leaves out.';
 
 
 --
--- Name: find_targets(jsonb, jsonb, oid[]); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: find_targets(jsonb, jsonb, oid[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.find_targets(skip jsonb, exclude jsonb, among oid[] DEFAULT NULL::oid[]) RETURNS SETOF nms.target
+CREATE FUNCTION nms_private.find_targets(skip jsonb, exclude jsonb, among oid[] DEFAULT NULL::oid[]) RETURNS SETOF nms_private.target
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_custom_plan'
@@ -2620,7 +3473,7 @@ begin
   with recursive
   relation as materialized (
     select known.*
-    from nms.classify_relations(find_targets.skip, find_targets.exclude, v_relatives) as known
+    from nms_private.classify_relations(find_targets.skip, find_targets.exclude, v_relatives) as known
     where known.table_kind in ('table', 'partitioned table', 'foreign table')
   ),
   link as materialized (
@@ -2685,17 +3538,17 @@ $$;
 
 
 --
--- Name: FUNCTION find_targets(skip jsonb, exclude jsonb, among oid[]); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION find_targets(skip jsonb, exclude jsonb, among oid[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_targets(skip jsonb, exclude jsonb, among oid[]) IS 'The tables that a run with this request has to read: those that it counts, and those that are foreign or left out while a parent of theirs is counted. among: only these tables and their families.';
+COMMENT ON FUNCTION nms_private.find_targets(skip jsonb, exclude jsonb, among oid[]) IS 'The tables that a run with this request has to read: those that it counts, and those that are foreign or left out while a parent of theirs is counted. among: only these tables and their families.';
 
 
 --
--- Name: find_worker_problems(text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: find_worker_problems(text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.find_worker_problems(worker_schema text DEFAULT 'graphile_worker'::text) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+CREATE FUNCTION nms_private.find_worker_problems(worker_schema text DEFAULT 'graphile_worker'::text) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2764,7 +3617,7 @@ CREATE FUNCTION nms.find_worker_problems(worker_schema text DEFAULT 'graphile_wo
   of_strangers as (
     select left_by.*, coalesce(nullif(left_by.role, 0)::regrole::text, 'everybody') as owner
     from left_by
-    where not nms.worker_trusts(role => left_by.role)
+    where not nms_private.worker_trusts(role => left_by.role)
   ),
   needed (relation, privilege, command) as (
     values
@@ -2875,17 +3728,17 @@ $$;
 
 
 --
--- Name: FUNCTION find_worker_problems(worker_schema text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION find_worker_problems(worker_schema text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_worker_problems(worker_schema text) IS 'Why a worker that connects as the current user must not or cannot use the schema of graphile-worker, and the statement that mends it. worker_schema: its name. problem: worker_schema_of_stranger, something in it belongs to somebody who would gain the rights of the worker; worker_not_permitted, a right is missing. A worker does not start with either. No row: nothing to mend. Reads nothing but the catalogue.';
+COMMENT ON FUNCTION nms_private.find_worker_problems(worker_schema text) IS 'Why a worker that connects as the current user must not or cannot use the schema of graphile-worker, and the statement that mends it. worker_schema: its name. problem: worker_schema_of_stranger, something in it belongs to somebody who would gain the rights of the worker; worker_not_permitted, a right is missing. A worker does not start with either. No row: nothing to mend. Reads nothing but the catalogue.';
 
 
 --
--- Name: forbid_deleting_the_settings(); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: forbid_deleting_the_settings(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.forbid_deleting_the_settings() RETURNS trigger
+CREATE FUNCTION nms_private.forbid_deleting_the_settings() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2900,17 +3753,17 @@ $$;
 
 
 --
--- Name: FUNCTION forbid_deleting_the_settings(); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION forbid_deleting_the_settings(); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.forbid_deleting_the_settings() IS 'Trigger function that refuses to delete the one row of settings, without which no run could start.';
+COMMENT ON FUNCTION nms_private.forbid_deleting_the_settings() IS 'Trigger function that refuses to delete the one row of settings, without which no run could start.';
 
 
 --
--- Name: forbid_rewriting_a_finished_run(); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: forbid_rewriting_a_finished_run(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.forbid_rewriting_a_finished_run() RETURNS trigger
+CREATE FUNCTION nms_private.forbid_rewriting_a_finished_run() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2925,32 +3778,32 @@ $$;
 
 
 --
--- Name: FUNCTION forbid_rewriting_a_finished_run(); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION forbid_rewriting_a_finished_run(); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.forbid_rewriting_a_finished_run() IS 'Trigger function that refuses every update of a run that is SUCCEEDED or FAILED: history is append-only.';
+COMMENT ON FUNCTION nms_private.forbid_rewriting_a_finished_run() IS 'Trigger function that refuses every update of a run that is SUCCEEDED or FAILED: history is append-only.';
 
 
 --
--- Name: give_up_run(bigint, text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: give_up_run(bigint, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.give_up_run(run_id bigint, reason text) RETURNS nms.table_metrics_runs
+CREATE FUNCTION nms_private.give_up_run(run_id bigint, reason text) RETURNS nms.table_metrics_runs
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_reason text := coalesce(nullif(give_up_run.reason, ''), 'given up');
-  v_run nms.table_metrics_runs := nms.claim_run(run_id => give_up_run.run_id);
+  v_run nms.table_metrics_runs := nms_private.claim_run(run_id => give_up_run.run_id);
 begin
   if v_run.is_online then
-    perform nms.record_failure(
+    perform nms_private.record_failure(
       run_id => claim.run_id,
       target => target,
       error_sqlstate => '57014',
       error_message => v_reason
     )
-    from nms.table_metrics_targets as claim
+    from nms_private.targets as claim
     cross join unnest(claim.targets) as target
     where
       claim.run_id = v_run.run_id
@@ -2958,106 +3811,29 @@ begin
       and target.is_reported
       and exists (select from pg_class as relation where relation.oid = target.table_oid);
 
-    perform nms.set_target_count(run_id => v_run.run_id);
+    perform nms_private.set_target_count(run_id => v_run.run_id);
   end if;
 
-  return nms.fail_run(
+  return nms_private.fail_run(
     run_id => v_run.run_id,
-    reason => concat_ws('. ', v_reason, nms.failure_summary(run_id => v_run.run_id))
+    reason => concat_ws('. ', v_reason, nms_private.failure_summary(run_id => v_run.run_id))
   );
 end
 $$;
 
 
 --
--- Name: FUNCTION give_up_run(run_id bigint, reason text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION give_up_run(run_id bigint, reason text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.give_up_run(run_id bigint, reason text) IS 'Ends a RUNNING run that no session works on as FAILED for this reason; what an online run has not counted by then is recorded as not counted. Returns the header.';
-
-
---
--- Name: give_way(bigint, oid, text); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.give_way(run_id bigint, table_oid oid, waiting_session text) RETURNS text
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '1 s'
-    AS $$
-declare
-  v_attempts constant bigint := bigint '3';
-  v_run nms.table_metrics_runs := nms.claim_run(run_id => give_way.run_id, together => true);
-  v_claim nms.table_metrics_targets;
-  v_put_back nms.table_metrics_targets;
-  v_yielding nms.target[];
-begin
-  begin
-    select claim.* into v_claim
-    from nms.table_metrics_targets as claim
-    where
-      claim.run_id = v_run.run_id
-      and not claim.is_done
-      and exists (select from unnest(claim.targets) as target where target.table_oid = give_way.table_oid)
-    for update;
-  exception
-    when lock_not_available then
-      return null; -- it is being counted again, and canceled again when that makes somebody wait
-  end;
-  if v_claim.run_id is null then
-    return null;
-  end if;
-
-  v_put_back := v_claim;
-  v_put_back.times_given_way := v_claim.times_given_way + 1;
-  -- A family is counted under one snapshot: all of it gives way.
-  v_yielding := array(
-    select target
-    from unnest(v_claim.targets) as target
-    where
-      coalesce(target.family, target.table_oid) = (
-        select coalesce(found.family, found.table_oid)
-        from unnest(v_claim.targets) as found
-        where found.table_oid = give_way.table_oid
-      )
-  );
-  perform nms.requeue_targets(
-    claim => v_claim,
-    targets => array(select target from unnest(v_claim.targets) as target where target <> all (v_yielding))
-  );
-  if v_put_back.times_given_way < v_attempts then
-    perform nms.requeue_targets(claim => v_put_back, targets => v_yielding);
-  else
-    perform nms.record_failure(
-      run_id => v_run.run_id,
-      target => yielding,
-      error_sqlstate => 'NM003',
-      error_message => format('gave way to %s, and to others before: %s attempts', waiting_session, v_attempts)
-    )
-    from unnest(v_yielding) as yielding
-    where yielding.is_reported;
-  end if;
-  update nms.table_metrics_targets as claim
-  set is_done = true
-  where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
-
-  return case when v_put_back.times_given_way < v_attempts then 'put back' else 'given up' end;
-end
-$$;
+COMMENT ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) IS 'Ends a RUNNING run that no session works on as FAILED for this reason; what an online run has not counted by then is recorded as not counted. Returns the header.';
 
 
 --
--- Name: FUNCTION give_way(run_id bigint, table_oid oid, waiting_session text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: header_holders(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.give_way(run_id bigint, table_oid oid, waiting_session text) IS 'After the count of a table was canceled because another session waited for it: puts the table back at the end of the queue, or, the third time, records it as not counted. Returns which of the two, null when the table is not in the queue any more, or being counted again.';
-
-
---
--- Name: header_holders(bigint); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.header_holders(run_id bigint) RETURNS TABLE(pid integer)
+CREATE FUNCTION nms_private.header_holders(run_id bigint) RETURNS TABLE(pid integer)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3087,17 +3863,47 @@ $$;
 
 
 --
--- Name: FUNCTION header_holders(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION header_holders(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.header_holders(run_id bigint) IS 'The other sessions that hold the row lock of a run''s header, as everybody does who works on it.';
+COMMENT ON FUNCTION nms_private.header_holders(run_id bigint) IS 'The other sessions that hold the row lock of a run''s header, as everybody does who works on it.';
 
 
 --
--- Name: is_silent(bigint, interval); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: is_retryable(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.is_silent(run_id bigint, silent_for interval) RETURNS boolean
+CREATE FUNCTION nms_private.is_retryable(run_id bigint) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select run.status = 'FAILED' and not exists (
+    select
+    from nms.table_metrics_measurements as measurement
+    where
+      measurement.run_id = run.run_id
+      and measurement.error_sqlstate is not null
+      and measurement.error_sqlstate not in ('55P03', 'NM001', 'NM003')
+      -- Out of resources, operator intervention, transaction rollback: these pass.
+      and left(measurement.error_sqlstate, 2) not in ('53', '57', '40')
+  )
+  from nms.table_metrics_runs as run
+  where run.run_id = is_retryable.run_id
+$$;
+
+
+--
+-- Name: FUNCTION is_retryable(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.is_retryable(run_id bigint) IS 'Whether a FAILED run may end better when it is tried again: true for locks, cancels, a server that went away; false when a table has a cause that somebody has to mend. Null for an unknown run.';
+
+
+--
+-- Name: is_silent(bigint, interval); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.is_silent(run_id bigint, silent_for interval) RETURNS boolean
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3111,7 +3917,7 @@ CREATE FUNCTION nms.is_silent(run_id bigint, silent_for interval) RETURNS boolea
     -- Nothing but locked tables is left, and somebody looks at them again and again.
     (
       select max(claim.retry_at)
-      from nms.table_metrics_targets as claim
+      from nms_private.targets as claim
       where claim.run_id = run.run_id
     )
   )
@@ -3121,17 +3927,17 @@ $$;
 
 
 --
--- Name: FUNCTION is_silent(run_id bigint, silent_for interval); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION is_silent(run_id bigint, silent_for interval); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.is_silent(run_id bigint, silent_for interval) IS 'Whether a RUNNING run has shown no sign of life for longer than that. Null for any other run.';
+COMMENT ON FUNCTION nms_private.is_silent(run_id bigint, silent_for interval) IS 'Whether a RUNNING run has shown no sign of life for longer than that. Null for any other run.';
 
 
 --
--- Name: is_time_zone(text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: is_time_zone(text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.is_time_zone(name text) RETURNS boolean
+CREATE FUNCTION nms_private.is_time_zone(name text) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3142,17 +3948,17 @@ $$;
 
 
 --
--- Name: FUNCTION is_time_zone(name text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION is_time_zone(name text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.is_time_zone(name text) IS 'True when the server knows a time zone of this name, such as Europe/Berlin; upper and lower case are the same.';
+COMMENT ON FUNCTION nms_private.is_time_zone(name text) IS 'True when the server knows a time zone of this name, such as Europe/Berlin; upper and lower case are the same.';
 
 
 --
--- Name: job_payload(text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: job_payload(text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.job_payload(payload text) RETURNS jsonb
+CREATE FUNCTION nms_private.job_payload(payload text) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3166,97 +3972,17 @@ $$;
 
 
 --
--- Name: FUNCTION job_payload(payload text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION job_payload(payload text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.job_payload(payload text) IS 'The payload of a job as jsonb. Where it cannot be that, for \u0000, half of a surrogate pair, or too deep a nesting, a JSON string that says so and shows it, which no job accepts.';
-
-
---
--- Name: job_problem(jsonb); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.job_problem(payload jsonb) RETURNS text
-    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-  with expected (key, is_right, expected) as (
-    values
-      ('online', jsonb_typeof(payload -> 'online') = 'boolean', 'true or false'),
-      (
-        'jobs',
-        jsonb_typeof(payload -> 'jobs') = 'number' and payload ->> 'jobs' ~ '^([1-9]|[12][0-9]|3[0-2])$'
-          and payload -> 'online' = 'true',
-        'a whole number from 1 to 32, beside "online": true'
-      ),
-      (
-        'deadline',
-        jsonb_typeof(payload -> 'deadline') = 'string'
-          and payload ->> 'deadline' ~ '^[1-9][0-9]{0,5} ?(s|m|h|min|minutes?|hours?|seconds?)$',
-        'a time such as "30m", "90s" or "2h"'
-      ),
-      (
-        'localTime',
-        jsonb_typeof(payload -> 'localTime') = 'string'
-          and payload ->> 'localTime' ~ '^([01][0-9]|2[0-3]):[0-5][0-9]$',
-        'a time of day such as "05:15"'
-      ),
-      (
-        '_cron',
-        payload #>> '{_cron,ts}' ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:?[0-9]{2})$',
-        'what graphile-worker''s cron writes, such as {"ts": "2026-11-20T05:15:00.000Z"}'
-      ),
-      ('skipSchemas', true, null),
-      ('exclude', true, null)
-  ),
-  problem as (
-    select
-      1 as place,
-      format('payload: saw %s, expected an object such as {"skipSchemas": ["tmp"]}', left(payload::text, 200)) as text
-    where jsonb_typeof(payload) <> 'object'
-    union all
-    select
-      2,
-      format(
-        'payload: saw the unknown key %s, expected only skipSchemas, exclude, online, jobs, deadline and localTime',
-        to_jsonb(given.key)
-      )
-    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload else '{}' end) as given
-    where given.key not in (select expected.key from expected)
-    union all
-    select 3, format('%s: saw %s, expected %s', expected.key, left((payload -> expected.key)::text, 200), expected.expected)
-    from expected
-    where jsonb_typeof(payload) = 'object' and payload ? expected.key and expected.is_right is not true
-    union all
-    select
-      4,
-      regexp_replace(
-        nms.request_problem(
-          skip => coalesce(payload -> 'skipSchemas', '[]'),
-          exclude => coalesce(payload -> 'exclude', '[]')
-        ),
-        '(^|; )skip:',
-        '\1skipSchemas:',
-        'g'
-      )
-    where jsonb_typeof(payload) = 'object'
-  )
-  select string_agg(problem.text, '; ' order by problem.place, problem.text) from problem
-$_$;
+COMMENT ON FUNCTION nms_private.job_payload(payload text) IS 'The payload of a job as jsonb. Where it cannot be that, for \u0000, half of a surrogate pair, or too deep a nesting, a JSON string that says so and shows it, which no job accepts.';
 
 
 --
--- Name: FUNCTION job_problem(payload jsonb); Type: COMMENT; Schema: nms; Owner: -
+-- Name: latest_slot(time without time zone, timestamp with time zone); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.job_problem(payload jsonb) IS 'What is wrong with the payload of a graphile-worker job: which key, what was seen, what is expected. Null when nothing is.';
-
-
---
--- Name: latest_slot(time without time zone, timestamp with time zone); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.latest_slot(local_time time without time zone, at timestamp with time zone DEFAULT now()) RETURNS timestamp with time zone
+CREATE FUNCTION nms_private.latest_slot(local_time time without time zone, at timestamp with time zone DEFAULT now()) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3273,67 +3999,17 @@ $$;
 
 
 --
--- Name: FUNCTION latest_slot(local_time time without time zone, at timestamp with time zone); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION latest_slot(local_time time without time zone, at timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.latest_slot(local_time time without time zone, at timestamp with time zone) IS 'The latest instant, not after the given one, at which clocks in the business time zone show this time: one a day, also on the days of 23 and 25 hours. Null for an infinite instant.';
-
-
---
--- Name: left_out(bigint, text[], text[]); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.left_out(run_id bigint, schema_names text[], table_names text[]) RETURNS TABLE(schema_name text, table_name text)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_run nms.table_metrics_runs;
-begin
-  if schema_names is null then
-    return;
-  end if;
-
-  select
-    run.machinery_schemas,
-    case jsonb_typeof(run.skip_schemas) when 'array' then run.skip_schemas else '[]' end, -- malformed: nothing
-    case jsonb_typeof(run.exclude_tables) when 'array' then run.exclude_tables else '[]' end
-  into v_run.machinery_schemas, v_run.skip_schemas, v_run.exclude_tables
-  from nms.table_metrics_runs as run
-  where run.run_id = left_out.run_id;
-
-  return query
-  select given.schema_name, given.table_name
-  from unnest(left_out.schema_names, left_out.table_names) as given (schema_name, table_name)
-  cross join lateral (
-    select
-      format('"%s"', replace(given.schema_name, '"', '""')),
-      format('"%s"', replace(given.table_name, '"', '""'))
-  ) as quoted (schema_name, table_name)
-  where
-    given.schema_name = any (v_run.machinery_schemas)
-    or given.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
-    or quoted.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
-    or format('%s.%s', given.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
-    or format('%s.%s', quoted.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
-    or format('%s.%s', given.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
-    or format('%s.%s', quoted.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables));
-end
-$$;
+COMMENT ON FUNCTION nms_private.latest_slot(local_time time without time zone, at timestamp with time zone) IS 'The latest instant, not after the given one, at which clocks in the business time zone show this time: one a day, also on the days of 23 and 25 hours. Null for an infinite instant.';
 
 
 --
--- Name: FUNCTION left_out(run_id bigint, schema_names text[], table_names text[]); Type: COMMENT; Schema: nms; Owner: -
+-- Name: measure(bigint, oid[], boolean, text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.left_out(run_id bigint, schema_names text[], table_names text[]) IS 'Which of these tables, given as schemas and as many names, a run leaves out by its request or because their schema was machinery when it started: whether they exist or not.';
-
-
---
--- Name: measure(bigint, oid[], boolean, text[]); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]) RETURNS record
+CREATE FUNCTION nms_private.measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[]) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3349,7 +4025,7 @@ begin
       target.*,
       case when as_one then oid '0' else coalesce(target.family, target.table_oid) end as unit
     from nms.table_metrics_runs as run
-    cross join nms.current_targets(
+    cross join nms_private.current_targets(
       skip => run.skip_schemas, exclude => run.exclude_tables, among => measure.among
     ) as target
     where run.run_id = measure.run_id
@@ -3364,12 +4040,12 @@ begin
   counted as materialized (
     select result.*
     from stored_table
-    cross join nms.count_tables(targets => stored_table.targets, stop_at => stored_table.stop_at) as result
+    cross join nms_private.count_tables(targets => stored_table.targets, stop_at => stored_table.stop_at) as result
     where '55P03' <> all (retryable)
     union all
     select result.*
     from stored_table
-    cross join nms.count_free_tables(targets => stored_table.targets, stop_at => stored_table.stop_at) as result
+    cross join nms_private.count_unlocked_tables(targets => stored_table.targets, stop_at => stored_table.stop_at) as result
     where '55P03' = any (retryable)
   ),
   -- Each member is read once, however many tables its rows are part of.
@@ -3460,7 +4136,7 @@ begin
           row(
             measured.table_oid, measured.schema_name, measured.table_name, measured.table_kind, measured.is_partition,
             null, null, null, null, true, null
-          )::nms.target
+          )::nms_private.target
         from unnest(v_measured) as measured
       );
       v_measured := '{}';
@@ -3536,30 +4212,30 @@ $$;
 
 
 --
--- Name: FUNCTION measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]) IS 'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing.';
+COMMENT ON FUNCTION nms_private.measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[]) IS 'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing.';
 
 
 --
--- Name: measure_next_target(bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: measure_next_target(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint) RETURNS record
+CREATE FUNCTION nms_private.measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_snapshots constant integer := 3;
-  v_claim nms.table_metrics_targets;
-  v_put_off nms.table_metrics_targets;
+  v_claim nms_private.targets;
+  v_put_off nms_private.targets;
   v_is_last_attempt boolean;
   v_left oid[];
   v_result record;
 begin
   select claim.* into v_claim
-  from nms.table_metrics_targets as claim
+  from nms_private.targets as claim
   where
     claim.run_id = measure_next_target.run_id
     and not claim.is_done
@@ -3603,7 +4279,7 @@ begin
   );
   for v_snapshot in 1..v_snapshots loop
     exit when v_left = '{}';
-    v_result := nms.measure(
+    v_result := nms_private.measure(
       run_id => v_claim.run_id,
       among => v_left,
       as_one => false,
@@ -3615,7 +4291,7 @@ begin
 
     if v_result.locked_targets <> '{}' then
       v_put_off.retry_at := clock_timestamp() + interval '200 ms';
-      perform nms.requeue_targets(claim => v_put_off, targets => v_result.locked_targets);
+      perform nms_private.requeue_targets(claim => v_put_off, targets => v_result.locked_targets);
       pages_counted := greatest(
         pages_counted
           - (select sum(greatest(locked.pages, 0))::bigint from unnest(v_result.locked_targets) as locked),
@@ -3625,7 +4301,7 @@ begin
     v_left := array(select changed.table_oid from unnest(v_result.changed_targets) as changed where changed.is_reported);
   end loop;
 
-  update nms.table_metrics_targets as claim
+  update nms_private.targets as claim
   set is_done = true
   where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
 end
@@ -3633,73 +4309,17 @@ $$;
 
 
 --
--- Name: FUNCTION measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint) IS 'Claims what is next in the queue of a run, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one, with its family; one that is locked goes back to the end of the queue, with its family, until it has been locked for longer than lock_timeout. Returns what was counted; nulls when nothing is free.';
-
-
---
--- Name: measure_targets(bigint, interval); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.measure_targets(run_id bigint, budget interval DEFAULT '00:00:01'::interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean) RETURNS record
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '1 min'
-    SET max_parallel_workers_per_gather TO '0'
-    AS $$
-declare
-  v_start constant timestamptz := clock_timestamp();
-  v_run nms.table_metrics_runs := nms.claim_run(run_id => measure_targets.run_id, together => true);
-  v_step record;
-begin
-  tables_counted := 0;
-  rows_counted := 0;
-  pages_counted := 0;
-
-  if not exists (
-    select from nms.table_metrics_targets as claim where claim.run_id = v_run.run_id
-  ) then
-    perform nms.settle_targets(run_id => v_run.run_id);
-  else
-    loop
-      v_step := nms.measure_next_target(run_id => v_run.run_id);
-      exit when v_step.tables_counted is null;
-      tables_counted := tables_counted + v_step.tables_counted;
-      rows_counted := rows_counted + v_step.rows_counted;
-      pages_counted := pages_counted + v_step.pages_counted;
-      exit when clock_timestamp() >= v_start + coalesce(budget, '1 second');
-    end loop;
-    if v_step.tables_counted is null then
-      perform nms.settle_targets(run_id => v_run.run_id);
-    end if;
-  end if;
-
-  select coalesce(sum(cardinality(claim.targets)), 0), coalesce(sum(claim.pages), 0)::bigint
-  into tables_left, pages_left
-  from nms.table_metrics_targets as claim
-  where claim.run_id = v_run.run_id and not claim.is_done;
-
-  select run.target_count is not null into is_finished
-  from nms.table_metrics_runs as run
-  where run.run_id = v_run.run_id;
-end
-$$;
+COMMENT ON FUNCTION nms_private.measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint) IS 'Claims what is next in the queue of a run, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one, with its family; one that is locked goes back to the end of the queue, with its family, until it has been locked for longer than lock_timeout. Returns what was counted; nulls when nothing is free.';
 
 
 --
--- Name: FUNCTION measure_targets(run_id bigint, budget interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean); Type: COMMENT; Schema: nms; Owner: -
+-- Name: open_job(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.measure_targets(run_id bigint, budget interval, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT tables_left bigint, OUT pages_left bigint, OUT is_finished boolean) IS 'Online mode: counts tables of a RUNNING run for about as long as the budget says, each under a snapshot of its own, or with its partitions or children under one, and at least one if any is free. Several sessions may call it at once. Returns what this call counted, what is left for all of them (a page is block_size bytes), and whether the run can be closed. A table that is locked is put off; call again a little later when nothing was counted and is_finished is false. The first call only finds the tables.';
-
-
---
--- Name: open_job(jsonb); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) RETURNS record
+CREATE FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '10 s'
@@ -3707,7 +4327,7 @@ CREATE FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id bigint, 
 declare
   -- No job is taken before its slot by this server's clock. One that was ahead may have been replaced since.
   v_latest constant timestamptz := clock_timestamp() + interval '1 minute';
-  v_problem text := nms.job_problem(payload => coalesce(open_job.payload, '{}'));
+  v_problem text := nms_private.validate_job(payload => coalesce(open_job.payload, '{}'));
   v_request jsonb := case jsonb_typeof(open_job.payload) when 'object' then open_job.payload else '{}' end;
   v_skip jsonb := coalesce(v_request -> 'skipSchemas', '[]');
   v_exclude jsonb := coalesce(v_request -> 'exclude', '[]');
@@ -3724,7 +4344,7 @@ begin
         );
         slot := null;
       elsif v_request ? 'localTime' then
-        slot := nms.latest_slot(local_time => (v_request ->> 'localTime')::time, at => slot);
+        slot := nms_private.latest_slot(local_time => (v_request ->> 'localTime')::time, at => slot);
       end if;
     exception
       when data_exception then
@@ -3738,16 +4358,16 @@ begin
 
   if slot is not null then
     -- One after the other: the second finds what the first has written.
-    perform nms.take_turn(of => 'nms.table_metrics_job_turn');
+    perform nms_private.take_turn(of => 'nms_private.job_turn');
     select served.action, served.run_id, served.message
     into action, run_id, message
-    from nms.slot_service(slot => open_job.slot, skip => v_skip, exclude => v_exclude) as served;
+    from nms_private.find_run_for_slot(slot => open_job.slot, skip => v_skip, exclude => v_exclude) as served;
     if action is not null then
       return;
     end if;
   end if;
 
-  run_id := nms.start_run(skip => v_skip, exclude => v_exclude, problem => v_problem, slot => open_job.slot);
+  run_id := nms_private.start_run(skip => v_skip, exclude => v_exclude, problem => v_problem, slot => open_job.slot);
   action := case when v_problem is null then 'collect' else 'reject' end;
   message := v_problem;
 end
@@ -3755,280 +4375,17 @@ $_$;
 
 
 --
--- Name: FUNCTION open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) IS 'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. A slot is the time of the schedule, or with localTime the latest such time of day in the business time zone. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
-
-
---
--- Name: open_run(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.open_run(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb) RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '10 s'
-    AS $$
-declare
-  v_skip jsonb := coalesce(skip, '[]');
-  v_exclude jsonb := coalesce(exclude, '[]');
-begin
-  return nms.start_run(
-    skip => v_skip,
-    exclude => v_exclude,
-    problem => nms.request_problem(skip => v_skip, exclude => v_exclude)
-  );
-end
-$$;
+COMMENT ON FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) IS 'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. A slot is the time of the schedule, or with localTime the latest such time of day in the business time zone. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
 
 
 --
--- Name: FUNCTION open_run(skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
+-- Name: queue_targets(bigint, bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) IS 'Starts a run: writes its RUNNING header and returns its run_id. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". A malformed request is written as a FAILED run, with a warning. Runs that were abandoned are marked FAILED first.';
-
-
---
--- Name: payload_problem(jsonb); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.payload_problem(payload jsonb) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  with problem as (
-    select 1 as place, '' as path, payload as seen, 'an object {"schema": {"table": count}}' as expected
-    where payload is null or jsonb_typeof(payload) <> 'object'
-    union all
-    select 2, schemas.key, schemas.value, 'an object {"table": count}'
-    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
-    where jsonb_typeof(schemas.value) <> 'object'
-    union all
-    select 3, '', to_jsonb(names.name), 'names of 1 to 63 bytes'
-    from (
-      select schemas.key
-      from jsonb_object_keys(case jsonb_typeof(payload) when 'object' then payload end) as schemas (key)
-      union all
-      select tables.key
-      from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
-      cross join lateral jsonb_object_keys(case jsonb_typeof(schemas.value) when 'object' then schemas.value end) as tables (key)
-    ) as names (name)
-    where octet_length(names.name) not between 1 and 63
-    union all
-    select 4, format('%I.%I', schemas.key, tables.key), tables.value, 'a whole number from 0 to 9223372036854775807'
-    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
-    cross join lateral jsonb_each(case jsonb_typeof(schemas.value) when 'object' then schemas.value end) as tables
-    where
-      case jsonb_typeof(tables.value)
-        when 'number' then
-          (tables.value #>> '{}')::numeric not between 0 and 9223372036854775807
-          or trunc((tables.value #>> '{}')::numeric) <> (tables.value #>> '{}')::numeric
-        else true
-      end
-  )
-  select format('%s: saw %s, expected %s', coalesce(nullif(left(problem.path, 200), ''), 'payload'), coalesce(left(problem.seen::text, 200), 'null'), problem.expected)
-  from problem
-  order by problem.place, problem.path
-  limit 1
-$$;
-
-
---
--- Name: FUNCTION payload_problem(payload jsonb); Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON FUNCTION nms.payload_problem(payload jsonb) IS 'What is wrong with counts that are to be recorded: where, what was seen, what is expected. Null when nothing is.';
-
-
---
--- Name: preview_run(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.preview_run(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb) RETURNS TABLE(schema_name text, table_name text, table_kind text, outcome text, reason text)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_skip jsonb := coalesce(preview_run.skip, '[]');
-  v_exclude jsonb := coalesce(preview_run.exclude, '[]');
-  v_problem text := nms.request_problem(skip => v_skip, exclude => v_exclude);
-begin
-  if v_problem is not null then
-    raise exception 'malformed request'
-      using
-        errcode = 'invalid_parameter_value',
-        detail = left(v_problem, 2000),
-        hint = 'For example: select * from nms.preview_run(''["tmp"]'', ''["public.orders"]'');';
-  end if;
-
-  return query
-  with planned as (
-    select
-      relation.*,
-      target.members,
-      target.table_oid is not null and target.table_kind <> 'partitioned table' as is_read
-    from nms.classify_relations(skip => v_skip, exclude => v_exclude) as relation
-    left join nms.find_targets(skip => v_skip, exclude => v_exclude) as target
-      on target.table_oid = relation.table_oid
-  ),
-  refused as (
-    select
-      planned.table_oid,
-      case
-        when not access.is_granted then format('%I may not select from it: the run would fail', current_user)
-        else format('row-level security would hide rows from %I: the run would fail', current_user)
-      end as reason
-    from planned
-    cross join lateral (
-      select
-        has_schema_privilege(planned.schema_name, 'usage')
-        -- Any column will do for a count.
-        and has_any_column_privilege(planned.table_oid, 'select') as is_granted
-    ) as access
-    where
-      planned.is_read
-      and (not access.is_granted or row_security_active(planned.table_oid))
-  ),
-  problem as (
-    select refused.table_oid, refused.reason from refused
-    union all
-    select
-      planned.table_oid,
-      format('%s is unreadable: the run would fail', min(member.table_oid)::regclass)
-    from planned
-    cross join lateral unnest(planned.members) as member (table_oid)
-    join refused on refused.table_oid = member.table_oid
-    where member.table_oid <> planned.table_oid
-    group by planned.table_oid
-  )
-  select
-    planned.schema_name,
-    planned.table_name,
-    planned.table_kind,
-    case when problem.reason is null then planned.outcome else 'unreadable' end,
-    coalesce(
-      problem.reason,
-      case planned.outcome
-        when 'machinery' then
-          case
-            when planned.schema_name = any (settings.machinery_schemas) then
-              'its schema is one of machinery_schemas in nms.table_metrics_settings'
-            else 'an extension keeps rows of other tables in it'
-          end
-        when 'schema skipped' then 'its schema is named in skip'
-        when 'excluded' then 'named in exclude'
-        when 'counted' then
-          case
-            when planned.is_whole then 'as a plain select shows it, because an extension keeps its rows elsewhere'
-            when planned.members is not null then
-              concat_ws(
-                ', ',
-                case planned.table_kind when 'table' then 'as the sum of itself and its children' else 'as the sum of its partitions' end,
-                case
-                  when planned.members && array(select other.table_oid from planned as other where other.outcome <> 'counted') then
-                    'also of those that are foreign or left out'
-                end
-              )
-            when planned.is_partition then 'as a partition'
-            else 'row by row'
-          end
-        else
-          case planned.table_kind
-            when 'view' then 'views have no rows of their own'
-            when 'materialized view' then 'materialized views repeat the rows of other tables'
-            when 'foreign table' then 'foreign tables keep their rows elsewhere'
-            else 'temporary tables belong to one session'
-          end
-      end
-    )
-  from planned
-  cross join nms.table_metrics_settings as settings
-  left join (
-    select distinct on (reported.table_oid) reported.table_oid, reported.reason from problem as reported
-  ) as problem on problem.table_oid = planned.table_oid and planned.outcome = 'counted'
-  union all
-  select null, null, null, 'matches nothing', format('%s entry %s', unmatched ->> 'argument', unmatched -> 'entry')
-  from jsonb_array_elements(nms.unmatched_entries(skip => v_skip, exclude => v_exclude)) as unmatched
-  order by 1, 2, 5;
-end
-$$;
-
-
---
--- Name: FUNCTION preview_run(skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON FUNCTION nms.preview_run(skip jsonb, exclude jsonb) IS 'What a run with this request would do, without counting anything or leaving a run: a row per table, view and foreign table with its outcome (counted, unreadable, excluded, schema skipped, machinery, not counted) and the reason, and a row per entry that matches nothing. Raises 22023 for a malformed request.';
-
-
---
--- Name: prune_table_metrics(interval, interval, interval); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.prune_table_metrics(keep_runs interval DEFAULT NULL::interval, keep_daily interval DEFAULT NULL::interval, budget interval DEFAULT '00:00:01'::interval, OUT runs_deleted bigint, OUT runs_left bigint) RETURNS record
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '10 s'
-    AS $$
-declare
-  v_start constant timestamptz := clock_timestamp();
-  v_old bigint[];
-  v_run_id bigint;
-  v_gone bigint := bigint '0'; -- also those that somebody else has deleted meanwhile
-  v_deleted bigint;
-begin
-  perform nms.check_retention(
-    keep_runs => prune_table_metrics.keep_runs,
-    keep_daily => prune_table_metrics.keep_daily
-  );
-
-  v_old := array(
-    select run.run_id
-    from nms.table_metrics_runs as run
-    left join nms.table_metrics_daily_snapshot as day on day.run_id = run.run_id
-    where
-      run.status <> 'RUNNING'
-      and case
-        when day.run_id is null then run.collected_at < v_start - keep_runs
-        else day.snapshot_date < nms.business_date(at => v_start) - keep_daily
-      end
-      and run.run_id is distinct from (
-        select latest.run_id
-        from nms.table_metrics_runs as latest
-        where latest.status = 'SUCCEEDED'
-        order by latest.snapshot_date desc, latest.is_recorded, latest.run_id desc
-        limit 1
-      )
-    order by run.run_id
-  );
-
-  runs_deleted := 0;
-  foreach v_run_id in array v_old loop
-    delete from nms.table_metrics_runs as run where run.run_id = v_run_id;
-    get diagnostics v_deleted = row_count;
-    runs_deleted := runs_deleted + v_deleted;
-    v_gone := v_gone + 1;
-    exit when clock_timestamp() >= v_start + budget;
-  end loop;
-  runs_left := cardinality(v_old) - v_gone;
-end
-$$;
-
-
---
--- Name: FUNCTION prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint); Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint) IS 'Deletes old runs with everything that belongs to them, oldest first, for about as long as the budget says: runs that own no day after keep_runs, those that own one after keep_daily, and never the latest successful run. Returns how many it has deleted and how many are left: call it again until none is. Raises 22023 when days would be kept for a shorter time than runs.';
-
-
---
--- Name: queue_targets(bigint, bigint); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.queue_targets(run_id bigint, round bigint) RETURNS bigint
+CREATE FUNCTION nms_private.queue_targets(run_id bigint, round bigint) RETURNS bigint
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4049,7 +4406,7 @@ CREATE FUNCTION nms.queue_targets(run_id bigint, round bigint) RETURNS bigint
         else greatest(found.pages, 0)
       end as pages
     from nms.table_metrics_runs as run
-    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as found
+    cross join nms_private.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as found
     where
       run.run_id = queue_targets.run_id
       and found.table_oid not in (select measured.table_oid from measured)
@@ -4083,7 +4440,7 @@ CREATE FUNCTION nms.queue_targets(run_id bigint, round bigint) RETURNS bigint
       end
   ),
   queued as (
-    insert into nms.table_metrics_targets (run_id, round, targets, pages)
+    insert into nms_private.targets (run_id, round, targets, pages)
     select queue_targets.run_id, queue_targets.round, claim.targets, claim.pages
     from claim
     order by claim.pages / cardinality(claim.targets) desc
@@ -4094,341 +4451,17 @@ $$;
 
 
 --
--- Name: FUNCTION queue_targets(run_id bigint, round bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION queue_targets(run_id bigint, round bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.queue_targets(run_id bigint, round bigint) IS 'Queues every target of a run that has to be counted and has no measurement yet, the largest first, families whole. Returns how many tables those are.';
-
-
---
--- Name: table_metrics_daily_snapshot; Type: TABLE; Schema: nms; Owner: -
---
-
-CREATE TABLE nms.table_metrics_daily_snapshot (
-    snapshot_date date NOT NULL,
-    run_id bigint NOT NULL,
-    payload jsonb NOT NULL,
-    collected_at timestamp with time zone DEFAULT now() NOT NULL,
-    is_recorded boolean DEFAULT false NOT NULL
-);
+COMMENT ON FUNCTION nms_private.queue_targets(run_id bigint, round bigint) IS 'Queues every target of a run that has to be counted and has no measurement yet, the largest first, families whole. Returns how many tables those are.';
 
 
 --
--- Name: TABLE table_metrics_daily_snapshot; Type: COMMENT; Schema: nms; Owner: -
+-- Name: record_alerts_of_run(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-COMMENT ON TABLE nms.table_metrics_daily_snapshot IS 'The one JSON of each business day: of its last successful run, which is the counted one with the highest run_id, or without any the recorded one. No row: no run of that day has succeeded.';
-
-
---
--- Name: COLUMN table_metrics_daily_snapshot.snapshot_date; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_daily_snapshot.snapshot_date IS 'Business day, a date in the business time zone.';
-
-
---
--- Name: COLUMN table_metrics_daily_snapshot.run_id; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_daily_snapshot.run_id IS 'Run that owns the day.';
-
-
---
--- Name: COLUMN table_metrics_daily_snapshot.payload; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_daily_snapshot.payload IS 'Row counts as {schema: {table: count}}, the same as in the snapshot of that run.';
-
-
---
--- Name: COLUMN table_metrics_daily_snapshot.collected_at; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_daily_snapshot.collected_at IS 'When the run that owns the day started.';
-
-
---
--- Name: COLUMN table_metrics_daily_snapshot.is_recorded; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_daily_snapshot.is_recorded IS 'True when that run was recorded rather than counted: any counted run takes the day from it.';
-
-
---
--- Name: rebuild_daily_snapshot(date); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) RETURNS nms.table_metrics_daily_snapshot
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_run nms.table_metrics_runs;
-  v_snapshot nms.table_metrics_run_snapshot;
-  v_day nms.table_metrics_daily_snapshot;
-begin
-  select run.* into v_run
-  from nms.table_metrics_runs as run
-  where run.snapshot_date = rebuild_daily_snapshot.snapshot_date and run.status = 'SUCCEEDED'
-  order by run.is_recorded, run.run_id desc
-  limit 1;
-  if not found then
-    raise exception 'no successful run on the day %', coalesce(rebuild_daily_snapshot.snapshot_date::text, 'null')
-      using
-        errcode = 'no_data_found',
-        detail = 'there is nothing to make its snapshot from',
-        hint = 'nms.record_run() stores counts that are known from elsewhere.';
-  end if;
-
-  v_snapshot := nms.rebuild_run_snapshot(run_id => v_run.run_id);
-  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_recorded)
-  values (v_run.snapshot_date, v_run.run_id, v_snapshot.payload, v_snapshot.collected_at, v_run.is_recorded)
-  on conflict on constraint table_metrics_daily_snapshot_pkey do update
-  set
-    run_id = excluded.run_id,
-    payload = excluded.payload,
-    collected_at = excluded.collected_at,
-    is_recorded = excluded.is_recorded
-  -- Another run may have taken the day in between.
-  where (not daily.is_recorded, daily.run_id) <= (not excluded.is_recorded, excluded.run_id);
-
-  select daily.* into strict v_day
-  from nms.table_metrics_daily_snapshot as daily
-  where daily.snapshot_date = rebuild_daily_snapshot.snapshot_date;
-  return v_day;
-end
-$$;
-
-
---
--- Name: FUNCTION rebuild_daily_snapshot(snapshot_date date); Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) IS 'Makes the JSON of a business day again, and that of the run that owns it, from the measurements of its last successful run, counted rather than recorded: also when the former owner was deleted. Raises P0002 for a day without one, 55000 when measurements are missing.';
-
-
---
--- Name: table_metrics_run_snapshot; Type: TABLE; Schema: nms; Owner: -
---
-
-CREATE TABLE nms.table_metrics_run_snapshot (
-    run_id bigint NOT NULL,
-    payload jsonb NOT NULL,
-    collected_at timestamp with time zone DEFAULT now() NOT NULL
-);
-
-
---
--- Name: TABLE table_metrics_run_snapshot; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON TABLE nms.table_metrics_run_snapshot IS 'The whole result of one run as one JSON. No row: the run has not succeeded.';
-
-
---
--- Name: COLUMN table_metrics_run_snapshot.run_id; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_run_snapshot.run_id IS 'Run whose result this is.';
-
-
---
--- Name: COLUMN table_metrics_run_snapshot.payload; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_run_snapshot.payload IS 'Row counts as {schema: {table: count}}; {} when the run found no table. A partitioned table and its partitions each have an entry.';
-
-
---
--- Name: COLUMN table_metrics_run_snapshot.collected_at; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_run_snapshot.collected_at IS 'When the run started.';
-
-
---
--- Name: rebuild_run_snapshot(bigint); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.rebuild_run_snapshot(run_id bigint) RETURNS nms.table_metrics_run_snapshot
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_run nms.table_metrics_runs;
-  v_measured bigint;
-  v_snapshot nms.table_metrics_run_snapshot;
-begin
-  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = rebuild_run_snapshot.run_id;
-  if not found or v_run.status <> 'SUCCEEDED' then
-    raise exception 'run % has no snapshot', coalesce(rebuild_run_snapshot.run_id::text, 'null')
-      using
-        errcode = 'object_not_in_prerequisite_state',
-        detail = case when v_run.status is null then 'there is no such run' else format('its status is %s', v_run.status) end,
-        hint = 'Only successful runs have one.';
-  end if;
-
-  select count(*) into strict v_measured
-  from nms.table_metrics_measurements as measurement
-  where measurement.run_id = v_run.run_id;
-  if v_measured <> v_run.target_count then
-    raise exception 'run % has lost measurements', v_run.run_id
-      using
-        errcode = 'object_not_in_prerequisite_state',
-        detail = format('saw %s, expected %s', v_measured, v_run.target_count),
-        hint = 'A snapshot from what is left would not be whole: the old one, if any, stays.';
-  end if;
-
-  insert into nms.table_metrics_run_snapshot as snapshot (run_id, payload, collected_at)
-  values (v_run.run_id, nms.run_payload(run_id => v_run.run_id), v_run.collected_at)
-  on conflict on constraint table_metrics_run_snapshot_pkey do update
-  set payload = excluded.payload, collected_at = excluded.collected_at
-  returning snapshot.* into strict v_snapshot;
-  return v_snapshot;
-end
-$$;
-
-
---
--- Name: FUNCTION rebuild_run_snapshot(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON FUNCTION nms.rebuild_run_snapshot(run_id bigint) IS 'Makes the JSON of a successful run again from its measurements: the same as before when nobody has touched it. Raises 55000 for any other run, and when measurements are missing.';
-
-
---
--- Name: record_alerts(bigint); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.record_alerts(run_id bigint) RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '1 s'
-    AS $$
-declare
-  v_run nms.table_metrics_runs;
-  v_found nms.table_metrics_alert_log[];
-  v_alert nms.table_metrics_alert_log;
-  v_opened bigint := bigint '0';
-begin
-  perform nms.take_turn(of => 'nms.table_metrics_alert_turn');
-  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
-
-  -- What is open is what the latest run says. One that failed knows less than an earlier one that ends after it.
-  if v_run.is_recorded or exists (
-    select
-    from nms.table_metrics_runs as later
-    where
-      (later.status = 'SUCCEEDED' or (v_run.status = 'FAILED' and later.status = 'FAILED'))
-      and not later.is_recorded
-      and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
-  ) then
-    return v_opened;
-  end if;
-
-  v_found := array(
-    select
-      row(
-        null, alert.kind,
-        left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
-        alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
-        v_run.finished_at, v_run.run_id, null, null
-      )::nms.table_metrics_alert_log
-    from nms.find_alerts(run_id => record_alerts.run_id) as alert
-  );
-
-  if exists (select from nms.table_metrics_alert_log as log where log.closed_at is null) then
-    update nms.table_metrics_alert_log as log
-    set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
-    where
-      log.closed_at is null
-      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, '')) not in (
-        select found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, '')
-        from unnest(v_found) as found
-      )
-      and case
-        when log.kind = 'repeated_failures' then true
-        when log.table_name is null then v_run.status = 'SUCCEEDED'
-        -- Of a table that the run left out or could not count, it knows nothing.
-        else
-          exists (
-            select
-            from nms.table_metrics_measurements as measurement
-            where
-              measurement.run_id = v_run.run_id
-              and measurement.schema_name = log.schema_name
-              and measurement.table_name = log.table_name
-              and measurement.row_count is not null
-          )
-          or (
-            v_run.status = 'SUCCEEDED'
-            and (log.schema_name, log.table_name) not in (
-              select left_out.schema_name, left_out.table_name
-              from (
-                select array_agg(open.schema_name) as schema_names, array_agg(open.table_name) as table_names
-                from nms.table_metrics_alert_log as open
-                where open.closed_at is null and open.table_name is not null
-              ) as known
-              cross join nms.left_out(
-                run_id => v_run.run_id,
-                schema_names => known.schema_names,
-                table_names => known.table_names
-              ) as left_out
-              where left_out.schema_name <> all (v_run.machinery_schemas) -- which no later run will look at either
-            )
-          )
-      end;
-  end if;
-
-  if v_found = '{}' then
-    return v_opened;
-  end if;
-
-  update nms.table_metrics_alert_log as log
-  set
-    row_count = found.row_count,
-    expected_low = found.expected_low,
-    expected_high = found.expected_high,
-    detail = found.detail
-  from unnest(v_found) as found
-  where
-    log.closed_at is null
-    and log.kind = found.kind
-    and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
-    and coalesce(log.table_name, '') = coalesce(found.table_name, '');
-
-  for v_alert in
-    insert into nms.table_metrics_alert_log (
-      kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run
-    )
-    select
-      found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
-      found.detail, found.opened_at, found.opened_by_run
-    from unnest(v_found) as found
-    on conflict do nothing
-    returning *
-  loop
-    v_opened := v_opened + 1;
-    perform nms.announce_alert(alert => v_alert);
-  end loop;
-  return v_opened;
-end
-$$;
-
-
---
--- Name: FUNCTION record_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new and announces it, closes what holds no longer. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
-
-
---
--- Name: record_alerts_of_run(); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.record_alerts_of_run() RETURNS trigger
+CREATE FUNCTION nms_private.record_alerts_of_run() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4449,17 +4482,17 @@ $$;
 
 
 --
--- Name: FUNCTION record_alerts_of_run(); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION record_alerts_of_run(); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.record_alerts_of_run() IS 'Trigger function that records the alerts of a run when it ends. A failure there is a warning, and the run ends as it would have.';
+COMMENT ON FUNCTION nms_private.record_alerts_of_run() IS 'Trigger function that records the alerts of a run when it ends. A failure there is a warning, and the run ends as it would have.';
 
 
 --
--- Name: record_failure(bigint, nms.target, text, text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: record_failure(bigint, nms_private.target, text, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.record_failure(run_id bigint, target nms.target, error_sqlstate text, error_message text) RETURNS void
+CREATE FUNCTION nms_private.record_failure(run_id bigint, target nms_private.target, error_sqlstate text, error_message text) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4483,17 +4516,17 @@ $$;
 
 
 --
--- Name: FUNCTION record_failure(run_id bigint, target nms.target, error_sqlstate text, error_message text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION record_failure(run_id bigint, target nms_private.target, error_sqlstate text, error_message text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.record_failure(run_id bigint, target nms.target, error_sqlstate text, error_message text) IS 'Stores for one table of a run why it has no count.';
+COMMENT ON FUNCTION nms_private.record_failure(run_id bigint, target nms_private.target, error_sqlstate text, error_message text) IS 'Stores for one table of a run why it has no count.';
 
 
 --
--- Name: record_missing_run(); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: record_missing_run(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.record_missing_run() RETURNS boolean
+CREATE FUNCTION nms_private.record_missing_run() RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '1 s'
@@ -4510,113 +4543,24 @@ begin
   if not found then
     return false;
   end if;
-  perform nms.announce_alert(alert => v_alert);
+  perform nms_private.announce_alert(alert => v_alert);
   return true;
 end
 $$;
 
 
 --
--- Name: FUNCTION record_missing_run(); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION record_missing_run(); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.record_missing_run() IS 'Announces that a business day has no result although it should have one by now. A worker calls it every minute: no run does that for it. Returns whether this is news.';
-
-
---
--- Name: record_run(date, jsonb); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.record_run(snapshot_date date, payload jsonb) RETURNS nms.table_metrics_runs
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_problem text := nms.payload_problem(payload => record_run.payload);
-  v_started_at constant timestamptz := clock_timestamp();
-  v_today constant date := nms.business_date(at => v_started_at);
-  v_run nms.table_metrics_runs;
-  v_counted bigint;
-begin
-  if v_problem is not null then
-    raise exception 'malformed counts'
-      using
-        errcode = 'invalid_parameter_value',
-        detail = v_problem,
-        hint = 'For example: select * from nms.record_run(''2026-01-31'', ''{"public": {"orders": 1234}}'');';
-  elsif (isfinite(record_run.snapshot_date) and record_run.snapshot_date <= v_today) is not true then
-    raise exception 'no day to record counts for: %', coalesce(record_run.snapshot_date::text, 'null')
-      using
-        errcode = 'invalid_parameter_value',
-        detail = format('expected a business day until today, %s', v_today),
-        hint = 'Give the day on which these were the counts.';
-  end if;
-
-  insert into nms.table_metrics_runs (collected_at, snapshot_date, is_recorded)
-  values (v_started_at, record_run.snapshot_date, true)
-  returning * into strict v_run;
-
-  insert into nms.table_metrics_measurements (
-    run_id, schema_name, table_name, row_count, own_row_count, method, measured_at, table_kind, is_partition, table_oid
-  )
-  select
-    v_run.run_id,
-    schemas.key,
-    tables.key,
-    (tables.value #>> '{}')::numeric,
-    case relation.relkind when 'p' then 0 else (tables.value #>> '{}')::numeric end,
-    'recorded',
-    v_run.collected_at,
-    case relation.relkind when 'p' then 'partitioned table' else 'table' end,
-    coalesce(relation.relispartition, false),
-    coalesce(relation.oid, 0)
-  from jsonb_each(record_run.payload) as schemas
-  cross join lateral jsonb_each(schemas.value) as tables
-  left join pg_namespace as schema on schema.nspname = schemas.key
-  left join pg_class as relation
-    on relation.relnamespace = schema.oid
-    and relation.relname = tables.key
-    and relation.relkind in ('r', 'p');
-
-  update nms.table_metrics_runs as run
-  set target_count = (
-    select count(*)
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = v_run.run_id
-  )
-  where run.run_id = v_run.run_id;
-  v_run := nms.close_run(run_id => v_run.run_id);
-
-  -- Asked at the end: a counted run may have succeeded meanwhile.
-  select run.run_id into v_counted
-  from nms.table_metrics_runs as run
-  where run.snapshot_date = v_run.snapshot_date and run.status = 'SUCCEEDED' and not run.is_recorded
-  order by run.run_id desc
-  limit 1;
-  if found then
-    raise exception 'the day % was counted', v_run.snapshot_date
-      using
-        errcode = 'object_not_in_prerequisite_state',
-        detail = format('run %s has counted it', v_counted),
-        hint = 'Recorded counts never take the place of counted ones.';
-  end if;
-  return v_run;
-end
-$$;
+COMMENT ON FUNCTION nms_private.record_missing_run() IS 'Announces that a business day has no result although it should have one by now. A worker calls it every minute: no run does that for it. Returns whether this is news.';
 
 
 --
--- Name: FUNCTION record_run(snapshot_date date, payload jsonb); Type: COMMENT; Schema: nms; Owner: -
+-- Name: remedy(text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.record_run(snapshot_date date, payload jsonb) IS 'Stores counts that are known from elsewhere, such as an older tool, as a run of their own that is marked is_recorded. payload: {schema: {table: count}}. Raises 22023 for malformed counts or a day to come, 55000 for a day that was counted. A later recorded run of the same day takes it over, and so does any run that counts it.';
-
-
---
--- Name: remedy(text); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.remedy(error_sqlstate text) RETURNS text
+CREATE FUNCTION nms_private.remedy(error_sqlstate text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4645,17 +4589,17 @@ $$;
 
 
 --
--- Name: FUNCTION remedy(error_sqlstate text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION remedy(error_sqlstate text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.remedy(error_sqlstate text) IS 'What to do about a table that could not be counted, from the SQLSTATE of its measurement.';
+COMMENT ON FUNCTION nms_private.remedy(error_sqlstate text) IS 'What to do about a table that could not be counted, from the SQLSTATE of its measurement.';
 
 
 --
--- Name: request_entries(jsonb); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: request_entries(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.request_entries(argument jsonb) RETURNS text[]
+CREATE FUNCTION nms_private.request_entries(argument jsonb) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4665,75 +4609,74 @@ $$;
 
 
 --
--- Name: FUNCTION request_entries(argument jsonb); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION request_entries(argument jsonb); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.request_entries(argument jsonb) IS 'The entries of a well-formed skip or exclude argument; SQL null means none.';
+COMMENT ON FUNCTION nms_private.request_entries(argument jsonb) IS 'The entries of a well-formed skip or exclude argument; SQL null means none.';
 
 
 --
--- Name: request_problem(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: request_excludes(bigint, text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.request_problem(skip jsonb, exclude jsonb) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION nms_private.request_excludes(run_id bigint, schema_names text[], table_names text[]) RETURNS TABLE(schema_name text, table_name text)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-  with argument (name, value, expected, entry_pattern) as (
-    values
-      ('skip', skip, 'an array of schema names such as ["tmp"]', '.'),
-      -- Something on both sides of a dot, and not one quoted name that merely contains a dot.
-      ('exclude', exclude, 'an array of tables such as ["public.orders"]', '^(?!"([^"]|"")*"$).+[.].+$')
-  ),
-  list as (
-    select argument.*, case jsonb_typeof(argument.value) when 'array' then jsonb_array_length(argument.value) end as entries
-    from argument
-  ),
-  entry as (
-    select list.name, element.value, list.expected, list.entry_pattern
-    from list
-    cross join jsonb_array_elements(case when list.entries <= 100000 then list.value end) as element (value)
-  ),
-  problem (name, seen, expected) as (
-    select name, value::text, expected
-    from argument
-    where jsonb_typeof(value) <> 'array'
-    union all
-    select name, format('%s entries', entries), 'at most 100000'
-    from list
-    where entries > 100000
-    union all
-    select name, value::text, expected
-    from entry
-    where jsonb_typeof(value) <> 'string' or (value #>> '{}') !~ entry_pattern
-  )
-  select string_agg(
-    format('%s: saw %s, expected %s', name, left(seen, 200), expected),
-    '; ' order by name desc, seen
-  )
-  from problem
-$_$;
+    AS $$
+declare
+  v_run nms.table_metrics_runs;
+begin
+  if schema_names is null then
+    return;
+  end if;
+
+  select
+    run.machinery_schemas,
+    case jsonb_typeof(run.skip_schemas) when 'array' then run.skip_schemas else '[]' end, -- malformed: nothing
+    case jsonb_typeof(run.exclude_tables) when 'array' then run.exclude_tables else '[]' end
+  into v_run.machinery_schemas, v_run.skip_schemas, v_run.exclude_tables
+  from nms.table_metrics_runs as run
+  where run.run_id = request_excludes.run_id;
+
+  return query
+  select given.schema_name, given.table_name
+  from unnest(request_excludes.schema_names, request_excludes.table_names) as given (schema_name, table_name)
+  cross join lateral (
+    select
+      format('"%s"', replace(given.schema_name, '"', '""')),
+      format('"%s"', replace(given.table_name, '"', '""'))
+  ) as quoted (schema_name, table_name)
+  where
+    given.schema_name = any (v_run.machinery_schemas)
+    or given.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
+    or quoted.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
+    or format('%s.%s', given.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
+    or format('%s.%s', quoted.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
+    or format('%s.%s', given.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
+    or format('%s.%s', quoted.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables));
+end
+$$;
 
 
 --
--- Name: FUNCTION request_problem(skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION request_excludes(run_id bigint, schema_names text[], table_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb) IS 'What is wrong with the arguments of a run: which argument, what was seen, what is expected. Null when nothing is.';
+COMMENT ON FUNCTION nms_private.request_excludes(run_id bigint, schema_names text[], table_names text[]) IS 'Which of these tables, given as schemas and as many names, a run leaves out by its request or because their schema was machinery when it started: whether they exist or not.';
 
 
 --
--- Name: table_metrics_targets; Type: TABLE; Schema: nms; Owner: -
+-- Name: targets; Type: TABLE; Schema: nms_private; Owner: -
 --
 
-CREATE TABLE nms.table_metrics_targets (
+CREATE TABLE nms_private.targets (
     run_id bigint NOT NULL,
     round bigint NOT NULL,
     "position" bigint NOT NULL,
-    targets nms.target[] NOT NULL,
+    targets nms_private.target[] NOT NULL,
     pages bigint NOT NULL,
     is_done boolean DEFAULT false NOT NULL,
-    times_given_way bigint DEFAULT 0 NOT NULL,
+    times_yielded bigint DEFAULT 0 NOT NULL,
     times_put_off bigint DEFAULT 0 NOT NULL,
     put_off_since timestamp with time zone,
     retry_at timestamp with time zone,
@@ -4743,99 +4686,99 @@ CREATE TABLE nms.table_metrics_targets (
 
 
 --
--- Name: TABLE table_metrics_targets; Type: COMMENT; Schema: nms; Owner: -
+-- Name: TABLE targets; Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON TABLE nms.table_metrics_targets IS 'What online runs have to count, in the order in which it is claimed; empty when none is RUNNING. A claim is the row lock of whoever counts.';
-
-
---
--- Name: COLUMN table_metrics_targets.run_id; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_targets.run_id IS 'Run that counts these tables.';
+COMMENT ON TABLE nms_private.targets IS 'What online runs have to count, in the order in which it is claimed; empty when none is RUNNING. A claim is the row lock of whoever counts.';
 
 
 --
--- Name: COLUMN table_metrics_targets.round; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN targets.run_id; Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_targets.round IS 'Which look at the catalogue found them: 1 when the run began, later ones for what was replaced meanwhile.';
-
-
---
--- Name: COLUMN table_metrics_targets."position"; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_targets."position" IS 'Place in the queue: lower ones first.';
+COMMENT ON COLUMN nms_private.targets.run_id IS 'Run that counts these tables.';
 
 
 --
--- Name: COLUMN table_metrics_targets.targets; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN targets.round; Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_targets.targets IS 'The tables that are claimed together: one large, or several small ones.';
-
-
---
--- Name: COLUMN table_metrics_targets.pages; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_targets.pages IS 'Their size in pages of block_size bytes, as far as it is known.';
+COMMENT ON COLUMN nms_private.targets.round IS 'Which look at the catalogue found them: 1 when the run began, later ones for what was replaced meanwhile.';
 
 
 --
--- Name: COLUMN table_metrics_targets.is_done; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN targets."position"; Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_targets.is_done IS 'True when each has its measurement, was put back with a row of its own, or is gone.';
-
-
---
--- Name: COLUMN table_metrics_targets.times_given_way; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_targets.times_given_way IS 'How often the count was canceled because it made another session wait.';
+COMMENT ON COLUMN nms_private.targets."position" IS 'Place in the queue: lower ones first.';
 
 
 --
--- Name: COLUMN table_metrics_targets.times_put_off; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN targets.targets; Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_targets.times_put_off IS 'How often the table was found locked.';
-
-
---
--- Name: COLUMN table_metrics_targets.put_off_since; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_targets.put_off_since IS 'When the table was first found locked; null unless it was.';
+COMMENT ON COLUMN nms_private.targets.targets IS 'The tables that are claimed together: one large, or several small ones.';
 
 
 --
--- Name: COLUMN table_metrics_targets.retry_at; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN targets.pages; Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_targets.retry_at IS 'Not claimed before that; null for at once.';
+COMMENT ON COLUMN nms_private.targets.pages IS 'Their size in pages of block_size bytes, as far as it is known.';
 
 
 --
--- Name: requeue_targets(nms.table_metrics_targets, nms.target[]); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: COLUMN targets.is_done; Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.requeue_targets(claim nms.table_metrics_targets, targets nms.target[]) RETURNS void
+COMMENT ON COLUMN nms_private.targets.is_done IS 'True when each has its measurement, was put back with a row of its own, or is gone.';
+
+
+--
+-- Name: COLUMN targets.times_yielded; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.targets.times_yielded IS 'How often the count was canceled because it made another session wait.';
+
+
+--
+-- Name: COLUMN targets.times_put_off; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.targets.times_put_off IS 'How often the table was found locked.';
+
+
+--
+-- Name: COLUMN targets.put_off_since; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.targets.put_off_since IS 'When the table was first found locked; null unless it was.';
+
+
+--
+-- Name: COLUMN targets.retry_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.targets.retry_at IS 'Not claimed before that; null for at once.';
+
+
+--
+-- Name: requeue_targets(nms_private.targets, nms_private.target[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.requeue_targets(claim nms_private.targets, targets nms_private.target[]) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  insert into nms.table_metrics_targets (
-    run_id, round, targets, pages, times_given_way, times_put_off, put_off_since, retry_at
+  insert into nms_private.targets (
+    run_id, round, targets, pages, times_yielded, times_put_off, put_off_since, retry_at
   )
   select
     claim.run_id,
     claim.round,
     array_agg(target),
     sum(greatest(target.pages, 0)),
-    claim.times_given_way,
+    claim.times_yielded,
     claim.times_put_off,
     claim.put_off_since,
     claim.retry_at
@@ -4845,17 +4788,17 @@ $$;
 
 
 --
--- Name: FUNCTION requeue_targets(claim nms.table_metrics_targets, targets nms.target[]); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION requeue_targets(claim nms_private.targets, targets nms_private.target[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.requeue_targets(claim nms.table_metrics_targets, targets nms.target[]) IS 'Puts tables back at the end of the queue, each by itself but families whole, with what the claim says about earlier attempts.';
+COMMENT ON FUNCTION nms_private.requeue_targets(claim nms_private.targets, targets nms_private.target[]) IS 'Puts tables back at the end of the queue, each by itself but families whole, with what the claim says about earlier attempts.';
 
 
 --
--- Name: resolve_schemas(text[]); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: resolve_schemas(text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.resolve_schemas(entries text[]) RETURNS TABLE(entry text, schema_name text)
+CREATE FUNCTION nms_private.resolve_schemas(entries text[]) RETURNS TABLE(entry text, schema_name text)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -4877,17 +4820,17 @@ $_$;
 
 
 --
--- Name: FUNCTION resolve_schemas(entries text[]); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION resolve_schemas(entries text[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.resolve_schemas(entries text[]) IS 'The schemas that these entries name, spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
+COMMENT ON FUNCTION nms_private.resolve_schemas(entries text[]) IS 'The schemas that these entries name, spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
 
 
 --
--- Name: resolve_tables(text[]); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: resolve_tables(text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.resolve_tables(entries text[]) RETURNS TABLE(entry text, table_oid oid)
+CREATE FUNCTION nms_private.resolve_tables(entries text[]) RETURNS TABLE(entry text, table_oid oid)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -4935,161 +4878,17 @@ $_$;
 
 
 --
--- Name: FUNCTION resolve_tables(entries text[]); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION resolve_tables(entries text[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.resolve_tables(entries text[]) IS 'The tables, views and foreign tables that these entries name: schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
-
-
---
--- Name: retention_problem(jsonb); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.retention_problem(payload jsonb) RETURNS text
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-declare
-  v_problem text;
-  v_detail text;
-begin
-  with
-  given as (
-    select entry.key, entry.value
-    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload else '{}' end) as entry
-    where entry.key <> '_cron' -- which graphile-worker writes
-  ),
-  problem (place, text) as (
-    select
-      1,
-      format('payload: saw %s, expected an object such as {"keepRuns": "90 days", "keepDaily": "5 years"}', left(payload::text, 200))
-    where jsonb_typeof(payload) <> 'object'
-    union all
-    select 2, format('payload: saw the unknown key %s, expected only keepRuns and keepDaily', to_jsonb(given.key))
-    from given
-    where given.key not in ('keepRuns', 'keepDaily')
-    union all
-    select 3, format('%s: saw %s, expected a time with its unit such as "90 days"', given.key, left(given.value::text, 200))
-    from given
-    where
-      given.key in ('keepRuns', 'keepDaily')
-      -- As an interval, 90 is so many seconds, and m a minute: either would delete nearly everything.
-      and (jsonb_typeof(given.value) <> 'string' or given.value #>> '{}' ~* '^[\s\d.+-]*m?\s*$')
-    union all
-    select 4, 'payload: saw no time, expected {"keepRuns": "90 days", "keepDaily": "5 years"} or one of the two'
-    where jsonb_typeof(payload) = 'object' and not exists (select from given)
-  )
-  select string_agg(problem.text, '; ' order by problem.place, problem.text) into v_problem from problem;
-  if v_problem is null then
-    perform nms.check_retention(
-      keep_runs => (payload ->> 'keepRuns')::interval,
-      keep_daily => (payload ->> 'keepDaily')::interval
-    );
-
-    select
-      string_agg(
-        format(
-          '%s: saw %s, expected %s at least: a job keeps no less than keep_at_least in nms.table_metrics_settings says',
-          given.key, given.value, settings.keep_at_least
-        ),
-        '; ' order by given.key desc
-      )
-    into v_problem
-    from jsonb_each(payload) as given
-    cross join nms.table_metrics_settings as settings
-    where given.key in ('keepRuns', 'keepDaily') and (given.value #>> '{}')::interval < settings.keep_at_least;
-  end if;
-  return v_problem;
-exception
-  when data_exception then
-    get stacked diagnostics v_problem = message_text, v_detail = pg_exception_detail;
-    return concat_ws('; ', v_problem, nullif(v_detail, ''));
-end
-$_$;
+COMMENT ON FUNCTION nms_private.resolve_tables(entries text[]) IS 'The tables, views and foreign tables that these entries name: schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
 
 
 --
--- Name: FUNCTION retention_problem(payload jsonb); Type: COMMENT; Schema: nms; Owner: -
+-- Name: run_payload(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.retention_problem(payload jsonb) IS 'What is wrong with the payload of a job that prunes: which key, what was seen, what is expected; also that it would keep less than keep_at_least in the settings. Null when nothing is.';
-
-
---
--- Name: retry_helps(bigint); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.retry_helps(run_id bigint) RETURNS boolean
-    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select run.status = 'FAILED' and not exists (
-    select
-    from nms.table_metrics_measurements as measurement
-    where
-      measurement.run_id = run.run_id
-      and measurement.error_sqlstate is not null
-      and measurement.error_sqlstate not in ('55P03', 'NM001', 'NM003')
-      -- Out of resources, operator intervention, transaction rollback: these pass.
-      and left(measurement.error_sqlstate, 2) not in ('53', '57', '40')
-  )
-  from nms.table_metrics_runs as run
-  where run.run_id = retry_helps.run_id
-$$;
-
-
---
--- Name: FUNCTION retry_helps(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON FUNCTION nms.retry_helps(run_id bigint) IS 'Whether a FAILED run may end better when it is tried again: true for locks, cancels, a server that went away; false when a table has a cause that somebody has to mend. Null for an unknown run.';
-
-
---
--- Name: run_of_day(date); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.run_of_day(snapshot_date date) RETURNS bigint
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_run_id bigint;
-begin
-  select day.run_id into v_run_id
-  from nms.table_metrics_daily_snapshot as day
-  where day.snapshot_date = run_of_day.snapshot_date;
-  if not found then
-    raise exception 'no result for the day %', coalesce(run_of_day.snapshot_date::text, 'null')
-      using
-        errcode = 'no_data_found',
-        detail = (
-          select format(
-            'the nearest days with a result are %s and %s',
-            coalesce(max(day.snapshot_date) filter (where day.snapshot_date < run_of_day.snapshot_date)::text, 'none before'),
-            coalesce(min(day.snapshot_date) filter (where day.snapshot_date > run_of_day.snapshot_date)::text, 'none after')
-          )
-          from nms.table_metrics_daily_snapshot as day
-        ),
-        hint = 'The days are in nms.table_metrics_daily_snapshot.';
-  end if;
-  return v_run_id;
-end
-$$;
-
-
---
--- Name: FUNCTION run_of_day(snapshot_date date); Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON FUNCTION nms.run_of_day(snapshot_date date) IS 'The run that owns a business day. Raises P0002 for a day without a result.';
-
-
---
--- Name: run_payload(bigint); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.run_payload(run_id bigint) RETURNS jsonb
+CREATE FUNCTION nms_private.run_payload(run_id bigint) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5106,17 +4905,17 @@ $$;
 
 
 --
--- Name: FUNCTION run_payload(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION run_payload(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.run_payload(run_id bigint) IS 'The measurements of one run as {schema: {table: count}}; {} for a run that found no table.';
+COMMENT ON FUNCTION nms_private.run_payload(run_id bigint) IS 'The measurements of one run as {schema: {table: count}}; {} for a run that found no table.';
 
 
 --
--- Name: score_counts(bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: score_counts(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.score_counts(run_id bigint) RETURNS TABLE(schema_name text, table_name text, is_partition boolean, row_count bigint, days bigint, usual bigint, times_refilled bigint, expected double precision, lower_reach double precision, upper_reach double precision, lowest double precision, highest double precision, noise double precision)
+CREATE FUNCTION nms_private.score_counts(run_id bigint) RETURNS TABLE(schema_name text, table_name text, is_partition boolean, row_count bigint, days bigint, usual bigint, times_refilled bigint, expected double precision, lower_reach double precision, upper_reach double precision, lowest double precision, highest double precision, noise double precision)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5126,12 +4925,12 @@ CREATE FUNCTION nms.score_counts(run_id bigint) RETURNS TABLE(schema_name text, 
       history.owner,
       history.snapshot_date - given.snapshot_date as day -- the day of the run itself is 0
     from nms.table_metrics_runs as given
-    cross join nms.day_owners(run_id => score_counts.run_id) as history
+    cross join nms_private.day_owners(run_id => score_counts.run_id) as history
     where given.run_id = score_counts.run_id
   ),
   candidate as materialized (
     select row_number() over ()::integer as id, changed.*
-    from nms.changed_counts(run_id => score_counts.run_id) as changed
+    from nms_private.changed_counts(run_id => score_counts.run_id) as changed
   ),
   counted as (
     select candidate.id, 0 as day, candidate.row_count from candidate
@@ -5282,17 +5081,17 @@ $$;
 
 
 --
--- Name: FUNCTION score_counts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION score_counts(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.score_counts(run_id bigint) IS 'For each table of nms.changed_counts(): what is usual for it, by its own past. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
+COMMENT ON FUNCTION nms_private.score_counts(run_id bigint) IS 'For each table of nms_private.changed_counts(): what is usual for it, by its own past. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
 
 
 --
--- Name: sessions_in_the_way(regclass[]); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: sessions_in_the_way(regclass[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.sessions_in_the_way(relations regclass[]) RETURNS text
+CREATE FUNCTION nms_private.sessions_in_the_way(relations regclass[]) RETURNS text
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5324,17 +5123,17 @@ $$;
 
 
 --
--- Name: FUNCTION sessions_in_the_way(relations regclass[]); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION sessions_in_the_way(relations regclass[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.sessions_in_the_way(relations regclass[]) IS 'Which other sessions have written to one of these tables, or locked it, and have not ended their transaction: the process id, user and application_name of five at most.';
+COMMENT ON FUNCTION nms_private.sessions_in_the_way(relations regclass[]) IS 'Which other sessions have written to one of these tables, or locked it, and have not ended their transaction: the process id, user and application_name of five at most.';
 
 
 --
--- Name: set_target_count(bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: set_target_count(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.set_target_count(run_id bigint) RETURNS void
+CREATE FUNCTION nms_private.set_target_count(run_id bigint) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5349,17 +5148,17 @@ $$;
 
 
 --
--- Name: FUNCTION set_target_count(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION set_target_count(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.set_target_count(run_id bigint) IS 'Writes how many tables a run had to count, which ends its counting.';
+COMMENT ON FUNCTION nms_private.set_target_count(run_id bigint) IS 'Writes how many tables a run had to count, which ends its counting.';
 
 
 --
--- Name: settle_targets(bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: settle_targets(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.settle_targets(run_id bigint) RETURNS void
+CREATE FUNCTION nms_private.settle_targets(run_id bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '1 min'
@@ -5371,8 +5170,8 @@ declare
   v_round bigint;
   v_stale oid[];
   v_misnamed oid[];
-  v_unmeasured nms.target[];
-  v_gone nms.target[];
+  v_unmeasured nms_private.target[];
+  v_gone nms_private.target[];
 begin
   -- One session after the other. All of them share the header's row, which this mode does not conflict with.
   perform from nms.table_metrics_runs as run where run.run_id = settle_targets.run_id for no key update;
@@ -5381,7 +5180,7 @@ begin
   if
     exists (
       select
-      from nms.table_metrics_targets as claim
+      from nms_private.targets as claim
       where claim.run_id = settle_targets.run_id and not claim.is_done
     )
     or exists (
@@ -5394,7 +5193,7 @@ begin
   end if;
 
   select coalesce(max(claim.round), 0) + 1 into strict v_round
-  from nms.table_metrics_targets as claim
+  from nms_private.targets as claim
   where claim.run_id = settle_targets.run_id;
 
   if v_round = 1 then
@@ -5438,9 +5237,9 @@ begin
       and former.table_oid not in (select relation.oid from pg_class as relation)
       and exists (
         select
-        from nms.table_metrics_targets as claim
+        from nms_private.targets as claim
         cross join unnest(claim.targets) as itself
-        join nms.table_metrics_targets as other on other.run_id = claim.run_id
+        join nms_private.targets as other on other.run_id = claim.run_id
         cross join unnest(other.targets) as relative
         join nms.table_metrics_measurements as latter
           on latter.run_id = claim.run_id and latter.table_oid = relative.table_oid
@@ -5460,7 +5259,7 @@ begin
   v_misnamed := array(
     select current_target.table_oid
     from nms.table_metrics_runs as run
-    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
+    cross join nms_private.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
     where
       run.run_id = settle_targets.run_id
       and current_target.is_reported
@@ -5471,7 +5270,7 @@ begin
       )
       and (current_target.schema_name, current_target.table_name) in (
         select queued.schema_name, queued.table_name
-        from nms.table_metrics_targets as claim
+        from nms_private.targets as claim
         cross join unnest(claim.targets) as queued
         where claim.run_id = settle_targets.run_id and queued.is_reported
       )
@@ -5481,14 +5280,14 @@ begin
     measurement.run_id = settle_targets.run_id
     and measurement.table_oid = any (v_misnamed);
 
-  if v_round <= v_rounds and nms.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
+  if v_round <= v_rounds and nms_private.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
     return;
   end if;
 
   v_unmeasured := array(
     select current_target
     from nms.table_metrics_runs as run
-    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
+    cross join nms_private.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
     where
       run.run_id = settle_targets.run_id
       and current_target.is_reported
@@ -5507,7 +5306,7 @@ begin
   -- may be that one, whatever it is called now.
   v_gone := array(
     select target
-    from nms.table_metrics_targets as claim
+    from nms_private.targets as claim
     cross join unnest(claim.targets) as target
     where
       claim.run_id = settle_targets.run_id
@@ -5519,7 +5318,7 @@ begin
       )
   );
   if v_gone <> '{}' or v_misnamed <> '{}' then
-    perform nms.record_failure(
+    perform nms_private.record_failure(
       run_id => settle_targets.run_id,
       target => unmeasured,
       error_sqlstate => 'NM001',
@@ -5528,88 +5327,23 @@ begin
     from unnest(v_unmeasured) as unmeasured;
   end if;
 
-  perform nms.set_target_count(run_id => settle_targets.run_id);
+  perform nms_private.set_target_count(run_id => settle_targets.run_id);
 end
 $$;
 
 
 --
--- Name: FUNCTION settle_targets(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION settle_targets(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.settle_targets(run_id bigint) IS 'When nothing of a run is queued: queues what has to be counted and has no measurement, which the first time is everything, later what was replaced or has appeared meanwhile, at most three times; and when there is nothing, sets target_count, which ends the counting.';
-
-
---
--- Name: slot_service(timestamp with time zone, jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.slot_service(slot timestamp with time zone, skip jsonb, exclude jsonb) RETURNS TABLE(action text, run_id bigint, message text)
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_most_runs constant integer := 10;
-  v_run nms.table_metrics_runs;
-begin
-  loop
-    -- After an outage several slots are due: one run, now, serves them all.
-    select run.* into v_run
-    from nms.table_metrics_runs as run
-    where
-      run.status <> 'FAILED'
-      and (
-        run.scheduled_for = slot_service.slot
-        or (
-          run.scheduled_for is not null
-          and run.collected_at >= slot_service.slot
-          and run.skip_schemas = slot_service.skip
-          and run.exclude_tables = slot_service.exclude
-        )
-      )
-    order by run.status = 'RUNNING', run.run_id
-    limit 1;
-    exit when not found;
-    if v_run.status = 'SUCCEEDED' then
-      return query select 'served', v_run.run_id, format('run %s has served the slot %s', v_run.run_id, slot);
-      return;
-    elsif not nms.end_if_abandoned(run_id => v_run.run_id) then
-      return query select 'wait', v_run.run_id, format('run %s for the slot %s is under way', v_run.run_id, slot);
-      return;
-    end if;
-  end loop;
-
-  select run.* into v_run
-  from nms.table_metrics_runs as run
-  where run.scheduled_for = slot_service.slot
-  order by run.run_id desc
-  limit 1;
-  if
-    not nms.retry_helps(run_id => v_run.run_id)
-    or (
-      select count(*) >= v_most_runs
-      from nms.table_metrics_runs as run
-      where run.scheduled_for = slot_service.slot
-    )
-  then
-    return query select 'served', v_run.run_id, format('run %s for the slot %s failed, and trying again would not help', v_run.run_id, slot);
-  end if;
-end
-$$;
+COMMENT ON FUNCTION nms_private.settle_targets(run_id bigint) IS 'When nothing of a run is queued: queues what has to be counted and has no measurement, which the first time is everything, later what was replaced or has appeared meanwhile, at most three times; and when there is nothing, sets target_count, which ends the counting.';
 
 
 --
--- Name: FUNCTION slot_service(slot timestamp with time zone, skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
+-- Name: start_run(jsonb, jsonb, text, timestamp with time zone); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.slot_service(slot timestamp with time zone, skip jsonb, exclude jsonb) IS 'What has been done for a slot of the schedule: served by a run, or in vain so often that another would not help; wait, when a run is under way that serves it or will. No row: it needs a run.';
-
-
---
--- Name: start_run(jsonb, jsonb, text, timestamp with time zone); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS bigint
+CREATE FUNCTION nms_private.start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5619,13 +5353,13 @@ declare
   v_left_out bigint;
   v_run_id bigint;
 begin
-  perform nms.abandon_silent_runs();
+  perform nms_private.abandon_silent_runs();
 
   if problem is null then
-    v_unmatched := nms.unmatched_entries(skip => start_run.skip, exclude => start_run.exclude);
+    v_unmatched := nms_private.unmatched_entries(skip => start_run.skip, exclude => start_run.exclude);
     v_left_out := (
       select count(*)
-      from nms.classify_relations(skip => start_run.skip, exclude => start_run.exclude) as relation
+      from nms_private.classify_relations(skip => start_run.skip, exclude => start_run.exclude) as relation
       where
         start_run.skip || start_run.exclude <> '[]'
         and relation.outcome in ('schema skipped', 'excluded')
@@ -5643,7 +5377,7 @@ begin
   returning run_id into v_run_id;
 
   if problem is not null then
-    perform nms.fail_run(run_id => v_run_id, reason => problem);
+    perform nms_private.fail_run(run_id => v_run_id, reason => problem);
     raise warning 'run % failed: malformed request', v_run_id
       using
         errcode = 'invalid_parameter_value',
@@ -5661,70 +5395,17 @@ $$;
 
 
 --
--- Name: FUNCTION start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone) IS 'Writes the header of a run and returns its run_id: RUNNING, or FAILED when something is wrong with its request, which is the problem. slot: the slot of the schedule that it serves, if any.';
-
-
---
--- Name: table_trend(text, text, integer); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.table_trend(schema_name text, table_name text, days integer DEFAULT 30) RETURNS TABLE(snapshot_date date, row_count bigint, change bigint, change_percent numeric, run_id bigint)
-    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select
-    day.snapshot_date,
-    measurement.row_count,
-    measurement.row_count - lag(measurement.row_count) over by_date,
-    round(
-      100.0 * (measurement.row_count - lag(measurement.row_count) over by_date)
-        / nullif(lag(measurement.row_count) over by_date, 0),
-      2
-    ),
-    day.run_id
-  from nms.table_metrics_settings as settings
-  join nms.table_metrics_daily_snapshot as day
-    on day.snapshot_date > (statement_timestamp() at time zone settings.business_time_zone)::date - table_trend.days
-  left join lateral (
-    -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
-    select found.row_count, true as is_found
-    from nms.table_metrics_measurements as found
-    where
-      found.run_id = day.run_id
-      and found.schema_name = table_trend.schema_name
-      and found.table_name = table_trend.table_name
-    limit 1
-  ) as measurement on true
-  where
-    measurement.is_found
-    or exists (
-      select
-      from nms.left_out(
-        run_id => day.run_id,
-        schema_names => array[table_trend.schema_name],
-        table_names => array[table_trend.table_name]
-      )
-    )
-  window by_date as (order by day.snapshot_date)
-  order by day.snapshot_date
-$$;
+COMMENT ON FUNCTION nms_private.start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone) IS 'Writes the header of a run and returns its run_id: RUNNING, or FAILED when something is wrong with its request, which is the problem. slot: the slot of the schedule that it serves, if any.';
 
 
 --
--- Name: FUNCTION table_trend(schema_name text, table_name text, days integer); Type: COMMENT; Schema: nms; Owner: -
+-- Name: take_turn(regclass); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) IS 'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted. No row: the day has no result, or not this table. Names as the catalogue spells them.';
-
-
---
--- Name: take_turn(regclass); Type: FUNCTION; Schema: nms; Owner: -
---
-
-CREATE FUNCTION nms.take_turn(of regclass) RETURNS void
+CREATE FUNCTION nms_private.take_turn(of regclass) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5734,7 +5415,7 @@ exception
   when lock_not_available then
     -- All in the message, which is what a log of failed jobs keeps.
     raise exception 'waited for % in vain: % has not ended its transaction',
-      current_setting('lock_timeout'), nms.sessions_in_the_way(relations => array[take_turn.of])
+      current_setting('lock_timeout'), nms_private.sessions_in_the_way(relations => array[take_turn.of])
       using
         errcode = 'lock_not_available',
         detail = format('it has its turn at %s', take_turn.of),
@@ -5744,17 +5425,17 @@ $$;
 
 
 --
--- Name: FUNCTION take_turn(of regclass); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION take_turn(of regclass); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.take_turn(of regclass) IS 'Lets one session at a time go on, until its transaction ends. Waits for lock_timeout; then raises 55P03, and says which session is in the way.';
+COMMENT ON FUNCTION nms_private.take_turn(of regclass) IS 'Lets one session at a time go on, until its transaction ends. Waits for lock_timeout; then raises 55P03, and says which session is in the way.';
 
 
 --
--- Name: terminate_counting(bigint, integer); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: terminate_counting(bigint, integer); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.terminate_counting(run_id bigint, pid integer DEFAULT NULL::integer) RETURNS TABLE(table_name text)
+CREATE FUNCTION nms_private.terminate_counting(run_id bigint, pid integer DEFAULT NULL::integer) RETURNS TABLE(table_name text)
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5766,7 +5447,7 @@ CREATE FUNCTION nms.terminate_counting(run_id bigint, pid integer DEFAULT NULL::
   ),
   counting as materialized (
     select session.pid
-    from nms.counting_sessions(run_id => terminate_counting.run_id) as session
+    from nms_private.counting_sessions(run_id => terminate_counting.run_id) as session
     where
       session.table_oid is not null
       and session.pid = coalesce(terminate_counting.pid, session.pid)
@@ -5781,7 +5462,7 @@ CREATE FUNCTION nms.terminate_counting(run_id bigint, pid integer DEFAULT NULL::
   join pg_namespace as schema on schema.oid = relation.relnamespace
   where
     relation.oid >= 16384 -- the first OID that is not a system table's
-    and schema.nspname <> 'nms'
+    and schema.nspname not in ('nms', 'nms_private')
     and not exists (
       select
       from pg_inherits as child
@@ -5793,35 +5474,35 @@ $$;
 
 
 --
--- Name: FUNCTION terminate_counting(run_id bigint, pid integer); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION terminate_counting(run_id bigint, pid integer); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.terminate_counting(run_id bigint, pid integer) IS 'Ends for good the sessions that are counting tables of this run, or the one with this process id: for counts that do not react to pg_cancel_backend, because a function in an index of a table catches that. Returns the tables that they were reading, small ones together with others; no row when no session counts. The run stays RUNNING: end it with nms.give_up_run.';
+COMMENT ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) IS 'Ends for good the sessions that are counting tables of this run, or the one with this process id: for counts that do not react to pg_cancel_backend, because a function in an index of a table catches that. Returns the tables that they were reading, small ones together with others; no row when no session counts. The run stays RUNNING: end it with nms_private.give_up_run.';
 
 
 --
--- Name: unmatched_entries(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: unmatched_entries(jsonb, jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.unmatched_entries(skip jsonb, exclude jsonb) RETURNS jsonb
+CREATE FUNCTION nms_private.unmatched_entries(skip jsonb, exclude jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   with unmatched (argument, entry) as (
     (
       select 'skip', requested
-      from unnest(nms.request_entries(skip)) as requested
+      from unnest(nms_private.request_entries(skip)) as requested
       except
       select 'skip', resolved.entry
-      from nms.resolve_schemas(nms.request_entries(skip)) as resolved
+      from nms_private.resolve_schemas(nms_private.request_entries(skip)) as resolved
     )
     union all
     (
       select 'exclude', requested
-      from unnest(nms.request_entries(exclude)) as requested
+      from unnest(nms_private.request_entries(exclude)) as requested
       except
       select 'exclude', resolved.entry
-      from nms.resolve_tables(nms.request_entries(exclude)) as resolved
+      from nms_private.resolve_tables(nms_private.request_entries(exclude)) as resolved
     )
   )
   select coalesce(
@@ -5833,17 +5514,274 @@ $$;
 
 
 --
--- Name: FUNCTION unmatched_entries(skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION unmatched_entries(skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.unmatched_entries(skip jsonb, exclude jsonb) IS 'The entries of a well-formed request that match nothing in this database, likely typing errors: [{"argument": "skip" or "exclude", "entry": …}].';
+COMMENT ON FUNCTION nms_private.unmatched_entries(skip jsonb, exclude jsonb) IS 'The entries of a well-formed request that match nothing in this database, likely typing errors: [{"argument": "skip" or "exclude", "entry": …}].';
 
 
 --
--- Name: was_counted_in_vain(bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: validate_counts(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.was_counted_in_vain(run_id bigint) RETURNS boolean
+CREATE FUNCTION nms_private.validate_counts(payload jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with problem as (
+    select 1 as place, '' as path, payload as seen, 'an object {"schema": {"table": count}}' as expected
+    where payload is null or jsonb_typeof(payload) <> 'object'
+    union all
+    select 2, schemas.key, schemas.value, 'an object {"table": count}'
+    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
+    where jsonb_typeof(schemas.value) <> 'object'
+    union all
+    select 3, '', to_jsonb(names.name), 'names of 1 to 63 bytes'
+    from (
+      select schemas.key
+      from jsonb_object_keys(case jsonb_typeof(payload) when 'object' then payload end) as schemas (key)
+      union all
+      select tables.key
+      from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
+      cross join lateral jsonb_object_keys(case jsonb_typeof(schemas.value) when 'object' then schemas.value end) as tables (key)
+    ) as names (name)
+    where octet_length(names.name) not between 1 and 63
+    union all
+    select 4, format('%I.%I', schemas.key, tables.key), tables.value, 'a whole number from 0 to 9223372036854775807'
+    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
+    cross join lateral jsonb_each(case jsonb_typeof(schemas.value) when 'object' then schemas.value end) as tables
+    where
+      case jsonb_typeof(tables.value)
+        when 'number' then
+          (tables.value #>> '{}')::numeric not between 0 and 9223372036854775807
+          or trunc((tables.value #>> '{}')::numeric) <> (tables.value #>> '{}')::numeric
+        else true
+      end
+  )
+  select format('%s: saw %s, expected %s', coalesce(nullif(left(problem.path, 200), ''), 'payload'), coalesce(left(problem.seen::text, 200), 'null'), problem.expected)
+  from problem
+  order by problem.place, problem.path
+  limit 1
+$$;
+
+
+--
+-- Name: FUNCTION validate_counts(payload jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.validate_counts(payload jsonb) IS 'What is wrong with counts that are to be imported: where, what was seen, what is expected. Null when nothing is.';
+
+
+--
+-- Name: validate_job(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.validate_job(payload jsonb) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  with expected (key, is_right, expected) as (
+    values
+      ('online', jsonb_typeof(payload -> 'online') = 'boolean', 'true or false'),
+      (
+        'jobs',
+        jsonb_typeof(payload -> 'jobs') = 'number' and payload ->> 'jobs' ~ '^([1-9]|[12][0-9]|3[0-2])$'
+          and payload -> 'online' = 'true',
+        'a whole number from 1 to 32, beside "online": true'
+      ),
+      (
+        'deadline',
+        jsonb_typeof(payload -> 'deadline') = 'string'
+          and payload ->> 'deadline' ~ '^[1-9][0-9]{0,5} ?(s|m|h|min|minutes?|hours?|seconds?)$',
+        'a time such as "30m", "90s" or "2h"'
+      ),
+      (
+        'localTime',
+        jsonb_typeof(payload -> 'localTime') = 'string'
+          and payload ->> 'localTime' ~ '^([01][0-9]|2[0-3]):[0-5][0-9]$',
+        'a time of day such as "05:15"'
+      ),
+      (
+        '_cron',
+        payload #>> '{_cron,ts}' ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:?[0-9]{2})$',
+        'what graphile-worker''s cron writes, such as {"ts": "2026-11-20T05:15:00.000Z"}'
+      ),
+      ('skipSchemas', true, null),
+      ('exclude', true, null)
+  ),
+  problem as (
+    select
+      1 as place,
+      format('payload: saw %s, expected an object such as {"skipSchemas": ["tmp"]}', left(payload::text, 200)) as text
+    where jsonb_typeof(payload) <> 'object'
+    union all
+    select
+      2,
+      format(
+        'payload: saw the unknown key %s, expected only skipSchemas, exclude, online, jobs, deadline and localTime',
+        to_jsonb(given.key)
+      )
+    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload else '{}' end) as given
+    where given.key not in (select expected.key from expected)
+    union all
+    select 3, format('%s: saw %s, expected %s', expected.key, left((payload -> expected.key)::text, 200), expected.expected)
+    from expected
+    where jsonb_typeof(payload) = 'object' and payload ? expected.key and expected.is_right is not true
+    union all
+    select
+      4,
+      regexp_replace(
+        nms_private.validate_request(
+          skip => coalesce(payload -> 'skipSchemas', '[]'),
+          exclude => coalesce(payload -> 'exclude', '[]')
+        ),
+        '(^|; )skip:',
+        '\1skipSchemas:',
+        'g'
+      )
+    where jsonb_typeof(payload) = 'object'
+  )
+  select string_agg(problem.text, '; ' order by problem.place, problem.text) from problem
+$_$;
+
+
+--
+-- Name: FUNCTION validate_job(payload jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.validate_job(payload jsonb) IS 'What is wrong with the payload of a graphile-worker job: which key, what was seen, what is expected. Null when nothing is.';
+
+
+--
+-- Name: validate_request(jsonb, jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.validate_request(skip jsonb, exclude jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  with argument (name, value, expected, entry_pattern) as (
+    values
+      ('skip', skip, 'an array of schema names such as ["tmp"]', '.'),
+      -- Something on both sides of a dot, and not one quoted name that merely contains a dot.
+      ('exclude', exclude, 'an array of tables such as ["public.orders"]', '^(?!"([^"]|"")*"$).+[.].+$')
+  ),
+  list as (
+    select argument.*, case jsonb_typeof(argument.value) when 'array' then jsonb_array_length(argument.value) end as entries
+    from argument
+  ),
+  entry as (
+    select list.name, element.value, list.expected, list.entry_pattern
+    from list
+    cross join jsonb_array_elements(case when list.entries <= 100000 then list.value end) as element (value)
+  ),
+  problem (name, seen, expected) as (
+    select name, value::text, expected
+    from argument
+    where jsonb_typeof(value) <> 'array'
+    union all
+    select name, format('%s entries', entries), 'at most 100000'
+    from list
+    where entries > 100000
+    union all
+    select name, value::text, expected
+    from entry
+    where jsonb_typeof(value) <> 'string' or (value #>> '{}') !~ entry_pattern
+  )
+  select string_agg(
+    format('%s: saw %s, expected %s', name, left(seen, 200), expected),
+    '; ' order by name desc, seen
+  )
+  from problem
+$_$;
+
+
+--
+-- Name: FUNCTION validate_request(skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.validate_request(skip jsonb, exclude jsonb) IS 'What is wrong with the arguments of a run: which argument, what was seen, what is expected. Null when nothing is.';
+
+
+--
+-- Name: validate_retention(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.validate_retention(payload jsonb) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_problem text;
+  v_detail text;
+begin
+  with
+  given as (
+    select entry.key, entry.value
+    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload else '{}' end) as entry
+    where entry.key <> '_cron' -- which graphile-worker writes
+  ),
+  problem (place, text) as (
+    select
+      1,
+      format('payload: saw %s, expected an object such as {"keepRuns": "90 days", "keepDaily": "5 years"}', left(payload::text, 200))
+    where jsonb_typeof(payload) <> 'object'
+    union all
+    select 2, format('payload: saw the unknown key %s, expected only keepRuns and keepDaily', to_jsonb(given.key))
+    from given
+    where given.key not in ('keepRuns', 'keepDaily')
+    union all
+    select 3, format('%s: saw %s, expected a time with its unit such as "90 days"', given.key, left(given.value::text, 200))
+    from given
+    where
+      given.key in ('keepRuns', 'keepDaily')
+      -- As an interval, 90 is so many seconds, and m a minute: either would delete nearly everything.
+      and (jsonb_typeof(given.value) <> 'string' or given.value #>> '{}' ~* '^[\s\d.+-]*m?\s*$')
+    union all
+    select 4, 'payload: saw no time, expected {"keepRuns": "90 days", "keepDaily": "5 years"} or one of the two'
+    where jsonb_typeof(payload) = 'object' and not exists (select from given)
+  )
+  select string_agg(problem.text, '; ' order by problem.place, problem.text) into v_problem from problem;
+  if v_problem is null then
+    perform nms_private.check_retention(
+      keep_runs => (payload ->> 'keepRuns')::interval,
+      keep_daily => (payload ->> 'keepDaily')::interval
+    );
+
+    select
+      string_agg(
+        format(
+          '%s: saw %s, expected %s at least: a job keeps no less than keep_at_least in nms.table_metrics_settings says',
+          given.key, given.value, settings.keep_at_least
+        ),
+        '; ' order by given.key desc
+      )
+    into v_problem
+    from jsonb_each(payload) as given
+    cross join nms.table_metrics_settings as settings
+    where given.key in ('keepRuns', 'keepDaily') and (given.value #>> '{}')::interval < settings.keep_at_least;
+  end if;
+  return v_problem;
+exception
+  when data_exception then
+    get stacked diagnostics v_problem = message_text, v_detail = pg_exception_detail;
+    return concat_ws('; ', v_problem, nullif(v_detail, ''));
+end
+$_$;
+
+
+--
+-- Name: FUNCTION validate_retention(payload jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.validate_retention(payload jsonb) IS 'What is wrong with the payload of a job that prunes: which key, what was seen, what is expected; also that it would keep less than keep_at_least in the settings. Null when nothing is.';
+
+
+--
+-- Name: was_counted_in_vain(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.was_counted_in_vain(run_id bigint) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5861,17 +5799,17 @@ $$;
 
 
 --
--- Name: FUNCTION was_counted_in_vain(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION was_counted_in_vain(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.was_counted_in_vain(run_id bigint) IS 'Whether a run counted every table and FAILED all the same, such as one that another session kept from writing its result: the same request may succeed at once. Null for an unknown run.';
+COMMENT ON FUNCTION nms_private.was_counted_in_vain(run_id bigint) IS 'Whether a run counted every table and FAILED all the same, such as one that another session kept from writing its result: the same request may succeed at once. Null for an unknown run.';
 
 
 --
--- Name: worker_trusts(oid); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: worker_trusts(oid); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms.worker_trusts(role oid) RETURNS boolean
+CREATE FUNCTION nms_private.worker_trusts(role oid) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5896,7 +5834,7 @@ CREATE FUNCTION nms.worker_trusts(role oid) RETURNS boolean
         and not exists (
           select
           from pg_namespace as schema
-          where schema.nspname = 'nms' and schema.nspowner = worker.oid
+          where schema.nspname in ('nms', 'nms_private') and schema.nspowner = worker.oid
         )
       )
     )
@@ -5907,10 +5845,87 @@ $$;
 
 
 --
--- Name: FUNCTION worker_trusts(role oid); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION worker_trusts(role oid); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms.worker_trusts(role oid) IS 'True when a role may leave code in the schema of graphile-worker for a worker that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker. role: 0 is everybody.';
+COMMENT ON FUNCTION nms_private.worker_trusts(role oid) IS 'True when a role may leave code in the schema of graphile-worker for a worker that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker. role: 0 is everybody.';
+
+
+--
+-- Name: yield_target(bigint, oid, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.yield_target(run_id bigint, table_oid oid, waiting_session text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1 s'
+    AS $$
+declare
+  v_attempts constant bigint := bigint '3';
+  v_run nms.table_metrics_runs := nms_private.claim_run(run_id => yield_target.run_id, shared => true);
+  v_claim nms_private.targets;
+  v_put_back nms_private.targets;
+  v_yielding nms_private.target[];
+begin
+  begin
+    select claim.* into v_claim
+    from nms_private.targets as claim
+    where
+      claim.run_id = v_run.run_id
+      and not claim.is_done
+      and exists (select from unnest(claim.targets) as target where target.table_oid = yield_target.table_oid)
+    for update;
+  exception
+    when lock_not_available then
+      return null; -- it is being counted again, and canceled again when that makes somebody wait
+  end;
+  if v_claim.run_id is null then
+    return null;
+  end if;
+
+  v_put_back := v_claim;
+  v_put_back.times_yielded := v_claim.times_yielded + 1;
+  -- A family is counted under one snapshot: all of it gives way.
+  v_yielding := array(
+    select target
+    from unnest(v_claim.targets) as target
+    where
+      coalesce(target.family, target.table_oid) = (
+        select coalesce(found.family, found.table_oid)
+        from unnest(v_claim.targets) as found
+        where found.table_oid = yield_target.table_oid
+      )
+  );
+  perform nms_private.requeue_targets(
+    claim => v_claim,
+    targets => array(select target from unnest(v_claim.targets) as target where target <> all (v_yielding))
+  );
+  if v_put_back.times_yielded < v_attempts then
+    perform nms_private.requeue_targets(claim => v_put_back, targets => v_yielding);
+  else
+    perform nms_private.record_failure(
+      run_id => v_run.run_id,
+      target => yielding,
+      error_sqlstate => 'NM003',
+      error_message => format('gave way to %s, and to others before: %s attempts', waiting_session, v_attempts)
+    )
+    from unnest(v_yielding) as yielding
+    where yielding.is_reported;
+  end if;
+  update nms_private.targets as claim
+  set is_done = true
+  where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
+
+  return case when v_put_back.times_yielded < v_attempts then 'put back' else 'given up' end;
+end
+$$;
+
+
+--
+-- Name: FUNCTION yield_target(run_id bigint, table_oid oid, waiting_session text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.yield_target(run_id bigint, table_oid oid, waiting_session text) IS 'After the count of a table was canceled because another session waited for it: puts the table back at the end of the queue, or, the third time, records it as not counted. Returns which of the two, null when the table is not in the queue any more, or being counted again.';
 
 
 --
@@ -6050,34 +6065,19 @@ COMMENT ON COLUMN nms.table_metrics_alert_rules.late_after IS 'How long after th
 
 
 --
--- Name: table_metrics_alert_turn; Type: TABLE; Schema: nms; Owner: -
---
-
-CREATE TABLE nms.table_metrics_alert_turn (
-);
-
-
---
--- Name: TABLE table_metrics_alert_turn; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON TABLE nms.table_metrics_alert_turn IS 'Always empty. Whoever records the alerts of a run locks it, so that each alert is announced once.';
-
-
---
 -- Name: table_metrics_settings; Type: TABLE; Schema: nms; Owner: -
 --
 
 CREATE TABLE nms.table_metrics_settings (
     singleton boolean DEFAULT true NOT NULL,
     business_time_zone text DEFAULT 'America/New_York'::text NOT NULL,
-    machinery_schemas text[] DEFAULT '{nms,graphile_worker,graphile_migrate}'::text[] NOT NULL,
+    machinery_schemas text[] DEFAULT '{nms,nms_private,graphile_worker,graphile_migrate}'::text[] NOT NULL,
     lock_timeout interval DEFAULT '00:00:05'::interval NOT NULL,
     abandon_after interval DEFAULT '00:05:00'::interval NOT NULL,
     yield_after interval DEFAULT '00:00:02'::interval NOT NULL,
     keep_at_least interval DEFAULT '30 days'::interval NOT NULL,
     CONSTRAINT abandon_after_is_between_1_s_and_30_days CHECK (((abandon_after >= '00:00:01'::interval) AND (abandon_after <= '30 days'::interval))),
-    CONSTRAINT business_time_zone_is_known_to_the_server CHECK (nms.is_time_zone(business_time_zone)),
+    CONSTRAINT business_time_zone_is_known_to_the_server CHECK (nms_private.is_time_zone(business_time_zone)),
     CONSTRAINT keep_at_least_is_between_0_and_1000_years CHECK (((keep_at_least >= '00:00:00'::interval) AND (keep_at_least <= '1000 years'::interval))),
     CONSTRAINT lock_timeout_is_between_1_ms_and_1_day CHECK (((lock_timeout >= '00:00:00.001'::interval) AND (lock_timeout <= '1 day'::interval))),
     CONSTRAINT machinery_schemas_has_no_null CHECK ((array_position(machinery_schemas, NULL::text) IS NULL)),
@@ -6159,7 +6159,7 @@ CREATE VIEW nms.table_metrics_next_due AS
            FROM ( SELECT past.snapshot_date,
                     min((past.finished_at AT TIME ZONE settings.business_time_zone)) AS ended
                    FROM nms.table_metrics_runs past
-                  WHERE ((past.status = 'SUCCEEDED'::text) AND (NOT past.is_recorded) AND (past.run_id <= run.run_id) AND (past.finished_at <= run.finished_at) AND ((past.snapshot_date >= (run.snapshot_date - 27)) AND (past.snapshot_date <= run.snapshot_date)))
+                  WHERE ((past.status = 'SUCCEEDED'::text) AND (NOT past.is_imported) AND (past.run_id <= run.run_id) AND (past.finished_at <= run.finished_at) AND ((past.snapshot_date >= (run.snapshot_date - 27)) AND (past.snapshot_date <= run.snapshot_date)))
                   GROUP BY past.snapshot_date) result) usual)
      CROSS JOIN LATERAL ( SELECT min((run.snapshot_date + days.days)) AS snapshot_date
            FROM generate_series(1, 7) days(days)
@@ -6169,7 +6169,7 @@ CREATE VIEW nms.table_metrics_next_due AS
           WHERE ((rule_1.schema_name = '*'::text) AND (rule_1.kind = ANY (ARRAY['*'::text, 'no_run_today'::text])) AND (rule_1.late_after IS NOT NULL))
           ORDER BY (rule_1.kind = '*'::text)
          LIMIT 1) rule ON (true))
-  WHERE ((run.status = 'SUCCEEDED'::text) AND (NOT run.is_recorded));
+  WHERE ((run.status = 'SUCCEEDED'::text) AND (NOT run.is_imported));
 
 
 --
@@ -6244,7 +6244,7 @@ CREATE VIEW nms.table_metrics_alerts AS
             NULL::bigint
            FROM (( SELECT run.run_id
                    FROM nms.table_metrics_runs run
-                  WHERE ((run.status = 'SUCCEEDED'::text) AND (NOT run.is_recorded))
+                  WHERE ((run.status = 'SUCCEEDED'::text) AND (NOT run.is_imported))
                   ORDER BY run.snapshot_date DESC, run.run_id DESC
                  LIMIT 1) latest
              JOIN nms.table_metrics_next_due due ON ((due.run_id = latest.run_id)))
@@ -6358,7 +6358,7 @@ CREATE TABLE nms.table_metrics_measurements (
     error_sqlstate text,
     error_message text,
     CONSTRAINT counted_or_failed_with_a_reason CHECK ((((row_count IS NULL) = (error_sqlstate IS NOT NULL)) AND ((own_row_count IS NULL) = (error_sqlstate IS NOT NULL)) AND ((error_message IS NULL) = (error_sqlstate IS NULL)))),
-    CONSTRAINT method_is_known CHECK ((method = ANY (ARRAY['exact'::text, 'estimate'::text, 'maintained'::text, 'carried'::text, 'recorded'::text]))),
+    CONSTRAINT method_is_known CHECK ((method = ANY (ARRAY['exact'::text, 'estimate'::text, 'maintained'::text, 'carried'::text, 'imported'::text]))),
     CONSTRAINT own_row_count_is_part_of_row_count CHECK (((own_row_count >= 0) AND (own_row_count <= row_count))),
     CONSTRAINT table_kind_is_known CHECK ((table_kind = ANY (ARRAY['table'::text, 'partitioned table'::text])))
 );
@@ -6410,7 +6410,7 @@ COMMENT ON COLUMN nms.table_metrics_measurements.own_row_count IS 'Rows that are
 -- Name: COLUMN table_metrics_measurements.method; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_measurements.method IS 'How row_count was found: exact is a count of every row, recorded was given to nms.record_run.';
+COMMENT ON COLUMN nms.table_metrics_measurements.method IS 'How row_count was found: exact is a count of every row, imported was given to nms.import_run.';
 
 
 --
@@ -6438,7 +6438,7 @@ COMMENT ON COLUMN nms.table_metrics_measurements.is_partition IS 'True when the 
 -- Name: COLUMN table_metrics_measurements.table_oid; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_measurements.table_oid IS 'OID of the table: the same after a rename, another one after drop and create; 0 when a recorded table does not exist.';
+COMMENT ON COLUMN nms.table_metrics_measurements.table_oid IS 'OID of the table: the same after a rename, another one after drop and create; 0 when an imported table does not exist.';
 
 
 --
@@ -6593,7 +6593,7 @@ CREATE VIEW nms.table_metrics_latest AS
             run.snapshot_date
            FROM nms.table_metrics_runs run
           WHERE (run.status = 'SUCCEEDED'::text)
-          ORDER BY run.snapshot_date DESC, run.is_recorded, run.run_id DESC
+          ORDER BY run.snapshot_date DESC, run.is_imported, run.run_id DESC
          LIMIT 1) latest
      JOIN nms.table_metrics_measurements measurement USING (run_id));
 
@@ -6602,7 +6602,7 @@ CREATE VIEW nms.table_metrics_latest AS
 -- Name: VIEW table_metrics_latest; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON VIEW nms.table_metrics_latest IS 'What the latest successful run found: one row per table. That is the run that owns the last business day that has one: the counted one with the highest run_id, or without any the recorded one.';
+COMMENT ON VIEW nms.table_metrics_latest IS 'What the latest successful run found: one row per table. That is the run that owns the last business day that has one: the counted one with the highest run_id, or without any the imported one.';
 
 
 --
@@ -6772,40 +6772,11 @@ COMMENT ON COLUMN nms.table_metrics_estimates.measured_at IS 'When the exact cou
 
 
 --
--- Name: table_metrics_job_turn; Type: TABLE; Schema: nms; Owner: -
---
-
-CREATE TABLE nms.table_metrics_job_turn (
-);
-
-
---
--- Name: TABLE table_metrics_job_turn; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON TABLE nms.table_metrics_job_turn IS 'Always empty. Whoever opens a job of the schedule locks it, so that of each slot there is one run.';
-
-
---
 -- Name: table_metrics_runs_run_id_seq; Type: SEQUENCE; Schema: nms; Owner: -
 --
 
 ALTER TABLE nms.table_metrics_runs ALTER COLUMN run_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME nms.table_metrics_runs_run_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-
---
--- Name: table_metrics_targets_position_seq; Type: SEQUENCE; Schema: nms; Owner: -
---
-
-ALTER TABLE nms.table_metrics_targets ALTER COLUMN "position" ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME nms.table_metrics_targets_position_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -6860,6 +6831,50 @@ COMMENT ON COLUMN nms.table_metrics_today.payload IS 'Row counts as {schema: {ta
 --
 
 COMMENT ON COLUMN nms.table_metrics_today.collected_at IS 'When that run started.';
+
+
+--
+-- Name: alert_turn; Type: TABLE; Schema: nms_private; Owner: -
+--
+
+CREATE TABLE nms_private.alert_turn (
+);
+
+
+--
+-- Name: TABLE alert_turn; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON TABLE nms_private.alert_turn IS 'Always empty. Whoever records the alerts of a run locks it, so that each alert is announced once.';
+
+
+--
+-- Name: job_turn; Type: TABLE; Schema: nms_private; Owner: -
+--
+
+CREATE TABLE nms_private.job_turn (
+);
+
+
+--
+-- Name: TABLE job_turn; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON TABLE nms_private.job_turn IS 'Always empty. Whoever opens a job of the schedule locks it, so that of each slot there is one run.';
+
+
+--
+-- Name: targets_position_seq; Type: SEQUENCE; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE nms_private.targets ALTER COLUMN "position" ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME nms_private.targets_position_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 
 --
@@ -6919,11 +6934,11 @@ ALTER TABLE ONLY nms.table_metrics_settings
 
 
 --
--- Name: table_metrics_targets table_metrics_targets_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
+-- Name: targets targets_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
 --
 
-ALTER TABLE ONLY nms.table_metrics_targets
-    ADD CONSTRAINT table_metrics_targets_pkey PRIMARY KEY (run_id, "position");
+ALTER TABLE ONLY nms_private.targets
+    ADD CONSTRAINT targets_pkey PRIMARY KEY (run_id, "position");
 
 
 --
@@ -6972,28 +6987,28 @@ CREATE INDEX table_metrics_runs_scheduled_for_idx ON nms.table_metrics_runs USIN
 -- Name: table_metrics_runs_snapshot_date_idx; Type: INDEX; Schema: nms; Owner: -
 --
 
-CREATE INDEX table_metrics_runs_snapshot_date_idx ON nms.table_metrics_runs USING btree (snapshot_date, is_recorded DESC, run_id);
+CREATE INDEX table_metrics_runs_snapshot_date_idx ON nms.table_metrics_runs USING btree (snapshot_date, is_imported DESC, run_id);
 
 
 --
 -- Name: INDEX table_metrics_runs_snapshot_date_idx; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON INDEX nms.table_metrics_runs_snapshot_date_idx IS 'A business day belongs to the SUCCEEDED run that comes last here: counted rather than recorded, and of those the highest run_id.';
+COMMENT ON INDEX nms.table_metrics_runs_snapshot_date_idx IS 'A business day belongs to the SUCCEEDED run that comes last here: counted rather than imported, and of those the highest run_id.';
 
 
 --
--- Name: table_metrics_targets_open_idx; Type: INDEX; Schema: nms; Owner: -
+-- Name: targets_open_idx; Type: INDEX; Schema: nms_private; Owner: -
 --
 
-CREATE INDEX table_metrics_targets_open_idx ON nms.table_metrics_targets USING btree (run_id, "position") WHERE (NOT is_done);
+CREATE INDEX targets_open_idx ON nms_private.targets USING btree (run_id, "position") WHERE (NOT is_done);
 
 
 --
 -- Name: table_metrics_runs delete_measurements_of_deleted_runs; Type: TRIGGER; Schema: nms; Owner: -
 --
 
-CREATE TRIGGER delete_measurements_of_deleted_runs AFTER DELETE ON nms.table_metrics_runs REFERENCING OLD TABLE AS deleted_runs FOR EACH STATEMENT EXECUTE FUNCTION nms.delete_measurements_of_deleted_runs();
+CREATE TRIGGER delete_measurements_of_deleted_runs AFTER DELETE ON nms.table_metrics_runs REFERENCING OLD TABLE AS deleted_runs FOR EACH STATEMENT EXECUTE FUNCTION nms_private.delete_measurements_of_deleted_runs();
 
 
 --
@@ -7007,7 +7022,7 @@ COMMENT ON TRIGGER delete_measurements_of_deleted_runs ON nms.table_metrics_runs
 -- Name: table_metrics_runs delete_measurements_of_truncated_runs; Type: TRIGGER; Schema: nms; Owner: -
 --
 
-CREATE TRIGGER delete_measurements_of_truncated_runs AFTER TRUNCATE ON nms.table_metrics_runs FOR EACH STATEMENT EXECUTE FUNCTION nms.delete_measurements_of_deleted_runs();
+CREATE TRIGGER delete_measurements_of_truncated_runs AFTER TRUNCATE ON nms.table_metrics_runs FOR EACH STATEMENT EXECUTE FUNCTION nms_private.delete_measurements_of_deleted_runs();
 
 
 --
@@ -7021,7 +7036,7 @@ COMMENT ON TRIGGER delete_measurements_of_truncated_runs ON nms.table_metrics_ru
 -- Name: table_metrics_settings forbid_deleting_the_settings; Type: TRIGGER; Schema: nms; Owner: -
 --
 
-CREATE TRIGGER forbid_deleting_the_settings BEFORE DELETE OR TRUNCATE ON nms.table_metrics_settings FOR EACH STATEMENT EXECUTE FUNCTION nms.forbid_deleting_the_settings();
+CREATE TRIGGER forbid_deleting_the_settings BEFORE DELETE OR TRUNCATE ON nms.table_metrics_settings FOR EACH STATEMENT EXECUTE FUNCTION nms_private.forbid_deleting_the_settings();
 
 
 --
@@ -7035,7 +7050,7 @@ COMMENT ON TRIGGER forbid_deleting_the_settings ON nms.table_metrics_settings IS
 -- Name: table_metrics_runs forbid_rewriting_a_finished_run; Type: TRIGGER; Schema: nms; Owner: -
 --
 
-CREATE TRIGGER forbid_rewriting_a_finished_run BEFORE UPDATE ON nms.table_metrics_runs FOR EACH ROW WHEN ((old.status <> 'RUNNING'::text)) EXECUTE FUNCTION nms.forbid_rewriting_a_finished_run();
+CREATE TRIGGER forbid_rewriting_a_finished_run BEFORE UPDATE ON nms.table_metrics_runs FOR EACH ROW WHEN ((old.status <> 'RUNNING'::text)) EXECUTE FUNCTION nms_private.forbid_rewriting_a_finished_run();
 
 
 --
@@ -7049,7 +7064,7 @@ COMMENT ON TRIGGER forbid_rewriting_a_finished_run ON nms.table_metrics_runs IS 
 -- Name: table_metrics_runs record_alerts; Type: TRIGGER; Schema: nms; Owner: -
 --
 
-CREATE TRIGGER record_alerts AFTER UPDATE ON nms.table_metrics_runs FOR EACH ROW WHEN (((old.status = 'RUNNING'::text) AND (new.status <> 'RUNNING'::text))) EXECUTE FUNCTION nms.record_alerts_of_run();
+CREATE TRIGGER record_alerts AFTER UPDATE ON nms.table_metrics_runs FOR EACH ROW WHEN (((old.status = 'RUNNING'::text) AND (new.status <> 'RUNNING'::text))) EXECUTE FUNCTION nms_private.record_alerts_of_run();
 
 
 --
@@ -7076,11 +7091,11 @@ ALTER TABLE ONLY nms.table_metrics_run_snapshot
 
 
 --
--- Name: table_metrics_targets table_metrics_targets_run_id_fkey; Type: FK CONSTRAINT; Schema: nms; Owner: -
+-- Name: targets targets_run_id_fkey; Type: FK CONSTRAINT; Schema: nms_private; Owner: -
 --
 
-ALTER TABLE ONLY nms.table_metrics_targets
-    ADD CONSTRAINT table_metrics_targets_run_id_fkey FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE;
+ALTER TABLE ONLY nms_private.targets
+    ADD CONSTRAINT targets_run_id_fkey FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE;
 
 
 --
@@ -7091,6 +7106,14 @@ GRANT USAGE ON SCHEMA nms TO table_metrics_collector;
 GRANT USAGE ON SCHEMA nms TO table_metrics_worker;
 GRANT USAGE ON SCHEMA nms TO table_metrics_maintainer;
 GRANT USAGE ON SCHEMA nms TO table_metrics_reader;
+
+
+--
+-- Name: SCHEMA nms_private; Type: ACL; Schema: -; Owner: -
+--
+
+GRANT USAGE ON SCHEMA nms_private TO table_metrics_collector;
+GRANT USAGE ON SCHEMA nms_private TO table_metrics_worker;
 
 
 --
@@ -7112,88 +7135,6 @@ GRANT SELECT ON TABLE nms.table_metrics_runs TO table_metrics_collector;
 GRANT SELECT ON TABLE nms.table_metrics_runs TO table_metrics_worker;
 GRANT SELECT ON TABLE nms.table_metrics_runs TO table_metrics_maintainer;
 GRANT SELECT ON TABLE nms.table_metrics_runs TO table_metrics_reader;
-
-
---
--- Name: FUNCTION abandon_silent_runs(silent_for interval); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) TO table_metrics_worker;
-
-
---
--- Name: FUNCTION alert_rule(schema_name text, table_name text, kind text); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.alert_rule(schema_name text, table_name text, kind text) FROM PUBLIC;
-
-
---
--- Name: TABLE table_metrics_alert_log; Type: ACL; Schema: nms; Owner: -
---
-
-GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_collector;
-GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_worker;
-GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_maintainer;
-GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_reader;
-
-
---
--- Name: FUNCTION announce_alert(alert nms.table_metrics_alert_log); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.announce_alert(alert nms.table_metrics_alert_log) FROM PUBLIC;
-
-
---
--- Name: FUNCTION begin_run(skip jsonb, exclude jsonb, run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.begin_run(skip jsonb, exclude jsonb, run_id bigint) FROM PUBLIC;
-
-
---
--- Name: FUNCTION changed_counts(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.changed_counts(run_id bigint) FROM PUBLIC;
-
-
---
--- Name: FUNCTION check_retention(keep_runs interval, keep_daily interval); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.check_retention(keep_runs interval, keep_daily interval) FROM PUBLIC;
-
-
---
--- Name: FUNCTION chunks_of(table_oid oid); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.chunks_of(table_oid oid) FROM PUBLIC;
-
-
---
--- Name: FUNCTION chunks_of_now(table_oid oid); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.chunks_of_now(table_oid oid) FROM PUBLIC;
-
-
---
--- Name: FUNCTION claim_run(run_id bigint, together boolean); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.claim_run(run_id bigint, together boolean) FROM PUBLIC;
-
-
---
--- Name: FUNCTION classify_relations(skip jsonb, exclude jsonb, among oid[]); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.classify_relations(skip jsonb, exclude jsonb, among oid[]) FROM PUBLIC;
 
 
 --
@@ -7237,101 +7178,6 @@ GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_met
 
 
 --
--- Name: FUNCTION count_each(targets nms.target[], stop_at text[]); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.count_each(targets nms.target[], stop_at text[]) FROM PUBLIC;
-
-
---
--- Name: FUNCTION count_free_tables(targets nms.target[], stop_at text[]); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.count_free_tables(targets nms.target[], stop_at text[]) FROM PUBLIC;
-
-
---
--- Name: FUNCTION count_tables(targets nms.target[], stop_at text[]); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.count_tables(targets nms.target[], stop_at text[]) FROM PUBLIC;
-
-
---
--- Name: FUNCTION count_targets(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.count_targets(run_id bigint) FROM PUBLIC;
-
-
---
--- Name: FUNCTION counting_sessions(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.counting_sessions(run_id bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.counting_sessions(run_id bigint) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.counting_sessions(run_id bigint) TO table_metrics_worker;
-
-
---
--- Name: FUNCTION current_targets(skip jsonb, exclude jsonb, among oid[]); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.current_targets(skip jsonb, exclude jsonb, among oid[]) FROM PUBLIC;
-
-
---
--- Name: FUNCTION day_owners(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.day_owners(run_id bigint) FROM PUBLIC;
-
-
---
--- Name: FUNCTION delete_measurements_of_deleted_runs(); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.delete_measurements_of_deleted_runs() FROM PUBLIC;
-
-
---
--- Name: FUNCTION end_if_abandoned(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.end_if_abandoned(run_id bigint) FROM PUBLIC;
-
-
---
--- Name: FUNCTION end_with_client(); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.end_with_client() FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.end_with_client() TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.end_with_client() TO table_metrics_worker;
-
-
---
--- Name: FUNCTION extension_tables(); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.extension_tables() FROM PUBLIC;
-
-
---
--- Name: FUNCTION fail_run(run_id bigint, reason text); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.fail_run(run_id bigint, reason text) FROM PUBLIC;
-
-
---
--- Name: FUNCTION failure_summary(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.failure_summary(run_id bigint) FROM PUBLIC;
-
-
---
 -- Name: FUNCTION find_alerts(run_id bigint); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -7340,13 +7186,6 @@ GRANT ALL ON FUNCTION nms.find_alerts(run_id bigint) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms.find_alerts(run_id bigint) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms.find_alerts(run_id bigint) TO table_metrics_maintainer;
 GRANT ALL ON FUNCTION nms.find_alerts(run_id bigint) TO table_metrics_reader;
-
-
---
--- Name: FUNCTION find_count_alerts(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.find_count_alerts(run_id bigint) FROM PUBLIC;
 
 
 --
@@ -7359,133 +7198,11 @@ GRANT ALL ON FUNCTION nms.find_problems(payload jsonb) TO table_metrics_worker;
 
 
 --
--- Name: FUNCTION find_run_alerts(run_id bigint); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION import_run(snapshot_date date, payload jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.find_run_alerts(run_id bigint) FROM PUBLIC;
-
-
---
--- Name: FUNCTION find_table_alerts(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.find_table_alerts(run_id bigint) FROM PUBLIC;
-
-
---
--- Name: FUNCTION find_targets(skip jsonb, exclude jsonb, among oid[]); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.find_targets(skip jsonb, exclude jsonb, among oid[]) FROM PUBLIC;
-
-
---
--- Name: FUNCTION find_worker_problems(worker_schema text); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.find_worker_problems(worker_schema text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.find_worker_problems(worker_schema text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.find_worker_problems(worker_schema text) TO table_metrics_worker;
-
-
---
--- Name: FUNCTION forbid_deleting_the_settings(); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.forbid_deleting_the_settings() FROM PUBLIC;
-
-
---
--- Name: FUNCTION forbid_rewriting_a_finished_run(); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.forbid_rewriting_a_finished_run() FROM PUBLIC;
-
-
---
--- Name: FUNCTION give_up_run(run_id bigint, reason text); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.give_up_run(run_id bigint, reason text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.give_up_run(run_id bigint, reason text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.give_up_run(run_id bigint, reason text) TO table_metrics_worker;
-
-
---
--- Name: FUNCTION give_way(run_id bigint, table_oid oid, waiting_session text); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.give_way(run_id bigint, table_oid oid, waiting_session text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.give_way(run_id bigint, table_oid oid, waiting_session text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.give_way(run_id bigint, table_oid oid, waiting_session text) TO table_metrics_worker;
-
-
---
--- Name: FUNCTION header_holders(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.header_holders(run_id bigint) FROM PUBLIC;
-
-
---
--- Name: FUNCTION is_silent(run_id bigint, silent_for interval); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.is_silent(run_id bigint, silent_for interval) FROM PUBLIC;
-
-
---
--- Name: FUNCTION is_time_zone(name text); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.is_time_zone(name text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.is_time_zone(name text) TO table_metrics_maintainer;
-
-
---
--- Name: FUNCTION job_payload(payload text); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.job_payload(payload text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.job_payload(payload text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.job_payload(payload text) TO table_metrics_worker;
-
-
---
--- Name: FUNCTION job_problem(payload jsonb); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.job_problem(payload jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.job_problem(payload jsonb) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.job_problem(payload jsonb) TO table_metrics_worker;
-
-
---
--- Name: FUNCTION latest_slot(local_time time without time zone, at timestamp with time zone); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.latest_slot(local_time time without time zone, at timestamp with time zone) FROM PUBLIC;
-
-
---
--- Name: FUNCTION left_out(run_id bigint, schema_names text[], table_names text[]); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.left_out(run_id bigint, schema_names text[], table_names text[]) FROM PUBLIC;
-
-
---
--- Name: FUNCTION measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms.target[], OUT locked_targets nms.target[]) FROM PUBLIC;
-
-
---
--- Name: FUNCTION measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms.import_run(snapshot_date date, payload jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.import_run(snapshot_date date, payload jsonb) TO table_metrics_maintainer;
 
 
 --
@@ -7498,28 +7215,12 @@ GRANT ALL ON FUNCTION nms.measure_targets(run_id bigint, budget interval, OUT ta
 
 
 --
--- Name: FUNCTION open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) TO table_metrics_worker;
-
-
---
 -- Name: FUNCTION open_run(skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) TO table_metrics_worker;
-
-
---
--- Name: FUNCTION payload_problem(payload jsonb); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.payload_problem(payload jsonb) FROM PUBLIC;
 
 
 --
@@ -7538,13 +7239,6 @@ GRANT ALL ON FUNCTION nms.preview_run(skip jsonb, exclude jsonb) TO table_metric
 REVOKE ALL ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint) TO table_metrics_maintainer;
-
-
---
--- Name: FUNCTION queue_targets(run_id bigint, round bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.queue_targets(run_id bigint, round bigint) FROM PUBLIC;
 
 
 --
@@ -7594,108 +7288,6 @@ GRANT ALL ON FUNCTION nms.record_alerts(run_id bigint) TO table_metrics_maintain
 
 
 --
--- Name: FUNCTION record_alerts_of_run(); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.record_alerts_of_run() FROM PUBLIC;
-
-
---
--- Name: FUNCTION record_failure(run_id bigint, target nms.target, error_sqlstate text, error_message text); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.record_failure(run_id bigint, target nms.target, error_sqlstate text, error_message text) FROM PUBLIC;
-
-
---
--- Name: FUNCTION record_missing_run(); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.record_missing_run() FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.record_missing_run() TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.record_missing_run() TO table_metrics_worker;
-
-
---
--- Name: FUNCTION record_run(snapshot_date date, payload jsonb); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.record_run(snapshot_date date, payload jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.record_run(snapshot_date date, payload jsonb) TO table_metrics_maintainer;
-
-
---
--- Name: FUNCTION remedy(error_sqlstate text); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.remedy(error_sqlstate text) FROM PUBLIC;
-
-
---
--- Name: FUNCTION request_entries(argument jsonb); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.request_entries(argument jsonb) FROM PUBLIC;
-
-
---
--- Name: FUNCTION request_problem(skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb) FROM PUBLIC;
-
-
---
--- Name: TABLE table_metrics_targets; Type: ACL; Schema: nms; Owner: -
---
-
-GRANT SELECT ON TABLE nms.table_metrics_targets TO table_metrics_collector;
-GRANT SELECT ON TABLE nms.table_metrics_targets TO table_metrics_worker;
-GRANT SELECT ON TABLE nms.table_metrics_targets TO table_metrics_maintainer;
-GRANT SELECT ON TABLE nms.table_metrics_targets TO table_metrics_reader;
-
-
---
--- Name: FUNCTION requeue_targets(claim nms.table_metrics_targets, targets nms.target[]); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.requeue_targets(claim nms.table_metrics_targets, targets nms.target[]) FROM PUBLIC;
-
-
---
--- Name: FUNCTION resolve_schemas(entries text[]); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.resolve_schemas(entries text[]) FROM PUBLIC;
-
-
---
--- Name: FUNCTION resolve_tables(entries text[]); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.resolve_tables(entries text[]) FROM PUBLIC;
-
-
---
--- Name: FUNCTION retention_problem(payload jsonb); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.retention_problem(payload jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.retention_problem(payload jsonb) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.retention_problem(payload jsonb) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.retention_problem(payload jsonb) TO table_metrics_maintainer;
-
-
---
--- Name: FUNCTION retry_helps(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.retry_helps(run_id bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.retry_helps(run_id bigint) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.retry_helps(run_id bigint) TO table_metrics_worker;
-
-
---
 -- Name: FUNCTION run_of_day(snapshot_date date); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -7704,55 +7296,6 @@ GRANT ALL ON FUNCTION nms.run_of_day(snapshot_date date) TO table_metrics_collec
 GRANT ALL ON FUNCTION nms.run_of_day(snapshot_date date) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms.run_of_day(snapshot_date date) TO table_metrics_maintainer;
 GRANT ALL ON FUNCTION nms.run_of_day(snapshot_date date) TO table_metrics_reader;
-
-
---
--- Name: FUNCTION run_payload(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.run_payload(run_id bigint) FROM PUBLIC;
-
-
---
--- Name: FUNCTION score_counts(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.score_counts(run_id bigint) FROM PUBLIC;
-
-
---
--- Name: FUNCTION sessions_in_the_way(relations regclass[]); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.sessions_in_the_way(relations regclass[]) FROM PUBLIC;
-
-
---
--- Name: FUNCTION set_target_count(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.set_target_count(run_id bigint) FROM PUBLIC;
-
-
---
--- Name: FUNCTION settle_targets(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.settle_targets(run_id bigint) FROM PUBLIC;
-
-
---
--- Name: FUNCTION slot_service(slot timestamp with time zone, skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.slot_service(slot timestamp with time zone, skip jsonb, exclude jsonb) FROM PUBLIC;
-
-
---
--- Name: FUNCTION start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone) FROM PUBLIC;
 
 
 --
@@ -7767,44 +7310,513 @@ GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days in
 
 
 --
--- Name: FUNCTION take_turn(of regclass); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION abandon_silent_runs(silent_for interval); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.take_turn(of regclass) FROM PUBLIC;
-
-
---
--- Name: FUNCTION terminate_counting(run_id bigint, pid integer); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.terminate_counting(run_id bigint, pid integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.terminate_counting(run_id bigint, pid integer) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.terminate_counting(run_id bigint, pid integer) TO table_metrics_worker;
+REVOKE ALL ON FUNCTION nms_private.abandon_silent_runs(silent_for interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.abandon_silent_runs(silent_for interval) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.abandon_silent_runs(silent_for interval) TO table_metrics_worker;
 
 
 --
--- Name: FUNCTION unmatched_entries(skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION alert_rule(schema_name text, table_name text, kind text); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.unmatched_entries(skip jsonb, exclude jsonb) FROM PUBLIC;
-
-
---
--- Name: FUNCTION was_counted_in_vain(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.was_counted_in_vain(run_id bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.was_counted_in_vain(run_id bigint) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.was_counted_in_vain(run_id bigint) TO table_metrics_worker;
+REVOKE ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION worker_trusts(role oid); Type: ACL; Schema: nms; Owner: -
+-- Name: TABLE table_metrics_alert_log; Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.worker_trusts(role oid) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.worker_trusts(role oid) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.worker_trusts(role oid) TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION announce_alert(alert nms.table_metrics_alert_log); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.announce_alert(alert nms.table_metrics_alert_log) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION begin_run(skip jsonb, exclude jsonb, run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.begin_run(skip jsonb, exclude jsonb, run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION cancel_if_client_is_gone(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.cancel_if_client_is_gone() FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.cancel_if_client_is_gone() TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.cancel_if_client_is_gone() TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION changed_counts(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.changed_counts(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION check_retention(keep_runs interval, keep_daily interval); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.check_retention(keep_runs interval, keep_daily interval) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION chunks_of(table_oid oid); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.chunks_of(table_oid oid) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION chunks_of_now(table_oid oid); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.chunks_of_now(table_oid oid) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION claim_run(run_id bigint, shared boolean); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.claim_run(run_id bigint, shared boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION classify_relations(skip jsonb, exclude jsonb, among oid[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.classify_relations(skip jsonb, exclude jsonb, among oid[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION count_each(targets nms_private.target[], stop_at text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.count_each(targets nms_private.target[], stop_at text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION count_tables(targets nms_private.target[], stop_at text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.count_tables(targets nms_private.target[], stop_at text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION count_targets(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.count_targets(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION count_unlocked_tables(targets nms_private.target[], stop_at text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.count_unlocked_tables(targets nms_private.target[], stop_at text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION counting_sessions(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.counting_sessions(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.counting_sessions(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.counting_sessions(run_id bigint) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION current_targets(skip jsonb, exclude jsonb, among oid[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.current_targets(skip jsonb, exclude jsonb, among oid[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION day_owners(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.day_owners(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION delete_measurements_of_deleted_runs(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.delete_measurements_of_deleted_runs() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION end_if_abandoned(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.end_if_abandoned(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION extension_tables(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.extension_tables() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION fail_run(run_id bigint, reason text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.fail_run(run_id bigint, reason text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION failure_summary(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.failure_summary(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_count_alerts(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.find_count_alerts(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_run_alerts(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.find_run_alerts(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_run_for_slot(slot timestamp with time zone, skip jsonb, exclude jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.find_run_for_slot(slot timestamp with time zone, skip jsonb, exclude jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_table_alerts(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.find_table_alerts(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_targets(skip jsonb, exclude jsonb, among oid[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.find_targets(skip jsonb, exclude jsonb, among oid[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_worker_problems(worker_schema text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.find_worker_problems(worker_schema text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.find_worker_problems(worker_schema text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.find_worker_problems(worker_schema text) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION forbid_deleting_the_settings(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.forbid_deleting_the_settings() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION forbid_rewriting_a_finished_run(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.forbid_rewriting_a_finished_run() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION give_up_run(run_id bigint, reason text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION header_holders(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.header_holders(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_retryable(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.is_retryable(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.is_retryable(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.is_retryable(run_id bigint) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION is_silent(run_id bigint, silent_for interval); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.is_silent(run_id bigint, silent_for interval) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_time_zone(name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.is_time_zone(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.is_time_zone(name text) TO table_metrics_maintainer;
+
+
+--
+-- Name: FUNCTION job_payload(payload text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.job_payload(payload text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.job_payload(payload text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.job_payload(payload text) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION latest_slot(local_time time without time zone, at timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.latest_slot(local_time time without time zone, at timestamp with time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION queue_targets(run_id bigint, round bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.queue_targets(run_id bigint, round bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION record_alerts_of_run(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.record_alerts_of_run() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION record_failure(run_id bigint, target nms_private.target, error_sqlstate text, error_message text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.record_failure(run_id bigint, target nms_private.target, error_sqlstate text, error_message text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION record_missing_run(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.record_missing_run() FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.record_missing_run() TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.record_missing_run() TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION remedy(error_sqlstate text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.remedy(error_sqlstate text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION request_entries(argument jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.request_entries(argument jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION request_excludes(run_id bigint, schema_names text[], table_names text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.request_excludes(run_id bigint, schema_names text[], table_names text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION requeue_targets(claim nms_private.targets, targets nms_private.target[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.requeue_targets(claim nms_private.targets, targets nms_private.target[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION resolve_schemas(entries text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.resolve_schemas(entries text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION resolve_tables(entries text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.resolve_tables(entries text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION run_payload(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.run_payload(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION score_counts(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.score_counts(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION sessions_in_the_way(relations regclass[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.sessions_in_the_way(relations regclass[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION set_target_count(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.set_target_count(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION settle_targets(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.settle_targets(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION take_turn(of regclass); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.take_turn(of regclass) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION terminate_counting(run_id bigint, pid integer); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION unmatched_entries(skip jsonb, exclude jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.unmatched_entries(skip jsonb, exclude jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION validate_counts(payload jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.validate_counts(payload jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION validate_job(payload jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.validate_job(payload jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.validate_job(payload jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.validate_job(payload jsonb) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION validate_request(skip jsonb, exclude jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.validate_request(skip jsonb, exclude jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION validate_retention(payload jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.validate_retention(payload jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.validate_retention(payload jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.validate_retention(payload jsonb) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION was_counted_in_vain(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.was_counted_in_vain(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.was_counted_in_vain(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.was_counted_in_vain(run_id bigint) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION worker_trusts(role oid); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.worker_trusts(role oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION yield_target(run_id bigint, table_oid oid, waiting_session text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.yield_target(run_id bigint, table_oid oid, waiting_session text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.yield_target(run_id bigint, table_oid oid, waiting_session text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.yield_target(run_id bigint, table_oid oid, waiting_session text) TO table_metrics_worker;
 
 
 --
@@ -7815,16 +7827,6 @@ GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_collector;
 GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE nms.table_metrics_alert_rules TO table_metrics_maintainer;
 GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_reader;
-
-
---
--- Name: TABLE table_metrics_alert_turn; Type: ACL; Schema: nms; Owner: -
---
-
-GRANT SELECT ON TABLE nms.table_metrics_alert_turn TO table_metrics_collector;
-GRANT SELECT ON TABLE nms.table_metrics_alert_turn TO table_metrics_worker;
-GRANT SELECT ON TABLE nms.table_metrics_alert_turn TO table_metrics_maintainer;
-GRANT SELECT ON TABLE nms.table_metrics_alert_turn TO table_metrics_reader;
 
 
 --
@@ -7895,16 +7897,6 @@ GRANT SELECT ON TABLE nms.table_metrics_estimates TO table_metrics_collector;
 GRANT SELECT ON TABLE nms.table_metrics_estimates TO table_metrics_worker;
 GRANT SELECT ON TABLE nms.table_metrics_estimates TO table_metrics_maintainer;
 GRANT SELECT ON TABLE nms.table_metrics_estimates TO table_metrics_reader;
-
-
---
--- Name: TABLE table_metrics_job_turn; Type: ACL; Schema: nms; Owner: -
---
-
-GRANT SELECT ON TABLE nms.table_metrics_job_turn TO table_metrics_collector;
-GRANT SELECT ON TABLE nms.table_metrics_job_turn TO table_metrics_worker;
-GRANT SELECT ON TABLE nms.table_metrics_job_turn TO table_metrics_maintainer;
-GRANT SELECT ON TABLE nms.table_metrics_job_turn TO table_metrics_reader;
 
 
 --

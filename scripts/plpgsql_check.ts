@@ -40,13 +40,13 @@ try {
       security_warnings => function.proname <> 'count_tables',
       compatibility_warnings => true
     ) as finding
-    where function.pronamespace = 'nms'::regnamespace
+    where function.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
   `
   const [{ checked }] = await sql<[{ checked: string }]>`
     select count(*) as checked
     from pg_proc
     where
-      pronamespace = 'nms'::regnamespace
+      pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
       and prolang = (select oid from pg_language where lanname = 'plpgsql')
   `
   await sql.end()

@@ -50,7 +50,7 @@ async function relations(sql: postgres.Sql, kinds: string[]): Promise<string[]> 
         where attrelid = relation.oid and attnum > 0 and not attisdropped
       ) as columns
     from pg_class as relation
-    where relation.relnamespace = 'nms'::regnamespace and relation.relkind::text = any (${kinds})
+    where relation.relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relation.relkind::text = any (${kinds})
     order by relation.relname
   `
   return found.flatMap(({ name, comment, columns }) => [
@@ -82,7 +82,7 @@ async function calls(sql: postgres.Sql): Promise<string[]> {
       ) as roles
     from pg_proc
     where
-      pronamespace = 'nms'::regnamespace
+      pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
       and (
         has_function_privilege('table_metrics_worker', oid, 'execute')
         or has_function_privilege('table_metrics_maintainer', oid, 'execute')

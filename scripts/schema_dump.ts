@@ -12,7 +12,7 @@ try {
   await sql`create database fresh`
   await sql.end()
   await migrate(server.url('fresh'))
-  const dump = execFileSync('pg_dump', ['--schema-only', '--schema=nms', '--no-owner', server.url('fresh')], {
+  const dump = execFileSync('pg_dump', ['--schema-only', '--schema=nms', '--schema=nms_private', '--no-owner', server.url('fresh')], {
     encoding: 'utf8',
   })
   // Minor versions and the random keys of \restrict differ from one dump to the next.

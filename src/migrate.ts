@@ -134,12 +134,13 @@ async function missing(client: Client): Promise<string[]> {
     from (
       values
         (1, 'schema', 'nms'),
-        (2, 'schema', 'graphile_migrate'),
-        (3, 'role', 'table_metrics_owner'),
-        (4, 'role', 'table_metrics_collector'),
-        (5, 'role', 'table_metrics_worker'),
-        (6, 'role', 'table_metrics_maintainer'),
-        (7, 'role', 'table_metrics_reader')
+        (2, 'schema', 'nms_private'),
+        (3, 'schema', 'graphile_migrate'),
+        (4, 'role', 'table_metrics_owner'),
+        (5, 'role', 'table_metrics_collector'),
+        (6, 'role', 'table_metrics_worker'),
+        (7, 'role', 'table_metrics_maintainer'),
+        (8, 'role', 'table_metrics_reader')
     ) as wanted (place, kind, name)
     where
       case wanted.kind
@@ -200,7 +201,7 @@ async function refuseForeignHistory(rows: HistoryRow[]): Promise<void> {
   )
 }
 
-// Before a first install there is no nms.is_time_zone() to ask.
+// Before a first install there is no nms_private.is_time_zone() to ask.
 async function refuseUnknownTimeZone(client: Client, timeZone: string): Promise<void> {
   const { rows } = await client.query('select from pg_timezone_names where lower(name) = lower($1)', [
     timeZone,
@@ -213,7 +214,7 @@ async function refuseUnknownTimeZone(client: Client, timeZone: string): Promise<
 
 async function assertInstalled(client: Client): Promise<void> {
   const { rows } = await client.query<{ name: string }>(
-    "select proname as name from pg_proc where pronamespace = 'nms'::regnamespace",
+    "select proname as name from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)",
   )
   const missing = (await installedFunctions()).filter((name) => !rows.some((row) => row.name === name))
   if (missing.length === 0) return

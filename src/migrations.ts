@@ -35,20 +35,24 @@ export async function committedMigrations(): Promise<Migration[]> {
   )
 }
 
-/** Names of the functions in schema nms that a complete install has: one per fixture. */
+/** Names of the functions in the schemas nms and nms_private that a complete install has: one per fixture. */
 export async function installedFunctions(): Promise<string[]> {
-  const files = await readdir(`${migrationsFolder}/fixtures/functions`)
-  return files.map((file) => basename(file, '.sql')).sort()
+  const files = await readdir(`${migrationsFolder}/fixtures/functions`, { recursive: true })
+  return files
+    .filter((file) => file.endsWith('.sql'))
+    .map((file) => basename(file, '.sql'))
+    .sort()
 }
 
 /** What a table or composite type of the first migration is made of, and its triggers, by name. */
 export type Made = Record<string, { parts: string[]; triggers: string[] }>
 
-/** The tables and types of schema nms as the first migration writes them down. */
+/** The tables and types of the schemas nms and nms_private as the first migration writes them down. */
 export async function installedTables(): Promise<Made> {
   const [first] = await committedMigrations()
   const made: Made = {}
-  const tables = /^( *)create (?:table if not exists|type) nms\.(\w+)(?: as)? \(\n(.*?)^\1\);$/gms
+  const tables =
+    /^( *)create (?:table if not exists|type) (?:nms|nms_private)\.(\w+)(?: as)? \(\n(.*?)^\1\);$/gms
   for (const [, indent, table = '', lines = ''] of first?.body.matchAll(tables) ?? []) {
     const columns = lines.matchAll(
       new RegExp(`^${indent}  (?!primary|constraint|foreign|unique|check)(\\w+) `, 'gm'),

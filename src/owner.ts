@@ -9,7 +9,7 @@ export async function superuserAsOwner(
     select owner.rolname as owner
     from pg_proc as routine
     join pg_roles as owner on owner.oid = routine.proowner
-    where routine.pronamespace = to_regnamespace('nms') and owner.rolsuper
+    where routine.pronamespace in (to_regnamespace('nms'), to_regnamespace('nms_private')) and owner.rolsuper
     limit 1
   `)
   if (!found) return

@@ -63,7 +63,7 @@ export async function writeRuns(sql: Sql, runs: PastRun[], dayZero = monday): Pr
     run as (
       insert into nms.table_metrics_runs (
         run_id, snapshot_date, collected_at, finished_at, status, error_message,
-        skip_schemas, exclude_tables, is_recorded, target_count, machinery_schemas
+        skip_schemas, exclude_tables, is_imported, target_count, machinery_schemas
       )
       overriding system value
       select

@@ -7,7 +7,7 @@ const recorded = { public: { orders: 70, lines: 900 } }
 const counted = { public: { orders: 3 } }
 
 const record = (sql: Sql, day: string) =>
-  sql<[Run]>`select * from nms.record_run(${day}::date, ${sql.json(recorded)})`
+  sql<[Run]>`select * from nms.import_run(${day}::date, ${sql.json(recorded)})`
 
 const days = async (sql: Sql) => [
   ...(await sql`
@@ -152,7 +152,7 @@ test('counts that are recorded while a counted run is about to take the day are 
 
   await refused
   t.deepEqual(await days(sql), [{ snapshot_date: today, run_id: run.run_id, payload: counted }])
-  t.deepEqual([...(await sql`select from nms.table_metrics_runs where is_recorded`)], [])
+  t.deepEqual([...(await sql`select from nms.table_metrics_runs where is_imported`)], [])
 })
 
 test('counts that are recorded while a counted run rolls back own the day', async (t) => {
@@ -206,7 +206,7 @@ test('whoever counts and records side by side, a day never belongs to another ru
             select distinct on (snapshot_date) snapshot_date, run_id
             from nms.table_metrics_runs
             where status = 'SUCCEEDED'
-            order by snapshot_date, is_recorded, run_id desc
+            order by snapshot_date, is_imported, run_id desc
           ) as owner
           full join nms.table_metrics_daily_snapshot as day using (snapshot_date)
           where owner.run_id is distinct from day.run_id
@@ -222,14 +222,14 @@ test('whoever counts and records side by side, a day never belongs to another ru
     recorders.flatMap((session, number) => [
       ...Array.from({ length: 4 }, () =>
         record(session, today)
-          .then(() => 'recorded')
+          .then(() => 'imported')
           .catch(({ code }) => code),
       ),
       session`select * from nms.collect_table_metrics(run_id => ${opened[number]?.[0]?.run_id})`.then(
         ([run]) => run?.status,
       ),
       record(session, today)
-        .then(() => 'recorded')
+        .then(() => 'imported')
         .catch(({ code }) => code),
     ]),
   ).finally(() => {
@@ -239,9 +239,9 @@ test('whoever counts and records side by side, a day never belongs to another ru
   t.deepEqual(await watching, [])
   t.true(looks > 0)
   t.is(outcomes.filter((outcome) => outcome === 'SUCCEEDED').length, 6)
-  t.true(outcomes.includes('recorded'))
+  t.true(outcomes.includes('imported'))
   t.deepEqual(
-    outcomes.filter((outcome) => !['SUCCEEDED', 'recorded', '55000'].includes(outcome)),
+    outcomes.filter((outcome) => !['SUCCEEDED', 'imported', '55000'].includes(outcome)),
     [],
   )
   t.like(await days(sql), { length: 1, 0: { run_id: '6', payload: counted } })

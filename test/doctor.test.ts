@@ -164,7 +164,7 @@ test('a role that may not collect is told what it needs; one that may needs no r
   t.true(problems[0]?.remedy.includes('migrations/roles.sql'))
   await sql.unsafe(`
     grant usage on schema nms to ${role.name};
-    grant execute on function nms.find_problems, nms.job_payload to ${role.name};
+    grant execute on function nms.find_problems, nms_private.job_payload to ${role.name};
   `)
   t.deepEqual(summary(await findProblems(role.url, file)), fresh)
 })
@@ -431,7 +431,7 @@ test.serial('where nothing is to mend, doctor says so', async (t) => {
     declare
       v_function regprocedure;
     begin
-      for v_function in select oid from pg_proc where pronamespace = 'nms'::regnamespace loop
+      for v_function in select oid from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) loop
         execute format('alter function %s owner to ${owner.name}', v_function);
       end loop;
     end

@@ -41,7 +41,7 @@ async function prepareHistory(t: ExecutionContext): Promise<TestDatabase> {
     create table shop.orders as select generate_series(1, ${counts.shop.orders}) as id;
     create table shop.customers as select generate_series(1, ${counts.shop.customers}) as id;
     analyze;
-    select nms.record_run(nms.business_date() - 1, '{"shop": {"orders": 5, "stock": 2}}');
+    select nms.import_run(nms.business_date() - 1, '{"shop": {"orders": 5, "stock": 2}}');
     select nms.collect_table_metrics();
   `)
   return db
@@ -173,7 +173,7 @@ for (const [where, { path, planting, atLeast }] of Object.entries(paths)) {
     await db.sql.unsafe(`alter role ${role.name} in database ${db.name} set search_path = ${path}`)
     const sql = postgres(role.url, { max: 1, prepare: false, fetch_types: false, onnotice: () => undefined })
     const relations = await db.sql<{ name: string }[]>`
-      select relname as name from pg_class where relnamespace = 'nms'::regnamespace and relkind in ('r', 'v')
+      select relname as name from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind in ('r', 'v')
     `
 
     for (const { name } of relations) await sql.unsafe(`select * from nms.${name}`)
@@ -185,7 +185,7 @@ for (const [where, { path, planting, atLeast }] of Object.entries(paths)) {
       "preview_run(exclude => '[]')",
       'find_problems()',
       "open_job('{}')",
-      "job_problem('{}')",
+      "validate_job('{}')",
       'abandon_silent_runs()',
       'record_missing_run()',
       'compare_runs(1, 2)',
@@ -195,7 +195,7 @@ for (const [where, { path, planting, atLeast }] of Object.entries(paths)) {
       'record_alerts(2)',
       'rebuild_run_snapshot(2)',
       'rebuild_daily_snapshot(nms.business_date())',
-      "record_run('2020-01-01', '{}')",
+      "import_run('2020-01-01', '{}')",
       "prune_table_metrics('90 days', '90 days')",
     ]) {
       await sql.unsafe(`select * from nms.${call}`)

@@ -35,11 +35,11 @@ test('migrate installs, and a run works right after', async (t) => {
     ['schema nms', 'schema graphile_migrate'],
   )
   const installed = await db.sql<{ name: string }[]>`
-    select relname as name from pg_class where relnamespace = 'nms'::regnamespace and relkind = 'r'
+    select relname as name from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind = 'r'
     union all
     select proname from pg_proc
     where
-      pronamespace = 'nms'::regnamespace
+      pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
       and proname in ('business_date', 'close_run', 'collect_table_metrics', 'open_run', 'preview_run')
     order by name
   `
@@ -421,13 +421,13 @@ async function fingerprint(sql: Sql): Promise<unknown[]> {
         select
           'pg_namespace', oid, 0, nspname::text, nspowner, null, nspacl
         from pg_namespace
-        where nspname = 'nms'
+        where nspname in ('nms', 'nms_private')
         union all
         select
           'pg_class', oid, 0, relname, relowner,
           format('%s %s %s %s', relkind, relpersistence, relrowsecurity, reloptions), relacl
         from pg_class
-        where relnamespace = 'nms'::regnamespace
+        where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
         union all
         select
           'pg_class', attrelid, attnum, format('%s.%s', attrelid::regclass, attname), null,
@@ -439,32 +439,32 @@ async function fingerprint(sql: Sql): Promise<unknown[]> {
         from pg_attribute
         join pg_class on pg_class.oid = attrelid
         left join pg_attrdef on adrelid = attrelid and adnum = attnum
-        where relnamespace = 'nms'::regnamespace and attnum > 0 and not attisdropped
+        where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and attnum > 0 and not attisdropped
         union all
         select 'pg_class', indexrelid, -1, indexrelid::regclass::text, null, pg_get_indexdef(indexrelid), null
         from pg_index
         join pg_class on pg_class.oid = indexrelid
-        where relnamespace = 'nms'::regnamespace
+        where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
         union all
         select
           'pg_constraint', oid, 0, conname, null,
           format('%s %s %s', conrelid::regclass, convalidated, pg_get_constraintdef(oid)), null
         from pg_constraint
-        where connamespace = 'nms'::regnamespace
+        where connamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
         union all
         select 'pg_trigger', pg_trigger.oid, 0, tgname, null, format('%s %s', tgenabled, pg_get_triggerdef(pg_trigger.oid)), null
         from pg_trigger
         join pg_class on pg_class.oid = tgrelid
-        where relnamespace = 'nms'::regnamespace and not tgisinternal
+        where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and not tgisinternal
         union all
         select
           'pg_proc', oid, 0, oid::regprocedure::text, proowner, pg_get_functiondef(oid), proacl
         from pg_proc
-        where pronamespace = 'nms'::regnamespace
+        where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
         union all
         select 'pg_type', oid, 0, typname, typowner, typtype::text, typacl
         from pg_type
-        where typnamespace = 'nms'::regnamespace
+        where typnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
       )
       select
         catalog, name, owner::regrole::text, definition, privileges::text,
@@ -510,7 +510,7 @@ for (const [how, recorded] of Object.entries(earlier)) {
       { code: '55000' },
     )
 
-    failsClearly(t, migrated, 'earlier state', 'nms_before', 'record_run', 'SNAPSHOT_TZ=Asia/Kolkata')
+    failsClearly(t, migrated, 'earlier state', 'nms_before', 'import_run', 'SNAPSHOT_TZ=Asia/Kolkata')
     t.regex(scripted?.hint ?? '', /nms_before/)
     t.deepEqual(await everything(db.sql), before)
 

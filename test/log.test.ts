@@ -15,7 +15,7 @@ const samples: [level: string, event: LogEvent][] = [
   ],
   ['warn', { event: 'alert_opened', run_id: '7', kind: 'drop', table: 'public.orders', detail: '5 rows' }],
   ['error', { event: 'no_run_today', detail: 'no result for 2026-11-20' }],
-  ['warn', { event: 'gave_way', run_id: '7', table: 'public.orders', to: 'psql (12)', outcome: 'put back' }],
+  ['warn', { event: 'yielded', run_id: '7', table: 'public.orders', to: 'psql (12)', outcome: 'put back' }],
   ['info', { event: 'worker_started', schema: 'graphile_worker', schedule: ['daily'] }],
   ['info', { event: 'worker_stopped', reason: 'stopped by SIGTERM' }],
   ['error', { event: 'worker_restarting', reason: 'connection refused', delay_seconds: 4 }],

@@ -83,8 +83,8 @@ test('a transaction that began before midnight reads the day that it has just co
 test('counts of the day that has begun can be recorded in a transaction that is older', async (t) => {
   const { session, second } = await overMidnight(t)
 
-  const [run] = await session`select * from nms.record_run(${second}::date, '{"public": {"orders": 4}}')`
-  await t.throwsAsync(session`select nms.record_run(${second}::date + 1, '{}')`, { code: '22023' })
+  const [run] = await session`select * from nms.import_run(${second}::date, '{"public": {"orders": 4}}')`
+  await t.throwsAsync(session`select nms.import_run(${second}::date + 1, '{}')`, { code: '22023' })
   await session`rollback`
 
   t.like(run, { status: 'SUCCEEDED', snapshot_date: second })

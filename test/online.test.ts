@@ -142,7 +142,7 @@ test.serial('two sessions count every table of an online run, once each', async 
   t.like(run, { run_id: 1, status: 'SUCCEEDED', is_online: true, target_count: Object.keys(counts).length })
   t.deepEqual(payload.sales, { lines: 200, lines_1: 50, lines_2: 150, lines_2a: 100, lines_2b: 50 })
   t.deepEqual(failures, [])
-  t.is((await sql`select from nms.table_metrics_targets`).length, 0)
+  t.is((await sql`select from nms_private.targets`).length, 0)
   await within(30, async () => (await ours(sql)).length === 0, 'every connection is closed')
 })
 
@@ -280,7 +280,7 @@ async function insist(db: TestDatabase, table: string): Promise<void> {
 
 /** What became of the count each time it gave way. */
 const timesGivenWay = (command: Running) =>
-  eventsOf(command).flatMap((event) => (event.event === 'gave_way' ? [event.outcome] : []))
+  eventsOf(command).flatMap((event) => (event.event === 'yielded' ? [event.outcome] : []))
 
 async function expectGivenUp(t: ExecutionContext, db: TestDatabase, ...tables: string[]) {
   const run = await lastRun(db.sql)
@@ -503,11 +503,11 @@ for (const mode of [[], ['--online', '--jobs', '2']]) {
       await gate.open()
       await within(
         hang,
-        async () => (await db.sql`select from nms.abandon_silent_runs()`).length === 1,
+        async () => (await db.sql`select from nms_private.abandon_silent_runs()`).length === 1,
         'it is closed as abandoned',
       )
       t.like(await lastRun(db.sql), { run_id: '1', status: 'FAILED' })
-      t.is((await db.sql`select from nms.table_metrics_targets`).length, 0)
+      t.is((await db.sql`select from nms_private.targets`).length, 0)
     },
   )
 }

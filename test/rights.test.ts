@@ -35,21 +35,21 @@ const startingCalls = [
   'collect_table_metrics',
   'counting_sessions',
   'terminate_counting',
-  'end_with_client',
+  'cancel_if_client_is_gone',
   'find_problems',
   'find_worker_problems',
   'give_up_run',
-  'give_way',
+  'yield_target',
   'job_payload',
-  'job_problem',
+  'validate_job',
   'measure_targets',
   'open_job',
   'open_run',
   'preview_run',
   'record_alerts',
   'record_missing_run',
-  'retention_problem',
-  'retry_helps',
+  'validate_retention',
+  'is_retryable',
   'was_counted_in_vain',
   'worker_trusts',
   ...readingCalls,
@@ -63,8 +63,8 @@ const executes = {
     'rebuild_daily_snapshot',
     'rebuild_run_snapshot',
     'record_alerts',
-    'record_run',
-    'retention_problem',
+    'import_run',
+    'validate_retention',
     ...readingCalls,
   ],
   table_metrics_reader: readingCalls,
@@ -131,7 +131,7 @@ for (const role of Object.keys(executes) as (keyof typeof executes)[]) {
       const tables = await db.sql<{ name: string; assigned: string; is_table: boolean }[]>`
       select format('nms.%I', relname) as name, attname as assigned, relkind = 'r' as is_table
       from pg_class join pg_attribute on attrelid = pg_class.oid and attnum = 2
-      where relnamespace = 'nms'::regnamespace and relkind in ('r', 'p', 'v', 'm')
+      where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind in ('r', 'p', 'v', 'm')
     `
 
       for (const { name, assigned, is_table } of tables) {
@@ -172,7 +172,7 @@ for (const role of Object.keys(executes) as (keyof typeof executes)[]) {
         ) as call,
         has_function_privilege(${name}, oid, 'execute') as is_granted
       from pg_proc
-      where pronamespace = 'nms'::regnamespace
+      where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
       order by 1
     `
 
@@ -193,7 +193,7 @@ test.serial(
     const run = await collect(db.sql)
     const yesterday = await daysAgo(db.sql, 1)
 
-    await sql`select nms.record_run(${yesterday}, '{"public": {"orders": 4}}')`
+    await sql`select nms.import_run(${yesterday}, '{"public": {"orders": 4}}')`
     await sql`select nms.rebuild_run_snapshot(${run.run_id})`
     await sql`select nms.rebuild_daily_snapshot(${yesterday})`
     await sql`select * from nms.prune_table_metrics(keep_runs => '400 days', keep_daily => '400 days')`
@@ -266,7 +266,7 @@ test.serial('a collector has alerts recorded again, and announces that a run is 
   const { sql } = await member(db, 'table_metrics_collector')
   await writeRuns(db.sql, [{ day: -2 }], await daysAgo(db.sql, 0))
 
-  t.deepEqual([...(await sql`select nms.record_missing_run() as is_news`)], [{ is_news: true }])
+  t.deepEqual([...(await sql`select nms_private.record_missing_run() as is_news`)], [{ is_news: true }])
   t.deepEqual([...(await sql`select nms.record_alerts(1) as opened`)], [{ opened: '1' }])
 
   t.deepEqual((await openAlerts(sql)).sort(), ['no_run_today', 'no_tables'])
@@ -559,7 +559,7 @@ test.serial('a table_metrics_owner who is a superuser is refused', async (t) => 
   const error = await t.throwsAsync(migrate(db.url), { code: '55000' })
 
   t.regex(error?.message ?? '', /table_metrics_owner is a superuser/)
-  t.deepEqual([...(await db.sql`select from pg_namespace where nspname = 'nms'`)], [])
+  t.deepEqual([...(await db.sql`select from pg_namespace where nspname in ('nms', 'nms_private')`)], [])
 })
 
 test.serial(
@@ -627,10 +627,10 @@ async function dailyPayload(sql: Sql): Promise<unknown> {
 /** Who owns the schema nms or anything in it. */
 async function owners(sql: Sql): Promise<string[]> {
   const rows = await sql<{ owner: string }[]>`
-    select nspowner::regrole::text as owner from pg_namespace where nspname = 'nms'
-    union select relowner::regrole::text from pg_class where relnamespace = 'nms'::regnamespace
-    union select typowner::regrole::text from pg_type where typnamespace = 'nms'::regnamespace
-    union select proowner::regrole::text from pg_proc where pronamespace = 'nms'::regnamespace
+    select nspowner::regrole::text as owner from pg_namespace where nspname in ('nms', 'nms_private')
+    union select relowner::regrole::text from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
+    union select typowner::regrole::text from pg_type where typnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
+    union select proowner::regrole::text from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
     order by 1
   `
   return rows.map(({ owner }) => owner)
@@ -641,13 +641,13 @@ async function rights(sql: Sql): Promise<unknown[]> {
   return [
     ...(await sql`
       select nspname::text as name, nspowner::regrole::text as owner, nspacl::text as acl
-      from pg_namespace where nspname = 'nms'
+      from pg_namespace where nspname in ('nms', 'nms_private')
       union all
-      select relname, relowner::regrole::text, relacl::text from pg_class where relnamespace = 'nms'::regnamespace
+      select relname, relowner::regrole::text, relacl::text from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
       union all
-      select typname, typowner::regrole::text, typacl::text from pg_type where typnamespace = 'nms'::regnamespace
+      select typname, typowner::regrole::text, typacl::text from pg_type where typnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
       union all
-      select proname, proowner::regrole::text, proacl::text from pg_proc where pronamespace = 'nms'::regnamespace
+      select proname, proowner::regrole::text, proacl::text from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
       order by 1, 2, 3
     `),
     ...(await sql`select * from pg_roles where rolname like 'table\\_metrics\\_%' order by rolname`),

@@ -21,7 +21,7 @@ const publicTables = {
     target_count bigint
     unmatched_entries jsonb not null
     is_online boolean not null
-    is_recorded boolean not null
+    is_imported boolean not null
     machinery_schemas text[] not null
     left_out_count bigint
   `,
@@ -49,7 +49,7 @@ const publicTables = {
     run_id bigint not null
     payload jsonb not null
     collected_at timestamp with time zone not null
-    is_recorded boolean not null
+    is_imported boolean not null
   `,
 }
 
@@ -76,7 +76,7 @@ test('the primary keys are the documented ones', async (t) => {
     await list(sql`
       select format('%s: %s', conrelid::regclass, pg_get_constraintdef(oid))
       from pg_constraint
-      where connamespace = 'nms'::regnamespace and contype = 'p'
+      where connamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and contype = 'p'
       order by 1
     `),
     [
@@ -87,7 +87,7 @@ test('the primary keys are the documented ones', async (t) => {
       'nms.table_metrics_run_snapshot: PRIMARY KEY (run_id)',
       'nms.table_metrics_runs: PRIMARY KEY (run_id)',
       'nms.table_metrics_settings: PRIMARY KEY (singleton)',
-      'nms.table_metrics_targets: PRIMARY KEY (run_id, "position")',
+      'nms_private.targets: PRIMARY KEY (run_id, "position")',
     ],
   )
 })
@@ -101,7 +101,7 @@ test('the settings are one row with the documented defaults', async (t) => {
         settings: {
           singleton: true,
           business_time_zone: 'America/New_York',
-          machinery_schemas: ['nms', 'graphile_worker', 'graphile_migrate'],
+          machinery_schemas: ['nms', 'nms_private', 'graphile_worker', 'graphile_migrate'],
           lock_timeout: '00:00:05',
           abandon_after: '00:05:00',
           keep_at_least: '30 days',
@@ -130,11 +130,11 @@ test('every constraint is validated and every index valid', async (t) => {
   const { sql } = await createDatabase(t)
   t.deepEqual(
     await list(sql`
-      select conname from pg_constraint where connamespace = 'nms'::regnamespace and not convalidated
+      select conname from pg_constraint where connamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and not convalidated
       union all
       select indexrelid::regclass::text
       from pg_index join pg_class on pg_class.oid = indexrelid
-      where relnamespace = 'nms'::regnamespace and not (indisvalid and indisready)
+      where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and not (indisvalid and indisready)
     `),
     [],
   )
@@ -145,13 +145,13 @@ test('the snapshots of a run and its queue go with it', async (t) => {
   const keys = `
     nms.table_metrics_daily_snapshot: FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE
     nms.table_metrics_run_snapshot: FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE
-    nms.table_metrics_targets: FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE
+    nms_private.targets: FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE
   `
   t.deepEqual(
     await list(sql`
       select format('%s: %s', conrelid::regclass, pg_get_constraintdef(oid))
       from pg_constraint
-      where connamespace = 'nms'::regnamespace and contype = 'f'
+      where connamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and contype = 'f'
       order by 1
     `),
     lines(keys),
@@ -265,26 +265,26 @@ test('every object of nms has a comment that says something', async (t) => {
   const { sql } = await createDatabase(t)
   const objects = await sql<{ object: string; name: string; comment: string | null }[]>`
     with object (class, id, sub, name) as (
-      select 'pg_namespace'::regclass, oid, 0, nspname from pg_namespace where nspname = 'nms'
+      select 'pg_namespace'::regclass, oid, 0, nspname from pg_namespace where nspname in ('nms', 'nms_private')
       union all
       select 'pg_class'::regclass, oid, 0, relname
-      from pg_class where relnamespace = 'nms'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')
+      from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind in ('r', 'p', 'v', 'm', 'f')
       union all
       select 'pg_class'::regclass, attrelid, attnum, attname
       from pg_attribute join pg_class on pg_class.oid = attrelid
       where
-        relnamespace = 'nms'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f', 'c')
+        relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind in ('r', 'p', 'v', 'm', 'f', 'c')
         and attnum > 0 and not attisdropped
       union all
-      select 'pg_proc'::regclass, oid, 0, proname from pg_proc where pronamespace = 'nms'::regnamespace
+      select 'pg_proc'::regclass, oid, 0, proname from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
       union all
       select 'pg_type'::regclass, pg_type.oid, 0, typname
       from pg_type left join pg_class on pg_class.oid = typrelid
-      where typnamespace = 'nms'::regnamespace and typtype in ('c', 'd', 'e') and coalesce(relkind, 'c') = 'c'
+      where typnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and typtype in ('c', 'd', 'e') and coalesce(relkind, 'c') = 'c'
       union all
       select 'pg_trigger'::regclass, pg_trigger.oid, 0, tgname
       from pg_trigger join pg_class on pg_class.oid = tgrelid
-      where relnamespace = 'nms'::regnamespace and not tgisinternal
+      where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and not tgisinternal
     )
     select pg_describe_object(class, id, sub) as object, name, description as comment
     from object
@@ -310,7 +310,7 @@ test('every function is pinned to the built-in names and closed to the public', 
       select proname
       from pg_proc
       where
-        pronamespace = 'nms'::regnamespace
+        pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
         and (
           not coalesce('search_path=pg_catalog, pg_temp' = any (proconfig), false)
           or has_function_privilege('public', oid, 'execute')
@@ -350,15 +350,15 @@ test('nobody but the owner was granted anything by the install', async (t) => {
     [
       ...(await sql`
         with object (name, owner, acl) as (
-          select nspname, nspowner, nspacl from pg_namespace where nspname = 'nms'
+          select nspname, nspowner, nspacl from pg_namespace where nspname in ('nms', 'nms_private')
           union all
-          select relname, relowner, relacl from pg_class where relnamespace = 'nms'::regnamespace
+          select relname, relowner, relacl from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
           union all
           select format('%s.%s', relname, attname), relowner, attacl
-          from pg_attribute join pg_class on pg_class.oid = attrelid where relnamespace = 'nms'::regnamespace
+          from pg_attribute join pg_class on pg_class.oid = attrelid where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
           union all
           select proname, proowner, coalesce(proacl, acldefault('f', proowner))
-          from pg_proc where pronamespace = 'nms'::regnamespace
+          from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
           union all
           select format('default privileges: %s', defaclobjtype), defaclrole, defaclacl from pg_default_acl
         )
@@ -376,7 +376,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
   const { sql } = await createDatabase(t)
   t.deepEqual(
     await list(sql`
-      select proname from pg_proc where pronamespace = 'nms'::regnamespace and prosecdef order by 1
+      select proname from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and prosecdef order by 1
     `),
     [
       'abandon_silent_runs',
@@ -387,8 +387,8 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'find_alerts',
       'find_problems',
       'give_up_run',
-      'give_way',
-      'job_problem',
+      'yield_target',
+      'validate_job',
       'measure_targets',
       'open_job',
       'open_run',
@@ -398,9 +398,9 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'rebuild_run_snapshot',
       'record_alerts',
       'record_missing_run',
-      'record_run',
-      'retention_problem',
-      'retry_helps',
+      'import_run',
+      'validate_retention',
+      'is_retryable',
       'table_trend',
       'was_counted_in_vain',
     ],
@@ -420,7 +420,7 @@ test('the calls take the documented arguments and return what they promise', asy
       select format('%s(%s) %s', proname, pg_get_function_arguments(oid), pg_get_function_result(oid))
       from pg_proc
       where
-        pronamespace = 'nms'::regnamespace
+        pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
         and proname in ('open_run', 'measure_targets', 'close_run', 'collect_table_metrics')
       order by 1
     `),
@@ -433,7 +433,7 @@ test('every function has the file of its name, and every file its function', asy
   t.deepEqual(
     (await readdir(fixtures)).sort(),
     await list(sql`
-      select proname || '.sql' from pg_proc where pronamespace = 'nms'::regnamespace order by proname collate "C"
+      select proname || '.sql' from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) order by proname collate "C"
     `),
   )
 })
@@ -451,7 +451,7 @@ test('every function states its volatility, parallel label and search_path first
         case when prosecdef then 'security definer' end
       ) as label
     from pg_proc join pg_language on pg_language.oid = prolang
-    where pronamespace = 'nms'::regnamespace
+    where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
   `
   for (const { name, label } of functions) {
     const text = await readFile(`${fixtures}/${name}.sql`, 'utf8')
@@ -466,7 +466,7 @@ test('what reads all counts from one snapshot is stable, what writes is volatile
       select format('%s %s', proname, provolatile)
       from pg_proc
       where
-        pronamespace = 'nms'::regnamespace
+        pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
         and (proname = 'count_tables' or (provolatile <> 'v' and prosrc ~ '\\m(insert into|update nms|delete from)\\M'))
     `),
     ['count_tables s'],
@@ -476,7 +476,7 @@ test('what reads all counts from one snapshot is stable, what writes is volatile
       select proname
       from pg_proc join pg_language on pg_language.oid = prolang
       where
-        pronamespace = 'nms'::regnamespace
+        pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
         and proparallel <> 'u'
         and (provolatile = 'v' or prosrc ~ '\\mexception\\n|\\mset_config\\M')
     `),
@@ -491,7 +491,7 @@ test('no function reads information_schema, which hides what a role may not read
     await list(sql`
       select proname
       from pg_proc
-      where pronamespace = 'nms'::regnamespace and prosrc ~* 'information_schema"?\\s*\\.'
+      where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and prosrc ~* 'information_schema"?\\s*\\.'
     `),
     [],
   )

@@ -17,7 +17,7 @@ test('an install has one row of settings, with the documented defaults', async (
     [
       {
         business_time_zone: 'America/New_York',
-        machinery_schemas: ['nms', 'graphile_worker', 'graphile_migrate'],
+        machinery_schemas: ['nms', 'nms_private', 'graphile_worker', 'graphile_migrate'],
         lock_timeout: true,
         abandon_after: true,
         yield_after: true,
@@ -199,7 +199,7 @@ test('machinery_schemas are left out of every run, and nothing else is', async (
     return Object.keys(await rowCounts(sql, run)).filter((name) => !/^(nms|graphile_migrate)\./.test(name))
   }
 
-  t.deepEqual(await counted(['nms', 'graphile_worker', 'graphile_migrate']), [
+  t.deepEqual(await counted(['nms', 'nms_private', 'graphile_worker', 'graphile_migrate']), [
     'Tool.jobs',
     'public.orders',
     'tool.jobs',

@@ -15,7 +15,7 @@ test('each fixture alone reproduces body, comment and privileges of the installe
     declare
       v_function regprocedure;
     begin
-      for v_function in select oid from pg_proc where pronamespace = 'nms'::regnamespace loop
+      for v_function in select oid from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) loop
         execute format('comment on function %s is null', v_function);
         execute format('grant execute on function %s to public', v_function);
       end loop;
@@ -25,7 +25,7 @@ test('each fixture alone reproduces body, comment and privileges of the installe
     declare
       v_view regclass;
     begin
-      for v_view in select oid from pg_class where relnamespace = 'nms'::regnamespace and relkind = 'v' loop
+      for v_view in select oid from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind = 'v' loop
         execute format('comment on view %s is null', v_view);
         execute format('grant select on %s to public', v_view);
       end loop;
@@ -120,33 +120,33 @@ async function fixtureFiles(): Promise<string[]> {
 /** Everything in the schema nms: its definition, privileges and comment. */
 async function fingerprint(sql: Sql): Promise<string[]> {
   const rows = await sql<{ line: string }[]>`
-    select format('schema %s %s', nspowner::regrole, nspacl) as line from pg_namespace where nspname = 'nms'
+    select format('schema %s %s', nspowner::regrole, nspacl) as line from pg_namespace where nspname in ('nms', 'nms_private')
     union all
     select format('%s %s %s %s', oid::regclass, relkind, relowner::regrole, relacl)
-    from pg_class where relnamespace = 'nms'::regnamespace
+    from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
     union all
     select format(
       '%s.%s %s %s %s %s %s', attrelid::regclass, attname, attnum, format_type(atttypid, atttypmod), attnotnull,
       attacl, (select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = attrelid and adnum = attnum)
     )
     from pg_attribute join pg_class on pg_class.oid = attrelid
-    where relnamespace = 'nms'::regnamespace and attnum > 0
+    where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and attnum > 0
     union all
     select format('%s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
-    from pg_constraint where connamespace = 'nms'::regnamespace
+    from pg_constraint where connamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
     union all
     select pg_get_indexdef(indexrelid)
-    from pg_index join pg_class on pg_class.oid = indexrelid where relnamespace = 'nms'::regnamespace
+    from pg_index join pg_class on pg_class.oid = indexrelid where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
     union all
     select pg_get_triggerdef(pg_trigger.oid)
     from pg_trigger join pg_class on pg_class.oid = tgrelid
-    where relnamespace = 'nms'::regnamespace and not tgisinternal
+    where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and not tgisinternal
     union all
     select format('%s %s %s', proowner::regrole, proacl, pg_get_functiondef(oid))
-    from pg_proc where pronamespace = 'nms'::regnamespace
+    from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
     union all
     select format('%s %s', oid::regclass, pg_get_viewdef(oid))
-    from pg_class where relnamespace = 'nms'::regnamespace and relkind = 'v'
+    from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind = 'v'
     union all
     select format('%s: %s', pg_describe_object(classoid, objoid, objsubid), description)
     from pg_description
@@ -167,7 +167,7 @@ function changes(before: string[], after: string[]): string[] {
 async function contents(sql: Sql): Promise<unknown[]> {
   const tables = await sql<{ name: string }[]>`
     select oid::regclass::text as name from pg_class
-    where relnamespace = 'nms'::regnamespace and relkind = 'r'
+    where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind = 'r'
     order by 1
   `
   return Promise.all(

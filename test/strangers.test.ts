@@ -13,7 +13,7 @@ async function expectService(t: ExecutionContext, db: TestDatabase): Promise<voi
   for (const [n, ts] of slots.entries()) {
     const payload = JSON.stringify({ exclude: [`public.none_${n}`], _cron: { ts } })
     const [job] = await session<[{ action: string; run_id: string }]>`
-      select action, run_id from nms.open_job(payload => ${payload}::text::jsonb)
+      select action, run_id from nms_private.open_job(payload => ${payload}::text::jsonb)
     `
     const [run] = await session<[Run]>`
       select * from nms.collect_table_metrics(run_id => ${job.run_id})
@@ -65,7 +65,7 @@ test('a reader who has every lock that a reader can take is in no way of jobs, o
   const tables = await db.sql<{ name: string }[]>`
     select oid::regclass::text as name
     from pg_class
-    where relnamespace = 'nms'::regnamespace and relkind in ('r', 'v')
+    where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind in ('r', 'v')
   `
   await reader`begin`
   const taken = new Set<string>()
@@ -95,10 +95,10 @@ test('whoever opens a job and does not commit is named to the next one, which ca
   const db = await createDatabase(t)
   const holder = db.connect({ connection: { application_name: 'forgotten psql' } })
   await holder`begin`
-  await holder`select nms.open_job(payload => '{"_cron": {"ts": "2024-11-20T05:15:00Z"}}')`
+  await holder`select nms_private.open_job(payload => '{"_cron": {"ts": "2024-11-20T05:15:00Z"}}')`
   const [{ pid }] = await holder<[{ pid: number }]>`select pg_backend_pid() as pid`
   const open = () => db.sql<[{ action: string }]>`
-    select action from nms.open_job(payload => '{"_cron": {"ts": "2024-11-21T05:15:00Z"}}')
+    select action from nms_private.open_job(payload => '{"_cron": {"ts": "2024-11-21T05:15:00Z"}}')
   `
   const error = await t.throwsAsync(open(), { code: '55P03' })
 
@@ -117,12 +117,12 @@ test('no call waits for ever for an operator who has locked the tables of the co
   await Promise.all(
     [
       'select nms.open_run()',
-      'select nms.open_job(null)',
+      'select nms_private.open_job(null)',
       'select nms.collect_table_metrics()',
       `select nms.collect_table_metrics(run_id => ${run_id})`,
       `select nms.close_run(${run_id})`,
       "select nms.prune_table_metrics('0', '0')",
-      'select nms.record_missing_run()',
+      'select nms_private.record_missing_run()',
     ].map((call) => t.throwsAsync(db.connect().unsafe(call), { code: '55P03' }, call)),
   )
 

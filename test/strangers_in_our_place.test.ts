@@ -84,10 +84,10 @@ const guests = [
   ['a view', 'create view nms.table_metrics_daily as select 1 as id', 'view nms.table_metrics_daily'],
   [
     'a function',
-    `create function nms.is_time_zone(text) returns boolean language sql as 'select true'`,
-    'function nms.is_time_zone(text)',
+    `create function nms_private.is_time_zone(text) returns boolean language sql as 'select true'`,
+    'function nms_private.is_time_zone(text)',
   ],
-  ['a type', 'create type nms.target as (id int)', 'type nms.target'],
+  ['a type', 'create type nms_private.target as (id int)', 'type nms_private.target'],
   ['a domain', 'create domain nms.mood as text', 'type nms.mood'],
 ] as const
 
@@ -199,9 +199,9 @@ test('what our own functions have become is not executed when a superuser migrat
   const db = await createDatabase(t, 'empty_template')
   await migrate(db.url)
   await db.sql.unsafe(`
-    create or replace function nms.is_time_zone(name text) returns boolean language plpgsql stable as
+    create or replace function nms_private.is_time_zone(name text) returns boolean language plpgsql stable as
       'begin raise exception ''sprung as %'', current_user; end';
-    create or replace function nms.forbid_deleting_the_settings() returns trigger language plpgsql as
+    create or replace function nms_private.forbid_deleting_the_settings() returns trigger language plpgsql as
       'begin raise exception ''sprung as %'', current_user; end';
   `)
 

@@ -81,7 +81,7 @@ test('an online count that swallows the cancel by which it gives way is terminat
 
   const { status, stdout } = await inTime(90, command.finished, 'it has ended')
   t.is(status, 0, stdout)
-  t.regex(stdout, /"event":"gave_way".*"table":"public\.stubborn".*"outcome":"put back"/)
+  t.regex(stdout, /"event":"yielded".*"table":"public\.stubborn".*"outcome":"put back"/)
   t.deepEqual(await rowCounts(db.sql, { run_id: '1' }), { 'public.notes': 5, 'public.stubborn': 10_000 })
 })
 
@@ -96,7 +96,9 @@ test('a stranger who pretends to count is not terminated', async (t) => {
   const command = startTableMetrics(t, db.url, ['collect'])
   await untilStubborn(db)
 
-  const tables = await db.sql<{ table_name: string }[]>`select * from nms.terminate_counting(run_id => 1)`
+  const tables = await db.sql<
+    { table_name: string }[]
+  >`select * from nms_private.terminate_counting(run_id => 1)`
 
   t.deepEqual([...tables], [{ table_name: 'public.stubborn' }])
   await inTime(90, command.finished, 'it has ended')
@@ -108,7 +110,7 @@ test('a run that nobody counts has no session to end', async (t) => {
   await db.sql`create table public.orders (id integer)`
   await db.sql`select nms.open_run()`
 
-  t.deepEqual([...(await db.sql`select * from nms.terminate_counting(run_id => 1)`)], [])
+  t.deepEqual([...(await db.sql`select * from nms_private.terminate_counting(run_id => 1)`)], [])
   t.is((await tableMetrics(t, db.url, ['collect'])).status, 0)
 })
 

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:3fdb23fe0d0d2f6a133d5dccc9d13b0c96b2fe92
+--! Hash: sha1:0372dfc3004809d48c40bd8971dc7d4467aa1208
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -16,9 +16,14 @@ comment on schema nms is
   'Table metrics: how many rows every table of this database holds, kept per run and per business day.';
 revoke all on schema nms from public;
 
---! Included functions/is_time_zone.sql
+create schema if not exists nms_private;
+comment on schema nms_private is
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may.';
+revoke all on schema nms_private from public;
+
+--! Included functions/settings/is_time_zone.sql
 -- pg_timezone_names rather than "at time zone": the latter takes 'UTC+5' for five hours *west* of Greenwich.
-create or replace function nms.is_time_zone(name text)
+create or replace function nms_private.is_time_zone(name text)
 returns boolean
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -27,17 +32,17 @@ as $$
     select from pg_timezone_names as zone where lower(zone.name) = lower(is_time_zone.name)
   )
 $$;
-comment on function nms.is_time_zone(text) is
+comment on function nms_private.is_time_zone(text) is
   'True when the server knows a time zone of this name, such as Europe/Berlin; upper and lower case are the same.';
-revoke execute on function nms.is_time_zone(text) from public;
---! EndIncluded functions/is_time_zone.sql
+revoke execute on function nms_private.is_time_zone(text) from public;
+--! EndIncluded functions/settings/is_time_zone.sql
 
 create table if not exists nms.table_metrics_settings (
   singleton boolean primary key default true
     constraint there_is_one_row check (singleton),
   business_time_zone text not null default 'America/New_York'
-    constraint business_time_zone_is_known_to_the_server check (nms.is_time_zone(business_time_zone)),
-  machinery_schemas text[] not null default '{nms,graphile_worker,graphile_migrate}'
+    constraint business_time_zone_is_known_to_the_server check (nms_private.is_time_zone(business_time_zone)),
+  machinery_schemas text[] not null default '{nms,nms_private,graphile_worker,graphile_migrate}'
     constraint machinery_schemas_has_no_null check (array_position(machinery_schemas, null) is null),
   lock_timeout interval not null default '5 s'
     constraint lock_timeout_is_between_1_ms_and_1_day check (lock_timeout between '1 ms' and '1 day'),
@@ -76,7 +81,7 @@ begin
 end
 $$;
 
---! Included functions/business_date.sql
+--! Included functions/settings/business_date.sql
 create or replace function nms.business_date(at timestamptz default statement_timestamp())
 returns date
 language sql stable parallel safe
@@ -88,7 +93,7 @@ $$;
 comment on function nms.business_date(timestamptz) is
   'The business day of an instant, by default of the current statement, also in a transaction that began on the day before: its date in the business time zone of the settings, whatever the session''s TimeZone.';
 revoke execute on function nms.business_date(timestamptz) from public;
---! EndIncluded functions/business_date.sql
+--! EndIncluded functions/settings/business_date.sql
 
 create table if not exists nms.table_metrics_runs (
   run_id bigint generated always as identity primary key,
@@ -107,7 +112,7 @@ create table if not exists nms.table_metrics_runs (
   target_count bigint,
   unmatched_entries jsonb not null default '[]',
   is_online boolean not null default false,
-  is_recorded boolean not null default false,
+  is_imported boolean not null default false,
   machinery_schemas text[] not null default '{}',
   left_out_count bigint,
   constraint finished_runs_have_an_end check ((status = 'RUNNING') = (finished_at is null)),
@@ -117,9 +122,9 @@ create table if not exists nms.table_metrics_runs (
 create index if not exists table_metrics_runs_running_idx
   on nms.table_metrics_runs (run_id) where status = 'RUNNING';
 create index if not exists table_metrics_runs_snapshot_date_idx
-  on nms.table_metrics_runs (snapshot_date, is_recorded desc, run_id);
+  on nms.table_metrics_runs (snapshot_date, is_imported desc, run_id);
 comment on index nms.table_metrics_runs_snapshot_date_idx is
-  'A business day belongs to the SUCCEEDED run that comes last here: counted rather than recorded, and of those the highest run_id.';
+  'A business day belongs to the SUCCEEDED run that comes last here: counted rather than imported, and of those the highest run_id.';
 create unique index if not exists a_slot_is_served_once
   on nms.table_metrics_runs (scheduled_for) where status = 'SUCCEEDED';
 create index if not exists table_metrics_runs_scheduled_for_idx
@@ -152,12 +157,12 @@ comment on column nms.table_metrics_runs.unmatched_entries is
   'Entries of the request that matched nothing when the run started: [{"argument": "skip" or "exclude", "entry": …}].';
 comment on column nms.table_metrics_runs.is_online is
   'True when each table was counted under a snapshot of its own; false when all counts are as of one instant.';
-comment on column nms.table_metrics_runs.is_recorded is
-  'True when the counts were given to nms.record_run rather than taken by the collector. Such a run owns its day only while no counted run has succeeded.';
+comment on column nms.table_metrics_runs.is_imported is
+  'True when the counts were given to nms.import_run rather than taken by the collector. Such a run owns its day only while no counted run has succeeded.';
 comment on column nms.table_metrics_runs.machinery_schemas is
   'Schemas that the settings left out when the run started.';
 comment on column nms.table_metrics_runs.left_out_count is
-  'How many tables the request left out when the run started; null for a malformed request and for recorded counts.';
+  'How many tables the request left out when the run started; null for a malformed request and for imported counts.';
 
 -- No foreign key: checking one takes as long as inserting the row, and a run's header is locked
 -- while its measurements are written. A trigger deletes them together.
@@ -169,7 +174,7 @@ create table if not exists nms.table_metrics_measurements (
   own_row_count bigint
     constraint own_row_count_is_part_of_row_count check (own_row_count between 0 and row_count),
   method text not null default 'exact'
-    constraint method_is_known check (method in ('exact', 'estimate', 'maintained', 'carried', 'recorded')),
+    constraint method_is_known check (method in ('exact', 'estimate', 'maintained', 'carried', 'imported')),
   measured_at timestamptz not null,
   table_kind text not null
     constraint table_kind_is_known check (table_kind in ('table', 'partitioned table')),
@@ -199,7 +204,7 @@ comment on column nms.table_metrics_measurements.row_count is
 comment on column nms.table_metrics_measurements.own_row_count is
   'Rows that are stored in the table itself, without partitions and children: 0 for a partitioned table, null when it could not be counted.';
 comment on column nms.table_metrics_measurements.method is
-  'How row_count was found: exact is a count of every row, recorded was given to nms.record_run.';
+  'How row_count was found: exact is a count of every row, imported was given to nms.import_run.';
 comment on column nms.table_metrics_measurements.measured_at is
   'When the count of this table ended. All counts of a run are as of its one snapshot, taken before the first; tables that were rewritten meanwhile, as of a later one.';
 comment on column nms.table_metrics_measurements.table_kind is
@@ -207,7 +212,7 @@ comment on column nms.table_metrics_measurements.table_kind is
 comment on column nms.table_metrics_measurements.is_partition is
   'True when the table is a partition of another one, whose row_count has these rows too.';
 comment on column nms.table_metrics_measurements.table_oid is
-  'OID of the table: the same after a rename, another one after drop and create; 0 when a recorded table does not exist.';
+  'OID of the table: the same after a rename, another one after drop and create; 0 when an imported table does not exist.';
 comment on column nms.table_metrics_measurements.error_sqlstate is
   'SQLSTATE of why the table could not be counted, NM001 when it changed under every snapshot; null when it was counted.';
 comment on column nms.table_metrics_measurements.error_message is
@@ -232,12 +237,12 @@ create table if not exists nms.table_metrics_daily_snapshot (
   run_id bigint not null references nms.table_metrics_runs on delete cascade,
   payload jsonb not null,
   collected_at timestamptz not null default now(),
-  is_recorded boolean not null default false
+  is_imported boolean not null default false
 );
 create index if not exists table_metrics_daily_snapshot_run_idx
   on nms.table_metrics_daily_snapshot (run_id);
 comment on table nms.table_metrics_daily_snapshot is
-  'The one JSON of each business day: of its last successful run, which is the counted one with the highest run_id, or without any the recorded one. No row: no run of that day has succeeded.';
+  'The one JSON of each business day: of its last successful run, which is the counted one with the highest run_id, or without any the imported one. No row: no run of that day has succeeded.';
 comment on column nms.table_metrics_daily_snapshot.snapshot_date is
   'Business day, a date in the business time zone.';
 comment on column nms.table_metrics_daily_snapshot.run_id is
@@ -246,13 +251,13 @@ comment on column nms.table_metrics_daily_snapshot.payload is
   'Row counts as {schema: {table: count}}, the same as in the snapshot of that run.';
 comment on column nms.table_metrics_daily_snapshot.collected_at is
   'When the run that owns the day started.';
-comment on column nms.table_metrics_daily_snapshot.is_recorded is
-  'True when that run was recorded rather than counted: any counted run takes the day from it.';
+comment on column nms.table_metrics_daily_snapshot.is_imported is
+  'True when that run was imported rather than counted: any counted run takes the day from it.';
 
 do $$
 begin
-  if to_regtype('nms.target') is null then
-    create type nms.target as (
+  if to_regtype('nms_private.target') is null then
+    create type nms_private.target as (
       table_oid oid,
       schema_name text,
       table_name text,
@@ -268,70 +273,70 @@ begin
   end if;
 end
 $$;
-comment on type nms.target is
+comment on type nms_private.target is
   'A table that a run has to count, as the catalogue shows it to one snapshot.';
-comment on column nms.target.table_oid is 'OID of the table.';
-comment on column nms.target.schema_name is 'Its schema, as the catalogue spells it.';
-comment on column nms.target.table_name is 'Its name, as the catalogue spells it.';
-comment on column nms.target.table_kind is 'table or partitioned table.';
-comment on column nms.target.is_partition is 'True for a partition of another table.';
-comment on column nms.target.pages is 'Its size when it was last vacuumed or analyzed, 0 if never.';
-comment on column nms.target.filenode is
+comment on column nms_private.target.table_oid is 'OID of the table.';
+comment on column nms_private.target.schema_name is 'Its schema, as the catalogue spells it.';
+comment on column nms_private.target.table_name is 'Its name, as the catalogue spells it.';
+comment on column nms_private.target.table_kind is 'table or partitioned table.';
+comment on column nms_private.target.is_partition is 'True for a partition of another table.';
+comment on column nms_private.target.pages is 'Its size when it was last vacuumed or analyzed, 0 if never.';
+comment on column nms_private.target.filenode is
   'The file in which it is stored; 0 for a partitioned or foreign table, null where it tells nothing about the rows.';
-comment on column nms.target.members is
+comment on column nms_private.target.members is
   'For a table with partitions or children, the stored and foreign tables whose own rows add up to its row count.';
-comment on column nms.target.family is
+comment on column nms_private.target.family is
   'The root of its partitions or children, the lowest OID where there are several; null for a table without any.';
-comment on column nms.target.is_reported is
+comment on column nms_private.target.is_reported is
   'False when it is only read because a parent needs its rows: it is foreign, or the request left it out.';
-comment on column nms.target.is_whole is
+comment on column nms_private.target.is_whole is
   'True when an extension keeps its rows in chunks or shards, so that only a plain select shows them.';
 
-create table if not exists nms.table_metrics_targets (
+create table if not exists nms_private.targets (
   run_id bigint not null references nms.table_metrics_runs on delete cascade,
   round bigint not null,
   position bigint generated always as identity,
-  targets nms.target[] not null
+  targets nms_private.target[] not null
     constraint targets_has_one_at_least check (cardinality(targets) > 0),
   pages bigint not null,
   is_done boolean not null default false,
-  times_given_way bigint not null default 0,
+  times_yielded bigint not null default 0,
   times_put_off bigint not null default 0,
   put_off_since timestamptz,
   retry_at timestamptz,
   primary key (run_id, position),
   constraint put_off_tables_have_a_beginning check ((times_put_off = 0) = (put_off_since is null))
 );
-create index if not exists table_metrics_targets_open_idx
-  on nms.table_metrics_targets (run_id, position) where not is_done;
-comment on table nms.table_metrics_targets is
+create index if not exists targets_open_idx
+  on nms_private.targets (run_id, position) where not is_done;
+comment on table nms_private.targets is
   'What online runs have to count, in the order in which it is claimed; empty when none is RUNNING. A claim is the row lock of whoever counts.';
-comment on column nms.table_metrics_targets.run_id is
+comment on column nms_private.targets.run_id is
   'Run that counts these tables.';
-comment on column nms.table_metrics_targets.position is
+comment on column nms_private.targets.position is
   'Place in the queue: lower ones first.';
-comment on column nms.table_metrics_targets.round is
+comment on column nms_private.targets.round is
   'Which look at the catalogue found them: 1 when the run began, later ones for what was replaced meanwhile.';
-comment on column nms.table_metrics_targets.targets is
+comment on column nms_private.targets.targets is
   'The tables that are claimed together: one large, or several small ones.';
-comment on column nms.table_metrics_targets.pages is
+comment on column nms_private.targets.pages is
   'Their size in pages of block_size bytes, as far as it is known.';
-comment on column nms.table_metrics_targets.is_done is
+comment on column nms_private.targets.is_done is
   'True when each has its measurement, was put back with a row of its own, or is gone.';
-comment on column nms.table_metrics_targets.times_given_way is
+comment on column nms_private.targets.times_yielded is
   'How often the count was canceled because it made another session wait.';
-comment on column nms.table_metrics_targets.times_put_off is
+comment on column nms_private.targets.times_put_off is
   'How often the table was found locked.';
-comment on column nms.table_metrics_targets.put_off_since is
+comment on column nms_private.targets.put_off_since is
   'When the table was first found locked; null unless it was.';
-comment on column nms.table_metrics_targets.retry_at is
+comment on column nms_private.targets.retry_at is
   'Not claimed before that; null for at once.';
 
-create table if not exists nms.table_metrics_job_turn ();
-comment on table nms.table_metrics_job_turn is
+create table if not exists nms_private.job_turn ();
+comment on table nms_private.job_turn is
   'Always empty. Whoever opens a job of the schedule locks it, so that of each slot there is one run.';
-create table if not exists nms.table_metrics_alert_turn ();
-comment on table nms.table_metrics_alert_turn is
+create table if not exists nms_private.alert_turn ();
+comment on table nms_private.alert_turn is
   'Always empty. Whoever records the alerts of a run locks it, so that each alert is announced once.';
 
 create table if not exists nms.table_metrics_alert_rules (
@@ -451,3700 +456,12 @@ comment on column nms.table_metrics_alert_log.closed_at is
 comment on column nms.table_metrics_alert_log.closed_by_run is
   'Run in which it held no longer; null while it is open.';
 
-revoke all on all tables in schema nms from public;
+revoke all on all tables in schema nms, nms_private from public;
 
---! Included views/table_metrics_latest.sql
-create or replace view nms.table_metrics_latest as
-  select
-    measurement.schema_name,
-    measurement.table_name,
-    measurement.table_kind,
-    measurement.is_partition,
-    measurement.row_count,
-    measurement.own_row_count,
-    measurement.method,
-    measurement.measured_at,
-    latest.run_id,
-    latest.snapshot_date
-  from (
-    select run.run_id, run.snapshot_date
-    from nms.table_metrics_runs as run
-    where run.status = 'SUCCEEDED'
-    order by run.snapshot_date desc, run.is_recorded, run.run_id desc
-    limit 1
-  ) as latest
-  join nms.table_metrics_measurements as measurement using (run_id);
-comment on view nms.table_metrics_latest is
-  'What the latest successful run found: one row per table. That is the run that owns the last business day that has one: the counted one with the highest run_id, or without any the recorded one.';
-comment on column nms.table_metrics_latest.schema_name is 'Schema of the table.';
-comment on column nms.table_metrics_latest.table_name is 'Name of the table.';
-comment on column nms.table_metrics_latest.table_kind is 'table or partitioned table.';
-comment on column nms.table_metrics_latest.is_partition is 'True when the table is a partition of another one, whose row_count has these rows too.';
-comment on column nms.table_metrics_latest.row_count is 'Rows, those of partitions and children included.';
-comment on column nms.table_metrics_latest.own_row_count is 'Rows stored in the table itself: its sum is the number of rows in all tables, each counted once.';
-comment on column nms.table_metrics_latest.method is 'How row_count was found.';
-comment on column nms.table_metrics_latest.measured_at is 'When the count of this table ended.';
-comment on column nms.table_metrics_latest.run_id is 'Run that found it.';
-comment on column nms.table_metrics_latest.snapshot_date is 'Its business day.';
-revoke all on table nms.table_metrics_latest from public;
---! EndIncluded views/table_metrics_latest.sql
---! Included views/table_metrics_daily.sql
-create or replace view nms.table_metrics_daily as
-  select
-    day.snapshot_date,
-    measurement.schema_name,
-    measurement.table_name,
-    measurement.table_kind,
-    measurement.is_partition,
-    measurement.row_count,
-    measurement.own_row_count,
-    previous.snapshot_date as previous_date,
-    before.row_count as previous_row_count,
-    measurement.row_count - before.row_count as change,
-    round(100.0 * (measurement.row_count - before.row_count) / nullif(before.row_count, 0), 2) as change_percent,
-    day.run_id
-  from nms.table_metrics_daily_snapshot as day
-  join nms.table_metrics_measurements as measurement on measurement.run_id = day.run_id
-  left join lateral (
-    select earlier.snapshot_date, earlier.run_id
-    from nms.table_metrics_daily_snapshot as earlier
-    where earlier.snapshot_date < day.snapshot_date
-    order by earlier.snapshot_date desc
-    limit 1
-  ) as previous on true
-  left join nms.table_metrics_measurements as before
-    on before.run_id = previous.run_id
-    and before.schema_name = measurement.schema_name
-    and before.table_name = measurement.table_name;
-comment on view nms.table_metrics_daily is
-  'What each business day found, from the run that owns it, beside the day before: one row per day and table.';
-comment on column nms.table_metrics_daily.snapshot_date is 'Business day.';
-comment on column nms.table_metrics_daily.schema_name is 'Schema of the table.';
-comment on column nms.table_metrics_daily.table_name is 'Name of the table.';
-comment on column nms.table_metrics_daily.table_kind is 'table or partitioned table.';
-comment on column nms.table_metrics_daily.is_partition is 'True when the table is a partition of another one, whose row_count has these rows too.';
-comment on column nms.table_metrics_daily.row_count is 'Rows, those of partitions and children included.';
-comment on column nms.table_metrics_daily.own_row_count is 'Rows stored in the table itself: its sum over a day is the number of rows in all tables, each counted once.';
-comment on column nms.table_metrics_daily.previous_date is 'The last business day before this one that has a result; null for the first.';
-comment on column nms.table_metrics_daily.previous_row_count is 'row_count on that day; null when the table was not counted then.';
-comment on column nms.table_metrics_daily.change is 'row_count minus previous_row_count; null when there is none.';
-comment on column nms.table_metrics_daily.change_percent is 'change in per cent of previous_row_count; null when that is null or 0.';
-comment on column nms.table_metrics_daily.run_id is 'Run that owns the day.';
-revoke all on table nms.table_metrics_daily from public;
---! EndIncluded views/table_metrics_daily.sql
---! Included views/table_metrics_today.sql
--- Not nms.business_date(): whoever reads a view has to be allowed to call the functions in it. Nor now(): a run of
--- the same transaction may be of the next day already.
-create or replace view nms.table_metrics_today as
-  select day.snapshot_date, day.run_id, day.payload, day.collected_at
-  from nms.table_metrics_settings as settings
-  join nms.table_metrics_daily_snapshot as day
-    on day.snapshot_date = (statement_timestamp() at time zone settings.business_time_zone)::date;
-comment on view nms.table_metrics_today is
-  'The JSON of the current business day, in the business time zone rather than that of the session: one row, or none when no run of today has succeeded.';
-comment on column nms.table_metrics_today.snapshot_date is 'Today, in the business time zone.';
-comment on column nms.table_metrics_today.run_id is 'Run that owns the day so far.';
-comment on column nms.table_metrics_today.payload is 'Row counts as {schema: {table: count}}.';
-comment on column nms.table_metrics_today.collected_at is 'When that run started.';
-revoke all on table nms.table_metrics_today from public;
---! EndIncluded views/table_metrics_today.sql
---! Included views/table_metrics_estimates.sql
-create or replace view nms.table_metrics_estimates as
-  select
-    latest.schema_name,
-    latest.table_name,
-    latest.own_row_count as row_count,
-    estimate.n_live_tup,
-    round(100.0 * (estimate.n_live_tup - latest.own_row_count) / nullif(latest.own_row_count, 0), 2) as n_live_tup_off_percent,
-    estimate.reltuples,
-    round(100.0 * (estimate.reltuples - latest.own_row_count) / nullif(latest.own_row_count, 0), 2) as reltuples_off_percent,
-    estimate.reltuples is null
-      or abs(estimate.reltuples - latest.own_row_count) > 50 + 0.1 * latest.own_row_count as needs_analyze,
-    latest.measured_at
-  from nms.table_metrics_latest as latest
-  join pg_class as relation
-    on relation.oid = (
-      select measurement.table_oid
-      from nms.table_metrics_measurements as measurement
-      where
-        measurement.run_id = latest.run_id
-        and measurement.schema_name = latest.schema_name
-        and measurement.table_name = latest.table_name
-    )
-  cross join lateral (
-    select
-      pg_stat_get_live_tuples(relation.oid) as n_live_tup,
-      case when relation.reltuples >= 0 then relation.reltuples::bigint end as reltuples
-  ) as estimate
-  where latest.table_kind = 'table';
-comment on view nms.table_metrics_estimates is
-  'How far the estimates of Postgres are off, beside the latest exact count: which tables need an analyze. Only tables that exist; rows stored in the table itself.';
-comment on column nms.table_metrics_estimates.schema_name is 'Schema of the table.';
-comment on column nms.table_metrics_estimates.table_name is 'Name of the table.';
-comment on column nms.table_metrics_estimates.row_count is 'Exact number of rows in the table itself, when the latest successful run counted it.';
-comment on column nms.table_metrics_estimates.n_live_tup is 'What the statistics say now; 0 after a crash.';
-comment on column nms.table_metrics_estimates.n_live_tup_off_percent is 'How far that is off, in per cent of row_count; null for an empty table.';
-comment on column nms.table_metrics_estimates.reltuples is 'What the planner goes by now; null before the first vacuum or analyze.';
-comment on column nms.table_metrics_estimates.reltuples_off_percent is 'How far that is off, in per cent of row_count; null for an empty table.';
-comment on column nms.table_metrics_estimates.needs_analyze is 'True when reltuples is unknown, or off by more than 50 rows and 10 %: what autovacuum tolerates by default.';
-comment on column nms.table_metrics_estimates.measured_at is 'When the exact count ended: the estimates may have changed since.';
-revoke all on table nms.table_metrics_estimates from public;
---! EndIncluded views/table_metrics_estimates.sql
---! Included views/table_metrics_next_due.sql
--- Not a function, and none called: whoever reads nms.table_metrics_alerts would have to be allowed to call it.
-create or replace view nms.table_metrics_next_due as
-  select
-    run.run_id,
-    run.snapshot_date,
-    next.snapshot_date as next_date,
-    (next.snapshot_date + usual.time_of_day) at time zone settings.business_time_zone
-      + coalesce(rule.late_after, interval '1 hour') as due_at
-  from nms.table_metrics_runs as run
-  cross join nms.table_metrics_settings as settings
-  cross join lateral (
-    select
-      max(result.ended - result.snapshot_date) as time_of_day,
-      array_agg(distinct extract(isodow from result.snapshot_date)) as weekdays,
-      min(result.snapshot_date) as first_date
-    from (
-      select
-        past.snapshot_date,
-        min(past.finished_at at time zone settings.business_time_zone) as ended
-      from nms.table_metrics_runs as past
-      where
-        past.status = 'SUCCEEDED'
-        and not past.is_recorded
-        and past.run_id <= run.run_id
-        and past.finished_at <= run.finished_at
-        and past.snapshot_date between run.snapshot_date - 27 and run.snapshot_date
-      group by past.snapshot_date
-    ) as result
-  ) as usual
-  cross join lateral (
-    -- The next day, or after two weeks of practice the next of a weekday that has ever had a result.
-    select min(run.snapshot_date + days) as snapshot_date
-    from generate_series(1, 7) as days
-    where
-      usual.first_date > run.snapshot_date - 14
-      or extract(isodow from run.snapshot_date + days) = any (usual.weekdays)
-  ) as next
-  left join lateral (
-    select rule.late_after
-    from nms.table_metrics_alert_rules as rule
-    where rule.schema_name = '*' and rule.kind in ('*', 'no_run_today') and rule.late_after is not null
-    order by rule.kind = '*'
-    limit 1
-  ) as rule on true
-  where run.status = 'SUCCEEDED' and not run.is_recorded;
-comment on view nms.table_metrics_next_due is
-  'For each successful run, when the next business day should have its result: at the latest time at which one was there on the days of four weeks, and late_after of nms.table_metrics_alert_rules later. Days of the week that never have a result have none due.';
-comment on column nms.table_metrics_next_due.run_id is 'The successful run after which it is due.';
-comment on column nms.table_metrics_next_due.snapshot_date is 'Its business day.';
-comment on column nms.table_metrics_next_due.next_date is 'The next business day that should have a result.';
-comment on column nms.table_metrics_next_due.due_at is 'When it should be there.';
-revoke all on table nms.table_metrics_next_due from public;
---! EndIncluded views/table_metrics_next_due.sql
---! Included views/table_metrics_alerts.sql
-create or replace view nms.table_metrics_alerts as
-  select
-    alert.kind,
-    alert.schema_name,
-    alert.table_name,
-    alert.row_count,
-    alert.expected_low,
-    alert.expected_high,
-    alert.detail,
-    alert.since,
-    alert.run_id
-  from (
-    select
-      log.kind,
-      log.schema_name,
-      log.table_name,
-      log.row_count,
-      log.expected_low,
-      log.expected_high,
-      log.detail,
-      log.opened_at as since,
-      log.opened_by_run as run_id
-    from nms.table_metrics_alert_log as log
-    where log.closed_at is null and log.kind <> 'no_run_today'
-    union all
-    -- Nothing has to run for this one to be seen.
-    select
-      'no_run_today', null, null, null, null, null,
-      format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date),
-      due.due_at,
-      null
-    from (
-      select run.run_id
-      from nms.table_metrics_runs as run
-      where run.status = 'SUCCEEDED' and not run.is_recorded
-      order by run.snapshot_date desc, run.run_id desc
-      limit 1
-    ) as latest
-    join nms.table_metrics_next_due as due on due.run_id = latest.run_id
-    where statement_timestamp() > due.due_at
-  ) as alert
-  cross join nms.table_metrics_settings as settings
-  left join lateral (
-    select
-      (array_agg(rule.is_on order by place) filter (where rule.is_on is not null))[1] as is_on,
-      (array_agg(rule.silenced_until order by place) filter (where rule.silenced_until is not null))[1] as silenced_until
-    from (
-      select
-        rule.*,
-        row_number() over (order by rule.table_name = '*', rule.schema_name = '*', rule.kind = '*') as place
-      from nms.table_metrics_alert_rules as rule
-      where
-        rule.schema_name in ('*', alert.schema_name)
-        and rule.table_name in ('*', alert.table_name)
-        and rule.kind in ('*', alert.kind)
-    ) as rule
-  ) as rule on true
-  where
-    rule.is_on is not false
-    and ((statement_timestamp() at time zone settings.business_time_zone)::date < rule.silenced_until) is not true;
-comment on view nms.table_metrics_alerts is
-  'The alerts that are open, without those that a rule silences. No row: nothing is strange.';
-comment on column nms.table_metrics_alerts.kind is
-  'What is strange: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
-comment on column nms.table_metrics_alerts.schema_name is 'Schema of the table; null for what concerns a whole run.';
-comment on column nms.table_metrics_alerts.table_name is 'Name of the table; null for what concerns a whole run.';
-comment on column nms.table_metrics_alerts.row_count is 'Rows when it was last found; null where nothing was counted.';
-comment on column nms.table_metrics_alerts.expected_low is 'As few rows would have been usual; null where that means nothing.';
-comment on column nms.table_metrics_alerts.expected_high is 'As many rows would have been usual; null where that means nothing.';
-comment on column nms.table_metrics_alerts.detail is 'The same for a person.';
-comment on column nms.table_metrics_alerts.since is 'When it was first found.';
-comment on column nms.table_metrics_alerts.run_id is 'Run in which it was first found; null for no_run_today.';
-revoke all on table nms.table_metrics_alerts from public;
---! EndIncluded views/table_metrics_alerts.sql
+-- Functions and views
 
--- request
---! Included functions/request_problem.sql
-create or replace function nms.request_problem(skip jsonb, exclude jsonb)
-returns text
-language sql immutable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  with argument (name, value, expected, entry_pattern) as (
-    values
-      ('skip', skip, 'an array of schema names such as ["tmp"]', '.'),
-      -- Something on both sides of a dot, and not one quoted name that merely contains a dot.
-      ('exclude', exclude, 'an array of tables such as ["public.orders"]', '^(?!"([^"]|"")*"$).+[.].+$')
-  ),
-  list as (
-    select argument.*, case jsonb_typeof(argument.value) when 'array' then jsonb_array_length(argument.value) end as entries
-    from argument
-  ),
-  entry as (
-    select list.name, element.value, list.expected, list.entry_pattern
-    from list
-    cross join jsonb_array_elements(case when list.entries <= 100000 then list.value end) as element (value)
-  ),
-  problem (name, seen, expected) as (
-    select name, value::text, expected
-    from argument
-    where jsonb_typeof(value) <> 'array'
-    union all
-    select name, format('%s entries', entries), 'at most 100000'
-    from list
-    where entries > 100000
-    union all
-    select name, value::text, expected
-    from entry
-    where jsonb_typeof(value) <> 'string' or (value #>> '{}') !~ entry_pattern
-  )
-  select string_agg(
-    format('%s: saw %s, expected %s', name, left(seen, 200), expected),
-    '; ' order by name desc, seen
-  )
-  from problem
-$$;
-comment on function nms.request_problem(jsonb, jsonb) is
-  'What is wrong with the arguments of a run: which argument, what was seen, what is expected. Null when nothing is.';
-revoke execute on function nms.request_problem(jsonb, jsonb) from public;
---! EndIncluded functions/request_problem.sql
---! Included functions/request_entries.sql
-create or replace function nms.request_entries(argument jsonb)
-returns text[]
-language sql immutable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  select coalesce(array_agg(entry), '{}')
-  from jsonb_array_elements_text(request_entries.argument) as entry
-$$;
-comment on function nms.request_entries(jsonb) is
-  'The entries of a well-formed skip or exclude argument; SQL null means none.';
-revoke execute on function nms.request_entries(jsonb) from public;
---! EndIncluded functions/request_entries.sql
---! Included functions/resolve_schemas.sql
-create or replace function nms.resolve_schemas(entries text[])
-returns table (entry text, schema_name text)
-language sql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  with reading as (
-    select
-      given.entry,
-      case when spelling.is_quoted
-        then replace(substr(given.entry, 2, length(given.entry) - 2), '""', '"')
-        else given.entry
-      end as name
-    from (select distinct entry from unnest(resolve_schemas.entries) as entry) as given
-    cross join (values (false), (true)) as spelling (is_quoted)
-    where not spelling.is_quoted or (given.entry like '"%"' and given.entry ~ '^"([^"]|"")*"$')
-  )
-  select reading.entry, schema.nspname::text
-  from reading
-  join pg_namespace as schema on schema.nspname::text = reading.name
-$$;
-comment on function nms.resolve_schemas(text[]) is
-  'The schemas that these entries name, spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
-revoke execute on function nms.resolve_schemas(text[]) from public;
---! EndIncluded functions/resolve_schemas.sql
---! Included functions/resolve_tables.sql
--- Each entry is taken apart once, and looked up: what it costs grows with entries and tables, not with their product.
-create or replace function nms.resolve_tables(entries text[])
-returns table (entry text, table_oid oid)
-language sql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  with
-  given as materialized (
-    select distinct entry, string_to_array(entry, '.') as pieces
-    from unnest(resolve_tables.entries) as entry
-    where octet_length(entry) <= 257 -- two names of 63 bytes, each of them doubled, in quotes, and a dot
-  ),
-  -- Names may have dots as well: each may be the one that stands between schema and table.
-  parts as (
-    select
-      given.entry,
-      array_to_string(given.pieces[:dot], '.') as schema_name,
-      array_to_string(given.pieces[dot + 1:], '.') as table_name
-    from given
-    cross join lateral generate_series(1, cardinality(given.pieces) - 1) as dot
-  ),
-  reading as materialized (
-    select
-      parts.entry,
-      case when schema.is_quoted
-        then replace(substr(parts.schema_name, 2, length(parts.schema_name) - 2), '""', '"')
-        else parts.schema_name
-      end as schema_name,
-      case when relation.is_quoted
-        then replace(substr(parts.table_name, 2, length(parts.table_name) - 2), '""', '"')
-        else parts.table_name
-      end as table_name
-    from parts
-    cross join (values (false), (true)) as schema (is_quoted)
-    cross join (values (false), (true)) as relation (is_quoted)
-    where
-      (not schema.is_quoted or (parts.schema_name like '"%"' and parts.schema_name ~ '^"([^"]|"")*"$'))
-      and (not relation.is_quoted or (parts.table_name like '"%"' and parts.table_name ~ '^"([^"]|"")*"$'))
-  )
-  select reading.entry, relation.oid
-  from reading
-  join pg_namespace as schema on schema.nspname::text = reading.schema_name
-  join pg_class as relation
-    on relation.relnamespace = schema.oid
-    and relation.relname::text = reading.table_name
-    and relation.relkind in ('r', 'p', 'f', 'v', 'm')
-$$;
-comment on function nms.resolve_tables(text[]) is
-  'The tables, views and foreign tables that these entries name: schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
-revoke execute on function nms.resolve_tables(text[]) from public;
---! EndIncluded functions/resolve_tables.sql
---! Included functions/left_out.sql
--- By name alone: the tables may be gone. Each set of entries is hashed once, however many tables there are.
-create or replace function nms.left_out(run_id bigint, schema_names text[], table_names text[])
-returns table (schema_name text, table_name text)
-language plpgsql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_run nms.table_metrics_runs;
-begin
-  if schema_names is null then
-    return;
-  end if;
-
-  select
-    run.machinery_schemas,
-    case jsonb_typeof(run.skip_schemas) when 'array' then run.skip_schemas else '[]' end, -- malformed: nothing
-    case jsonb_typeof(run.exclude_tables) when 'array' then run.exclude_tables else '[]' end
-  into v_run.machinery_schemas, v_run.skip_schemas, v_run.exclude_tables
-  from nms.table_metrics_runs as run
-  where run.run_id = left_out.run_id;
-
-  return query
-  select given.schema_name, given.table_name
-  from unnest(left_out.schema_names, left_out.table_names) as given (schema_name, table_name)
-  cross join lateral (
-    select
-      format('"%s"', replace(given.schema_name, '"', '""')),
-      format('"%s"', replace(given.table_name, '"', '""'))
-  ) as quoted (schema_name, table_name)
-  where
-    given.schema_name = any (v_run.machinery_schemas)
-    or given.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
-    or quoted.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
-    or format('%s.%s', given.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
-    or format('%s.%s', quoted.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
-    or format('%s.%s', given.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
-    or format('%s.%s', quoted.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables));
-end
-$$;
-comment on function nms.left_out(bigint, text[], text[]) is
-  'Which of these tables, given as schemas and as many names, a run leaves out by its request or because their schema was machinery when it started: whether they exist or not.';
-revoke execute on function nms.left_out(bigint, text[], text[]) from public;
---! EndIncluded functions/left_out.sql
---! Included functions/unmatched_entries.sql
-create or replace function nms.unmatched_entries(skip jsonb, exclude jsonb)
-returns jsonb
-language sql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  with unmatched (argument, entry) as (
-    (
-      select 'skip', requested
-      from unnest(nms.request_entries(skip)) as requested
-      except
-      select 'skip', resolved.entry
-      from nms.resolve_schemas(nms.request_entries(skip)) as resolved
-    )
-    union all
-    (
-      select 'exclude', requested
-      from unnest(nms.request_entries(exclude)) as requested
-      except
-      select 'exclude', resolved.entry
-      from nms.resolve_tables(nms.request_entries(exclude)) as resolved
-    )
-  )
-  select coalesce(
-    jsonb_agg(jsonb_build_object('argument', argument, 'entry', entry) order by argument desc, entry),
-    '[]'
-  )
-  from unmatched
-$$;
-comment on function nms.unmatched_entries(jsonb, jsonb) is
-  'The entries of a well-formed request that match nothing in this database, likely typing errors: [{"argument": "skip" or "exclude", "entry": …}].';
-revoke execute on function nms.unmatched_entries(jsonb, jsonb) from public;
---! EndIncluded functions/unmatched_entries.sql
---! Included functions/classify_relations.sql
--- pg_class rather than information_schema, which hides what the role may not read.
-create or replace function nms.classify_relations(skip jsonb, exclude jsonb, among oid[] default null)
-returns table (
-  table_oid oid,
-  schema_name text,
-  table_name text,
-  table_kind text,
-  is_partition boolean,
-  pages integer,
-  filenode oid,
-  is_whole boolean,
-  outcome text
-)
-language plpgsql stable parallel safe
-set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan -- all relations, or the few that are asked for
-as $$
-begin
-  return query
-  select
-    relation.oid,
-    schema.nspname::text,
-    relation.relname::text,
-    case relation.relkind
-      when 'r' then 'table'
-      when 'p' then 'partitioned table'
-      when 'f' then 'foreign table'
-      when 'v' then 'view'
-      when 'm' then 'materialized view'
-    end,
-    relation.relispartition,
-    relation.relpages,
-    -- Only heap keeps its rows in this one file, and gets another one when it is rewritten or truncated.
-    case when extension.treatment is null and relation.relam in (0, 2) then relation.relfilenode end,
-    extension.treatment is not distinct from 'whole',
-    case
-      when schema.nspname = any (settings.machinery_schemas) or extension.treatment = 'machinery' then 'machinery'
-      when relation.relkind not in ('r', 'p') or relation.relpersistence = 't' then 'not counted'
-      when schema.nspname in (
-        select resolved.schema_name
-        from nms.resolve_schemas(nms.request_entries(classify_relations.skip)) as resolved
-      ) then 'schema skipped'
-      when relation.oid in (
-        select resolved.table_oid
-        from nms.resolve_tables(nms.request_entries(classify_relations.exclude)) as resolved
-      ) then 'excluded'
-      else 'counted'
-    end
-  from pg_class as relation
-  join pg_namespace as schema on schema.oid = relation.relnamespace
-  cross join nms.table_metrics_settings as settings
-  left join nms.extension_tables() as extension on extension.table_oid = relation.oid
-  where
-    relation.relkind in ('r', 'p', 'f', 'v', 'm')
-    and (among is null or relation.oid = any (among))
-    and schema.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
-    -- A temporary table of a persistent schema does not exist; those of other sessions are theirs.
-    and (
-      schema.nspname !~ '^pg_(toast_)?temp_[0-9]+$'
-      or schema.oid = pg_my_temp_schema()
-    );
-end
-$$;
-comment on function nms.classify_relations(jsonb, jsonb, oid[]) is
-  'Every table, view and foreign table outside the system schemas, or of these those among the given, and what a run with this request does with it: counted, machinery, schema skipped, excluded, or not counted because of its kind. filenode: null where a change of it would tell nothing. is_whole: an extension keeps its rows elsewhere, so that only a plain select shows them.';
-revoke execute on function nms.classify_relations(jsonb, jsonb, oid[]) from public;
---! EndIncluded functions/classify_relations.sql
---! Included functions/extension_tables.sql
--- Only catalogues that belong to the extension are believed: anybody may make a table of that name.
-create or replace function nms.extension_tables()
-returns table (table_oid oid, treatment text)
-language plpgsql stable parallel safe
-set search_path = pg_catalog, pg_temp
-rows 10
-as $$
-declare
-  v_catalogue regclass;
-  v_extension text;
-begin
-  for v_extension, v_catalogue in
-    select extension.extname::text, relation.oid::regclass
-    from pg_extension as extension
-    join pg_depend as part
-      on part.refclassid = 'pg_extension'::regclass and part.refobjid = extension.oid and part.deptype = 'e'
-    join pg_class as relation on part.classid = 'pg_class'::regclass and relation.oid = part.objid
-    join pg_namespace as schema on schema.oid = relation.relnamespace
-    where
-      (extension.extname, schema.nspname, relation.relname)
-        in (('timescaledb', '_timescaledb_catalog', 'hypertable'), ('citus', 'pg_catalog', 'pg_dist_partition'))
-  loop
-    if v_extension = 'timescaledb' then
-      -- Chunks are children of their hypertable, wherever they lie; "only" shows no compressed row.
-      return query execute format(
-        $query$
-          with recursive
-          hypertable as (
-            select relation.oid
-            from %s as known
-            join pg_namespace as schema on schema.nspname = known.schema_name
-            join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = known.table_name
-            where schema.nspname <> '_timescaledb_internal'
-          ),
-          chunk (oid) as (
-            select child.inhrelid from hypertable join pg_inherits as child on child.inhparent = hypertable.oid
-            union
-            select child.inhrelid from chunk join pg_inherits as child on child.inhparent = chunk.oid
-          )
-          select hypertable.oid, 'whole' from hypertable
-          union
-          select chunk.oid, 'machinery' from chunk
-          union
-          select relation.oid, 'machinery'
-          from pg_class as relation
-          join pg_namespace as schema on schema.oid = relation.relnamespace
-          where schema.nspname ~ '^_timescaledb_'
-        $query$,
-        v_catalogue
-      );
-    else
-      -- Shards lie beside their table. Citus hides them by the session's application_name, not in background workers.
-      return query execute format(
-        $query$
-          select known.logicalrelid::oid, 'whole' from %s as known
-          union
-          select relation.oid, 'machinery'
-          from pg_dist_shard as shard
-          join pg_class as logical on logical.oid = shard.logicalrelid
-          join pg_class as relation
-            on relation.relnamespace = logical.relnamespace
-            and substring(relation.relname::text from '_([0-9]{1,18})$')::bigint = shard.shardid
-            and relation.oid <> logical.oid
-        $query$,
-        v_catalogue
-      );
-    end if;
-  end loop;
-end
-$$;
-comment on function nms.extension_tables() is
-  'Tables that TimescaleDB or Citus keeps in its own way: whole, a hypertable or distributed table, which is counted as a plain select shows it; machinery, its chunks and shards, which are no tables of their own. No row for any other table, and none without these extensions.';
-revoke execute on function nms.extension_tables() from public;
---! EndIncluded functions/extension_tables.sql
---! Included functions/find_targets.sql
-create or replace function nms.find_targets(skip jsonb, exclude jsonb, among oid[] default null)
-returns setof nms.target
-language plpgsql stable parallel safe
-set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
-as $$
-declare
-  v_relatives oid[];
-begin
-  -- Families are found whole: parents, children, other parents of the children, and so on.
-  if among is not null then
-    v_relatives := array(
-      with recursive relative (oid) as (
-        select unnest(among)
-        union
-        select next.oid
-        from relative
-        cross join lateral (
-          select inhparent from pg_inherits where inhrelid = relative.oid
-          union all
-          select inhrelid from pg_inherits where inhparent = relative.oid
-        ) as next (oid)
-      )
-      select relative.oid from relative
-    );
-  end if;
-
-  return query
-  with recursive
-  relation as materialized (
-    select known.*
-    from nms.classify_relations(find_targets.skip, find_targets.exclude, v_relatives) as known
-    where known.table_kind in ('table', 'partitioned table', 'foreign table')
-  ),
-  link as materialized (
-    select child.inhparent as parent, child.inhrelid as child
-    from pg_inherits as child
-    join pg_class as heir on heir.oid = child.inhrelid and heir.relkind in ('r', 'p', 'f') and heir.relpersistence <> 't'
-    where
-      not child.inhdetachpending
-      and (v_relatives is null or child.inhparent = any (v_relatives))
-      and child.inhparent not in (
-        select relation.table_oid from relation where relation.is_whole and relation.table_kind = 'table'
-      )
-  ),
-  -- Most databases have no families; "union" visits a child of several parents once.
-  descent (ancestor, member) as (
-    select link.parent, link.parent from link
-    union
-    select descent.ancestor, link.child from descent join link on link.parent = descent.member
-  ),
-  stored as (
-    select descent.ancestor, relation.*
-    from descent
-    join relation on relation.table_oid = descent.member and relation.table_kind <> 'partitioned table'
-  ),
-  parent as (
-    select stored.ancestor, array_agg(stored.table_oid order by stored.table_oid) as members
-    from stored
-    group by stored.ancestor
-  ),
-  -- The lowest of its roots; where a table has several, its whole family has been found all the same.
-  family as (
-    select descent.member, min(descent.ancestor) as root
-    from descent
-    where descent.ancestor not in (select link.child from link)
-    group by descent.member
-  )
-  select
-    relation.table_oid,
-    relation.schema_name,
-    relation.table_name,
-    relation.table_kind,
-    relation.is_partition,
-    relation.pages::bigint,
-    relation.filenode,
-    case relation.table_kind when 'partitioned table' then coalesce(parent.members, '{}'::oid[]) else parent.members end,
-    family.root,
-    relation.outcome = 'counted',
-    relation.is_whole
-  from relation
-  left join parent on parent.ancestor = relation.table_oid
-  left join family on family.member = relation.table_oid
-  where
-    relation.outcome = 'counted'
-    -- Of what is foreign or left out, only what a parent has to add up.
-    or relation.table_oid in (
-      select stored.table_oid
-      from stored
-      join relation as counted on counted.table_oid = stored.ancestor and counted.outcome = 'counted'
-    );
-end
-$$;
-comment on function nms.find_targets(jsonb, jsonb, oid[]) is
-  'The tables that a run with this request has to read: those that it counts, and those that are foreign or left out while a parent of theirs is counted. among: only these tables and their families.';
-revoke execute on function nms.find_targets(jsonb, jsonb, oid[]) from public;
---! EndIncluded functions/find_targets.sql
---! Included functions/preview_run.sql
-create or replace function nms.preview_run(skip jsonb default '[]', exclude jsonb default '[]')
-returns table (schema_name text, table_name text, table_kind text, outcome text, reason text)
-language plpgsql stable parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_skip jsonb := coalesce(preview_run.skip, '[]');
-  v_exclude jsonb := coalesce(preview_run.exclude, '[]');
-  v_problem text := nms.request_problem(skip => v_skip, exclude => v_exclude);
-begin
-  if v_problem is not null then
-    raise exception 'malformed request'
-      using
-        errcode = 'invalid_parameter_value',
-        detail = left(v_problem, 2000),
-        hint = 'For example: select * from nms.preview_run(''["tmp"]'', ''["public.orders"]'');';
-  end if;
-
-  return query
-  with planned as (
-    select
-      relation.*,
-      target.members,
-      target.table_oid is not null and target.table_kind <> 'partitioned table' as is_read
-    from nms.classify_relations(skip => v_skip, exclude => v_exclude) as relation
-    left join nms.find_targets(skip => v_skip, exclude => v_exclude) as target
-      on target.table_oid = relation.table_oid
-  ),
-  refused as (
-    select
-      planned.table_oid,
-      case
-        when not access.is_granted then format('%I may not select from it: the run would fail', current_user)
-        else format('row-level security would hide rows from %I: the run would fail', current_user)
-      end as reason
-    from planned
-    cross join lateral (
-      select
-        has_schema_privilege(planned.schema_name, 'usage')
-        -- Any column will do for a count.
-        and has_any_column_privilege(planned.table_oid, 'select') as is_granted
-    ) as access
-    where
-      planned.is_read
-      and (not access.is_granted or row_security_active(planned.table_oid))
-  ),
-  problem as (
-    select refused.table_oid, refused.reason from refused
-    union all
-    select
-      planned.table_oid,
-      format('%s is unreadable: the run would fail', min(member.table_oid)::regclass)
-    from planned
-    cross join lateral unnest(planned.members) as member (table_oid)
-    join refused on refused.table_oid = member.table_oid
-    where member.table_oid <> planned.table_oid
-    group by planned.table_oid
-  )
-  select
-    planned.schema_name,
-    planned.table_name,
-    planned.table_kind,
-    case when problem.reason is null then planned.outcome else 'unreadable' end,
-    coalesce(
-      problem.reason,
-      case planned.outcome
-        when 'machinery' then
-          case
-            when planned.schema_name = any (settings.machinery_schemas) then
-              'its schema is one of machinery_schemas in nms.table_metrics_settings'
-            else 'an extension keeps rows of other tables in it'
-          end
-        when 'schema skipped' then 'its schema is named in skip'
-        when 'excluded' then 'named in exclude'
-        when 'counted' then
-          case
-            when planned.is_whole then 'as a plain select shows it, because an extension keeps its rows elsewhere'
-            when planned.members is not null then
-              concat_ws(
-                ', ',
-                case planned.table_kind when 'table' then 'as the sum of itself and its children' else 'as the sum of its partitions' end,
-                case
-                  when planned.members && array(select other.table_oid from planned as other where other.outcome <> 'counted') then
-                    'also of those that are foreign or left out'
-                end
-              )
-            when planned.is_partition then 'as a partition'
-            else 'row by row'
-          end
-        else
-          case planned.table_kind
-            when 'view' then 'views have no rows of their own'
-            when 'materialized view' then 'materialized views repeat the rows of other tables'
-            when 'foreign table' then 'foreign tables keep their rows elsewhere'
-            else 'temporary tables belong to one session'
-          end
-      end
-    )
-  from planned
-  cross join nms.table_metrics_settings as settings
-  left join (
-    select distinct on (reported.table_oid) reported.table_oid, reported.reason from problem as reported
-  ) as problem on problem.table_oid = planned.table_oid and planned.outcome = 'counted'
-  union all
-  select null, null, null, 'matches nothing', format('%s entry %s', unmatched ->> 'argument', unmatched -> 'entry')
-  from jsonb_array_elements(nms.unmatched_entries(skip => v_skip, exclude => v_exclude)) as unmatched
-  order by 1, 2, 5;
-end
-$$;
-comment on function nms.preview_run(jsonb, jsonb) is
-  'What a run with this request would do, without counting anything or leaving a run: a row per table, view and foreign table with its outcome (counted, unreadable, excluded, schema skipped, machinery, not counted) and the reason, and a row per entry that matches nothing. Raises 22023 for a malformed request.';
-revoke execute on function nms.preview_run(jsonb, jsonb) from public;
---! EndIncluded functions/preview_run.sql
-
--- run
---! Included functions/start_run.sql
-create or replace function nms.start_run(
-  skip jsonb,
-  exclude jsonb,
-  problem text,
-  slot timestamptz default null
-)
-returns bigint
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_started_at constant timestamptz := clock_timestamp(); -- the transaction may be older than its day
-  v_unmatched jsonb := jsonb '[]';
-  v_left_out bigint;
-  v_run_id bigint;
-begin
-  perform nms.abandon_silent_runs();
-
-  if problem is null then
-    v_unmatched := nms.unmatched_entries(skip => start_run.skip, exclude => start_run.exclude);
-    v_left_out := (
-      select count(*)
-      from nms.classify_relations(skip => start_run.skip, exclude => start_run.exclude) as relation
-      where
-        start_run.skip || start_run.exclude <> '[]'
-        and relation.outcome in ('schema skipped', 'excluded')
-    );
-  end if;
-
-  insert into nms.table_metrics_runs (
-    collected_at, snapshot_date, skip_schemas, exclude_tables, unmatched_entries, scheduled_for,
-    machinery_schemas, left_out_count
-  )
-  values (
-    v_started_at, nms.business_date(at => v_started_at), start_run.skip, start_run.exclude, v_unmatched,
-    start_run.slot, (select settings.machinery_schemas from nms.table_metrics_settings as settings), v_left_out
-  )
-  returning run_id into v_run_id;
-
-  if problem is not null then
-    perform nms.fail_run(run_id => v_run_id, reason => problem);
-    raise warning 'run % failed: malformed request', v_run_id
-      using
-        errcode = 'invalid_parameter_value',
-        detail = left(problem, 2000),
-        hint = 'For example: select * from nms.collect_table_metrics(''["tmp"]'', ''["public.orders"]'');';
-  elsif v_unmatched <> '[]' then
-    raise notice 'run %: some entries match nothing', v_run_id
-      using
-        detail = left(v_unmatched::text, 2000),
-        hint = 'Spell them as the catalogue does, or quoted as in SQL. nms.preview_run() shows what a run would do.';
-  end if;
-  return v_run_id;
-end
-$$;
-comment on function nms.start_run(jsonb, jsonb, text, timestamptz) is
-  'Writes the header of a run and returns its run_id: RUNNING, or FAILED when something is wrong with its request, which is the problem. slot: the slot of the schedule that it serves, if any.';
-revoke execute on function nms.start_run(jsonb, jsonb, text, timestamptz) from public;
---! EndIncluded functions/start_run.sql
---! Included functions/open_run.sql
-create or replace function nms.open_run(skip jsonb default '[]', exclude jsonb default '[]')
-returns bigint
-language plpgsql volatile parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '10 s' -- of the tables of the collector
-as $$
-declare
-  v_skip jsonb := coalesce(skip, '[]');
-  v_exclude jsonb := coalesce(exclude, '[]');
-begin
-  return nms.start_run(
-    skip => v_skip,
-    exclude => v_exclude,
-    problem => nms.request_problem(skip => v_skip, exclude => v_exclude)
-  );
-end
-$$;
-comment on function nms.open_run(jsonb, jsonb) is
-  'Starts a run: writes its RUNNING header and returns its run_id. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". A malformed request is written as a FAILED run, with a warning. Runs that were abandoned are marked FAILED first.';
-revoke execute on function nms.open_run(jsonb, jsonb) from public;
---! EndIncluded functions/open_run.sql
---! Included functions/begin_run.sql
-create or replace function nms.begin_run(skip jsonb, exclude jsonb, run_id bigint)
-returns nms.table_metrics_runs
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_run nms.table_metrics_runs;
-  v_run_id bigint;
-begin
-  if begin_run.run_id is null then
-    v_run_id := nms.open_run(skip => begin_run.skip, exclude => begin_run.exclude);
-    select run.* into strict v_run from nms.table_metrics_runs as run where run.run_id = v_run_id;
-    return v_run;
-  end if;
-
-  v_run := nms.claim_run(run_id => begin_run.run_id);
-  if
-    coalesce(nullif(begin_run.skip, '[]'), v_run.skip_schemas) <> v_run.skip_schemas
-    or coalesce(nullif(begin_run.exclude, '[]'), v_run.exclude_tables) <> v_run.exclude_tables
-  then
-    raise exception 'run % was opened with another request', begin_run.run_id
-      using
-        errcode = 'invalid_parameter_value',
-        detail = left(
-          format(
-            'saw skip %s and exclude %s, it has %s and %s',
-            begin_run.skip, begin_run.exclude, v_run.skip_schemas, v_run.exclude_tables
-          ),
-          2000
-        ),
-        hint = 'Give either a run_id, or skip and exclude.';
-  end if;
-  return v_run;
-end
-$$;
-comment on function nms.begin_run(jsonb, jsonb, bigint) is
-  'The header of the run to count: a new one for this request, or the RUNNING one that run_id names, locked. Raises what claim_run raises, and 22023 when both are given and do not agree.';
-revoke execute on function nms.begin_run(jsonb, jsonb, bigint) from public;
---! EndIncluded functions/begin_run.sql
---! Included functions/claim_run.sql
-create or replace function nms.claim_run(run_id bigint, together boolean default false)
-returns nms.table_metrics_runs
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_run nms.table_metrics_runs;
-  v_status text;
-begin
-  if together then
-    select run.* into v_run
-    from nms.table_metrics_runs as run
-    where run.run_id = claim_run.run_id and run.status = 'RUNNING'
-    for key share skip locked;
-  else
-    select run.* into v_run
-    from nms.table_metrics_runs as run
-    where run.run_id = claim_run.run_id and run.status = 'RUNNING'
-    for update skip locked;
-  end if;
-  if found then
-    return v_run;
-  end if;
-
-  select run.status into v_status
-  from nms.table_metrics_runs as run
-  where run.run_id = claim_run.run_id;
-  if not found then
-    raise exception 'no such run: %', coalesce(claim_run.run_id::text, 'null')
-      using
-        errcode = 'no_data_found',
-        detail = format('saw run_id %s, expected that of a RUNNING run', coalesce(claim_run.run_id::text, 'null')),
-        hint = 'nms.open_run() starts a run and returns its run_id.';
-  elsif v_status = 'RUNNING' then
-    raise exception 'another session works on run %', claim_run.run_id
-      using
-        errcode = 'lock_not_available',
-        detail = 'its header is locked by that session',
-        hint = 'Wait for it, or start another run with nms.open_run().';
-  else
-    raise exception 'run % is finished', claim_run.run_id
-      using
-        errcode = 'object_not_in_prerequisite_state',
-        detail = format('its status is %s', v_status),
-        hint = 'A finished run is never rewritten: start another one with nms.open_run().';
-  end if;
-end
-$$;
-comment on function nms.claim_run(bigint, boolean) is
-  'Locks the header of a RUNNING run until the transaction ends, which tells others that a session works on it: alone, or together with others that measure its targets. Raises P0002 for an unknown run, 55000 for a finished one, 55P03 for one that another session works on.';
-revoke execute on function nms.claim_run(bigint, boolean) from public;
---! EndIncluded functions/claim_run.sql
---! Included functions/collect_table_metrics.sql
--- The whole job, in one call, one transaction and one snapshot:
---   begin_run      writes the RUNNING header, or takes up the one that open_run committed before
---   count_targets  finds every table in pg_class, counts each with dynamic SQL as of the same
---                  instant, and stores one measurement per table: its count, or why there is none
---   close_run      all counted: SUCCEEDED, with the JSON of the run and of its business day, where
---                  the last run wins; otherwise FAILED, and both JSONs stay as they were
-create or replace function nms.collect_table_metrics(
-  skip jsonb default '[]',    -- schemas to leave out: ["tmp"]
-  exclude jsonb default '[]', -- tables to leave out: ["public.orders"]
-  run_id bigint default null  -- a run that nms.open_run() has started and committed
-)
-returns nms.table_metrics_runs
-language plpgsql volatile parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '10 s' -- of the tables of the collector
-as $$
-declare
-  v_run nms.table_metrics_runs;
-begin
-  v_run := nms.begin_run(
-    skip => collect_table_metrics.skip,
-    exclude => collect_table_metrics.exclude,
-    run_id => collect_table_metrics.run_id
-  );
-  if v_run.status = 'FAILED' then
-    return v_run; -- malformed request
-  end if;
-
-  begin
-    perform nms.count_targets(run_id => v_run.run_id);
-    return nms.close_run(run_id => v_run.run_id);
-  exception
-    -- However a run ends, its header says so. "others" has neither of the first two.
-    when query_canceled or assert_failure or others then
-      if sqlstate = '57014' and current_setting('nms.raise_cancel', true) = 'on' then
-        raise; -- whoever opened the run knows why, and calls give_up_run
-      end if;
-      raise warning 'run % failed', v_run.run_id using errcode = sqlstate, detail = left(sqlerrm, 2000);
-      return nms.fail_run(run_id => v_run.run_id, reason => format('%s (%s)', sqlerrm, sqlstate));
-  end;
-end
-$$;
-comment on function nms.collect_table_metrics(jsonb, jsonb, bigint) is
-  'Counts every table of this database as of one instant and keeps the result: measurements, run snapshot and daily snapshot. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". run_id: a run that nms.open_run() has started, with its request. Returns the header of the run, SUCCEEDED or FAILED; raises only for a run_id that cannot be collected.';
-revoke execute on function nms.collect_table_metrics(jsonb, jsonb, bigint) from public;
---! EndIncluded functions/collect_table_metrics.sql
---! Included functions/close_run.sql
-create or replace function nms.close_run(run_id bigint)
-returns nms.table_metrics_runs
-language plpgsql volatile parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '10 s' -- the settings say for how long, once there is a result, and then it is the caller's again
-as $$
-declare
-  v_run nms.table_metrics_runs := nms.claim_run(run_id => close_run.run_id);
-  v_reason text;
-  v_constraint text;
-begin
-  v_reason := case
-    when v_run.target_count is null then 'closed before its tables were counted'
-    else nms.failure_summary(run_id => close_run.run_id)
-  end;
-  if v_reason is not null then
-    raise warning 'run % failed', close_run.run_id using detail = left(v_reason, 2000);
-    return nms.fail_run(run_id => close_run.run_id, reason => v_reason);
-  end if;
-
-  -- Whoever has written the same day and not committed is waited for, while the snapshot of the count is held.
-  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
-  from nms.table_metrics_settings as settings;
-
-  insert into nms.table_metrics_run_snapshot (run_id, payload, collected_at)
-  values (close_run.run_id, nms.run_payload(run_id => close_run.run_id), v_run.collected_at);
-
-  -- The last successful run wins, whichever finishes first: of counted ones that with the highest run_id.
-  -- The day itself says what it has, because the header of its run may be newer than this snapshot.
-  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_recorded)
-  select v_run.snapshot_date, snapshot.run_id, snapshot.payload, snapshot.collected_at, v_run.is_recorded
-  from nms.table_metrics_run_snapshot as snapshot
-  where snapshot.run_id = close_run.run_id
-  on conflict (snapshot_date) do update
-  set
-    run_id = excluded.run_id,
-    payload = excluded.payload,
-    collected_at = excluded.collected_at,
-    is_recorded = excluded.is_recorded
-  where (not daily.is_recorded, daily.run_id) < (not excluded.is_recorded, excluded.run_id);
-
-  delete from nms.table_metrics_targets as claim where claim.run_id = close_run.run_id;
-
-  update nms.table_metrics_runs as run
-  set status = 'SUCCEEDED', finished_at = clock_timestamp()
-  where run.run_id = close_run.run_id
-  returning run.* into strict v_run;
-  return v_run;
-exception
-  -- What was counted stays: only what this block has written is taken back.
-  when lock_not_available then
-    v_reason := coalesce(
-      v_reason,
-      format(
-        'every table was counted, and the result could not be written: waited for %s in vain for %s, which has not ended its transaction',
-        (select settings.lock_timeout from nms.table_metrics_settings as settings),
-        nms.sessions_in_the_way(
-          relations => array['nms.table_metrics_daily_snapshot', 'nms.table_metrics_run_snapshot']::regclass[]
-        )
-      )
-    );
-    raise warning 'run % failed', close_run.run_id using errcode = 'lock_not_available', detail = left(v_reason, 2000);
-    return nms.fail_run(run_id => close_run.run_id, reason => v_reason);
-  when unique_violation then
-    get stacked diagnostics v_constraint = constraint_name;
-    if v_constraint <> 'a_slot_is_served_once' then
-      raise;
-    end if;
-    select format('run %s has served the slot %s already', served.run_id, served.scheduled_for) into strict v_reason
-    from nms.table_metrics_runs as served
-    where served.scheduled_for = v_run.scheduled_for and served.status = 'SUCCEEDED';
-    raise warning 'run % failed', close_run.run_id using detail = v_reason;
-    return nms.fail_run(run_id => close_run.run_id, reason => v_reason);
-end
-$$;
-comment on function nms.close_run(bigint) is
-  'Ends a run that has been counted. When every target was: writes its run snapshot, makes it the snapshot of its business day unless a later run already is, or a counted one while this was recorded, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were; also when another session keeps it from writing them for longer than lock_timeout. Returns the header.';
-revoke execute on function nms.close_run(bigint) from public;
---! EndIncluded functions/close_run.sql
---! Included functions/was_counted_in_vain.sql
-create or replace function nms.was_counted_in_vain(run_id bigint)
-returns boolean
-language sql stable parallel safe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-  select
-    run.status = 'FAILED'
-    and run.target_count is not null
-    and not exists (
-      select
-      from nms.table_metrics_measurements as measurement
-      where measurement.run_id = run.run_id and measurement.error_sqlstate is not null
-    )
-  from nms.table_metrics_runs as run
-  where run.run_id = was_counted_in_vain.run_id
-$$;
-comment on function nms.was_counted_in_vain(bigint) is
-  'Whether a run counted every table and FAILED all the same, such as one that another session kept from writing its result: the same request may succeed at once. Null for an unknown run.';
-revoke execute on function nms.was_counted_in_vain(bigint) from public;
---! EndIncluded functions/was_counted_in_vain.sql
---! Included functions/fail_run.sql
-create or replace function nms.fail_run(run_id bigint, reason text)
-returns nms.table_metrics_runs
-language sql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-  delete from nms.table_metrics_targets as claim where claim.run_id = fail_run.run_id;
-
-  update nms.table_metrics_runs as run
-  set
-    status = 'FAILED',
-    finished_at = clock_timestamp(),
-    error_message = case
-      when length(reason) > 2000 then left(reason, 1999) || '…'
-      else reason
-    end
-  where run.run_id = fail_run.run_id
-  returning run.*
-$$;
-comment on function nms.fail_run(bigint, text) is
-  'Ends a run as FAILED for this reason, cut at 2,000 characters. Neither snapshot is touched.';
-revoke execute on function nms.fail_run(bigint, text) from public;
---! EndIncluded functions/fail_run.sql
---! Included functions/give_up_run.sql
-create or replace function nms.give_up_run(run_id bigint, reason text)
-returns nms.table_metrics_runs
-language plpgsql volatile parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_reason text := coalesce(nullif(give_up_run.reason, ''), 'given up');
-  v_run nms.table_metrics_runs := nms.claim_run(run_id => give_up_run.run_id);
-begin
-  if v_run.is_online then
-    perform nms.record_failure(
-      run_id => claim.run_id,
-      target => target,
-      error_sqlstate => '57014',
-      error_message => v_reason
-    )
-    from nms.table_metrics_targets as claim
-    cross join unnest(claim.targets) as target
-    where
-      claim.run_id = v_run.run_id
-      and not claim.is_done
-      and target.is_reported
-      and exists (select from pg_class as relation where relation.oid = target.table_oid);
-
-    perform nms.set_target_count(run_id => v_run.run_id);
-  end if;
-
-  return nms.fail_run(
-    run_id => v_run.run_id,
-    reason => concat_ws('. ', v_reason, nms.failure_summary(run_id => v_run.run_id))
-  );
-end
-$$;
-comment on function nms.give_up_run(bigint, text) is
-  'Ends a RUNNING run that no session works on as FAILED for this reason; what an online run has not counted by then is recorded as not counted. Returns the header.';
-revoke execute on function nms.give_up_run(bigint, text) from public;
---! EndIncluded functions/give_up_run.sql
---! Included functions/failure_summary.sql
-create or replace function nms.failure_summary(run_id bigint)
-returns text
-language sql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  with failed as (
-    select measurement.*
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = failure_summary.run_id and measurement.error_sqlstate is not null
-  ),
-  cause as (
-    select
-      failed.error_sqlstate,
-      count(*) as tables,
-      string_agg(
-        format('%I.%I', failed.schema_name, failed.table_name),
-        ', ' order by failed.schema_name, failed.table_name
-      ) as names,
-      min(failed.error_message) as error_message
-    from failed
-    group by failed.error_sqlstate
-  )
-  select format(
-    '%s of %s tables could not be counted. %s.',
-    sum(cause.tables),
-    (select run.target_count from nms.table_metrics_runs as run where run.run_id = failure_summary.run_id),
-    string_agg(
-      format('%s (%s, %s): %s', cause.names, cause.error_sqlstate, cause.error_message, nms.remedy(cause.error_sqlstate)),
-      '. ' order by cause.tables, cause.error_sqlstate
-    )
-  )
-  from cause
-  having count(*) > 0
-$$;
-comment on function nms.failure_summary(bigint) is
-  'Names each table that a run could not count, with what to do about it. Null when every target was counted.';
-revoke execute on function nms.failure_summary(bigint) from public;
---! EndIncluded functions/failure_summary.sql
---! Included functions/record_failure.sql
-create or replace function nms.record_failure(
-  run_id bigint,
-  target nms.target,
-  error_sqlstate text,
-  error_message text
-)
-returns void
-language sql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-  insert into nms.table_metrics_measurements (
-    run_id, schema_name, table_name, table_oid, table_kind, is_partition,
-    measured_at, error_sqlstate, error_message
-  )
-  values (
-    record_failure.run_id,
-    target.schema_name,
-    target.table_name,
-    target.table_oid,
-    target.table_kind,
-    target.is_partition,
-    clock_timestamp(),
-    record_failure.error_sqlstate,
-    left(record_failure.error_message, 2000)
-  )
-  on conflict do nothing -- it has been counted meanwhile
-$$;
-comment on function nms.record_failure(bigint, nms.target, text, text) is
-  'Stores for one table of a run why it has no count.';
-revoke execute on function nms.record_failure(bigint, nms.target, text, text) from public;
---! EndIncluded functions/record_failure.sql
---! Included functions/remedy.sql
-create or replace function nms.remedy(error_sqlstate text)
-returns text
-language sql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  select case
-    when error_sqlstate = '42501' then format(
-      'let the owner of the nms functions, %I, select from it, and bypass row-level security where it has policies; or exclude it',
-      current_user
-    )
-    when error_sqlstate = '55P03' then format(
-      'another session locked it for longer than lock_timeout, %s: collect again later, raise that setting, or exclude it',
-      (select settings.lock_timeout from nms.table_metrics_settings as settings)
-    )
-    when error_sqlstate = '57014' then
-      'the run ended before it was counted: collect again, with more time or more jobs if there was a deadline'
-    when error_sqlstate = '25006' then
-      'counting it runs a function of its owner that writes, such as one in an index: mend that function, or exclude it'
-    when error_sqlstate = 'NM001' then
-      'it changed under every snapshot: collect again outside a repeatable read transaction, when it rests'
-    when error_sqlstate = 'NM003' then
-      'collect again when nobody alters it, raise the setting yield_after, or exclude it'
-    when error_sqlstate in ('XX001', 'XX002', '58030', '58P01') then
-      'its file is damaged or missing: restore it, or exclude it until then'
-    else 'mend the cause and collect again, or exclude it'
-  end
-$$;
-comment on function nms.remedy(text) is
-  'What to do about a table that could not be counted, from the SQLSTATE of its measurement.';
-revoke execute on function nms.remedy(text) from public;
---! EndIncluded functions/remedy.sql
---! Included functions/abandon_silent_runs.sql
--- Whoever works on a run holds its header's row lock: "skip locked" leaves every live one alone.
-create or replace function nms.abandon_silent_runs(silent_for interval default null)
-returns setof nms.table_metrics_runs
-language plpgsql volatile parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '10 s' -- of the tables of the collector
-as $$
-declare
-  v_silent record;
-begin
-  for v_silent in
-    select run.run_id, coalesce(abandon_silent_runs.silent_for, settings.abandon_after) as bound
-    from nms.table_metrics_runs as run
-    cross join nms.table_metrics_settings as settings
-    where
-      run.status = 'RUNNING'
-      and nms.is_silent(
-        run_id => run.run_id,
-        silent_for => coalesce(abandon_silent_runs.silent_for, settings.abandon_after)
-      )
-    for update of run skip locked
-  loop
-    return query
-    select failed.*
-    from nms.fail_run(
-      run_id => v_silent.run_id,
-      reason => format('abandoned: no sign of life for more than %s, and no session works on it', v_silent.bound)
-    ) as failed;
-  end loop;
-end
-$$;
-comment on function nms.abandon_silent_runs(interval) is
-  'Ends as FAILED every run that no session holds and that has been silent for longer than that, by default the abandon_after setting: its session or its server died. Returns the headers of those runs.';
-revoke execute on function nms.abandon_silent_runs(interval) from public;
---! EndIncluded functions/abandon_silent_runs.sql
---! Included functions/is_silent.sql
-create or replace function nms.is_silent(run_id bigint, silent_for interval)
-returns boolean
-language sql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-  select clock_timestamp() - is_silent.silent_for > greatest(
-    run.collected_at,
-    (
-      select max(measurement.measured_at)
-      from nms.table_metrics_measurements as measurement
-      where measurement.run_id = run.run_id
-    ),
-    -- Nothing but locked tables is left, and somebody looks at them again and again.
-    (
-      select max(claim.retry_at)
-      from nms.table_metrics_targets as claim
-      where claim.run_id = run.run_id
-    )
-  )
-  from nms.table_metrics_runs as run
-  where run.run_id = is_silent.run_id and run.status = 'RUNNING'
-$$;
-comment on function nms.is_silent(bigint, interval) is
-  'Whether a RUNNING run has shown no sign of life for longer than that. Null for any other run.';
-revoke execute on function nms.is_silent(bigint, interval) from public;
---! EndIncluded functions/is_silent.sql
---! Included functions/end_if_abandoned.sql
-create or replace function nms.end_if_abandoned(run_id bigint)
-returns boolean
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '1 s' -- of a session that counts the run, or is ending it at this moment
-as $$
-begin
-  if
-    nms.is_silent(
-      run_id => end_if_abandoned.run_id,
-      silent_for => (select settings.abandon_after from nms.table_metrics_settings as settings)
-    )
-  then
-    perform from nms.table_metrics_runs as run where run.run_id = end_if_abandoned.run_id for update;
-    perform nms.abandon_silent_runs();
-  end if;
-  return not exists (
-    select
-    from nms.table_metrics_runs as run
-    where run.run_id = end_if_abandoned.run_id and run.status = 'RUNNING'
-  );
-exception
-  when lock_not_available then
-    return false;
-end
-$$;
-comment on function nms.end_if_abandoned(bigint) is
-  'Ends a run as FAILED when nobody works on it any more. Waits up to a second for a session that has its header locked, for that may be doing the same. Returns whether the run has ended.';
-revoke execute on function nms.end_if_abandoned(bigint) from public;
---! EndIncluded functions/end_if_abandoned.sql
---! Included functions/take_turn.sql
--- A lock on an empty table of ours: an advisory one could be taken by anybody who may connect, this one by
--- nobody whom no right on the table but select was given to.
-create or replace function nms.take_turn(of regclass)
-returns void
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  execute format('lock table %s in exclusive mode', take_turn.of);
-exception
-  when lock_not_available then
-    -- All in the message, which is what a log of failed jobs keeps.
-    raise exception 'waited for % in vain: % has not ended its transaction',
-      current_setting('lock_timeout'), nms.sessions_in_the_way(relations => array[take_turn.of])
-      using
-        errcode = 'lock_not_available',
-        detail = format('it has its turn at %s', take_turn.of),
-        hint = 'Try again later, or end that session with pg_terminate_backend().';
-end
-$$;
-comment on function nms.take_turn(regclass) is
-  'Lets one session at a time go on, until its transaction ends. Waits for lock_timeout; then raises 55P03, and says which session is in the way.';
-revoke execute on function nms.take_turn(regclass) from public;
---! EndIncluded functions/take_turn.sql
---! Included functions/sessions_in_the_way.sql
--- Who holds a row of a table also holds a lock on the table, in a mode that nobody has who only reads.
-create or replace function nms.sessions_in_the_way(relations regclass[])
-returns text
-language sql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-  with holder as (
-    select distinct session.pid, session.usename, session.application_name
-    from pg_locks as held
-    join pg_stat_activity as session on session.pid = held.pid
-    where
-      held.locktype = 'relation'
-      and held.database = (select oid from pg_database where datname = current_database())
-      and held.relation = any (sessions_in_the_way.relations::oid[])
-      and held.granted
-      and held.mode not in ('AccessShareLock', 'RowShareLock')
-      and held.pid <> pg_backend_pid()
-      and not exists (select from pg_locks as awaited where awaited.pid = held.pid and not awaited.granted)
-  ),
-  named as (
-    select holder.pid, concat_ws(', ', quote_ident(holder.usename), nullif(holder.application_name, '')) as who
-    from holder
-    order by holder.pid
-    limit 5
-  )
-  select coalesce(
-    string_agg(format('session %s (%s)', named.pid, named.who), ' or ' order by named.pid),
-    'another session'
-  )
-  from named
-$$;
-comment on function nms.sessions_in_the_way(regclass[]) is
-  'Which other sessions have written to one of these tables, or locked it, and have not ended their transaction: the process id, user and application_name of five at most.';
-revoke execute on function nms.sessions_in_the_way(regclass[]) from public;
---! EndIncluded functions/sessions_in_the_way.sql
---! Included functions/run_payload.sql
--- json first, jsonb at the end: jsonb_object_agg over jsonb takes quadratic time.
-create or replace function nms.run_payload(run_id bigint)
-returns jsonb
-language sql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  select coalesce(json_object_agg(per_schema.schema_name, per_schema.tables)::jsonb, '{}')
-  from (
-    select
-      measurement.schema_name,
-      json_object_agg(measurement.table_name, measurement.row_count) as tables
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = run_payload.run_id
-    group by measurement.schema_name
-  ) as per_schema
-$$;
-comment on function nms.run_payload(bigint) is
-  'The measurements of one run as {schema: {table: count}}; {} for a run that found no table.';
-revoke execute on function nms.run_payload(bigint) from public;
---! EndIncluded functions/run_payload.sql
---! Included functions/end_with_client.sql
--- Not a list of "set local" in the runner: a server on another system may know one of them and refuse it.
-create or replace function nms.end_with_client()
-returns void
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_setting record;
-begin
-  for v_setting in
-    select *
-    from (
-      values
-        ('client_connection_check_interval', '2s'), -- the client's process has died
-        ('tcp_keepalives_idle', '10'), -- its host has: seconds of silence
-        ('tcp_keepalives_interval', '5'),
-        ('tcp_keepalives_count', '3')
-    ) as setting (name, value)
-  loop
-    begin
-      perform set_config(v_setting.name, v_setting.value, true);
-    exception
-      when invalid_parameter_value or feature_not_supported then
-        null; -- the server then finds out when it sends the result
-    end;
-  end loop;
-end
-$$;
-comment on function nms.end_with_client() is
-  'For the rest of the transaction, from the next statement on: a client that dies takes its statement along within seconds, rather than leaving it running for nobody.';
-revoke execute on function nms.end_with_client() from public;
---! EndIncluded functions/end_with_client.sql
---! Included functions/forbid_rewriting_a_finished_run.sql
-create or replace function nms.forbid_rewriting_a_finished_run()
-returns trigger
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  raise exception 'a finished run is never rewritten'
-    using
-      errcode = 'object_not_in_prerequisite_state',
-      detail = format('run %s is %s', old.run_id, old.status),
-      hint = 'Collect again: the last run that succeeds owns its day.';
-end
-$$;
-comment on function nms.forbid_rewriting_a_finished_run() is
-  'Trigger function that refuses every update of a run that is SUCCEEDED or FAILED: history is append-only.';
-revoke execute on function nms.forbid_rewriting_a_finished_run() from public;
---! EndIncluded functions/forbid_rewriting_a_finished_run.sql
---! Included functions/delete_measurements_of_deleted_runs.sql
-create or replace function nms.delete_measurements_of_deleted_runs()
-returns trigger
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if tg_op = 'TRUNCATE' then
-    truncate nms.table_metrics_measurements;
-  else
-    delete from nms.table_metrics_measurements as measurement
-    using deleted_runs
-    where measurement.run_id = deleted_runs.run_id;
-  end if;
-  return null;
-end
-$$;
-comment on function nms.delete_measurements_of_deleted_runs() is
-  'Trigger function: deleting runs takes their measurements with them.';
-revoke execute on function nms.delete_measurements_of_deleted_runs() from public;
---! EndIncluded functions/delete_measurements_of_deleted_runs.sql
-
--- count
---! Included functions/count_targets.sql
-create or replace function nms.count_targets(run_id bigint)
-returns void
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-set lock_timeout = 0 -- set from the settings below, and back to the caller's at the end
-as $$
-declare
-  -- A repeatable read transaction has no other snapshot.
-  v_snapshots constant integer := case current_setting('transaction_isolation') when 'read committed' then 3 else 1 end;
-  v_result record;
-begin
-  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
-  from nms.table_metrics_settings as settings;
-
-  -- A table that was rewritten, truncated or dropped under the snapshot cannot be counted as of it any
-  -- more. Its rows may be elsewhere by now: one instant for all means that all are counted again.
-  for v_snapshot in 1..v_snapshots loop
-    v_result := nms.measure(
-      run_id => count_targets.run_id,
-      among => null,
-      as_one => true,
-      retryable => case when v_snapshot < v_snapshots then '{NM001}'::text[] else '{}' end
-    );
-    exit when v_result.changed_targets = '{}';
-  end loop;
-
-  perform nms.set_target_count(run_id => count_targets.run_id);
-end
-$$;
-comment on function nms.count_targets(bigint) is
-  'Counts every target of a run under one snapshot. When a table turns out to have been rewritten, truncated or dropped after it was taken, everything is counted again under a later one: at most three snapshots, after which such a table is recorded as not counted.';
-revoke execute on function nms.count_targets(bigint) from public;
---! EndIncluded functions/count_targets.sql
---! Included functions/current_targets.sql
-create or replace function nms.current_targets(skip jsonb, exclude jsonb, among oid[])
-returns setof nms.target
-language plpgsql stable parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if
-    among is null
-    or (current_targets.skip, current_targets.exclude) <> ('[]', '[]') -- another name may be left out
-    or exists (select from pg_inherits where inhrelid = any (among))
-    or exists (select from pg_inherits where inhparent = any (among))
-    or exists (select from nms.extension_tables())
-  then
-    return query
-    select target.*
-    from nms.find_targets(
-      skip => current_targets.skip, exclude => current_targets.exclude, among => current_targets.among
-    ) as target;
-    return;
-  end if;
-
-  -- Mostly there is nothing to leave out and no family: looking for them takes longer than counting a few small tables.
-  return query
-  select
-    relation.oid, schema.nspname::text, relation.relname::text,
-    case relation.relkind when 'p' then 'partitioned table' else 'table' end, false,
-    relation.relpages::bigint, case when relation.relam in (0, 2) then relation.relfilenode end,
-    case relation.relkind when 'p' then '{}'::oid[] end, null::oid, true, false
-  from pg_class as relation
-  join pg_namespace as schema on schema.oid = relation.relnamespace
-  cross join nms.table_metrics_settings as settings
-  where
-    relation.oid = any (among)
-    and relation.relkind in ('r', 'p')
-    and schema.nspname <> all (settings.machinery_schemas);
-end
-$$;
-comment on function nms.current_targets(jsonb, jsonb, oid[]) is
-  'What a run with this request has to read now of these tables, which it has found before, and of their families; of all tables for null. No row for one that is gone.';
-revoke execute on function nms.current_targets(jsonb, jsonb, oid[]) from public;
---! EndIncluded functions/current_targets.sql
---! Included functions/measure.sql
-create or replace function nms.measure(
-  run_id bigint,
-  among oid[],      -- only these tables and their families; null for all
-  as_one boolean,   -- true: nothing is stored unless everything can be; false: the same for each family
-  retryable text[], -- SQLSTATEs that keep a table and its family from being stored
-  out tables_counted bigint,
-  out rows_counted numeric,
-  out changed_targets nms.target[],
-  out locked_targets nms.target[]
-)
-returns record
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_measured nms.table_metrics_measurements[];
-  v_schemas tid[];
-begin
-  -- One statement: its snapshot decides what there is to count, which tables are a family, and each count.
-  with
-  found as materialized (
-    select
-      target,
-      target.*,
-      case when as_one then oid '0' else coalesce(target.family, target.table_oid) end as unit
-    from nms.table_metrics_runs as run
-    cross join nms.current_targets(
-      skip => run.skip_schemas, exclude => run.exclude_tables, among => measure.among
-    ) as target
-    where run.run_id = measure.run_id
-  ),
-  stored_table as materialized (
-    select
-      array_agg(found.target) as targets,
-      case when count(distinct found.unit) = 1 then retryable else '{}' end as stop_at
-    from found
-    where found.table_kind <> 'partitioned table'
-  ),
-  counted as materialized (
-    select result.*
-    from stored_table
-    cross join nms.count_tables(targets => stored_table.targets, stop_at => stored_table.stop_at) as result
-    where '55P03' <> all (retryable)
-    union all
-    select result.*
-    from stored_table
-    cross join nms.count_free_tables(targets => stored_table.targets, stop_at => stored_table.stop_at) as result
-    where '55P03' = any (retryable)
-  ),
-  -- Each member is read once, however many tables its rows are part of.
-  added as (
-    select
-      parent.table_oid,
-      sum(part.own_row_count)::bigint as row_count,
-      max(part.measured_at) as measured_at,
-      min(part.error_sqlstate) as error_sqlstate,
-      (
-        array_agg(
-          format('%I.%I: %s', child.schema_name, child.table_name, part.error_message)
-          order by part.error_sqlstate, child.schema_name, child.table_name
-        ) filter (where part.error_sqlstate is not null)
-      )[1] as error_message
-    from found as parent
-    cross join unnest(parent.members) as member (table_oid)
-    left join found as child on child.table_oid = member.table_oid
-    left join counted as part on part.table_oid = member.table_oid
-    group by parent.table_oid
-  ),
-  outcome as materialized (
-    select
-      found.unit,
-      found.table_oid,
-      found.schema_name,
-      found.table_name,
-      found.table_kind,
-      found.is_partition,
-      found.is_reported,
-      outcome.error_sqlstate,
-      coalesce(added.error_message, itself.error_message) as error_message,
-      -- One time for a family, which tells later that all of it was counted together.
-      case
-        when found.family is null then coalesce(itself.measured_at, clock_timestamp())
-        else max(coalesce(itself.measured_at, clock_timestamp())) over (partition by found.unit, found.family is null)
-      end as measured_at,
-      case
-        when outcome.error_sqlstate is not null then null
-        when found.members = '{}' then 0
-        when found.members is not null then added.row_count
-        else itself.own_row_count
-      end as row_count,
-      case
-        when outcome.error_sqlstate is not null then null
-        when found.table_kind = 'partitioned table' then 0
-        else itself.own_row_count
-      end as own_row_count
-    from found
-    left join counted as itself on itself.table_oid = found.table_oid
-    left join added on added.table_oid = found.table_oid
-    cross join lateral (
-      select coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate
-    ) as outcome
-  ),
-  -- Asked of each count, for the sum of a parent has but one of its errors.
-  undecided as materialized (
-    select found.unit, bool_or(counted.error_sqlstate = '55P03') as is_locked
-    from counted
-    join found on found.table_oid = counted.table_oid
-    where counted.error_sqlstate = any (retryable)
-    group by found.unit
-  )
-  select
-    array(
-      select
-        row(
-          measure.run_id, outcome.schema_name, outcome.table_name, outcome.row_count, outcome.own_row_count,
-          'exact', outcome.measured_at, outcome.table_kind, outcome.is_partition, outcome.table_oid,
-          outcome.error_sqlstate, outcome.error_message
-        )::nms.table_metrics_measurements
-      from outcome
-      where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
-    ),
-    array(select found.target from found join undecided using (unit) where not undecided.is_locked),
-    array(select found.target from found join undecided using (unit) where undecided.is_locked),
-    array(select schema.ctid from pg_namespace as schema where schema.nspname in (select found.schema_name from found))
-  into strict v_measured, changed_targets, locked_targets, v_schemas;
-
-  -- A schema is renamed without a lock on its tables: for a moment, a name may have been that of another one's table.
-  -- Its row in the catalogue tells afterwards, whichever name it has again.
-  if exists (
-    select from unnest(v_schemas) as seen (place) where currtid2('pg_catalog.pg_namespace', seen.place) <> seen.place
-  ) then
-    if 'NM001' = any (retryable) then
-      changed_targets := changed_targets || array(
-        select
-          row(
-            measured.table_oid, measured.schema_name, measured.table_name, measured.table_kind, measured.is_partition,
-            null, null, null, null, true, null
-          )::nms.target
-        from unnest(v_measured) as measured
-      );
-      v_measured := '{}';
-    else
-      v_measured := array(
-        select
-          row(
-            measured.run_id, measured.schema_name, measured.table_name, null, null, 'exact', measured.measured_at,
-            measured.table_kind, measured.is_partition, measured.table_oid, coalesce(measured.error_sqlstate, 'NM001'),
-            coalesce(
-              measured.error_message,
-              'its schema, or one of those it was counted with, was renamed or altered meanwhile'
-            )
-          )::nms.table_metrics_measurements
-        from unnest(v_measured) as measured
-      );
-    end if;
-  end if;
-
-  -- In the online mode, another table may have had a name when it was counted, and a table another name. The
-  -- table that has lost its place is found, and counted again, when there is nothing left in the queue. Looked up
-  -- one by one: a plan that joins them reads all that the run has stored, each time.
-  if not as_one and exists (
-    select
-    from unnest(v_measured) as measured
-    cross join lateral (
-      select former.table_oid
-      from nms.table_metrics_measurements as former
-      where
-        former.run_id = measure.run_id
-        and former.schema_name = measured.schema_name
-        and former.table_name = measured.table_name
-      offset 0
-    ) as former
-    where former.table_oid <> measured.table_oid
-  ) then
-    delete from nms.table_metrics_measurements as former
-    using unnest(v_measured) as measured
-    where
-      former.run_id = measure.run_id
-      and former.schema_name = measured.schema_name
-      and former.table_name = measured.table_name
-      and former.table_oid <> measured.table_oid;
-  end if;
-
-  with stored as (
-    insert into nms.table_metrics_measurements as measurement
-    select measured.*
-    from unnest(v_measured) as measured
-    order by measured.schema_name, measured.table_name
-    -- Somebody may have counted a table before it came into its family.
-    on conflict on constraint table_metrics_measurements_pkey do update
-    set
-      table_kind = excluded.table_kind,
-      is_partition = excluded.is_partition,
-      row_count = excluded.row_count,
-      own_row_count = excluded.own_row_count,
-      measured_at = excluded.measured_at,
-      error_sqlstate = excluded.error_sqlstate,
-      error_message = excluded.error_message
-    where
-      measurement.table_oid = excluded.table_oid
-      and exists (
-        select from pg_inherits where excluded.table_oid in (inhrelid, inhparent)
-      )
-    returning measurement.own_row_count
-  )
-  select count(*), coalesce(sum(stored.own_row_count), 0)
-  into strict tables_counted, rows_counted
-  from stored;
-end
-$$;
-comment on function nms.measure(bigint, oid[], boolean, text[]) is
-  'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing.';
-revoke execute on function nms.measure(bigint, oid[], boolean, text[]) from public;
---! EndIncluded functions/measure.sql
---! Included functions/set_target_count.sql
-create or replace function nms.set_target_count(run_id bigint)
-returns void
-language sql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-  update nms.table_metrics_runs as run
-  set target_count = (
-    select count(*)
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = set_target_count.run_id
-  )
-  where run.run_id = set_target_count.run_id
-$$;
-comment on function nms.set_target_count(bigint) is
-  'Writes how many tables a run had to count, which ends its counting.';
-revoke execute on function nms.set_target_count(bigint) from public;
---! EndIncluded functions/set_target_count.sql
---! Included functions/count_tables.sql
--- Stable, so that every count reads the snapshot of the calling query.
-create or replace function nms.count_tables(targets nms.target[], stop_at text[] default '{}')
-returns table (
-  table_oid oid,
-  own_row_count bigint,
-  measured_at timestamptz,
-  error_sqlstate text,
-  error_message text
-)
-language plpgsql stable parallel unsafe
-set search_path = pg_catalog, pg_temp
--- As in count_each, for the same reasons.
-set row_security = off
-set jit = off
-set enable_indexonlyscan = off
-set effective_io_concurrency = 0
-as $$
-declare
-  v_together constant bigint := bigint '16'; -- tables
-  v_small_to constant bigint := bigint '32'; -- pages
-  v_batch record;
-  v_counts bigint[];
-  v_are_counted boolean;
-  v_left oid[] := array[]::oid[];
-begin
-  -- Planning and locking a small table takes longer than reading it: several in one statement. The newest
-  -- file first, also below: what is often rewritten or replaced is read before that can happen again.
-  for v_batch in
-    select
-      array_agg(small.table_oid) as table_oids,
-      array_agg(small.filenode) as filenodes,
-      array_agg(format('%I.%I', small.schema_name, small.table_name)) as names,
-      format(
-        'select array[%s]',
-        string_agg(format('(select count(*) from only %I.%I)', small.schema_name, small.table_name), ', ')
-      ) as query
-    from (
-      select target.*, row_number() over (order by target.filenode desc) / v_together as batch
-      from unnest(targets) as target
-      where not target.is_whole and target.filenode <> 0 and target.pages between 1 and v_small_to
-    ) as small
-    group by small.batch
-    order by small.batch
-  loop
-    v_are_counted := false;
-    begin
-      perform
-        set_config('transaction_read_only', 'on', true), -- as in count_each
-        set_config('lock_timeout', '10', true); -- none stays locked for long because another one is
-      execute v_batch.query into strict v_counts;
-      -- Asked while the locks are held, for the reason that count_each gives.
-      select
-        bool_and(
-          coalesce(to_regclass(counted.name) = counted.oid and pg_relation_filenode(counted.oid) = counted.filenode, false)
-        )
-      into v_are_counted
-      from unnest(v_batch.table_oids, v_batch.filenodes, v_batch.names) as counted (oid, filenode, name);
-      raise sqlstate 'NM002' using message = 'counted: release the locks';
-    exception
-      when query_canceled then
-        raise exception '%, while counting %', sqlerrm, array_to_string(v_batch.names, ', ')
-          using errcode = 'query_canceled';
-      -- Which of them it was, and why, is seen when each is counted by itself.
-      when assert_failure or others then
-        null;
-    end;
-
-    if v_are_counted then
-      return query
-      select counted.table_oid, counted.row_count, clock_timestamp(), null::text, null::text
-      from unnest(v_batch.table_oids, v_counts) as counted (table_oid, row_count);
-    else
-      v_left := v_left || v_batch.table_oids;
-    end if;
-  end loop;
-
-  -- A table that was never vacuumed or analyzed has no known size.
-  return query
-  select counted.*
-  from nms.count_each(
-    targets => array(
-      select target
-      from unnest(targets) as target
-      where
-        target.is_whole
-        or target.filenode is null
-        or target.filenode = 0
-        or target.pages not between 1 and v_small_to
-        or target.table_oid = any (v_left)
-      order by target.table_oid = any (v_left) desc, target.filenode desc nulls last
-    ),
-    stop_at => stop_at
-  ) as counted;
-end
-$$;
-comment on function nms.count_tables(nms.target[], text[]) is
-  'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms.count_each() does. No lock outlasts the count of its table, or of its few small companions. stop_at: the SQLSTATEs after which the rest is not counted any more.';
-revoke execute on function nms.count_tables(nms.target[], text[]) from public;
---! EndIncluded functions/count_tables.sql
---! Included functions/count_each.sql
--- Stable, so that every count reads the snapshot of the calling query.
-create or replace function nms.count_each(targets nms.target[], stop_at text[] default '{}')
-returns table (
-  table_oid oid,
-  own_row_count bigint,
-  measured_at timestamptz,
-  error_sqlstate text,
-  error_message text
-)
-language plpgsql stable parallel unsafe
-set search_path = pg_catalog, pg_temp
-set row_security = off -- an error, rather than only the rows that a policy shows
-set jit = off -- compiling takes longer than it saves on a bare count
--- For small tables: reading one page takes less than planning an index-only scan, or than handing
--- the page to an I/O worker.
-set enable_indexonlyscan = off
-set effective_io_concurrency = 0
-as $$
-declare
-  v_large_from constant bigint := bigint '33554432'; -- bytes
-  v_page_size constant bigint := current_setting('block_size')::bigint;
-  v_target nms.target;
-  v_name text;
-  v_chunks text;
-  v_is_counted boolean;
-begin
-  foreach v_target in array targets loop
-    table_oid := v_target.table_oid;
-    error_sqlstate := null;
-    error_message := null;
-    v_is_counted := false;
-    -- What it is called now; only digits once it is gone.
-    v_name := table_oid::regclass::text;
-
-    -- Raising and catching releases the locks at once: they belong to the aborted subtransaction.
-    begin
-      -- A count runs code of the table's owner, such as the predicate of an index: nothing that it does may stay.
-      perform set_config('transaction_read_only', 'on', true);
-      -- Large ones are read as the server, database or role has it. No pages: the catalogue does not know.
-      if
-        v_target.is_whole
-        or v_target.pages * v_page_size >= v_large_from
-        or (v_target.pages = 0 and pg_relation_size(table_oid) >= v_large_from)
-      then
-        perform set_config(setting.name, setting.reset_val, true)
-        from pg_settings as setting
-        where setting.name in ('enable_indexonlyscan', 'effective_io_concurrency');
-      end if;
-      if v_target.is_whole then
-        v_chunks := nms.chunks_of(table_oid => table_oid);
-      end if;
-
-      -- "execute … into" may use parallel workers; "select … into" never does.
-      execute format('select count(*) from %s%s', case when not v_target.is_whole then 'only ' end, v_name)
-        into strict own_row_count;
-      measured_at := clock_timestamp();
-
-      -- Under an older snapshot a rewritten or truncated table reads as empty. As long as its lock
-      -- is held, neither its file nor its name can change any more.
-      if
-        to_regclass(v_name)::oid is distinct from table_oid
-        or coalesce(pg_relation_filenode(table_oid), 0) <> v_target.filenode
-        or (v_target.is_whole and nms.chunks_of_now(table_oid => table_oid) is distinct from v_chunks)
-      then
-        raise sqlstate 'NM001' using message = 'rewritten, truncated or replaced after the snapshot was taken';
-      end if;
-      v_is_counted := true;
-      raise sqlstate 'NM002' using message = 'counted: release the locks';
-    exception
-      when query_canceled then
-        raise exception '%, while counting %.%', sqlerrm, v_target.schema_name, v_target.table_name
-          using errcode = 'query_canceled';
-      -- Whatever keeps one table from being counted is that table's outcome, not the run's end. The
-      -- SQLSTATE does not tell a count from a failure: a function in an index may raise any.
-      when assert_failure or others then
-        if not v_is_counted then
-          own_row_count := null;
-          measured_at := clock_timestamp();
-          error_sqlstate := sqlstate;
-          error_message := left(sqlerrm, 2000);
-          if table_oid::regclass::text <> v_name or v_name = table_oid::text then
-            error_sqlstate := 'NM001';
-            error_message := 'dropped or renamed after the snapshot was taken';
-          end if;
-        end if;
-    end;
-    return next;
-    exit when error_sqlstate = any (stop_at);
-  end loop;
-end
-$$;
-comment on function nms.count_each(nms.target[], text[]) is
-  'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. stop_at: the SQLSTATEs after which the rest is not counted any more.';
-revoke execute on function nms.count_each(nms.target[], text[]) from public;
---! EndIncluded functions/count_each.sql
---! Included functions/count_free_tables.sql
--- Stable, so that every count reads the snapshot of the calling query.
-create or replace function nms.count_free_tables(targets nms.target[], stop_at text[] default '{}')
-returns table (
-  table_oid oid,
-  own_row_count bigint,
-  measured_at timestamptz,
-  error_sqlstate text,
-  error_message text
-)
-language sql stable parallel unsafe
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '10 ms'
-as $$
-  select counted.* from nms.count_tables(targets => count_free_tables.targets, stop_at => count_free_tables.stop_at) as counted
-$$;
-comment on function nms.count_free_tables(nms.target[], text[]) is
-  'As nms.count_tables(), but hardly waits for a locked table: that one has 55P03.';
-revoke execute on function nms.count_free_tables(nms.target[], text[]) from public;
---! EndIncluded functions/count_free_tables.sql
---! Included functions/chunks_of.sql
-create or replace function nms.chunks_of(table_oid oid)
-returns text
-language plpgsql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_chunks text;
-  v_states text;
-  v_catalogue constant text[] := array['_timescaledb_catalog.chunk', '_timescaledb_catalog.hypertable'];
-begin
-  with recursive chunk (oid) as (
-    select child.inhrelid from pg_inherits as child where child.inhparent = chunks_of.table_oid
-    union
-    select child.inhrelid from chunk join pg_inherits as child on child.inhparent = chunk.oid
-  )
-  select string_agg(format('%s %s', relation.oid, relation.relfilenode), ',' order by relation.oid) into v_chunks
-  from chunk
-  join pg_class as relation on relation.oid = chunk.oid;
-
-  -- Whether a chunk is compressed.
-  if v_chunks is not null and exists (select from pg_extension as extension where extension.extname = 'timescaledb') then
-    execute format(
-      $query$
-        select string_agg(known::text, ',' order by known::text)
-        from %s as known
-        join %s as hypertable on hypertable.id = known.hypertable_id
-        join pg_namespace as schema on schema.nspname = hypertable.schema_name
-        join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = hypertable.table_name
-        where relation.oid = $1
-      $query$,
-      to_regclass(v_catalogue[1]), to_regclass(v_catalogue[2])
-    ) into v_states using chunks_of.table_oid;
-  end if;
-  return concat_ws(';', v_chunks, v_states);
-end
-$$;
-comment on function nms.chunks_of(oid) is
-  'Which chunks a hypertable has, in which files, and in which state, as the snapshot of the calling query sees it: when that is the same before and after a count, no chunk was dropped, truncated or compressed meanwhile.';
-revoke execute on function nms.chunks_of(oid) from public;
---! EndIncluded functions/chunks_of.sql
---! Included functions/chunks_of_now.sql
--- Volatile, so that it looks under a snapshot of its own.
-create or replace function nms.chunks_of_now(table_oid oid)
-returns text
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return nms.chunks_of(table_oid => chunks_of_now.table_oid);
-end
-$$;
-comment on function nms.chunks_of_now(oid) is
-  'As nms.chunks_of(), as of this moment rather than as of the calling query.';
-revoke execute on function nms.chunks_of_now(oid) from public;
---! EndIncluded functions/chunks_of_now.sql
-
--- online
---! Included functions/measure_targets.sql
--- The online mode: any number of sessions call this in a loop until is_finished, then one calls
--- close_run. Each call is a short transaction of its own, so that no snapshot gets old:
---   queue_targets        the first call finds the tables, the largest first
---   measure_next_target  claims what is next in the queue, counts it and stores the measurements
---   settle_targets       when the queue is empty: tables that were replaced or have appeared are queued
--- A session that dies rolls back its claim, and the next one takes it.
-create or replace function nms.measure_targets(
-  run_id bigint,
-  budget interval default '1 second', -- no other table is begun after that
-  out tables_counted bigint,
-  out rows_counted numeric,
-  out pages_counted bigint,
-  out tables_left bigint,
-  out pages_left bigint,
-  out is_finished boolean
-)
-returns record
-language plpgsql volatile parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '1 min' -- of tables of the collector itself
-set max_parallel_workers_per_gather = 0 -- how many processors to occupy is for the number of sessions to say
-as $$
-declare
-  v_start constant timestamptz := clock_timestamp();
-  v_run nms.table_metrics_runs := nms.claim_run(run_id => measure_targets.run_id, together => true);
-  v_step record;
-begin
-  tables_counted := 0;
-  rows_counted := 0;
-  pages_counted := 0;
-
-  if not exists (
-    select from nms.table_metrics_targets as claim where claim.run_id = v_run.run_id
-  ) then
-    perform nms.settle_targets(run_id => v_run.run_id);
-  else
-    loop
-      v_step := nms.measure_next_target(run_id => v_run.run_id);
-      exit when v_step.tables_counted is null;
-      tables_counted := tables_counted + v_step.tables_counted;
-      rows_counted := rows_counted + v_step.rows_counted;
-      pages_counted := pages_counted + v_step.pages_counted;
-      exit when clock_timestamp() >= v_start + coalesce(budget, '1 second');
-    end loop;
-    if v_step.tables_counted is null then
-      perform nms.settle_targets(run_id => v_run.run_id);
-    end if;
-  end if;
-
-  select coalesce(sum(cardinality(claim.targets)), 0), coalesce(sum(claim.pages), 0)::bigint
-  into tables_left, pages_left
-  from nms.table_metrics_targets as claim
-  where claim.run_id = v_run.run_id and not claim.is_done;
-
-  select run.target_count is not null into is_finished
-  from nms.table_metrics_runs as run
-  where run.run_id = v_run.run_id;
-end
-$$;
-comment on function nms.measure_targets(bigint, interval) is
-  'Online mode: counts tables of a RUNNING run for about as long as the budget says, each under a snapshot of its own, or with its partitions or children under one, and at least one if any is free. Several sessions may call it at once. Returns what this call counted, what is left for all of them (a page is block_size bytes), and whether the run can be closed. A table that is locked is put off; call again a little later when nothing was counted and is_finished is false. The first call only finds the tables.';
-revoke execute on function nms.measure_targets(bigint, interval) from public;
---! EndIncluded functions/measure_targets.sql
---! Included functions/measure_next_target.sql
-create or replace function nms.measure_next_target(
-  run_id bigint,
-  out tables_counted bigint,
-  out rows_counted numeric,
-  out pages_counted bigint
-)
-returns record
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_snapshots constant integer := 3;
-  v_claim nms.table_metrics_targets;
-  v_put_off nms.table_metrics_targets;
-  v_is_last_attempt boolean;
-  v_left oid[];
-  v_result record;
-begin
-  select claim.* into v_claim
-  from nms.table_metrics_targets as claim
-  where
-    claim.run_id = measure_next_target.run_id
-    and not claim.is_done
-    and coalesce(claim.retry_at <= clock_timestamp(), true)
-  order by claim.position
-  limit 1
-  for update skip locked;
-  if not found then
-    return;
-  end if;
-
-  -- A lock is waited for in several attempts, each of them short.
-  select v_claim.times_put_off >= 2 and clock_timestamp() > v_claim.put_off_since + settings.lock_timeout
-  into strict v_is_last_attempt
-  from nms.table_metrics_settings as settings;
-
-  v_put_off := v_claim;
-  v_put_off.times_put_off := v_claim.times_put_off + 1;
-  v_put_off.put_off_since := coalesce(v_claim.put_off_since, clock_timestamp());
-
-  tables_counted := 0;
-  rows_counted := 0;
-  pages_counted := v_claim.pages;
-  -- A family has been counted whole if somebody has met it before. Looked up one by one: a plan that joins them
-  -- reads all that the run has stored, for each claim.
-  v_left := array(
-    select target.table_oid
-    from unnest(v_claim.targets) as target
-    where
-      target.is_reported
-      and not exists (
-        select
-        from nms.table_metrics_measurements as measurement
-        where
-          measurement.run_id = v_claim.run_id
-          and measurement.schema_name = target.schema_name
-          and measurement.table_name = target.table_name
-          and measurement.table_oid = target.table_oid
-        offset 0
-      )
-  );
-  for v_snapshot in 1..v_snapshots loop
-    exit when v_left = '{}';
-    v_result := nms.measure(
-      run_id => v_claim.run_id,
-      among => v_left,
-      as_one => false,
-      retryable => case when v_snapshot < v_snapshots then '{NM001}'::text[] else '{}' end
-        || case when not v_is_last_attempt then '{55P03}'::text[] else '{}' end
-    );
-    tables_counted := tables_counted + v_result.tables_counted;
-    rows_counted := rows_counted + v_result.rows_counted;
-
-    if v_result.locked_targets <> '{}' then
-      v_put_off.retry_at := clock_timestamp() + interval '200 ms';
-      perform nms.requeue_targets(claim => v_put_off, targets => v_result.locked_targets);
-      pages_counted := greatest(
-        pages_counted
-          - (select sum(greatest(locked.pages, 0))::bigint from unnest(v_result.locked_targets) as locked),
-        0
-      );
-    end if;
-    v_left := array(select changed.table_oid from unnest(v_result.changed_targets) as changed where changed.is_reported);
-  end loop;
-
-  update nms.table_metrics_targets as claim
-  set is_done = true
-  where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
-end
-$$;
-comment on function nms.measure_next_target(bigint) is
-  'Claims what is next in the queue of a run, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one, with its family; one that is locked goes back to the end of the queue, with its family, until it has been locked for longer than lock_timeout. Returns what was counted; nulls when nothing is free.';
-revoke execute on function nms.measure_next_target(bigint) from public;
---! EndIncluded functions/measure_next_target.sql
---! Included functions/queue_targets.sql
--- What takes long is claimed by itself: a large table, or a family, which is read under one snapshot. The
--- others together: a claim costs as much as counting several of them.
-create or replace function nms.queue_targets(run_id bigint, round bigint)
-returns bigint
-language sql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-  with
-  measured as materialized (
-    select measurement.*
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = queue_targets.run_id
-  ),
-  -- Never vacuumed nor analyzed: the statistics may know better than the catalogue. Asking for the
-  -- size of the file would wait for a lock.
-  target as (
-    select
-      found,
-      coalesce(found.family, found.table_oid) as unit,
-      case
-        when found.pages = 0 then pg_stat_get_live_tuples(found.table_oid) / 100
-        else greatest(found.pages, 0)
-      end as pages
-    from nms.table_metrics_runs as run
-    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as found
-    where
-      run.run_id = queue_targets.run_id
-      and found.table_oid not in (select measured.table_oid from measured)
-      and (found.schema_name, found.table_name) not in (
-        select measured.schema_name, measured.table_name from measured
-      )
-  ),
-  sized as (
-    select
-      target.*,
-      sum(target.pages) over (partition by target.unit) as unit_pages,
-      -- What is only read for the sake of a parent goes along with its family, and never by itself.
-      bool_or((target.found).is_reported) over (partition by target.unit) as is_wanted
-    from target
-  ),
-  placed as (
-    select sized.*, row_number() over (order by sized.unit_pages desc, sized.unit) as place
-    from sized
-    where sized.is_wanted
-  ),
-  claim as (
-    select array_agg(together.found order by together.pages desc) as targets, sum(together.pages) as pages
-    from (
-      select placed.*, max(placed.place) over (partition by placed.unit) as last_place
-      from placed
-    ) as together
-    group by
-      case
-        when together.unit_pages >= 256 then together.unit::bigint
-        else -(together.last_place / 100) - 1
-      end
-  ),
-  queued as (
-    insert into nms.table_metrics_targets (run_id, round, targets, pages)
-    select queue_targets.run_id, queue_targets.round, claim.targets, claim.pages
-    from claim
-    order by claim.pages / cardinality(claim.targets) desc
-    returning cardinality(table_metrics_targets.targets) as tables
-  )
-  select coalesce(sum(queued.tables), 0)::bigint from queued
-$$;
-comment on function nms.queue_targets(bigint, bigint) is
-  'Queues every target of a run that has to be counted and has no measurement yet, the largest first, families whole. Returns how many tables those are.';
-revoke execute on function nms.queue_targets(bigint, bigint) from public;
---! EndIncluded functions/queue_targets.sql
---! Included functions/requeue_targets.sql
-create or replace function nms.requeue_targets(claim nms.table_metrics_targets, targets nms.target[])
-returns void
-language sql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-  insert into nms.table_metrics_targets (
-    run_id, round, targets, pages, times_given_way, times_put_off, put_off_since, retry_at
-  )
-  select
-    claim.run_id,
-    claim.round,
-    array_agg(target),
-    sum(greatest(target.pages, 0)),
-    claim.times_given_way,
-    claim.times_put_off,
-    claim.put_off_since,
-    claim.retry_at
-  from unnest(requeue_targets.targets) as target
-  group by coalesce(target.family, target.table_oid)
-$$;
-comment on function nms.requeue_targets(nms.table_metrics_targets, nms.target[]) is
-  'Puts tables back at the end of the queue, each by itself but families whole, with what the claim says about earlier attempts.';
-revoke execute on function nms.requeue_targets(nms.table_metrics_targets, nms.target[]) from public;
---! EndIncluded functions/requeue_targets.sql
---! Included functions/settle_targets.sql
-create or replace function nms.settle_targets(run_id bigint)
-returns void
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '1 min' -- of a session that is at it too
-set enable_nestloop = off -- no statistics know what a run that is under way has stored: a guess of one row
-set jit = off -- before 18, a nested loop that cannot be avoided looks so costly that it would be compiled
-as $$
-declare
-  v_rounds constant bigint := bigint '3';
-  v_round bigint;
-  v_stale oid[];
-  v_misnamed oid[];
-  v_unmeasured nms.target[];
-  v_gone nms.target[];
-begin
-  -- One session after the other. All of them share the header's row, which this mode does not conflict with.
-  perform from nms.table_metrics_runs as run where run.run_id = settle_targets.run_id for no key update;
-
-  -- Whatever others have claimed may yet come back.
-  if
-    exists (
-      select
-      from nms.table_metrics_targets as claim
-      where claim.run_id = settle_targets.run_id and not claim.is_done
-    )
-    or exists (
-      select
-      from nms.table_metrics_runs as run
-      where run.run_id = settle_targets.run_id and run.target_count is not null
-    )
-  then
-    return;
-  end if;
-
-  select coalesce(max(claim.round), 0) + 1 into strict v_round
-  from nms.table_metrics_targets as claim
-  where claim.run_id = settle_targets.run_id;
-
-  if v_round = 1 then
-    update nms.table_metrics_runs as run set is_online = true where run.run_id = settle_targets.run_id;
-  end if;
-
-  -- Another table has its name now, and has not been counted.
-  delete from nms.table_metrics_measurements as measurement
-  using pg_class as relation
-  join pg_namespace as schema on schema.oid = relation.relnamespace
-  where
-    measurement.run_id = settle_targets.run_id
-    and v_round <= v_rounds
-    and schema.nspname = measurement.schema_name
-    and relation.relname = measurement.table_name
-    and relation.relkind in ('r', 'p')
-    and relation.oid <> measurement.table_oid;
-
-  -- It failed and is gone.
-  delete from nms.table_metrics_measurements as measurement
-  where
-    measurement.run_id = settle_targets.run_id
-    and measurement.error_sqlstate = 'NM001'
-    and not exists (select from pg_class as relation where relation.oid = measurement.table_oid);
-
-  -- Counted again with its family, under another name by then.
-  delete from nms.table_metrics_measurements as former
-  using nms.table_metrics_measurements as latter
-  where
-    former.run_id = settle_targets.run_id
-    and latter.run_id = settle_targets.run_id
-    and latter.table_oid = former.table_oid
-    and latter.measured_at > former.measured_at;
-
-  -- Dropped before its family was counted again: its rows may be elsewhere in it.
-  v_stale := array(
-    select former.table_oid
-    from nms.table_metrics_measurements as former
-    where
-      former.run_id = settle_targets.run_id
-      and former.table_oid not in (select relation.oid from pg_class as relation)
-      and exists (
-        select
-        from nms.table_metrics_targets as claim
-        cross join unnest(claim.targets) as itself
-        join nms.table_metrics_targets as other on other.run_id = claim.run_id
-        cross join unnest(other.targets) as relative
-        join nms.table_metrics_measurements as latter
-          on latter.run_id = claim.run_id and latter.table_oid = relative.table_oid
-        where
-          claim.run_id = settle_targets.run_id
-          and itself.table_oid = former.table_oid
-          and relative.family = itself.family
-          and latter.measured_at > former.measured_at
-      )
-  );
-  delete from nms.table_metrics_measurements as measurement
-  where
-    measurement.run_id = settle_targets.run_id
-    and measurement.table_oid = any (v_stale);
-
-  -- Counted under another name than the one that it was queued by, and has again.
-  v_misnamed := array(
-    select current_target.table_oid
-    from nms.table_metrics_runs as run
-    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
-    where
-      run.run_id = settle_targets.run_id
-      and current_target.is_reported
-      and (current_target.schema_name, current_target.table_name) not in (
-        select measurement.schema_name, measurement.table_name
-        from nms.table_metrics_measurements as measurement
-        where measurement.run_id = settle_targets.run_id
-      )
-      and (current_target.schema_name, current_target.table_name) in (
-        select queued.schema_name, queued.table_name
-        from nms.table_metrics_targets as claim
-        cross join unnest(claim.targets) as queued
-        where claim.run_id = settle_targets.run_id and queued.is_reported
-      )
-  );
-  delete from nms.table_metrics_measurements as measurement
-  where
-    measurement.run_id = settle_targets.run_id
-    and measurement.table_oid = any (v_misnamed);
-
-  if v_round <= v_rounds and nms.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
-    return;
-  end if;
-
-  v_unmeasured := array(
-    select current_target
-    from nms.table_metrics_runs as run
-    cross join nms.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
-    where
-      run.run_id = settle_targets.run_id
-      and current_target.is_reported
-      and current_target.table_oid not in (
-        select measurement.table_oid
-        from nms.table_metrics_measurements as measurement
-        where measurement.run_id = settle_targets.run_id
-      )
-  );
-  -- The catalogue has changed since it was queued from: the next call looks again.
-  if v_round <= v_rounds and v_unmeasured <> '{}' then
-    return;
-  end if;
-
-  -- What has appeared since the last look is no part of the run. Unless a table has gone without a trace: then it
-  -- may be that one, whatever it is called now.
-  v_gone := array(
-    select target
-    from nms.table_metrics_targets as claim
-    cross join unnest(claim.targets) as target
-    where
-      claim.run_id = settle_targets.run_id
-      and target.is_reported
-      and target.table_oid not in (
-        select measurement.table_oid
-        from nms.table_metrics_measurements as measurement
-        where measurement.run_id = settle_targets.run_id
-      )
-  );
-  if v_gone <> '{}' or v_misnamed <> '{}' then
-    perform nms.record_failure(
-      run_id => settle_targets.run_id,
-      target => unmeasured,
-      error_sqlstate => 'NM001',
-      error_message => 'was replaced whenever it was to be counted'
-    )
-    from unnest(v_unmeasured) as unmeasured;
-  end if;
-
-  perform nms.set_target_count(run_id => settle_targets.run_id);
-end
-$$;
-comment on function nms.settle_targets(bigint) is
-  'When nothing of a run is queued: queues what has to be counted and has no measurement, which the first time is everything, later what was replaced or has appeared meanwhile, at most three times; and when there is nothing, sets target_count, which ends the counting.';
-revoke execute on function nms.settle_targets(bigint) from public;
---! EndIncluded functions/settle_targets.sql
---! Included functions/counting_sessions.sql
-create or replace function nms.counting_sessions(run_id bigint)
-returns table (
-  pid integer,
-  table_oid oid,
-  schema_name text,
-  table_name text,
-  waiting_session text
-)
-language sql volatile parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-  with
-  held as materialized (
-    select pg_locks.*
-    from pg_locks
-    where
-      pg_locks.database = (select oid from pg_database where datname = current_database())
-      or (pg_locks.database is null and not pg_locks.granted)
-  ),
-  counting as (
-    select holder.pid
-    from nms.table_metrics_runs as run
-    cross join nms.header_holders(run_id => run.run_id) as holder
-    where run.run_id = counting_sessions.run_id
-  ),
-  -- Only a wait that has lasted is looked at more closely: that is rare, and not cheap.
-  waiting as (
-    select held.pid, pg_blocking_pids(held.pid) as blocked_by, held.mode
-    from held
-    cross join nms.table_metrics_settings as settings
-    where
-      not held.granted
-      and held.locktype in ('relation', 'tuple', 'transactionid', 'virtualxid')
-      and clock_timestamp() - held.waitstart > settings.yield_after
-      and exists (select from counting)
-  )
-  select
-    counting.pid,
-    relation.oid,
-    schema.nspname::text,
-    relation.relname::text,
-    (
-      select format(
-        'session %s (%s), which waited for %s',
-        waiting.pid,
-        coalesce(nullif(activity.application_name, ''), activity.usename, 'unknown'),
-        waiting.mode
-      )
-      from waiting
-      left join pg_stat_activity as activity on activity.pid = waiting.pid
-      where counting.pid = any (waiting.blocked_by)
-      order by waiting.pid
-      limit 1
-    )
-  from counting
-  left join lateral (
-    select held.relation
-    from held
-    join pg_class on pg_class.oid = held.relation and pg_class.relkind in ('r', 'p')
-    where
-      held.pid = counting.pid
-      and held.locktype = 'relation'
-      and held.mode = 'AccessShareLock'
-      and held.granted
-      and held.relation >= 16384 -- the first OID that is not a system table's
-      and pg_class.relnamespace <> 'nms'::regnamespace
-      -- Of what is read with its children, the top.
-      and not exists (
-        select
-        from pg_inherits as child
-        join held as parent on parent.relation = child.inhparent and parent.pid = held.pid and parent.granted
-        where child.inhrelid = held.relation and parent.mode = 'AccessShareLock'
-      )
-    order by pg_class.relpages desc
-    limit 1
-  ) as read on true
-  left join pg_class as relation on relation.oid = read.relation
-  left join pg_namespace as schema on schema.oid = relation.relnamespace
-$$;
-comment on function nms.counting_sessions(bigint) is
-  'The sessions that measure targets of a run at this moment: the table that each reads (null between two), and the session that one of them keeps waiting for longer than the yield_after setting (null when none is). Cancel such a one with pg_cancel_backend, then call nms.give_way.';
-revoke execute on function nms.counting_sessions(bigint) from public;
---! EndIncluded functions/counting_sessions.sql
---! Included functions/terminate_counting.sql
--- Not security definer: one may end a session of one's own role, which the owner of this function need not.
-create or replace function nms.terminate_counting(run_id bigint, pid integer default null)
-returns table (table_name text)
-language sql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-  with
-  held as materialized (
-    select pg_locks.*
-    from pg_locks
-    where pg_locks.database = (select oid from pg_database where datname = current_database()) and pg_locks.granted
-  ),
-  counting as materialized (
-    select session.pid
-    from nms.counting_sessions(run_id => terminate_counting.run_id) as session
-    where
-      session.table_oid is not null
-      and session.pid = coalesce(terminate_counting.pid, session.pid)
-  ),
-  terminated as materialized (
-    select counting.pid from counting where pg_terminate_backend(counting.pid)
-  )
-  select format('%I.%I', schema.nspname, relation.relname) as table_name
-  from terminated
-  join held on held.pid = terminated.pid and held.locktype = 'relation' and held.mode = 'AccessShareLock'
-  join pg_class as relation on relation.oid = held.relation and relation.relkind in ('r', 'p')
-  join pg_namespace as schema on schema.oid = relation.relnamespace
-  where
-    relation.oid >= 16384 -- the first OID that is not a system table's
-    and schema.nspname <> 'nms'
-    and not exists (
-      select
-      from pg_inherits as child
-      join held as parent on parent.relation = child.inhparent and parent.pid = held.pid
-      where child.inhrelid = held.relation
-    )
-  order by table_name
-$$;
-comment on function nms.terminate_counting(bigint, integer) is
-  'Ends for good the sessions that are counting tables of this run, or the one with this process id: for counts that do not react to pg_cancel_backend, because a function in an index of a table catches that. Returns the tables that they were reading, small ones together with others; no row when no session counts. The run stays RUNNING: end it with nms.give_up_run.';
-revoke execute on function nms.terminate_counting(bigint, integer) from public;
---! EndIncluded functions/terminate_counting.sql
---! Included functions/header_holders.sql
--- A row lock is nowhere to be seen but in the row: xmax has the transaction, or the group of transactions, that
--- holds it. Nobody can be there who has no right to lock it.
-create or replace function nms.header_holders(run_id bigint)
-returns table (pid integer)
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_holder xid;
-  v_members xid[];
-begin
-  select run.xmax into v_holder from nms.table_metrics_runs as run where run.run_id = header_holders.run_id;
-  begin
-    v_members := array(select member.xid from pg_get_multixact_members(v_holder) as member);
-  exception
-    -- One transaction rather than a group has many ways of being no group.
-    when others then
-      v_members := array[v_holder];
-  end;
-  return query
-  select distinct held.pid
-  from pg_locks as held
-  where
-    held.locktype = 'transactionid'
-    and held.granted
-    and held.mode = 'ExclusiveLock'
-    and held.transactionid::text = any ((v_members || v_holder)::text[])
-    and held.pid <> pg_backend_pid();
-end
-$$;
-comment on function nms.header_holders(bigint) is
-  'The other sessions that hold the row lock of a run''s header, as everybody does who works on it.';
-revoke execute on function nms.header_holders(bigint) from public;
---! EndIncluded functions/header_holders.sql
---! Included functions/give_way.sql
-create or replace function nms.give_way(run_id bigint, table_oid oid, waiting_session text)
-returns text
-language plpgsql volatile parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '1 s' -- of the canceled session, which is rolling back its claim
-as $$
-declare
-  v_attempts constant bigint := bigint '3';
-  v_run nms.table_metrics_runs := nms.claim_run(run_id => give_way.run_id, together => true);
-  v_claim nms.table_metrics_targets;
-  v_put_back nms.table_metrics_targets;
-  v_yielding nms.target[];
-begin
-  begin
-    select claim.* into v_claim
-    from nms.table_metrics_targets as claim
-    where
-      claim.run_id = v_run.run_id
-      and not claim.is_done
-      and exists (select from unnest(claim.targets) as target where target.table_oid = give_way.table_oid)
-    for update;
-  exception
-    when lock_not_available then
-      return null; -- it is being counted again, and canceled again when that makes somebody wait
-  end;
-  if v_claim.run_id is null then
-    return null;
-  end if;
-
-  v_put_back := v_claim;
-  v_put_back.times_given_way := v_claim.times_given_way + 1;
-  -- A family is counted under one snapshot: all of it gives way.
-  v_yielding := array(
-    select target
-    from unnest(v_claim.targets) as target
-    where
-      coalesce(target.family, target.table_oid) = (
-        select coalesce(found.family, found.table_oid)
-        from unnest(v_claim.targets) as found
-        where found.table_oid = give_way.table_oid
-      )
-  );
-  perform nms.requeue_targets(
-    claim => v_claim,
-    targets => array(select target from unnest(v_claim.targets) as target where target <> all (v_yielding))
-  );
-  if v_put_back.times_given_way < v_attempts then
-    perform nms.requeue_targets(claim => v_put_back, targets => v_yielding);
-  else
-    perform nms.record_failure(
-      run_id => v_run.run_id,
-      target => yielding,
-      error_sqlstate => 'NM003',
-      error_message => format('gave way to %s, and to others before: %s attempts', waiting_session, v_attempts)
-    )
-    from unnest(v_yielding) as yielding
-    where yielding.is_reported;
-  end if;
-  update nms.table_metrics_targets as claim
-  set is_done = true
-  where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
-
-  return case when v_put_back.times_given_way < v_attempts then 'put back' else 'given up' end;
-end
-$$;
-comment on function nms.give_way(bigint, oid, text) is
-  'After the count of a table was canceled because another session waited for it: puts the table back at the end of the queue, or, the third time, records it as not counted. Returns which of the two, null when the table is not in the queue any more, or being counted again.';
-revoke execute on function nms.give_way(bigint, oid, text) from public;
---! EndIncluded functions/give_way.sql
-
--- schedule
---! Included functions/open_job.sql
-create or replace function nms.open_job(
-  payload jsonb,
-  out action text,
-  out run_id bigint,
-  out message text,
-  out is_online boolean,
-  out jobs integer,
-  out deadline interval,
-  out slot timestamptz
-)
-returns record
-language plpgsql volatile parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '10 s' -- of the tables of the collector
-as $$
-declare
-  -- No job is taken before its slot by this server's clock. One that was ahead may have been replaced since.
-  v_latest constant timestamptz := clock_timestamp() + interval '1 minute';
-  v_problem text := nms.job_problem(payload => coalesce(open_job.payload, '{}'));
-  v_request jsonb := case jsonb_typeof(open_job.payload) when 'object' then open_job.payload else '{}' end;
-  v_skip jsonb := coalesce(v_request -> 'skipSchemas', '[]');
-  v_exclude jsonb := coalesce(v_request -> 'exclude', '[]');
-begin
-  if v_problem is null then
-    is_online := coalesce((v_request ->> 'online')::boolean, false);
-    jobs := coalesce((v_request ->> 'jobs')::integer, 1);
-    deadline := regexp_replace(v_request ->> 'deadline', 'm$', 'min')::interval;
-    begin
-      slot := (v_request #>> '{_cron,ts}')::timestamptz;
-      if slot > v_latest then
-        v_problem := format(
-          '_cron: saw the slot %s, which is in the future, expected one that has come', v_request #>> '{_cron,ts}'
-        );
-        slot := null;
-      elsif v_request ? 'localTime' then
-        slot := nms.latest_slot(local_time => (v_request ->> 'localTime')::time, at => slot);
-      end if;
-    exception
-      when data_exception then
-        slot := null;
-        v_problem := format(
-          '_cron: saw %s, expected an instant that exists, such as {"ts": "2026-11-20T05:15:00.000Z"}',
-          left(v_request ->> '_cron', 200)
-        );
-    end;
-  end if;
-
-  if slot is not null then
-    -- One after the other: the second finds what the first has written.
-    perform nms.take_turn(of => 'nms.table_metrics_job_turn');
-    select served.action, served.run_id, served.message
-    into action, run_id, message
-    from nms.slot_service(slot => open_job.slot, skip => v_skip, exclude => v_exclude) as served;
-    if action is not null then
-      return;
-    end if;
-  end if;
-
-  run_id := nms.start_run(skip => v_skip, exclude => v_exclude, problem => v_problem, slot => open_job.slot);
-  action := case when v_problem is null then 'collect' else 'reject' end;
-  message := v_problem;
-end
-$$;
-comment on function nms.open_job(jsonb) is
-  'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. A slot is the time of the schedule, or with localTime the latest such time of day in the business time zone. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
-revoke execute on function nms.open_job(jsonb) from public;
---! EndIncluded functions/open_job.sql
---! Included functions/job_problem.sql
-create or replace function nms.job_problem(payload jsonb)
-returns text
-language sql stable parallel safe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-  with expected (key, is_right, expected) as (
-    values
-      ('online', jsonb_typeof(payload -> 'online') = 'boolean', 'true or false'),
-      (
-        'jobs',
-        jsonb_typeof(payload -> 'jobs') = 'number' and payload ->> 'jobs' ~ '^([1-9]|[12][0-9]|3[0-2])$'
-          and payload -> 'online' = 'true',
-        'a whole number from 1 to 32, beside "online": true'
-      ),
-      (
-        'deadline',
-        jsonb_typeof(payload -> 'deadline') = 'string'
-          and payload ->> 'deadline' ~ '^[1-9][0-9]{0,5} ?(s|m|h|min|minutes?|hours?|seconds?)$',
-        'a time such as "30m", "90s" or "2h"'
-      ),
-      (
-        'localTime',
-        jsonb_typeof(payload -> 'localTime') = 'string'
-          and payload ->> 'localTime' ~ '^([01][0-9]|2[0-3]):[0-5][0-9]$',
-        'a time of day such as "05:15"'
-      ),
-      (
-        '_cron',
-        payload #>> '{_cron,ts}' ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:?[0-9]{2})$',
-        'what graphile-worker''s cron writes, such as {"ts": "2026-11-20T05:15:00.000Z"}'
-      ),
-      ('skipSchemas', true, null),
-      ('exclude', true, null)
-  ),
-  problem as (
-    select
-      1 as place,
-      format('payload: saw %s, expected an object such as {"skipSchemas": ["tmp"]}', left(payload::text, 200)) as text
-    where jsonb_typeof(payload) <> 'object'
-    union all
-    select
-      2,
-      format(
-        'payload: saw the unknown key %s, expected only skipSchemas, exclude, online, jobs, deadline and localTime',
-        to_jsonb(given.key)
-      )
-    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload else '{}' end) as given
-    where given.key not in (select expected.key from expected)
-    union all
-    select 3, format('%s: saw %s, expected %s', expected.key, left((payload -> expected.key)::text, 200), expected.expected)
-    from expected
-    where jsonb_typeof(payload) = 'object' and payload ? expected.key and expected.is_right is not true
-    union all
-    select
-      4,
-      regexp_replace(
-        nms.request_problem(
-          skip => coalesce(payload -> 'skipSchemas', '[]'),
-          exclude => coalesce(payload -> 'exclude', '[]')
-        ),
-        '(^|; )skip:',
-        '\1skipSchemas:',
-        'g'
-      )
-    where jsonb_typeof(payload) = 'object'
-  )
-  select string_agg(problem.text, '; ' order by problem.place, problem.text) from problem
-$$;
-comment on function nms.job_problem(jsonb) is
-  'What is wrong with the payload of a graphile-worker job: which key, what was seen, what is expected. Null when nothing is.';
-revoke execute on function nms.job_problem(jsonb) from public;
---! EndIncluded functions/job_problem.sql
---! Included functions/job_payload.sql
--- graphile-worker stores JSON as text, in which there may be what jsonb cannot hold.
-create or replace function nms.job_payload(payload text)
-returns jsonb
-language plpgsql immutable parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return job_payload.payload::jsonb;
-exception
-  when data_exception or program_limit_exceeded then
-    return to_jsonb(format('%s: %s', sqlerrm, job_payload.payload));
-end
-$$;
-comment on function nms.job_payload(text) is
-  'The payload of a job as jsonb. Where it cannot be that, for \u0000, half of a surrogate pair, or too deep a nesting, a JSON string that says so and shows it, which no job accepts.';
-revoke execute on function nms.job_payload(text) from public;
---! EndIncluded functions/job_payload.sql
---! Included functions/latest_slot.sql
--- A local time that a change of clocks leaves out is taken as it would have been before the change;
--- of one that comes twice there is one: a day has exactly one slot.
-create or replace function nms.latest_slot(local_time time, at timestamptz default now())
-returns timestamptz
-language sql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  select max(slot)
-  from nms.table_metrics_settings as settings
-  cross join generate_series(0, 3) as days_before -- a zone may skip a whole day
-  cross join lateral (
-    select
-      (nms.business_date(latest_slot.at) + 1 - days_before + latest_slot.local_time)
-        at time zone settings.business_time_zone as slot
-  ) as candidate
-  where slot <= latest_slot.at and isfinite(latest_slot.at)
-$$;
-comment on function nms.latest_slot(time, timestamptz) is
-  'The latest instant, not after the given one, at which clocks in the business time zone show this time: one a day, also on the days of 23 and 25 hours. Null for an infinite instant.';
-revoke execute on function nms.latest_slot(time, timestamptz) from public;
---! EndIncluded functions/latest_slot.sql
---! Included functions/slot_service.sql
-create or replace function nms.slot_service(slot timestamptz, skip jsonb, exclude jsonb)
-returns table (action text, run_id bigint, message text)
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_most_runs constant integer := 10;
-  v_run nms.table_metrics_runs;
-begin
-  loop
-    -- After an outage several slots are due: one run, now, serves them all.
-    select run.* into v_run
-    from nms.table_metrics_runs as run
-    where
-      run.status <> 'FAILED'
-      and (
-        run.scheduled_for = slot_service.slot
-        or (
-          run.scheduled_for is not null
-          and run.collected_at >= slot_service.slot
-          and run.skip_schemas = slot_service.skip
-          and run.exclude_tables = slot_service.exclude
-        )
-      )
-    order by run.status = 'RUNNING', run.run_id
-    limit 1;
-    exit when not found;
-    if v_run.status = 'SUCCEEDED' then
-      return query select 'served', v_run.run_id, format('run %s has served the slot %s', v_run.run_id, slot);
-      return;
-    elsif not nms.end_if_abandoned(run_id => v_run.run_id) then
-      return query select 'wait', v_run.run_id, format('run %s for the slot %s is under way', v_run.run_id, slot);
-      return;
-    end if;
-  end loop;
-
-  select run.* into v_run
-  from nms.table_metrics_runs as run
-  where run.scheduled_for = slot_service.slot
-  order by run.run_id desc
-  limit 1;
-  if
-    not nms.retry_helps(run_id => v_run.run_id)
-    or (
-      select count(*) >= v_most_runs
-      from nms.table_metrics_runs as run
-      where run.scheduled_for = slot_service.slot
-    )
-  then
-    return query select 'served', v_run.run_id, format('run %s for the slot %s failed, and trying again would not help', v_run.run_id, slot);
-  end if;
-end
-$$;
-comment on function nms.slot_service(timestamptz, jsonb, jsonb) is
-  'What has been done for a slot of the schedule: served by a run, or in vain so often that another would not help; wait, when a run is under way that serves it or will. No row: it needs a run.';
-revoke execute on function nms.slot_service(timestamptz, jsonb, jsonb) from public;
---! EndIncluded functions/slot_service.sql
---! Included functions/retry_helps.sql
-create or replace function nms.retry_helps(run_id bigint)
-returns boolean
-language sql stable parallel safe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-  select run.status = 'FAILED' and not exists (
-    select
-    from nms.table_metrics_measurements as measurement
-    where
-      measurement.run_id = run.run_id
-      and measurement.error_sqlstate is not null
-      and measurement.error_sqlstate not in ('55P03', 'NM001', 'NM003')
-      -- Out of resources, operator intervention, transaction rollback: these pass.
-      and left(measurement.error_sqlstate, 2) not in ('53', '57', '40')
-  )
-  from nms.table_metrics_runs as run
-  where run.run_id = retry_helps.run_id
-$$;
-comment on function nms.retry_helps(bigint) is
-  'Whether a FAILED run may end better when it is tried again: true for locks, cancels, a server that went away; false when a table has a cause that somebody has to mend. Null for an unknown run.';
-revoke execute on function nms.retry_helps(bigint) from public;
---! EndIncluded functions/retry_helps.sql
-
--- reading
---! Included functions/table_trend.sql
-create or replace function nms.table_trend(schema_name text, table_name text, days integer default 30)
-returns table (
-  snapshot_date date,
-  row_count bigint,
-  change bigint,
-  change_percent numeric,
-  run_id bigint
-)
-language sql stable parallel safe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-  select
-    day.snapshot_date,
-    measurement.row_count,
-    measurement.row_count - lag(measurement.row_count) over by_date,
-    round(
-      100.0 * (measurement.row_count - lag(measurement.row_count) over by_date)
-        / nullif(lag(measurement.row_count) over by_date, 0),
-      2
-    ),
-    day.run_id
-  from nms.table_metrics_settings as settings
-  join nms.table_metrics_daily_snapshot as day
-    on day.snapshot_date > (statement_timestamp() at time zone settings.business_time_zone)::date - table_trend.days
-  left join lateral (
-    -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
-    select found.row_count, true as is_found
-    from nms.table_metrics_measurements as found
-    where
-      found.run_id = day.run_id
-      and found.schema_name = table_trend.schema_name
-      and found.table_name = table_trend.table_name
-    limit 1
-  ) as measurement on true
-  where
-    measurement.is_found
-    or exists (
-      select
-      from nms.left_out(
-        run_id => day.run_id,
-        schema_names => array[table_trend.schema_name],
-        table_names => array[table_trend.table_name]
-      )
-    )
-  window by_date as (order by day.snapshot_date)
-  order by day.snapshot_date
-$$;
-comment on function nms.table_trend(text, text, integer) is
-  'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted. No row: the day has no result, or not this table. Names as the catalogue spells them.';
-revoke execute on function nms.table_trend(text, text, integer) from public;
---! EndIncluded functions/table_trend.sql
---! Included functions/compare_runs.sql
-create or replace function nms.compare_runs(before bigint, after bigint)
-returns table (
-  schema_name text,
-  table_name text,
-  outcome text,
-  rows_before bigint,
-  rows_after bigint,
-  change bigint,
-  change_percent numeric,
-  own_change bigint,
-  table_kind text,
-  is_partition boolean
-)
-language plpgsql stable parallel safe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_before nms.table_metrics_runs;
-  v_after nms.table_metrics_runs;
-  v_left_out_schemas text[];
-  v_left_out_tables text[];
-begin
-  select run.* into v_before from nms.table_metrics_runs as run where run.run_id = compare_runs.before;
-  select run.* into v_after from nms.table_metrics_runs as run where run.run_id = compare_runs.after;
-  if v_before.status is null or v_after.status is null then
-    raise exception 'no such run: %', case when v_before.status is null then compare_runs.before else compare_runs.after end
-      using
-        errcode = 'no_data_found',
-        detail = format('saw %s and %s', coalesce(compare_runs.before::text, 'null'), coalesce(compare_runs.after::text, 'null')),
-        hint = 'The runs are in nms.table_metrics_runs.';
-  elsif 'RUNNING' in (v_before.status, v_after.status) then
-    raise exception 'run % has not ended', case v_before.status when 'RUNNING' then v_before.run_id else v_after.run_id end
-      using
-        errcode = 'object_not_in_prerequisite_state',
-        detail = 'its status is RUNNING',
-        hint = 'Wait until it has.';
-  end if;
-
-  -- Under the same request, neither leaves out what the other one has.
-  if
-    (v_before.skip_schemas, v_before.exclude_tables, v_before.machinery_schemas)
-      <> (v_after.skip_schemas, v_after.exclude_tables, v_after.machinery_schemas)
-  then
-    with missing as (
-      select
-        array_agg(latter.schema_name) filter (where former.table_name is null) as schemas_before,
-        array_agg(latter.table_name) filter (where former.table_name is null) as tables_before,
-        array_agg(former.schema_name) filter (where latter.table_name is null) as schemas_after,
-        array_agg(former.table_name) filter (where latter.table_name is null) as tables_after
-      from (
-        select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
-      ) as former
-      full join (
-        select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_after.run_id
-      ) as latter using (schema_name, table_name)
-    )
-    select array_agg(known.schema_name), array_agg(known.table_name) into v_left_out_schemas, v_left_out_tables
-    from missing
-    cross join lateral (
-      select * from nms.left_out(v_before.run_id, missing.schemas_before, missing.tables_before)
-      union all
-      select * from nms.left_out(v_after.run_id, missing.schemas_after, missing.tables_after)
-    ) as known;
-  end if;
-
-  return query
-  select
-    named.schema_name,
-    named.table_name,
-    case
-      when named.is_left_out then 'left out'
-      -- A failed run may not have come to a table: that it is missing says nothing.
-      when former.table_name is null and v_before.status = 'FAILED' then 'not counted'
-      when latter.table_name is null and v_after.status = 'FAILED' then 'not counted'
-      when former.table_name is null then 'appeared'
-      when latter.table_name is null then 'disappeared'
-      when former.row_count is null or latter.row_count is null then 'not counted'
-      when latter.row_count > former.row_count then 'grew'
-      when latter.row_count < former.row_count then 'shrank'
-      else 'unchanged'
-    end,
-    former.row_count,
-    latter.row_count,
-    latter.row_count - former.row_count,
-    round(100.0 * (latter.row_count - former.row_count) / nullif(former.row_count, 0), 2),
-    case
-      when named.is_left_out then null
-      when former.table_name is null and v_before.status = 'SUCCEEDED' then latter.own_row_count
-      when latter.table_name is null and v_after.status = 'SUCCEEDED' then -former.own_row_count
-      else latter.own_row_count - former.own_row_count
-    end,
-    coalesce(latter.table_kind, former.table_kind),
-    coalesce(latter.is_partition, former.is_partition)
-  from (
-    select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
-  ) as former
-  full join (
-    select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_after.run_id
-  ) as latter using (schema_name, table_name)
-  cross join lateral (
-    select
-      coalesce(former.schema_name, latter.schema_name) as schema_name,
-      coalesce(former.table_name, latter.table_name) as table_name,
-      (former.table_name is null or latter.table_name is null)
-        and (coalesce(former.schema_name, latter.schema_name), coalesce(former.table_name, latter.table_name)) in (
-          select left_out.schema_name, left_out.table_name
-          from unnest(v_left_out_schemas, v_left_out_tables) as left_out (schema_name, table_name)
-        ) as is_left_out
-  ) as named
-  order by named.schema_name, named.table_name;
-end
-$$;
-comment on function nms.compare_runs(bigint, bigint) is
-  'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
-revoke execute on function nms.compare_runs(bigint, bigint) from public;
---! EndIncluded functions/compare_runs.sql
---! Included functions/run_of_day.sql
-create or replace function nms.run_of_day(snapshot_date date)
-returns bigint
-language plpgsql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_run_id bigint;
-begin
-  select day.run_id into v_run_id
-  from nms.table_metrics_daily_snapshot as day
-  where day.snapshot_date = run_of_day.snapshot_date;
-  if not found then
-    raise exception 'no result for the day %', coalesce(run_of_day.snapshot_date::text, 'null')
-      using
-        errcode = 'no_data_found',
-        detail = (
-          select format(
-            'the nearest days with a result are %s and %s',
-            coalesce(max(day.snapshot_date) filter (where day.snapshot_date < run_of_day.snapshot_date)::text, 'none before'),
-            coalesce(min(day.snapshot_date) filter (where day.snapshot_date > run_of_day.snapshot_date)::text, 'none after')
-          )
-          from nms.table_metrics_daily_snapshot as day
-        ),
-        hint = 'The days are in nms.table_metrics_daily_snapshot.';
-  end if;
-  return v_run_id;
-end
-$$;
-comment on function nms.run_of_day(date) is
-  'The run that owns a business day. Raises P0002 for a day without a result.';
-revoke execute on function nms.run_of_day(date) from public;
---! EndIncluded functions/run_of_day.sql
---! Included functions/compare_days.sql
-create or replace function nms.compare_days(before date, after date)
-returns table (
-  schema_name text,
-  table_name text,
-  outcome text,
-  rows_before bigint,
-  rows_after bigint,
-  change bigint,
-  change_percent numeric,
-  own_change bigint,
-  table_kind text,
-  is_partition boolean
-)
-language plpgsql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return query
-  select compared.*
-  from nms.compare_runs(
-    before => nms.run_of_day(snapshot_date => compare_days.before),
-    after => nms.run_of_day(snapshot_date => compare_days.after)
-  ) as compared;
-end
-$$;
-comment on function nms.compare_days(date, date) is
-  'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank, unchanged or left out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for a day without a result.';
-revoke execute on function nms.compare_days(date, date) from public;
---! EndIncluded functions/compare_days.sql
-
--- history
---! Included functions/payload_problem.sql
-create or replace function nms.payload_problem(payload jsonb)
-returns text
-language sql immutable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  with problem as (
-    select 1 as place, '' as path, payload as seen, 'an object {"schema": {"table": count}}' as expected
-    where payload is null or jsonb_typeof(payload) <> 'object'
-    union all
-    select 2, schemas.key, schemas.value, 'an object {"table": count}'
-    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
-    where jsonb_typeof(schemas.value) <> 'object'
-    union all
-    select 3, '', to_jsonb(names.name), 'names of 1 to 63 bytes'
-    from (
-      select schemas.key
-      from jsonb_object_keys(case jsonb_typeof(payload) when 'object' then payload end) as schemas (key)
-      union all
-      select tables.key
-      from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
-      cross join lateral jsonb_object_keys(case jsonb_typeof(schemas.value) when 'object' then schemas.value end) as tables (key)
-    ) as names (name)
-    where octet_length(names.name) not between 1 and 63
-    union all
-    select 4, format('%I.%I', schemas.key, tables.key), tables.value, 'a whole number from 0 to 9223372036854775807'
-    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
-    cross join lateral jsonb_each(case jsonb_typeof(schemas.value) when 'object' then schemas.value end) as tables
-    where
-      case jsonb_typeof(tables.value)
-        when 'number' then
-          (tables.value #>> '{}')::numeric not between 0 and 9223372036854775807
-          or trunc((tables.value #>> '{}')::numeric) <> (tables.value #>> '{}')::numeric
-        else true
-      end
-  )
-  select format('%s: saw %s, expected %s', coalesce(nullif(left(problem.path, 200), ''), 'payload'), coalesce(left(problem.seen::text, 200), 'null'), problem.expected)
-  from problem
-  order by problem.place, problem.path
-  limit 1
-$$;
-comment on function nms.payload_problem(jsonb) is
-  'What is wrong with counts that are to be recorded: where, what was seen, what is expected. Null when nothing is.';
-revoke execute on function nms.payload_problem(jsonb) from public;
---! EndIncluded functions/payload_problem.sql
---! Included functions/record_run.sql
-create or replace function nms.record_run(snapshot_date date, payload jsonb)
-returns nms.table_metrics_runs
-language plpgsql volatile parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_problem text := nms.payload_problem(payload => record_run.payload);
-  v_started_at constant timestamptz := clock_timestamp();
-  v_today constant date := nms.business_date(at => v_started_at);
-  v_run nms.table_metrics_runs;
-  v_counted bigint;
-begin
-  if v_problem is not null then
-    raise exception 'malformed counts'
-      using
-        errcode = 'invalid_parameter_value',
-        detail = v_problem,
-        hint = 'For example: select * from nms.record_run(''2026-01-31'', ''{"public": {"orders": 1234}}'');';
-  elsif (isfinite(record_run.snapshot_date) and record_run.snapshot_date <= v_today) is not true then
-    raise exception 'no day to record counts for: %', coalesce(record_run.snapshot_date::text, 'null')
-      using
-        errcode = 'invalid_parameter_value',
-        detail = format('expected a business day until today, %s', v_today),
-        hint = 'Give the day on which these were the counts.';
-  end if;
-
-  insert into nms.table_metrics_runs (collected_at, snapshot_date, is_recorded)
-  values (v_started_at, record_run.snapshot_date, true)
-  returning * into strict v_run;
-
-  insert into nms.table_metrics_measurements (
-    run_id, schema_name, table_name, row_count, own_row_count, method, measured_at, table_kind, is_partition, table_oid
-  )
-  select
-    v_run.run_id,
-    schemas.key,
-    tables.key,
-    (tables.value #>> '{}')::numeric,
-    case relation.relkind when 'p' then 0 else (tables.value #>> '{}')::numeric end,
-    'recorded',
-    v_run.collected_at,
-    case relation.relkind when 'p' then 'partitioned table' else 'table' end,
-    coalesce(relation.relispartition, false),
-    coalesce(relation.oid, 0)
-  from jsonb_each(record_run.payload) as schemas
-  cross join lateral jsonb_each(schemas.value) as tables
-  left join pg_namespace as schema on schema.nspname = schemas.key
-  left join pg_class as relation
-    on relation.relnamespace = schema.oid
-    and relation.relname = tables.key
-    and relation.relkind in ('r', 'p');
-
-  update nms.table_metrics_runs as run
-  set target_count = (
-    select count(*)
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = v_run.run_id
-  )
-  where run.run_id = v_run.run_id;
-  v_run := nms.close_run(run_id => v_run.run_id);
-
-  -- Asked at the end: a counted run may have succeeded meanwhile.
-  select run.run_id into v_counted
-  from nms.table_metrics_runs as run
-  where run.snapshot_date = v_run.snapshot_date and run.status = 'SUCCEEDED' and not run.is_recorded
-  order by run.run_id desc
-  limit 1;
-  if found then
-    raise exception 'the day % was counted', v_run.snapshot_date
-      using
-        errcode = 'object_not_in_prerequisite_state',
-        detail = format('run %s has counted it', v_counted),
-        hint = 'Recorded counts never take the place of counted ones.';
-  end if;
-  return v_run;
-end
-$$;
-comment on function nms.record_run(date, jsonb) is
-  'Stores counts that are known from elsewhere, such as an older tool, as a run of their own that is marked is_recorded. payload: {schema: {table: count}}. Raises 22023 for malformed counts or a day to come, 55000 for a day that was counted. A later recorded run of the same day takes it over, and so does any run that counts it.';
-revoke execute on function nms.record_run(date, jsonb) from public;
---! EndIncluded functions/record_run.sql
---! Included functions/rebuild_run_snapshot.sql
-create or replace function nms.rebuild_run_snapshot(run_id bigint)
-returns nms.table_metrics_run_snapshot
-language plpgsql volatile parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_run nms.table_metrics_runs;
-  v_measured bigint;
-  v_snapshot nms.table_metrics_run_snapshot;
-begin
-  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = rebuild_run_snapshot.run_id;
-  if not found or v_run.status <> 'SUCCEEDED' then
-    raise exception 'run % has no snapshot', coalesce(rebuild_run_snapshot.run_id::text, 'null')
-      using
-        errcode = 'object_not_in_prerequisite_state',
-        detail = case when v_run.status is null then 'there is no such run' else format('its status is %s', v_run.status) end,
-        hint = 'Only successful runs have one.';
-  end if;
-
-  select count(*) into strict v_measured
-  from nms.table_metrics_measurements as measurement
-  where measurement.run_id = v_run.run_id;
-  if v_measured <> v_run.target_count then
-    raise exception 'run % has lost measurements', v_run.run_id
-      using
-        errcode = 'object_not_in_prerequisite_state',
-        detail = format('saw %s, expected %s', v_measured, v_run.target_count),
-        hint = 'A snapshot from what is left would not be whole: the old one, if any, stays.';
-  end if;
-
-  insert into nms.table_metrics_run_snapshot as snapshot (run_id, payload, collected_at)
-  values (v_run.run_id, nms.run_payload(run_id => v_run.run_id), v_run.collected_at)
-  on conflict on constraint table_metrics_run_snapshot_pkey do update
-  set payload = excluded.payload, collected_at = excluded.collected_at
-  returning snapshot.* into strict v_snapshot;
-  return v_snapshot;
-end
-$$;
-comment on function nms.rebuild_run_snapshot(bigint) is
-  'Makes the JSON of a successful run again from its measurements: the same as before when nobody has touched it. Raises 55000 for any other run, and when measurements are missing.';
-revoke execute on function nms.rebuild_run_snapshot(bigint) from public;
---! EndIncluded functions/rebuild_run_snapshot.sql
---! Included functions/rebuild_daily_snapshot.sql
-create or replace function nms.rebuild_daily_snapshot(snapshot_date date)
-returns nms.table_metrics_daily_snapshot
-language plpgsql volatile parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_run nms.table_metrics_runs;
-  v_snapshot nms.table_metrics_run_snapshot;
-  v_day nms.table_metrics_daily_snapshot;
-begin
-  select run.* into v_run
-  from nms.table_metrics_runs as run
-  where run.snapshot_date = rebuild_daily_snapshot.snapshot_date and run.status = 'SUCCEEDED'
-  order by run.is_recorded, run.run_id desc
-  limit 1;
-  if not found then
-    raise exception 'no successful run on the day %', coalesce(rebuild_daily_snapshot.snapshot_date::text, 'null')
-      using
-        errcode = 'no_data_found',
-        detail = 'there is nothing to make its snapshot from',
-        hint = 'nms.record_run() stores counts that are known from elsewhere.';
-  end if;
-
-  v_snapshot := nms.rebuild_run_snapshot(run_id => v_run.run_id);
-  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_recorded)
-  values (v_run.snapshot_date, v_run.run_id, v_snapshot.payload, v_snapshot.collected_at, v_run.is_recorded)
-  on conflict on constraint table_metrics_daily_snapshot_pkey do update
-  set
-    run_id = excluded.run_id,
-    payload = excluded.payload,
-    collected_at = excluded.collected_at,
-    is_recorded = excluded.is_recorded
-  -- Another run may have taken the day in between.
-  where (not daily.is_recorded, daily.run_id) <= (not excluded.is_recorded, excluded.run_id);
-
-  select daily.* into strict v_day
-  from nms.table_metrics_daily_snapshot as daily
-  where daily.snapshot_date = rebuild_daily_snapshot.snapshot_date;
-  return v_day;
-end
-$$;
-comment on function nms.rebuild_daily_snapshot(date) is
-  'Makes the JSON of a business day again, and that of the run that owns it, from the measurements of its last successful run, counted rather than recorded: also when the former owner was deleted. Raises P0002 for a day without one, 55000 when measurements are missing.';
-revoke execute on function nms.rebuild_daily_snapshot(date) from public;
---! EndIncluded functions/rebuild_daily_snapshot.sql
---! Included functions/check_retention.sql
-create or replace function nms.check_retention(keep_runs interval, keep_daily interval)
-returns void
-language plpgsql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if
-    keep_runs not between '0' and '1000 years'
-    or keep_daily not between '0' and '1000 years'
-    or keep_daily < keep_runs
-  then
-    raise exception 'cannot keep runs for % and days for %', coalesce(keep_runs::text, 'ever'), coalesce(keep_daily::text, 'ever')
-      using
-        errcode = 'invalid_parameter_value',
-        detail = 'expected two times from 0 to 1000 years, the second no shorter than the first',
-        hint = 'For example: select * from nms.prune_table_metrics(keep_runs => ''90 days'', keep_daily => ''3 years'');';
-  end if;
-end
-$$;
-comment on function nms.check_retention(interval, interval) is
-  'Raises 22023 unless both times are from 0 to 1000 years, and days are kept for no shorter than runs; null means for ever.';
-revoke execute on function nms.check_retention(interval, interval) from public;
---! EndIncluded functions/check_retention.sql
---! Included functions/retention_problem.sql
-create or replace function nms.retention_problem(payload jsonb)
-returns text
-language plpgsql stable parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_problem text;
-  v_detail text;
-begin
-  with
-  given as (
-    select entry.key, entry.value
-    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload else '{}' end) as entry
-    where entry.key <> '_cron' -- which graphile-worker writes
-  ),
-  problem (place, text) as (
-    select
-      1,
-      format('payload: saw %s, expected an object such as {"keepRuns": "90 days", "keepDaily": "5 years"}', left(payload::text, 200))
-    where jsonb_typeof(payload) <> 'object'
-    union all
-    select 2, format('payload: saw the unknown key %s, expected only keepRuns and keepDaily', to_jsonb(given.key))
-    from given
-    where given.key not in ('keepRuns', 'keepDaily')
-    union all
-    select 3, format('%s: saw %s, expected a time with its unit such as "90 days"', given.key, left(given.value::text, 200))
-    from given
-    where
-      given.key in ('keepRuns', 'keepDaily')
-      -- As an interval, 90 is so many seconds, and m a minute: either would delete nearly everything.
-      and (jsonb_typeof(given.value) <> 'string' or given.value #>> '{}' ~* '^[\s\d.+-]*m?\s*$')
-    union all
-    select 4, 'payload: saw no time, expected {"keepRuns": "90 days", "keepDaily": "5 years"} or one of the two'
-    where jsonb_typeof(payload) = 'object' and not exists (select from given)
-  )
-  select string_agg(problem.text, '; ' order by problem.place, problem.text) into v_problem from problem;
-  if v_problem is null then
-    perform nms.check_retention(
-      keep_runs => (payload ->> 'keepRuns')::interval,
-      keep_daily => (payload ->> 'keepDaily')::interval
-    );
-
-    select
-      string_agg(
-        format(
-          '%s: saw %s, expected %s at least: a job keeps no less than keep_at_least in nms.table_metrics_settings says',
-          given.key, given.value, settings.keep_at_least
-        ),
-        '; ' order by given.key desc
-      )
-    into v_problem
-    from jsonb_each(payload) as given
-    cross join nms.table_metrics_settings as settings
-    where given.key in ('keepRuns', 'keepDaily') and (given.value #>> '{}')::interval < settings.keep_at_least;
-  end if;
-  return v_problem;
-exception
-  when data_exception then
-    get stacked diagnostics v_problem = message_text, v_detail = pg_exception_detail;
-    return concat_ws('; ', v_problem, nullif(v_detail, ''));
-end
-$$;
-comment on function nms.retention_problem(jsonb) is
-  'What is wrong with the payload of a job that prunes: which key, what was seen, what is expected; also that it would keep less than keep_at_least in the settings. Null when nothing is.';
-revoke execute on function nms.retention_problem(jsonb) from public;
---! EndIncluded functions/retention_problem.sql
---! Included functions/prune_table_metrics.sql
-create or replace function nms.prune_table_metrics(
-  keep_runs interval default null,  -- null: for ever
-  keep_daily interval default null, -- the run that owns a day, and its JSON; null: for ever
-  budget interval default '1 second',
-  out runs_deleted bigint,
-  out runs_left bigint
-)
-returns record
-language plpgsql volatile parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '10 s' -- of a session that has one of these runs locked
-as $$
-declare
-  v_start constant timestamptz := clock_timestamp();
-  v_old bigint[];
-  v_run_id bigint;
-  v_gone bigint := bigint '0'; -- also those that somebody else has deleted meanwhile
-  v_deleted bigint;
-begin
-  perform nms.check_retention(
-    keep_runs => prune_table_metrics.keep_runs,
-    keep_daily => prune_table_metrics.keep_daily
-  );
-
-  v_old := array(
-    select run.run_id
-    from nms.table_metrics_runs as run
-    left join nms.table_metrics_daily_snapshot as day on day.run_id = run.run_id
-    where
-      run.status <> 'RUNNING'
-      and case
-        when day.run_id is null then run.collected_at < v_start - keep_runs
-        else day.snapshot_date < nms.business_date(at => v_start) - keep_daily
-      end
-      and run.run_id is distinct from (
-        select latest.run_id
-        from nms.table_metrics_runs as latest
-        where latest.status = 'SUCCEEDED'
-        order by latest.snapshot_date desc, latest.is_recorded, latest.run_id desc
-        limit 1
-      )
-    order by run.run_id
-  );
-
-  runs_deleted := 0;
-  foreach v_run_id in array v_old loop
-    delete from nms.table_metrics_runs as run where run.run_id = v_run_id;
-    get diagnostics v_deleted = row_count;
-    runs_deleted := runs_deleted + v_deleted;
-    v_gone := v_gone + 1;
-    exit when clock_timestamp() >= v_start + budget;
-  end loop;
-  runs_left := cardinality(v_old) - v_gone;
-end
-$$;
-comment on function nms.prune_table_metrics(interval, interval, interval) is
-  'Deletes old runs with everything that belongs to them, oldest first, for about as long as the budget says: runs that own no day after keep_runs, those that own one after keep_daily, and never the latest successful run. Returns how many it has deleted and how many are left: call it again until none is. Raises 22023 when days would be kept for a shorter time than runs.';
-revoke execute on function nms.prune_table_metrics(interval, interval, interval) from public;
---! EndIncluded functions/prune_table_metrics.sql
-
--- alerts
---! Included functions/alert_rule.sql
-create or replace function nms.alert_rule(schema_name text, table_name text, kind text)
+--! Included functions/alerts/alert_rule.sql
+create or replace function nms_private.alert_rule(schema_name text, table_name text, kind text)
 returns table (
   is_on boolean,
   silenced_until date,
@@ -4180,34 +497,44 @@ as $$
     coalesce((array_agg(fitting.failures_in_a_row order by place) filter (where fitting.failures_in_a_row is not null))[1], 3)
   from fitting
 $$;
-comment on function nms.alert_rule(text, text, text) is
+comment on function nms_private.alert_rule(text, text, text) is
   'What the rules decide about one kind of alert for one table, or with nulls for whole runs: always one row, with the defaults where no rule decides.';
-revoke execute on function nms.alert_rule(text, text, text) from public;
---! EndIncluded functions/alert_rule.sql
---! Included functions/day_owners.sql
-create or replace function nms.day_owners(run_id bigint)
-returns table (owner bigint, snapshot_date date)
-language sql stable parallel safe
+revoke execute on function nms_private.alert_rule(text, text, text) from public;
+--! EndIncluded functions/alerts/alert_rule.sql
+--! Included functions/alerts/announce_alert.sql
+create or replace function nms_private.announce_alert(alert nms.table_metrics_alert_log)
+returns void
+language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
-rows 91
 as $$
-  select distinct on (run.snapshot_date) run.run_id, run.snapshot_date
-  from nms.table_metrics_runs as given
-  join nms.table_metrics_runs as run
-    on run.snapshot_date between given.snapshot_date - 91 and given.snapshot_date - 1
-  where
-    given.run_id = day_owners.run_id
-    and run.status = 'SUCCEEDED'
-    and run.run_id < given.run_id
-    and run.finished_at <= given.finished_at
-  order by run.snapshot_date, run.is_recorded, run.run_id desc
+declare
+  v_short nms.table_metrics_alert_log := alert;
+begin
+  -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
+  if octet_length(to_jsonb(alert)::text) > 7999 then
+    v_short.schema_name := left(alert.schema_name, 63);
+    v_short.table_name := left(alert.table_name, 63);
+    v_short.detail := left(alert.detail, 1000) || '…';
+  end if;
+
+  raise log 'table metrics: %', concat_ws(
+    ' ',
+    v_short.kind,
+    case when v_short.table_name is not null then format('%I.%I', v_short.schema_name, v_short.table_name) end,
+    v_short.detail
+  );
+  -- A full queue would make the transaction fail when it commits.
+  if pg_notification_queue_usage() < 0.5 then
+    perform pg_notify('nms_alerts', to_jsonb(v_short)::text);
+  end if;
+end
 $$;
-comment on function nms.day_owners(bigint) is
-  'The history by which a finished run is judged: the runs that owned the business days of the 13 weeks before its own when it ended. What ended later changes nothing.';
-revoke execute on function nms.day_owners(bigint) from public;
---! EndIncluded functions/day_owners.sql
---! Included functions/changed_counts.sql
-create or replace function nms.changed_counts(run_id bigint)
+comment on function nms_private.announce_alert(nms.table_metrics_alert_log) is
+  'Tells of a new alert: a line in the server log, and a notification on the channel nms_alerts with the row of nms.table_metrics_alert_log as JSON, cut where that is too long.';
+revoke execute on function nms_private.announce_alert(nms.table_metrics_alert_log) from public;
+--! EndIncluded functions/alerts/announce_alert.sql
+--! Included functions/alerts/changed_counts.sql
+create or replace function nms_private.changed_counts(run_id bigint)
 returns table (schema_name text, table_name text, is_partition boolean, row_count bigint)
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -4215,7 +542,7 @@ as $$
   with
   owner as materialized (
     select history.owner, row_number() over (order by history.snapshot_date desc) as days_back
-    from nms.day_owners(run_id => changed_counts.run_id) as history
+    from nms_private.day_owners(run_id => changed_counts.run_id) as history
   ),
   recent as (
     select
@@ -4248,16 +575,610 @@ as $$
     and exists (select from owner)
     and (abs(ln(greatest(today.row_count::double precision, 0.5)) - recent.middle) < least_change.value) is not true
 $$;
-comment on function nms.changed_counts(bigint) is
+comment on function nms_private.changed_counts(bigint) is
   'The tables of a finished run that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
-revoke execute on function nms.changed_counts(bigint) from public;
---! EndIncluded functions/changed_counts.sql
---! Included functions/score_counts.sql
+revoke execute on function nms_private.changed_counts(bigint) from public;
+--! EndIncluded functions/alerts/changed_counts.sql
+--! Included functions/alerts/day_owners.sql
+create or replace function nms_private.day_owners(run_id bigint)
+returns table (owner bigint, snapshot_date date)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 91
+as $$
+  select distinct on (run.snapshot_date) run.run_id, run.snapshot_date
+  from nms.table_metrics_runs as given
+  join nms.table_metrics_runs as run
+    on run.snapshot_date between given.snapshot_date - 91 and given.snapshot_date - 1
+  where
+    given.run_id = day_owners.run_id
+    and run.status = 'SUCCEEDED'
+    and run.run_id < given.run_id
+    and run.finished_at <= given.finished_at
+  order by run.snapshot_date, run.is_imported, run.run_id desc
+$$;
+comment on function nms_private.day_owners(bigint) is
+  'The history by which a finished run is judged: the runs that owned the business days of the 13 weeks before its own when it ended. What ended later changes nothing.';
+revoke execute on function nms_private.day_owners(bigint) from public;
+--! EndIncluded functions/alerts/day_owners.sql
+--! Included functions/alerts/find_alerts.sql
+create or replace function nms.find_alerts(run_id bigint)
+returns table (
+  kind text,
+  schema_name text,
+  table_name text,
+  row_count bigint,
+  expected_low bigint,
+  expected_high bigint,
+  detail text
+)
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+set jit = off -- would take longer to compile than to run
+as $$
+declare
+  v_run nms.table_metrics_runs;
+  v_has_changes boolean;
+begin
+  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = find_alerts.run_id;
+  if not found then
+    raise exception 'no such run: %', coalesce(find_alerts.run_id::text, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = format('saw run_id %s, expected that of a finished run', coalesce(find_alerts.run_id::text, 'null')),
+        hint = 'The runs are in nms.table_metrics_runs.';
+  elsif v_run.status = 'RUNNING' then
+    raise exception 'run % has not ended', v_run.run_id
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = 'its status is RUNNING',
+        hint = 'Ask again when it has ended, or for an earlier run.';
+  end if;
+
+  -- Most often there is nothing to look at, and then it takes longer to plan a look than to count many tables.
+  v_has_changes := exists (select from nms_private.changed_counts(run_id => v_run.run_id));
+
+  return query
+  select alert.*
+  from (
+    select * from nms_private.find_run_alerts(run_id => v_run.run_id)
+    where v_run.status = 'FAILED' or v_run.target_count = 0
+    union all
+    select * from nms_private.find_table_alerts(run_id => v_run.run_id)
+    union all
+    select * from nms_private.find_count_alerts(run_id => v_run.run_id) where v_has_changes
+  ) as alert
+  cross join nms_private.alert_rule(
+    schema_name => alert.schema_name,
+    table_name => alert.table_name,
+    kind => alert.kind
+  ) as rule
+  where rule.is_on and (v_run.snapshot_date < rule.silenced_until) is not true
+  order by alert.schema_name nulls first, alert.table_name, alert.kind;
+end
+$$;
+comment on function nms.find_alerts(bigint) is
+  'What is strange about a finished run, by the runs before it: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop, spike. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. Raises P0002 for an unknown run, 55000 for one that has not ended.';
+revoke execute on function nms.find_alerts(bigint) from public;
+--! EndIncluded functions/alerts/find_alerts.sql
+--! Included functions/alerts/find_count_alerts.sql
+create or replace function nms_private.find_count_alerts(run_id bigint)
+returns table (
+  kind text,
+  schema_name text,
+  table_name text,
+  row_count bigint,
+  expected_low bigint,
+  expected_high bigint,
+  detail text
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  judged as (
+    select
+      score.*,
+      today.y,
+      aim.kind,
+      rule.min_rows,
+      rule.min_change,
+      round(exp(middle.y)) as middle, -- the logarithm of 50 is that of a little less
+      -- Beyond what that day was expected to bring, or beyond what any day of the weeks before it has brought.
+      greatest(
+        score.expected - greatest(fall.least, score.lower_reach / rule.sensitivity),
+        score.lowest - fall.least - score.noise / 2 / rule.sensitivity
+      ) as low,
+      least(
+        score.expected + greatest(rise.least, score.upper_reach / rule.sensitivity),
+        score.highest + rise.least + score.noise / 2 / rule.sensitivity
+      ) as high
+    from nms_private.score_counts(run_id => find_count_alerts.run_id) as score
+    cross join lateral (select ln(greatest(score.row_count::double precision, 0.5))) as today (y)
+    cross join lateral (select least(greatest(score.expected, score.lowest), score.highest)) as middle (y)
+    cross join lateral (
+      select case
+        when score.row_count = 0 then 'dropped_to_zero'
+        when today.y < middle.y then 'drop'
+        else 'spike'
+      end
+    ) as aim (kind)
+    cross join nms_private.alert_rule(
+      schema_name => score.schema_name,
+      table_name => score.table_name,
+      kind => aim.kind
+    ) as rule
+    cross join lateral (select -ln(greatest(1 - rule.drop_percent / 100, 1e-9))::double precision) as fall (least)
+    cross join lateral (select ln(1 + rule.spike_percent / 100)::double precision) as rise (least)
+  ),
+  found as (
+    select
+      judged.*,
+      round(least(exp(coalesce(judged.low, judged.lowest)), 9.2e18))::bigint as expected_low,
+      round(least(exp(coalesce(judged.high, judged.highest)), 9.2e18))::bigint as expected_high
+    from judged
+    where case judged.kind
+      when 'dropped_to_zero' then
+        judged.days >= 3 and judged.usual >= judged.min_rows and judged.times_refilled < 2
+      when 'drop' then
+        judged.days >= 14
+        and judged.y < judged.low
+        and judged.middle >= judged.min_rows
+        and judged.middle - judged.row_count >= judged.min_change
+      else
+        judged.days >= 14
+        and judged.y > judged.high
+        and not judged.is_partition -- the next one is there before its time comes, and fills all at once
+        and judged.row_count >= judged.min_rows
+        and judged.row_count - judged.middle >= judged.min_change
+    end
+  )
+  select
+    found.kind,
+    found.schema_name,
+    found.table_name,
+    found.row_count,
+    found.expected_low,
+    found.expected_high,
+    case found.kind
+      when 'dropped_to_zero' then
+        format('empty, usually it has about %s rows', to_char(found.usual, 'FM9,999,999,999,999,999,990'))
+      else
+        format(
+          '%s rows, expected %s to %s',
+          to_char(found.row_count, 'FM9,999,999,999,999,999,990'),
+          to_char(found.expected_low, 'FM9,999,999,999,999,999,990'),
+          to_char(found.expected_high, 'FM9,999,999,999,999,999,990')
+        )
+    end
+  from found
+$$;
+comment on function nms_private.find_count_alerts(bigint) is
+  'Tables whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; never for a table that the run could not count.';
+revoke execute on function nms_private.find_count_alerts(bigint) from public;
+--! EndIncluded functions/alerts/find_count_alerts.sql
+--! Included functions/alerts/find_run_alerts.sql
+create or replace function nms_private.find_run_alerts(run_id bigint)
+returns table (
+  kind text,
+  schema_name text,
+  table_name text,
+  row_count bigint,
+  expected_low bigint,
+  expected_high bigint,
+  detail text
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  given as (
+    select run.* from nms.table_metrics_runs as run where run.run_id = find_run_alerts.run_id
+  ),
+  rule as (
+    select rule.failures_in_a_row
+    from nms_private.alert_rule(schema_name => null, table_name => null, kind => 'repeated_failures') as rule
+  ),
+  finished as (
+    select run.*
+    from given
+    join nms.table_metrics_runs as run on run.run_id <= given.run_id and run.finished_at <= given.finished_at
+    where not run.is_imported
+    order by run.run_id desc
+    limit (select rule.failures_in_a_row from rule)
+  ),
+  last_success as (
+    select run.*
+    from given
+    join nms.table_metrics_runs as run on run.run_id <= given.run_id and run.finished_at <= given.finished_at
+    where run.status = 'SUCCEEDED' and not run.is_imported
+    order by run.snapshot_date desc, run.run_id desc
+    limit 1
+  ),
+  found (kind, detail) as (
+    select
+      'repeated_failures',
+      format('the last %s runs FAILED, this one because: %s', count(*), left((select given.error_message from given), 500))
+    from finished
+    having count(*) = (select rule.failures_in_a_row from rule) and bool_and(finished.status = 'FAILED')
+    union all
+    select 'no_tables', 'the run found no table'
+    from given
+    where
+      given.status = 'SUCCEEDED'
+      and not exists (
+        select from nms.table_metrics_measurements as measurement where measurement.run_id = given.run_id
+      )
+    union all
+    select 'no_run_today', format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date)
+    from given
+    cross join last_success
+    join nms.table_metrics_next_due as due on due.run_id = last_success.run_id
+    where given.finished_at > due.due_at
+  )
+  select found.kind, null::text, null::text, null::bigint, null::bigint, null::bigint, found.detail from found
+$$;
+comment on function nms_private.find_run_alerts(bigint) is
+  'What is strange about a finished run as a whole, as of its end: repeated_failures, no_tables, no_run_today.';
+revoke execute on function nms_private.find_run_alerts(bigint) from public;
+--! EndIncluded functions/alerts/find_run_alerts.sql
+--! Included functions/alerts/find_table_alerts.sql
+create or replace function nms_private.find_table_alerts(run_id bigint)
+returns table (
+  kind text,
+  schema_name text,
+  table_name text,
+  row_count bigint,
+  expected_low bigint,
+  expected_high bigint,
+  detail text
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  given as materialized (
+    select run.* from nms.table_metrics_runs as run where run.run_id = find_table_alerts.run_id
+  ),
+  -- The last seven days, and what the day of the run has brought before it. The last of them is the last counted one.
+  earlier as materialized (
+    select run.*, row_number() over (order by run.is_imported, run.snapshot_date desc) as place
+    from (
+      (
+        select history.owner
+        from nms_private.day_owners(run_id => find_table_alerts.run_id) as history
+        order by history.snapshot_date desc
+        limit 7
+      )
+      union all
+      (
+        select run.run_id
+        from nms.table_metrics_runs as run
+        join given on run.snapshot_date = given.snapshot_date
+        where run.status = 'SUCCEEDED' and run.run_id < given.run_id and run.finished_at <= given.finished_at
+        order by run.is_imported, run.run_id desc
+        limit 1
+      )
+    ) as result
+    join nms.table_metrics_runs as run on run.run_id = result.owner
+  ),
+  known as (
+    select
+      past.schema_name,
+      past.table_name,
+      count(*) as days,
+      min(past.row_count) as fewest,
+      max(past.row_count) as most,
+      (array_agg(past.table_oid order by past.run_id desc))[1] as table_oid
+    from earlier
+    -- Each result by itself: a plan that joins them may read years of measurements instead.
+    cross join lateral (
+      select measurement.schema_name, measurement.table_name, measurement.table_oid, measurement.run_id, measurement.row_count
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = earlier.run_id and not measurement.is_partition -- they come and go, and their parent stays
+      offset 0
+    ) as past
+    group by past.schema_name, past.table_name
+  ),
+  present as (
+    select today.*
+    from nms.table_metrics_measurements as today
+    where today.run_id = find_table_alerts.run_id
+  ),
+  absent as materialized (
+    select known.*
+    from known
+    where not exists (
+      select from present where (present.schema_name, present.table_name) = (known.schema_name, known.table_name)
+    )
+  ),
+  -- Few, so that only these are looked up in the whole history.
+  fresh as materialized (
+    select present.*
+    from present
+    where
+      not present.is_partition
+      and exists (select from earlier)
+      and not exists (
+        select from known where (known.schema_name, known.table_name) = (present.schema_name, present.table_name)
+      )
+  ),
+  -- That a result has not what it leaves out says nothing.
+  left_out as materialized (
+    select
+      known.schema_name,
+      known.table_name,
+      bool_or(result.place = 0) as is_now,
+      bool_or(result.place = 1) as is_last,
+      count(*) filter (where result.place > 0) as days
+    from (
+      select array_agg(unpaired.schema_name) as schema_names, array_agg(unpaired.table_name) as table_names
+      from (
+        select absent.schema_name, absent.table_name from absent
+        union all
+        select fresh.schema_name, fresh.table_name from fresh
+      ) as unpaired
+      having count(*) > 0 -- most often none
+    ) as unpaired
+    cross join (
+      select given.run_id, 0 as place from given
+      union all
+      select earlier.run_id, earlier.place from earlier
+    ) as result
+    cross join lateral nms_private.request_excludes(
+      run_id => result.run_id,
+      schema_names => unpaired.schema_names,
+      table_names => unpaired.table_names
+    ) as known
+    group by known.schema_name, known.table_name
+  ),
+  gone as materialized (
+    select absent.*
+    from absent
+    left join left_out using (schema_name, table_name)
+    where
+      left_out.is_now is not true
+      and absent.days * 2 > (select count(*) from earlier) - coalesce(left_out.days, 0) -- a habit
+  )
+  select
+    'table_missing',
+    gone.schema_name,
+    gone.table_name,
+    null::bigint,
+    gone.fewest,
+    gone.most,
+    coalesce(
+      case
+        when renamed.table_oid is not null then
+          format('gone: %I.%I is what it is called now', renamed.schema_name, renamed.table_name)
+      end,
+      format('gone: it had %s rows', to_char(gone.most, 'FM9,999,999,999,999,999,990'))
+    )
+  from gone
+  cross join given
+  left join (
+    select present.table_oid, min(present.schema_name) as schema_name, min(present.table_name) as table_name
+    from present
+    where present.table_oid <> 0 -- imported, and it did not exist
+    group by present.table_oid
+  ) as renamed using (table_oid)
+  where
+    given.status = 'SUCCEEDED'
+  union all
+  select
+    'table_new',
+    fresh.schema_name,
+    fresh.table_name,
+    fresh.row_count,
+    null,
+    null,
+    coalesce(
+      'new: it has ' || to_char(fresh.row_count, 'FM9,999,999,999,999,999,990') || ' rows',
+      'new: it could not be counted'
+    )
+  from fresh
+  left join left_out using (schema_name, table_name)
+  where
+    left_out.is_last is not true
+    and not exists (
+      select
+      from nms.table_metrics_measurements as past
+      where
+        past.schema_name = fresh.schema_name
+        and past.table_name = fresh.table_name
+        and past.run_id < find_table_alerts.run_id
+        -- those that had not ended, of which nobody can tell later what they knew then
+        and past.run_id <> all (
+          array(
+            select run.run_id
+            from nms.table_metrics_runs as run
+            join given on run.run_id < given.run_id
+            where (run.finished_at <= given.finished_at) is not true
+          )
+        )
+    )
+$$;
+comment on function nms_private.find_table_alerts(bigint) is
+  'Tables that most of the last seven results have and this run has not, and such that no earlier run has: table_missing, table_new. Partitions are neither, nor is what this run or the last one leaves out.';
+revoke execute on function nms_private.find_table_alerts(bigint) from public;
+--! EndIncluded functions/alerts/find_table_alerts.sql
+--! Included functions/alerts/record_alerts.sql
+create or replace function nms.record_alerts(run_id bigint)
+returns bigint
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '1 s' -- of a session that records another run
+as $$
+declare
+  v_run nms.table_metrics_runs;
+  v_found nms.table_metrics_alert_log[];
+  v_alert nms.table_metrics_alert_log;
+  v_opened bigint := bigint '0';
+begin
+  perform nms_private.take_turn(of => 'nms_private.alert_turn');
+  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
+
+  -- What is open is what the latest run says. One that failed knows less than an earlier one that ends after it.
+  if v_run.is_imported or exists (
+    select
+    from nms.table_metrics_runs as later
+    where
+      (later.status = 'SUCCEEDED' or (v_run.status = 'FAILED' and later.status = 'FAILED'))
+      and not later.is_imported
+      and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
+  ) then
+    return v_opened;
+  end if;
+
+  v_found := array(
+    select
+      row(
+        null, alert.kind,
+        left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
+        alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
+        v_run.finished_at, v_run.run_id, null, null
+      )::nms.table_metrics_alert_log
+    from nms.find_alerts(run_id => record_alerts.run_id) as alert
+  );
+
+  if exists (select from nms.table_metrics_alert_log as log where log.closed_at is null) then
+    update nms.table_metrics_alert_log as log
+    set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+    where
+      log.closed_at is null
+      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, '')) not in (
+        select found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, '')
+        from unnest(v_found) as found
+      )
+      and case
+        when log.kind = 'repeated_failures' then true
+        when log.table_name is null then v_run.status = 'SUCCEEDED'
+        -- Of a table that the run left out or could not count, it knows nothing.
+        else
+          exists (
+            select
+            from nms.table_metrics_measurements as measurement
+            where
+              measurement.run_id = v_run.run_id
+              and measurement.schema_name = log.schema_name
+              and measurement.table_name = log.table_name
+              and measurement.row_count is not null
+          )
+          or (
+            v_run.status = 'SUCCEEDED'
+            and (log.schema_name, log.table_name) not in (
+              select left_out.schema_name, left_out.table_name
+              from (
+                select array_agg(open.schema_name) as schema_names, array_agg(open.table_name) as table_names
+                from nms.table_metrics_alert_log as open
+                where open.closed_at is null and open.table_name is not null
+              ) as known
+              cross join nms_private.request_excludes(
+                run_id => v_run.run_id,
+                schema_names => known.schema_names,
+                table_names => known.table_names
+              ) as left_out
+              where left_out.schema_name <> all (v_run.machinery_schemas) -- which no later run will look at either
+            )
+          )
+      end;
+  end if;
+
+  if v_found = '{}' then
+    return v_opened;
+  end if;
+
+  update nms.table_metrics_alert_log as log
+  set
+    row_count = found.row_count,
+    expected_low = found.expected_low,
+    expected_high = found.expected_high,
+    detail = found.detail
+  from unnest(v_found) as found
+  where
+    log.closed_at is null
+    and log.kind = found.kind
+    and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
+    and coalesce(log.table_name, '') = coalesce(found.table_name, '');
+
+  for v_alert in
+    insert into nms.table_metrics_alert_log (
+      kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run
+    )
+    select
+      found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
+      found.detail, found.opened_at, found.opened_by_run
+    from unnest(v_found) as found
+    on conflict do nothing
+    returning *
+  loop
+    v_opened := v_opened + 1;
+    perform nms_private.announce_alert(alert => v_alert);
+  end loop;
+  return v_opened;
+end
+$$;
+comment on function nms.record_alerts(bigint) is
+  'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new and announces it, closes what holds no longer. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
+revoke execute on function nms.record_alerts(bigint) from public;
+--! EndIncluded functions/alerts/record_alerts.sql
+--! Included functions/alerts/record_alerts_of_run.sql
+create or replace function nms_private.record_alerts_of_run()
+returns trigger
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform nms.record_alerts(run_id => new.run_id);
+  return null;
+exception
+  -- Whatever it is: the run has ended as it did, and its alerts can be recorded again.
+  when query_canceled or assert_failure or others then
+    raise warning 'the alerts of run % were not recorded', new.run_id
+      using
+        errcode = sqlstate,
+        detail = left(sqlerrm, 2000),
+        hint = format('To try again: select nms.record_alerts(%s);', new.run_id);
+    return null;
+end
+$$;
+comment on function nms_private.record_alerts_of_run() is
+  'Trigger function that records the alerts of a run when it ends. A failure there is a warning, and the run ends as it would have.';
+revoke execute on function nms_private.record_alerts_of_run() from public;
+--! EndIncluded functions/alerts/record_alerts_of_run.sql
+--! Included functions/alerts/record_missing_run.sql
+create or replace function nms_private.record_missing_run()
+returns boolean
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '1 s' -- of a session that records the same
+as $$
+declare
+  v_alert nms.table_metrics_alert_log;
+begin
+  insert into nms.table_metrics_alert_log (kind, detail, opened_at)
+  select alert.kind, alert.detail, alert.since
+  from nms.table_metrics_alerts as alert
+  where alert.kind = 'no_run_today'
+  on conflict do nothing
+  returning * into v_alert;
+  if not found then
+    return false;
+  end if;
+  perform nms_private.announce_alert(alert => v_alert);
+  return true;
+end
+$$;
+comment on function nms_private.record_missing_run() is
+  'Announces that a business day has no result although it should have one by now. A worker calls it every minute: no run does that for it. Returns whether this is news.';
+revoke execute on function nms_private.record_missing_run() from public;
+--! EndIncluded functions/alerts/record_missing_run.sql
+--! Included functions/alerts/score_counts.sql
 -- Logarithms of counts, so that differences are changes in per cent. A count is explained by whatever
 -- comes nearest to it: the median of the last seven, the median of the last three of its weekday, both
 -- with the usual growth added, or a deviation as large at that time of an earlier month. What no
 -- explanation covers is compared with how much that was on other days.
-create or replace function nms.score_counts(run_id bigint)
+create or replace function nms_private.score_counts(run_id bigint)
 returns table (
   schema_name text,
   table_name text,
@@ -4282,12 +1203,12 @@ as $$
       history.owner,
       history.snapshot_date - given.snapshot_date as day -- the day of the run itself is 0
     from nms.table_metrics_runs as given
-    cross join nms.day_owners(run_id => score_counts.run_id) as history
+    cross join nms_private.day_owners(run_id => score_counts.run_id) as history
     where given.run_id = score_counts.run_id
   ),
   candidate as materialized (
     select row_number() over ()::integer as id, changed.*
-    from nms.changed_counts(run_id => score_counts.run_id) as changed
+    from nms_private.changed_counts(run_id => score_counts.run_id) as changed
   ),
   counted as (
     select candidate.id, 0 as day, candidate.row_count from candidate
@@ -4435,680 +1356,1225 @@ as $$
   join summary using (id)
   left join spread using (id)
 $$;
-comment on function nms.score_counts(bigint) is
-  'For each table of nms.changed_counts(): what is usual for it, by its own past. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
-revoke execute on function nms.score_counts(bigint) from public;
---! EndIncluded functions/score_counts.sql
---! Included functions/find_count_alerts.sql
-create or replace function nms.find_count_alerts(run_id bigint)
-returns table (
-  kind text,
-  schema_name text,
-  table_name text,
-  row_count bigint,
-  expected_low bigint,
-  expected_high bigint,
-  detail text
-)
-language sql stable parallel safe
+comment on function nms_private.score_counts(bigint) is
+  'For each table of nms_private.changed_counts(): what is usual for it, by its own past. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
+revoke execute on function nms_private.score_counts(bigint) from public;
+--! EndIncluded functions/alerts/score_counts.sql
+--! Included functions/count/chunks_of.sql
+create or replace function nms_private.chunks_of(table_oid oid)
+returns text
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
-as $$
-  with
-  judged as (
-    select
-      score.*,
-      today.y,
-      aim.kind,
-      rule.min_rows,
-      rule.min_change,
-      round(exp(middle.y)) as middle, -- the logarithm of 50 is that of a little less
-      -- Beyond what that day was expected to bring, or beyond what any day of the weeks before it has brought.
-      greatest(
-        score.expected - greatest(fall.least, score.lower_reach / rule.sensitivity),
-        score.lowest - fall.least - score.noise / 2 / rule.sensitivity
-      ) as low,
-      least(
-        score.expected + greatest(rise.least, score.upper_reach / rule.sensitivity),
-        score.highest + rise.least + score.noise / 2 / rule.sensitivity
-      ) as high
-    from nms.score_counts(run_id => find_count_alerts.run_id) as score
-    cross join lateral (select ln(greatest(score.row_count::double precision, 0.5))) as today (y)
-    cross join lateral (select least(greatest(score.expected, score.lowest), score.highest)) as middle (y)
-    cross join lateral (
-      select case
-        when score.row_count = 0 then 'dropped_to_zero'
-        when today.y < middle.y then 'drop'
-        else 'spike'
-      end
-    ) as aim (kind)
-    cross join nms.alert_rule(
-      schema_name => score.schema_name,
-      table_name => score.table_name,
-      kind => aim.kind
-    ) as rule
-    cross join lateral (select -ln(greatest(1 - rule.drop_percent / 100, 1e-9))::double precision) as fall (least)
-    cross join lateral (select ln(1 + rule.spike_percent / 100)::double precision) as rise (least)
-  ),
-  found as (
-    select
-      judged.*,
-      round(least(exp(coalesce(judged.low, judged.lowest)), 9.2e18))::bigint as expected_low,
-      round(least(exp(coalesce(judged.high, judged.highest)), 9.2e18))::bigint as expected_high
-    from judged
-    where case judged.kind
-      when 'dropped_to_zero' then
-        judged.days >= 3 and judged.usual >= judged.min_rows and judged.times_refilled < 2
-      when 'drop' then
-        judged.days >= 14
-        and judged.y < judged.low
-        and judged.middle >= judged.min_rows
-        and judged.middle - judged.row_count >= judged.min_change
-      else
-        judged.days >= 14
-        and judged.y > judged.high
-        and not judged.is_partition -- the next one is there before its time comes, and fills all at once
-        and judged.row_count >= judged.min_rows
-        and judged.row_count - judged.middle >= judged.min_change
-    end
-  )
-  select
-    found.kind,
-    found.schema_name,
-    found.table_name,
-    found.row_count,
-    found.expected_low,
-    found.expected_high,
-    case found.kind
-      when 'dropped_to_zero' then
-        format('empty, usually it has about %s rows', to_char(found.usual, 'FM9,999,999,999,999,999,990'))
-      else
-        format(
-          '%s rows, expected %s to %s',
-          to_char(found.row_count, 'FM9,999,999,999,999,999,990'),
-          to_char(found.expected_low, 'FM9,999,999,999,999,999,990'),
-          to_char(found.expected_high, 'FM9,999,999,999,999,999,990')
-        )
-    end
-  from found
-$$;
-comment on function nms.find_count_alerts(bigint) is
-  'Tables whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; never for a table that the run could not count.';
-revoke execute on function nms.find_count_alerts(bigint) from public;
---! EndIncluded functions/find_count_alerts.sql
---! Included functions/find_table_alerts.sql
-create or replace function nms.find_table_alerts(run_id bigint)
-returns table (
-  kind text,
-  schema_name text,
-  table_name text,
-  row_count bigint,
-  expected_low bigint,
-  expected_high bigint,
-  detail text
-)
-language sql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  with
-  given as materialized (
-    select run.* from nms.table_metrics_runs as run where run.run_id = find_table_alerts.run_id
-  ),
-  -- The last seven days, and what the day of the run has brought before it. The last of them is the last counted one.
-  earlier as materialized (
-    select run.*, row_number() over (order by run.is_recorded, run.snapshot_date desc) as place
-    from (
-      (
-        select history.owner
-        from nms.day_owners(run_id => find_table_alerts.run_id) as history
-        order by history.snapshot_date desc
-        limit 7
-      )
-      union all
-      (
-        select run.run_id
-        from nms.table_metrics_runs as run
-        join given on run.snapshot_date = given.snapshot_date
-        where run.status = 'SUCCEEDED' and run.run_id < given.run_id and run.finished_at <= given.finished_at
-        order by run.is_recorded, run.run_id desc
-        limit 1
-      )
-    ) as result
-    join nms.table_metrics_runs as run on run.run_id = result.owner
-  ),
-  known as (
-    select
-      past.schema_name,
-      past.table_name,
-      count(*) as days,
-      min(past.row_count) as fewest,
-      max(past.row_count) as most,
-      (array_agg(past.table_oid order by past.run_id desc))[1] as table_oid
-    from earlier
-    -- Each result by itself: a plan that joins them may read years of measurements instead.
-    cross join lateral (
-      select measurement.schema_name, measurement.table_name, measurement.table_oid, measurement.run_id, measurement.row_count
-      from nms.table_metrics_measurements as measurement
-      where measurement.run_id = earlier.run_id and not measurement.is_partition -- they come and go, and their parent stays
-      offset 0
-    ) as past
-    group by past.schema_name, past.table_name
-  ),
-  present as (
-    select today.*
-    from nms.table_metrics_measurements as today
-    where today.run_id = find_table_alerts.run_id
-  ),
-  absent as materialized (
-    select known.*
-    from known
-    where not exists (
-      select from present where (present.schema_name, present.table_name) = (known.schema_name, known.table_name)
-    )
-  ),
-  -- Few, so that only these are looked up in the whole history.
-  fresh as materialized (
-    select present.*
-    from present
-    where
-      not present.is_partition
-      and exists (select from earlier)
-      and not exists (
-        select from known where (known.schema_name, known.table_name) = (present.schema_name, present.table_name)
-      )
-  ),
-  -- That a result has not what it leaves out says nothing.
-  left_out as materialized (
-    select
-      known.schema_name,
-      known.table_name,
-      bool_or(result.place = 0) as is_now,
-      bool_or(result.place = 1) as is_last,
-      count(*) filter (where result.place > 0) as days
-    from (
-      select array_agg(unpaired.schema_name) as schema_names, array_agg(unpaired.table_name) as table_names
-      from (
-        select absent.schema_name, absent.table_name from absent
-        union all
-        select fresh.schema_name, fresh.table_name from fresh
-      ) as unpaired
-      having count(*) > 0 -- most often none
-    ) as unpaired
-    cross join (
-      select given.run_id, 0 as place from given
-      union all
-      select earlier.run_id, earlier.place from earlier
-    ) as result
-    cross join lateral nms.left_out(
-      run_id => result.run_id,
-      schema_names => unpaired.schema_names,
-      table_names => unpaired.table_names
-    ) as known
-    group by known.schema_name, known.table_name
-  ),
-  gone as materialized (
-    select absent.*
-    from absent
-    left join left_out using (schema_name, table_name)
-    where
-      left_out.is_now is not true
-      and absent.days * 2 > (select count(*) from earlier) - coalesce(left_out.days, 0) -- a habit
-  )
-  select
-    'table_missing',
-    gone.schema_name,
-    gone.table_name,
-    null::bigint,
-    gone.fewest,
-    gone.most,
-    coalesce(
-      case
-        when renamed.table_oid is not null then
-          format('gone: %I.%I is what it is called now', renamed.schema_name, renamed.table_name)
-      end,
-      format('gone: it had %s rows', to_char(gone.most, 'FM9,999,999,999,999,999,990'))
-    )
-  from gone
-  cross join given
-  left join (
-    select present.table_oid, min(present.schema_name) as schema_name, min(present.table_name) as table_name
-    from present
-    where present.table_oid <> 0 -- recorded, and it did not exist
-    group by present.table_oid
-  ) as renamed using (table_oid)
-  where
-    given.status = 'SUCCEEDED'
-  union all
-  select
-    'table_new',
-    fresh.schema_name,
-    fresh.table_name,
-    fresh.row_count,
-    null,
-    null,
-    coalesce(
-      'new: it has ' || to_char(fresh.row_count, 'FM9,999,999,999,999,999,990') || ' rows',
-      'new: it could not be counted'
-    )
-  from fresh
-  left join left_out using (schema_name, table_name)
-  where
-    left_out.is_last is not true
-    and not exists (
-      select
-      from nms.table_metrics_measurements as past
-      where
-        past.schema_name = fresh.schema_name
-        and past.table_name = fresh.table_name
-        and past.run_id < find_table_alerts.run_id
-        -- those that had not ended, of which nobody can tell later what they knew then
-        and past.run_id <> all (
-          array(
-            select run.run_id
-            from nms.table_metrics_runs as run
-            join given on run.run_id < given.run_id
-            where (run.finished_at <= given.finished_at) is not true
-          )
-        )
-    )
-$$;
-comment on function nms.find_table_alerts(bigint) is
-  'Tables that most of the last seven results have and this run has not, and such that no earlier run has: table_missing, table_new. Partitions are neither, nor is what this run or the last one leaves out.';
-revoke execute on function nms.find_table_alerts(bigint) from public;
---! EndIncluded functions/find_table_alerts.sql
---! Included functions/find_run_alerts.sql
-create or replace function nms.find_run_alerts(run_id bigint)
-returns table (
-  kind text,
-  schema_name text,
-  table_name text,
-  row_count bigint,
-  expected_low bigint,
-  expected_high bigint,
-  detail text
-)
-language sql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  with
-  given as (
-    select run.* from nms.table_metrics_runs as run where run.run_id = find_run_alerts.run_id
-  ),
-  rule as (
-    select rule.failures_in_a_row
-    from nms.alert_rule(schema_name => null, table_name => null, kind => 'repeated_failures') as rule
-  ),
-  finished as (
-    select run.*
-    from given
-    join nms.table_metrics_runs as run on run.run_id <= given.run_id and run.finished_at <= given.finished_at
-    where not run.is_recorded
-    order by run.run_id desc
-    limit (select rule.failures_in_a_row from rule)
-  ),
-  last_success as (
-    select run.*
-    from given
-    join nms.table_metrics_runs as run on run.run_id <= given.run_id and run.finished_at <= given.finished_at
-    where run.status = 'SUCCEEDED' and not run.is_recorded
-    order by run.snapshot_date desc, run.run_id desc
-    limit 1
-  ),
-  found (kind, detail) as (
-    select
-      'repeated_failures',
-      format('the last %s runs FAILED, this one because: %s', count(*), left((select given.error_message from given), 500))
-    from finished
-    having count(*) = (select rule.failures_in_a_row from rule) and bool_and(finished.status = 'FAILED')
-    union all
-    select 'no_tables', 'the run found no table'
-    from given
-    where
-      given.status = 'SUCCEEDED'
-      and not exists (
-        select from nms.table_metrics_measurements as measurement where measurement.run_id = given.run_id
-      )
-    union all
-    select 'no_run_today', format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date)
-    from given
-    cross join last_success
-    join nms.table_metrics_next_due as due on due.run_id = last_success.run_id
-    where given.finished_at > due.due_at
-  )
-  select found.kind, null::text, null::text, null::bigint, null::bigint, null::bigint, found.detail from found
-$$;
-comment on function nms.find_run_alerts(bigint) is
-  'What is strange about a finished run as a whole, as of its end: repeated_failures, no_tables, no_run_today.';
-revoke execute on function nms.find_run_alerts(bigint) from public;
---! EndIncluded functions/find_run_alerts.sql
---! Included functions/find_alerts.sql
-create or replace function nms.find_alerts(run_id bigint)
-returns table (
-  kind text,
-  schema_name text,
-  table_name text,
-  row_count bigint,
-  expected_low bigint,
-  expected_high bigint,
-  detail text
-)
-language plpgsql stable parallel safe security definer
-set search_path = pg_catalog, pg_temp
-set jit = off -- would take longer to compile than to run
 as $$
 declare
-  v_run nms.table_metrics_runs;
-  v_has_changes boolean;
+  v_chunks text;
+  v_states text;
+  v_catalogue constant text[] := array['_timescaledb_catalog.chunk', '_timescaledb_catalog.hypertable'];
 begin
-  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = find_alerts.run_id;
-  if not found then
-    raise exception 'no such run: %', coalesce(find_alerts.run_id::text, 'null')
-      using
-        errcode = 'no_data_found',
-        detail = format('saw run_id %s, expected that of a finished run', coalesce(find_alerts.run_id::text, 'null')),
-        hint = 'The runs are in nms.table_metrics_runs.';
-  elsif v_run.status = 'RUNNING' then
-    raise exception 'run % has not ended', v_run.run_id
-      using
-        errcode = 'object_not_in_prerequisite_state',
-        detail = 'its status is RUNNING',
-        hint = 'Ask again when it has ended, or for an earlier run.';
+  with recursive chunk (oid) as (
+    select child.inhrelid from pg_inherits as child where child.inhparent = chunks_of.table_oid
+    union
+    select child.inhrelid from chunk join pg_inherits as child on child.inhparent = chunk.oid
+  )
+  select string_agg(format('%s %s', relation.oid, relation.relfilenode), ',' order by relation.oid) into v_chunks
+  from chunk
+  join pg_class as relation on relation.oid = chunk.oid;
+
+  -- Whether a chunk is compressed.
+  if v_chunks is not null and exists (select from pg_extension as extension where extension.extname = 'timescaledb') then
+    execute format(
+      $query$
+        select string_agg(known::text, ',' order by known::text)
+        from %s as known
+        join %s as hypertable on hypertable.id = known.hypertable_id
+        join pg_namespace as schema on schema.nspname = hypertable.schema_name
+        join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = hypertable.table_name
+        where relation.oid = $1
+      $query$,
+      to_regclass(v_catalogue[1]), to_regclass(v_catalogue[2])
+    ) into v_states using chunks_of.table_oid;
   end if;
-
-  -- Most often there is nothing to look at, and then it takes longer to plan a look than to count many tables.
-  v_has_changes := exists (select from nms.changed_counts(run_id => v_run.run_id));
-
-  return query
-  select alert.*
-  from (
-    select * from nms.find_run_alerts(run_id => v_run.run_id)
-    where v_run.status = 'FAILED' or v_run.target_count = 0
-    union all
-    select * from nms.find_table_alerts(run_id => v_run.run_id)
-    union all
-    select * from nms.find_count_alerts(run_id => v_run.run_id) where v_has_changes
-  ) as alert
-  cross join nms.alert_rule(
-    schema_name => alert.schema_name,
-    table_name => alert.table_name,
-    kind => alert.kind
-  ) as rule
-  where rule.is_on and (v_run.snapshot_date < rule.silenced_until) is not true
-  order by alert.schema_name nulls first, alert.table_name, alert.kind;
+  return concat_ws(';', v_chunks, v_states);
 end
 $$;
-comment on function nms.find_alerts(bigint) is
-  'What is strange about a finished run, by the runs before it: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop, spike. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. Raises P0002 for an unknown run, 55000 for one that has not ended.';
-revoke execute on function nms.find_alerts(bigint) from public;
---! EndIncluded functions/find_alerts.sql
---! Included functions/announce_alert.sql
-create or replace function nms.announce_alert(alert nms.table_metrics_alert_log)
+comment on function nms_private.chunks_of(oid) is
+  'Which chunks a hypertable has, in which files, and in which state, as the snapshot of the calling query sees it: when that is the same before and after a count, no chunk was dropped, truncated or compressed meanwhile.';
+revoke execute on function nms_private.chunks_of(oid) from public;
+--! EndIncluded functions/count/chunks_of.sql
+--! Included functions/count/chunks_of_now.sql
+-- Volatile, so that it looks under a snapshot of its own.
+create or replace function nms_private.chunks_of_now(table_oid oid)
+returns text
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return nms_private.chunks_of(table_oid => chunks_of_now.table_oid);
+end
+$$;
+comment on function nms_private.chunks_of_now(oid) is
+  'As nms_private.chunks_of(), as of this moment rather than as of the calling query.';
+revoke execute on function nms_private.chunks_of_now(oid) from public;
+--! EndIncluded functions/count/chunks_of_now.sql
+--! Included functions/count/classify_relations.sql
+-- pg_class rather than information_schema, which hides what the role may not read.
+create or replace function nms_private.classify_relations(skip jsonb, exclude jsonb, among oid[] default null)
+returns table (
+  table_oid oid,
+  schema_name text,
+  table_name text,
+  table_kind text,
+  is_partition boolean,
+  pages integer,
+  filenode oid,
+  is_whole boolean,
+  outcome text
+)
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all relations, or the few that are asked for
+as $$
+begin
+  return query
+  select
+    relation.oid,
+    schema.nspname::text,
+    relation.relname::text,
+    case relation.relkind
+      when 'r' then 'table'
+      when 'p' then 'partitioned table'
+      when 'f' then 'foreign table'
+      when 'v' then 'view'
+      when 'm' then 'materialized view'
+    end,
+    relation.relispartition,
+    relation.relpages,
+    -- Only heap keeps its rows in this one file, and gets another one when it is rewritten or truncated.
+    case when extension.treatment is null and relation.relam in (0, 2) then relation.relfilenode end,
+    extension.treatment is not distinct from 'whole',
+    case
+      when schema.nspname = any (settings.machinery_schemas) or extension.treatment = 'machinery' then 'machinery'
+      when relation.relkind not in ('r', 'p') or relation.relpersistence = 't' then 'not counted'
+      when schema.nspname in (
+        select resolved.schema_name
+        from nms_private.resolve_schemas(nms_private.request_entries(classify_relations.skip)) as resolved
+      ) then 'schema skipped'
+      when relation.oid in (
+        select resolved.table_oid
+        from nms_private.resolve_tables(nms_private.request_entries(classify_relations.exclude)) as resolved
+      ) then 'excluded'
+      else 'counted'
+    end
+  from pg_class as relation
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  cross join nms.table_metrics_settings as settings
+  left join nms_private.extension_tables() as extension on extension.table_oid = relation.oid
+  where
+    relation.relkind in ('r', 'p', 'f', 'v', 'm')
+    and (among is null or relation.oid = any (among))
+    and schema.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
+    -- A temporary table of a persistent schema does not exist; those of other sessions are theirs.
+    and (
+      schema.nspname !~ '^pg_(toast_)?temp_[0-9]+$'
+      or schema.oid = pg_my_temp_schema()
+    );
+end
+$$;
+comment on function nms_private.classify_relations(jsonb, jsonb, oid[]) is
+  'Every table, view and foreign table outside the system schemas, or of these those among the given, and what a run with this request does with it: counted, machinery, schema skipped, excluded, or not counted because of its kind. filenode: null where a change of it would tell nothing. is_whole: an extension keeps its rows elsewhere, so that only a plain select shows them.';
+revoke execute on function nms_private.classify_relations(jsonb, jsonb, oid[]) from public;
+--! EndIncluded functions/count/classify_relations.sql
+--! Included functions/count/count_each.sql
+-- Stable, so that every count reads the snapshot of the calling query.
+create or replace function nms_private.count_each(targets nms_private.target[], stop_at text[] default '{}')
+returns table (
+  table_oid oid,
+  own_row_count bigint,
+  measured_at timestamptz,
+  error_sqlstate text,
+  error_message text
+)
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set row_security = off -- an error, rather than only the rows that a policy shows
+set jit = off -- compiling takes longer than it saves on a bare count
+-- For small tables: reading one page takes less than planning an index-only scan, or than handing
+-- the page to an I/O worker.
+set enable_indexonlyscan = off
+set effective_io_concurrency = 0
+as $$
+declare
+  v_large_from constant bigint := bigint '33554432'; -- bytes
+  v_page_size constant bigint := current_setting('block_size')::bigint;
+  v_target nms_private.target;
+  v_name text;
+  v_chunks text;
+  v_is_counted boolean;
+begin
+  foreach v_target in array targets loop
+    table_oid := v_target.table_oid;
+    error_sqlstate := null;
+    error_message := null;
+    v_is_counted := false;
+    -- What it is called now; only digits once it is gone.
+    v_name := table_oid::regclass::text;
+
+    -- Raising and catching releases the locks at once: they belong to the aborted subtransaction.
+    begin
+      -- A count runs code of the table's owner, such as the predicate of an index: nothing that it does may stay.
+      perform set_config('transaction_read_only', 'on', true);
+      -- Large ones are read as the server, database or role has it. No pages: the catalogue does not know.
+      if
+        v_target.is_whole
+        or v_target.pages * v_page_size >= v_large_from
+        or (v_target.pages = 0 and pg_relation_size(table_oid) >= v_large_from)
+      then
+        perform set_config(setting.name, setting.reset_val, true)
+        from pg_settings as setting
+        where setting.name in ('enable_indexonlyscan', 'effective_io_concurrency');
+      end if;
+      if v_target.is_whole then
+        v_chunks := nms_private.chunks_of(table_oid => table_oid);
+      end if;
+
+      -- "execute … into" may use parallel workers; "select … into" never does.
+      execute format('select count(*) from %s%s', case when not v_target.is_whole then 'only ' end, v_name)
+        into strict own_row_count;
+      measured_at := clock_timestamp();
+
+      -- Under an older snapshot a rewritten or truncated table reads as empty. As long as its lock
+      -- is held, neither its file nor its name can change any more.
+      if
+        to_regclass(v_name)::oid is distinct from table_oid
+        or coalesce(pg_relation_filenode(table_oid), 0) <> v_target.filenode
+        or (v_target.is_whole and nms_private.chunks_of_now(table_oid => table_oid) is distinct from v_chunks)
+      then
+        raise sqlstate 'NM001' using message = 'rewritten, truncated or replaced after the snapshot was taken';
+      end if;
+      v_is_counted := true;
+      raise sqlstate 'NM002' using message = 'counted: release the locks';
+    exception
+      when query_canceled then
+        raise exception '%, while counting %.%', sqlerrm, v_target.schema_name, v_target.table_name
+          using errcode = 'query_canceled';
+      -- Whatever keeps one table from being counted is that table's outcome, not the run's end. The
+      -- SQLSTATE does not tell a count from a failure: a function in an index may raise any.
+      when assert_failure or others then
+        if not v_is_counted then
+          own_row_count := null;
+          measured_at := clock_timestamp();
+          error_sqlstate := sqlstate;
+          error_message := left(sqlerrm, 2000);
+          if table_oid::regclass::text <> v_name or v_name = table_oid::text then
+            error_sqlstate := 'NM001';
+            error_message := 'dropped or renamed after the snapshot was taken';
+          end if;
+        end if;
+    end;
+    return next;
+    exit when error_sqlstate = any (stop_at);
+  end loop;
+end
+$$;
+comment on function nms_private.count_each(nms_private.target[], text[]) is
+  'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+revoke execute on function nms_private.count_each(nms_private.target[], text[]) from public;
+--! EndIncluded functions/count/count_each.sql
+--! Included functions/count/count_tables.sql
+-- Stable, so that every count reads the snapshot of the calling query.
+create or replace function nms_private.count_tables(targets nms_private.target[], stop_at text[] default '{}')
+returns table (
+  table_oid oid,
+  own_row_count bigint,
+  measured_at timestamptz,
+  error_sqlstate text,
+  error_message text
+)
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+-- As in count_each, for the same reasons.
+set row_security = off
+set jit = off
+set enable_indexonlyscan = off
+set effective_io_concurrency = 0
+as $$
+declare
+  v_together constant bigint := bigint '16'; -- tables
+  v_small_to constant bigint := bigint '32'; -- pages
+  v_batch record;
+  v_counts bigint[];
+  v_are_counted boolean;
+  v_left oid[] := array[]::oid[];
+begin
+  -- Planning and locking a small table takes longer than reading it: several in one statement. The newest
+  -- file first, also below: what is often rewritten or replaced is read before that can happen again.
+  for v_batch in
+    select
+      array_agg(small.table_oid) as table_oids,
+      array_agg(small.filenode) as filenodes,
+      array_agg(format('%I.%I', small.schema_name, small.table_name)) as names,
+      format(
+        'select array[%s]',
+        string_agg(format('(select count(*) from only %I.%I)', small.schema_name, small.table_name), ', ')
+      ) as query
+    from (
+      select target.*, row_number() over (order by target.filenode desc) / v_together as batch
+      from unnest(targets) as target
+      where not target.is_whole and target.filenode <> 0 and target.pages between 1 and v_small_to
+    ) as small
+    group by small.batch
+    order by small.batch
+  loop
+    v_are_counted := false;
+    begin
+      perform
+        set_config('transaction_read_only', 'on', true), -- as in count_each
+        set_config('lock_timeout', '10', true); -- none stays locked for long because another one is
+      execute v_batch.query into strict v_counts;
+      -- Asked while the locks are held, for the reason that count_each gives.
+      select
+        bool_and(
+          coalesce(to_regclass(counted.name) = counted.oid and pg_relation_filenode(counted.oid) = counted.filenode, false)
+        )
+      into v_are_counted
+      from unnest(v_batch.table_oids, v_batch.filenodes, v_batch.names) as counted (oid, filenode, name);
+      raise sqlstate 'NM002' using message = 'counted: release the locks';
+    exception
+      when query_canceled then
+        raise exception '%, while counting %', sqlerrm, array_to_string(v_batch.names, ', ')
+          using errcode = 'query_canceled';
+      -- Which of them it was, and why, is seen when each is counted by itself.
+      when assert_failure or others then
+        null;
+    end;
+
+    if v_are_counted then
+      return query
+      select counted.table_oid, counted.row_count, clock_timestamp(), null::text, null::text
+      from unnest(v_batch.table_oids, v_counts) as counted (table_oid, row_count);
+    else
+      v_left := v_left || v_batch.table_oids;
+    end if;
+  end loop;
+
+  -- A table that was never vacuumed or analyzed has no known size.
+  return query
+  select counted.*
+  from nms_private.count_each(
+    targets => array(
+      select target
+      from unnest(targets) as target
+      where
+        target.is_whole
+        or target.filenode is null
+        or target.filenode = 0
+        or target.pages not between 1 and v_small_to
+        or target.table_oid = any (v_left)
+      order by target.table_oid = any (v_left) desc, target.filenode desc nulls last
+    ),
+    stop_at => stop_at
+  ) as counted;
+end
+$$;
+comment on function nms_private.count_tables(nms_private.target[], text[]) is
+  'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms_private.count_each() does. No lock outlasts the count of its table, or of its few small companions. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+revoke execute on function nms_private.count_tables(nms_private.target[], text[]) from public;
+--! EndIncluded functions/count/count_tables.sql
+--! Included functions/count/count_targets.sql
+create or replace function nms_private.count_targets(run_id bigint)
 returns void
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
+set lock_timeout = 0 -- set from the settings below, and back to the caller's at the end
 as $$
 declare
-  v_short nms.table_metrics_alert_log := alert;
+  -- A repeatable read transaction has no other snapshot.
+  v_snapshots constant integer := case current_setting('transaction_isolation') when 'read committed' then 3 else 1 end;
+  v_result record;
 begin
-  -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
-  if octet_length(to_jsonb(alert)::text) > 7999 then
-    v_short.schema_name := left(alert.schema_name, 63);
-    v_short.table_name := left(alert.table_name, 63);
-    v_short.detail := left(alert.detail, 1000) || '…';
-  end if;
+  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
+  from nms.table_metrics_settings as settings;
 
-  raise log 'table metrics: %', concat_ws(
-    ' ',
-    v_short.kind,
-    case when v_short.table_name is not null then format('%I.%I', v_short.schema_name, v_short.table_name) end,
-    v_short.detail
-  );
-  -- A full queue would make the transaction fail when it commits.
-  if pg_notification_queue_usage() < 0.5 then
-    perform pg_notify('nms_alerts', to_jsonb(v_short)::text);
-  end if;
-end
-$$;
-comment on function nms.announce_alert(nms.table_metrics_alert_log) is
-  'Tells of a new alert: a line in the server log, and a notification on the channel nms_alerts with the row of nms.table_metrics_alert_log as JSON, cut where that is too long.';
-revoke execute on function nms.announce_alert(nms.table_metrics_alert_log) from public;
---! EndIncluded functions/announce_alert.sql
---! Included functions/record_alerts.sql
-create or replace function nms.record_alerts(run_id bigint)
-returns bigint
-language plpgsql volatile parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '1 s' -- of a session that records another run
-as $$
-declare
-  v_run nms.table_metrics_runs;
-  v_found nms.table_metrics_alert_log[];
-  v_alert nms.table_metrics_alert_log;
-  v_opened bigint := bigint '0';
-begin
-  perform nms.take_turn(of => 'nms.table_metrics_alert_turn');
-  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
-
-  -- What is open is what the latest run says. One that failed knows less than an earlier one that ends after it.
-  if v_run.is_recorded or exists (
-    select
-    from nms.table_metrics_runs as later
-    where
-      (later.status = 'SUCCEEDED' or (v_run.status = 'FAILED' and later.status = 'FAILED'))
-      and not later.is_recorded
-      and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
-  ) then
-    return v_opened;
-  end if;
-
-  v_found := array(
-    select
-      row(
-        null, alert.kind,
-        left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
-        alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
-        v_run.finished_at, v_run.run_id, null, null
-      )::nms.table_metrics_alert_log
-    from nms.find_alerts(run_id => record_alerts.run_id) as alert
-  );
-
-  if exists (select from nms.table_metrics_alert_log as log where log.closed_at is null) then
-    update nms.table_metrics_alert_log as log
-    set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
-    where
-      log.closed_at is null
-      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, '')) not in (
-        select found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, '')
-        from unnest(v_found) as found
-      )
-      and case
-        when log.kind = 'repeated_failures' then true
-        when log.table_name is null then v_run.status = 'SUCCEEDED'
-        -- Of a table that the run left out or could not count, it knows nothing.
-        else
-          exists (
-            select
-            from nms.table_metrics_measurements as measurement
-            where
-              measurement.run_id = v_run.run_id
-              and measurement.schema_name = log.schema_name
-              and measurement.table_name = log.table_name
-              and measurement.row_count is not null
-          )
-          or (
-            v_run.status = 'SUCCEEDED'
-            and (log.schema_name, log.table_name) not in (
-              select left_out.schema_name, left_out.table_name
-              from (
-                select array_agg(open.schema_name) as schema_names, array_agg(open.table_name) as table_names
-                from nms.table_metrics_alert_log as open
-                where open.closed_at is null and open.table_name is not null
-              ) as known
-              cross join nms.left_out(
-                run_id => v_run.run_id,
-                schema_names => known.schema_names,
-                table_names => known.table_names
-              ) as left_out
-              where left_out.schema_name <> all (v_run.machinery_schemas) -- which no later run will look at either
-            )
-          )
-      end;
-  end if;
-
-  if v_found = '{}' then
-    return v_opened;
-  end if;
-
-  update nms.table_metrics_alert_log as log
-  set
-    row_count = found.row_count,
-    expected_low = found.expected_low,
-    expected_high = found.expected_high,
-    detail = found.detail
-  from unnest(v_found) as found
-  where
-    log.closed_at is null
-    and log.kind = found.kind
-    and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
-    and coalesce(log.table_name, '') = coalesce(found.table_name, '');
-
-  for v_alert in
-    insert into nms.table_metrics_alert_log (
-      kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run
-    )
-    select
-      found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
-      found.detail, found.opened_at, found.opened_by_run
-    from unnest(v_found) as found
-    on conflict do nothing
-    returning *
-  loop
-    v_opened := v_opened + 1;
-    perform nms.announce_alert(alert => v_alert);
+  -- A table that was rewritten, truncated or dropped under the snapshot cannot be counted as of it any
+  -- more. Its rows may be elsewhere by now: one instant for all means that all are counted again.
+  for v_snapshot in 1..v_snapshots loop
+    v_result := nms_private.measure(
+      run_id => count_targets.run_id,
+      among => null,
+      as_one => true,
+      retryable => case when v_snapshot < v_snapshots then '{NM001}'::text[] else '{}' end
+    );
+    exit when v_result.changed_targets = '{}';
   end loop;
-  return v_opened;
-end
-$$;
-comment on function nms.record_alerts(bigint) is
-  'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new and announces it, closes what holds no longer. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
-revoke execute on function nms.record_alerts(bigint) from public;
---! EndIncluded functions/record_alerts.sql
---! Included functions/record_missing_run.sql
-create or replace function nms.record_missing_run()
-returns boolean
-language plpgsql volatile parallel unsafe security definer
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '1 s' -- of a session that records the same
-as $$
-declare
-  v_alert nms.table_metrics_alert_log;
-begin
-  insert into nms.table_metrics_alert_log (kind, detail, opened_at)
-  select alert.kind, alert.detail, alert.since
-  from nms.table_metrics_alerts as alert
-  where alert.kind = 'no_run_today'
-  on conflict do nothing
-  returning * into v_alert;
-  if not found then
-    return false;
-  end if;
-  perform nms.announce_alert(alert => v_alert);
-  return true;
-end
-$$;
-comment on function nms.record_missing_run() is
-  'Announces that a business day has no result although it should have one by now. A worker calls it every minute: no run does that for it. Returns whether this is news.';
-revoke execute on function nms.record_missing_run() from public;
---! EndIncluded functions/record_missing_run.sql
---! Included functions/record_alerts_of_run.sql
-create or replace function nms.record_alerts_of_run()
-returns trigger
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform nms.record_alerts(run_id => new.run_id);
-  return null;
-exception
-  -- Whatever it is: the run has ended as it did, and its alerts can be recorded again.
-  when query_canceled or assert_failure or others then
-    raise warning 'the alerts of run % were not recorded', new.run_id
-      using
-        errcode = sqlstate,
-        detail = left(sqlerrm, 2000),
-        hint = format('To try again: select nms.record_alerts(%s);', new.run_id);
-    return null;
-end
-$$;
-comment on function nms.record_alerts_of_run() is
-  'Trigger function that records the alerts of a run when it ends. A failure there is a warning, and the run ends as it would have.';
-revoke execute on function nms.record_alerts_of_run() from public;
---! EndIncluded functions/record_alerts_of_run.sql
 
--- settings
---! Included functions/forbid_deleting_the_settings.sql
-create or replace function nms.forbid_deleting_the_settings()
-returns trigger
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  raise exception 'the settings are always there'
-    using
-      errcode = 'object_not_in_prerequisite_state',
-      detail = format('saw %s on nms.table_metrics_settings', lower(tg_op)),
-      hint = 'Change a setting with an update.';
+  perform nms_private.set_target_count(run_id => count_targets.run_id);
 end
 $$;
-comment on function nms.forbid_deleting_the_settings() is
-  'Trigger function that refuses to delete the one row of settings, without which no run could start.';
-revoke execute on function nms.forbid_deleting_the_settings() from public;
---! EndIncluded functions/forbid_deleting_the_settings.sql
-
--- doctor
---! Included functions/worker_trusts.sql
--- Code that a role has left in the schema of graphile-worker runs with the rights of the worker: what
--- that role could gain by it decides. The three roles are what a worker is made of.
-create or replace function nms.worker_trusts(role oid)
-returns boolean
+comment on function nms_private.count_targets(bigint) is
+  'Counts every target of a run under one snapshot. When a table turns out to have been rewritten, truncated or dropped after it was taken, everything is counted again under a later one: at most three snapshots, after which such a table is recorded as not counted.';
+revoke execute on function nms_private.count_targets(bigint) from public;
+--! EndIncluded functions/count/count_targets.sql
+--! Included functions/count/count_unlocked_tables.sql
+-- Stable, so that every count reads the snapshot of the calling query.
+create or replace function nms_private.count_unlocked_tables(targets nms_private.target[], stop_at text[] default '{}')
+returns table (
+  table_oid oid,
+  own_row_count bigint,
+  measured_at timestamptz,
+  error_sqlstate text,
+  error_message text
+)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 ms'
 as $$
+  select counted.* from nms_private.count_tables(targets => count_unlocked_tables.targets, stop_at => count_unlocked_tables.stop_at) as counted
+$$;
+comment on function nms_private.count_unlocked_tables(nms_private.target[], text[]) is
+  'As nms_private.count_tables(), but hardly waits for a locked table: that one has 55P03.';
+revoke execute on function nms_private.count_unlocked_tables(nms_private.target[], text[]) from public;
+--! EndIncluded functions/count/count_unlocked_tables.sql
+--! Included functions/count/current_targets.sql
+create or replace function nms_private.current_targets(skip jsonb, exclude jsonb, among oid[])
+returns setof nms_private.target
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if
+    among is null
+    or (current_targets.skip, current_targets.exclude) <> ('[]', '[]') -- another name may be left out
+    or exists (select from pg_inherits where inhrelid = any (among))
+    or exists (select from pg_inherits where inhparent = any (among))
+    or exists (select from nms_private.extension_tables())
+  then
+    return query
+    select target.*
+    from nms_private.find_targets(
+      skip => current_targets.skip, exclude => current_targets.exclude, among => current_targets.among
+    ) as target;
+    return;
+  end if;
+
+  -- Mostly there is nothing to leave out and no family: looking for them takes longer than counting a few small tables.
+  return query
   select
-    worker_trusts.role <> 0 -- public
-    and (
-      pg_has_role(worker_trusts.role, worker.oid, 'member')
-      or (
-        (worker_trusts.role = database.datdba or pg_has_role(worker.oid, worker_trusts.role, 'member'))
-        and not worker.rolbypassrls
-        and not worker.rolcreaterole
-        and not worker.rolreplication
-        and not exists (
-          select
-          from pg_roles as other
-          where
-            pg_has_role(worker.oid, other.oid, 'member')
-            and not pg_has_role(worker_trusts.role, other.oid, 'member')
-            and other.oid <> worker.oid
-            and other.rolname not in ('table_metrics_worker', 'table_metrics_collector', 'table_metrics_reader')
-        )
-        and not exists (
-          select
-          from pg_namespace as schema
-          where schema.nspname = 'nms' and schema.nspowner = worker.oid
-        )
+    relation.oid, schema.nspname::text, relation.relname::text,
+    case relation.relkind when 'p' then 'partitioned table' else 'table' end, false,
+    relation.relpages::bigint, case when relation.relam in (0, 2) then relation.relfilenode end,
+    case relation.relkind when 'p' then '{}'::oid[] end, null::oid, true, false
+  from pg_class as relation
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  cross join nms.table_metrics_settings as settings
+  where
+    relation.oid = any (among)
+    and relation.relkind in ('r', 'p')
+    and schema.nspname <> all (settings.machinery_schemas);
+end
+$$;
+comment on function nms_private.current_targets(jsonb, jsonb, oid[]) is
+  'What a run with this request has to read now of these tables, which it has found before, and of their families; of all tables for null. No row for one that is gone.';
+revoke execute on function nms_private.current_targets(jsonb, jsonb, oid[]) from public;
+--! EndIncluded functions/count/current_targets.sql
+--! Included functions/count/extension_tables.sql
+-- Only catalogues that belong to the extension are believed: anybody may make a table of that name.
+create or replace function nms_private.extension_tables()
+returns table (table_oid oid, treatment text)
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 10
+as $$
+declare
+  v_catalogue regclass;
+  v_extension text;
+begin
+  for v_extension, v_catalogue in
+    select extension.extname::text, relation.oid::regclass
+    from pg_extension as extension
+    join pg_depend as part
+      on part.refclassid = 'pg_extension'::regclass and part.refobjid = extension.oid and part.deptype = 'e'
+    join pg_class as relation on part.classid = 'pg_class'::regclass and relation.oid = part.objid
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+    where
+      (extension.extname, schema.nspname, relation.relname)
+        in (('timescaledb', '_timescaledb_catalog', 'hypertable'), ('citus', 'pg_catalog', 'pg_dist_partition'))
+  loop
+    if v_extension = 'timescaledb' then
+      -- Chunks are children of their hypertable, wherever they lie; "only" shows no compressed row.
+      return query execute format(
+        $query$
+          with recursive
+          hypertable as (
+            select relation.oid
+            from %s as known
+            join pg_namespace as schema on schema.nspname = known.schema_name
+            join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = known.table_name
+            where schema.nspname <> '_timescaledb_internal'
+          ),
+          chunk (oid) as (
+            select child.inhrelid from hypertable join pg_inherits as child on child.inhparent = hypertable.oid
+            union
+            select child.inhrelid from chunk join pg_inherits as child on child.inhparent = chunk.oid
+          )
+          select hypertable.oid, 'whole' from hypertable
+          union
+          select chunk.oid, 'machinery' from chunk
+          union
+          select relation.oid, 'machinery'
+          from pg_class as relation
+          join pg_namespace as schema on schema.oid = relation.relnamespace
+          where schema.nspname ~ '^_timescaledb_'
+        $query$,
+        v_catalogue
+      );
+    else
+      -- Shards lie beside their table. Citus hides them by the session's application_name, not in background workers.
+      return query execute format(
+        $query$
+          select known.logicalrelid::oid, 'whole' from %s as known
+          union
+          select relation.oid, 'machinery'
+          from pg_dist_shard as shard
+          join pg_class as logical on logical.oid = shard.logicalrelid
+          join pg_class as relation
+            on relation.relnamespace = logical.relnamespace
+            and substring(relation.relname::text from '_([0-9]{1,18})$')::bigint = shard.shardid
+            and relation.oid <> logical.oid
+        $query$,
+        v_catalogue
+      );
+    end if;
+  end loop;
+end
+$$;
+comment on function nms_private.extension_tables() is
+  'Tables that TimescaleDB or Citus keeps in its own way: whole, a hypertable or distributed table, which is counted as a plain select shows it; machinery, its chunks and shards, which are no tables of their own. No row for any other table, and none without these extensions.';
+revoke execute on function nms_private.extension_tables() from public;
+--! EndIncluded functions/count/extension_tables.sql
+--! Included functions/count/find_targets.sql
+create or replace function nms_private.find_targets(skip jsonb, exclude jsonb, among oid[] default null)
+returns setof nms_private.target
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
+as $$
+declare
+  v_relatives oid[];
+begin
+  -- Families are found whole: parents, children, other parents of the children, and so on.
+  if among is not null then
+    v_relatives := array(
+      with recursive relative (oid) as (
+        select unnest(among)
+        union
+        select next.oid
+        from relative
+        cross join lateral (
+          select inhparent from pg_inherits where inhrelid = relative.oid
+          union all
+          select inhrelid from pg_inherits where inhparent = relative.oid
+        ) as next (oid)
+      )
+      select relative.oid from relative
+    );
+  end if;
+
+  return query
+  with recursive
+  relation as materialized (
+    select known.*
+    from nms_private.classify_relations(find_targets.skip, find_targets.exclude, v_relatives) as known
+    where known.table_kind in ('table', 'partitioned table', 'foreign table')
+  ),
+  link as materialized (
+    select child.inhparent as parent, child.inhrelid as child
+    from pg_inherits as child
+    join pg_class as heir on heir.oid = child.inhrelid and heir.relkind in ('r', 'p', 'f') and heir.relpersistence <> 't'
+    where
+      not child.inhdetachpending
+      and (v_relatives is null or child.inhparent = any (v_relatives))
+      and child.inhparent not in (
+        select relation.table_oid from relation where relation.is_whole and relation.table_kind = 'table'
+      )
+  ),
+  -- Most databases have no families; "union" visits a child of several parents once.
+  descent (ancestor, member) as (
+    select link.parent, link.parent from link
+    union
+    select descent.ancestor, link.child from descent join link on link.parent = descent.member
+  ),
+  stored as (
+    select descent.ancestor, relation.*
+    from descent
+    join relation on relation.table_oid = descent.member and relation.table_kind <> 'partitioned table'
+  ),
+  parent as (
+    select stored.ancestor, array_agg(stored.table_oid order by stored.table_oid) as members
+    from stored
+    group by stored.ancestor
+  ),
+  -- The lowest of its roots; where a table has several, its whole family has been found all the same.
+  family as (
+    select descent.member, min(descent.ancestor) as root
+    from descent
+    where descent.ancestor not in (select link.child from link)
+    group by descent.member
+  )
+  select
+    relation.table_oid,
+    relation.schema_name,
+    relation.table_name,
+    relation.table_kind,
+    relation.is_partition,
+    relation.pages::bigint,
+    relation.filenode,
+    case relation.table_kind when 'partitioned table' then coalesce(parent.members, '{}'::oid[]) else parent.members end,
+    family.root,
+    relation.outcome = 'counted',
+    relation.is_whole
+  from relation
+  left join parent on parent.ancestor = relation.table_oid
+  left join family on family.member = relation.table_oid
+  where
+    relation.outcome = 'counted'
+    -- Of what is foreign or left out, only what a parent has to add up.
+    or relation.table_oid in (
+      select stored.table_oid
+      from stored
+      join relation as counted on counted.table_oid = stored.ancestor and counted.outcome = 'counted'
+    );
+end
+$$;
+comment on function nms_private.find_targets(jsonb, jsonb, oid[]) is
+  'The tables that a run with this request has to read: those that it counts, and those that are foreign or left out while a parent of theirs is counted. among: only these tables and their families.';
+revoke execute on function nms_private.find_targets(jsonb, jsonb, oid[]) from public;
+--! EndIncluded functions/count/find_targets.sql
+--! Included functions/count/measure.sql
+create or replace function nms_private.measure(
+  run_id bigint,
+  among oid[],      -- only these tables and their families; null for all
+  as_one boolean,   -- true: nothing is stored unless everything can be; false: the same for each family
+  retryable text[], -- SQLSTATEs that keep a table and its family from being stored
+  out tables_counted bigint,
+  out rows_counted numeric,
+  out changed_targets nms_private.target[],
+  out locked_targets nms_private.target[]
+)
+returns record
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_measured nms.table_metrics_measurements[];
+  v_schemas tid[];
+begin
+  -- One statement: its snapshot decides what there is to count, which tables are a family, and each count.
+  with
+  found as materialized (
+    select
+      target,
+      target.*,
+      case when as_one then oid '0' else coalesce(target.family, target.table_oid) end as unit
+    from nms.table_metrics_runs as run
+    cross join nms_private.current_targets(
+      skip => run.skip_schemas, exclude => run.exclude_tables, among => measure.among
+    ) as target
+    where run.run_id = measure.run_id
+  ),
+  stored_table as materialized (
+    select
+      array_agg(found.target) as targets,
+      case when count(distinct found.unit) = 1 then retryable else '{}' end as stop_at
+    from found
+    where found.table_kind <> 'partitioned table'
+  ),
+  counted as materialized (
+    select result.*
+    from stored_table
+    cross join nms_private.count_tables(targets => stored_table.targets, stop_at => stored_table.stop_at) as result
+    where '55P03' <> all (retryable)
+    union all
+    select result.*
+    from stored_table
+    cross join nms_private.count_unlocked_tables(targets => stored_table.targets, stop_at => stored_table.stop_at) as result
+    where '55P03' = any (retryable)
+  ),
+  -- Each member is read once, however many tables its rows are part of.
+  added as (
+    select
+      parent.table_oid,
+      sum(part.own_row_count)::bigint as row_count,
+      max(part.measured_at) as measured_at,
+      min(part.error_sqlstate) as error_sqlstate,
+      (
+        array_agg(
+          format('%I.%I: %s', child.schema_name, child.table_name, part.error_message)
+          order by part.error_sqlstate, child.schema_name, child.table_name
+        ) filter (where part.error_sqlstate is not null)
+      )[1] as error_message
+    from found as parent
+    cross join unnest(parent.members) as member (table_oid)
+    left join found as child on child.table_oid = member.table_oid
+    left join counted as part on part.table_oid = member.table_oid
+    group by parent.table_oid
+  ),
+  outcome as materialized (
+    select
+      found.unit,
+      found.table_oid,
+      found.schema_name,
+      found.table_name,
+      found.table_kind,
+      found.is_partition,
+      found.is_reported,
+      outcome.error_sqlstate,
+      coalesce(added.error_message, itself.error_message) as error_message,
+      -- One time for a family, which tells later that all of it was counted together.
+      case
+        when found.family is null then coalesce(itself.measured_at, clock_timestamp())
+        else max(coalesce(itself.measured_at, clock_timestamp())) over (partition by found.unit, found.family is null)
+      end as measured_at,
+      case
+        when outcome.error_sqlstate is not null then null
+        when found.members = '{}' then 0
+        when found.members is not null then added.row_count
+        else itself.own_row_count
+      end as row_count,
+      case
+        when outcome.error_sqlstate is not null then null
+        when found.table_kind = 'partitioned table' then 0
+        else itself.own_row_count
+      end as own_row_count
+    from found
+    left join counted as itself on itself.table_oid = found.table_oid
+    left join added on added.table_oid = found.table_oid
+    cross join lateral (
+      select coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate
+    ) as outcome
+  ),
+  -- Asked of each count, for the sum of a parent has but one of its errors.
+  undecided as materialized (
+    select found.unit, bool_or(counted.error_sqlstate = '55P03') as is_locked
+    from counted
+    join found on found.table_oid = counted.table_oid
+    where counted.error_sqlstate = any (retryable)
+    group by found.unit
+  )
+  select
+    array(
+      select
+        row(
+          measure.run_id, outcome.schema_name, outcome.table_name, outcome.row_count, outcome.own_row_count,
+          'exact', outcome.measured_at, outcome.table_kind, outcome.is_partition, outcome.table_oid,
+          outcome.error_sqlstate, outcome.error_message
+        )::nms.table_metrics_measurements
+      from outcome
+      where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
+    ),
+    array(select found.target from found join undecided using (unit) where not undecided.is_locked),
+    array(select found.target from found join undecided using (unit) where undecided.is_locked),
+    array(select schema.ctid from pg_namespace as schema where schema.nspname in (select found.schema_name from found))
+  into strict v_measured, changed_targets, locked_targets, v_schemas;
+
+  -- A schema is renamed without a lock on its tables: for a moment, a name may have been that of another one's table.
+  -- Its row in the catalogue tells afterwards, whichever name it has again.
+  if exists (
+    select from unnest(v_schemas) as seen (place) where currtid2('pg_catalog.pg_namespace', seen.place) <> seen.place
+  ) then
+    if 'NM001' = any (retryable) then
+      changed_targets := changed_targets || array(
+        select
+          row(
+            measured.table_oid, measured.schema_name, measured.table_name, measured.table_kind, measured.is_partition,
+            null, null, null, null, true, null
+          )::nms_private.target
+        from unnest(v_measured) as measured
+      );
+      v_measured := '{}';
+    else
+      v_measured := array(
+        select
+          row(
+            measured.run_id, measured.schema_name, measured.table_name, null, null, 'exact', measured.measured_at,
+            measured.table_kind, measured.is_partition, measured.table_oid, coalesce(measured.error_sqlstate, 'NM001'),
+            coalesce(
+              measured.error_message,
+              'its schema, or one of those it was counted with, was renamed or altered meanwhile'
+            )
+          )::nms.table_metrics_measurements
+        from unnest(v_measured) as measured
+      );
+    end if;
+  end if;
+
+  -- In the online mode, another table may have had a name when it was counted, and a table another name. The
+  -- table that has lost its place is found, and counted again, when there is nothing left in the queue. Looked up
+  -- one by one: a plan that joins them reads all that the run has stored, each time.
+  if not as_one and exists (
+    select
+    from unnest(v_measured) as measured
+    cross join lateral (
+      select former.table_oid
+      from nms.table_metrics_measurements as former
+      where
+        former.run_id = measure.run_id
+        and former.schema_name = measured.schema_name
+        and former.table_name = measured.table_name
+      offset 0
+    ) as former
+    where former.table_oid <> measured.table_oid
+  ) then
+    delete from nms.table_metrics_measurements as former
+    using unnest(v_measured) as measured
+    where
+      former.run_id = measure.run_id
+      and former.schema_name = measured.schema_name
+      and former.table_name = measured.table_name
+      and former.table_oid <> measured.table_oid;
+  end if;
+
+  with stored as (
+    insert into nms.table_metrics_measurements as measurement
+    select measured.*
+    from unnest(v_measured) as measured
+    order by measured.schema_name, measured.table_name
+    -- Somebody may have counted a table before it came into its family.
+    on conflict on constraint table_metrics_measurements_pkey do update
+    set
+      table_kind = excluded.table_kind,
+      is_partition = excluded.is_partition,
+      row_count = excluded.row_count,
+      own_row_count = excluded.own_row_count,
+      measured_at = excluded.measured_at,
+      error_sqlstate = excluded.error_sqlstate,
+      error_message = excluded.error_message
+    where
+      measurement.table_oid = excluded.table_oid
+      and exists (
+        select from pg_inherits where excluded.table_oid in (inhrelid, inhparent)
+      )
+    returning measurement.own_row_count
+  )
+  select count(*), coalesce(sum(stored.own_row_count), 0)
+  into strict tables_counted, rows_counted
+  from stored;
+end
+$$;
+comment on function nms_private.measure(bigint, oid[], boolean, text[]) is
+  'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing.';
+revoke execute on function nms_private.measure(bigint, oid[], boolean, text[]) from public;
+--! EndIncluded functions/count/measure.sql
+--! Included functions/count/record_failure.sql
+create or replace function nms_private.record_failure(
+  run_id bigint,
+  target nms_private.target,
+  error_sqlstate text,
+  error_message text
+)
+returns void
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into nms.table_metrics_measurements (
+    run_id, schema_name, table_name, table_oid, table_kind, is_partition,
+    measured_at, error_sqlstate, error_message
+  )
+  values (
+    record_failure.run_id,
+    target.schema_name,
+    target.table_name,
+    target.table_oid,
+    target.table_kind,
+    target.is_partition,
+    clock_timestamp(),
+    record_failure.error_sqlstate,
+    left(record_failure.error_message, 2000)
+  )
+  on conflict do nothing -- it has been counted meanwhile
+$$;
+comment on function nms_private.record_failure(bigint, nms_private.target, text, text) is
+  'Stores for one table of a run why it has no count.';
+revoke execute on function nms_private.record_failure(bigint, nms_private.target, text, text) from public;
+--! EndIncluded functions/count/record_failure.sql
+--! Included functions/doctor/find_problems.sql
+-- One branch per problem. Rights are those of the role that counts: the owner of
+-- nms.collect_table_metrics(), which after an update need not own this function yet.
+create or replace function nms.find_problems(payload jsonb default '{}')
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with recursive
+  request as (
+    select
+      malformed.why,
+      coalesce(usable.payload -> 'skipSchemas', '[]') as skip,
+      coalesce(usable.payload -> 'exclude', '[]') as exclude
+    from nms_private.validate_job(payload => coalesce(find_problems.payload, '{}')) as malformed (why)
+    cross join lateral (select case when malformed.why is null then find_problems.payload end) as usable (payload)
+  ),
+  collecting (call) as (
+    select format(
+      'select * from nms.collect_table_metrics(%s);',
+      concat_ws(
+        ', ',
+        'skip => ' || quote_literal(nullif(request.skip, '[]')),
+        'exclude => ' || quote_literal(nullif(request.exclude, '[]'))
       )
     )
-  from pg_roles as worker
-  cross join pg_database as database
-  where worker.rolname = current_user and database.datname = current_database()
+    from request
+  ),
+  counting as (
+    select role.oid, role.rolname as name, role.rolsuper or role.rolbypassrls as sees_every_row
+    from pg_proc as routine
+    join pg_roles as role on role.oid = routine.proowner
+    where routine.pronamespace = 'nms'::regnamespace and routine.proname = 'collect_table_metrics'
+  ),
+  -- Materialized: otherwise the planner asks for the business day, which raises where the zone is unknown.
+  setting as materialized (
+    select
+      settings.*,
+      zone.is_known as has_time_zone,
+      case when zone.is_known then nms.business_date() end as today
+    from nms.table_metrics_settings as settings
+    cross join nms_private.is_time_zone(settings.business_time_zone) as zone (is_known)
+  ),
+  target as materialized (
+    select
+      found.*,
+      format('%I.%I', found.schema_name, found.table_name) as name,
+      found.table_kind <> 'partitioned table' as is_read -- others are added up
+    from request
+    cross join nms_private.find_targets(skip => request.skip, exclude => request.exclude) as found
+  ),
+  reading as (
+    select
+      target.name,
+      target.schema_name,
+      counting.name as reader,
+      has_schema_privilege(counting.oid, relation.relnamespace, 'usage') as may_enter,
+      has_any_column_privilege(counting.oid, relation.oid, 'select') as may_select, -- any column will do for a count
+      relation.relrowsecurity
+        and not counting.sees_every_row
+        and (relation.relforcerowsecurity or not pg_has_role(counting.oid, relation.relowner, 'usage')) as is_thinned
+    from target
+    join pg_class as relation on relation.oid = target.table_oid
+    cross join counting
+    where target.is_read
+  ),
+  -- What one statement reads, and so locks until it ends.
+  family (ancestor, member) as (
+    select target.table_oid, target.table_oid from target where target.is_read
+    union
+    select family.ancestor, child.inhrelid
+    from family
+    join target on target.table_oid = family.ancestor and target.is_whole
+    join pg_inherits as child on child.inhparent = family.member
+  ),
+  widest as (
+    select target.name, count(distinct family.member) + count(index.indexrelid) as locks
+    from family
+    join target on target.table_oid = family.ancestor
+    left join pg_index as index on index.indrelid = family.member
+    group by target.table_oid, target.name
+    order by locks desc, target.name
+    limit 1
+  ),
+  -- Without the spare memory that a serial plan could still use: each worker of a parallel one adds its share.
+  lock_table as (
+    select
+      sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as sessions,
+      min(limits.setting::bigint) filter (where limits.name = 'max_locks_per_transaction')
+        * sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as room
+    from pg_settings as limits
+    where
+      limits.name in (
+        'max_locks_per_transaction', 'max_connections', 'max_prepared_transactions', 'max_worker_processes', 'max_wal_senders'
+      )
+  ),
+  last_run as (
+    select run.*
+    from nms.table_metrics_runs as run
+    where run.status <> 'RUNNING'
+    order by run.run_id desc
+    limit 1
+  ),
+  found (severity, problem, subject, detail, remedy) as (
+    select
+      'error', 'malformed_payload', 'the job', request.why || ': every such job would be rejected',
+      'mend it where the job comes from, the crontab or graphile_worker.add_job'
+    from request
+    where request.why is not null
+
+    union all
+    select
+      'error', 'time_zone_unknown', 'nms.table_metrics_settings',
+      format('this server does not know the time zone %s: no run can start', setting.business_time_zone),
+      format('update %s set business_time_zone = ''America/New_York'';', 'nms.table_metrics_settings'::regclass)
+    from setting
+    where not setting.has_time_zone
+
+    union all
+    select
+      'error', 'server_is_read_only', current_database(), 'this server is a standby: no run can write its result',
+      'set DATABASE_URL to the primary'
+    where pg_is_in_recovery()
+
+    union all
+    select
+      'error', 'server_is_read_only', current_database(), 'default_transaction_read_only is on: no run can write its result',
+      format('alter role %I in database %I set default_transaction_read_only = off;', session_user, current_database())
+    from pg_settings as limits
+    where limits.name = 'default_transaction_read_only' and limits.reset_val = 'on'
+
+    union all
+    select
+      'warning', 'time_is_limited', limits.name,
+      format(
+        'it is %s ms for this role in this database: a statement that counts for longer is ended, and the run fails',
+        limits.reset_val
+      ),
+      format('alter role %I in database %I set %I = 0;', session_user, current_database(), limits.name)
+    from pg_settings as limits
+    where limits.name in ('statement_timeout', 'transaction_timeout') and limits.reset_val <> '0'
+
+    union all
+    select
+      'error', 'owner_lacks_right', 'nms',
+      format(
+        '%I counts, and lacks rights on %s objects such as %s: every run would fail',
+        counting.name, count(*), array_to_string((array_agg(needed.name order by needed.name))[1:3], ', ')
+      ),
+      string_agg(format('grant %s to %I;', needed.privilege, counting.name), ' ' order by needed.name)
+    from counting
+    cross join lateral (
+      select routine.oid::regprocedure::text, format('execute on function %s', routine.oid::regprocedure)
+      from pg_proc as routine
+      where
+        routine.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
+        and not routine.prosecdef
+        and routine.prorettype <> 'trigger'::regtype
+        and not has_function_privilege(counting.oid, routine.oid, 'execute')
+      union all
+      select relation.oid::regclass::text, format('select, insert, update, delete on %s', relation.oid::regclass)
+      from pg_class as relation
+      where
+        relation.relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
+        and relation.relkind = 'r'
+        and not (
+          has_table_privilege(counting.oid, relation.oid, 'select')
+          and (
+            relation.relname = 'table_metrics_settings'
+            or has_table_privilege(counting.oid, relation.oid, 'insert')
+          )
+        )
+      union all
+      select format('schema %I', schema.name), format('usage on schema %I', schema.name)
+      from unnest('{nms,nms_private}'::text[]) as schema (name)
+      where not has_schema_privilege(counting.oid, schema.name, 'usage')
+    ) as needed (name, privilege)
+    group by counting.name
+
+    union all
+    select
+      'error', 'table_not_readable', reading.name,
+      format(
+        '%I counts, and may not %s: every run would fail',
+        reading.reader,
+        case when reading.may_enter then 'select from it' else format('use the schema %I', reading.schema_name) end
+      ),
+      concat_ws(
+        ' ',
+        case when not reading.may_enter then format('grant usage on schema %I to %I;', reading.schema_name, reading.reader) end,
+        case when not reading.may_select then format('grant select on %s to %I;', reading.name, reading.reader) end,
+        format('-- or, for all tables: grant pg_read_all_data to %I;', reading.reader)
+      )
+    from reading
+    where not (reading.may_enter and reading.may_select)
+
+    union all
+    select
+      'error', 'table_thinned_by_policies', reading.name,
+      format('row-level security would hide rows from %I, which counts: every run would fail', reading.reader),
+      format('alter role %I bypassrls;', reading.reader)
+    from reading
+    where reading.is_thinned
+
+    union all
+    select
+      'error', 'user_mapping_missing', part.oid::regclass::text,
+      format(
+        '%s is foreign and read for the sum of its parents, and %I, which counts, has no user mapping on server %I: every run would fail',
+        target.name, counting.name, server.srvname
+      ),
+      format('create user mapping for %I server %I options (user …, password …);', counting.name, server.srvname)
+    from family
+    join target on target.table_oid = family.ancestor
+    join pg_class as part on part.oid = family.member
+    join pg_foreign_table as foreign_table on foreign_table.ftrelid = part.oid
+    join pg_foreign_server as server on server.oid = foreign_table.ftserver
+    join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
+    cross join counting
+    where
+      wrapper.fdwname = 'postgres_fdw'
+      and not exists (
+        select from pg_user_mappings as mapping
+        where mapping.srvid = server.oid and mapping.umuser in (0, counting.oid)
+      )
+
+    union all
+    select
+      case when widest.locks > lock_table.room then 'error' else 'warning' end,
+      'too_few_locks', widest.name,
+      format(
+        'counting it takes %s locks at once: one for each part and index. The server has room for about %s, which all sessions share',
+        widest.locks, lock_table.room
+      ),
+      format(
+        'alter system set max_locks_per_transaction = %s; -- then restart the server',
+        ceil(2.0 * widest.locks / lock_table.sessions)
+      )
+    from widest
+    cross join lock_table
+    where 2 * widest.locks > lock_table.room
+
+    union all
+    select
+      'warning', 'owned_by_superuser', 'nms',
+      format(
+        '%s functions belong to the superuser %s: planning a count may run functions of a table''s owner, with the rights of a superuser',
+        count(*), string_agg(distinct quote_ident(role.rolname), ', ')
+      ),
+      'psql -v ON_ERROR_STOP=1 -f migrations/roles.sql "$DATABASE_URL"'
+    from pg_proc as routine
+    join pg_roles as role on role.oid = routine.proowner
+    where routine.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and role.rolsuper
+    having count(*) > 0
+
+    -- What planning a count evaluates, if its arguments are constant. Defaults, checks, policies and,
+    -- because each partition is read by itself, keys of partitions are not.
+    union all
+    select
+      'warning', 'runs_functions_of_others', target.name,
+      format(
+        'planning its count may run, with the rights of %I, %s',
+        min(counting.name),
+        string_agg(
+          distinct format('%s of %I, for %s', routine.oid::regprocedure, maker.rolname, expression.place), '; '
+        )
+      ),
+      format(
+        'update %s set machinery_schemas = array_append(machinery_schemas, %L); -- unless you trust %s: leaves the schema out',
+        'nms.table_metrics_settings'::regclass, target.schema_name, string_agg(distinct quote_ident(maker.rolname), ', ')
+      )
+    from family
+    join target on target.table_oid = family.ancestor
+    cross join counting
+    cross join lateral (
+      select 'pg_class'::regclass, index.indexrelid, format('index %s', index.indexrelid::regclass)
+      from pg_index as index
+      where index.indrelid = family.member and (index.indexprs is not null or index.indpred is not null)
+      union all
+      select 'pg_statistic_ext'::regclass, statistics.oid, format('statistics %I', statistics.stxname)
+      from pg_statistic_ext as statistics
+      where statistics.stxrelid = family.member
+    ) as expression (class, oid, place)
+    join pg_depend as uses
+      on uses.classid = expression.class
+      and uses.objid = expression.oid
+      and uses.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass)
+    left join pg_operator as operator on uses.refclassid = 'pg_operator'::regclass and operator.oid = uses.refobjid
+    join pg_proc as routine
+      on routine.oid = case when uses.refclassid = 'pg_proc'::regclass then uses.refobjid else operator.oprcode end
+    join pg_roles as maker on maker.oid = routine.proowner
+    where not maker.rolsuper and maker.oid <> counting.oid
+    group by target.name, target.schema_name
+
+    union all
+    select
+      'warning', 'machinery_is_counted', quote_ident(target.schema_name),
+      'it holds the tables of a tool, and machinery_schemas does not name it: they would be counted',
+      format(
+        'update %s set machinery_schemas = array_append(machinery_schemas, %L);',
+        'nms.table_metrics_settings'::regclass, target.schema_name
+      )
+    from target
+    group by target.schema_name
+    having
+      target.schema_name in ('nms', 'nms_private', 'graphile_migrate')
+      or array_agg(target.table_name) @> '{_private_jobs,_private_known_crontabs}'
+      or array_agg(target.table_name) @> '{jobs,known_crontabs,job_queues}'
+
+    union all
+    select
+      'warning', 'nothing_to_count', current_database(),
+      'a run would find no table; nms.preview_run() says why',
+      'select * from nms.preview_run();'
+    where not exists (select from target)
+
+    union all
+    select
+      'warning', 'run_abandoned', format('run %s', run.run_id),
+      format('RUNNING since %s, silent for longer than %s, and no session works on it', run.collected_at, setting.abandon_after),
+      'select * from nms_private.abandon_silent_runs(); -- the next run does so as well'
+    from nms.table_metrics_runs as run
+    cross join setting
+    where
+      run.status = 'RUNNING'
+      and clock_timestamp() - setting.abandon_after > greatest(
+        run.collected_at,
+        (
+          select max(measurement.measured_at)
+          from nms.table_metrics_measurements as measurement
+          where measurement.run_id = run.run_id
+        )
+      )
+      -- Whoever works on a run has locked its row, and with it this table. Looking takes no lock.
+      and (
+        run.xmax = '0'
+        or not exists (
+          select from pg_locks as held
+          where
+            held.relation = 'nms.table_metrics_runs'::regclass
+            and held.database = (select db.oid from pg_database as db where db.datname = current_database())
+            and held.mode in ('RowShareLock', 'RowExclusiveLock')
+            and held.granted
+        )
+      )
+
+    union all
+    select
+      case
+        when exists (
+          select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = last_run.snapshot_date
+        ) then 'warning'
+        else 'error'
+      end,
+      'last_run_failed', format('run %s', last_run.run_id), last_run.error_message, collecting.call
+    from last_run
+    cross join collecting
+    where last_run.status = 'FAILED'
+
+    union all
+    select
+      'warning', 'no_run_today', setting.today::text,
+      format('no run of this business day (%s) has succeeded yet', setting.business_time_zone),
+      collecting.call
+    from setting
+    cross join collecting
+    where
+      setting.today is not null
+      and not exists (select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = setting.today)
+  )
+  select found.* from found order by found.severity, found.problem collate "C", found.subject collate "C"
 $$;
-comment on function nms.worker_trusts(oid) is
-  'True when a role may leave code in the schema of graphile-worker for a worker that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker. role: 0 is everybody.';
-revoke execute on function nms.worker_trusts(oid) from public;
---! EndIncluded functions/worker_trusts.sql
---! Included functions/find_worker_problems.sql
+comment on function nms.find_problems(jsonb) is
+  'What would make a run fail, or its result misleading, and the statement that mends it. payload: the request of the run, as that of a graphile-worker job. severity: error (a run fails, or has failed and its day has no result) or warning. No row: nothing to mend. Changes nothing and locks no table.';
+revoke execute on function nms.find_problems(jsonb) from public;
+--! EndIncluded functions/doctor/find_problems.sql
+--! Included functions/doctor/find_worker_problems.sql
 -- Security invoker: the rights that count are those of the worker, who asks.
-create or replace function nms.find_worker_problems(worker_schema text default 'graphile_worker')
+create or replace function nms_private.find_worker_problems(worker_schema text default 'graphile_worker')
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -5178,7 +2644,7 @@ as $$
   of_strangers as (
     select left_by.*, coalesce(nullif(left_by.role, 0)::regrole::text, 'everybody') as owner
     from left_by
-    where not nms.worker_trusts(role => left_by.role)
+    where not nms_private.worker_trusts(role => left_by.role)
   ),
   needed (relation, privilege, command) as (
     values
@@ -5286,397 +2752,2920 @@ as $$
   )
   select found.* from found order by found.problem = 'worker_not_permitted', found.subject not like 'schema %', found.subject collate "C"
 $$;
-comment on function nms.find_worker_problems(text) is
+comment on function nms_private.find_worker_problems(text) is
   'Why a worker that connects as the current user must not or cannot use the schema of graphile-worker, and the statement that mends it. worker_schema: its name. problem: worker_schema_of_stranger, something in it belongs to somebody who would gain the rights of the worker; worker_not_permitted, a right is missing. A worker does not start with either. No row: nothing to mend. Reads nothing but the catalogue.';
-revoke execute on function nms.find_worker_problems(text) from public;
---! EndIncluded functions/find_worker_problems.sql
---! Included functions/find_problems.sql
--- One branch per problem. Rights are those of the role that counts: the owner of
--- nms.collect_table_metrics(), which after an update need not own this function yet.
-create or replace function nms.find_problems(payload jsonb default '{}')
-returns table (severity text, problem text, subject text, detail text, remedy text)
-language sql stable parallel unsafe security definer
+revoke execute on function nms_private.find_worker_problems(text) from public;
+--! EndIncluded functions/doctor/find_worker_problems.sql
+--! Included functions/doctor/worker_trusts.sql
+-- Code that a role has left in the schema of graphile-worker runs with the rights of the worker: what
+-- that role could gain by it decides. The three roles are what a worker is made of.
+create or replace function nms_private.worker_trusts(role oid)
+returns boolean
+language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
-  with recursive
-  request as (
-    select
-      malformed.why,
-      coalesce(usable.payload -> 'skipSchemas', '[]') as skip,
-      coalesce(usable.payload -> 'exclude', '[]') as exclude
-    from nms.job_problem(payload => coalesce(find_problems.payload, '{}')) as malformed (why)
-    cross join lateral (select case when malformed.why is null then find_problems.payload end) as usable (payload)
-  ),
-  collecting (call) as (
-    select format(
-      'select * from nms.collect_table_metrics(%s);',
-      concat_ws(
-        ', ',
-        'skip => ' || quote_literal(nullif(request.skip, '[]')),
-        'exclude => ' || quote_literal(nullif(request.exclude, '[]'))
+  select
+    worker_trusts.role <> 0 -- public
+    and (
+      pg_has_role(worker_trusts.role, worker.oid, 'member')
+      or (
+        (worker_trusts.role = database.datdba or pg_has_role(worker.oid, worker_trusts.role, 'member'))
+        and not worker.rolbypassrls
+        and not worker.rolcreaterole
+        and not worker.rolreplication
+        and not exists (
+          select
+          from pg_roles as other
+          where
+            pg_has_role(worker.oid, other.oid, 'member')
+            and not pg_has_role(worker_trusts.role, other.oid, 'member')
+            and other.oid <> worker.oid
+            and other.rolname not in ('table_metrics_worker', 'table_metrics_collector', 'table_metrics_reader')
+        )
+        and not exists (
+          select
+          from pg_namespace as schema
+          where schema.nspname in ('nms', 'nms_private') and schema.nspowner = worker.oid
+        )
       )
     )
-    from request
+  from pg_roles as worker
+  cross join pg_database as database
+  where worker.rolname = current_user and database.datname = current_database()
+$$;
+comment on function nms_private.worker_trusts(oid) is
+  'True when a role may leave code in the schema of graphile-worker for a worker that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker. role: 0 is everybody.';
+revoke execute on function nms_private.worker_trusts(oid) from public;
+--! EndIncluded functions/doctor/worker_trusts.sql
+--! Included functions/history/check_retention.sql
+create or replace function nms_private.check_retention(keep_runs interval, keep_daily interval)
+returns void
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if
+    keep_runs not between '0' and '1000 years'
+    or keep_daily not between '0' and '1000 years'
+    or keep_daily < keep_runs
+  then
+    raise exception 'cannot keep runs for % and days for %', coalesce(keep_runs::text, 'ever'), coalesce(keep_daily::text, 'ever')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected two times from 0 to 1000 years, the second no shorter than the first',
+        hint = 'For example: select * from nms.prune_table_metrics(keep_runs => ''90 days'', keep_daily => ''3 years'');';
+  end if;
+end
+$$;
+comment on function nms_private.check_retention(interval, interval) is
+  'Raises 22023 unless both times are from 0 to 1000 years, and days are kept for no shorter than runs; null means for ever.';
+revoke execute on function nms_private.check_retention(interval, interval) from public;
+--! EndIncluded functions/history/check_retention.sql
+--! Included functions/history/import_run.sql
+create or replace function nms.import_run(snapshot_date date, payload jsonb)
+returns nms.table_metrics_runs
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_problem text := nms_private.validate_counts(payload => import_run.payload);
+  v_started_at constant timestamptz := clock_timestamp();
+  v_today constant date := nms.business_date(at => v_started_at);
+  v_run nms.table_metrics_runs;
+  v_counted bigint;
+begin
+  if v_problem is not null then
+    raise exception 'malformed counts'
+      using
+        errcode = 'invalid_parameter_value',
+        detail = v_problem,
+        hint = 'For example: select * from nms.import_run(''2026-01-31'', ''{"public": {"orders": 1234}}'');';
+  elsif (isfinite(import_run.snapshot_date) and import_run.snapshot_date <= v_today) is not true then
+    raise exception 'no day to record counts for: %', coalesce(import_run.snapshot_date::text, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('expected a business day until today, %s', v_today),
+        hint = 'Give the day on which these were the counts.';
+  end if;
+
+  insert into nms.table_metrics_runs (collected_at, snapshot_date, is_imported)
+  values (v_started_at, import_run.snapshot_date, true)
+  returning * into strict v_run;
+
+  insert into nms.table_metrics_measurements (
+    run_id, schema_name, table_name, row_count, own_row_count, method, measured_at, table_kind, is_partition, table_oid
+  )
+  select
+    v_run.run_id,
+    schemas.key,
+    tables.key,
+    (tables.value #>> '{}')::numeric,
+    case relation.relkind when 'p' then 0 else (tables.value #>> '{}')::numeric end,
+    'imported',
+    v_run.collected_at,
+    case relation.relkind when 'p' then 'partitioned table' else 'table' end,
+    coalesce(relation.relispartition, false),
+    coalesce(relation.oid, 0)
+  from jsonb_each(import_run.payload) as schemas
+  cross join lateral jsonb_each(schemas.value) as tables
+  left join pg_namespace as schema on schema.nspname = schemas.key
+  left join pg_class as relation
+    on relation.relnamespace = schema.oid
+    and relation.relname = tables.key
+    and relation.relkind in ('r', 'p');
+
+  update nms.table_metrics_runs as run
+  set target_count = (
+    select count(*)
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = v_run.run_id
+  )
+  where run.run_id = v_run.run_id;
+  v_run := nms.close_run(run_id => v_run.run_id);
+
+  -- Asked at the end: a counted run may have succeeded meanwhile.
+  select run.run_id into v_counted
+  from nms.table_metrics_runs as run
+  where run.snapshot_date = v_run.snapshot_date and run.status = 'SUCCEEDED' and not run.is_imported
+  order by run.run_id desc
+  limit 1;
+  if found then
+    raise exception 'the day % was counted', v_run.snapshot_date
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('run %s has counted it', v_counted),
+        hint = 'Imported counts never take the place of counted ones.';
+  end if;
+  return v_run;
+end
+$$;
+comment on function nms.import_run(date, jsonb) is
+  'Stores counts that are known from elsewhere, such as an older tool, as a run of their own that is marked is_imported. payload: {schema: {table: count}}. Raises 22023 for malformed counts or a day to come, 55000 for a day that was counted. A later imported run of the same day takes it over, and so does any run that counts it.';
+revoke execute on function nms.import_run(date, jsonb) from public;
+--! EndIncluded functions/history/import_run.sql
+--! Included functions/history/prune_table_metrics.sql
+create or replace function nms.prune_table_metrics(
+  keep_runs interval default null,  -- null: for ever
+  keep_daily interval default null, -- the run that owns a day, and its JSON; null: for ever
+  budget interval default '1 second',
+  out runs_deleted bigint,
+  out runs_left bigint
+)
+returns record
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- of a session that has one of these runs locked
+as $$
+declare
+  v_start constant timestamptz := clock_timestamp();
+  v_old bigint[];
+  v_run_id bigint;
+  v_gone bigint := bigint '0'; -- also those that somebody else has deleted meanwhile
+  v_deleted bigint;
+begin
+  perform nms_private.check_retention(
+    keep_runs => prune_table_metrics.keep_runs,
+    keep_daily => prune_table_metrics.keep_daily
+  );
+
+  v_old := array(
+    select run.run_id
+    from nms.table_metrics_runs as run
+    left join nms.table_metrics_daily_snapshot as day on day.run_id = run.run_id
+    where
+      run.status <> 'RUNNING'
+      and case
+        when day.run_id is null then run.collected_at < v_start - keep_runs
+        else day.snapshot_date < nms.business_date(at => v_start) - keep_daily
+      end
+      and run.run_id is distinct from (
+        select latest.run_id
+        from nms.table_metrics_runs as latest
+        where latest.status = 'SUCCEEDED'
+        order by latest.snapshot_date desc, latest.is_imported, latest.run_id desc
+        limit 1
+      )
+    order by run.run_id
+  );
+
+  runs_deleted := 0;
+  foreach v_run_id in array v_old loop
+    delete from nms.table_metrics_runs as run where run.run_id = v_run_id;
+    get diagnostics v_deleted = row_count;
+    runs_deleted := runs_deleted + v_deleted;
+    v_gone := v_gone + 1;
+    exit when clock_timestamp() >= v_start + budget;
+  end loop;
+  runs_left := cardinality(v_old) - v_gone;
+end
+$$;
+comment on function nms.prune_table_metrics(interval, interval, interval) is
+  'Deletes old runs with everything that belongs to them, oldest first, for about as long as the budget says: runs that own no day after keep_runs, those that own one after keep_daily, and never the latest successful run. Returns how many it has deleted and how many are left: call it again until none is. Raises 22023 when days would be kept for a shorter time than runs.';
+revoke execute on function nms.prune_table_metrics(interval, interval, interval) from public;
+--! EndIncluded functions/history/prune_table_metrics.sql
+--! Included functions/history/rebuild_daily_snapshot.sql
+create or replace function nms.rebuild_daily_snapshot(snapshot_date date)
+returns nms.table_metrics_daily_snapshot
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run nms.table_metrics_runs;
+  v_snapshot nms.table_metrics_run_snapshot;
+  v_day nms.table_metrics_daily_snapshot;
+begin
+  select run.* into v_run
+  from nms.table_metrics_runs as run
+  where run.snapshot_date = rebuild_daily_snapshot.snapshot_date and run.status = 'SUCCEEDED'
+  order by run.is_imported, run.run_id desc
+  limit 1;
+  if not found then
+    raise exception 'no successful run on the day %', coalesce(rebuild_daily_snapshot.snapshot_date::text, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = 'there is nothing to make its snapshot from',
+        hint = 'nms.import_run() stores counts that are known from elsewhere.';
+  end if;
+
+  v_snapshot := nms.rebuild_run_snapshot(run_id => v_run.run_id);
+  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_imported)
+  values (v_run.snapshot_date, v_run.run_id, v_snapshot.payload, v_snapshot.collected_at, v_run.is_imported)
+  on conflict on constraint table_metrics_daily_snapshot_pkey do update
+  set
+    run_id = excluded.run_id,
+    payload = excluded.payload,
+    collected_at = excluded.collected_at,
+    is_imported = excluded.is_imported
+  -- Another run may have taken the day in between.
+  where (not daily.is_imported, daily.run_id) <= (not excluded.is_imported, excluded.run_id);
+
+  select daily.* into strict v_day
+  from nms.table_metrics_daily_snapshot as daily
+  where daily.snapshot_date = rebuild_daily_snapshot.snapshot_date;
+  return v_day;
+end
+$$;
+comment on function nms.rebuild_daily_snapshot(date) is
+  'Makes the JSON of a business day again, and that of the run that owns it, from the measurements of its last successful run, counted rather than imported: also when the former owner was deleted. Raises P0002 for a day without one, 55000 when measurements are missing.';
+revoke execute on function nms.rebuild_daily_snapshot(date) from public;
+--! EndIncluded functions/history/rebuild_daily_snapshot.sql
+--! Included functions/history/rebuild_run_snapshot.sql
+create or replace function nms.rebuild_run_snapshot(run_id bigint)
+returns nms.table_metrics_run_snapshot
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run nms.table_metrics_runs;
+  v_measured bigint;
+  v_snapshot nms.table_metrics_run_snapshot;
+begin
+  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = rebuild_run_snapshot.run_id;
+  if not found or v_run.status <> 'SUCCEEDED' then
+    raise exception 'run % has no snapshot', coalesce(rebuild_run_snapshot.run_id::text, 'null')
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = case when v_run.status is null then 'there is no such run' else format('its status is %s', v_run.status) end,
+        hint = 'Only successful runs have one.';
+  end if;
+
+  select count(*) into strict v_measured
+  from nms.table_metrics_measurements as measurement
+  where measurement.run_id = v_run.run_id;
+  if v_measured <> v_run.target_count then
+    raise exception 'run % has lost measurements', v_run.run_id
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('saw %s, expected %s', v_measured, v_run.target_count),
+        hint = 'A snapshot from what is left would not be whole: the old one, if any, stays.';
+  end if;
+
+  insert into nms.table_metrics_run_snapshot as snapshot (run_id, payload, collected_at)
+  values (v_run.run_id, nms_private.run_payload(run_id => v_run.run_id), v_run.collected_at)
+  on conflict on constraint table_metrics_run_snapshot_pkey do update
+  set payload = excluded.payload, collected_at = excluded.collected_at
+  returning snapshot.* into strict v_snapshot;
+  return v_snapshot;
+end
+$$;
+comment on function nms.rebuild_run_snapshot(bigint) is
+  'Makes the JSON of a successful run again from its measurements: the same as before when nobody has touched it. Raises 55000 for any other run, and when measurements are missing.';
+revoke execute on function nms.rebuild_run_snapshot(bigint) from public;
+--! EndIncluded functions/history/rebuild_run_snapshot.sql
+--! Included functions/history/validate_counts.sql
+create or replace function nms_private.validate_counts(payload jsonb)
+returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with problem as (
+    select 1 as place, '' as path, payload as seen, 'an object {"schema": {"table": count}}' as expected
+    where payload is null or jsonb_typeof(payload) <> 'object'
+    union all
+    select 2, schemas.key, schemas.value, 'an object {"table": count}'
+    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
+    where jsonb_typeof(schemas.value) <> 'object'
+    union all
+    select 3, '', to_jsonb(names.name), 'names of 1 to 63 bytes'
+    from (
+      select schemas.key
+      from jsonb_object_keys(case jsonb_typeof(payload) when 'object' then payload end) as schemas (key)
+      union all
+      select tables.key
+      from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
+      cross join lateral jsonb_object_keys(case jsonb_typeof(schemas.value) when 'object' then schemas.value end) as tables (key)
+    ) as names (name)
+    where octet_length(names.name) not between 1 and 63
+    union all
+    select 4, format('%I.%I', schemas.key, tables.key), tables.value, 'a whole number from 0 to 9223372036854775807'
+    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
+    cross join lateral jsonb_each(case jsonb_typeof(schemas.value) when 'object' then schemas.value end) as tables
+    where
+      case jsonb_typeof(tables.value)
+        when 'number' then
+          (tables.value #>> '{}')::numeric not between 0 and 9223372036854775807
+          or trunc((tables.value #>> '{}')::numeric) <> (tables.value #>> '{}')::numeric
+        else true
+      end
+  )
+  select format('%s: saw %s, expected %s', coalesce(nullif(left(problem.path, 200), ''), 'payload'), coalesce(left(problem.seen::text, 200), 'null'), problem.expected)
+  from problem
+  order by problem.place, problem.path
+  limit 1
+$$;
+comment on function nms_private.validate_counts(jsonb) is
+  'What is wrong with counts that are to be imported: where, what was seen, what is expected. Null when nothing is.';
+revoke execute on function nms_private.validate_counts(jsonb) from public;
+--! EndIncluded functions/history/validate_counts.sql
+--! Included functions/history/validate_retention.sql
+create or replace function nms_private.validate_retention(payload jsonb)
+returns text
+language plpgsql stable parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_problem text;
+  v_detail text;
+begin
+  with
+  given as (
+    select entry.key, entry.value
+    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload else '{}' end) as entry
+    where entry.key <> '_cron' -- which graphile-worker writes
+  ),
+  problem (place, text) as (
+    select
+      1,
+      format('payload: saw %s, expected an object such as {"keepRuns": "90 days", "keepDaily": "5 years"}', left(payload::text, 200))
+    where jsonb_typeof(payload) <> 'object'
+    union all
+    select 2, format('payload: saw the unknown key %s, expected only keepRuns and keepDaily', to_jsonb(given.key))
+    from given
+    where given.key not in ('keepRuns', 'keepDaily')
+    union all
+    select 3, format('%s: saw %s, expected a time with its unit such as "90 days"', given.key, left(given.value::text, 200))
+    from given
+    where
+      given.key in ('keepRuns', 'keepDaily')
+      -- As an interval, 90 is so many seconds, and m a minute: either would delete nearly everything.
+      and (jsonb_typeof(given.value) <> 'string' or given.value #>> '{}' ~* '^[\s\d.+-]*m?\s*$')
+    union all
+    select 4, 'payload: saw no time, expected {"keepRuns": "90 days", "keepDaily": "5 years"} or one of the two'
+    where jsonb_typeof(payload) = 'object' and not exists (select from given)
+  )
+  select string_agg(problem.text, '; ' order by problem.place, problem.text) into v_problem from problem;
+  if v_problem is null then
+    perform nms_private.check_retention(
+      keep_runs => (payload ->> 'keepRuns')::interval,
+      keep_daily => (payload ->> 'keepDaily')::interval
+    );
+
+    select
+      string_agg(
+        format(
+          '%s: saw %s, expected %s at least: a job keeps no less than keep_at_least in nms.table_metrics_settings says',
+          given.key, given.value, settings.keep_at_least
+        ),
+        '; ' order by given.key desc
+      )
+    into v_problem
+    from jsonb_each(payload) as given
+    cross join nms.table_metrics_settings as settings
+    where given.key in ('keepRuns', 'keepDaily') and (given.value #>> '{}')::interval < settings.keep_at_least;
+  end if;
+  return v_problem;
+exception
+  when data_exception then
+    get stacked diagnostics v_problem = message_text, v_detail = pg_exception_detail;
+    return concat_ws('; ', v_problem, nullif(v_detail, ''));
+end
+$$;
+comment on function nms_private.validate_retention(jsonb) is
+  'What is wrong with the payload of a job that prunes: which key, what was seen, what is expected; also that it would keep less than keep_at_least in the settings. Null when nothing is.';
+revoke execute on function nms_private.validate_retention(jsonb) from public;
+--! EndIncluded functions/history/validate_retention.sql
+--! Included functions/online/counting_sessions.sql
+create or replace function nms_private.counting_sessions(run_id bigint)
+returns table (
+  pid integer,
+  table_oid oid,
+  schema_name text,
+  table_name text,
+  waiting_session text
+)
+language sql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  held as materialized (
+    select pg_locks.*
+    from pg_locks
+    where
+      pg_locks.database = (select oid from pg_database where datname = current_database())
+      or (pg_locks.database is null and not pg_locks.granted)
   ),
   counting as (
-    select role.oid, role.rolname as name, role.rolsuper or role.rolbypassrls as sees_every_row
-    from pg_proc as routine
-    join pg_roles as role on role.oid = routine.proowner
-    where routine.pronamespace = 'nms'::regnamespace and routine.proname = 'collect_table_metrics'
-  ),
-  -- Materialized: otherwise the planner asks for the business day, which raises where the zone is unknown.
-  setting as materialized (
-    select
-      settings.*,
-      zone.is_known as has_time_zone,
-      case when zone.is_known then nms.business_date() end as today
-    from nms.table_metrics_settings as settings
-    cross join nms.is_time_zone(settings.business_time_zone) as zone (is_known)
-  ),
-  target as materialized (
-    select
-      found.*,
-      format('%I.%I', found.schema_name, found.table_name) as name,
-      found.table_kind <> 'partitioned table' as is_read -- others are added up
-    from request
-    cross join nms.find_targets(skip => request.skip, exclude => request.exclude) as found
-  ),
-  reading as (
-    select
-      target.name,
-      target.schema_name,
-      counting.name as reader,
-      has_schema_privilege(counting.oid, relation.relnamespace, 'usage') as may_enter,
-      has_any_column_privilege(counting.oid, relation.oid, 'select') as may_select, -- any column will do for a count
-      relation.relrowsecurity
-        and not counting.sees_every_row
-        and (relation.relforcerowsecurity or not pg_has_role(counting.oid, relation.relowner, 'usage')) as is_thinned
-    from target
-    join pg_class as relation on relation.oid = target.table_oid
-    cross join counting
-    where target.is_read
-  ),
-  -- What one statement reads, and so locks until it ends.
-  family (ancestor, member) as (
-    select target.table_oid, target.table_oid from target where target.is_read
-    union
-    select family.ancestor, child.inhrelid
-    from family
-    join target on target.table_oid = family.ancestor and target.is_whole
-    join pg_inherits as child on child.inhparent = family.member
-  ),
-  widest as (
-    select target.name, count(distinct family.member) + count(index.indexrelid) as locks
-    from family
-    join target on target.table_oid = family.ancestor
-    left join pg_index as index on index.indrelid = family.member
-    group by target.table_oid, target.name
-    order by locks desc, target.name
-    limit 1
-  ),
-  -- Without the spare memory that a serial plan could still use: each worker of a parallel one adds its share.
-  lock_table as (
-    select
-      sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as sessions,
-      min(limits.setting::bigint) filter (where limits.name = 'max_locks_per_transaction')
-        * sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as room
-    from pg_settings as limits
-    where
-      limits.name in (
-        'max_locks_per_transaction', 'max_connections', 'max_prepared_transactions', 'max_worker_processes', 'max_wal_senders'
-      )
-  ),
-  last_run as (
-    select run.*
+    select holder.pid
     from nms.table_metrics_runs as run
-    where run.status <> 'RUNNING'
-    order by run.run_id desc
-    limit 1
+    cross join nms_private.header_holders(run_id => run.run_id) as holder
+    where run.run_id = counting_sessions.run_id
   ),
-  found (severity, problem, subject, detail, remedy) as (
-    select
-      'error', 'malformed_payload', 'the job', request.why || ': every such job would be rejected',
-      'mend it where the job comes from, the crontab or graphile_worker.add_job'
-    from request
-    where request.why is not null
-
-    union all
-    select
-      'error', 'time_zone_unknown', 'nms.table_metrics_settings',
-      format('this server does not know the time zone %s: no run can start', setting.business_time_zone),
-      format('update %s set business_time_zone = ''America/New_York'';', 'nms.table_metrics_settings'::regclass)
-    from setting
-    where not setting.has_time_zone
-
-    union all
-    select
-      'error', 'server_is_read_only', current_database(), 'this server is a standby: no run can write its result',
-      'set DATABASE_URL to the primary'
-    where pg_is_in_recovery()
-
-    union all
-    select
-      'error', 'server_is_read_only', current_database(), 'default_transaction_read_only is on: no run can write its result',
-      format('alter role %I in database %I set default_transaction_read_only = off;', session_user, current_database())
-    from pg_settings as limits
-    where limits.name = 'default_transaction_read_only' and limits.reset_val = 'on'
-
-    union all
-    select
-      'warning', 'time_is_limited', limits.name,
-      format(
-        'it is %s ms for this role in this database: a statement that counts for longer is ended, and the run fails',
-        limits.reset_val
-      ),
-      format('alter role %I in database %I set %I = 0;', session_user, current_database(), limits.name)
-    from pg_settings as limits
-    where limits.name in ('statement_timeout', 'transaction_timeout') and limits.reset_val <> '0'
-
-    union all
-    select
-      'error', 'owner_lacks_right', 'nms',
-      format(
-        '%I counts, and lacks rights in nms, on %s objects such as %s: every run would fail',
-        counting.name, count(*), array_to_string((array_agg(needed.name order by needed.name))[1:3], ', ')
-      ),
-      string_agg(format('grant %s to %I;', needed.privilege, counting.name), ' ' order by needed.name)
-    from counting
-    cross join lateral (
-      select routine.oid::regprocedure::text, format('execute on function %s', routine.oid::regprocedure)
-      from pg_proc as routine
-      where
-        routine.pronamespace = 'nms'::regnamespace
-        and not routine.prosecdef
-        and routine.prorettype <> 'trigger'::regtype
-        and not has_function_privilege(counting.oid, routine.oid, 'execute')
-      union all
-      select relation.oid::regclass::text, format('select, insert, update, delete on %s', relation.oid::regclass)
-      from pg_class as relation
-      where
-        relation.relnamespace = 'nms'::regnamespace
-        and relation.relkind = 'r'
-        and not (
-          has_table_privilege(counting.oid, relation.oid, 'select')
-          and (
-            relation.relname = 'table_metrics_settings'
-            or has_table_privilege(counting.oid, relation.oid, 'insert')
-          )
-        )
-      union all
-      select 'schema nms', 'usage on schema nms'
-      where not has_schema_privilege(counting.oid, 'nms', 'usage')
-    ) as needed (name, privilege)
-    group by counting.name
-
-    union all
-    select
-      'error', 'table_not_readable', reading.name,
-      format(
-        '%I counts, and may not %s: every run would fail',
-        reading.reader,
-        case when reading.may_enter then 'select from it' else format('use the schema %I', reading.schema_name) end
-      ),
-      concat_ws(
-        ' ',
-        case when not reading.may_enter then format('grant usage on schema %I to %I;', reading.schema_name, reading.reader) end,
-        case when not reading.may_select then format('grant select on %s to %I;', reading.name, reading.reader) end,
-        format('-- or, for all tables: grant pg_read_all_data to %I;', reading.reader)
-      )
-    from reading
-    where not (reading.may_enter and reading.may_select)
-
-    union all
-    select
-      'error', 'table_thinned_by_policies', reading.name,
-      format('row-level security would hide rows from %I, which counts: every run would fail', reading.reader),
-      format('alter role %I bypassrls;', reading.reader)
-    from reading
-    where reading.is_thinned
-
-    union all
-    select
-      'error', 'user_mapping_missing', part.oid::regclass::text,
-      format(
-        '%s is foreign and read for the sum of its parents, and %I, which counts, has no user mapping on server %I: every run would fail',
-        target.name, counting.name, server.srvname
-      ),
-      format('create user mapping for %I server %I options (user …, password …);', counting.name, server.srvname)
-    from family
-    join target on target.table_oid = family.ancestor
-    join pg_class as part on part.oid = family.member
-    join pg_foreign_table as foreign_table on foreign_table.ftrelid = part.oid
-    join pg_foreign_server as server on server.oid = foreign_table.ftserver
-    join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
-    cross join counting
+  -- Only a wait that has lasted is looked at more closely: that is rare, and not cheap.
+  waiting as (
+    select held.pid, pg_blocking_pids(held.pid) as blocked_by, held.mode
+    from held
+    cross join nms.table_metrics_settings as settings
     where
-      wrapper.fdwname = 'postgres_fdw'
+      not held.granted
+      and held.locktype in ('relation', 'tuple', 'transactionid', 'virtualxid')
+      and clock_timestamp() - held.waitstart > settings.yield_after
+      and exists (select from counting)
+  )
+  select
+    counting.pid,
+    relation.oid,
+    schema.nspname::text,
+    relation.relname::text,
+    (
+      select format(
+        'session %s (%s), which waited for %s',
+        waiting.pid,
+        coalesce(nullif(activity.application_name, ''), activity.usename, 'unknown'),
+        waiting.mode
+      )
+      from waiting
+      left join pg_stat_activity as activity on activity.pid = waiting.pid
+      where counting.pid = any (waiting.blocked_by)
+      order by waiting.pid
+      limit 1
+    )
+  from counting
+  left join lateral (
+    select held.relation
+    from held
+    join pg_class on pg_class.oid = held.relation and pg_class.relkind in ('r', 'p')
+    where
+      held.pid = counting.pid
+      and held.locktype = 'relation'
+      and held.mode = 'AccessShareLock'
+      and held.granted
+      and held.relation >= 16384 -- the first OID that is not a system table's
+      and pg_class.relnamespace not in ('nms'::regnamespace, 'nms_private'::regnamespace)
+      -- Of what is read with its children, the top.
       and not exists (
-        select from pg_user_mappings as mapping
-        where mapping.srvid = server.oid and mapping.umuser in (0, counting.oid)
+        select
+        from pg_inherits as child
+        join held as parent on parent.relation = child.inhparent and parent.pid = held.pid and parent.granted
+        where child.inhrelid = held.relation and parent.mode = 'AccessShareLock'
       )
+    order by pg_class.relpages desc
+    limit 1
+  ) as read on true
+  left join pg_class as relation on relation.oid = read.relation
+  left join pg_namespace as schema on schema.oid = relation.relnamespace
+$$;
+comment on function nms_private.counting_sessions(bigint) is
+  'The sessions that measure targets of a run at this moment: the table that each reads (null between two), and the session that one of them keeps waiting for longer than the yield_after setting (null when none is). Cancel such a one with pg_cancel_backend, then call nms_private.yield_target.';
+revoke execute on function nms_private.counting_sessions(bigint) from public;
+--! EndIncluded functions/online/counting_sessions.sql
+--! Included functions/online/header_holders.sql
+-- A row lock is nowhere to be seen but in the row: xmax has the transaction, or the group of transactions, that
+-- holds it. Nobody can be there who has no right to lock it.
+create or replace function nms_private.header_holders(run_id bigint)
+returns table (pid integer)
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_holder xid;
+  v_members xid[];
+begin
+  select run.xmax into v_holder from nms.table_metrics_runs as run where run.run_id = header_holders.run_id;
+  begin
+    v_members := array(select member.xid from pg_get_multixact_members(v_holder) as member);
+  exception
+    -- One transaction rather than a group has many ways of being no group.
+    when others then
+      v_members := array[v_holder];
+  end;
+  return query
+  select distinct held.pid
+  from pg_locks as held
+  where
+    held.locktype = 'transactionid'
+    and held.granted
+    and held.mode = 'ExclusiveLock'
+    and held.transactionid::text = any ((v_members || v_holder)::text[])
+    and held.pid <> pg_backend_pid();
+end
+$$;
+comment on function nms_private.header_holders(bigint) is
+  'The other sessions that hold the row lock of a run''s header, as everybody does who works on it.';
+revoke execute on function nms_private.header_holders(bigint) from public;
+--! EndIncluded functions/online/header_holders.sql
+--! Included functions/online/measure_next_target.sql
+create or replace function nms_private.measure_next_target(
+  run_id bigint,
+  out tables_counted bigint,
+  out rows_counted numeric,
+  out pages_counted bigint
+)
+returns record
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_snapshots constant integer := 3;
+  v_claim nms_private.targets;
+  v_put_off nms_private.targets;
+  v_is_last_attempt boolean;
+  v_left oid[];
+  v_result record;
+begin
+  select claim.* into v_claim
+  from nms_private.targets as claim
+  where
+    claim.run_id = measure_next_target.run_id
+    and not claim.is_done
+    and coalesce(claim.retry_at <= clock_timestamp(), true)
+  order by claim.position
+  limit 1
+  for update skip locked;
+  if not found then
+    return;
+  end if;
 
-    union all
-    select
-      case when widest.locks > lock_table.room then 'error' else 'warning' end,
-      'too_few_locks', widest.name,
-      format(
-        'counting it takes %s locks at once: one for each part and index. The server has room for about %s, which all sessions share',
-        widest.locks, lock_table.room
-      ),
-      format(
-        'alter system set max_locks_per_transaction = %s; -- then restart the server',
-        ceil(2.0 * widest.locks / lock_table.sessions)
+  -- A lock is waited for in several attempts, each of them short.
+  select v_claim.times_put_off >= 2 and clock_timestamp() > v_claim.put_off_since + settings.lock_timeout
+  into strict v_is_last_attempt
+  from nms.table_metrics_settings as settings;
+
+  v_put_off := v_claim;
+  v_put_off.times_put_off := v_claim.times_put_off + 1;
+  v_put_off.put_off_since := coalesce(v_claim.put_off_since, clock_timestamp());
+
+  tables_counted := 0;
+  rows_counted := 0;
+  pages_counted := v_claim.pages;
+  -- A family has been counted whole if somebody has met it before. Looked up one by one: a plan that joins them
+  -- reads all that the run has stored, for each claim.
+  v_left := array(
+    select target.table_oid
+    from unnest(v_claim.targets) as target
+    where
+      target.is_reported
+      and not exists (
+        select
+        from nms.table_metrics_measurements as measurement
+        where
+          measurement.run_id = v_claim.run_id
+          and measurement.schema_name = target.schema_name
+          and measurement.table_name = target.table_name
+          and measurement.table_oid = target.table_oid
+        offset 0
       )
-    from widest
-    cross join lock_table
-    where 2 * widest.locks > lock_table.room
+  );
+  for v_snapshot in 1..v_snapshots loop
+    exit when v_left = '{}';
+    v_result := nms_private.measure(
+      run_id => v_claim.run_id,
+      among => v_left,
+      as_one => false,
+      retryable => case when v_snapshot < v_snapshots then '{NM001}'::text[] else '{}' end
+        || case when not v_is_last_attempt then '{55P03}'::text[] else '{}' end
+    );
+    tables_counted := tables_counted + v_result.tables_counted;
+    rows_counted := rows_counted + v_result.rows_counted;
 
-    union all
-    select
-      'warning', 'owned_by_superuser', 'nms',
-      format(
-        '%s functions belong to the superuser %s: planning a count may run functions of a table''s owner, with the rights of a superuser',
-        count(*), string_agg(distinct quote_ident(role.rolname), ', ')
-      ),
-      'psql -v ON_ERROR_STOP=1 -f migrations/roles.sql "$DATABASE_URL"'
-    from pg_proc as routine
-    join pg_roles as role on role.oid = routine.proowner
-    where routine.pronamespace = 'nms'::regnamespace and role.rolsuper
-    having count(*) > 0
+    if v_result.locked_targets <> '{}' then
+      v_put_off.retry_at := clock_timestamp() + interval '200 ms';
+      perform nms_private.requeue_targets(claim => v_put_off, targets => v_result.locked_targets);
+      pages_counted := greatest(
+        pages_counted
+          - (select sum(greatest(locked.pages, 0))::bigint from unnest(v_result.locked_targets) as locked),
+        0
+      );
+    end if;
+    v_left := array(select changed.table_oid from unnest(v_result.changed_targets) as changed where changed.is_reported);
+  end loop;
 
-    -- What planning a count evaluates, if its arguments are constant. Defaults, checks, policies and,
-    -- because each partition is read by itself, keys of partitions are not.
-    union all
-    select
-      'warning', 'runs_functions_of_others', target.name,
-      format(
-        'planning its count may run, with the rights of %I, %s',
-        min(counting.name),
-        string_agg(
-          distinct format('%s of %I, for %s', routine.oid::regprocedure, maker.rolname, expression.place), '; '
-        )
-      ),
-      format(
-        'update %s set machinery_schemas = array_append(machinery_schemas, %L); -- unless you trust %s: leaves the schema out',
-        'nms.table_metrics_settings'::regclass, target.schema_name, string_agg(distinct quote_ident(maker.rolname), ', ')
-      )
-    from family
-    join target on target.table_oid = family.ancestor
-    cross join counting
-    cross join lateral (
-      select 'pg_class'::regclass, index.indexrelid, format('index %s', index.indexrelid::regclass)
-      from pg_index as index
-      where index.indrelid = family.member and (index.indexprs is not null or index.indpred is not null)
-      union all
-      select 'pg_statistic_ext'::regclass, statistics.oid, format('statistics %I', statistics.stxname)
-      from pg_statistic_ext as statistics
-      where statistics.stxrelid = family.member
-    ) as expression (class, oid, place)
-    join pg_depend as uses
-      on uses.classid = expression.class
-      and uses.objid = expression.oid
-      and uses.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass)
-    left join pg_operator as operator on uses.refclassid = 'pg_operator'::regclass and operator.oid = uses.refobjid
-    join pg_proc as routine
-      on routine.oid = case when uses.refclassid = 'pg_proc'::regclass then uses.refobjid else operator.oprcode end
-    join pg_roles as maker on maker.oid = routine.proowner
-    where not maker.rolsuper and maker.oid <> counting.oid
-    group by target.name, target.schema_name
+  update nms_private.targets as claim
+  set is_done = true
+  where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
+end
+$$;
+comment on function nms_private.measure_next_target(bigint) is
+  'Claims what is next in the queue of a run, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one, with its family; one that is locked goes back to the end of the queue, with its family, until it has been locked for longer than lock_timeout. Returns what was counted; nulls when nothing is free.';
+revoke execute on function nms_private.measure_next_target(bigint) from public;
+--! EndIncluded functions/online/measure_next_target.sql
+--! Included functions/online/measure_targets.sql
+-- The online mode: any number of sessions call this in a loop until is_finished, then one calls
+-- close_run. Each call is a short transaction of its own, so that no snapshot gets old:
+--   queue_targets        the first call finds the tables, the largest first
+--   measure_next_target  claims what is next in the queue, counts it and stores the measurements
+--   settle_targets       when the queue is empty: tables that were replaced or have appeared are queued
+-- A session that dies rolls back its claim, and the next one takes it.
+create or replace function nms.measure_targets(
+  run_id bigint,
+  budget interval default '1 second', -- no other table is begun after that
+  out tables_counted bigint,
+  out rows_counted numeric,
+  out pages_counted bigint,
+  out tables_left bigint,
+  out pages_left bigint,
+  out is_finished boolean
+)
+returns record
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '1 min' -- of tables of the collector itself
+set max_parallel_workers_per_gather = 0 -- how many processors to occupy is for the number of sessions to say
+as $$
+declare
+  v_start constant timestamptz := clock_timestamp();
+  v_run nms.table_metrics_runs := nms_private.claim_run(run_id => measure_targets.run_id, shared => true);
+  v_step record;
+begin
+  tables_counted := 0;
+  rows_counted := 0;
+  pages_counted := 0;
 
-    union all
-    select
-      'warning', 'machinery_is_counted', quote_ident(target.schema_name),
-      'it holds the tables of a tool, and machinery_schemas does not name it: they would be counted',
-      format(
-        'update %s set machinery_schemas = array_append(machinery_schemas, %L);',
-        'nms.table_metrics_settings'::regclass, target.schema_name
-      )
-    from target
-    group by target.schema_name
-    having
-      target.schema_name in ('nms', 'graphile_migrate')
-      or array_agg(target.table_name) @> '{_private_jobs,_private_known_crontabs}'
-      or array_agg(target.table_name) @> '{jobs,known_crontabs,job_queues}'
+  if not exists (
+    select from nms_private.targets as claim where claim.run_id = v_run.run_id
+  ) then
+    perform nms_private.settle_targets(run_id => v_run.run_id);
+  else
+    loop
+      v_step := nms_private.measure_next_target(run_id => v_run.run_id);
+      exit when v_step.tables_counted is null;
+      tables_counted := tables_counted + v_step.tables_counted;
+      rows_counted := rows_counted + v_step.rows_counted;
+      pages_counted := pages_counted + v_step.pages_counted;
+      exit when clock_timestamp() >= v_start + coalesce(budget, '1 second');
+    end loop;
+    if v_step.tables_counted is null then
+      perform nms_private.settle_targets(run_id => v_run.run_id);
+    end if;
+  end if;
 
-    union all
-    select
-      'warning', 'nothing_to_count', current_database(),
-      'a run would find no table; nms.preview_run() says why',
-      'select * from nms.preview_run();'
-    where not exists (select from target)
+  select coalesce(sum(cardinality(claim.targets)), 0), coalesce(sum(claim.pages), 0)::bigint
+  into tables_left, pages_left
+  from nms_private.targets as claim
+  where claim.run_id = v_run.run_id and not claim.is_done;
 
-    union all
+  select run.target_count is not null into is_finished
+  from nms.table_metrics_runs as run
+  where run.run_id = v_run.run_id;
+end
+$$;
+comment on function nms.measure_targets(bigint, interval) is
+  'Online mode: counts tables of a RUNNING run for about as long as the budget says, each under a snapshot of its own, or with its partitions or children under one, and at least one if any is free. Several sessions may call it at once. Returns what this call counted, what is left for all of them (a page is block_size bytes), and whether the run can be closed. A table that is locked is put off; call again a little later when nothing was counted and is_finished is false. The first call only finds the tables.';
+revoke execute on function nms.measure_targets(bigint, interval) from public;
+--! EndIncluded functions/online/measure_targets.sql
+--! Included functions/online/queue_targets.sql
+-- What takes long is claimed by itself: a large table, or a family, which is read under one snapshot. The
+-- others together: a claim costs as much as counting several of them.
+create or replace function nms_private.queue_targets(run_id bigint, round bigint)
+returns bigint
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  measured as materialized (
+    select measurement.*
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = queue_targets.run_id
+  ),
+  -- Never vacuumed nor analyzed: the statistics may know better than the catalogue. Asking for the
+  -- size of the file would wait for a lock.
+  target as (
     select
-      'warning', 'run_abandoned', format('run %s', run.run_id),
-      format('RUNNING since %s, silent for longer than %s, and no session works on it', run.collected_at, setting.abandon_after),
-      'select * from nms.abandon_silent_runs(); -- the next run does so as well'
+      found,
+      coalesce(found.family, found.table_oid) as unit,
+      case
+        when found.pages = 0 then pg_stat_get_live_tuples(found.table_oid) / 100
+        else greatest(found.pages, 0)
+      end as pages
     from nms.table_metrics_runs as run
-    cross join setting
+    cross join nms_private.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as found
+    where
+      run.run_id = queue_targets.run_id
+      and found.table_oid not in (select measured.table_oid from measured)
+      and (found.schema_name, found.table_name) not in (
+        select measured.schema_name, measured.table_name from measured
+      )
+  ),
+  sized as (
+    select
+      target.*,
+      sum(target.pages) over (partition by target.unit) as unit_pages,
+      -- What is only read for the sake of a parent goes along with its family, and never by itself.
+      bool_or((target.found).is_reported) over (partition by target.unit) as is_wanted
+    from target
+  ),
+  placed as (
+    select sized.*, row_number() over (order by sized.unit_pages desc, sized.unit) as place
+    from sized
+    where sized.is_wanted
+  ),
+  claim as (
+    select array_agg(together.found order by together.pages desc) as targets, sum(together.pages) as pages
+    from (
+      select placed.*, max(placed.place) over (partition by placed.unit) as last_place
+      from placed
+    ) as together
+    group by
+      case
+        when together.unit_pages >= 256 then together.unit::bigint
+        else -(together.last_place / 100) - 1
+      end
+  ),
+  queued as (
+    insert into nms_private.targets (run_id, round, targets, pages)
+    select queue_targets.run_id, queue_targets.round, claim.targets, claim.pages
+    from claim
+    order by claim.pages / cardinality(claim.targets) desc
+    returning cardinality(table_metrics_targets.targets) as tables
+  )
+  select coalesce(sum(queued.tables), 0)::bigint from queued
+$$;
+comment on function nms_private.queue_targets(bigint, bigint) is
+  'Queues every target of a run that has to be counted and has no measurement yet, the largest first, families whole. Returns how many tables those are.';
+revoke execute on function nms_private.queue_targets(bigint, bigint) from public;
+--! EndIncluded functions/online/queue_targets.sql
+--! Included functions/online/requeue_targets.sql
+create or replace function nms_private.requeue_targets(claim nms_private.targets, targets nms_private.target[])
+returns void
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into nms_private.targets (
+    run_id, round, targets, pages, times_yielded, times_put_off, put_off_since, retry_at
+  )
+  select
+    claim.run_id,
+    claim.round,
+    array_agg(target),
+    sum(greatest(target.pages, 0)),
+    claim.times_yielded,
+    claim.times_put_off,
+    claim.put_off_since,
+    claim.retry_at
+  from unnest(requeue_targets.targets) as target
+  group by coalesce(target.family, target.table_oid)
+$$;
+comment on function nms_private.requeue_targets(nms_private.targets, nms_private.target[]) is
+  'Puts tables back at the end of the queue, each by itself but families whole, with what the claim says about earlier attempts.';
+revoke execute on function nms_private.requeue_targets(nms_private.targets, nms_private.target[]) from public;
+--! EndIncluded functions/online/requeue_targets.sql
+--! Included functions/online/settle_targets.sql
+create or replace function nms_private.settle_targets(run_id bigint)
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '1 min' -- of a session that is at it too
+set enable_nestloop = off -- no statistics know what a run that is under way has stored: a guess of one row
+set jit = off -- before 18, a nested loop that cannot be avoided looks so costly that it would be compiled
+as $$
+declare
+  v_rounds constant bigint := bigint '3';
+  v_round bigint;
+  v_stale oid[];
+  v_misnamed oid[];
+  v_unmeasured nms_private.target[];
+  v_gone nms_private.target[];
+begin
+  -- One session after the other. All of them share the header's row, which this mode does not conflict with.
+  perform from nms.table_metrics_runs as run where run.run_id = settle_targets.run_id for no key update;
+
+  -- Whatever others have claimed may yet come back.
+  if
+    exists (
+      select
+      from nms_private.targets as claim
+      where claim.run_id = settle_targets.run_id and not claim.is_done
+    )
+    or exists (
+      select
+      from nms.table_metrics_runs as run
+      where run.run_id = settle_targets.run_id and run.target_count is not null
+    )
+  then
+    return;
+  end if;
+
+  select coalesce(max(claim.round), 0) + 1 into strict v_round
+  from nms_private.targets as claim
+  where claim.run_id = settle_targets.run_id;
+
+  if v_round = 1 then
+    update nms.table_metrics_runs as run set is_online = true where run.run_id = settle_targets.run_id;
+  end if;
+
+  -- Another table has its name now, and has not been counted.
+  delete from nms.table_metrics_measurements as measurement
+  using pg_class as relation
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  where
+    measurement.run_id = settle_targets.run_id
+    and v_round <= v_rounds
+    and schema.nspname = measurement.schema_name
+    and relation.relname = measurement.table_name
+    and relation.relkind in ('r', 'p')
+    and relation.oid <> measurement.table_oid;
+
+  -- It failed and is gone.
+  delete from nms.table_metrics_measurements as measurement
+  where
+    measurement.run_id = settle_targets.run_id
+    and measurement.error_sqlstate = 'NM001'
+    and not exists (select from pg_class as relation where relation.oid = measurement.table_oid);
+
+  -- Counted again with its family, under another name by then.
+  delete from nms.table_metrics_measurements as former
+  using nms.table_metrics_measurements as latter
+  where
+    former.run_id = settle_targets.run_id
+    and latter.run_id = settle_targets.run_id
+    and latter.table_oid = former.table_oid
+    and latter.measured_at > former.measured_at;
+
+  -- Dropped before its family was counted again: its rows may be elsewhere in it.
+  v_stale := array(
+    select former.table_oid
+    from nms.table_metrics_measurements as former
+    where
+      former.run_id = settle_targets.run_id
+      and former.table_oid not in (select relation.oid from pg_class as relation)
+      and exists (
+        select
+        from nms_private.targets as claim
+        cross join unnest(claim.targets) as itself
+        join nms_private.targets as other on other.run_id = claim.run_id
+        cross join unnest(other.targets) as relative
+        join nms.table_metrics_measurements as latter
+          on latter.run_id = claim.run_id and latter.table_oid = relative.table_oid
+        where
+          claim.run_id = settle_targets.run_id
+          and itself.table_oid = former.table_oid
+          and relative.family = itself.family
+          and latter.measured_at > former.measured_at
+      )
+  );
+  delete from nms.table_metrics_measurements as measurement
+  where
+    measurement.run_id = settle_targets.run_id
+    and measurement.table_oid = any (v_stale);
+
+  -- Counted under another name than the one that it was queued by, and has again.
+  v_misnamed := array(
+    select current_target.table_oid
+    from nms.table_metrics_runs as run
+    cross join nms_private.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
+    where
+      run.run_id = settle_targets.run_id
+      and current_target.is_reported
+      and (current_target.schema_name, current_target.table_name) not in (
+        select measurement.schema_name, measurement.table_name
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = settle_targets.run_id
+      )
+      and (current_target.schema_name, current_target.table_name) in (
+        select queued.schema_name, queued.table_name
+        from nms_private.targets as claim
+        cross join unnest(claim.targets) as queued
+        where claim.run_id = settle_targets.run_id and queued.is_reported
+      )
+  );
+  delete from nms.table_metrics_measurements as measurement
+  where
+    measurement.run_id = settle_targets.run_id
+    and measurement.table_oid = any (v_misnamed);
+
+  if v_round <= v_rounds and nms_private.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
+    return;
+  end if;
+
+  v_unmeasured := array(
+    select current_target
+    from nms.table_metrics_runs as run
+    cross join nms_private.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
+    where
+      run.run_id = settle_targets.run_id
+      and current_target.is_reported
+      and current_target.table_oid not in (
+        select measurement.table_oid
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = settle_targets.run_id
+      )
+  );
+  -- The catalogue has changed since it was queued from: the next call looks again.
+  if v_round <= v_rounds and v_unmeasured <> '{}' then
+    return;
+  end if;
+
+  -- What has appeared since the last look is no part of the run. Unless a table has gone without a trace: then it
+  -- may be that one, whatever it is called now.
+  v_gone := array(
+    select target
+    from nms_private.targets as claim
+    cross join unnest(claim.targets) as target
+    where
+      claim.run_id = settle_targets.run_id
+      and target.is_reported
+      and target.table_oid not in (
+        select measurement.table_oid
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = settle_targets.run_id
+      )
+  );
+  if v_gone <> '{}' or v_misnamed <> '{}' then
+    perform nms_private.record_failure(
+      run_id => settle_targets.run_id,
+      target => unmeasured,
+      error_sqlstate => 'NM001',
+      error_message => 'was replaced whenever it was to be counted'
+    )
+    from unnest(v_unmeasured) as unmeasured;
+  end if;
+
+  perform nms_private.set_target_count(run_id => settle_targets.run_id);
+end
+$$;
+comment on function nms_private.settle_targets(bigint) is
+  'When nothing of a run is queued: queues what has to be counted and has no measurement, which the first time is everything, later what was replaced or has appeared meanwhile, at most three times; and when there is nothing, sets target_count, which ends the counting.';
+revoke execute on function nms_private.settle_targets(bigint) from public;
+--! EndIncluded functions/online/settle_targets.sql
+--! Included functions/online/terminate_counting.sql
+-- Not security definer: one may end a session of one's own role, which the owner of this function need not.
+create or replace function nms_private.terminate_counting(run_id bigint, pid integer default null)
+returns table (table_name text)
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  held as materialized (
+    select pg_locks.*
+    from pg_locks
+    where pg_locks.database = (select oid from pg_database where datname = current_database()) and pg_locks.granted
+  ),
+  counting as materialized (
+    select session.pid
+    from nms_private.counting_sessions(run_id => terminate_counting.run_id) as session
+    where
+      session.table_oid is not null
+      and session.pid = coalesce(terminate_counting.pid, session.pid)
+  ),
+  terminated as materialized (
+    select counting.pid from counting where pg_terminate_backend(counting.pid)
+  )
+  select format('%I.%I', schema.nspname, relation.relname) as table_name
+  from terminated
+  join held on held.pid = terminated.pid and held.locktype = 'relation' and held.mode = 'AccessShareLock'
+  join pg_class as relation on relation.oid = held.relation and relation.relkind in ('r', 'p')
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  where
+    relation.oid >= 16384 -- the first OID that is not a system table's
+    and schema.nspname not in ('nms', 'nms_private')
+    and not exists (
+      select
+      from pg_inherits as child
+      join held as parent on parent.relation = child.inhparent and parent.pid = held.pid
+      where child.inhrelid = held.relation
+    )
+  order by table_name
+$$;
+comment on function nms_private.terminate_counting(bigint, integer) is
+  'Ends for good the sessions that are counting tables of this run, or the one with this process id: for counts that do not react to pg_cancel_backend, because a function in an index of a table catches that. Returns the tables that they were reading, small ones together with others; no row when no session counts. The run stays RUNNING: end it with nms_private.give_up_run.';
+revoke execute on function nms_private.terminate_counting(bigint, integer) from public;
+--! EndIncluded functions/online/terminate_counting.sql
+--! Included functions/online/yield_target.sql
+create or replace function nms_private.yield_target(run_id bigint, table_oid oid, waiting_session text)
+returns text
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '1 s' -- of the canceled session, which is rolling back its claim
+as $$
+declare
+  v_attempts constant bigint := bigint '3';
+  v_run nms.table_metrics_runs := nms_private.claim_run(run_id => yield_target.run_id, shared => true);
+  v_claim nms_private.targets;
+  v_put_back nms_private.targets;
+  v_yielding nms_private.target[];
+begin
+  begin
+    select claim.* into v_claim
+    from nms_private.targets as claim
+    where
+      claim.run_id = v_run.run_id
+      and not claim.is_done
+      and exists (select from unnest(claim.targets) as target where target.table_oid = yield_target.table_oid)
+    for update;
+  exception
+    when lock_not_available then
+      return null; -- it is being counted again, and canceled again when that makes somebody wait
+  end;
+  if v_claim.run_id is null then
+    return null;
+  end if;
+
+  v_put_back := v_claim;
+  v_put_back.times_yielded := v_claim.times_yielded + 1;
+  -- A family is counted under one snapshot: all of it gives way.
+  v_yielding := array(
+    select target
+    from unnest(v_claim.targets) as target
+    where
+      coalesce(target.family, target.table_oid) = (
+        select coalesce(found.family, found.table_oid)
+        from unnest(v_claim.targets) as found
+        where found.table_oid = yield_target.table_oid
+      )
+  );
+  perform nms_private.requeue_targets(
+    claim => v_claim,
+    targets => array(select target from unnest(v_claim.targets) as target where target <> all (v_yielding))
+  );
+  if v_put_back.times_yielded < v_attempts then
+    perform nms_private.requeue_targets(claim => v_put_back, targets => v_yielding);
+  else
+    perform nms_private.record_failure(
+      run_id => v_run.run_id,
+      target => yielding,
+      error_sqlstate => 'NM003',
+      error_message => format('gave way to %s, and to others before: %s attempts', waiting_session, v_attempts)
+    )
+    from unnest(v_yielding) as yielding
+    where yielding.is_reported;
+  end if;
+  update nms_private.targets as claim
+  set is_done = true
+  where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
+
+  return case when v_put_back.times_yielded < v_attempts then 'put back' else 'given up' end;
+end
+$$;
+comment on function nms_private.yield_target(bigint, oid, text) is
+  'After the count of a table was canceled because another session waited for it: puts the table back at the end of the queue, or, the third time, records it as not counted. Returns which of the two, null when the table is not in the queue any more, or being counted again.';
+revoke execute on function nms_private.yield_target(bigint, oid, text) from public;
+--! EndIncluded functions/online/yield_target.sql
+--! Included functions/reading/compare_days.sql
+create or replace function nms.compare_days(before date, after date)
+returns table (
+  schema_name text,
+  table_name text,
+  outcome text,
+  rows_before bigint,
+  rows_after bigint,
+  change bigint,
+  change_percent numeric,
+  own_change bigint,
+  table_kind text,
+  is_partition boolean
+)
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  select compared.*
+  from nms.compare_runs(
+    before => nms.run_of_day(snapshot_date => compare_days.before),
+    after => nms.run_of_day(snapshot_date => compare_days.after)
+  ) as compared;
+end
+$$;
+comment on function nms.compare_days(date, date) is
+  'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank, unchanged or left out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for a day without a result.';
+revoke execute on function nms.compare_days(date, date) from public;
+--! EndIncluded functions/reading/compare_days.sql
+--! Included functions/reading/compare_runs.sql
+create or replace function nms.compare_runs(before bigint, after bigint)
+returns table (
+  schema_name text,
+  table_name text,
+  outcome text,
+  rows_before bigint,
+  rows_after bigint,
+  change bigint,
+  change_percent numeric,
+  own_change bigint,
+  table_kind text,
+  is_partition boolean
+)
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_before nms.table_metrics_runs;
+  v_after nms.table_metrics_runs;
+  v_left_out_schemas text[];
+  v_left_out_tables text[];
+begin
+  select run.* into v_before from nms.table_metrics_runs as run where run.run_id = compare_runs.before;
+  select run.* into v_after from nms.table_metrics_runs as run where run.run_id = compare_runs.after;
+  if v_before.status is null or v_after.status is null then
+    raise exception 'no such run: %', case when v_before.status is null then compare_runs.before else compare_runs.after end
+      using
+        errcode = 'no_data_found',
+        detail = format('saw %s and %s', coalesce(compare_runs.before::text, 'null'), coalesce(compare_runs.after::text, 'null')),
+        hint = 'The runs are in nms.table_metrics_runs.';
+  elsif 'RUNNING' in (v_before.status, v_after.status) then
+    raise exception 'run % has not ended', case v_before.status when 'RUNNING' then v_before.run_id else v_after.run_id end
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = 'its status is RUNNING',
+        hint = 'Wait until it has.';
+  end if;
+
+  -- Under the same request, neither leaves out what the other one has.
+  if
+    (v_before.skip_schemas, v_before.exclude_tables, v_before.machinery_schemas)
+      <> (v_after.skip_schemas, v_after.exclude_tables, v_after.machinery_schemas)
+  then
+    with missing as (
+      select
+        array_agg(latter.schema_name) filter (where former.table_name is null) as schemas_before,
+        array_agg(latter.table_name) filter (where former.table_name is null) as tables_before,
+        array_agg(former.schema_name) filter (where latter.table_name is null) as schemas_after,
+        array_agg(former.table_name) filter (where latter.table_name is null) as tables_after
+      from (
+        select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
+      ) as former
+      full join (
+        select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_after.run_id
+      ) as latter using (schema_name, table_name)
+    )
+    select array_agg(known.schema_name), array_agg(known.table_name) into v_left_out_schemas, v_left_out_tables
+    from missing
+    cross join lateral (
+      select * from nms_private.request_excludes(v_before.run_id, missing.schemas_before, missing.tables_before)
+      union all
+      select * from nms_private.request_excludes(v_after.run_id, missing.schemas_after, missing.tables_after)
+    ) as known;
+  end if;
+
+  return query
+  select
+    named.schema_name,
+    named.table_name,
+    case
+      when named.is_left_out then 'left out'
+      -- A failed run may not have come to a table: that it is missing says nothing.
+      when former.table_name is null and v_before.status = 'FAILED' then 'not counted'
+      when latter.table_name is null and v_after.status = 'FAILED' then 'not counted'
+      when former.table_name is null then 'appeared'
+      when latter.table_name is null then 'disappeared'
+      when former.row_count is null or latter.row_count is null then 'not counted'
+      when latter.row_count > former.row_count then 'grew'
+      when latter.row_count < former.row_count then 'shrank'
+      else 'unchanged'
+    end,
+    former.row_count,
+    latter.row_count,
+    latter.row_count - former.row_count,
+    round(100.0 * (latter.row_count - former.row_count) / nullif(former.row_count, 0), 2),
+    case
+      when named.is_left_out then null
+      when former.table_name is null and v_before.status = 'SUCCEEDED' then latter.own_row_count
+      when latter.table_name is null and v_after.status = 'SUCCEEDED' then -former.own_row_count
+      else latter.own_row_count - former.own_row_count
+    end,
+    coalesce(latter.table_kind, former.table_kind),
+    coalesce(latter.is_partition, former.is_partition)
+  from (
+    select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
+  ) as former
+  full join (
+    select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_after.run_id
+  ) as latter using (schema_name, table_name)
+  cross join lateral (
+    select
+      coalesce(former.schema_name, latter.schema_name) as schema_name,
+      coalesce(former.table_name, latter.table_name) as table_name,
+      (former.table_name is null or latter.table_name is null)
+        and (coalesce(former.schema_name, latter.schema_name), coalesce(former.table_name, latter.table_name)) in (
+          select left_out.schema_name, left_out.table_name
+          from unnest(v_left_out_schemas, v_left_out_tables) as left_out (schema_name, table_name)
+        ) as is_left_out
+  ) as named
+  order by named.schema_name, named.table_name;
+end
+$$;
+comment on function nms.compare_runs(bigint, bigint) is
+  'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
+revoke execute on function nms.compare_runs(bigint, bigint) from public;
+--! EndIncluded functions/reading/compare_runs.sql
+--! Included functions/reading/run_of_day.sql
+create or replace function nms.run_of_day(snapshot_date date)
+returns bigint
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run_id bigint;
+begin
+  select day.run_id into v_run_id
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date = run_of_day.snapshot_date;
+  if not found then
+    raise exception 'no result for the day %', coalesce(run_of_day.snapshot_date::text, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = (
+          select format(
+            'the nearest days with a result are %s and %s',
+            coalesce(max(day.snapshot_date) filter (where day.snapshot_date < run_of_day.snapshot_date)::text, 'none before'),
+            coalesce(min(day.snapshot_date) filter (where day.snapshot_date > run_of_day.snapshot_date)::text, 'none after')
+          )
+          from nms.table_metrics_daily_snapshot as day
+        ),
+        hint = 'The days are in nms.table_metrics_daily_snapshot.';
+  end if;
+  return v_run_id;
+end
+$$;
+comment on function nms.run_of_day(date) is
+  'The run that owns a business day. Raises P0002 for a day without a result.';
+revoke execute on function nms.run_of_day(date) from public;
+--! EndIncluded functions/reading/run_of_day.sql
+--! Included functions/reading/table_trend.sql
+create or replace function nms.table_trend(schema_name text, table_name text, days integer default 30)
+returns table (
+  snapshot_date date,
+  row_count bigint,
+  change bigint,
+  change_percent numeric,
+  run_id bigint
+)
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    day.snapshot_date,
+    measurement.row_count,
+    measurement.row_count - lag(measurement.row_count) over by_date,
+    round(
+      100.0 * (measurement.row_count - lag(measurement.row_count) over by_date)
+        / nullif(lag(measurement.row_count) over by_date, 0),
+      2
+    ),
+    day.run_id
+  from nms.table_metrics_settings as settings
+  join nms.table_metrics_daily_snapshot as day
+    on day.snapshot_date > (statement_timestamp() at time zone settings.business_time_zone)::date - table_trend.days
+  left join lateral (
+    -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
+    select found.row_count, true as is_found
+    from nms.table_metrics_measurements as found
+    where
+      found.run_id = day.run_id
+      and found.schema_name = table_trend.schema_name
+      and found.table_name = table_trend.table_name
+    limit 1
+  ) as measurement on true
+  where
+    measurement.is_found
+    or exists (
+      select
+      from nms_private.request_excludes(
+        run_id => day.run_id,
+        schema_names => array[table_trend.schema_name],
+        table_names => array[table_trend.table_name]
+      )
+    )
+  window by_date as (order by day.snapshot_date)
+  order by day.snapshot_date
+$$;
+comment on function nms.table_trend(text, text, integer) is
+  'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted. No row: the day has no result, or not this table. Names as the catalogue spells them.';
+revoke execute on function nms.table_trend(text, text, integer) from public;
+--! EndIncluded functions/reading/table_trend.sql
+--! Included functions/request/preview_run.sql
+create or replace function nms.preview_run(skip jsonb default '[]', exclude jsonb default '[]')
+returns table (schema_name text, table_name text, table_kind text, outcome text, reason text)
+language plpgsql stable parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_skip jsonb := coalesce(preview_run.skip, '[]');
+  v_exclude jsonb := coalesce(preview_run.exclude, '[]');
+  v_problem text := nms_private.validate_request(skip => v_skip, exclude => v_exclude);
+begin
+  if v_problem is not null then
+    raise exception 'malformed request'
+      using
+        errcode = 'invalid_parameter_value',
+        detail = left(v_problem, 2000),
+        hint = 'For example: select * from nms.preview_run(''["tmp"]'', ''["public.orders"]'');';
+  end if;
+
+  return query
+  with planned as (
+    select
+      relation.*,
+      target.members,
+      target.table_oid is not null and target.table_kind <> 'partitioned table' as is_read
+    from nms_private.classify_relations(skip => v_skip, exclude => v_exclude) as relation
+    left join nms_private.find_targets(skip => v_skip, exclude => v_exclude) as target
+      on target.table_oid = relation.table_oid
+  ),
+  refused as (
+    select
+      planned.table_oid,
+      case
+        when not access.is_granted then format('%I may not select from it: the run would fail', current_user)
+        else format('row-level security would hide rows from %I: the run would fail', current_user)
+      end as reason
+    from planned
+    cross join lateral (
+      select
+        has_schema_privilege(planned.schema_name, 'usage')
+        -- Any column will do for a count.
+        and has_any_column_privilege(planned.table_oid, 'select') as is_granted
+    ) as access
+    where
+      planned.is_read
+      and (not access.is_granted or row_security_active(planned.table_oid))
+  ),
+  problem as (
+    select refused.table_oid, refused.reason from refused
+    union all
+    select
+      planned.table_oid,
+      format('%s is unreadable: the run would fail', min(member.table_oid)::regclass)
+    from planned
+    cross join lateral unnest(planned.members) as member (table_oid)
+    join refused on refused.table_oid = member.table_oid
+    where member.table_oid <> planned.table_oid
+    group by planned.table_oid
+  )
+  select
+    planned.schema_name,
+    planned.table_name,
+    planned.table_kind,
+    case when problem.reason is null then planned.outcome else 'unreadable' end,
+    coalesce(
+      problem.reason,
+      case planned.outcome
+        when 'machinery' then
+          case
+            when planned.schema_name = any (settings.machinery_schemas) then
+              'its schema is one of machinery_schemas in nms.table_metrics_settings'
+            else 'an extension keeps rows of other tables in it'
+          end
+        when 'schema skipped' then 'its schema is named in skip'
+        when 'excluded' then 'named in exclude'
+        when 'counted' then
+          case
+            when planned.is_whole then 'as a plain select shows it, because an extension keeps its rows elsewhere'
+            when planned.members is not null then
+              concat_ws(
+                ', ',
+                case planned.table_kind when 'table' then 'as the sum of itself and its children' else 'as the sum of its partitions' end,
+                case
+                  when planned.members && array(select other.table_oid from planned as other where other.outcome <> 'counted') then
+                    'also of those that are foreign or left out'
+                end
+              )
+            when planned.is_partition then 'as a partition'
+            else 'row by row'
+          end
+        else
+          case planned.table_kind
+            when 'view' then 'views have no rows of their own'
+            when 'materialized view' then 'materialized views repeat the rows of other tables'
+            when 'foreign table' then 'foreign tables keep their rows elsewhere'
+            else 'temporary tables belong to one session'
+          end
+      end
+    )
+  from planned
+  cross join nms.table_metrics_settings as settings
+  left join (
+    select distinct on (reported.table_oid) reported.table_oid, reported.reason from problem as reported
+  ) as problem on problem.table_oid = planned.table_oid and planned.outcome = 'counted'
+  union all
+  select null, null, null, 'matches nothing', format('%s entry %s', unmatched ->> 'argument', unmatched -> 'entry')
+  from jsonb_array_elements(nms_private.unmatched_entries(skip => v_skip, exclude => v_exclude)) as unmatched
+  order by 1, 2, 5;
+end
+$$;
+comment on function nms.preview_run(jsonb, jsonb) is
+  'What a run with this request would do, without counting anything or leaving a run: a row per table, view and foreign table with its outcome (counted, unreadable, excluded, schema skipped, machinery, not counted) and the reason, and a row per entry that matches nothing. Raises 22023 for a malformed request.';
+revoke execute on function nms.preview_run(jsonb, jsonb) from public;
+--! EndIncluded functions/request/preview_run.sql
+--! Included functions/request/request_entries.sql
+create or replace function nms_private.request_entries(argument jsonb)
+returns text[]
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(array_agg(entry), '{}')
+  from jsonb_array_elements_text(request_entries.argument) as entry
+$$;
+comment on function nms_private.request_entries(jsonb) is
+  'The entries of a well-formed skip or exclude argument; SQL null means none.';
+revoke execute on function nms_private.request_entries(jsonb) from public;
+--! EndIncluded functions/request/request_entries.sql
+--! Included functions/request/request_excludes.sql
+-- By name alone: the tables may be gone. Each set of entries is hashed once, however many tables there are.
+create or replace function nms_private.request_excludes(run_id bigint, schema_names text[], table_names text[])
+returns table (schema_name text, table_name text)
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run nms.table_metrics_runs;
+begin
+  if schema_names is null then
+    return;
+  end if;
+
+  select
+    run.machinery_schemas,
+    case jsonb_typeof(run.skip_schemas) when 'array' then run.skip_schemas else '[]' end, -- malformed: nothing
+    case jsonb_typeof(run.exclude_tables) when 'array' then run.exclude_tables else '[]' end
+  into v_run.machinery_schemas, v_run.skip_schemas, v_run.exclude_tables
+  from nms.table_metrics_runs as run
+  where run.run_id = request_excludes.run_id;
+
+  return query
+  select given.schema_name, given.table_name
+  from unnest(request_excludes.schema_names, request_excludes.table_names) as given (schema_name, table_name)
+  cross join lateral (
+    select
+      format('"%s"', replace(given.schema_name, '"', '""')),
+      format('"%s"', replace(given.table_name, '"', '""'))
+  ) as quoted (schema_name, table_name)
+  where
+    given.schema_name = any (v_run.machinery_schemas)
+    or given.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
+    or quoted.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
+    or format('%s.%s', given.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
+    or format('%s.%s', quoted.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
+    or format('%s.%s', given.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
+    or format('%s.%s', quoted.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables));
+end
+$$;
+comment on function nms_private.request_excludes(bigint, text[], text[]) is
+  'Which of these tables, given as schemas and as many names, a run leaves out by its request or because their schema was machinery when it started: whether they exist or not.';
+revoke execute on function nms_private.request_excludes(bigint, text[], text[]) from public;
+--! EndIncluded functions/request/request_excludes.sql
+--! Included functions/request/resolve_schemas.sql
+create or replace function nms_private.resolve_schemas(entries text[])
+returns table (entry text, schema_name text)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with reading as (
+    select
+      given.entry,
+      case when spelling.is_quoted
+        then replace(substr(given.entry, 2, length(given.entry) - 2), '""', '"')
+        else given.entry
+      end as name
+    from (select distinct entry from unnest(resolve_schemas.entries) as entry) as given
+    cross join (values (false), (true)) as spelling (is_quoted)
+    where not spelling.is_quoted or (given.entry like '"%"' and given.entry ~ '^"([^"]|"")*"$')
+  )
+  select reading.entry, schema.nspname::text
+  from reading
+  join pg_namespace as schema on schema.nspname::text = reading.name
+$$;
+comment on function nms_private.resolve_schemas(text[]) is
+  'The schemas that these entries name, spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
+revoke execute on function nms_private.resolve_schemas(text[]) from public;
+--! EndIncluded functions/request/resolve_schemas.sql
+--! Included functions/request/resolve_tables.sql
+-- Each entry is taken apart once, and looked up: what it costs grows with entries and tables, not with their product.
+create or replace function nms_private.resolve_tables(entries text[])
+returns table (entry text, table_oid oid)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  given as materialized (
+    select distinct entry, string_to_array(entry, '.') as pieces
+    from unnest(resolve_tables.entries) as entry
+    where octet_length(entry) <= 257 -- two names of 63 bytes, each of them doubled, in quotes, and a dot
+  ),
+  -- Names may have dots as well: each may be the one that stands between schema and table.
+  parts as (
+    select
+      given.entry,
+      array_to_string(given.pieces[:dot], '.') as schema_name,
+      array_to_string(given.pieces[dot + 1:], '.') as table_name
+    from given
+    cross join lateral generate_series(1, cardinality(given.pieces) - 1) as dot
+  ),
+  reading as materialized (
+    select
+      parts.entry,
+      case when schema.is_quoted
+        then replace(substr(parts.schema_name, 2, length(parts.schema_name) - 2), '""', '"')
+        else parts.schema_name
+      end as schema_name,
+      case when relation.is_quoted
+        then replace(substr(parts.table_name, 2, length(parts.table_name) - 2), '""', '"')
+        else parts.table_name
+      end as table_name
+    from parts
+    cross join (values (false), (true)) as schema (is_quoted)
+    cross join (values (false), (true)) as relation (is_quoted)
+    where
+      (not schema.is_quoted or (parts.schema_name like '"%"' and parts.schema_name ~ '^"([^"]|"")*"$'))
+      and (not relation.is_quoted or (parts.table_name like '"%"' and parts.table_name ~ '^"([^"]|"")*"$'))
+  )
+  select reading.entry, relation.oid
+  from reading
+  join pg_namespace as schema on schema.nspname::text = reading.schema_name
+  join pg_class as relation
+    on relation.relnamespace = schema.oid
+    and relation.relname::text = reading.table_name
+    and relation.relkind in ('r', 'p', 'f', 'v', 'm')
+$$;
+comment on function nms_private.resolve_tables(text[]) is
+  'The tables, views and foreign tables that these entries name: schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
+revoke execute on function nms_private.resolve_tables(text[]) from public;
+--! EndIncluded functions/request/resolve_tables.sql
+--! Included functions/request/unmatched_entries.sql
+create or replace function nms_private.unmatched_entries(skip jsonb, exclude jsonb)
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with unmatched (argument, entry) as (
+    (
+      select 'skip', requested
+      from unnest(nms_private.request_entries(skip)) as requested
+      except
+      select 'skip', resolved.entry
+      from nms_private.resolve_schemas(nms_private.request_entries(skip)) as resolved
+    )
+    union all
+    (
+      select 'exclude', requested
+      from unnest(nms_private.request_entries(exclude)) as requested
+      except
+      select 'exclude', resolved.entry
+      from nms_private.resolve_tables(nms_private.request_entries(exclude)) as resolved
+    )
+  )
+  select coalesce(
+    jsonb_agg(jsonb_build_object('argument', argument, 'entry', entry) order by argument desc, entry),
+    '[]'
+  )
+  from unmatched
+$$;
+comment on function nms_private.unmatched_entries(jsonb, jsonb) is
+  'The entries of a well-formed request that match nothing in this database, likely typing errors: [{"argument": "skip" or "exclude", "entry": …}].';
+revoke execute on function nms_private.unmatched_entries(jsonb, jsonb) from public;
+--! EndIncluded functions/request/unmatched_entries.sql
+--! Included functions/request/validate_request.sql
+create or replace function nms_private.validate_request(skip jsonb, exclude jsonb)
+returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with argument (name, value, expected, entry_pattern) as (
+    values
+      ('skip', skip, 'an array of schema names such as ["tmp"]', '.'),
+      -- Something on both sides of a dot, and not one quoted name that merely contains a dot.
+      ('exclude', exclude, 'an array of tables such as ["public.orders"]', '^(?!"([^"]|"")*"$).+[.].+$')
+  ),
+  list as (
+    select argument.*, case jsonb_typeof(argument.value) when 'array' then jsonb_array_length(argument.value) end as entries
+    from argument
+  ),
+  entry as (
+    select list.name, element.value, list.expected, list.entry_pattern
+    from list
+    cross join jsonb_array_elements(case when list.entries <= 100000 then list.value end) as element (value)
+  ),
+  problem (name, seen, expected) as (
+    select name, value::text, expected
+    from argument
+    where jsonb_typeof(value) <> 'array'
+    union all
+    select name, format('%s entries', entries), 'at most 100000'
+    from list
+    where entries > 100000
+    union all
+    select name, value::text, expected
+    from entry
+    where jsonb_typeof(value) <> 'string' or (value #>> '{}') !~ entry_pattern
+  )
+  select string_agg(
+    format('%s: saw %s, expected %s', name, left(seen, 200), expected),
+    '; ' order by name desc, seen
+  )
+  from problem
+$$;
+comment on function nms_private.validate_request(jsonb, jsonb) is
+  'What is wrong with the arguments of a run: which argument, what was seen, what is expected. Null when nothing is.';
+revoke execute on function nms_private.validate_request(jsonb, jsonb) from public;
+--! EndIncluded functions/request/validate_request.sql
+--! Included functions/run/abandon_silent_runs.sql
+-- Whoever works on a run holds its header's row lock: "skip locked" leaves every live one alone.
+create or replace function nms_private.abandon_silent_runs(silent_for interval default null)
+returns setof nms.table_metrics_runs
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- of the tables of the collector
+as $$
+declare
+  v_silent record;
+begin
+  for v_silent in
+    select run.run_id, coalesce(abandon_silent_runs.silent_for, settings.abandon_after) as bound
+    from nms.table_metrics_runs as run
+    cross join nms.table_metrics_settings as settings
     where
       run.status = 'RUNNING'
-      and clock_timestamp() - setting.abandon_after > greatest(
-        run.collected_at,
-        (
-          select max(measurement.measured_at)
-          from nms.table_metrics_measurements as measurement
-          where measurement.run_id = run.run_id
-        )
+      and nms_private.is_silent(
+        run_id => run.run_id,
+        silent_for => coalesce(abandon_silent_runs.silent_for, settings.abandon_after)
       )
-      -- Whoever works on a run has locked its row, and with it this table. Looking takes no lock.
-      and (
-        run.xmax = '0'
-        or not exists (
-          select from pg_locks as held
-          where
-            held.relation = 'nms.table_metrics_runs'::regclass
-            and held.database = (select db.oid from pg_database as db where db.datname = current_database())
-            and held.mode in ('RowShareLock', 'RowExclusiveLock')
-            and held.granted
-        )
-      )
-
-    union all
-    select
-      case
-        when exists (
-          select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = last_run.snapshot_date
-        ) then 'warning'
-        else 'error'
-      end,
-      'last_run_failed', format('run %s', last_run.run_id), last_run.error_message, collecting.call
-    from last_run
-    cross join collecting
-    where last_run.status = 'FAILED'
-
-    union all
-    select
-      'warning', 'no_run_today', setting.today::text,
-      format('no run of this business day (%s) has succeeded yet', setting.business_time_zone),
-      collecting.call
-    from setting
-    cross join collecting
-    where
-      setting.today is not null
-      and not exists (select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = setting.today)
-  )
-  select found.* from found order by found.severity, found.problem collate "C", found.subject collate "C"
+    for update of run skip locked
+  loop
+    return query
+    select failed.*
+    from nms_private.fail_run(
+      run_id => v_silent.run_id,
+      reason => format('abandoned: no sign of life for more than %s, and no session works on it', v_silent.bound)
+    ) as failed;
+  end loop;
+end
 $$;
-comment on function nms.find_problems(jsonb) is
-  'What would make a run fail, or its result misleading, and the statement that mends it. payload: the request of the run, as that of a graphile-worker job. severity: error (a run fails, or has failed and its day has no result) or warning. No row: nothing to mend. Changes nothing and locks no table.';
-revoke execute on function nms.find_problems(jsonb) from public;
---! EndIncluded functions/find_problems.sql
+comment on function nms_private.abandon_silent_runs(interval) is
+  'Ends as FAILED every run that no session holds and that has been silent for longer than that, by default the abandon_after setting: its session or its server died. Returns the headers of those runs.';
+revoke execute on function nms_private.abandon_silent_runs(interval) from public;
+--! EndIncluded functions/run/abandon_silent_runs.sql
+--! Included functions/run/begin_run.sql
+create or replace function nms_private.begin_run(skip jsonb, exclude jsonb, run_id bigint)
+returns nms.table_metrics_runs
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run nms.table_metrics_runs;
+  v_run_id bigint;
+begin
+  if begin_run.run_id is null then
+    v_run_id := nms.open_run(skip => begin_run.skip, exclude => begin_run.exclude);
+    select run.* into strict v_run from nms.table_metrics_runs as run where run.run_id = v_run_id;
+    return v_run;
+  end if;
 
+  v_run := nms_private.claim_run(run_id => begin_run.run_id);
+  if
+    coalesce(nullif(begin_run.skip, '[]'), v_run.skip_schemas) <> v_run.skip_schemas
+    or coalesce(nullif(begin_run.exclude, '[]'), v_run.exclude_tables) <> v_run.exclude_tables
+  then
+    raise exception 'run % was opened with another request', begin_run.run_id
+      using
+        errcode = 'invalid_parameter_value',
+        detail = left(
+          format(
+            'saw skip %s and exclude %s, it has %s and %s',
+            begin_run.skip, begin_run.exclude, v_run.skip_schemas, v_run.exclude_tables
+          ),
+          2000
+        ),
+        hint = 'Give either a run_id, or skip and exclude.';
+  end if;
+  return v_run;
+end
+$$;
+comment on function nms_private.begin_run(jsonb, jsonb, bigint) is
+  'The header of the run to count: a new one for this request, or the RUNNING one that run_id names, locked. Raises what claim_run raises, and 22023 when both are given and do not agree.';
+revoke execute on function nms_private.begin_run(jsonb, jsonb, bigint) from public;
+--! EndIncluded functions/run/begin_run.sql
+--! Included functions/run/cancel_if_client_is_gone.sql
+-- Not a list of "set local" in the runner: a server on another system may know one of them and refuse it.
+create or replace function nms_private.cancel_if_client_is_gone()
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_setting record;
+begin
+  for v_setting in
+    select *
+    from (
+      values
+        ('client_connection_check_interval', '2s'), -- the client's process has died
+        ('tcp_keepalives_idle', '10'), -- its host has: seconds of silence
+        ('tcp_keepalives_interval', '5'),
+        ('tcp_keepalives_count', '3')
+    ) as setting (name, value)
+  loop
+    begin
+      perform set_config(v_setting.name, v_setting.value, true);
+    exception
+      when invalid_parameter_value or feature_not_supported then
+        null; -- the server then finds out when it sends the result
+    end;
+  end loop;
+end
+$$;
+comment on function nms_private.cancel_if_client_is_gone() is
+  'For the rest of the transaction, from the next statement on: a client that dies takes its statement along within seconds, rather than leaving it running for nobody.';
+revoke execute on function nms_private.cancel_if_client_is_gone() from public;
+--! EndIncluded functions/run/cancel_if_client_is_gone.sql
+--! Included functions/run/claim_run.sql
+create or replace function nms_private.claim_run(run_id bigint, shared boolean default false)
+returns nms.table_metrics_runs
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run nms.table_metrics_runs;
+  v_status text;
+begin
+  if shared then
+    select run.* into v_run
+    from nms.table_metrics_runs as run
+    where run.run_id = claim_run.run_id and run.status = 'RUNNING'
+    for key share skip locked;
+  else
+    select run.* into v_run
+    from nms.table_metrics_runs as run
+    where run.run_id = claim_run.run_id and run.status = 'RUNNING'
+    for update skip locked;
+  end if;
+  if found then
+    return v_run;
+  end if;
+
+  select run.status into v_status
+  from nms.table_metrics_runs as run
+  where run.run_id = claim_run.run_id;
+  if not found then
+    raise exception 'no such run: %', coalesce(claim_run.run_id::text, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = format('saw run_id %s, expected that of a RUNNING run', coalesce(claim_run.run_id::text, 'null')),
+        hint = 'nms.open_run() starts a run and returns its run_id.';
+  elsif v_status = 'RUNNING' then
+    raise exception 'another session works on run %', claim_run.run_id
+      using
+        errcode = 'lock_not_available',
+        detail = 'its header is locked by that session',
+        hint = 'Wait for it, or start another run with nms.open_run().';
+  else
+    raise exception 'run % is finished', claim_run.run_id
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('its status is %s', v_status),
+        hint = 'A finished run is never rewritten: start another one with nms.open_run().';
+  end if;
+end
+$$;
+comment on function nms_private.claim_run(bigint, boolean) is
+  'Locks the header of a RUNNING run until the transaction ends, which tells others that a session works on it: alone, or shared with others that measure its targets. Raises P0002 for an unknown run, 55000 for a finished one, 55P03 for one that another session works on.';
+revoke execute on function nms_private.claim_run(bigint, boolean) from public;
+--! EndIncluded functions/run/claim_run.sql
+--! Included functions/run/close_run.sql
+create or replace function nms.close_run(run_id bigint)
+returns nms.table_metrics_runs
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- the settings say for how long, once there is a result, and then it is the caller's again
+as $$
+declare
+  v_run nms.table_metrics_runs := nms_private.claim_run(run_id => close_run.run_id);
+  v_reason text;
+  v_constraint text;
+begin
+  v_reason := case
+    when v_run.target_count is null then 'closed before its tables were counted'
+    else nms_private.failure_summary(run_id => close_run.run_id)
+  end;
+  if v_reason is not null then
+    raise warning 'run % failed', close_run.run_id using detail = left(v_reason, 2000);
+    return nms_private.fail_run(run_id => close_run.run_id, reason => v_reason);
+  end if;
+
+  -- Whoever has written the same day and not committed is waited for, while the snapshot of the count is held.
+  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
+  from nms.table_metrics_settings as settings;
+
+  insert into nms.table_metrics_run_snapshot (run_id, payload, collected_at)
+  values (close_run.run_id, nms_private.run_payload(run_id => close_run.run_id), v_run.collected_at);
+
+  -- The last successful run wins, whichever finishes first: of counted ones that with the highest run_id.
+  -- The day itself says what it has, because the header of its run may be newer than this snapshot.
+  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_imported)
+  select v_run.snapshot_date, snapshot.run_id, snapshot.payload, snapshot.collected_at, v_run.is_imported
+  from nms.table_metrics_run_snapshot as snapshot
+  where snapshot.run_id = close_run.run_id
+  on conflict (snapshot_date) do update
+  set
+    run_id = excluded.run_id,
+    payload = excluded.payload,
+    collected_at = excluded.collected_at,
+    is_imported = excluded.is_imported
+  where (not daily.is_imported, daily.run_id) < (not excluded.is_imported, excluded.run_id);
+
+  delete from nms_private.targets as claim where claim.run_id = close_run.run_id;
+
+  update nms.table_metrics_runs as run
+  set status = 'SUCCEEDED', finished_at = clock_timestamp()
+  where run.run_id = close_run.run_id
+  returning run.* into strict v_run;
+  return v_run;
+exception
+  -- What was counted stays: only what this block has written is taken back.
+  when lock_not_available then
+    v_reason := coalesce(
+      v_reason,
+      format(
+        'every table was counted, and the result could not be written: waited for %s in vain for %s, which has not ended its transaction',
+        (select settings.lock_timeout from nms.table_metrics_settings as settings),
+        nms_private.sessions_in_the_way(
+          relations => array['nms.table_metrics_daily_snapshot', 'nms.table_metrics_run_snapshot']::regclass[]
+        )
+      )
+    );
+    raise warning 'run % failed', close_run.run_id using errcode = 'lock_not_available', detail = left(v_reason, 2000);
+    return nms_private.fail_run(run_id => close_run.run_id, reason => v_reason);
+  when unique_violation then
+    get stacked diagnostics v_constraint = constraint_name;
+    if v_constraint <> 'a_slot_is_served_once' then
+      raise;
+    end if;
+    select format('run %s has served the slot %s already', served.run_id, served.scheduled_for) into strict v_reason
+    from nms.table_metrics_runs as served
+    where served.scheduled_for = v_run.scheduled_for and served.status = 'SUCCEEDED';
+    raise warning 'run % failed', close_run.run_id using detail = v_reason;
+    return nms_private.fail_run(run_id => close_run.run_id, reason => v_reason);
+end
+$$;
+comment on function nms.close_run(bigint) is
+  'Ends a run that has been counted. When every target was: writes its run snapshot, makes it the snapshot of its business day unless a later run already is, or a counted one while this was imported, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were; also when another session keeps it from writing them for longer than lock_timeout. Returns the header.';
+revoke execute on function nms.close_run(bigint) from public;
+--! EndIncluded functions/run/close_run.sql
+--! Included functions/run/collect_table_metrics.sql
+-- The whole job, in one call, one transaction and one snapshot:
+--   begin_run      writes the RUNNING header, or takes up the one that open_run committed before
+--   count_targets  finds every table in pg_class, counts each with dynamic SQL as of the same
+--                  instant, and stores one measurement per table: its count, or why there is none
+--   close_run      all counted: SUCCEEDED, with the JSON of the run and of its business day, where
+--                  the last run wins; otherwise FAILED, and both JSONs stay as they were
+create or replace function nms.collect_table_metrics(
+  skip jsonb default '[]',    -- schemas to leave out: ["tmp"]
+  exclude jsonb default '[]', -- tables to leave out: ["public.orders"]
+  run_id bigint default null  -- a run that nms.open_run() has started and committed
+)
+returns nms.table_metrics_runs
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- of the tables of the collector
+as $$
+declare
+  v_run nms.table_metrics_runs;
+begin
+  v_run := nms_private.begin_run(
+    skip => collect_table_metrics.skip,
+    exclude => collect_table_metrics.exclude,
+    run_id => collect_table_metrics.run_id
+  );
+  if v_run.status = 'FAILED' then
+    return v_run; -- malformed request
+  end if;
+
+  begin
+    perform nms_private.count_targets(run_id => v_run.run_id);
+    return nms.close_run(run_id => v_run.run_id);
+  exception
+    -- However a run ends, its header says so. "others" has neither of the first two.
+    when query_canceled or assert_failure or others then
+      if sqlstate = '57014' and current_setting('nms.raise_cancel', true) = 'on' then
+        raise; -- whoever opened the run knows why, and calls give_up_run
+      end if;
+      raise warning 'run % failed', v_run.run_id using errcode = sqlstate, detail = left(sqlerrm, 2000);
+      return nms_private.fail_run(run_id => v_run.run_id, reason => format('%s (%s)', sqlerrm, sqlstate));
+  end;
+end
+$$;
+comment on function nms.collect_table_metrics(jsonb, jsonb, bigint) is
+  'Counts every table of this database as of one instant and keeps the result: measurements, run snapshot and daily snapshot. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". run_id: a run that nms.open_run() has started, with its request. Returns the header of the run, SUCCEEDED or FAILED; raises only for a run_id that cannot be collected.';
+revoke execute on function nms.collect_table_metrics(jsonb, jsonb, bigint) from public;
+--! EndIncluded functions/run/collect_table_metrics.sql
+--! Included functions/run/delete_measurements_of_deleted_runs.sql
+create or replace function nms_private.delete_measurements_of_deleted_runs()
+returns trigger
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'TRUNCATE' then
+    truncate nms.table_metrics_measurements;
+  else
+    delete from nms.table_metrics_measurements as measurement
+    using deleted_runs
+    where measurement.run_id = deleted_runs.run_id;
+  end if;
+  return null;
+end
+$$;
+comment on function nms_private.delete_measurements_of_deleted_runs() is
+  'Trigger function: deleting runs takes their measurements with them.';
+revoke execute on function nms_private.delete_measurements_of_deleted_runs() from public;
+--! EndIncluded functions/run/delete_measurements_of_deleted_runs.sql
+--! Included functions/run/end_if_abandoned.sql
+create or replace function nms_private.end_if_abandoned(run_id bigint)
+returns boolean
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '1 s' -- of a session that counts the run, or is ending it at this moment
+as $$
+begin
+  if
+    nms_private.is_silent(
+      run_id => end_if_abandoned.run_id,
+      silent_for => (select settings.abandon_after from nms.table_metrics_settings as settings)
+    )
+  then
+    perform from nms.table_metrics_runs as run where run.run_id = end_if_abandoned.run_id for update;
+    perform nms_private.abandon_silent_runs();
+  end if;
+  return not exists (
+    select
+    from nms.table_metrics_runs as run
+    where run.run_id = end_if_abandoned.run_id and run.status = 'RUNNING'
+  );
+exception
+  when lock_not_available then
+    return false;
+end
+$$;
+comment on function nms_private.end_if_abandoned(bigint) is
+  'Ends a run as FAILED when nobody works on it any more. Waits up to a second for a session that has its header locked, for that may be doing the same. Returns whether the run has ended.';
+revoke execute on function nms_private.end_if_abandoned(bigint) from public;
+--! EndIncluded functions/run/end_if_abandoned.sql
+--! Included functions/run/fail_run.sql
+create or replace function nms_private.fail_run(run_id bigint, reason text)
+returns nms.table_metrics_runs
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from nms_private.targets as claim where claim.run_id = fail_run.run_id;
+
+  update nms.table_metrics_runs as run
+  set
+    status = 'FAILED',
+    finished_at = clock_timestamp(),
+    error_message = case
+      when length(reason) > 2000 then left(reason, 1999) || '…'
+      else reason
+    end
+  where run.run_id = fail_run.run_id
+  returning run.*
+$$;
+comment on function nms_private.fail_run(bigint, text) is
+  'Ends a run as FAILED for this reason, cut at 2,000 characters. Neither snapshot is touched.';
+revoke execute on function nms_private.fail_run(bigint, text) from public;
+--! EndIncluded functions/run/fail_run.sql
+--! Included functions/run/failure_summary.sql
+create or replace function nms_private.failure_summary(run_id bigint)
+returns text
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with failed as (
+    select measurement.*
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = failure_summary.run_id and measurement.error_sqlstate is not null
+  ),
+  cause as (
+    select
+      failed.error_sqlstate,
+      count(*) as tables,
+      string_agg(
+        format('%I.%I', failed.schema_name, failed.table_name),
+        ', ' order by failed.schema_name, failed.table_name
+      ) as names,
+      min(failed.error_message) as error_message
+    from failed
+    group by failed.error_sqlstate
+  )
+  select format(
+    '%s of %s tables could not be counted. %s.',
+    sum(cause.tables),
+    (select run.target_count from nms.table_metrics_runs as run where run.run_id = failure_summary.run_id),
+    string_agg(
+      format('%s (%s, %s): %s', cause.names, cause.error_sqlstate, cause.error_message, nms_private.remedy(cause.error_sqlstate)),
+      '. ' order by cause.tables, cause.error_sqlstate
+    )
+  )
+  from cause
+  having count(*) > 0
+$$;
+comment on function nms_private.failure_summary(bigint) is
+  'Names each table that a run could not count, with what to do about it. Null when every target was counted.';
+revoke execute on function nms_private.failure_summary(bigint) from public;
+--! EndIncluded functions/run/failure_summary.sql
+--! Included functions/run/forbid_rewriting_a_finished_run.sql
+create or replace function nms_private.forbid_rewriting_a_finished_run()
+returns trigger
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'a finished run is never rewritten'
+    using
+      errcode = 'object_not_in_prerequisite_state',
+      detail = format('run %s is %s', old.run_id, old.status),
+      hint = 'Collect again: the last run that succeeds owns its day.';
+end
+$$;
+comment on function nms_private.forbid_rewriting_a_finished_run() is
+  'Trigger function that refuses every update of a run that is SUCCEEDED or FAILED: history is append-only.';
+revoke execute on function nms_private.forbid_rewriting_a_finished_run() from public;
+--! EndIncluded functions/run/forbid_rewriting_a_finished_run.sql
+--! Included functions/run/give_up_run.sql
+create or replace function nms_private.give_up_run(run_id bigint, reason text)
+returns nms.table_metrics_runs
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_reason text := coalesce(nullif(give_up_run.reason, ''), 'given up');
+  v_run nms.table_metrics_runs := nms_private.claim_run(run_id => give_up_run.run_id);
+begin
+  if v_run.is_online then
+    perform nms_private.record_failure(
+      run_id => claim.run_id,
+      target => target,
+      error_sqlstate => '57014',
+      error_message => v_reason
+    )
+    from nms_private.targets as claim
+    cross join unnest(claim.targets) as target
+    where
+      claim.run_id = v_run.run_id
+      and not claim.is_done
+      and target.is_reported
+      and exists (select from pg_class as relation where relation.oid = target.table_oid);
+
+    perform nms_private.set_target_count(run_id => v_run.run_id);
+  end if;
+
+  return nms_private.fail_run(
+    run_id => v_run.run_id,
+    reason => concat_ws('. ', v_reason, nms_private.failure_summary(run_id => v_run.run_id))
+  );
+end
+$$;
+comment on function nms_private.give_up_run(bigint, text) is
+  'Ends a RUNNING run that no session works on as FAILED for this reason; what an online run has not counted by then is recorded as not counted. Returns the header.';
+revoke execute on function nms_private.give_up_run(bigint, text) from public;
+--! EndIncluded functions/run/give_up_run.sql
+--! Included functions/run/is_silent.sql
+create or replace function nms_private.is_silent(run_id bigint, silent_for interval)
+returns boolean
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select clock_timestamp() - is_silent.silent_for > greatest(
+    run.collected_at,
+    (
+      select max(measurement.measured_at)
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = run.run_id
+    ),
+    -- Nothing but locked tables is left, and somebody looks at them again and again.
+    (
+      select max(claim.retry_at)
+      from nms_private.targets as claim
+      where claim.run_id = run.run_id
+    )
+  )
+  from nms.table_metrics_runs as run
+  where run.run_id = is_silent.run_id and run.status = 'RUNNING'
+$$;
+comment on function nms_private.is_silent(bigint, interval) is
+  'Whether a RUNNING run has shown no sign of life for longer than that. Null for any other run.';
+revoke execute on function nms_private.is_silent(bigint, interval) from public;
+--! EndIncluded functions/run/is_silent.sql
+--! Included functions/run/open_run.sql
+create or replace function nms.open_run(skip jsonb default '[]', exclude jsonb default '[]')
+returns bigint
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- of the tables of the collector
+as $$
+declare
+  v_skip jsonb := coalesce(skip, '[]');
+  v_exclude jsonb := coalesce(exclude, '[]');
+begin
+  return nms_private.start_run(
+    skip => v_skip,
+    exclude => v_exclude,
+    problem => nms_private.validate_request(skip => v_skip, exclude => v_exclude)
+  );
+end
+$$;
+comment on function nms.open_run(jsonb, jsonb) is
+  'Starts a run: writes its RUNNING header and returns its run_id. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". A malformed request is written as a FAILED run, with a warning. Runs that were abandoned are marked FAILED first.';
+revoke execute on function nms.open_run(jsonb, jsonb) from public;
+--! EndIncluded functions/run/open_run.sql
+--! Included functions/run/remedy.sql
+create or replace function nms_private.remedy(error_sqlstate text)
+returns text
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when error_sqlstate = '42501' then format(
+      'let the owner of the nms functions, %I, select from it, and bypass row-level security where it has policies; or exclude it',
+      current_user
+    )
+    when error_sqlstate = '55P03' then format(
+      'another session locked it for longer than lock_timeout, %s: collect again later, raise that setting, or exclude it',
+      (select settings.lock_timeout from nms.table_metrics_settings as settings)
+    )
+    when error_sqlstate = '57014' then
+      'the run ended before it was counted: collect again, with more time or more jobs if there was a deadline'
+    when error_sqlstate = '25006' then
+      'counting it runs a function of its owner that writes, such as one in an index: mend that function, or exclude it'
+    when error_sqlstate = 'NM001' then
+      'it changed under every snapshot: collect again outside a repeatable read transaction, when it rests'
+    when error_sqlstate = 'NM003' then
+      'collect again when nobody alters it, raise the setting yield_after, or exclude it'
+    when error_sqlstate in ('XX001', 'XX002', '58030', '58P01') then
+      'its file is damaged or missing: restore it, or exclude it until then'
+    else 'mend the cause and collect again, or exclude it'
+  end
+$$;
+comment on function nms_private.remedy(text) is
+  'What to do about a table that could not be counted, from the SQLSTATE of its measurement.';
+revoke execute on function nms_private.remedy(text) from public;
+--! EndIncluded functions/run/remedy.sql
+--! Included functions/run/run_payload.sql
+-- json first, jsonb at the end: jsonb_object_agg over jsonb takes quadratic time.
+create or replace function nms_private.run_payload(run_id bigint)
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(json_object_agg(per_schema.schema_name, per_schema.tables)::jsonb, '{}')
+  from (
+    select
+      measurement.schema_name,
+      json_object_agg(measurement.table_name, measurement.row_count) as tables
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = run_payload.run_id
+    group by measurement.schema_name
+  ) as per_schema
+$$;
+comment on function nms_private.run_payload(bigint) is
+  'The measurements of one run as {schema: {table: count}}; {} for a run that found no table.';
+revoke execute on function nms_private.run_payload(bigint) from public;
+--! EndIncluded functions/run/run_payload.sql
+--! Included functions/run/sessions_in_the_way.sql
+-- Who holds a row of a table also holds a lock on the table, in a mode that nobody has who only reads.
+create or replace function nms_private.sessions_in_the_way(relations regclass[])
+returns text
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  with holder as (
+    select distinct session.pid, session.usename, session.application_name
+    from pg_locks as held
+    join pg_stat_activity as session on session.pid = held.pid
+    where
+      held.locktype = 'relation'
+      and held.database = (select oid from pg_database where datname = current_database())
+      and held.relation = any (sessions_in_the_way.relations::oid[])
+      and held.granted
+      and held.mode not in ('AccessShareLock', 'RowShareLock')
+      and held.pid <> pg_backend_pid()
+      and not exists (select from pg_locks as awaited where awaited.pid = held.pid and not awaited.granted)
+  ),
+  named as (
+    select holder.pid, concat_ws(', ', quote_ident(holder.usename), nullif(holder.application_name, '')) as who
+    from holder
+    order by holder.pid
+    limit 5
+  )
+  select coalesce(
+    string_agg(format('session %s (%s)', named.pid, named.who), ' or ' order by named.pid),
+    'another session'
+  )
+  from named
+$$;
+comment on function nms_private.sessions_in_the_way(regclass[]) is
+  'Which other sessions have written to one of these tables, or locked it, and have not ended their transaction: the process id, user and application_name of five at most.';
+revoke execute on function nms_private.sessions_in_the_way(regclass[]) from public;
+--! EndIncluded functions/run/sessions_in_the_way.sql
+--! Included functions/run/set_target_count.sql
+create or replace function nms_private.set_target_count(run_id bigint)
+returns void
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  update nms.table_metrics_runs as run
+  set target_count = (
+    select count(*)
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = set_target_count.run_id
+  )
+  where run.run_id = set_target_count.run_id
+$$;
+comment on function nms_private.set_target_count(bigint) is
+  'Writes how many tables a run had to count, which ends its counting.';
+revoke execute on function nms_private.set_target_count(bigint) from public;
+--! EndIncluded functions/run/set_target_count.sql
+--! Included functions/run/start_run.sql
+create or replace function nms_private.start_run(
+  skip jsonb,
+  exclude jsonb,
+  problem text,
+  slot timestamptz default null
+)
+returns bigint
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_started_at constant timestamptz := clock_timestamp(); -- the transaction may be older than its day
+  v_unmatched jsonb := jsonb '[]';
+  v_left_out bigint;
+  v_run_id bigint;
+begin
+  perform nms_private.abandon_silent_runs();
+
+  if problem is null then
+    v_unmatched := nms_private.unmatched_entries(skip => start_run.skip, exclude => start_run.exclude);
+    v_left_out := (
+      select count(*)
+      from nms_private.classify_relations(skip => start_run.skip, exclude => start_run.exclude) as relation
+      where
+        start_run.skip || start_run.exclude <> '[]'
+        and relation.outcome in ('schema skipped', 'excluded')
+    );
+  end if;
+
+  insert into nms.table_metrics_runs (
+    collected_at, snapshot_date, skip_schemas, exclude_tables, unmatched_entries, scheduled_for,
+    machinery_schemas, left_out_count
+  )
+  values (
+    v_started_at, nms.business_date(at => v_started_at), start_run.skip, start_run.exclude, v_unmatched,
+    start_run.slot, (select settings.machinery_schemas from nms.table_metrics_settings as settings), v_left_out
+  )
+  returning run_id into v_run_id;
+
+  if problem is not null then
+    perform nms_private.fail_run(run_id => v_run_id, reason => problem);
+    raise warning 'run % failed: malformed request', v_run_id
+      using
+        errcode = 'invalid_parameter_value',
+        detail = left(problem, 2000),
+        hint = 'For example: select * from nms.collect_table_metrics(''["tmp"]'', ''["public.orders"]'');';
+  elsif v_unmatched <> '[]' then
+    raise notice 'run %: some entries match nothing', v_run_id
+      using
+        detail = left(v_unmatched::text, 2000),
+        hint = 'Spell them as the catalogue does, or quoted as in SQL. nms.preview_run() shows what a run would do.';
+  end if;
+  return v_run_id;
+end
+$$;
+comment on function nms_private.start_run(jsonb, jsonb, text, timestamptz) is
+  'Writes the header of a run and returns its run_id: RUNNING, or FAILED when something is wrong with its request, which is the problem. slot: the slot of the schedule that it serves, if any.';
+revoke execute on function nms_private.start_run(jsonb, jsonb, text, timestamptz) from public;
+--! EndIncluded functions/run/start_run.sql
+--! Included functions/run/take_turn.sql
+-- A lock on an empty table of ours: an advisory one could be taken by anybody who may connect, this one by
+-- nobody whom no right on the table but select was given to.
+create or replace function nms_private.take_turn(of regclass)
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  execute format('lock table %s in exclusive mode', take_turn.of);
+exception
+  when lock_not_available then
+    -- All in the message, which is what a log of failed jobs keeps.
+    raise exception 'waited for % in vain: % has not ended its transaction',
+      current_setting('lock_timeout'), nms_private.sessions_in_the_way(relations => array[take_turn.of])
+      using
+        errcode = 'lock_not_available',
+        detail = format('it has its turn at %s', take_turn.of),
+        hint = 'Try again later, or end that session with pg_terminate_backend().';
+end
+$$;
+comment on function nms_private.take_turn(regclass) is
+  'Lets one session at a time go on, until its transaction ends. Waits for lock_timeout; then raises 55P03, and says which session is in the way.';
+revoke execute on function nms_private.take_turn(regclass) from public;
+--! EndIncluded functions/run/take_turn.sql
+--! Included functions/run/was_counted_in_vain.sql
+create or replace function nms_private.was_counted_in_vain(run_id bigint)
+returns boolean
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    run.status = 'FAILED'
+    and run.target_count is not null
+    and not exists (
+      select
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = run.run_id and measurement.error_sqlstate is not null
+    )
+  from nms.table_metrics_runs as run
+  where run.run_id = was_counted_in_vain.run_id
+$$;
+comment on function nms_private.was_counted_in_vain(bigint) is
+  'Whether a run counted every table and FAILED all the same, such as one that another session kept from writing its result: the same request may succeed at once. Null for an unknown run.';
+revoke execute on function nms_private.was_counted_in_vain(bigint) from public;
+--! EndIncluded functions/run/was_counted_in_vain.sql
+--! Included functions/schedule/find_run_for_slot.sql
+create or replace function nms_private.find_run_for_slot(slot timestamptz, skip jsonb, exclude jsonb)
+returns table (action text, run_id bigint, message text)
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_most_runs constant integer := 10;
+  v_run nms.table_metrics_runs;
+begin
+  loop
+    -- After an outage several slots are due: one run, now, serves them all.
+    select run.* into v_run
+    from nms.table_metrics_runs as run
+    where
+      run.status <> 'FAILED'
+      and (
+        run.scheduled_for = find_run_for_slot.slot
+        or (
+          run.scheduled_for is not null
+          and run.collected_at >= find_run_for_slot.slot
+          and run.skip_schemas = find_run_for_slot.skip
+          and run.exclude_tables = find_run_for_slot.exclude
+        )
+      )
+    order by run.status = 'RUNNING', run.run_id
+    limit 1;
+    exit when not found;
+    if v_run.status = 'SUCCEEDED' then
+      return query select 'served', v_run.run_id, format('run %s has served the slot %s', v_run.run_id, slot);
+      return;
+    elsif not nms_private.end_if_abandoned(run_id => v_run.run_id) then
+      return query select 'wait', v_run.run_id, format('run %s for the slot %s is under way', v_run.run_id, slot);
+      return;
+    end if;
+  end loop;
+
+  select run.* into v_run
+  from nms.table_metrics_runs as run
+  where run.scheduled_for = find_run_for_slot.slot
+  order by run.run_id desc
+  limit 1;
+  if
+    not nms_private.is_retryable(run_id => v_run.run_id)
+    or (
+      select count(*) >= v_most_runs
+      from nms.table_metrics_runs as run
+      where run.scheduled_for = find_run_for_slot.slot
+    )
+  then
+    return query select 'served', v_run.run_id, format('run %s for the slot %s failed, and trying again would not help', v_run.run_id, slot);
+  end if;
+end
+$$;
+comment on function nms_private.find_run_for_slot(timestamptz, jsonb, jsonb) is
+  'What has been done for a slot of the schedule: served by a run, or in vain so often that another would not help; wait, when a run is under way that serves it or will. No row: it needs a run.';
+revoke execute on function nms_private.find_run_for_slot(timestamptz, jsonb, jsonb) from public;
+--! EndIncluded functions/schedule/find_run_for_slot.sql
+--! Included functions/schedule/is_retryable.sql
+create or replace function nms_private.is_retryable(run_id bigint)
+returns boolean
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select run.status = 'FAILED' and not exists (
+    select
+    from nms.table_metrics_measurements as measurement
+    where
+      measurement.run_id = run.run_id
+      and measurement.error_sqlstate is not null
+      and measurement.error_sqlstate not in ('55P03', 'NM001', 'NM003')
+      -- Out of resources, operator intervention, transaction rollback: these pass.
+      and left(measurement.error_sqlstate, 2) not in ('53', '57', '40')
+  )
+  from nms.table_metrics_runs as run
+  where run.run_id = is_retryable.run_id
+$$;
+comment on function nms_private.is_retryable(bigint) is
+  'Whether a FAILED run may end better when it is tried again: true for locks, cancels, a server that went away; false when a table has a cause that somebody has to mend. Null for an unknown run.';
+revoke execute on function nms_private.is_retryable(bigint) from public;
+--! EndIncluded functions/schedule/is_retryable.sql
+--! Included functions/schedule/job_payload.sql
+-- graphile-worker stores JSON as text, in which there may be what jsonb cannot hold.
+create or replace function nms_private.job_payload(payload text)
+returns jsonb
+language plpgsql immutable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return job_payload.payload::jsonb;
+exception
+  when data_exception or program_limit_exceeded then
+    return to_jsonb(format('%s: %s', sqlerrm, job_payload.payload));
+end
+$$;
+comment on function nms_private.job_payload(text) is
+  'The payload of a job as jsonb. Where it cannot be that, for \u0000, half of a surrogate pair, or too deep a nesting, a JSON string that says so and shows it, which no job accepts.';
+revoke execute on function nms_private.job_payload(text) from public;
+--! EndIncluded functions/schedule/job_payload.sql
+--! Included functions/schedule/latest_slot.sql
+-- A local time that a change of clocks leaves out is taken as it would have been before the change;
+-- of one that comes twice there is one: a day has exactly one slot.
+create or replace function nms_private.latest_slot(local_time time, at timestamptz default now())
+returns timestamptz
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select max(slot)
+  from nms.table_metrics_settings as settings
+  cross join generate_series(0, 3) as days_before -- a zone may skip a whole day
+  cross join lateral (
+    select
+      (nms.business_date(latest_slot.at) + 1 - days_before + latest_slot.local_time)
+        at time zone settings.business_time_zone as slot
+  ) as candidate
+  where slot <= latest_slot.at and isfinite(latest_slot.at)
+$$;
+comment on function nms_private.latest_slot(time, timestamptz) is
+  'The latest instant, not after the given one, at which clocks in the business time zone show this time: one a day, also on the days of 23 and 25 hours. Null for an infinite instant.';
+revoke execute on function nms_private.latest_slot(time, timestamptz) from public;
+--! EndIncluded functions/schedule/latest_slot.sql
+--! Included functions/schedule/open_job.sql
+create or replace function nms_private.open_job(
+  payload jsonb,
+  out action text,
+  out run_id bigint,
+  out message text,
+  out is_online boolean,
+  out jobs integer,
+  out deadline interval,
+  out slot timestamptz
+)
+returns record
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- of the tables of the collector
+as $$
+declare
+  -- No job is taken before its slot by this server's clock. One that was ahead may have been replaced since.
+  v_latest constant timestamptz := clock_timestamp() + interval '1 minute';
+  v_problem text := nms_private.validate_job(payload => coalesce(open_job.payload, '{}'));
+  v_request jsonb := case jsonb_typeof(open_job.payload) when 'object' then open_job.payload else '{}' end;
+  v_skip jsonb := coalesce(v_request -> 'skipSchemas', '[]');
+  v_exclude jsonb := coalesce(v_request -> 'exclude', '[]');
+begin
+  if v_problem is null then
+    is_online := coalesce((v_request ->> 'online')::boolean, false);
+    jobs := coalesce((v_request ->> 'jobs')::integer, 1);
+    deadline := regexp_replace(v_request ->> 'deadline', 'm$', 'min')::interval;
+    begin
+      slot := (v_request #>> '{_cron,ts}')::timestamptz;
+      if slot > v_latest then
+        v_problem := format(
+          '_cron: saw the slot %s, which is in the future, expected one that has come', v_request #>> '{_cron,ts}'
+        );
+        slot := null;
+      elsif v_request ? 'localTime' then
+        slot := nms_private.latest_slot(local_time => (v_request ->> 'localTime')::time, at => slot);
+      end if;
+    exception
+      when data_exception then
+        slot := null;
+        v_problem := format(
+          '_cron: saw %s, expected an instant that exists, such as {"ts": "2026-11-20T05:15:00.000Z"}',
+          left(v_request ->> '_cron', 200)
+        );
+    end;
+  end if;
+
+  if slot is not null then
+    -- One after the other: the second finds what the first has written.
+    perform nms_private.take_turn(of => 'nms_private.job_turn');
+    select served.action, served.run_id, served.message
+    into action, run_id, message
+    from nms_private.find_run_for_slot(slot => open_job.slot, skip => v_skip, exclude => v_exclude) as served;
+    if action is not null then
+      return;
+    end if;
+  end if;
+
+  run_id := nms_private.start_run(skip => v_skip, exclude => v_exclude, problem => v_problem, slot => open_job.slot);
+  action := case when v_problem is null then 'collect' else 'reject' end;
+  message := v_problem;
+end
+$$;
+comment on function nms_private.open_job(jsonb) is
+  'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. A slot is the time of the schedule, or with localTime the latest such time of day in the business time zone. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
+revoke execute on function nms_private.open_job(jsonb) from public;
+--! EndIncluded functions/schedule/open_job.sql
+--! Included functions/schedule/validate_job.sql
+create or replace function nms_private.validate_job(payload jsonb)
+returns text
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with expected (key, is_right, expected) as (
+    values
+      ('online', jsonb_typeof(payload -> 'online') = 'boolean', 'true or false'),
+      (
+        'jobs',
+        jsonb_typeof(payload -> 'jobs') = 'number' and payload ->> 'jobs' ~ '^([1-9]|[12][0-9]|3[0-2])$'
+          and payload -> 'online' = 'true',
+        'a whole number from 1 to 32, beside "online": true'
+      ),
+      (
+        'deadline',
+        jsonb_typeof(payload -> 'deadline') = 'string'
+          and payload ->> 'deadline' ~ '^[1-9][0-9]{0,5} ?(s|m|h|min|minutes?|hours?|seconds?)$',
+        'a time such as "30m", "90s" or "2h"'
+      ),
+      (
+        'localTime',
+        jsonb_typeof(payload -> 'localTime') = 'string'
+          and payload ->> 'localTime' ~ '^([01][0-9]|2[0-3]):[0-5][0-9]$',
+        'a time of day such as "05:15"'
+      ),
+      (
+        '_cron',
+        payload #>> '{_cron,ts}' ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:?[0-9]{2})$',
+        'what graphile-worker''s cron writes, such as {"ts": "2026-11-20T05:15:00.000Z"}'
+      ),
+      ('skipSchemas', true, null),
+      ('exclude', true, null)
+  ),
+  problem as (
+    select
+      1 as place,
+      format('payload: saw %s, expected an object such as {"skipSchemas": ["tmp"]}', left(payload::text, 200)) as text
+    where jsonb_typeof(payload) <> 'object'
+    union all
+    select
+      2,
+      format(
+        'payload: saw the unknown key %s, expected only skipSchemas, exclude, online, jobs, deadline and localTime',
+        to_jsonb(given.key)
+      )
+    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload else '{}' end) as given
+    where given.key not in (select expected.key from expected)
+    union all
+    select 3, format('%s: saw %s, expected %s', expected.key, left((payload -> expected.key)::text, 200), expected.expected)
+    from expected
+    where jsonb_typeof(payload) = 'object' and payload ? expected.key and expected.is_right is not true
+    union all
+    select
+      4,
+      regexp_replace(
+        nms_private.validate_request(
+          skip => coalesce(payload -> 'skipSchemas', '[]'),
+          exclude => coalesce(payload -> 'exclude', '[]')
+        ),
+        '(^|; )skip:',
+        '\1skipSchemas:',
+        'g'
+      )
+    where jsonb_typeof(payload) = 'object'
+  )
+  select string_agg(problem.text, '; ' order by problem.place, problem.text) from problem
+$$;
+comment on function nms_private.validate_job(jsonb) is
+  'What is wrong with the payload of a graphile-worker job: which key, what was seen, what is expected. Null when nothing is.';
+revoke execute on function nms_private.validate_job(jsonb) from public;
+--! EndIncluded functions/schedule/validate_job.sql
+--! Included functions/settings/forbid_deleting_the_settings.sql
+create or replace function nms_private.forbid_deleting_the_settings()
+returns trigger
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'the settings are always there'
+    using
+      errcode = 'object_not_in_prerequisite_state',
+      detail = format('saw %s on nms.table_metrics_settings', lower(tg_op)),
+      hint = 'Change a setting with an update.';
+end
+$$;
+comment on function nms_private.forbid_deleting_the_settings() is
+  'Trigger function that refuses to delete the one row of settings, without which no run could start.';
+revoke execute on function nms_private.forbid_deleting_the_settings() from public;
+--! EndIncluded functions/settings/forbid_deleting_the_settings.sql
+--! Included views/table_metrics_next_due.sql
+-- Not a function, and none called: whoever reads nms.table_metrics_alerts would have to be allowed to call it.
+create or replace view nms.table_metrics_next_due as
+  select
+    run.run_id,
+    run.snapshot_date,
+    next.snapshot_date as next_date,
+    (next.snapshot_date + usual.time_of_day) at time zone settings.business_time_zone
+      + coalesce(rule.late_after, interval '1 hour') as due_at
+  from nms.table_metrics_runs as run
+  cross join nms.table_metrics_settings as settings
+  cross join lateral (
+    select
+      max(result.ended - result.snapshot_date) as time_of_day,
+      array_agg(distinct extract(isodow from result.snapshot_date)) as weekdays,
+      min(result.snapshot_date) as first_date
+    from (
+      select
+        past.snapshot_date,
+        min(past.finished_at at time zone settings.business_time_zone) as ended
+      from nms.table_metrics_runs as past
+      where
+        past.status = 'SUCCEEDED'
+        and not past.is_imported
+        and past.run_id <= run.run_id
+        and past.finished_at <= run.finished_at
+        and past.snapshot_date between run.snapshot_date - 27 and run.snapshot_date
+      group by past.snapshot_date
+    ) as result
+  ) as usual
+  cross join lateral (
+    -- The next day, or after two weeks of practice the next of a weekday that has ever had a result.
+    select min(run.snapshot_date + days) as snapshot_date
+    from generate_series(1, 7) as days
+    where
+      usual.first_date > run.snapshot_date - 14
+      or extract(isodow from run.snapshot_date + days) = any (usual.weekdays)
+  ) as next
+  left join lateral (
+    select rule.late_after
+    from nms.table_metrics_alert_rules as rule
+    where rule.schema_name = '*' and rule.kind in ('*', 'no_run_today') and rule.late_after is not null
+    order by rule.kind = '*'
+    limit 1
+  ) as rule on true
+  where run.status = 'SUCCEEDED' and not run.is_imported;
+comment on view nms.table_metrics_next_due is
+  'For each successful run, when the next business day should have its result: at the latest time at which one was there on the days of four weeks, and late_after of nms.table_metrics_alert_rules later. Days of the week that never have a result have none due.';
+comment on column nms.table_metrics_next_due.run_id is 'The successful run after which it is due.';
+comment on column nms.table_metrics_next_due.snapshot_date is 'Its business day.';
+comment on column nms.table_metrics_next_due.next_date is 'The next business day that should have a result.';
+comment on column nms.table_metrics_next_due.due_at is 'When it should be there.';
+revoke all on table nms.table_metrics_next_due from public;
+--! EndIncluded views/table_metrics_next_due.sql
+--! Included views/table_metrics_alerts.sql
+create or replace view nms.table_metrics_alerts as
+  select
+    alert.kind,
+    alert.schema_name,
+    alert.table_name,
+    alert.row_count,
+    alert.expected_low,
+    alert.expected_high,
+    alert.detail,
+    alert.since,
+    alert.run_id
+  from (
+    select
+      log.kind,
+      log.schema_name,
+      log.table_name,
+      log.row_count,
+      log.expected_low,
+      log.expected_high,
+      log.detail,
+      log.opened_at as since,
+      log.opened_by_run as run_id
+    from nms.table_metrics_alert_log as log
+    where log.closed_at is null and log.kind <> 'no_run_today'
+    union all
+    -- Nothing has to run for this one to be seen.
+    select
+      'no_run_today', null, null, null, null, null,
+      format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date),
+      due.due_at,
+      null
+    from (
+      select run.run_id
+      from nms.table_metrics_runs as run
+      where run.status = 'SUCCEEDED' and not run.is_imported
+      order by run.snapshot_date desc, run.run_id desc
+      limit 1
+    ) as latest
+    join nms.table_metrics_next_due as due on due.run_id = latest.run_id
+    where statement_timestamp() > due.due_at
+  ) as alert
+  cross join nms.table_metrics_settings as settings
+  left join lateral (
+    select
+      (array_agg(rule.is_on order by place) filter (where rule.is_on is not null))[1] as is_on,
+      (array_agg(rule.silenced_until order by place) filter (where rule.silenced_until is not null))[1] as silenced_until
+    from (
+      select
+        rule.*,
+        row_number() over (order by rule.table_name = '*', rule.schema_name = '*', rule.kind = '*') as place
+      from nms.table_metrics_alert_rules as rule
+      where
+        rule.schema_name in ('*', alert.schema_name)
+        and rule.table_name in ('*', alert.table_name)
+        and rule.kind in ('*', alert.kind)
+    ) as rule
+  ) as rule on true
+  where
+    rule.is_on is not false
+    and ((statement_timestamp() at time zone settings.business_time_zone)::date < rule.silenced_until) is not true;
+comment on view nms.table_metrics_alerts is
+  'The alerts that are open, without those that a rule silences. No row: nothing is strange.';
+comment on column nms.table_metrics_alerts.kind is
+  'What is strange: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
+comment on column nms.table_metrics_alerts.schema_name is 'Schema of the table; null for what concerns a whole run.';
+comment on column nms.table_metrics_alerts.table_name is 'Name of the table; null for what concerns a whole run.';
+comment on column nms.table_metrics_alerts.row_count is 'Rows when it was last found; null where nothing was counted.';
+comment on column nms.table_metrics_alerts.expected_low is 'As few rows would have been usual; null where that means nothing.';
+comment on column nms.table_metrics_alerts.expected_high is 'As many rows would have been usual; null where that means nothing.';
+comment on column nms.table_metrics_alerts.detail is 'The same for a person.';
+comment on column nms.table_metrics_alerts.since is 'When it was first found.';
+comment on column nms.table_metrics_alerts.run_id is 'Run in which it was first found; null for no_run_today.';
+revoke all on table nms.table_metrics_alerts from public;
+--! EndIncluded views/table_metrics_alerts.sql
+--! Included views/table_metrics_daily.sql
+create or replace view nms.table_metrics_daily as
+  select
+    day.snapshot_date,
+    measurement.schema_name,
+    measurement.table_name,
+    measurement.table_kind,
+    measurement.is_partition,
+    measurement.row_count,
+    measurement.own_row_count,
+    previous.snapshot_date as previous_date,
+    before.row_count as previous_row_count,
+    measurement.row_count - before.row_count as change,
+    round(100.0 * (measurement.row_count - before.row_count) / nullif(before.row_count, 0), 2) as change_percent,
+    day.run_id
+  from nms.table_metrics_daily_snapshot as day
+  join nms.table_metrics_measurements as measurement on measurement.run_id = day.run_id
+  left join lateral (
+    select earlier.snapshot_date, earlier.run_id
+    from nms.table_metrics_daily_snapshot as earlier
+    where earlier.snapshot_date < day.snapshot_date
+    order by earlier.snapshot_date desc
+    limit 1
+  ) as previous on true
+  left join nms.table_metrics_measurements as before
+    on before.run_id = previous.run_id
+    and before.schema_name = measurement.schema_name
+    and before.table_name = measurement.table_name;
+comment on view nms.table_metrics_daily is
+  'What each business day found, from the run that owns it, beside the day before: one row per day and table.';
+comment on column nms.table_metrics_daily.snapshot_date is 'Business day.';
+comment on column nms.table_metrics_daily.schema_name is 'Schema of the table.';
+comment on column nms.table_metrics_daily.table_name is 'Name of the table.';
+comment on column nms.table_metrics_daily.table_kind is 'table or partitioned table.';
+comment on column nms.table_metrics_daily.is_partition is 'True when the table is a partition of another one, whose row_count has these rows too.';
+comment on column nms.table_metrics_daily.row_count is 'Rows, those of partitions and children included.';
+comment on column nms.table_metrics_daily.own_row_count is 'Rows stored in the table itself: its sum over a day is the number of rows in all tables, each counted once.';
+comment on column nms.table_metrics_daily.previous_date is 'The last business day before this one that has a result; null for the first.';
+comment on column nms.table_metrics_daily.previous_row_count is 'row_count on that day; null when the table was not counted then.';
+comment on column nms.table_metrics_daily.change is 'row_count minus previous_row_count; null when there is none.';
+comment on column nms.table_metrics_daily.change_percent is 'change in per cent of previous_row_count; null when that is null or 0.';
+comment on column nms.table_metrics_daily.run_id is 'Run that owns the day.';
+revoke all on table nms.table_metrics_daily from public;
+--! EndIncluded views/table_metrics_daily.sql
+--! Included views/table_metrics_latest.sql
+create or replace view nms.table_metrics_latest as
+  select
+    measurement.schema_name,
+    measurement.table_name,
+    measurement.table_kind,
+    measurement.is_partition,
+    measurement.row_count,
+    measurement.own_row_count,
+    measurement.method,
+    measurement.measured_at,
+    latest.run_id,
+    latest.snapshot_date
+  from (
+    select run.run_id, run.snapshot_date
+    from nms.table_metrics_runs as run
+    where run.status = 'SUCCEEDED'
+    order by run.snapshot_date desc, run.is_imported, run.run_id desc
+    limit 1
+  ) as latest
+  join nms.table_metrics_measurements as measurement using (run_id);
+comment on view nms.table_metrics_latest is
+  'What the latest successful run found: one row per table. That is the run that owns the last business day that has one: the counted one with the highest run_id, or without any the imported one.';
+comment on column nms.table_metrics_latest.schema_name is 'Schema of the table.';
+comment on column nms.table_metrics_latest.table_name is 'Name of the table.';
+comment on column nms.table_metrics_latest.table_kind is 'table or partitioned table.';
+comment on column nms.table_metrics_latest.is_partition is 'True when the table is a partition of another one, whose row_count has these rows too.';
+comment on column nms.table_metrics_latest.row_count is 'Rows, those of partitions and children included.';
+comment on column nms.table_metrics_latest.own_row_count is 'Rows stored in the table itself: its sum is the number of rows in all tables, each counted once.';
+comment on column nms.table_metrics_latest.method is 'How row_count was found.';
+comment on column nms.table_metrics_latest.measured_at is 'When the count of this table ended.';
+comment on column nms.table_metrics_latest.run_id is 'Run that found it.';
+comment on column nms.table_metrics_latest.snapshot_date is 'Its business day.';
+revoke all on table nms.table_metrics_latest from public;
+--! EndIncluded views/table_metrics_latest.sql
+--! Included views/table_metrics_estimates.sql
+create or replace view nms.table_metrics_estimates as
+  select
+    latest.schema_name,
+    latest.table_name,
+    latest.own_row_count as row_count,
+    estimate.n_live_tup,
+    round(100.0 * (estimate.n_live_tup - latest.own_row_count) / nullif(latest.own_row_count, 0), 2) as n_live_tup_off_percent,
+    estimate.reltuples,
+    round(100.0 * (estimate.reltuples - latest.own_row_count) / nullif(latest.own_row_count, 0), 2) as reltuples_off_percent,
+    estimate.reltuples is null
+      or abs(estimate.reltuples - latest.own_row_count) > 50 + 0.1 * latest.own_row_count as needs_analyze,
+    latest.measured_at
+  from nms.table_metrics_latest as latest
+  join pg_class as relation
+    on relation.oid = (
+      select measurement.table_oid
+      from nms.table_metrics_measurements as measurement
+      where
+        measurement.run_id = latest.run_id
+        and measurement.schema_name = latest.schema_name
+        and measurement.table_name = latest.table_name
+    )
+  cross join lateral (
+    select
+      pg_stat_get_live_tuples(relation.oid) as n_live_tup,
+      case when relation.reltuples >= 0 then relation.reltuples::bigint end as reltuples
+  ) as estimate
+  where latest.table_kind = 'table';
+comment on view nms.table_metrics_estimates is
+  'How far the estimates of Postgres are off, beside the latest exact count: which tables need an analyze. Only tables that exist; rows stored in the table itself.';
+comment on column nms.table_metrics_estimates.schema_name is 'Schema of the table.';
+comment on column nms.table_metrics_estimates.table_name is 'Name of the table.';
+comment on column nms.table_metrics_estimates.row_count is 'Exact number of rows in the table itself, when the latest successful run counted it.';
+comment on column nms.table_metrics_estimates.n_live_tup is 'What the statistics say now; 0 after a crash.';
+comment on column nms.table_metrics_estimates.n_live_tup_off_percent is 'How far that is off, in per cent of row_count; null for an empty table.';
+comment on column nms.table_metrics_estimates.reltuples is 'What the planner goes by now; null before the first vacuum or analyze.';
+comment on column nms.table_metrics_estimates.reltuples_off_percent is 'How far that is off, in per cent of row_count; null for an empty table.';
+comment on column nms.table_metrics_estimates.needs_analyze is 'True when reltuples is unknown, or off by more than 50 rows and 10 %: what autovacuum tolerates by default.';
+comment on column nms.table_metrics_estimates.measured_at is 'When the exact count ended: the estimates may have changed since.';
+revoke all on table nms.table_metrics_estimates from public;
+--! EndIncluded views/table_metrics_estimates.sql
+--! Included views/table_metrics_today.sql
+-- Not nms.business_date(): whoever reads a view has to be allowed to call the functions in it. Nor now(): a run of
+-- the same transaction may be of the next day already.
+create or replace view nms.table_metrics_today as
+  select day.snapshot_date, day.run_id, day.payload, day.collected_at
+  from nms.table_metrics_settings as settings
+  join nms.table_metrics_daily_snapshot as day
+    on day.snapshot_date = (statement_timestamp() at time zone settings.business_time_zone)::date;
+comment on view nms.table_metrics_today is
+  'The JSON of the current business day, in the business time zone rather than that of the session: one row, or none when no run of today has succeeded.';
+comment on column nms.table_metrics_today.snapshot_date is 'Today, in the business time zone.';
+comment on column nms.table_metrics_today.run_id is 'Run that owns the day so far.';
+comment on column nms.table_metrics_today.payload is 'Row counts as {schema: {table: count}}.';
+comment on column nms.table_metrics_today.collected_at is 'When that run started.';
+revoke all on table nms.table_metrics_today from public;
+--! EndIncluded views/table_metrics_today.sql
+
+-- Triggers
 create or replace trigger forbid_deleting_the_settings
   before delete or truncate on nms.table_metrics_settings
   for each statement
-  execute function nms.forbid_deleting_the_settings();
+  execute function nms_private.forbid_deleting_the_settings();
 comment on trigger forbid_deleting_the_settings on nms.table_metrics_settings is
   'There is always one row of settings.';
 
 create or replace trigger forbid_rewriting_a_finished_run
   before update on nms.table_metrics_runs
   for each row when (old.status <> 'RUNNING')
-  execute function nms.forbid_rewriting_a_finished_run();
+  execute function nms_private.forbid_rewriting_a_finished_run();
 comment on trigger forbid_rewriting_a_finished_run on nms.table_metrics_runs is
   'History is append-only: a terminal status is never changed.';
 
@@ -5685,20 +5674,20 @@ create or replace trigger delete_measurements_of_deleted_runs
   after delete on nms.table_metrics_runs
   referencing old table as deleted_runs
   for each statement
-  execute function nms.delete_measurements_of_deleted_runs();
+  execute function nms_private.delete_measurements_of_deleted_runs();
 comment on trigger delete_measurements_of_deleted_runs on nms.table_metrics_runs is
   'Deleting a run takes its measurements with it.';
 
 create or replace trigger delete_measurements_of_truncated_runs
   after truncate on nms.table_metrics_runs
   for each statement
-  execute function nms.delete_measurements_of_deleted_runs();
+  execute function nms_private.delete_measurements_of_deleted_runs();
 comment on trigger delete_measurements_of_truncated_runs on nms.table_metrics_runs is
   'Deleting all runs takes all measurements with them.';
 
 create or replace trigger record_alerts
   after update on nms.table_metrics_runs
   for each row when (old.status = 'RUNNING' and new.status <> 'RUNNING')
-  execute function nms.record_alerts_of_run();
+  execute function nms_private.record_alerts_of_run();
 comment on trigger record_alerts on nms.table_metrics_runs is
   'However a run ends, what is strange about it is recorded.';

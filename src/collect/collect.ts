@@ -61,7 +61,7 @@ async function wasCountedInVain(url: string, { run_id, status }: Run): Promise<b
   try {
     return await withDatabase(async (sql) => {
       const [row] = await sql<[{ in_vain: boolean }]>`
-        select nms.was_counted_in_vain(run_id => ${run_id}) as in_vain
+        select nms_private.was_counted_in_vain(run_id => ${run_id}) as in_vain
       `
       return row.in_vain
     }, url)
@@ -85,7 +85,7 @@ async function openRun(
     // In a transaction that dies with this process or its link: no run is opened for nobody.
     const opening = sql.begin(async (transaction) => {
       await transaction`
-        select nms.end_with_client(), set_config('idle_in_transaction_session_timeout', '30s', true)
+        select nms_private.cancel_if_client_is_gone(), set_config('idle_in_transaction_session_timeout', '30s', true)
       `
       const [{ run_id }] = await transaction<[{ run_id: string }]>`
         select nms.open_run(skip => ${sql.json(skip)}, exclude => ${sql.json(exclude)}) as run_id

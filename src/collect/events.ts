@@ -10,7 +10,7 @@ export type RunEvent =
   | { event: 'no_tables_found'; run_id: string }
   | { event: 'target_failed'; run_id: string; table: string; sqlstate: string; reason: string }
   | { event: 'alert_opened'; run_id: string; kind: string; table?: string; detail: string }
-  | { event: 'gave_way'; run_id: string; table: string; to: string; outcome: 'put back' | 'given up' }
+  | { event: 'yielded'; run_id: string; table: string; to: string; outcome: 'put back' | 'given up' }
 
 /** What there is to tell about a run that has ended, in order. */
 export async function endingEvents(sql: Sql, run: Run): Promise<RunEvent[]> {

@@ -41,7 +41,7 @@ export async function countOnline(
   const send = async <Row>(sql: Sql, statement: string): Promise<Row> => {
     const query = sql.unsafe(`
       set transaction isolation level read committed; -- what others count meanwhile has to be seen
-      select nms.end_with_client();
+      select nms_private.cancel_if_client_is_gone();
       ${statement};
     `)
     running.add(query)
@@ -92,12 +92,12 @@ export async function countOnline(
 
   const look = (sql: Sql, counting: CountingSession[]): Promise<void> => {
     tracker.show(counting.flatMap(({ table, table_oid }) => (table_oid && table ? [table] : [])))
-    const giving = giveWay(sql, counting)
+    const giving = yieldTarget(sql, counting)
     yielding = giving.catch(() => undefined)
     return giving
   }
 
-  const giveWay = async (sql: Sql, counting: CountingSession[]): Promise<void> => {
+  const yieldTarget = async (sql: Sql, counting: CountingSession[]): Promise<void> => {
     for (const { attempt, pid, table_oid, table, waiting_session } of counting) {
       if (!waiting_session || !table_oid || !table) continue
       const since = canceledAt.get(attempt) ?? Date.now()
@@ -107,11 +107,11 @@ export async function countOnline(
       const [{ outcome }] = await sql<[{ outcome: 'put back' | 'given up' | null }]>`
         select
           pg_cancel_backend(${pid}),
-          nms.give_way(
+          nms_private.yield_target(
             run_id => ${runId}, table_oid => ${table_oid}, waiting_session => ${waiting_session}
           ) as outcome
       `
-      if (outcome) report?.({ event: 'gave_way', run_id: runId, table, to: waiting_session, outcome })
+      if (outcome) report?.({ event: 'yielded', run_id: runId, table, to: waiting_session, outcome })
     }
   }
 

@@ -18,7 +18,7 @@ export async function countAsOfOneInstant(
   // One message, so that the transaction commits even if the way back is cut.
   const counting = sql.unsafe(`
     set transaction isolation level read committed; -- a table that changes is read again under a later snapshot
-    select nms.end_with_client();
+    select nms_private.cancel_if_client_is_gone();
     set local nms.raise_cancel = on;
     select from nms.collect_table_metrics(run_id => ${BigInt(runId)});
   `)

@@ -15,7 +15,7 @@ export async function giveUp(sql: Sql, runId: string, reason: string): Promise<R
     const run = await persistently(30_000, () => readRun(sql, runId))
     if (run.status !== 'RUNNING') return run
     try {
-      await sql`select from nms.give_up_run(run_id => ${runId}, reason => ${reason})`
+      await sql`select from nms_private.give_up_run(run_id => ${runId}, reason => ${reason})`
     } catch (error) {
       if (Date.now() > deadline) throw error
     }

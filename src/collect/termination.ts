@@ -62,7 +62,7 @@ export async function terminateCounting(
   pid: number | null = null,
 ): Promise<string[]> {
   const rows = await sql<{ table_name: string }[]>`
-    select table_name from nms.terminate_counting(run_id => ${runId}, pid => ${pid})
+    select table_name from nms_private.terminate_counting(run_id => ${runId}, pid => ${pid})
   `
   return rows.map(({ table_name }) => table_name)
 }

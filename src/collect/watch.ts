@@ -70,7 +70,7 @@ async function lookAt(sql: Sql, runId: string): Promise<CountingSession[] | unde
       quote_ident(session.schema_name) || '.' || quote_ident(session.table_name) as table,
       session.waiting_session
     from nms.table_metrics_runs as run
-    left join nms.counting_sessions(run.run_id) as session on true
+    left join nms_private.counting_sessions(run.run_id) as session on true
     left join pg_stat_activity as activity on activity.pid = session.pid
     where run.run_id = ${runId}
   `

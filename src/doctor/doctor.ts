@@ -58,7 +58,7 @@ async function runProblems(sql: Sql, { payloads, pruning }: Schedule): Promise<P
     for (const payload of payloads.length > 0 ? payloads : [{}]) {
       const problems = await sql<
         Problem[]
-      >`select * from nms.find_problems(nms.job_payload(${payloadAsText(payload)}))`
+      >`select * from nms.find_problems(nms_private.job_payload(${payloadAsText(payload)}))`
       for (const problem of problems) found.set(JSON.stringify(problem), problem)
     }
     return [...found.values(), ...(await workerProblems(sql)), ...(await pruningProblems(sql, pruning))]
@@ -80,7 +80,7 @@ async function runProblems(sql: Sql, { payloads, pruning }: Schedule): Promise<P
 /** Whoever may not ask is no worker, and before the first one there is nothing to look at. */
 async function workerProblems(sql: Sql): Promise<Problem[]> {
   return sql<Problem[]>`
-    select * from nms.find_worker_problems() where to_regnamespace('graphile_worker') is not null
+    select * from nms_private.find_worker_problems() where to_regnamespace('graphile_worker') is not null
   `.catch((error) => {
     if (error.code !== '42501') throw error
     return []

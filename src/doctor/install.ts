@@ -57,7 +57,7 @@ export async function installProblems(sql: Sql): Promise<Problem[]> {
   const missing = await sql<{ name: string }[]>`
     select name
     from unnest(${await installedFunctions()}::text[]) as name
-    where not exists (select from pg_proc where pronamespace = to_regnamespace('nms') and proname = name)
+    where not exists (select from pg_proc where pronamespace in (to_regnamespace('nms'), to_regnamespace('nms_private')) and proname = name)
   `
   if (missing.length > 0) {
     const detail = `schema nms lacks ${missing.map(({ name }) => name).join(', ')}`
@@ -110,7 +110,7 @@ async function strangeOwner(sql: Sql): Promise<{ object: string; owner: string }
     from pg_namespace as schema
     join pg_roles as owner on owner.oid = schema.nspowner
     where
-      schema.nspname = 'nms'
+      schema.nspname in ('nms', 'nms_private')
       and not owner.rolsuper
       and owner.rolname <> 'table_metrics_owner'
       and (select role.rolsuper from pg_roles as role where role.rolname = current_user)

@@ -23,9 +23,9 @@ export function lastRuns(sql: Sql, runs: number, zone: string): Promise<LastRun[
       run.snapshot_date::text as day,
       to_char(run.collected_at at time zone ${zone}, 'YYYY-MM-DD HH24:MI') as started,
       to_char(run.collected_at at time zone ${zone}, 'MM-DD HH24:MI') as short_started,
-      case when run.is_recorded then 'recorded' else lasted.words end as took,
+      case when run.is_imported then 'imported' else lasted.words end as took,
       case
-        when run.is_recorded then 'recorded'
+        when run.is_imported then 'imported'
         when run.status = 'RUNNING' then 'so far ' || lasted.words
         else 'took ' || lasted.words
       end as lasted,

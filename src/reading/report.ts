@@ -37,7 +37,7 @@ export async function reportRun(sql: Sql, run: Run, timeZone?: string): Promise<
         select run_id
         from nms.table_metrics_runs
         where status = 'SUCCEEDED' and run_id < ${run.run_id}
-        order by snapshot_date desc, is_recorded, run_id desc
+        order by snapshot_date desc, is_imported, run_id desc
         limit 1
       )
     where measurement.run_id = ${run.run_id}

@@ -4,7 +4,7 @@ import type { Log } from '../log.ts'
 import { unlessStopped, within } from '../patience.ts'
 import { payloadAsText } from './payload.ts'
 
-/** What is to be done about a job: a row of `nms.open_job`. */
+/** What is to be done about a job: a row of `nms_private.open_job`. */
 export interface OpenedJob {
   /** Count the run; or nothing but fail, end well, or look again soon. */
   action: 'collect' | 'reject' | 'served' | 'wait'
@@ -23,13 +23,13 @@ export function openJob(sql: Sql, payload: unknown): Promise<OpenedJob> {
   // In a transaction that dies with this process or its link: no run is opened for nobody.
   return sql.begin(async (transaction) => {
     await transaction`
-      select nms.end_with_client(), set_config('idle_in_transaction_session_timeout', '30s', true)
+      select nms_private.cancel_if_client_is_gone(), set_config('idle_in_transaction_session_timeout', '30s', true)
     `
     const [job] = await transaction<[OpenedJob]>`
       select
         action, run_id::text, message, is_online as online, jobs, deadline::text, slot,
         now() + interval '5 seconds' as soon
-      from nms.open_job(payload => nms.job_payload(${payloadAsText(payload)}))
+      from nms_private.open_job(payload => nms_private.job_payload(${payloadAsText(payload)}))
     `
     return job
   })
@@ -37,14 +37,16 @@ export function openJob(sql: Sql, payload: unknown): Promise<OpenedJob> {
 
 /** Whether a FAILED run may end better when it is tried again. */
 export async function retryHelps(sql: Sql, runId: string): Promise<boolean> {
-  const [row] = await sql<[{ helps: boolean | null }]>`select nms.retry_helps(run_id => ${runId}) as helps`
+  const [row] = await sql<
+    [{ helps: boolean | null }]
+  >`select nms_private.is_retryable(run_id => ${runId}) as helps`
   return row.helps !== false
 }
 
 /** Ends the runs that nobody works on any more. */
 export async function reportAbandonedRuns(sql: Sql, log: Log): Promise<void> {
   const runs = await sql<{ run_id: string; reason: string }[]>`
-    select run_id::text, error_message as reason from nms.abandon_silent_runs()
+    select run_id::text, error_message as reason from nms_private.abandon_silent_runs()
   `
   for (const run of runs) {
     log.record({ event: 'run_abandoned', ...run })
@@ -54,7 +56,7 @@ export async function reportAbandonedRuns(sql: Sql, log: Log): Promise<void> {
 
 /** Tells once when a business day has no result in time. */
 export async function reportMissingRun(sql: Sql, log: Log): Promise<void> {
-  const [{ is_new }] = await sql<[{ is_new: boolean }]>`select nms.record_missing_run() as is_new`
+  const [{ is_new }] = await sql<[{ is_new: boolean }]>`select nms_private.record_missing_run() as is_new`
   if (!is_new) return
   const [alert] = await sql<[{ detail: string }?]>`
     select detail from nms.table_metrics_alerts where kind = 'no_run_today'

@@ -27,7 +27,7 @@ export async function preflight(
   log: Log,
 ): Promise<void> {
   const [found] = await sql<[{ is_installed: boolean }]>`
-    select to_regprocedure('nms.find_worker_problems(text)') is not null as is_installed
+    select to_regprocedure('nms_private.find_worker_problems(text)') is not null as is_installed
   `
   if (!found.is_installed) {
     throw new SetupError(
@@ -59,7 +59,7 @@ async function claimSchema(sql: Sql, schema: string): Promise<void> {
 
 async function refuseUnusable(sql: Sql, schema: string): Promise<void> {
   const [problem] = await sql<{ detail: string; remedy: string }[]>`
-    select detail, remedy from nms.find_worker_problems(worker_schema => ${schema})
+    select detail, remedy from nms_private.find_worker_problems(worker_schema => ${schema})
   `
   if (problem) throw new SetupError(`${problem.detail}; mend it with: ${problem.remedy}`)
 }
@@ -74,7 +74,7 @@ async function refuseMalformedPayloads(sql: Sql, cronItems: ParsedCronItem[]): P
 
 async function jobProblem(sql: Sql, payload: unknown): Promise<string | null> {
   const [{ problem }] = await sql<[{ problem: string | null }]>`
-    select nms.job_problem(payload => nms.job_payload(${payloadAsText(payload)})) as problem
+    select nms_private.validate_job(payload => nms_private.job_payload(${payloadAsText(payload)})) as problem
   `
   return problem
 }

@@ -14,7 +14,7 @@ export async function createHistory(
     .sort((one, other) => other - one)) {
     // As text: a JavaScript number would round what is beyond 2^53.
     const payload = JSON.stringify(days[ago]).replaceAll(/"(\d+)"([,}])/g, '$1$2')
-    await db.sql`select from nms.record_run(${await dayAgo(db.sql, ago)}::date, ${payload}::text::jsonb)`
+    await db.sql`select from nms.import_run(${await dayAgo(db.sql, ago)}::date, ${payload}::text::jsonb)`
   }
   return db
 }

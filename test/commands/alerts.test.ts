@@ -94,7 +94,7 @@ test('nothing strange is said in one line, and is an empty list', async (t) => {
 
 test('an install from before there were alerts is told to update; status goes without them', async (t) => {
   const db = await createDatabase(t)
-  await db.sql`select from nms.record_run('2026-01-01', '{"public": {"orders": 1}}')`
+  await db.sql`select from nms.import_run('2026-01-01', '{"public": {"orders": 1}}')`
   await db.sql`alter view nms.table_metrics_alerts rename to former_alerts`
 
   failsClearly(t, await tableMetrics(t, db.url, ['alerts']), 'table-metrics migrate')

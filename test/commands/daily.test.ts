@@ -57,8 +57,8 @@ test('today and yesterday are days of the business time zone', async (t) => {
       (now() at time zone ${zone})::date::text as today,
       ((now() at time zone ${zone})::date - 1)::text as yesterday
   `
-  await db.sql`select from nms.record_run(${day.today}::date, '{"public": {"orders": 2}}')`
-  await db.sql`select from nms.record_run(${day.yesterday}::date, '{"public": {"orders": 1}}')`
+  await db.sql`select from nms.import_run(${day.today}::date, '{"public": {"orders": 2}}')`
+  await db.sql`select from nms.import_run(${day.yesterday}::date, '{"public": {"orders": 1}}')`
 
   for (const [args, payload] of [
     [[], '{"public": {"orders": 2}}'],

@@ -105,7 +105,7 @@ test('a long history arrives whole, and a reader that has seen enough is no erro
   await db.sql`
     insert into nms.table_metrics_measurements
       (run_id, schema_name, table_name, row_count, own_row_count, method, measured_at, table_kind, is_partition, table_oid)
-    select 1, 'many', 't' || n, n, n, 'recorded', now(), 'table', false, 0 from generate_series(1, 20001) as n
+    select 1, 'many', 't' || n, n, n, 'imported', now(), 'table', false, 0 from generate_series(1, 20001) as n
   `
   const shell = (command: string) =>
     run(

@@ -40,7 +40,7 @@ test('a run whose tables have been counted succeeds, with a snapshot of the run 
     'create table public.orders (id int); insert into public.orders select generate_series(1, 4)',
   )
   const run_id = await open(sql)
-  await sql`select nms.count_targets(run_id => ${run_id})`
+  await sql`select nms_private.count_targets(run_id => ${run_id})`
 
   const run = await close(sql, run_id)
 
@@ -86,7 +86,7 @@ test('a run with a table that could not be counted fails, names it, and keeps th
   const holder = connect()
   await holder`begin`
   await holder`lock table public.locked in access exclusive mode`
-  await sql`select nms.count_targets(run_id => ${run_id})`
+  await sql`select nms_private.count_targets(run_id => ${run_id})`
   await holder`rollback`
 
   const run = await close(sql, run_id)

@@ -45,7 +45,7 @@ for (const [what, open] of Object.entries({
     t.true(run.error_message?.includes(who), run.error_message ?? '')
     t.deepEqual(await rowCounts(db.sql, run), { 'public.orders': 5 })
     const [{ helps, in_vain }] = await db.sql<[{ helps: boolean; in_vain: boolean }]>`
-      select nms.retry_helps(${run.run_id}) as helps, nms.was_counted_in_vain(${run.run_id}) as in_vain
+      select nms_private.is_retryable(${run.run_id}) as helps, nms_private.was_counted_in_vain(${run.run_id}) as in_vain
     `
     t.deepEqual({ helps, in_vain }, { helps: true, in_vain: true })
     t.is((await db.sql`select from nms.table_metrics_daily_snapshot`).length, 0)
@@ -58,7 +58,7 @@ test('an uncommitted collect in another session lets a run that was counted befo
   const db = await createShop(t)
   const { session, who } = await collectAndStay(db)
   const [{ run_id }] = await db.sql<[{ run_id: string }]>`select nms.open_run() as run_id`
-  await db.sql`select nms.count_targets(run_id => ${run_id})`
+  await db.sql`select nms_private.count_targets(run_id => ${run_id})`
 
   const [run] = await db.sql<[Run]>`select * from nms.close_run(run_id => ${run_id})`
 
@@ -74,7 +74,7 @@ test('a run is not in vain while it is RUNNING, after it has succeeded, nor when
   const succeeded = await collect(sql, null)
   const [{ id }] = await sql<[{ id: string }]>`select run_id as id from nms.close_run(nms.open_run())`
   const inVain = async (run: string) =>
-    (await sql`select nms.was_counted_in_vain(run_id => ${run}) as in_vain`)[0]?.in_vain
+    (await sql`select nms_private.was_counted_in_vain(run_id => ${run}) as in_vain`)[0]?.in_vain
 
   t.deepEqual(
     [await inVain(run_id), await inVain(succeeded.run_id), await inVain(id), await inVain('4711')],

@@ -492,7 +492,7 @@ test('rows committed while the run is under way appear in no count, and locks ar
     select array_agg(distinct relation::regclass::text) as tables
     from pg_locks
     where pid = ${underway.pid} and relation >= 16384
-      and relation not in (select oid from pg_class where relnamespace = 'nms'::regnamespace)
+      and relation not in (select oid from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace))
   `
   await other.unsafe(`
     set lock_timeout = '1 s';
@@ -852,13 +852,13 @@ async function handOver({ sql, createRole }: TestDatabase): Promise<string> {
         select format('alter schema nms owner to ${name}')
         union all
         select format('alter table %s owner to ${name}', oid::regclass)
-        from pg_class where relnamespace = 'nms'::regnamespace and relkind = 'r'
+        from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind = 'r'
         union all
         select format('alter type %s owner to ${name}', reltype::regtype)
-        from pg_class where relnamespace = 'nms'::regnamespace and relkind = 'c'
+        from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind = 'c'
         union all
         select format('alter function %s owner to ${name}', oid::regprocedure)
-        from pg_proc where pronamespace = 'nms'::regnamespace
+        from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
       loop
         execute v_statement;
       end loop;

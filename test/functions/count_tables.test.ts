@@ -300,12 +300,12 @@ async function countTables(sql: Sql, exclude: string[] = []): Promise<Count[]> {
   return [
     ...(await sql<Count[]>`
       with target as materialized (
-        select found from nms.find_targets('[]', ${sql.json(exclude)}) as found
+        select found from nms_private.find_targets('[]', ${sql.json(exclude)}) as found
       )
       select
         (target.found).table_name,
         count.own_row_count, count.measured_at, count.error_sqlstate, count.error_message
-      from nms.count_tables(array(
+      from nms_private.count_tables(array(
         select found from target where (found).table_kind <> 'partitioned table'
       )) as count
       join target on (target.found).table_oid = count.table_oid

@@ -175,7 +175,7 @@ test('a table of another access method is counted, whatever its file is called',
     insert into public.kept select generate_series(1, 9);
   `)
 
-  const [found] = await sql`select filenode from nms.find_targets('[]', '[]')`
+  const [found] = await sql`select filenode from nms_private.find_targets('[]', '[]')`
   const run = await collect(sql)
 
   t.is(found?.filenode, null, 'no conclusion is drawn from it')

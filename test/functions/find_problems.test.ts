@@ -42,7 +42,7 @@ async function runAsOwner(sql: Sql, role: string): Promise<void> {
     declare
       v_function regprocedure;
     begin
-      for v_function in select oid from pg_proc where pronamespace = 'nms'::regnamespace loop
+      for v_function in select oid from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) loop
         execute format('alter function %s owner to ${role}', v_function);
       end loop;
     end
@@ -201,7 +201,7 @@ test('an update whose functions and tables the owner has no right on is an error
   await sql`grant select on public.orders to ${sql(owner.name)}`
   await runAsOwner(sql, owner.name)
   await sql.unsafe(`
-    alter function nms.run_payload(bigint) owner to postgres;
+    alter function nms_private.run_payload(bigint) owner to postgres;
     revoke insert on nms.table_metrics_run_snapshot from ${owner.name};
   `)
   t.is((await collect(sql)).status, 'FAILED')
@@ -209,7 +209,7 @@ test('an update whose functions and tables the owner has no right on is an error
   const problem = only(await findProblems(sql), 'owner_lacks_right')
 
   t.is(problem.severity, 'error')
-  for (const words of [owner.name, 'nms.run_payload(bigint)', 'nms.table_metrics_run_snapshot']) {
+  for (const words of [owner.name, 'nms_private.run_payload(bigint)', 'nms.table_metrics_run_snapshot']) {
     t.true(problem.detail.includes(words), problem.detail)
   }
   await mend(sql, problem)
@@ -419,7 +419,7 @@ test('a run that nobody has worked on is a warning, also beside a live one, and 
   const { sql, connect } = await createShop(t)
   const live = connect()
   await live`begin`
-  await live`select nms.claim_run(nms.open_run())`
+  await live`select nms_private.claim_run(nms.open_run())`
   await sql`insert into nms.table_metrics_runs (collected_at) values (now() - interval '1 hour')`
 
   const problems = await findProblems(sql)
@@ -437,7 +437,7 @@ test('a run whose session was killed is a warning once it has been silent', asyn
   const [{ pid }] = await session<[{ pid: number }]>`select pg_backend_pid() as pid`
   await sql.unsafe(longAgo)
   await session`begin`
-  await session`select nms.claim_run(1)`
+  await session`select nms_private.claim_run(1)`
   t.deepEqual(summary(await findProblems(sql)), [], 'its session lives')
   await sql`select pg_terminate_backend(${pid})`
   await until(

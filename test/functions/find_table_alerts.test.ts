@@ -151,9 +151,9 @@ test('a table that was renamed is missing and new, and its new name is told', as
 
 test('a recorded table that no longer exists is not taken for another one of that kind', async (t) => {
   const { sql } = await createDatabase(t)
-  await sql`select nms.record_run(nms.business_date() - 2, '{"public": {"orders": 5, "lines": 7}}')`
+  await sql`select nms.import_run(nms.business_date() - 2, '{"public": {"orders": 5, "lines": 7}}')`
   const [run] =
-    await sql`select run_id from nms.record_run(nms.business_date() - 1, '{"public": {"lines": 7}}')`
+    await sql`select run_id from nms.import_run(nms.business_date() - 1, '{"public": {"lines": 7}}')`
 
   const [missing] = await findAlerts(sql, run?.run_id)
 

@@ -327,7 +327,7 @@ async function findTargets(
           where found.members is not null
           order by 1
         ) as member_names
-      from nms.find_targets(${sql.json(skip)}, ${sql.json(exclude)}) as found
+      from nms_private.find_targets(${sql.json(skip)}, ${sql.json(exclude)}) as found
       order by found.schema_name, found.table_name
     `),
   ].map((target) => {

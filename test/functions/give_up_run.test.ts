@@ -37,7 +37,9 @@ async function measureAll(sql: Sql, run_id: string) {
 }
 
 async function giveUp(sql: Sql, run_id: string | null, reason = 'stopped') {
-  const [run] = await sql<[Run]>`select * from nms.give_up_run(run_id => ${run_id}, reason => ${reason})`
+  const [run] = await sql<
+    [Run]
+  >`select * from nms_private.give_up_run(run_id => ${run_id}, reason => ${reason})`
   return run
 }
 
@@ -57,7 +59,7 @@ const reasons = async (sql: Sql, run_id: string) =>
     ).map(({ name, reason }) => [name, reason]),
   )
 
-const queued = async (sql: Sql) => (await sql`select from nms.table_metrics_targets`).length
+const queued = async (sql: Sql) => (await sql`select from nms_private.targets`).length
 const snapshots = async (sql: Sql) => [
   ...(await sql`select run_id from nms.table_metrics_run_snapshot order by 1`),
   ...(await sql`select run_id, payload from nms.table_metrics_daily_snapshot`),
@@ -153,13 +155,13 @@ test('a table that failed before keeps its own reason, and one that was put back
   `)
   const run_id = await open(db.sql)
   await measure(db.sql, run_id)
-  const giveWay = (table: string) =>
-    db.sql`select nms.give_way(run_id => ${run_id}, table_oid => ${table}::regclass, waiting_session => 'a session')`
-  for (let attempt = 1; attempt <= 3; attempt++) await giveWay('public.large')
+  const yieldTarget = (table: string) =>
+    db.sql`select nms_private.yield_target(run_id => ${run_id}, table_oid => ${table}::regclass, waiting_session => 'a session')`
+  for (let attempt = 1; attempt <= 3; attempt++) await yieldTarget('public.large')
   const holder = db.connect()
   await holder.unsafe('begin; lock table public.busy')
   await measure(db.sql, run_id)
-  await giveWay('public.busy')
+  await yieldTarget('public.busy')
   await db.sql`create table public.too_late (id int)`
 
   const run = await giveUp(db.sql, run_id)
@@ -262,7 +264,7 @@ for (const [what, calls] of [
     const run_id = await open(sql)
     for (let call = 0; call < calls; call++) await measure(sql, run_id)
 
-    await t.notThrowsAsync(sql`select nms.give_up_run(run_id => ${run_id}, reason => null)`)
+    await t.notThrowsAsync(sql`select nms_private.give_up_run(run_id => ${run_id}, reason => null)`)
 
     const run = await header(sql, run_id)
     t.is(run.status, 'FAILED')
@@ -308,13 +310,13 @@ for (const [ending, end, status] of endings) {
       await sql.unsafe(shop)
       const [run_id, other] = [await open(sql), await open(sql)]
       await measure(sql, other)
-      const ofOther = await sql`select * from nms.table_metrics_targets order by position`
+      const ofOther = await sql`select * from nms_private.targets order by position`
       for (let call = 0; call < calls; call++) await measure(sql, run_id)
 
       await end(sql, run_id)
 
       t.is<string | undefined, string | undefined>((await header(sql, run_id))?.status, status)
-      t.deepEqual(await sql`select * from nms.table_metrics_targets order by position`, ofOther)
+      t.deepEqual(await sql`select * from nms_private.targets order by position`, ofOther)
       if (status === undefined) t.deepEqual(await rowCounts(sql, { run_id }), {})
       if (status === 'SUCCEEDED') t.deepEqual(await rowCounts(sql, { run_id }), shopCounts)
       await measureAll(sql, other)
@@ -338,7 +340,7 @@ test('a run whose sessions wait for a locked table is not taken for abandoned', 
   await measure(db.sql, run_id, '1 min')
   await db.sql`update nms.table_metrics_measurements set measured_at = now() - interval '1 hour' where run_id = ${run_id}`
 
-  const abandoned = await db.sql`select run_id from nms.abandon_silent_runs()`
+  const abandoned = await db.sql`select run_id from nms_private.abandon_silent_runs()`
 
   t.deepEqual([...abandoned], [])
   await holder`rollback`

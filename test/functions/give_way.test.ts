@@ -55,12 +55,12 @@ async function close(sql: Sql, run_id: string) {
 }
 
 const countingSessions = async (sql: Sql, run_id: string) => [
-  ...(await sql<CountingSession[]>`select * from nms.counting_sessions(run_id => ${run_id})`),
+  ...(await sql<CountingSession[]>`select * from nms_private.counting_sessions(run_id => ${run_id})`),
 ]
 
-async function giveWay(sql: Sql, run_id: string | null, table: string, to = 'session 1 (migration)') {
+async function yieldTarget(sql: Sql, run_id: string | null, table: string, to = 'session 1 (migration)') {
   const [row] = await sql`
-    select nms.give_way(
+    select nms_private.yield_target(
       run_id => ${run_id}, table_oid => to_regclass(${table})::oid, waiting_session => ${to}
     ) as outcome
   `
@@ -107,7 +107,7 @@ async function watchOnce({ sql }: TestDatabase, run_id: string) {
   if (!blocking) return undefined
   await sql`select pg_cancel_backend(${blocking.pid})`
   const [row] = await sql`
-    select nms.give_way(
+    select nms_private.yield_target(
       run_id => ${run_id}, table_oid => ${blocking.table_oid}, waiting_session => ${blocking.waiting_session}
     ) as outcome
   `
@@ -116,15 +116,15 @@ async function watchOnce({ sql }: TestDatabase, run_id: string) {
 
 const queue = async (sql: Sql) =>
   (
-    await sql<{ tables: string[]; times_given_way: number; times_put_off: number }[]>`
+    await sql<{ tables: string[]; times_yielded: number; times_put_off: number }[]>`
       select
         array(select (target).table_name from unnest(targets) as target order by 1) as tables,
-        times_given_way::int, times_put_off::int
-      from nms.table_metrics_targets
+        times_yielded::int, times_put_off::int
+      from nms_private.targets
       where not is_done
       order by position
     `
-  ).map(({ tables, times_given_way, times_put_off }) => [tables.join(), times_given_way, times_put_off])
+  ).map(({ tables, times_yielded, times_put_off }) => [tables.join(), times_yielded, times_put_off])
 
 test('a session that counts is told with its table, and nobody else is', async (t) => {
   const db = await createDatabase(t)
@@ -158,7 +158,7 @@ test('a stranger who takes locks that look like those of a run is not told as co
   await stranger.unsafe(`
     begin;
     select pg_advisory_xact_lock_shared(hashtextextended('nms.measure_targets', ${run_id}));
-    select pg_advisory_xact_lock(hashtextextended('nms.settle_targets', ${run_id}));
+    select pg_advisory_xact_lock(hashtextextended('nms_private.settle_targets', ${run_id}));
   `)
   await db.sql`grant select on public.gated to public`
   await stranger`select count(*) from public.gated`
@@ -306,7 +306,7 @@ test('a table that was put back is counted after all others', async (t) => {
   const run_id = await open(sql)
   await measure(sql, run_id)
 
-  t.is(await giveWay(sql, run_id, 'public.large'), 'put back')
+  t.is(await yieldTarget(sql, run_id, 'public.large'), 'put back')
 
   t.deepEqual(await queue(sql), [
     ['companion,gated', 0, 0],
@@ -342,7 +342,7 @@ test('the third time the table is given up with NM003; all others are counted an
     'public.gated': null,
     'public.large': 9000,
   })
-  t.is((await db.sql`select from nms.table_metrics_targets`).length, 0)
+  t.is((await db.sql`select from nms_private.targets`).length, 0)
 })
 
 test('companions of a table that gives way again and again do not pay for it', async (t) => {
@@ -352,11 +352,11 @@ test('companions of a table that gives way again and again do not pay for it', a
   await measure(sql, run_id)
 
   const outcomes = [
-    await giveWay(sql, run_id, 'public.gated'),
-    await giveWay(sql, run_id, 'public.gated'),
-    await giveWay(sql, run_id, 'public.companion'),
-    await giveWay(sql, run_id, 'public.gated'),
-    await giveWay(sql, run_id, 'public.gated'),
+    await yieldTarget(sql, run_id, 'public.gated'),
+    await yieldTarget(sql, run_id, 'public.gated'),
+    await yieldTarget(sql, run_id, 'public.companion'),
+    await yieldTarget(sql, run_id, 'public.gated'),
+    await yieldTarget(sql, run_id, 'public.gated'),
   ]
 
   t.deepEqual(outcomes, ['put back', 'put back', 'put back', 'given up', null])
@@ -371,13 +371,13 @@ test('a table that gave way and is locked then remembers both', async (t) => {
   await db.sql.unsafe(gated)
   const run_id = await open(db.sql)
   await measure(db.sql, run_id)
-  await giveWay(db.sql, run_id, 'public.large')
+  await yieldTarget(db.sql, run_id, 'public.large')
   const holder = db.connect()
   await holder.unsafe('begin; lock table public.large')
   await measure(db.sql, run_id)
 
   const before = await queue(db.sql)
-  const outcome = await giveWay(db.sql, run_id, 'public.large')
+  const outcome = await yieldTarget(db.sql, run_id, 'public.large')
 
   t.deepEqual(before, [['large', 1, 1]])
   t.is(outcome, 'put back')
@@ -416,9 +416,9 @@ test('a table that was counted meanwhile, was dropped, or never was a target giv
   const before = await queue(sql)
 
   const outcomes = [
-    await giveWay(sql, run_id, 'public.large'),
-    await giveWay(sql, run_id, 'public.excluded'),
-    await giveWay(sql, run_id, 'public.dropped'),
+    await yieldTarget(sql, run_id, 'public.large'),
+    await yieldTarget(sql, run_id, 'public.excluded'),
+    await yieldTarget(sql, run_id, 'public.dropped'),
   ]
 
   t.deepEqual(outcomes, [null, null, null])
@@ -433,7 +433,7 @@ test('a table that another session has begun to count again is left to it', asyn
   const openGate = await closeGate(db)
   const { measuring } = await countingSession(db, run_id)
 
-  const outcome = await giveWay(db.sql, run_id, 'public.gated')
+  const outcome = await yieldTarget(db.sql, run_id, 'public.gated')
 
   t.is(outcome, null)
   await openGate()
@@ -459,7 +459,7 @@ for (const [what, prepare, code] of [
     await sql.unsafe(gated)
     const run_id = await prepare(sql)
 
-    const error = await t.throwsAsync<ServerError>(giveWay(sql, run_id, 'public.gated'))
+    const error = await t.throwsAsync<ServerError>(yieldTarget(sql, run_id, 'public.gated'))
 
     t.is(error?.code, code)
   })

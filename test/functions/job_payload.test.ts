@@ -5,7 +5,7 @@ import { createDatabase, type Sql } from '../_database.ts'
 const read = async (sql: Sql, text: string | null) => {
   const [{ payload }] = await sql<
     [{ payload: unknown }]
-  >`select nms.job_payload(payload => ${text}) as payload`
+  >`select nms_private.job_payload(payload => ${text}) as payload`
   return payload
 }
 
@@ -38,8 +38,8 @@ for (const [what, text, seen] of [
     t.true((payload as string).includes(seen))
     const [{ job, retention }] = await sql<[{ job: string; retention: string }]>`
       select
-        nms.job_problem(payload => nms.job_payload(${text})) as job,
-        nms.retention_problem(payload => nms.job_payload(${text})) as retention
+        nms_private.validate_job(payload => nms_private.job_payload(${text})) as job,
+        nms_private.validate_retention(payload => nms_private.job_payload(${text})) as retention
     `
     for (const problem of [job, retention]) t.regex(problem, /^payload: saw ".*, expected an object such as/)
   })

@@ -6,7 +6,7 @@ const setZone = (sql: Sql, zone: string) =>
 
 const latestSlot = async (sql: Sql, time: string, at: string) => {
   const [{ slot }] = await sql<[{ slot: Date | null }]>`
-    select nms.latest_slot(local_time => ${time}::text::time, at => ${at}::text::timestamptz) as slot
+    select nms_private.latest_slot(local_time => ${time}::text::time, at => ${at}::text::timestamptz) as slot
   `
   return slot?.toISOString().replace(':00.000Z', 'Z') ?? null
 }
@@ -55,13 +55,13 @@ for (const [zone, what, firstDay, ...times] of changes) {
           where local between day - interval '1 day' and day + interval '1 day'
           group by day
         )
-        select at, local, nms.latest_slot(local_time => ${time}::text::time, at => at) as seen, latest.slot as expected
+        select at, local, nms_private.latest_slot(local_time => ${time}::text::time, at => at) as seen, latest.slot as expected
         from minute
         cross join lateral (select max(slot) as slot from expected where slot <= minute.at) as latest
         where
           at >= ${firstDay}::text::timestamptz
           and at < ${firstDay}::text::timestamptz + interval '4 days'
-          and nms.latest_slot(local_time => ${time}::text::time, at => at) is distinct from latest.slot
+          and nms_private.latest_slot(local_time => ${time}::text::time, at => at) is distinct from latest.slot
         order by at
         limit 3
       `
@@ -112,8 +112,8 @@ test('without an instant the latest slot is that of now', async (t) => {
   const { sql } = await createDatabase(t)
   const [row] = await sql`
     select
-      nms.latest_slot(local_time => '05:15') <= now() as is_past,
-      nms.latest_slot(local_time => '05:15') > now() - interval '25 hours' as is_of_the_last_day
+      nms_private.latest_slot(local_time => '05:15') <= now() as is_past,
+      nms_private.latest_slot(local_time => '05:15') > now() - interval '25 hours' as is_of_the_last_day
   `
   t.deepEqual({ ...row }, { is_past: true, is_of_the_last_day: true })
 })

@@ -37,9 +37,9 @@ async function measure(sql: Sql, run_id: string, { asOne = false, retryable = []
       result.tables_counted,
       array(select table_name from unnest(result.changed_targets) order by table_name) as changed,
       array(select table_name from unnest(result.locked_targets) order by table_name) as locked
-    from nms.measure(
+    from nms_private.measure(
       run_id => ${run_id},
-      among => array(select found.table_oid from nms.find_targets('[]', '[]') as found),
+      among => array(select found.table_oid from nms_private.find_targets('[]', '[]') as found),
       as_one => ${asOne},
       retryable => ${retryable}
     ) as result

@@ -56,7 +56,7 @@ async function payload(sql: Sql, { run_id }: Run) {
   return row?.payload
 }
 
-const queued = async (sql: Sql) => (await sql`select from nms.table_metrics_targets`).length
+const queued = async (sql: Sql) => (await sql`select from nms_private.targets`).length
 
 const pidOf = async (sql: Sql) => {
   const [{ pid }] = await sql<[{ pid: number }]>`select pg_backend_pid() as pid`
@@ -100,7 +100,7 @@ const countAs = (role: string) => `
   declare
     v_function regprocedure;
   begin
-    for v_function in select oid from pg_proc where pronamespace = 'nms'::regnamespace loop
+    for v_function in select oid from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) loop
       execute format('alter function %s owner to ${role}', v_function);
     end loop;
   end $$;
@@ -387,7 +387,7 @@ test('sessions that look first at the same time queue each table once', async (t
   const first = await Promise.all(Array.from({ length: 4 }, () => measure(db.connect(), run_id)))
 
   const [{ tables, rounds }] = await db.sql<[{ tables: string; rounds: string }]>`
-    select sum(cardinality(targets)) as tables, count(distinct round) as rounds from nms.table_metrics_targets
+    select sum(cardinality(targets)) as tables, count(distinct round) as rounds from nms_private.targets
   `
   t.is(rounds, '1')
   t.true(first.every((progress) => !progress.is_finished))

@@ -14,7 +14,7 @@ interface Job {
 const openJob = async (sql: Sql, payload: unknown) => {
   const [job] = await sql<[Job]>`
     select action, run_id, message, is_online, jobs, deadline::text, slot
-    from nms.open_job(payload => ${JSON.stringify(payload)}::text::jsonb)
+    from nms_private.open_job(payload => ${JSON.stringify(payload)}::text::jsonb)
   `
   return job
 }
@@ -30,7 +30,7 @@ const collectRun = async (sql: Sql, { run_id }: Pick<Job, 'run_id'>) => {
 }
 
 const failRun = (sql: Sql, { run_id }: Pick<Job, 'run_id'>, reason = 'stopped') =>
-  sql`select from nms.fail_run(run_id => ${run_id}, reason => ${reason})`
+  sql`select from nms_private.fail_run(run_id => ${run_id}, reason => ${reason})`
 
 test('each key of a payload is taken as it stands', async (t) => {
   const { sql } = await createDatabase(t)
@@ -99,7 +99,7 @@ test('a run has the request of its job', async (t) => {
 test('an SQL null is an empty payload', async (t) => {
   const { sql } = await createDatabase(t)
 
-  const [job] = await sql<[Job]>`select * from nms.open_job(payload => null)`
+  const [job] = await sql<[Job]>`select * from nms_private.open_job(payload => null)`
 
   t.like(job, { action: 'collect', message: null, is_online: false, jobs: 1, slot: null })
   t.like((await runs(sql))[0], { status: 'RUNNING', skip_schemas: [], exclude_tables: [] })
@@ -398,7 +398,7 @@ test('a slot whose run is silent for long is not taken from a session that works
   await silence(db.sql, live)
   const worker = db.connect()
   await worker`begin`
-  await worker`select from nms.claim_run(run_id => ${live.run_id})`
+  await worker`select from nms_private.claim_run(run_id => ${live.run_id})`
 
   t.like(await openJob(db.sql, at(slot)), { action: 'wait', run_id: live.run_id })
 })

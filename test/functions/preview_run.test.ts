@@ -266,7 +266,7 @@ async function runAsOwner(sql: Sql, role: string) {
     declare
       v_function regprocedure;
     begin
-      for v_function in select oid from pg_proc where pronamespace = 'nms'::regnamespace loop
+      for v_function in select oid from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) loop
         execute format('alter function %s owner to ${role}', v_function);
       end loop;
     end

@@ -48,7 +48,7 @@ test('an online run reads no more for its last tables than for its first', async
   const measure = `select nms.measure_targets(run_id => ${run_id}, budget => '0 s')`
   await sql.unsafe(measure) // finds the tables
   const reads: number[] = []
-  while ((await sql`select from nms.table_metrics_targets where not is_done`).length > 0) {
+  while ((await sql`select from nms_private.targets where not is_done`).length > 0) {
     reads.push(await rowsRead(sql, 'nms.table_metrics_measurements', measure))
   }
 
@@ -71,7 +71,7 @@ test('an online run looks at each table of the catalogue a few times, however ma
   const [{ run_id }] = await sql<[{ run_id: string }]>`select nms.open_run() as run_id`
   const measure = `select nms.measure_targets(run_id => ${run_id}, budget => '1 h')`
   await sql.unsafe(measure) // finds the tables
-  await sql`select nms.measure_next_target(run_id => ${run_id}) from generate_series(1, 30)`
+  await sql`select nms_private.measure_next_target(run_id => ${run_id}) from generate_series(1, 30)`
   t.is((await sql`select from nms.table_metrics_measurements`).length, 2000)
 
   const read = await rowsRead(sql, 'pg_class', measure)

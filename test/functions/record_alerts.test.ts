@@ -51,7 +51,7 @@ const endings: [what: string, alert: string, end: (db: TestDatabase) => Promise<
     'repeated_failures',
     async ({ sql }) => {
       await sql`insert into nms.table_metrics_alert_rules (kind, failures_in_a_row) values ('repeated_failures', 1)`
-      await sql`select nms.give_up_run(nms.open_run(), 'no more')`
+      await sql`select nms_private.give_up_run(nms.open_run(), 'no more')`
     },
   ],
   [
@@ -127,7 +127,7 @@ test('a drop that goes on to zero is another alert', async (t) => {
 test('a series of failures is one alert until a run succeeds', async (t) => {
   const db = await createShop(t)
   const heard = await listen(db)
-  const fail = () => db.sql`select nms.give_up_run(nms.open_run(), 'no more')`
+  const fail = () => db.sql`select nms_private.give_up_run(nms.open_run(), 'no more')`
   for (let n = 0; n < 5; n++) await fail()
   t.deepEqual(await openAlerts(db.sql), ['repeated_failures'])
 
@@ -141,7 +141,7 @@ for (const [what, next] of [
   ['skips', ({ sql }) => collect(sql, { skip: ['public'] })],
   ['excludes', ({ sql }) => collect(sql, { exclude: ['public.orders'] })],
   ['could not count', (db) => refuseToCount(db, 'public.orders').then(() => collect(db.sql))],
-  ['did not get to', ({ sql }) => sql`select nms.give_up_run(nms.open_run(), 'no more')`],
+  ['did not get to', ({ sql }) => sql`select nms_private.give_up_run(nms.open_run(), 'no more')`],
 ] as [string, (db: TestDatabase) => Promise<unknown>][]) {
   test(`an alert about a table stays open after a run that ${what} it`, async (t) => {
     const db = await createShop(t)

@@ -43,7 +43,7 @@ test('recorded counts are no news', async (t) => {
   const db = await createShop(t)
   const heard = await listen(db)
 
-  await db.sql`select nms.record_run(nms.business_date(), '{"public": {"orders": 0, "other": 5}}')`
+  await db.sql`select nms.import_run(nms.business_date(), '{"public": {"orders": 0, "other": 5}}')`
 
   t.deepEqual(await heard(), [])
   t.deepEqual(await log(db.sql), [])
@@ -53,7 +53,7 @@ test('a run that fails after a later one has failed leaves the alert of that one
   const { sql } = await createShop(t)
   await sql`update nms.table_metrics_alert_rules set failures_in_a_row = 2, kind = '*'`
   const open = async () => (await sql<[{ run_id: string }]>`select nms.open_run() as run_id`)[0].run_id
-  const giveUp = (run_id: string) => sql`select nms.give_up_run(${run_id}, 'no more')`
+  const giveUp = (run_id: string) => sql`select nms_private.give_up_run(${run_id}, 'no more')`
   const [first, second, third] = [await open(), await open(), await open()]
   await giveUp(second)
   await giveUp(third)

@@ -59,7 +59,7 @@ test('a run that failed stays so when its alerts cannot be recorded', async (t) 
   const { sql } = await createShop(t)
   await replaceFindAlerts(sql, `raise exception 'out of order'`)
 
-  const [run] = await sql<[Run]>`select * from nms.give_up_run(nms.open_run(), 'no more')`
+  const [run] = await sql<[Run]>`select * from nms_private.give_up_run(nms.open_run(), 'no more')`
 
   t.like(run, { status: 'FAILED', error_message: 'no more' })
   t.like(await result(sql, run), { status: 'FAILED', error_message: 'no more' })
@@ -129,7 +129,7 @@ test('a run does not wait for long for another session that records alerts', asy
   const db = await createShop(t)
   const holder = db.connect()
   await holder`begin`
-  await holder`select nms.take_turn(of => 'nms.table_metrics_alert_turn')`
+  await holder`select nms_private.take_turn(of => 'nms_private.alert_turn')`
   const [{ pid }] = await holder<[{ pid: number }]>`select pg_backend_pid() as pid`
   const notices: Notice[] = []
   const sql = db.connect({ onnotice: (notice) => notices.push(notice) })
@@ -172,7 +172,7 @@ test('an alert with the longest names and reasons fits into a notification', asy
   await collect(sql)
 
   for (const text of ['\u0001', '€', '\u{1F4C8}', '"', '\\'])
-    await sql`select nms.give_up_run(nms.open_run(), ${text.repeat(5000)})`
+    await sql`select nms_private.give_up_run(nms.open_run(), ${text.repeat(5000)})`
       .then(() => collect(sql))
       .catch((error) => t.fail(error.message))
 

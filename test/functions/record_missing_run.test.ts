@@ -48,8 +48,8 @@ test('no_run_today is open since late_after past the usual time, and not before'
 test('a result of today closes no_run_today, recorded counts and failures do not', async (t) => {
   const { sql } = await createDatabase(t)
   await results(sql, 2)
-  await sql`select nms.record_run(nms.business_date(), '{"public": {"orders": 5}}')`
-  await sql`select nms.give_up_run(nms.open_run(), 'no more')`
+  await sql`select nms.import_run(nms.business_date(), '{"public": {"orders": 5}}')`
+  await sql`select nms_private.give_up_run(nms.open_run(), 'no more')`
   t.is((await missing(sql)).length, 1)
 
   await sql`select nms.collect_table_metrics()`
@@ -62,7 +62,7 @@ test('a missing run is announced once, until there is a result', async (t) => {
   const { sql } = db
   const heard = await listen(db)
   const record = async () => {
-    const [row] = await sql<[{ is_news: boolean }]>`select nms.record_missing_run() as is_news`
+    const [row] = await sql<[{ is_news: boolean }]>`select nms_private.record_missing_run() as is_news`
     return row.is_news
   }
   t.false(await record(), 'nothing has ever run')
@@ -70,7 +70,7 @@ test('a missing run is announced once, until there is a result', async (t) => {
 
   t.true(await record())
   t.false(await record())
-  await sql`select nms.give_up_run(nms.open_run(), 'no more')`
+  await sql`select nms_private.give_up_run(nms.open_run(), 'no more')`
   t.false(await record())
 
   t.deepEqual(
@@ -96,8 +96,8 @@ test('a missing run that two sessions find at once is announced by one of them',
   const [first, second] = [db.connect(), db.connect()]
   const [{ pid }] = await second<[{ pid: number }]>`select pg_backend_pid() as pid`
   await first`begin`
-  t.deepEqual([...(await first`select nms.record_missing_run() as is_news`)], [{ is_news: true }])
-  const answer = second`select nms.record_missing_run() as is_news`.execute()
+  t.deepEqual([...(await first`select nms_private.record_missing_run() as is_news`)], [{ is_news: true }])
+  const answer = second`select nms_private.record_missing_run() as is_news`.execute()
   await untilItWaits(db.sql, pid)
 
   await first`commit`
@@ -113,7 +113,7 @@ test('a missing run is not announced while a rule silences it', async (t) => {
     values ('no_run_today', nms.business_date() + 1)
   `
 
-  const [row] = await sql<[{ is_news: boolean }]>`select nms.record_missing_run() as is_news`
+  const [row] = await sql<[{ is_news: boolean }]>`select nms_private.record_missing_run() as is_news`
 
   t.false(row.is_news)
   t.is((await missing(sql)).length, 0)

@@ -11,10 +11,10 @@ test('recorded counts are a marked run that owns its day', async (t) => {
   const day = await daysAgo(sql, 400)
   const payload = { public: { events: 30, events_1: 30 }, 'Gone By': { 'Old.Table': 0 } }
 
-  const [run] = await sql`select * from nms.record_run(${day}::date, ${sql.json(payload)})`
+  const [run] = await sql`select * from nms.import_run(${day}::date, ${sql.json(payload)})`
 
   t.is(run?.status, 'SUCCEEDED')
-  t.true(run?.is_recorded)
+  t.true(run?.is_imported)
   t.is(run?.snapshot_date, day)
   t.deepEqual(
     [...(await sql`select snapshot_date, run_id, payload from nms.table_metrics_daily_snapshot`)],
@@ -28,9 +28,9 @@ test('recorded counts are a marked run that owns its day', async (t) => {
       `),
     ].map((row) => Object.values(row)),
     [
-      ['Old.Table', 0, 0, 'recorded', false],
-      ['events', 30, 0, 'recorded', false],
-      ['events_1', 30, 30, 'recorded', true],
+      ['Old.Table', 0, 0, 'imported', false],
+      ['events', 30, 0, 'imported', false],
+      ['events_1', 30, 30, 'imported', true],
     ],
   )
 })
@@ -40,7 +40,7 @@ test('a day that was counted is not recorded over, one that was recorded is', as
   const [counted, recorded] = [await daysAgo(sql, 2), await daysAgo(sql, 3)]
   await writeRun(sql, counted, { 'public.orders': 1 })
   const record = (day: string, orders: number) =>
-    sql`select nms.record_run(${day}::date, ${sql.json({ public: { orders } })})`
+    sql`select nms.import_run(${day}::date, ${sql.json({ public: { orders } })})`
   await record(recorded, 7)
   await record(recorded, 8)
 
@@ -71,16 +71,16 @@ test('malformed counts and days are refused with what was seen, and leave nothin
     ['{"": {"orders": 5}}', '""'],
   ]
   for (const [payload, seen] of refused) {
-    const error = await t.throwsAsync(sql`select nms.record_run(${today}::date, ${payload}::text::jsonb)`, {
+    const error = await t.throwsAsync(sql`select nms.import_run(${today}::date, ${payload}::text::jsonb)`, {
       code: '22023',
     })
     t.true((error as unknown as { detail: string }).detail.includes(`saw ${seen}`), payload)
   }
-  await t.throwsAsync(sql`select nms.record_run(nms.business_date() + 1, '{}')`, { code: '22023' })
-  await t.throwsAsync(sql`select nms.record_run(null, '{}')`, { code: '22023' })
-  await t.throwsAsync(sql`select nms.record_run('infinity', '{}')`, { code: '22023' })
-  await t.throwsAsync(sql`select nms.record_run('-infinity', '{}')`, { code: '22023' })
-  await t.throwsAsync(sql`select nms.record_run(${today}::date, null)`, { code: '22023' })
+  await t.throwsAsync(sql`select nms.import_run(nms.business_date() + 1, '{}')`, { code: '22023' })
+  await t.throwsAsync(sql`select nms.import_run(null, '{}')`, { code: '22023' })
+  await t.throwsAsync(sql`select nms.import_run('infinity', '{}')`, { code: '22023' })
+  await t.throwsAsync(sql`select nms.import_run('-infinity', '{}')`, { code: '22023' })
+  await t.throwsAsync(sql`select nms.import_run(${today}::date, null)`, { code: '22023' })
   t.deepEqual([...(await sql`select from nms.table_metrics_runs`)], [])
 })
 
@@ -88,7 +88,7 @@ test('a name that no table can have is refused, in bytes, and one with control c
   const { sql } = await createDatabase(t)
   const today = await daysAgo(sql, 0)
   const record = (payload: object) =>
-    sql`select nms.record_run(${today}::date, ${sql.json(payload as never)})`
+    sql`select nms.import_run(${today}::date, ${sql.json(payload as never)})`
   const longest = ['x'.repeat(63), `${'ä'.repeat(31)}x`, '\u001b[2J\r\n'.repeat(10)]
 
   for (const name of longest) await t.notThrowsAsync(record({ [name]: { [name]: 1 } }))

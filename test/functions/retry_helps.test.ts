@@ -3,7 +3,7 @@ import { collect, createDatabase, type Sql, type TestDatabase } from '../_databa
 
 const retryHelps = async (sql: Sql, run_id: string) => {
   const [{ helps }] = await sql<[{ helps: boolean | null }]>`
-    select nms.retry_helps(run_id => ${run_id}) as helps
+    select nms_private.is_retryable(run_id => ${run_id}) as helps
   `
   return helps
 }
@@ -25,7 +25,7 @@ async function failedRun({ sql }: TestDatabase, sqlstates: string[]): Promise<st
       'no more' || sqlstate
     from unnest(${[...sqlstates, null]}::text[]) with ordinality as failure (sqlstate, place)
   `
-  await sql`select from nms.fail_run(run_id => ${run_id}, reason => 'some tables could not be counted')`
+  await sql`select from nms_private.fail_run(run_id => ${run_id}, reason => 'some tables could not be counted')`
   return run_id
 }
 

@@ -43,11 +43,11 @@ async function close(sql: Sql, run_id: string) {
 }
 
 async function settle(sql: Sql, run_id: string) {
-  await sql`select nms.settle_targets(run_id => ${run_id})`
+  await sql`select nms_private.settle_targets(run_id => ${run_id})`
   const [header] = await sql<[Run]>`select * from nms.table_metrics_runs where run_id = ${run_id}`
   const queue = await sql<{ round: number; tables: number; is_done: boolean }[]>`
     select round::int, sum(cardinality(targets))::int as tables, is_done
-    from nms.table_metrics_targets
+    from nms_private.targets
     where run_id = ${run_id}
     group by round, is_done
     order by round
@@ -543,9 +543,9 @@ test('a table that is dropped under the last snapshot is no failure', async (t) 
   const [{ pid }] = await session<[{ pid: number }]>`select pg_backend_pid() as pid`
   const measuring = session`
     select result.tables_counted
-    from nms.measure(
+    from nms_private.measure(
       run_id => ${run_id},
-      among => array(select found.table_oid from nms.find_targets('[]', '[]') as found),
+      among => array(select found.table_oid from nms_private.find_targets('[]', '[]') as found),
       as_one => false,
       retryable => '{}'
     ) as result

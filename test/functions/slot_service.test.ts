@@ -7,7 +7,7 @@ interface Job {
 }
 
 const openJob = (sql: Sql, ts: string) => sql<[Job]>`
-  select action, run_id from nms.open_job(payload => ${JSON.stringify({ _cron: { ts } })}::text::jsonb)
+  select action, run_id from nms_private.open_job(payload => ${JSON.stringify({ _cron: { ts } })}::text::jsonb)
 `
 
 /** A run for a slot, whose session has died an hour ago. */
@@ -23,7 +23,7 @@ for (const ending of ['commit', 'rollback'] as const) {
     await abandonedRun(db.sql, '2024-11-19T05:15:00Z')
     const upkeep = db.connect()
     await upkeep`begin`
-    t.is((await upkeep`select from nms.abandon_silent_runs()`).length, 1)
+    t.is((await upkeep`select from nms_private.abandon_silent_runs()`).length, 1)
     const session = db.connect()
     const [{ pid }] = await session<[{ pid: number }]>`select pg_backend_pid() as pid`
     let answer: string | undefined
@@ -55,7 +55,7 @@ test('a run that has been silent for long, and that a session counts, is waited 
   const run_id = await abandonedRun(db.sql, '2024-11-19T05:15:00Z')
   const counting = db.connect()
   await counting`begin`
-  await counting`select from nms.claim_run(run_id => ${run_id})`
+  await counting`select from nms_private.claim_run(run_id => ${run_id})`
 
   const [job] = await openJob(db.sql, '2024-11-20T05:15:00Z')
 

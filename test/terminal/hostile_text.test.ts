@@ -40,7 +40,7 @@ async function hostileDatabase(t: ExecutionContext): Promise<TestDatabase> {
     const payload = Object.fromEntries(
       hostile.map((name, n) => [`s${n}${name}`, { [`t${n}${name}`]: 300 + ago }]),
     )
-    await sql`select nms.record_run(nms.business_date() - ${ago}::integer, ${sql.json(payload)})`
+    await sql`select nms.import_run(nms.business_date() - ${ago}::integer, ${sql.json(payload)})`
   }
   return db
 }
