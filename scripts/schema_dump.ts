@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import postgres from 'postgres'
 import { startTemporaryServer } from '../src/embedded/server.ts'
 import { migrate } from '../src/migrate.ts'
-import { fetchPostgres } from '../test/_versions.ts'
+import { fetchPostgres } from '../test/_support/versions.ts'
 
 const server = await startTemporaryServer({ binaries: fetchPostgres(15) })
 try {
@@ -12,9 +12,13 @@ try {
   await sql`create database fresh`
   await sql.end()
   await migrate(server.url('fresh'))
-  const dump = execFileSync('pg_dump', ['--schema-only', '--schema=nms', '--schema=nms_private', '--no-owner', server.url('fresh')], {
-    encoding: 'utf8',
-  })
+  const dump = execFileSync(
+    'pg_dump',
+    ['--schema-only', '--schema=nms', '--schema=nms_private', '--no-owner', server.url('fresh')],
+    {
+      encoding: 'utf8',
+    },
+  )
   // Minor versions and the random keys of \restrict differ from one dump to the next.
   const stable = dump.replace(/^(-- Dumped |\\(un)?restrict ).*\n/gm, '')
   writeFileSync(new URL('../migrations/schema.sql', import.meta.url), stable)

@@ -6,10 +6,10 @@ import { dirname, join } from 'node:path'
 import anyTest, { type ExecutionContext, type TestFn } from 'ava'
 import postgres from 'postgres'
 import { connect } from '../src/database.ts'
-import { libraries } from './_libraries.ts'
-import { tableMetrics } from './_process.ts'
-import { createEmpty, type SecureServer, startSecureServer, startStandby } from './_secure_server.ts'
-import { within } from './_within.ts'
+import { libraries } from './_support/libraries.ts'
+import { tableMetrics } from './_support/process.ts'
+import { createEmpty, type SecureServer, startSecureServer, startStandby } from './_support/secure_server.ts'
+import { within } from './_support/within.ts'
 
 const test = anyTest as TestFn<{ server: SecureServer; standby: Awaited<ReturnType<typeof startStandby>> }>
 

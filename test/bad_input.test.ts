@@ -1,7 +1,14 @@
 import test from 'ava'
 import fc from 'fast-check'
 import type { Notice } from 'postgres'
-import { collect, createDatabase, type Run, rowCounts, type Sql, type TestDatabase } from './_database.ts'
+import {
+  collect,
+  createDatabase,
+  type Run,
+  rowCounts,
+  type Sql,
+  type TestDatabase,
+} from './_support/database.ts'
 
 type Call = (sql: Sql, skip: string | null, exclude: string | null) => Promise<Run>
 

@@ -3,7 +3,7 @@ import test from 'ava'
 import type { Result } from '../bench/_measure.ts'
 import { type ScenarioReport, scenarioReport } from '../bench/_report.ts'
 import type { Bar } from '../bench/_scenario.ts'
-import { run } from './_process.ts'
+import { run } from './_support/process.ts'
 
 const bench = fileURLToPath(new URL('../bench/run.ts', import.meta.url))
 

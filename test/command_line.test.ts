@@ -2,8 +2,8 @@ import ava, { type ExecutionContext } from 'ava'
 import { collectRun, collectTableMetrics } from '../src/collect/collect.ts'
 import { reportRun, reportRunAsJson } from '../src/reading/report.ts'
 import { pinned } from '../src/search_path.ts'
-import { collect, createDatabase, type Sql, type TestDatabase, until } from './_database.ts'
-import { failsClearly, startTableMetrics, tableMetrics } from './_process.ts'
+import { collect, createDatabase, type Sql, type TestDatabase, until } from './_support/database.ts'
+import { failsClearly, startTableMetrics, tableMetrics } from './_support/process.ts'
 
 // Each starts processes of its own.
 const test = ava.serial

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { readConnection } from '../src/connection/connection.ts'
 import { parseConnectionString } from '../src/connection/parse.ts'
-import { failsClearly, run, tableMetrics } from './_process.ts'
+import { failsClearly, run, tableMetrics } from './_support/process.ts'
 
 // What PQconninfoParse() of libpq 15 makes of each.
 const readings: Record<string, Record<string, string>> = {

@@ -5,9 +5,9 @@ import test, { type ExecutionContext } from 'ava'
 import { findProblems, type Problem } from '../src/doctor/doctor.ts'
 import { installScript } from '../src/install_script.ts'
 import { migrate } from '../src/migrate.ts'
-import { collect, createDatabase, type Sql, withDatabase } from './_database.ts'
-import { daysAgo, writeRun } from './_days.ts'
-import { failsClearly, tableMetrics } from './_process.ts'
+import { collect, createDatabase, type Sql, withDatabase } from './_support/database.ts'
+import { daysAgo, writeRun } from './_support/days.ts'
+import { failsClearly, tableMetrics } from './_support/process.ts'
 
 const daily = '15 5 * * * collect_table_metrics ?id=daily&fill=1d'
 

@@ -23,8 +23,8 @@ import {
   startServer,
   startTemporaryServer,
 } from '../src/embedded/server.ts'
-import { until } from './_database.ts'
-import { isAlive, processesIn, run, start } from './_process.ts'
+import { until } from './_support/database.ts'
+import { isAlive, processesIn, run, start } from './_support/process.ts'
 
 // Each starts servers of its own.
 const test = ava.serial

@@ -8,7 +8,7 @@ import {
   type TestDatabase,
   until,
   untilItWaits,
-} from './_database.ts'
+} from './_support/database.ts'
 
 const shop = `
   create table public.blocker as select generate_series(1, 5000) as id;

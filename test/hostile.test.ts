@@ -1,5 +1,5 @@
 import test from 'ava'
-import { collect, createDatabase, rowCounts, type Sql } from './_database.ts'
+import { collect, createDatabase, rowCounts, type Sql } from './_support/database.ts'
 
 // Each trap first has to catch an ordinary query of the same session: else it would prove nothing.
 const traps = [

@@ -5,11 +5,12 @@ import pg from 'pg'
 import { preset } from '../src/preset.ts'
 import { cronItems } from '../src/schedule.ts'
 import { createTasks, tasks } from '../src/tasks.ts'
-import { rowCounts } from './_database.ts'
-import { daysAgo, writeRun } from './_days.ts'
-import { createDatabase, type Database, holdAt, prepareShop } from './_faults.ts'
-import { jobs, untilJobsAreDone } from './_jobs.ts'
-import { addJob, runs, untilSuccess } from './_worker.ts'
+import { rowCounts } from './_support/database.ts'
+import { daysAgo, writeRun } from './_support/days.ts'
+import { jobs, untilJobsAreDone } from './_support/jobs.ts'
+import { holdAt, prepareShop } from './_support/moments.ts'
+import { createDatabase, type Database } from './_support/server.ts'
+import { addJob, runs, untilSuccess } from './_support/worker.ts'
 
 /** Somebody's own worker. Resolves once its schedule has been read; stops when the test ends. */
 async function host(t: ExecutionContext, { url }: Database, options: RunnerOptions): Promise<Runner> {

@@ -5,9 +5,16 @@ import ava, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
 import { installScript } from '../src/install_script.ts'
 import { migrate } from '../src/migrate.ts'
-import { collect, createDatabase, rowCounts, type Sql, type TestDatabase, until } from './_database.ts'
-import { startPgbouncer } from './_pgbouncer.ts'
-import { failsClearly, run, startTableMetrics, tableMetrics } from './_process.ts'
+import {
+  collect,
+  createDatabase,
+  rowCounts,
+  type Sql,
+  type TestDatabase,
+  until,
+} from './_support/database.ts'
+import { startPgbouncer } from './_support/pgbouncer.ts'
+import { failsClearly, run, startTableMetrics, tableMetrics } from './_support/process.ts'
 
 // Each starts processes of its own.
 const test = ava.serial

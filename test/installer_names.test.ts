@@ -5,8 +5,8 @@ import ava, { type ExecutionContext } from 'ava'
 import { installScript } from '../src/install_script.ts'
 import { migrate } from '../src/migrate.ts'
 import { migrationsFolder } from '../src/migrations.ts'
-import { createDatabase, type TestDatabase } from './_database.ts'
-import { run } from './_process.ts'
+import { createDatabase, type TestDatabase } from './_support/database.ts'
+import { run } from './_support/process.ts'
 
 // Each fills a catalogue with thousands of functions.
 const test = ava.serial
@@ -118,7 +118,7 @@ test('an exact match in public is not preferred to what is built in for any type
  * Fills a schema with a twin of every built-in function and operator, and a domain for every common
  * type. Each raises an error when it is used.
  */
-async function setTraps(sql: import('./_database.ts').Sql, owner: string): Promise<void> {
+async function setTraps(sql: import('./_support/database.ts').Sql, owner: string): Promise<void> {
   await sql.unsafe(`
     create schema evil authorization ${owner};
     grant usage on schema evil to public;

@@ -7,7 +7,7 @@ import {
   type TestDatabase,
   until,
   untilItWaits,
-} from './_database.ts'
+} from './_support/database.ts'
 
 interface Day {
   snapshot_date: string

@@ -1,7 +1,7 @@
 import test from 'ava'
-import { kinds, type PastRun, writeRuns } from './_alerts.ts'
-import { collect, createDatabase, type Sql } from './_database.ts'
-import { daysAgo } from './_days.ts'
+import { kinds, type PastRun, writeRuns } from './_support/alerts.ts'
+import { collect, createDatabase, type Sql } from './_support/database.ts'
+import { daysAgo } from './_support/days.ts'
 
 const shop = `
   create schema stage;

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
-import { createDatabase, type Run, rowCounts, type Sql, type TestDatabase } from './_database.ts'
-import { eventsOf } from './_jobs.ts'
-import { failsClearly, type Running, startTableMetrics, tableMetrics } from './_process.ts'
-import { hang, stopwatch, within } from './_within.ts'
+import { createDatabase, type Run, rowCounts, type Sql, type TestDatabase } from './_support/database.ts'
+import { eventsOf } from './_support/jobs.ts'
+import { failsClearly, type Running, startTableMetrics, tableMetrics } from './_support/process.ts'
+import { hang, stopwatch, within } from './_support/within.ts'
 
 /**
  * A function for the predicate of an index, which the planner of a count calls: the runner's sessions

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { createDatabase, rowCounts, type Sql, type TestDatabase } from './_database.ts'
+import { createDatabase, rowCounts, type Sql, type TestDatabase } from './_support/database.ts'
 
 /** An online run of which everything has been counted but what somebody else has locked. */
 async function beginRun({ sql, connect }: TestDatabase, locked: string, exclude: string[] = []) {

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
-import { createDatabase } from './_database.ts'
-import { run } from './_process.ts'
-import { fetchNode } from './_versions.ts'
+import { createDatabase } from './_support/database.ts'
+import { run } from './_support/process.ts'
+import { fetchNode } from './_support/versions.ts'
 
 const execute = promisify(execFile)
 const project = fileURLToPath(new URL('..', import.meta.url))

@@ -3,9 +3,9 @@ import test, { type ExecutionContext } from 'ava'
 import type { Progress } from '../src/collect/progress.ts'
 import { ProgressTracker } from '../src/collect/progress.ts'
 import { progressLine } from '../src/terminal/progress_bar.ts'
-import { createDatabase, type TestDatabase } from './_database.ts'
-import { start, tableMetrics } from './_process.ts'
-import { hang, within } from './_within.ts'
+import { createDatabase, type TestDatabase } from './_support/database.ts'
+import { start, tableMetrics } from './_support/process.ts'
+import { hang, within } from './_support/within.ts'
 
 const some: Progress = {
   tables: 1234,

@@ -1,9 +1,11 @@
 import test, { type ExecutionContext } from 'ava'
-import { rowCounts, until } from './_database.ts'
-import { daysAgo, writeRun } from './_days.ts'
-import { createDatabase, type Database, inTime, isGone, within } from './_faults.ts'
-import { eventsOf, jobs, parseEvents, untilEvent, untilJobsAreDone } from './_jobs.ts'
-import { addJob, runs, startWorker, untilSuccess } from './_worker.ts'
+import { rowCounts, until } from './_support/database.ts'
+import { daysAgo, writeRun } from './_support/days.ts'
+import { eventsOf, jobs, parseEvents, untilEvent, untilJobsAreDone } from './_support/jobs.ts'
+import { isGone } from './_support/moments.ts'
+import { createDatabase, type Database } from './_support/server.ts'
+import { inTime, within } from './_support/within.ts'
+import { addJob, runs, startWorker, untilSuccess } from './_support/worker.ts'
 
 const task = 'prune_table_metrics'
 

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import test from 'ava'
 import postgres from 'postgres'
 import { startTemporaryServer } from '../src/embedded/server.ts'
-import { renderAsPsql } from './_psql.ts'
+import { renderAsPsql } from './_support/psql.ts'
 
 const project = fileURLToPath(new URL('..', import.meta.url))
 const run = promisify(execFile)
@@ -70,7 +70,7 @@ function textual(oid: number) {
 async function copyProject(t: import('ava').ExecutionContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'table-metrics-readme-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  for (const part of ['src', 'sample', 'migrations', 'crontab', 'package.json', 'test/_psql.ts']) {
+  for (const part of ['src', 'sample', 'migrations', 'crontab', 'package.json', 'test/_support/psql.ts']) {
     await cp(join(project, part), join(folder, part), { recursive: true, verbatimSymlinks: true })
   }
   await symlink(join(project, 'node_modules'), join(folder, 'node_modules'))
@@ -81,7 +81,7 @@ async function copyProject(t: import('ava').ExecutionContext): Promise<string> {
 async function runInShell(code: string, folder: string, url: string): Promise<string> {
   const script = `
     npm() { [ "$1" = ci ] || command npm "$@"; }
-    psql() { node test/_psql.ts "$@"; }
+    psql() { node test/_support/psql.ts "$@"; }
     export DATABASE_URL=${/npm start/.test(code) ? '' : `'${url}'`}
     ${code.replace(/^export DATABASE_URL=.*$/m, '')}
   `

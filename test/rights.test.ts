@@ -5,7 +5,7 @@ import { startTemporaryServer } from '../src/embedded/server.ts'
 import { installScript } from '../src/install_script.ts'
 import { migrate } from '../src/migrate.ts'
 import { migrationsFolder } from '../src/migrations.ts'
-import { findAlerts, openAlerts, writeRuns } from './_alerts.ts'
+import { findAlerts, openAlerts, writeRuns } from './_support/alerts.ts'
 import {
   collect,
   createDatabase,
@@ -14,9 +14,9 @@ import {
   type Sql,
   type TestDatabase,
   withDatabase,
-} from './_database.ts'
-import { daysAgo } from './_days.ts'
-import { tableMetrics } from './_process.ts'
+} from './_support/database.ts'
+import { daysAgo } from './_support/days.ts'
+import { tableMetrics } from './_support/process.ts'
 
 // The roles belong to the whole server: one test at a time.
 const rolesScript = await readFile(`${migrationsFolder}/roles.sql`, 'utf8')

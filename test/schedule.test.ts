@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import { createDatabase, type Database } from './_faults.ts'
-import { jobs, parseEvents, untilJobsAreDone } from './_jobs.ts'
-import { type Finished, run, tableMetrics } from './_process.ts'
-import { runs, startWorker, type WorkerOptions } from './_worker.ts'
+import { jobs, parseEvents, untilJobsAreDone } from './_support/jobs.ts'
+import { type Finished, run, tableMetrics } from './_support/process.ts'
+import { createDatabase, type Database } from './_support/server.ts'
+import { runs, startWorker, type WorkerOptions } from './_support/worker.ts'
 
 const once = async (
   t: Parameters<typeof startWorker>[0],

@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import test from 'ava'
 import { migrationsFolder } from '../src/migrations.ts'
-import { collect, createDatabase } from './_database.ts'
+import { collect, createDatabase } from './_support/database.ts'
 
 const fixtures = `${migrationsFolder}/fixtures/functions`
 
@@ -431,7 +432,7 @@ test('the calls take the documented arguments and return what they promise', asy
 test('every function has the file of its name, and every file its function', async (t) => {
   const { sql } = await createDatabase(t)
   t.deepEqual(
-    (await readdir(fixtures)).sort(),
+    (await fixtureFiles()).map((file) => basename(file)).sort(),
     await list(sql`
       select proname || '.sql' from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) order by proname collate "C"
     `),
@@ -453,8 +454,9 @@ test('every function states its volatility, parallel label and search_path first
     from pg_proc join pg_language on pg_language.oid = prolang
     where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
   `
+  const files = new Map((await fixtureFiles()).map((file) => [basename(file, '.sql'), file]))
   for (const { name, label } of functions) {
-    const text = await readFile(`${fixtures}/${name}.sql`, 'utf8')
+    const text = await readFile(files.get(name) ?? '', 'utf8')
     t.true(text.includes(`\n${label}\nset search_path = pg_catalog, pg_temp\n`), `${name}: ${label}`)
   }
 })
@@ -522,4 +524,9 @@ function lines(text: string): string[] {
     .trim()
     .split('\n')
     .map((line) => line.trim())
+}
+
+async function fixtureFiles(): Promise<string[]> {
+  const files = await readdir(fixtures, { recursive: true })
+  return files.filter((file) => file.endsWith('.sql')).map((file) => `${fixtures}/${file}`)
 }

@@ -4,7 +4,7 @@ import postgres from 'postgres'
 import { connect } from '../src/database.ts'
 import { pinned } from '../src/search_path.ts'
 import { PinnedClient } from '../src/worker/pinned_client.ts'
-import { createDatabase } from './_database.ts'
+import { createDatabase } from './_support/database.ts'
 
 const path = 'pg_catalog, pg_temp'
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { collect, createDatabase, rowCounts } from './_database.ts'
+import { collect, createDatabase, rowCounts } from './_support/database.ts'
 
 test('an install has one row of settings, with the documented defaults', async (t) => {
   const { sql } = await createDatabase(t)

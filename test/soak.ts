@@ -4,10 +4,10 @@ import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { expectInvariants, watchHeaders } from './_invariants.ts'
-import { startOwnServer } from './_server.ts'
-import { assertingContext, randomFrom } from './_soak.ts'
-import { hang, within } from './_within.ts'
+import { expectInvariants, watchHeaders } from './_support/invariants.ts'
+import { startOwnServer } from './_support/server.ts'
+import { assertingContext, randomFrom } from './_support/soak.ts'
+import { hang, within } from './_support/within.ts'
 
 const { values } = parseArgs({
   options: {

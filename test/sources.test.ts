@@ -3,7 +3,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises'
 import test from 'ava'
 import { compile } from 'graphile-migrate'
 import { committedMigrations, migrationsFolder } from '../src/migrations.ts'
-import { collect, createDatabase, type Sql, type TestDatabase } from './_database.ts'
+import { collect, createDatabase, type Sql, type TestDatabase } from './_support/database.ts'
 
 test('each fixture alone reproduces body, comment and privileges of the installed function or view', async (t) => {
   const db = await createDatabase(t)

@@ -19,8 +19,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ava, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { createDatabase, until } from './_database.ts'
-import { type Finished, type ProcessOptions, processesIn, run, start } from './_process.ts'
+import { createDatabase, until } from './_support/database.ts'
+import { type Finished, type ProcessOptions, processesIn, run, start } from './_support/process.ts'
 
 // Each starts a server of its own.
 const test = ava.serial

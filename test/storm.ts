@@ -2,17 +2,17 @@
 // All changes keep known sums, and every run that succeeded must show them.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { watchHeaders } from './_invariants.ts'
-import { startOwnServer } from './_server.ts'
-import { assertingContext } from './_soak.ts'
 import { type Violation, violationsOf, violationsOfDays } from './_storm/checker.ts'
 import { changedHeaders, readDays, readEnded, reasons, tally, watchEnds } from './_storm/history.ts'
 import { kindsOfOperations } from './_storm/operations.ts'
 import { kindsOfRuns } from './_storm/runs.ts'
 import { type Counts, count, startStorm } from './_storm/sessions.ts'
 import { createWorld, expected, readWorld } from './_storm/workload.ts'
-import { fetchPostgres } from './_versions.ts'
-import { inTime, within } from './_within.ts'
+import { watchHeaders } from './_support/invariants.ts'
+import { startOwnServer } from './_support/server.ts'
+import { assertingContext } from './_support/soak.ts'
+import { fetchPostgres } from './_support/versions.ts'
+import { inTime, within } from './_support/within.ts'
 
 const { values } = parseArgs({
   options: {

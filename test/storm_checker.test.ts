@@ -1,11 +1,11 @@
 import test, { type ExecutionContext } from 'ava'
-import { collect, createDatabase, type Sql } from './_database.ts'
-import { watchHeaders } from './_invariants.ts'
-import { randomFrom } from './_soak.ts'
 import { type Measurement, type RecordedRun, violationsOf, violationsOfDays } from './_storm/checker.ts'
 import { changedHeaders, readDays, readEnded, watchEnds } from './_storm/history.ts'
 import { nextOperation } from './_storm/operations.ts'
 import { createWorld, expected, readWorld } from './_storm/workload.ts'
+import { collect, createDatabase, type Sql } from './_support/database.ts'
+import { watchHeaders } from './_support/invariants.ts'
+import { randomFrom } from './_support/soak.ts'
 
 async function prepare(t: ExecutionContext): Promise<Sql> {
   const { sql } = await createDatabase(t)

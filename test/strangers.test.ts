@@ -1,8 +1,8 @@
 // Whoever has no right to write to our tables is in nobody's way, whatever locks are taken.
 import test, { type ExecutionContext } from 'ava'
-import { collectRows, createShop } from './_alert_shop.ts'
-import { openAlerts } from './_alerts.ts'
-import { createDatabase, type Run, type TestDatabase } from './_database.ts'
+import { collectRows, createShop } from './_support/alert_shop.ts'
+import { openAlerts } from './_support/alerts.ts'
+import { createDatabase, type Run, type TestDatabase } from './_support/database.ts'
 
 const slots = ['2024-11-18T05:15:00Z', '2024-11-19T05:15:00Z', '2024-11-20T05:15:00Z']
 

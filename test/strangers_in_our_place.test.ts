@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
 import { installScript } from '../src/install_script.ts'
 import { migrate } from '../src/migrate.ts'
-import { createDatabase, type Sql, type TestDatabase } from './_database.ts'
-import { failsClearly, run, tableMetrics } from './_process.ts'
+import { createDatabase, type Sql, type TestDatabase } from './_support/database.ts'
+import { failsClearly, run, tableMetrics } from './_support/process.ts'
 
 // Each starts processes of its own.
 const test = ava.serial

@@ -1,9 +1,9 @@
 // Counts that do not react to a cancel, because a function in an index of the table catches it.
 import test, { type ExecutionContext } from 'ava'
 import { collectTableMetrics } from '../src/collect/collect.ts'
-import { createDatabase, rowCounts, type TestDatabase } from './_database.ts'
-import { startTableMetrics, tableMetrics } from './_process.ts'
-import { inTime, within } from './_within.ts'
+import { createDatabase, rowCounts, type TestDatabase } from './_support/database.ts'
+import { startTableMetrics, tableMetrics } from './_support/process.ts'
+import { inTime, within } from './_support/within.ts'
 
 /** A table whose count ends with its session, and others. */
 async function stubbornShop(t: ExecutionContext): Promise<TestDatabase> {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { run } from './_process.ts'
+import { run } from './_support/process.ts'
 
 // In a process of its own: what nobody catches there would end this one.
 const program = (lives: string) => `

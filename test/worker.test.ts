@@ -1,8 +1,10 @@
 import test from 'ava'
-import { rowCounts } from './_database.ts'
-import { createDatabase, hang, holdAt, prepareShop, shopCounts, within } from './_faults.ts'
-import { eventsOf, jobs, untilEvent, untilJobsAreDone } from './_jobs.ts'
-import { addJob, runs, startWorker, untilSuccess } from './_worker.ts'
+import { rowCounts } from './_support/database.ts'
+import { eventsOf, jobs, untilEvent, untilJobsAreDone } from './_support/jobs.ts'
+import { holdAt, prepareShop, shopCounts } from './_support/moments.ts'
+import { createDatabase } from './_support/server.ts'
+import { hang, within } from './_support/within.ts'
+import { addJob, runs, startWorker, untilSuccess } from './_support/worker.ts'
 
 const requests: Record<string, { payload: object; counts: Record<string, number> }> = {
   nothing: { payload: {}, counts: shopCounts },

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ava, { type ExecutionContext } from 'ava'
-import { createDatabase, holdAt, inTime, isGone, prepareShop, within } from './_faults.ts'
-import { isAlive, start } from './_process.ts'
-import { addJob, runs } from './_worker.ts'
+import { holdAt, isGone, prepareShop } from './_support/moments.ts'
+import { isAlive, start } from './_support/process.ts'
+import { createDatabase } from './_support/server.ts'
+import { inTime, within } from './_support/within.ts'
+import { addJob, runs } from './_support/worker.ts'
 
 // Each starts several programs.
 const test = ava.serial

@@ -5,10 +5,10 @@ import { readFile } from 'node:fs/promises'
 import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
 import { migrationsFolder } from '../src/migrations.ts'
-import { eventsOf, untilEvent } from './_jobs.ts'
-import { failsClearly, tableMetrics } from './_process.ts'
-import { type Database, type OwnServer, startOwnServer } from './_server.ts'
-import { addJob, startWorker, stopWorker } from './_worker.ts'
+import { eventsOf, untilEvent } from './_support/jobs.ts'
+import { failsClearly, tableMetrics } from './_support/process.ts'
+import { type Database, type OwnServer, startOwnServer } from './_support/server.ts'
+import { addJob, startWorker, stopWorker } from './_support/worker.ts'
 
 let server: OwnServer
 const workerScript = await readFile(`${migrationsFolder}/worker_roles.sql`, 'utf8')

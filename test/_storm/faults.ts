@@ -1,4 +1,4 @@
-import type { Sql } from '../_database.ts'
+import type { Sql } from '../_support/database.ts'
 import type { Random } from './operations.ts'
 import { runsName } from './runs.ts'
 

@@ -1,4 +1,4 @@
-import type { Sql } from '../_database.ts'
+import type { Sql } from '../_support/database.ts'
 import type { Day, RecordedRun } from './checker.ts'
 
 /** Lets `readEnded` tell what it has read. The headers must be watched. */

@@ -1,6 +1,6 @@
 import postgres from 'postgres'
 import { collectTableMetrics } from '../../src/collect/collect.ts'
-import type { Sql } from '../_database.ts'
+import type { Sql } from '../_support/database.ts'
 import { nextOperation, type Random } from './operations.ts'
 
 /** Sessions of the storm's runs go by this name, those of the runner by its own. */

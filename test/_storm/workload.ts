@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { Sql } from '../_database.ts'
+import type { Sql } from '../_support/database.ts'
 import type { Expected, Measurement, Sum } from './checker.ts'
 
 /** A table of which count(*) shows one of these numbers at any time. */

@@ -1,5 +1,5 @@
 import type { ExecutionContext } from 'ava'
-import { createDatabase, type Sql, type TestDatabase } from '../_database.ts'
+import { createDatabase, type Sql, type TestDatabase } from '../_support/database.ts'
 
 export type Counts = Record<string, Record<string, number | string>>
 

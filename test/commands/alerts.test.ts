@@ -1,6 +1,6 @@
 import ava, { type ExecutionContext } from 'ava'
-import { collect, createDatabase, type TestDatabase } from '../_database.ts'
-import { failsClearly, tableMetrics } from '../_process.ts'
+import { collect, createDatabase, type TestDatabase } from '../_support/database.ts'
+import { failsClearly, tableMetrics } from '../_support/process.ts'
 import { createHistory, dayAgo } from './_history.ts'
 
 // Each starts processes of its own.

@@ -1,7 +1,7 @@
 import ava from 'ava'
 import { Command, Option } from 'commander'
 import { completionScript, shells } from '../../src/terminal/completion.ts'
-import { failsClearly, run, tableMetrics } from '../_process.ts'
+import { failsClearly, run, tableMetrics } from '../_support/process.ts'
 
 // Each starts processes of its own.
 const test = ava.serial

@@ -1,6 +1,6 @@
 import ava from 'ava'
-import { createDatabase } from '../_database.ts'
-import { failsClearly, tableMetrics } from '../_process.ts'
+import { createDatabase } from '../_support/database.ts'
+import { failsClearly, tableMetrics } from '../_support/process.ts'
 import { createHistory, dayAgo } from './_history.ts'
 
 // Each starts processes of its own.
@@ -141,7 +141,7 @@ test('a database without an install gives one message that says how to install',
   }
 })
 
-async function isMorning(sql: import('../_database.ts').Sql): Promise<boolean> {
+async function isMorning(sql: import('../_support/database.ts').Sql): Promise<boolean> {
   const [row] = await sql<[{ morning: boolean }]>`
     select extract(hour from now() at time zone 'UTC') < 11 as morning
   `

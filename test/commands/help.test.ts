@@ -1,5 +1,5 @@
 import ava from 'ava'
-import { tableMetrics } from '../_process.ts'
+import { tableMetrics } from '../_support/process.ts'
 
 // Each starts processes of its own.
 const test = ava.serial

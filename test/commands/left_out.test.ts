@@ -1,7 +1,7 @@
 import ava, { type ExecutionContext } from 'ava'
-import { writeRuns } from '../_alerts.ts'
-import { collect, createDatabase } from '../_database.ts'
-import { tableMetrics } from '../_process.ts'
+import { writeRuns } from '../_support/alerts.ts'
+import { collect, createDatabase } from '../_support/database.ts'
+import { tableMetrics } from '../_support/process.ts'
 import { dayAgo } from './_history.ts'
 
 // Each starts processes of its own.

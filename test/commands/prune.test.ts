@@ -1,6 +1,6 @@
 import ava from 'ava'
-import { type TestDatabase, until } from '../_database.ts'
-import { failsClearly, startTableMetrics, tableMetrics } from '../_process.ts'
+import { type TestDatabase, until } from '../_support/database.ts'
+import { failsClearly, startTableMetrics, tableMetrics } from '../_support/process.ts'
 import { createHistory } from './_history.ts'
 
 // Each starts processes of its own.

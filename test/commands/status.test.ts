@@ -1,6 +1,6 @@
 import ava from 'ava'
-import { collect, createDatabase } from '../_database.ts'
-import { tableMetrics } from '../_process.ts'
+import { collect, createDatabase } from '../_support/database.ts'
+import { tableMetrics } from '../_support/process.ts'
 import { createHistory, dayAgo } from './_history.ts'
 
 // Each starts processes of its own.

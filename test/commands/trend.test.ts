@@ -1,6 +1,6 @@
 import ava from 'ava'
 import { drawChart } from '../../src/terminal/chart.ts'
-import { failsClearly, tableMetrics } from '../_process.ts'
+import { failsClearly, tableMetrics } from '../_support/process.ts'
 import { createHistory, dayAgo } from './_history.ts'
 
 // Each starts processes of its own.

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
-import { type OwnServer, startOwnServer } from '../_faults.ts'
-import { expectToGoOn, places, startSite } from '../_site.ts'
+import { type OwnServer, startOwnServer } from '../_support/server.ts'
+import { expectToGoOn, places, startSite } from '../_support/site.ts'
 
 let server: OwnServer
 test.before(async () => {

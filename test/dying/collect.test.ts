@@ -1,21 +1,12 @@
 // The command ends with its run: whatever happens to it, it never leaves with 0 unless the run has succeeded.
 import test, { type ExecutionContext } from 'ava'
-import {
-  type Database,
-  expectInvariants,
-  hang,
-  holdAt,
-  inTime,
-  isBusy,
-  isGone,
-  type Moment,
-  moments,
-  shopCounts,
-  startProxy,
-  within,
-} from '../_faults.ts'
-import { startTableMetrics } from '../_process.ts'
-import { prepareSite, runs } from '../_worker.ts'
+import { expectInvariants } from '../_support/invariants.ts'
+import { holdAt, isBusy, isGone, type Moment, moments, shopCounts } from '../_support/moments.ts'
+import { startTableMetrics } from '../_support/process.ts'
+import { startProxy } from '../_support/proxy.ts'
+import type { Database } from '../_support/server.ts'
+import { hang, inTime, within } from '../_support/within.ts'
+import { prepareSite, runs } from '../_support/worker.ts'
 
 const commands = {
   collect: [],

@@ -1,6 +1,17 @@
 import test from 'ava'
-import { type Database, expectInvariants, hang, shopCounts, within } from '../_faults.ts'
-import { addJob, modes, prepareSite, runs, startWorker, stopWorker, untilSuccess } from '../_worker.ts'
+import { expectInvariants } from '../_support/invariants.ts'
+import { shopCounts } from '../_support/moments.ts'
+import type { Database } from '../_support/server.ts'
+import { hang, within } from '../_support/within.ts'
+import {
+  addJob,
+  modes,
+  prepareSite,
+  runs,
+  startWorker,
+  stopWorker,
+  untilSuccess,
+} from '../_support/worker.ts'
 
 for (const [mode, payload] of Object.entries(modes)) {
   test(`a full disk on the header, ${mode}: the job is done when there is room`, async (t) => {

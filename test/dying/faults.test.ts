@@ -1,20 +1,11 @@
 // The faults of this folder do what they say.
 import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import {
-  createDatabase,
-  type Database,
-  hang,
-  holdAt,
-  isGone,
-  moments,
-  type OwnServer,
-  prepareShop,
-  startOwnServer,
-  startPgbouncer,
-  startProxy,
-  within,
-} from '../_faults.ts'
+import { holdAt, isGone, moments, prepareShop } from '../_support/moments.ts'
+import { startPgbouncer } from '../_support/pgbouncer.ts'
+import { startProxy } from '../_support/proxy.ts'
+import { createDatabase, type Database, type OwnServer, startOwnServer } from '../_support/server.ts'
+import { hang, within } from '../_support/within.ts'
 
 let server: OwnServer
 test.before(async () => {

@@ -1,14 +1,9 @@
 // The check that ends every test of this folder finds what it is for.
 import test, { type ExecutionContext } from 'ava'
-import { collect } from '../_database.ts'
-import {
-  createDatabase,
-  type Database,
-  expectInvariants,
-  prepareShop,
-  shopCounts,
-  watchHeaders,
-} from '../_faults.ts'
+import { collect } from '../_support/database.ts'
+import { expectInvariants, watchHeaders } from '../_support/invariants.ts'
+import { prepareShop, shopCounts } from '../_support/moments.ts'
+import { createDatabase, type Database } from '../_support/server.ts'
 
 test('a whole history passes', async (t) => {
   const db = await historyOfTwo(t)

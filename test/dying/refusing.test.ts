@@ -1,9 +1,12 @@
 // A server that is up and will not do what it is asked.
 import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { expectInvariants, hang, type OwnServer, shopCounts, startOwnServer, within } from '../_faults.ts'
-import { expectToGoOn, places, startSite } from '../_site.ts'
-import { addJob, prepareSite, runs, startWorker, stopWorker, untilSuccess } from '../_worker.ts'
+import { expectInvariants } from '../_support/invariants.ts'
+import { shopCounts } from '../_support/moments.ts'
+import { type OwnServer, startOwnServer } from '../_support/server.ts'
+import { expectToGoOn, places, startSite } from '../_support/site.ts'
+import { hang, within } from '../_support/within.ts'
+import { addJob, prepareSite, runs, startWorker, stopWorker, untilSuccess } from '../_support/worker.ts'
 
 let server: OwnServer
 test.before(async () => {

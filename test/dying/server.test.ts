@@ -1,8 +1,10 @@
 // What befalls a whole server befalls four workers at once, each of them at another moment of its run.
 import test from 'ava'
 import { connect } from '../../src/database.ts'
-import { hang, isBusy, type OwnServer, startOwnServer, within } from '../_faults.ts'
-import { expectToGoOn, places, startSite } from '../_site.ts'
+import { isBusy } from '../_support/moments.ts'
+import { type OwnServer, startOwnServer } from '../_support/server.ts'
+import { expectToGoOn, places, startSite } from '../_support/site.ts'
+import { hang, within } from '../_support/within.ts'
 
 let server: OwnServer
 test.before(async () => {

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
-import { type Database, hang, isGone, within } from '../_faults.ts'
-import { expectToGoOn, places, startSite } from '../_site.ts'
-import { modes, runs } from '../_worker.ts'
+import { isGone } from '../_support/moments.ts'
+import type { Database } from '../_support/server.ts'
+import { expectToGoOn, places, startSite } from '../_support/site.ts'
+import { hang, within } from '../_support/within.ts'
+import { modes, runs } from '../_support/worker.ts'
 
 for (const { moment, mode, payload } of places) {
   test(`pg_terminate_backend, ${mode}, ${moment}: the worker stays up and goes on`, async (t) => {

@@ -1,5 +1,7 @@
 import test from 'ava'
-import { expectInvariants, holdAt, inTime, isGone, moments, shopCounts, within } from '../_faults.ts'
+import { expectInvariants } from '../_support/invariants.ts'
+import { holdAt, isGone, moments, shopCounts } from '../_support/moments.ts'
+import { inTime, within } from '../_support/within.ts'
 import {
   addJob,
   modes,
@@ -9,7 +11,7 @@ import {
   stopWorker,
   untilAbandoned,
   untilSuccess,
-} from '../_worker.ts'
+} from '../_support/worker.ts'
 
 for (const [mode, payload] of Object.entries(modes)) {
   for (const moment of moments) {

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
-import { isBusy, type Link, type Moment, startProxy, within } from '../_faults.ts'
-import { expectToGoOn, places, startSite } from '../_site.ts'
-import { modes } from '../_worker.ts'
+import { isBusy, type Moment } from '../_support/moments.ts'
+import { type Link, startProxy } from '../_support/proxy.ts'
+import { expectToGoOn, places, startSite } from '../_support/site.ts'
+import { within } from '../_support/within.ts'
+import { modes } from '../_support/worker.ts'
 
 for (const { moment, mode, payload } of places) {
   test(`a link that goes silent, ${mode}, ${moment}: noticed within a minute, and the worker goes on over another`, async (t) => {

@@ -1,6 +1,9 @@
 import test from 'ava'
-import { type Database, expectInvariants, hang, shopCounts, within } from '../_faults.ts'
-import { prepareSite, runs, startWorker, stopWorker, untilSuccess } from '../_worker.ts'
+import { expectInvariants } from '../_support/invariants.ts'
+import { shopCounts } from '../_support/moments.ts'
+import type { Database } from '../_support/server.ts'
+import { hang, within } from '../_support/within.ts'
+import { prepareSite, runs, startWorker, stopWorker, untilSuccess } from '../_support/worker.ts'
 
 const crontab = '* * * * * collect_table_metrics ?id=minutely'
 const minute = 60_000

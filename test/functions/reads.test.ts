@@ -1,7 +1,7 @@
 // What is read grows with what there is to count, and not with its square, nor with years of history.
 import test from 'ava'
-import { writeRuns } from '../_alerts.ts'
-import { createDatabase, type Sql } from '../_database.ts'
+import { writeRuns } from '../_support/alerts.ts'
+import { createDatabase, type Sql } from '../_support/database.ts'
 
 /** How many rows of a table a call has read, by index or by scan. */
 function rowsRead(sql: Sql, table: string, call: string): Promise<number> {

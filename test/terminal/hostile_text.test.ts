@@ -1,8 +1,8 @@
 // Names and messages that would act on a terminal, through everything that prints.
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
-import { createDatabase, type TestDatabase } from '../_database.ts'
-import { type Finished, run, start, tableMetrics } from '../_process.ts'
+import { createDatabase, type TestDatabase } from '../_support/database.ts'
+import { type Finished, run, start, tableMetrics } from '../_support/process.ts'
 
 /** Each acts on a terminal, hides text, or pretends to be a line of ours. */
 const hostile = [

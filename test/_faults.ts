@@ -1,6 +1,0 @@
-export { expectInvariants, watchHeaders } from './_invariants.ts'
-export { holdAt, isBusy, isGone, type Moment, moments, prepareShop, shopCounts } from './_moments.ts'
-export { startPgbouncer } from './_pgbouncer.ts'
-export { type Link, startProxy } from './_proxy.ts'
-export { createDatabase, type Database, type OwnServer, startOwnServer } from './_server.ts'
-export { hang, inTime, stopwatch, within } from './_within.ts'

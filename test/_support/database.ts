@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto'
+import type { ExecutionContext } from 'ava'
+import postgres from 'postgres'
+import type { Run } from '../../src/collect/run.ts'
+import { hang, within } from './within.ts'
+
+const serverUrl = process.env.TEST_SERVER_URL
+if (!serverUrl) throw new Error('TEST_SERVER_URL is not set: run the tests with npm test')
+
+export type { Run }
+export type Sql = postgres.Sql
+
+/** A database of one test, dropped when the test ends. */
+export interface TestDatabase {
+  name: string
+  url: string
+  /** A pool as superuser; bigint arrives as a string. */
+  sql: Sql
+  /** Another connection of its own, closed when the test ends. */
+  connect(options?: postgres.Options<Record<string, never>>): Sql
+  /** A role that is dropped when the test ends. Roles belong to the whole server: names are made unique. */
+  createRole(attributes?: string): Promise<{ name: string; url: string; connect(): Sql }>
+}
+
+/** Creates a database with an installed collector and nothing else. */
+export async function createDatabase(
+  t: ExecutionContext,
+  template = 'nms_template',
+  on = serverUrl as string,
+): Promise<TestDatabase> {
+  const name = `test_${randomBytes(6).toString('hex')}`
+  const admin = postgres(on, { max: 1, connect_timeout: hang, onnotice: () => undefined })
+  await admin`create database ${admin(name)} template ${admin(template)}`
+  const url = withDatabase(on, name)
+  const connections: Sql[] = []
+  const connect: TestDatabase['connect'] = (options = {}) => {
+    const sql = postgres(url, {
+      max: 1,
+      connect_timeout: hang,
+      onnotice: () => undefined,
+      types: plainDates,
+      ...options,
+    }) as Sql
+    connections.push(sql)
+    return sql
+  }
+  const roles: string[] = []
+  t.teardown(async () => {
+    await Promise.all(connections.map((sql) => sql.end({ timeout: 1 })))
+    await admin`drop database ${admin(name)} with (force)`
+    // Where roles were made by it, a role stays: its server goes.
+    if (on === serverUrl) for (const role of roles) await admin`drop role ${admin(role)}`
+    await admin.end()
+  })
+  return {
+    name,
+    url,
+    sql: connect({ max: 4 }),
+    connect,
+    async createRole(attributes = '') {
+      const role = `test_${randomBytes(6).toString('hex')}`
+      await admin.unsafe(`create role ${role} login password 'secret' ${attributes}`)
+      roles.push(role)
+      const roleUrl = new URL(url)
+      roleUrl.username = role
+      roleUrl.password = 'secret'
+      return {
+        name: role,
+        url: roleUrl.href,
+        connect: () => {
+          const sql = postgres(roleUrl.href, {
+            max: 1,
+            connect_timeout: hang,
+            onnotice: () => undefined,
+            types: plainDates,
+          }) as Sql
+          connections.push(sql)
+          return sql
+        },
+      }
+    },
+  }
+}
+
+/** Runs the collector once and returns the header. */
+export async function collect(
+  sql: Sql,
+  { skip = [], exclude = [] }: { skip?: string[]; exclude?: string[] } = {},
+): Promise<Run> {
+  const [run] = await sql<[Run]>`
+    select * from nms.collect_table_metrics(skip => ${sql.json(skip)}, exclude => ${sql.json(exclude)})
+  `
+  return run
+}
+
+/** The measurements of a run as `{'schema.table': row_count}`; null where a table could not be counted. */
+export async function rowCounts(sql: Sql, run: Pick<Run, 'run_id'>): Promise<Record<string, number | null>> {
+  const rows = await sql<{ name: string; row_count: string | null }[]>`
+    select schema_name || '.' || table_name as name, row_count
+    from nms.table_metrics_measurements
+    where run_id = ${run.run_id}
+    order by 1
+  `
+  return Object.fromEntries(
+    rows.map(({ name, row_count }) => [name, row_count === null ? null : Number(row_count)]),
+  )
+}
+
+/** Waits until a condition holds. */
+export function until(condition: () => Promise<boolean>, what: string): Promise<void> {
+  return within(hang, condition, what)
+}
+
+/** Waits until a session waits for a lock, and not just for the moment that a batch of small tables does. */
+export function untilItWaits(sql: Sql, pid: number): Promise<void> {
+  return until(async () => {
+    const waiting = await sql`
+      select
+      from pg_locks
+      where pid = ${pid} and not granted and clock_timestamp() - waitstart > interval '100 ms'
+    `
+    return waiting.length === 1
+  }, `session ${pid} waits for a lock`)
+}
+
+export function withDatabase(url: string, name: string): string {
+  const changed = new URL(url)
+  changed.pathname = `/${name}`
+  return changed.href
+}
+
+// A date is a day, not an instant: as text, it cannot slip into the day before.
+const plainDates = {
+  date: { to: 1082, from: [1082], serialize: (value: string) => value, parse: (value: string) => value },
+}

@@ -1,0 +1,57 @@
+import type { LogEvent } from '../../src/log.ts'
+import type { Running } from './process.ts'
+import type { Database } from './server.ts'
+import { hang, within } from './within.ts'
+
+type Db = Pick<Database, 'sql'>
+
+/** The jobs that are left, oldest first. */
+export const jobs = async ({ sql }: Db) => [
+  ...(await sql<
+    {
+      id: string
+      attempts: number
+      max_attempts: number
+      last_error: string | null
+      is_locked: boolean
+      key: string | null
+    }[]
+  >`
+    select id, attempts, max_attempts, last_error, locked_by is not null as is_locked, key
+    from graphile_worker.jobs
+    order by id
+  `),
+]
+
+/** Waits until no job is left that a worker would run some time. */
+export function untilJobsAreDone(db: Db): Promise<void> {
+  return within(
+    hang,
+    async () => (await jobs(db)).every((job) => !job.is_locked && job.attempts >= job.max_attempts),
+    'all jobs are done',
+  )
+}
+
+/** The events that a worker has written with `--log json` so far. */
+export function eventsOf(worker: Pick<Running, 'stdout'>): LogEvent[] {
+  return parseEvents(worker.stdout())
+}
+
+export function parseEvents(stdout: string): LogEvent[] {
+  // The last line may not be complete yet.
+  const lines = stdout.split('\n').slice(0, -1)
+  return lines.map((line) => JSON.parse(line))
+}
+
+/** Waits until a worker has written so many events of this name. */
+export function untilEvent(
+  worker: Pick<Running, 'stdout'>,
+  name: LogEvent['event'],
+  count = 1,
+): Promise<void> {
+  return within(
+    hang,
+    async () => eventsOf(worker).filter(({ event }) => event === name).length >= count,
+    `${name} is logged ${count} times`,
+  )
+}

@@ -1,0 +1,49 @@
+// Runs the suite on each supported major version, one after the other; or on those that MAJORS names.
+import { spawnSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { fetchPostgres, versions } from './versions.ts'
+
+const outcomes: { major: number; passed: number; failed: number }[] = []
+const majors = process.env.MAJORS?.split(' ') ?? Object.keys(versions)
+const files = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter((file) =>
+  file.endsWith('.test.ts'),
+)
+
+/**
+ * What the server decides is tried on every version; ways to die, which take minutes, on 15 as well; programs,
+ * connections and the package, to which a server is a server, on 18 only.
+ */
+function filesFor(major: number): string[] {
+  const chosen =
+    major === 18
+      ? /./
+      : major === 15
+        ? /^(functions|dying|storm_checker|[a-z_]+\.test)/
+        : /^functions|^(counted_beats_imported|ending_badly|hostile|install|installer_names|last_run_wins|left_out|midnight|online_names|rights|schema|settings|sources|strangers|views|worker_rights)\.test/
+  const programs =
+    /^(addresses|bench|command_line|connecting|connection|embedded_server|hostile_path|log|package|readme|search_path|start|stubborn|terminal|worker_parent)/
+  return files
+    .filter((file) => chosen.test(file) && (major === 18 || !programs.test(file)))
+    .map((file) => `test/${file}`)
+}
+
+for (const major of majors.map(Number) as (keyof typeof versions)[]) {
+  console.log(`\nPostgreSQL ${versions[major]}`)
+  const { stdout } = spawnSync(process.execPath, ['test/_support/run.ts', ...filesFor(major)], {
+    env: { ...process.env, TEST_POSTGRES: fetchPostgres(major) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: Number.POSITIVE_INFINITY,
+  })
+  process.stdout.write(stdout)
+  const [, passed = '0', failed = '1'] = /^(\d+) passed, (\d+) failed$/m.exec(stdout) ?? []
+  outcomes.push({ major, passed: Number(passed), failed: Number(failed) })
+}
+
+console.log()
+for (const { major, passed, failed } of outcomes) {
+  console.log(`PostgreSQL ${major}: ${passed} passed, ${failed} failed`)
+}
+const total = (key: 'passed' | 'failed') => outcomes.reduce((sum, outcome) => sum + outcome[key], 0)
+console.log(`${total('passed')} passed, ${total('failed')} failed`)
+if (total('failed') > 0) process.exitCode = 1

@@ -1,0 +1,93 @@
+// Starts a server, installs into its template database, runs ava against it, stops it.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import postgres from 'postgres'
+import { startTemporaryServer } from '../../src/embedded/server.ts'
+import { migrate } from '../../src/migrate.ts'
+import { inMemory } from './memory.ts'
+
+const server = await startTemporaryServer(
+  {
+    ...(process.env.TEST_POSTGRES && { binaries: process.env.TEST_POSTGRES }),
+    settings: { fsync: 'off', max_connections: '500', timezone: 'UTC' },
+  },
+  await inMemory(),
+)
+process.exitCode = await run().finally(server.stop)
+
+async function run(): Promise<number> {
+  const sql = postgres(server.url('postgres'))
+  await sql`create database nms_template`
+  await sql`create database empty_template`
+  const [{ version }] = await sql<[{ version: string }]>`select current_setting('server_version') as version`
+  await sql.end()
+  await migrate(server.url('nms_template'), undefined, { keepOwner: true })
+
+  const first = await ava(process.argv.slice(2))
+  // Thousands of tests with real processes and deadlines, on a machine that others use as well: who
+  // fails has a second try with the machine for itself, and the output says so.
+  const files = first.code === 0 ? [] : filesOf(first.failures)
+  const again =
+    files.length > 0 && first.failed === first.failures.length ? await ava(['--serial', ...files]) : first
+  const recovered = again === first ? 0 : first.failed - Math.min(again.failed, first.failed)
+
+  console.log(`PostgreSQL ${version}`)
+  for (const failure of again === first ? [] : first.failures) {
+    console.log(
+      `${again.failures.some((title) => failure.endsWith(title)) ? 'failed twice' : 'failed, and passed alone'}: ${failure}`,
+    )
+  }
+  // A run that ended badly without naming a failed test has one all the same.
+  const failed = again.code !== 0 && again.failed === 0 ? 1 : again.failed
+  console.log(`${first.passed + recovered} passed, ${failed} failed`)
+  return again.code === 0 && first.passed > 0 ? 0 : 1
+}
+
+interface Outcome {
+  code: number
+  passed: number
+  failed: number
+  /** Titles, each with the path of its file in front unless there is but one. */
+  failures: string[]
+}
+
+async function ava(args: string[]): Promise<Outcome> {
+  const ava = spawn('ava', args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      ...process.env,
+      ...(process.stdout.isTTY && { FORCE_COLOR: '1' }),
+      TEST_SERVER_URL: server.url('postgres'),
+      TEST_DATA_DIRECTORY: server.dataDirectory,
+    },
+  })
+  let output = ''
+  ava.stdout.on('data', (chunk: Buffer) => {
+    output += chunk
+    process.stdout.write(chunk)
+  })
+  const code = await new Promise<number>((resolve) => ava.on('close', (status) => resolve(status ?? 1)))
+  const counts = output.matchAll(
+    /^\s*(\d+) (?:tests? failed|uncaught exceptions?|unhandled rejections?|tests? remained pending)/gm,
+  )
+  return {
+    code,
+    passed: output.match(/^\s*✔ /gm)?.length ?? 0,
+    failed: [...counts].reduce((sum, [, count]) => sum + Number(count), 0),
+    failures: [...output.matchAll(/^\s*✘ \[fail\]: (.*)/gm)].map(([, title = '']) => title),
+  }
+}
+
+/** Which files the titles of failed tests belong to: `dying › server › a restart` to test/dying/server.test.ts. */
+function filesOf(titles: string[]): string[] {
+  const files = titles.map((title) => {
+    const parts = title.split(' › ')
+    const depth = parts.findIndex((_, n) => existsSync(fileAt(parts.slice(0, n + 1))))
+    return depth < 0 ? undefined : fileAt(parts.slice(0, depth + 1))
+  })
+  return files.includes(undefined) ? [] : [...new Set(files as string[])]
+}
+
+function fileAt(parts: string[]): string {
+  return `test/${parts.join('/')}.test.ts`
+}
