@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:0372dfc3004809d48c40bd8971dc7d4467aa1208
+--! Hash: sha1:89e62b05e5eb217805d8fca312e36d3059505583
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -3505,7 +3505,7 @@ as $$
     select queue_targets.run_id, queue_targets.round, claim.targets, claim.pages
     from claim
     order by claim.pages / cardinality(claim.targets) desc
-    returning cardinality(table_metrics_targets.targets) as tables
+    returning cardinality(targets.targets) as tables
   )
   select coalesce(sum(queued.tables), 0)::bigint from queued
 $$;
