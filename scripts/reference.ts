@@ -1,7 +1,7 @@
 // Writes docs/reference.md: every table, view and call of schema nms as the catalogue describes it.
 import { mkdir, writeFile } from 'node:fs/promises'
 import postgres from 'postgres'
-import { startTemporaryServer } from '../src/embedded/server.ts'
+import { startTemporaryServer } from '../demo/embedded/server.ts'
 import { migrate } from '../src/migrate.ts'
 
 type Described = { name: string; comment: string }

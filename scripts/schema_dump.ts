@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import postgres from 'postgres'
-import { startTemporaryServer } from '../src/embedded/server.ts'
+import { startTemporaryServer } from '../demo/embedded/server.ts'
 import { migrate } from '../src/migrate.ts'
 import { fetchPostgres } from '../test/_support/versions.ts'
 

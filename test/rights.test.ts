@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import test, { type ExecutionContext } from 'ava'
 import postgres, { type Notice } from 'postgres'
-import { startTemporaryServer } from '../src/embedded/server.ts'
+import { startTemporaryServer } from '../demo/embedded/server.ts'
 import { installScript } from '../src/install_script.ts'
 import { migrate } from '../src/migrate.ts'
 import { migrationsFolder } from '../src/migrations.ts'

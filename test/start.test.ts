@@ -29,7 +29,7 @@ const checkout = fileURLToPath(new URL('..', import.meta.url))
 const isRoot = process.getuid?.() === 0
 const rootHome = '/var/lib/nms-table-metrics'
 
-// The rows that sample/shop.sql makes.
+// The rows that demo/sample/shop.sql makes.
 const shop = {
   sales: {
     customers: 240,
@@ -167,7 +167,7 @@ for (const [answer, runs] of [
   test(`at a terminal it asks, and "${answer}" makes ${runs} run${runs === 1 ? '' : 's'}`, async (t) => {
     const db = await createDatabase(t, 'empty_template')
     // util-linux has a terminal to lend.
-    const typed = `script -qec '${process.execPath} ${join(checkout, 'src/start.ts')}' /dev/null <<<'${answer}'`
+    const typed = `script -qec '${process.execPath} ${join(checkout, 'demo/start.ts')}' /dev/null <<<'${answer}'`
 
     const { status, stdout } = await run(t, 'bash', ['-c', typed], { env: { DATABASE_URL: db.url } })
 
@@ -274,7 +274,7 @@ if (isRoot) {
     const finished = await run(t, 'unshare', [
       ...mount,
       process.execPath,
-      join(project.folder, 'src/start.ts'),
+      join(project.folder, 'demo/start.ts'),
     ])
 
     succeeds(t, finished, 1)
@@ -299,13 +299,13 @@ async function copyProject(
     for (const path of [home, folder]) await rm(path, { recursive: true, force: true })
   })
   await chmod(folder, 0o755)
-  for (const part of ['src', 'sample', 'migrations', 'current.sql', 'package.json']) {
+  for (const part of ['src', 'demo', 'migrations', 'current.sql', 'package.json']) {
     await cp(join(checkout, part), join(folder, part), { recursive: true, verbatimSymlinks: true })
   }
   if (dependencies === 'linked') await symlink(join(checkout, 'node_modules'), join(folder, 'node_modules'))
   else await copyDependencies(t, folder)
 
-  const script = join(folder, 'src/start.ts')
+  const script = join(folder, 'demo/start.ts')
   return {
     folder,
     name,

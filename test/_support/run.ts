@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import postgres from 'postgres'
-import { startTemporaryServer } from '../../src/embedded/server.ts'
+import { startTemporaryServer } from '../../demo/embedded/server.ts'
 import { migrate } from '../../src/migrate.ts'
 import { inMemory } from './memory.ts'
 

@@ -7,16 +7,16 @@ import { createInterface } from 'node:readline/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import postgres from 'postgres'
-import { collectTableMetrics } from './collect/collect.ts'
-import { connect, type Sql } from './database.ts'
+import { collectTableMetrics } from '../src/collect/collect.ts'
+import { connect, type Sql } from '../src/database.ts'
+import { databaseUrl, snapshotTimeZone } from '../src/environment.ts'
+import { runMain } from '../src/errors.ts'
+import { interruption } from '../src/interruption.ts'
+import { migrate, planOf } from '../src/migrate.ts'
+import { reportRun } from '../src/reading/report.ts'
+import { print } from '../src/terminal/output.ts'
 import { makeRootHome } from './embedded/binaries.ts'
 import { type EmbeddedServer, startServer } from './embedded/server.ts'
-import { databaseUrl, snapshotTimeZone } from './environment.ts'
-import { runMain } from './errors.ts'
-import { interruption } from './interruption.ts'
-import { migrate, planOf } from './migrate.ts'
-import { reportRun } from './reading/report.ts'
-import { print } from './terminal/output.ts'
 
 const checkout = fileURLToPath(new URL('..', import.meta.url))
 
@@ -93,7 +93,7 @@ async function prepareShop(server: EmbeddedServer): Promise<void> {
   const sql = connect(server.url('shop'))
   try {
     const [{ open }] = await sql<[{ open: boolean }]>`select to_regnamespace('sales') is not null as open`
-    const script = await readFile(join(checkout, 'sample', open ? 'trade.sql' : 'shop.sql'), 'utf8')
+    const script = await readFile(join(checkout, 'demo/sample', open ? 'trade.sql' : 'shop.sql'), 'utf8')
     await sql.begin((transaction) => transaction.unsafe(script))
   } finally {
     await sql.end({ timeout: 1 })
