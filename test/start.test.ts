@@ -146,7 +146,7 @@ test('without a terminal and --yes it names the database and what it would creat
     db.name,
     host,
     'as postgres',
-    'creates schema nms, schema graphile_migrate',
+    'creates schema nms, schema nms_private, schema graphile_migrate',
     '--yes',
   ]) {
     t.true(first.stderr.includes(words), first.stderr)
