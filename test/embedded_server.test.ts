@@ -23,7 +23,7 @@ import {
   startServer,
   startTemporaryServer,
 } from '../demo/embedded/server.ts'
-import { until } from './_support/database.ts'
+import { eventually } from './_support/eventually.ts'
 import { isAlive, processesIn, run, start } from './_support/process.ts'
 
 // Each starts servers of its own.
@@ -40,7 +40,7 @@ test('a server ends with the process that holds it, even if that is killed', asy
     setInterval(() => undefined, 1000)
   `,
   )
-  await until(async () => holder.stdout().endsWith('\n'), 'the server has started')
+  await eventually(async () => holder.stdout().endsWith('\n'), 'the server has started')
   const { pid, dataDirectory } = JSON.parse(holder.stdout())
   t.teardown(() => rm(dirname(dataDirectory), { recursive: true, force: true }))
   t.true(isAlive(pid))
@@ -48,8 +48,8 @@ test('a server ends with the process that holds it, even if that is killed', asy
   holder.kill('SIGKILL')
   await holder.finished
 
-  await until(async () => !isAlive(pid), 'the server is gone')
-  await until(async () => (await processesIn(dataDirectory)).length === 0, 'its processes are gone')
+  await eventually(async () => !isAlive(pid), 'the server is gone')
+  await eventually(async () => (await processesIn(dataDirectory)).length === 0, 'its processes are gone')
   t.pass()
 })
 
@@ -60,7 +60,7 @@ test('stop ends every session and leaves no process', async (t) => {
     () => 'ended by itself',
     (error: { code: string }) => error.code,
   )
-  await until(async () => (await processesIn(server.dataDirectory)).length > 1, 'its processes are seen')
+  await eventually(async () => (await processesIn(server.dataDirectory)).length > 1, 'its processes are seen')
 
   await server.stop()
 
@@ -97,7 +97,10 @@ test('data, password and log are kept from one start to the next', async (t) => 
 test('a process that is killed while it creates the data is no obstacle to the next', async (t) => {
   const home = await createHome(t)
   const first = startScript(t, `await startServer({ home: ${JSON.stringify(home)} })`)
-  await until(async () => (await unfinishedData(home)).includes('PG_VERSION'), 'the data are being created')
+  await eventually(
+    async () => (await unfinishedData(home)).includes('PG_VERSION'),
+    'the data are being created',
+  )
   first.kill('SIGKILL')
   await first.finished
 

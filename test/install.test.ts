@@ -5,14 +5,8 @@ import ava, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
 import { installScript } from '../src/install_script.ts'
 import { migrate } from '../src/migrate.ts'
-import {
-  collect,
-  createDatabase,
-  rowCounts,
-  type Sql,
-  type TestDatabase,
-  until,
-} from './_support/database.ts'
+import { collect, createDatabase, rowCounts, type Sql, type TestDatabase } from './_support/database.ts'
+import { eventually } from './_support/eventually.ts'
 import { startPgbouncer } from './_support/pgbouncer.ts'
 import { failsClearly, run, startTableMetrics, tableMetrics } from './_support/process.ts'
 
@@ -365,7 +359,7 @@ test('migrate works after an install by script', async (t) => {
 /** Process id of the session in which a migration waits for a lock. */
 async function waitingBackend({ sql }: TestDatabase): Promise<number> {
   let pid: number | undefined
-  await until(async () => {
+  await eventually(async () => {
     const [waiting] = await sql<{ pid: number }[]>`
       select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
     `

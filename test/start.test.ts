@@ -19,7 +19,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ava, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { createDatabase, until } from './_support/database.ts'
+import { createDatabase } from './_support/database.ts'
+import { eventually } from './_support/eventually.ts'
 import { type Finished, type ProcessOptions, processesIn, run, start } from './_support/process.ts'
 
 // Each starts a server of its own.
@@ -91,7 +92,7 @@ test('each further start adds a run to the same data and shows what changed, pas
 test('the server of a killed start stops by itself, and the next start works', async (t) => {
   const project = await copyProject(t)
   const first = project.serve()
-  await until(async () => first.stdout().includes('serving'), 'the first start serves')
+  await eventually(async () => first.stdout().includes('serving'), 'the first start serves')
   const [url = ''] = /postgres:\/\/postgres:\S+\/shop/.exec(first.stdout()) ?? []
   const sql = postgres(url, { max: 1 })
   const [counted] = await sql`select status from nms.table_metrics_runs`
@@ -111,7 +112,7 @@ test('the server of a killed start stops by itself, and the next start works', a
 test('a start that serves ends with its server at SIGTERM', async (t) => {
   const project = await copyProject(t)
   const serving = project.serve()
-  await until(async () => serving.stdout().includes('serving'), 'it serves')
+  await eventually(async () => serving.stdout().includes('serving'), 'it serves')
 
   serving.kill('SIGTERM')
 
@@ -295,7 +296,7 @@ async function copyProject(
   const name = createHash('sha256').update(`${folder}/`).digest('hex').slice(0, 12)
   const home = isRoot ? join(rootHome, `sample-${name}`) : join(folder, '.table-metrics')
   t.teardown(async () => {
-    await until(async () => (await processesIn(join(home, 'data'))).length === 0, 'its server is gone')
+    await eventually(async () => (await processesIn(join(home, 'data'))).length === 0, 'its server is gone')
     for (const path of [home, folder]) await rm(path, { recursive: true, force: true })
   })
   await chmod(folder, 0o755)

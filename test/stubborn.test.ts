@@ -2,8 +2,8 @@
 import test, { type ExecutionContext } from 'ava'
 import { collectTableMetrics } from '../src/collect/collect.ts'
 import { createDatabase, rowCounts, type TestDatabase } from './_support/database.ts'
+import { eventually, inTime } from './_support/eventually.ts'
 import { startTableMetrics, tableMetrics } from './_support/process.ts'
-import { inTime, within } from './_support/within.ts'
 
 /** A table whose count ends with its session, and others. */
 async function stubbornShop(t: ExecutionContext): Promise<TestDatabase> {
@@ -120,8 +120,7 @@ function counting({ sql }: TestDatabase) {
 
 /** Waits until a session reads the table that ends with it. */
 async function untilStubborn({ sql }: TestDatabase): Promise<void> {
-  await within(
-    120,
+  await eventually(
     async () =>
       (
         await sql`
@@ -132,5 +131,6 @@ async function untilStubborn({ sql }: TestDatabase): Promise<void> {
         `
       ).length > 0,
     'the table is being counted',
+    120,
   )
 }

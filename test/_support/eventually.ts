@@ -5,14 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export const hang = 600
 
 /**
- * Waits until a condition holds. A condition that throws, as while a server is away, does not hold yet.
+ * Asks again and again until a condition holds. One that throws, as while a server is away, does not hold yet.
  *
- * @param seconds what was promised, on a machine that has nothing else to do: see `stopwatch`; or `hang`
+ * @param seconds what was promised, on a machine that has nothing else to do: see `stopwatch`
  */
-export async function within(
-  seconds: number,
+export async function eventually(
   condition: () => Promise<boolean>,
   what: string,
+  seconds = hang,
 ): Promise<void> {
   let reason = ''
   for (const isLate = alarm(seconds); ; await sleep(25)) {
@@ -32,7 +32,7 @@ export async function inTime<T>(seconds: number, promise: Promise<T>, what: stri
     isSettled = true
   })
   settled.catch(() => undefined)
-  await within(seconds, async () => isSettled, what)
+  await eventually(async () => isSettled, what, seconds)
   return settled
 }
 
