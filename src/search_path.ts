@@ -1,4 +1,5 @@
 import type postgres from 'postgres'
+import { onConnectionClosed } from './private_parts/postgres.ts'
 
 /**
  * Begins every transaction of ours: names mean those of `pg_catalog`, whatever the role, the database
@@ -61,9 +62,7 @@ class Name {
  */
 export function pinned(connection: postgres.Sql): Sql {
   let losses = 0
-  connection.options.onclose = () => {
-    losses++
-  }
+  onConnectionClosed(connection, () => losses++)
   const send = (statements: string) => connection.unsafe(`${pinPath};\n${statements}`)
   function sql(what: TemplateStringsArray | string, ...values: Value[]): Answer<unknown> | Name {
     if (typeof what === 'string') return new Name(what)

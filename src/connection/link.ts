@@ -11,6 +11,13 @@ export interface Opened {
 /** Opens a connection with its first message: that of a session, or of a request to cancel one. */
 export type Open = (greeting: Buffer, signal: AbortSignal) => Promise<Opened>
 
+/** A link that is among these for as long as it is open. */
+export function openLink(open: Open, to: { host: string; port: number }, links: Set<Link>): Link {
+  const link = new Link(open, to)
+  links.add(link)
+  return link.once('close', () => links.delete(link))
+}
+
 /**
  * A connection, for libraries that want a socket. Which server it goes to, and how, is found out when it is
  * greeted. Looks connected from the beginning, because what it is for shows in the first message.

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { type Connection, longestWait } from './connection.ts'
-import { Link } from './link.ts'
+import { type Link, openLink } from './link.ts'
 import { createOpener } from './open.ts'
 
 /**
@@ -22,10 +22,6 @@ export function pgSettings(connection: Connection, links: Set<Link>): pg.ClientC
     connectionTimeoutMillis: longestWait(connection, connectTimeout) * 1000,
     ssl: false, // a link sees to it
     sslnegotiation: 'postgres',
-    stream() {
-      const link = new Link(open, first)
-      links.add(link)
-      return link.once('close', () => links.delete(link))
-    },
+    stream: () => openLink(open, first, links),
   }
 }

@@ -3,6 +3,7 @@ import { Logger, type RunnerOptions, type WorkerEvents } from 'graphile-worker'
 import { type Log, reasonOf } from '../log.ts'
 import { within } from '../patience.ts'
 import { preset } from '../preset.ts'
+import { cronFailure } from '../private_parts/graphile_worker.ts'
 import { createTasks } from '../tasks.ts'
 import { openPool } from './pool.ts'
 
@@ -60,9 +61,9 @@ export async function inLife(
     schema,
     events,
     taskList: createTasks({ databaseUrl, schema, log, signal: ending }),
-    // There is no event for it, and it is tried again for ever.
     logger: new Logger(() => (_level, _message, meta) => {
-      if (meta?.attempts === 5) cronFailed.reject(meta.error)
+      const failure = cronFailure(meta)
+      if (failure) cronFailed.reject(failure) // rather than being tried again for ever
     }),
     noHandleSignals: true,
     noPreparedStatements: true, // a pooler may give each transaction another server connection
