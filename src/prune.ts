@@ -1,5 +1,5 @@
+import { unlessStopped, withTimeout } from './connection/timeout.ts'
 import type { Sql } from './database.ts'
-import { unlessStopped, within } from './patience.ts'
 
 /** For how long to keep what, as Postgres intervals; what is missing is kept for ever. */
 export interface Keep {
@@ -38,7 +38,7 @@ export async function prune(
 }
 
 /** How long the server may take for one of these transactions before its link counts as dead, in milliseconds. */
-const patience = 60_000
+const timeout = 60_000
 
 async function pruneABit(sql: Sql, { keepRuns, keepDaily }: Keep, signal: AbortSignal) {
   if (signal.aborted) return
@@ -59,7 +59,7 @@ async function pruneABit(sql: Sql, { keepRuns, keepDaily }: Keep, signal: AbortS
     return (await pruning)[0]
   })
   try {
-    return await within(patience, unlessStopped(signal, step), 'the database')
+    return await withTimeout(timeout, unlessStopped(signal, step), 'the database')
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {

@@ -133,7 +133,7 @@ test('a second server on the same data is refused in one line, also by another p
   const first = await startAgain(t, { home })
 
   for (const path of [home, alias]) {
-    const error = await t.throwsAsync(startServer({ home: path, patience: 0 }))
+    const error = await t.throwsAsync(startServer({ home: path, timeout: 0 }))
 
     t.regex(
       error?.message ?? '',

@@ -219,7 +219,7 @@ for (const [statement, counts] of [
   ['create index concurrently on public.items (id)', shopCounts], // waits for every older snapshot
   ['begin; lock table public.orders in access exclusive mode; commit', shopCounts],
 ] as const) {
-  test.serial(`a count gives way to ${statement}, and the table is counted in the end`, async (t) => {
+  test.serial(`a count yields to ${statement}, and the table is counted in the end`, async (t) => {
     const db = await createDatabase(t)
     await db.sql.unsafe(`${shop} update nms.table_metrics_settings set yield_after = '300 ms'`)
     const gate = await closeGate(db)
@@ -235,7 +235,7 @@ for (const [statement, counts] of [
   })
 }
 
-test.serial('a long count that has given way to somebody quick goes to the end of the queue', async (t) => {
+test.serial('a long count that has yielded to somebody quick goes to the end of the queue', async (t) => {
   const db = await createDatabase(t)
   await db.sql.unsafe(`${shop} update nms.table_metrics_settings set yield_after = '300 ms'`)
   const gate = await closeGate(db)
@@ -269,7 +269,7 @@ async function insist(db: TestDatabase, table: string): Promise<void> {
   }
 }
 
-/** What became of the count each time it gave way. */
+/** What became of the count each time it yielded. */
 const timesGivenWay = (command: Running) =>
   eventsOf(command).flatMap((event) => (event.event === 'yielded' ? [event.outcome] : []))
 
@@ -523,7 +523,7 @@ for (const jobs of ['1', '2']) {
   })
 }
 
-test.serial('an online run survives the end of all its sessions at once, and still gives way', async (t) => {
+test.serial('an online run survives the end of all its sessions at once, and still yields', async (t) => {
   const db = await createDatabase(t)
   await db.sql.unsafe(`${shop} update nms.table_metrics_settings set yield_after = '300 ms'`)
   const gate = await closeGate(db)

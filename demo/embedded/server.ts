@@ -36,7 +36,7 @@ export interface EmbeddedServerOptions {
   /** Server settings, such as `{fsync: 'off'}`. */
   settings?: Record<string, string>
   /** Milliseconds to wait for a server that still runs on this data: that of a killed process stops by itself. */
-  patience?: number
+  timeout?: number
 }
 
 /** Starts a server on a free port of 127.0.0.1, creating its data on first use. */
@@ -44,7 +44,7 @@ export async function startServer({
   home,
   binaries,
   settings = {},
-  patience = 15_000,
+  timeout = 15_000,
 }: EmbeddedServerOptions): Promise<EmbeddedServer> {
   const account = await serverAccount()
   const folder = await findBinaries(account, binaries)
@@ -52,7 +52,7 @@ export async function startServer({
   // Root's own: in a folder of the server's account, that account could make root write elsewhere.
   await makeOwnFolder(home, account ? 0o711 : 0o700)
   await initialize(folder, home, dataDirectory, account)
-  await waitForFormerServer(dataDirectory, account, patience)
+  await waitForFormerServer(dataDirectory, account, timeout)
 
   const password = (await readFileOf(account, join(dataDirectory, 'password')))?.trim()
   const port = await freePort(home)
@@ -166,10 +166,10 @@ async function removeTree(folder: string): Promise<void> {
 }
 
 /** A former process of ours may have been killed: its server is stopping, or left its lock file behind. */
-async function waitForFormerServer(dataDirectory: string, account: Account, patience: number): Promise<void> {
+async function waitForFormerServer(dataDirectory: string, account: Account, timeout: number): Promise<void> {
   const realDirectory = await realpath(dataDirectory)
   const lockFile = join(dataDirectory, 'postmaster.pid')
-  for (const deadline = Date.now() + patience; ; await sleep(100)) {
+  for (const deadline = Date.now() + timeout; ; await sleep(100)) {
     const pid = Number((await readFileOf(account, lockFile))?.split('\n')[0])
     if (!pid) return
     // A postmaster works in its data directory. Another process may have been given its old number.

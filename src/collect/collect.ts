@@ -1,5 +1,5 @@
+import { withTimeout } from '../connection/timeout.ts'
 import { connect } from '../database.ts'
-import { within } from '../patience.ts'
 import { withDatabase } from '../session.ts'
 import { endingEvents, type RunEvent } from './events.ts'
 import { countOnline } from './online.ts'
@@ -123,7 +123,7 @@ export async function collectRun(url: string, runId: string, options: CollectOpt
   return withDatabase(async (sql) => {
     // Most often it has ended by itself. Who cannot even read that knows no better than the failure.
     const ending = giveUp(sql, runId, reason || 'the counting ended without a result')
-    const run = await within(patience, ending, 'the server').catch((error) => {
+    const run = await withTimeout(timeout, ending, 'the server').catch((error) => {
       throw failure ?? error
     })
     for (const event of await endingEvents(sql, run)) report(event)
@@ -132,7 +132,7 @@ export async function collectRun(url: string, runId: string, options: CollectOpt
 }
 
 /** How long a server may be away when the end of a run is to be read or written, in milliseconds. */
-const patience = 40_000
+const timeout = 40_000
 
 /** What a timer can hold, in milliseconds: nearly 25 days. */
 const longestTimer = 2 ** 31 - 1

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { retryConnection } from '../connection/timeout.ts'
 import { connect, type Sql } from '../database.ts'
-import { persistently } from '../patience.ts'
 import type { CollectOptions } from './collect.ts'
 import { ProgressTracker } from './progress.ts'
 import { cancelOnAbort, grace, terminateCounting } from './termination.ts'
@@ -57,7 +57,7 @@ export async function countOnline(
     for (let idle = 0; !ended.signal.aborted && !counted.signal.aborted; ) {
       try {
         await yielding // or the canceled session would take the same table again at once
-        const result = await persistently(
+        const result = await retryConnection(
           outage,
           () => send<Step>(sql, `select * from nms.measure_targets(run_id => ${BigInt(runId)})`),
           ended.signal,
@@ -70,7 +70,7 @@ export async function countOnline(
       } catch (error) {
         if (ended.signal.aborted) return
         if ((error as { code?: string }).code !== '57014' || canceled === 0) throw error
-        canceled-- // gave way
+        canceled-- // it has yielded
       }
     }
   }
@@ -79,7 +79,7 @@ export async function countOnline(
     await Promise.all(sessions.map(count))
     if (ended.signal.aborted) return
     const [sql] = sessions as [Sql]
-    await persistently(
+    await retryConnection(
       outage,
       async () => {
         const [run] = await sql`select status from nms.table_metrics_runs where run_id = ${runId}`
@@ -92,12 +92,12 @@ export async function countOnline(
 
   const look = (sql: Sql, counting: CountingSession[]): Promise<void> => {
     tracker.show(counting.flatMap(({ table, table_oid }) => (table_oid && table ? [table] : [])))
-    const giving = yieldTarget(sql, counting)
-    yielding = giving.catch(() => undefined)
-    return giving
+    const work = yieldTargets(sql, counting)
+    yielding = work.catch(() => undefined)
+    return work
   }
 
-  const yieldTarget = async (sql: Sql, counting: CountingSession[]): Promise<void> => {
+  const yieldTargets = async (sql: Sql, counting: CountingSession[]): Promise<void> => {
     for (const { attempt, pid, table_oid, table, waiting_session } of counting) {
       if (!waiting_session || !table_oid || !table) continue
       const since = canceledAt.get(attempt) ?? Date.now()

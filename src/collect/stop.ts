@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { retryConnection } from '../connection/timeout.ts'
 import type { Sql } from '../database.ts'
-import { persistently } from '../patience.ts'
 import { type Run, readRun } from './run.ts'
 
 /**
@@ -12,7 +12,7 @@ import { type Run, readRun } from './run.ts'
  */
 export async function giveUp(sql: Sql, runId: string, reason: string): Promise<Run> {
   for (const deadline = Date.now() + 10_000; ; await sleep(200)) {
-    const run = await persistently(30_000, () => readRun(sql, runId))
+    const run = await retryConnection(30_000, () => readRun(sql, runId))
     if (run.status !== 'RUNNING') return run
     try {
       await sql`select from nms_private.give_up_run(run_id => ${runId}, reason => ${reason})`

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isConnectionError, withTimeout } from '../connection/timeout.ts'
 import { connect, type Sql } from '../database.ts'
-import { isConnectionError, within } from '../patience.ts'
 
 /** A session that measures targets at this moment. */
 export interface CountingSession {
@@ -41,8 +41,8 @@ export async function watchedBy<T>(
   const watch = async () => {
     for (let endedAt = 0; !ended.signal.aborted; await sleep(interval, undefined, { signal: ended.signal })) {
       try {
-        const sessions = await within(silence, lookAt(sql, runId), 'the server')
-        if (sessions) await within(silence, look(sql, sessions), 'the server')
+        const sessions = await withTimeout(silence, lookAt(sql, runId), 'the server')
+        if (sessions) await withTimeout(silence, look(sql, sessions), 'the server')
         else if (endedAt && Date.now() > endedAt + lag) throw silentLink(runId)
         else endedAt ||= Date.now()
       } catch (error) {

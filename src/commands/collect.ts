@@ -21,7 +21,7 @@ export function addCollectCommand(program: Command): void {
     .description('count every table now and keep the result; exit status 0 only if the run SUCCEEDED')
     .option('--skip <schema>', 'leave out a schema; may be repeated', repeatable, [])
     .option('--exclude <schema.table>', 'leave out a table; may be repeated', repeatable, [])
-    .option('--online', 'each table in a short transaction of its own, giving way to other sessions')
+    .option('--online', 'each table in a short transaction of its own, yielding to other sessions')
     .option('--jobs <n>', 'count with that many sessions, 1 to 32; needs --online', wholeNumber)
     .option('--deadline <time>', 'end the run as FAILED after that time, such as 90s, 30m or 2h', duration)
     .option('--dry-run', 'only show what would happen to each table, and why')

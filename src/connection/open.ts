@@ -55,7 +55,7 @@ export function createOpener(connection: Connection): Opener {
         if (!isAway(error) || signal.aborted) break
       }
     }
-    throw together(failures)
+    throw combined(failures)
   }
   return { open, address: () => current.address }
 }
@@ -99,7 +99,7 @@ function isAway(error: unknown): boolean {
   )
 }
 
-function together(failures: Error[]): Error {
+function combined(failures: Error[]): Error {
   const last = failures.at(-1) as Error
   if (failures.length === 1) return last
   const message = failures

@@ -1,7 +1,7 @@
 import { openedAlerts } from '../collect/events.ts'
+import { unlessStopped, withTimeout } from '../connection/timeout.ts'
 import { connect, type Sql } from '../database.ts'
 import type { Log } from '../log.ts'
-import { unlessStopped, within } from '../patience.ts'
 import { payloadAsText } from './payload.ts'
 
 /** What is to be done about a job: a row of `nms_private.open_job`. */
@@ -78,7 +78,7 @@ export async function ask<T>(
   signal.throwIfAborted()
   const sql = connect(url)
   try {
-    return await within(30_000, unlessStopped(signal, question(sql)), 'the database')
+    return await withTimeout(30_000, unlessStopped(signal, question(sql)), 'the database')
   } finally {
     await sql.end({ timeout: 0 })
   }

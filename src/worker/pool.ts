@@ -3,7 +3,7 @@ import pg from 'pg'
 import { readConnection } from '../connection/connection.ts'
 import type { Link } from '../connection/link.ts'
 import { pgSettings } from '../connection/pg.ts'
-import { within } from '../patience.ts'
+import { withTimeout } from '../connection/timeout.ts'
 import { PinnedClient } from './pinned_client.ts'
 
 /** Connections for graphile-worker that can be thrown away, whatever state they are in. */
@@ -32,13 +32,13 @@ export function openPool(url: string): WorkerPool {
     async dead(signal) {
       for (;;) {
         await sleep(5_000, undefined, { signal })
-        await within(15_000, pool.query('select 1'), 'the database').catch((error) => {
+        await withTimeout(15_000, pool.query('select 1'), 'the database').catch((error) => {
           if (!isAnswer(error)) throw error
         })
       }
     },
     async close() {
-      await within(1_000, pool.end(), 'the pool').catch(() => undefined)
+      await withTimeout(1_000, pool.end(), 'the pool').catch(() => undefined)
       for (const link of links) link.destroy()
     },
   }

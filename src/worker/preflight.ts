@@ -9,7 +9,7 @@ import { pruneProblem } from './prune_payload.ts'
 export class SetupError extends Error {}
 
 /** True for what waiting does not mend: no such database or role, a wrong password, a right that is missing, nothing installed. */
-export function isHopeless(error: unknown): boolean {
+export function isFatal(error: unknown): boolean {
   return error instanceof SetupError || /^(28|3D|42501)/.test((error as { code?: string }).code ?? '')
 }
 

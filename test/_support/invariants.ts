@@ -27,14 +27,14 @@ export async function expectInvariants(
   t: ExecutionContext,
   { sql }: Pick<Database, 'sql'>,
   counts: Record<string, number>,
-  patience = hang,
+  seconds = hang,
 ): Promise<void> {
   let left: string[] = []
   const isEmpty = async () => {
     left = await leftBehind(sql)
     return left.length === 0
   }
-  await eventually(isEmpty, '', patience).catch(() => undefined)
+  await eventually(isEmpty, '', seconds).catch(() => undefined)
   t.deepEqual(left, [], 'nothing is left behind')
 
   await expectWholeHistory(t, sql, counts)
@@ -45,7 +45,7 @@ export async function expectInvariants(
     t.is(next.status, 'SUCCEEDED', `the next run succeeds: ${next.error_message}`)
     return (await sql`select from nms.table_metrics_runs where status = 'RUNNING'`).length > 0
   }
-  await eventually(async () => !(await anyRuns()), '', patience).catch(() => undefined)
+  await eventually(async () => !(await anyRuns()), '', seconds).catch(() => undefined)
   t.false(await anyRuns(), 'no run is RUNNING without an owner')
   await expectWholeHistory(t, sql, counts)
 }

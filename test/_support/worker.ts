@@ -15,11 +15,11 @@ import { createDatabase, type Database } from './server.ts'
 export const modes = { 'one snapshot': {}, online: { online: true, jobs: 2 } }
 
 /** How many tests of a file have a worker at a time: a start takes a second of a processor. */
-const together = 8
+const workersAtOnce = 8
 let going = 0
 
 async function itsTurn(t: ExecutionContext): Promise<void> {
-  while (going >= together) await sleep(50)
+  while (going >= workersAtOnce) await sleep(50)
   going++
   t.teardown(() => {
     going--

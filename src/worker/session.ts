@@ -1,26 +1,26 @@
 import { EventEmitter } from 'node:events'
 import { Logger, type RunnerOptions, type WorkerEvents } from 'graphile-worker'
+import { withTimeout } from '../connection/timeout.ts'
 import { type Log, reasonOf } from '../log.ts'
-import { within } from '../patience.ts'
 import { preset } from '../preset.ts'
 import { cronFailure } from '../private_parts/graphile_worker.ts'
 import { createTasks } from '../tasks.ts'
 import { openPool } from './pool.ts'
 
-/** What a worker does for as long as its connections live. */
-export interface Life {
-  /** Aborts when the life ends. */
+/** A worker with its connections. When they are dead, another session takes its place. */
+export interface WorkerSession {
+  /** Aborts when the session ends. */
   signal: AbortSignal
   events: WorkerEvents
   /** For graphile-worker. */
   options: RunnerOptions
   /** Rejects when the schedule can neither be read nor written, five times in a row. */
   cronFailed: Promise<never>
-  /** Called when the life ends, while there are still connections. */
+  /** Called when the session ends, while there are still connections. */
   atEnd(finish: () => Promise<unknown>): void
 }
 
-export interface LifeOptions {
+export interface WorkerSessionOptions {
   databaseUrl: string
   /** The schema of graphile-worker. */
   schema: string
@@ -29,14 +29,14 @@ export interface LifeOptions {
 }
 
 /**
- * Lives until the work has ended, its connections are dead, or the signal aborts; and then takes
- * down what it has started, within seven seconds.
+ * Opens a session for some work, until that has ended, the connections are dead, or the signal aborts. What
+ * was started in it is then taken down, within seven seconds.
  *
  * @throws what the work throws, or why the connections are dead
  */
-export async function inLife(
-  { databaseUrl, schema, log, signal }: LifeOptions,
-  work: (life: Life) => Promise<void>,
+export async function withWorkerSession(
+  { databaseUrl, schema, log, signal }: WorkerSessionOptions,
+  work: (session: WorkerSession) => Promise<void>,
 ): Promise<void> {
   const { pool, dead, close } = openPool(databaseUrl)
   const end = new AbortController()
@@ -54,7 +54,7 @@ export async function inLife(
     })
   })
   const cronFailed = Promise.withResolvers<never>()
-  cronFailed.promise.catch(() => undefined) // the life may have ended
+  cronFailed.promise.catch(() => undefined) // the session may have ended
   const options: RunnerOptions = {
     preset,
     pgPool: pool,
@@ -68,23 +68,23 @@ export async function inLife(
     noHandleSignals: true,
     noPreparedStatements: true, // a pooler may give each transaction another server connection
   }
+  const session: WorkerSession = {
+    signal: ending,
+    events,
+    options,
+    cronFailed: cronFailed.promise,
+    atEnd: (finish) => finishers.push(finish),
+  }
   const aborted = new Promise<void>((resolve) => {
     if (signal.aborted) resolve()
     signal.addEventListener('abort', () => resolve(), { once: true })
   })
   try {
-    const life = {
-      signal: ending,
-      events,
-      options,
-      cronFailed: cronFailed.promise,
-      atEnd: (finish: () => Promise<unknown>) => finishers.push(finish),
-    }
-    await Promise.race([work(life), dead(end.signal), aborted])
+    await Promise.race([work(session), dead(end.signal), aborted])
   } finally {
     end.abort(new Error('the worker starts again'))
     const finished = Promise.allSettled(finishers.map((finish) => finish()))
-    await within(6_000, finished, 'the worker').catch(() => undefined)
+    await withTimeout(6_000, finished, 'the worker').catch(() => undefined)
     await close()
   }
 }

@@ -1,18 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Rejects when the work has not ended in time. The work itself goes on. */
-export async function within<T>(milliseconds: number, work: Promise<T>, what: string): Promise<T> {
-  const timer = new AbortController()
-  const late = sleep(milliseconds, undefined, { signal: timer.signal }).then(() => {
-    throw Object.assign(new Error(`${what}: no answer within ${milliseconds / 1000} s`), {
-      code: 'ETIMEDOUT',
-    })
-  })
-  late.catch(() => undefined)
+export async function withTimeout<T>(milliseconds: number, work: Promise<T>, what: string): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const message = `${what}: no answer within ${milliseconds / 1000} s`
+  const reject = () => late.reject(Object.assign(new Error(message), { code: 'ETIMEDOUT' }))
+  const timer = setTimeout(reject, milliseconds)
   try {
-    return await Promise.race([work, late])
+    return await Promise.race([work, late.promise])
   } finally {
-    timer.abort()
+    clearTimeout(timer)
   }
 }
 
@@ -37,17 +34,16 @@ export async function unlessStopped<T>(signal: AbortSignal, work: Promise<T>): P
  *
  * @param signal ends the trying again
  */
-export async function persistently<T>(
+export async function retryConnection<T>(
   milliseconds: number,
   work: () => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  for (const deadline = Date.now() + milliseconds; ; ) {
+  for (const deadline = Date.now() + milliseconds; ; await sleep(500)) {
     try {
       return await work()
     } catch (error) {
       if (!isConnectionError(error) || Date.now() > deadline || signal?.aborted) throw error
-      await sleep(500)
     }
   }
 }
