@@ -8,12 +8,13 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import postgres from 'postgres'
 import { collectTableMetrics } from '../src/collect/collect.ts'
-import { connect, type Sql } from '../src/database.ts'
+import type { Sql } from '../src/database.ts'
 import { databaseUrl, snapshotTimeZone } from '../src/environment.ts'
 import { runMain } from '../src/errors.ts'
 import { interruption } from '../src/interruption.ts'
 import { migrate, planOf } from '../src/migrate.ts'
 import { reportRun } from '../src/reading/report.ts'
+import { withDatabase } from '../src/session.ts'
 import { print } from '../src/terminal/output.ts'
 import { makeRootHome } from './embedded/binaries.ts'
 import { type EmbeddedServer, startServer } from './embedded/server.ts'
@@ -90,28 +91,22 @@ async function prepareShop(server: EmbeddedServer): Promise<void> {
   } finally {
     await admin.end({ timeout: 1 })
   }
-  const sql = connect(server.url('shop'))
-  try {
+  await withDatabase(async (sql) => {
     const [{ open }] = await sql<[{ open: boolean }]>`select to_regnamespace('sales') is not null as open`
     const script = await readFile(join(checkout, 'demo/sample', open ? 'trade.sql' : 'shop.sql'), 'utf8')
     await sql.begin((transaction) => transaction.unsafe(script))
-  } finally {
-    await sql.end({ timeout: 1 })
-  }
+  }, server.url('shop'))
 }
 
 async function collectAndShow(url: string): Promise<void> {
   const timeZone = snapshotTimeZone()
   await migrate(url, timeZone)
-  const sql = connect(url)
-  try {
-    const run = await collectTableMetrics(url)
+  const run = await collectTableMetrics(url)
+  if (run.status !== 'SUCCEEDED') process.exitCode = 1
+  await withDatabase(async (sql) => {
     print(await reportRun(sql, run, timeZone))
-    if (run.status !== 'SUCCEEDED') process.exitCode = 1
     print(await reportDay(sql, run.snapshot_date))
-  } finally {
-    await sql.end({ timeout: 1 })
-  }
+  }, url)
 }
 
 async function reportDay(sql: Sql, day: string): Promise<string> {

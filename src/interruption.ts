@@ -31,9 +31,8 @@ function onceGone(ancestors: string, act: () => void): void {
 }
 
 /**
- * Who is above us as far as npm (or another that sets the same variables) when that waits for us: it
- * is our parent, or that of the shell in which it runs the script. Undefined for whoever was put into
- * the background by anybody else, or by a script with &: that one is meant to go on alone.
+ * The process id of the npm, pnpm or yarn that has started this process and waits for it; behind it, that of the
+ * shell in between. Undefined for a process that was put into the background: it is meant to go on alone.
  */
 export function npmAbove(env = process.env, pid = process.pid): string | undefined {
   const script = env.npm_lifecycle_script

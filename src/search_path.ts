@@ -1,5 +1,5 @@
 import type postgres from 'postgres'
-import { onConnectionClosed } from './private_parts/postgres.ts'
+import { safeBegin } from './private_parts/postgres.ts'
 
 /**
  * Begins every transaction of ours: names mean those of `pg_catalog`, whatever the role, the database
@@ -61,8 +61,7 @@ class Name {
  * @param connection with at most one session
  */
 export function pinned(connection: postgres.Sql): Sql {
-  let losses = 0
-  onConnectionClosed(connection, () => losses++)
+  const begin = safeBegin(connection)
   const send = (statements: string) => connection.unsafe(`${pinPath};\n${statements}`)
   function sql(what: TemplateStringsArray | string, ...values: Value[]): Answer<unknown> | Name {
     if (typeof what === 'string') return new Name(what)
@@ -72,24 +71,11 @@ export function pinned(connection: postgres.Sql): Sql {
   return Object.assign(sql, {
     json: connection.json,
     unsafe: send,
-    begin: async <T>(work: (transaction: postgres.TransactionSql) => Promise<T>) => {
-      let lost: Error | undefined
-      try {
-        return await connection.begin((transaction) => {
-          const before = losses
-          transaction.unsafe(pinPath).execute() // what follows waits for it, and fails where it does
-          return work(transaction).catch((error) => {
-            if (losses === before) throw error
-            // The driver would send a rollback over what is no connection any more, and throw where nobody can
-            // catch it (porsager/postgres#1208). It rejects by itself.
-            lost = error
-            return new Promise<never>(() => undefined)
-          })
-        })
-      } catch (error) {
-        throw lost ?? error
-      }
-    },
+    begin: <T>(work: (transaction: postgres.TransactionSql) => Promise<T>) =>
+      begin((transaction) => {
+        transaction.unsafe(pinPath).execute() // what follows waits for it, and fails where it does
+        return work(transaction)
+      }),
     end: connection.end,
   }) as unknown as Sql
 }

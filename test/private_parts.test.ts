@@ -10,7 +10,6 @@ import { migrationsFolder } from '../src/migrations.ts'
 import * as worker from '../src/private_parts/graphile_worker.ts'
 import * as driver from '../src/private_parts/postgres.ts'
 import { createDatabase } from './_support/database.ts'
-import { eventually } from './_support/eventually.ts'
 import { run } from './_support/process.ts'
 
 /** The folder of an installed package. */
@@ -75,17 +74,28 @@ test('a schedule that fails again says to the log how often, and why', (t) => {
   t.is(worker.cronFailure({ error, attempts: 4 }), undefined)
 })
 
-test('a client tells that a connection has closed to whoever asked after it was made', async (t) => {
+test('a transaction whose session is lost rejects with what its work has thrown, and throws nothing else', async (t) => {
   const { connect, sql } = await createDatabase(t)
   const client = connect({ backoff: false })
-  let closed = 0
-  const [{ pid }] = await client<[{ pid: number }]>`select pg_backend_pid() as pid`
-  driver.onConnectionClosed(client, () => closed++)
+  const begin = driver.safeBegin(client)
 
-  await sql`select pg_terminate_backend(${pid})`
+  const error = await t.throwsAsync<Error & { cause: { code: string } }>(
+    begin(async (transaction) => {
+      const [{ pid }] = await transaction<[{ pid: number }]>`select pg_backend_pid() as pid`
+      await sql`select pg_terminate_backend(${pid})`
+      await transaction`select 1`.catch((cause) => {
+        throw new Error('the session is lost', { cause })
+      })
+    }),
+  )
 
-  await eventually(async () => closed === 1, 'it is told')
-  t.pass()
+  t.is(error.message, 'the session is lost')
+  t.regex(error.cause.code, /^(57P01|CONNECTION_)/)
+  t.is(await begin(async (transaction) => (await transaction`select 1`).length), 1)
+  await t.throwsAsync(
+    begin((transaction) => transaction`select 1 / 0`),
+    { code: '22012' },
+  )
 })
 
 test.serial('a client opens the streams that it is given, whatever PGTARGETSESSIONATTRS says', async (t) => {

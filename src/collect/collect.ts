@@ -1,6 +1,7 @@
 import { withTimeout } from '../connection/timeout.ts'
 import { connect } from '../database.ts'
 import { withDatabase } from '../session.ts'
+import { inBoundTransaction } from './bound_transaction.ts'
 import { endingEvents, type RunEvent } from './events.ts'
 import { countOnline } from './online.ts'
 import type { Progress } from './progress.ts'
@@ -82,11 +83,7 @@ async function openRun(
     signal?.addEventListener('abort', stop, { once: true })
   })
   try {
-    // In a transaction that dies with this process or its link: no run is opened for nobody.
-    const opening = sql.begin(async (transaction) => {
-      await transaction`
-        select nms_private.cancel_if_client_is_gone(), set_config('idle_in_transaction_session_timeout', '30s', true)
-      `
+    const opening = inBoundTransaction(sql, async (transaction) => {
       const [{ run_id }] = await transaction<[{ run_id: string }]>`
         select nms.open_run(skip => ${sql.json(skip)}, exclude => ${sql.json(exclude)}) as run_id
       `
@@ -121,7 +118,7 @@ export async function collectRun(url: string, runId: string, options: CollectOpt
   const reason = [cause, failure && describe(failure)].filter(Boolean).join(': ')
   // Over a link of its own: one that was there before may have died while the run was counted.
   return withDatabase(async (sql) => {
-    // Most often it has ended by itself. Who cannot even read that knows no better than the failure.
+    // Most often it has ended by itself. When even that cannot be read, the failure says most.
     const ending = giveUp(sql, runId, reason || 'the counting ended without a result')
     const run = await withTimeout(timeout, ending, 'the server').catch((error) => {
       throw failure ?? error

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { retryConnection } from '../connection/timeout.ts'
 import { connect, type Sql } from '../database.ts'
+import { codeOf } from '../errors.ts'
 import type { CollectOptions } from './collect.ts'
 import { ProgressTracker } from './progress.ts'
 import { cancelOnAbort, grace, terminateCounting } from './termination.ts'
@@ -69,7 +70,7 @@ export async function countOnline(
         if (idle > 1) await sleep(100, undefined, { signal: counted.signal }).catch(() => undefined)
       } catch (error) {
         if (ended.signal.aborted) return
-        if ((error as { code?: string }).code !== '57014' || canceled === 0) throw error
+        if (codeOf(error) !== '57014' || canceled === 0) throw error
         canceled-- // it has yielded
       }
     }

@@ -1,4 +1,5 @@
-import { connect, type Sql } from '../database.ts'
+import type { Sql } from '../database.ts'
+import { withDatabase } from '../session.ts'
 
 /** How long a count may go on after it was canceled, in milliseconds: a function that it runs may catch that. */
 export const grace = 10_000
@@ -22,15 +23,10 @@ export function cancelOnAbort(
   let isOver = false
 
   const terminate = async () => {
-    const sql = connect(url)
-    try {
-      for (const table of await terminateCounting(sql, runId)) tables.add(table)
-    } catch {
-      // The next attempt may have more luck; without any, the counting ends when it likes.
-    } finally {
-      await sql.end({ timeout: 1 })
-      if (!isOver) timer = setTimeout(terminate, 1_000)
-    }
+    // The next attempt may have more luck; without any, the counting ends when it likes.
+    const found = await withDatabase((sql) => terminateCounting(sql, runId), url).catch(() => [])
+    for (const table of found) tables.add(table)
+    if (!isOver) timer = setTimeout(terminate, 1_000)
   }
   const abort = () => {
     cancel()

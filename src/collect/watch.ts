@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isConnectionError, withTimeout } from '../connection/timeout.ts'
-import { connect, type Sql } from '../database.ts'
+import type { Sql } from '../database.ts'
+import { codeOf } from '../errors.ts'
+import { withDatabase } from '../session.ts'
 
 /** A session that measures targets at this moment. */
 export interface CountingSession {
@@ -26,8 +28,8 @@ const lag = 5_000
  *
  * @param interval milliseconds between two looks
  * @param look given the sessions that count the run
- * @throws what the work throws; and ETIMEDOUT when the server is silent, or the run has ended and the
- *   session that ended it does not say so: then the link is dead, and the work never ends by itself
+ * @throws what the work throws; and ETIMEDOUT when its link must be dead: the server is silent, or the run has
+ *   ended and the work has not
  */
 export async function watchedBy<T>(
   url: string,
@@ -36,9 +38,8 @@ export async function watchedBy<T>(
   work: Promise<T>,
   look: (sql: Sql, sessions: CountingSession[]) => Promise<void> = async () => undefined,
 ): Promise<T> {
-  const sql = connect(url)
   const ended = new AbortController()
-  const watch = async () => {
+  const watch = async (sql: Sql) => {
     for (let endedAt = 0; !ended.signal.aborted; await sleep(interval, undefined, { signal: ended.signal })) {
       try {
         const sessions = await withTimeout(silence, lookAt(sql, runId), 'the server')
@@ -46,17 +47,12 @@ export async function watchedBy<T>(
         else if (endedAt && Date.now() > endedAt + lag) throw silentLink(runId)
         else endedAt ||= Date.now()
       } catch (error) {
-        if ((error as { code?: string }).code === 'ETIMEDOUT' || !isConnectionError(error)) throw error
+        if (codeOf(error) === 'ETIMEDOUT' || !isConnectionError(error)) throw error
       }
     }
     return new Promise<never>(() => undefined)
   }
-  try {
-    return await Promise.race([work, watch()])
-  } finally {
-    ended.abort()
-    await sql.end({ timeout: 1 })
-  }
+  return withDatabase((sql) => Promise.race([work, watch(sql)]).finally(() => ended.abort()), url)
 }
 
 /** The sessions that count a run; undefined when it is RUNNING no longer. */

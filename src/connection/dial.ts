@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { codeOf } from '../errors.ts'
 import type { Address, Connection } from './connection.ts'
 import type { Opened } from './link.ts'
 import { tlsOptions } from './tls.ts'
@@ -23,7 +24,7 @@ export async function dial(
   greeting: Buffer,
   ending: AbortSignal,
 ): Promise<Greeted> {
-  const { connectTimeout = 30, keepAlive = 60 } = connection
+  const { connectTimeout, keepAlive } = connection
   const raw = new Socket().on('error', () => undefined) // while nobody listens
   let socket = raw
   const cut = () => socket.destroy(reason.signal.reason)
@@ -165,7 +166,7 @@ async function unlessItEnds<T>(socket: Socket, work: Promise<T>): Promise<T> {
 
 function tlsFailed(address: Address, { tls: { mode } }: Connection, error: Error): Error {
   return Object.assign(new Error(`TLS with ${label(address)} (sslmode ${mode}): ${error.message}`), {
-    code: (error as { code?: string }).code,
+    code: codeOf(error),
   })
 }
 

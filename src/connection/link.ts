@@ -19,8 +19,8 @@ export function openLink(open: Open, to: { host: string; port: number }, links: 
 }
 
 /**
- * A connection, for libraries that want a socket. Which server it goes to, and how, is found out when it is
- * greeted. Looks connected from the beginning, because what it is for shows in the first message.
+ * A connection, for libraries that want a socket. To them it is connected at once; a server is looked for when
+ * they send the first message, which says whether it is for a session or to cancel one.
  */
 export class Link extends Duplex {
   /** For the messages of `postgres`. */
@@ -72,7 +72,7 @@ export class Link extends Duplex {
   }
 
   override emit(event: string | symbol, ...args: unknown[]): boolean {
-    // As a socket says it.
+    // Of a socket, close says whether there was an error.
     return super.emit(event, ...(event === 'close' ? [this.errored !== null] : args))
   }
 

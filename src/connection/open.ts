@@ -1,3 +1,4 @@
+import { codeOf } from '../errors.ts'
 import type { Address, Connection, TargetSession } from './connection.ts'
 import { dial, type Greeted, isCancel, isFolder } from './dial.ts'
 import type { Open } from './link.ts'
@@ -105,5 +106,5 @@ function combined(failures: Error[]): Error {
   const message = failures
     .map((error) => error.message || String((error as AggregateError).errors?.[0]?.message))
     .join('; ')
-  return Object.assign(new Error(message), { code: (last as { code?: string }).code })
+  return Object.assign(new Error(message), { code: codeOf(last) })
 }

@@ -12,7 +12,7 @@ export function openPostgres(
   { open, address }: Opener,
   { connection: session, ...options }: Options,
 ): postgres.Sql {
-  const { addresses, database, user, connectTimeout = 30 } = connection
+  const { addresses, database, user } = connection
   const [first] = addresses
   const links = new Set<Link>()
   const settings = {
@@ -27,7 +27,7 @@ export function openPostgres(
     sslnegotiation: null,
     keep_alive: null,
     // Later than a link, which says which address is silent.
-    connect_timeout: longestWait(connection, connectTimeout),
+    connect_timeout: longestWait(connection),
     connection: { ...session, ...(connection.options && { options: connection.options }) },
   } as Options
   const sql = openOnStreams(settings, () => openLink(open, first, links))

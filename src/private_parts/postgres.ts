@@ -5,9 +5,31 @@ export const readIn = '3.4.9'
 
 type Options = postgres.Options<Record<string, never>>
 
-/** Calls back whenever a connection of this client has closed: the option is read anew each time. */
-export function onConnectionClosed(client: postgres.Sql, listener: () => void): void {
-  client.options.onclose = listener
+/**
+ * A begin for a client with one session, which may be lost: the driver would then send a rollback over it, and
+ * throw where nobody can catch that (porsager/postgres#1208).
+ */
+export function safeBegin(client: postgres.Sql) {
+  let losses = 0
+  // Read anew each time that a connection has closed.
+  client.options.onclose = () => {
+    losses++
+  }
+  return async <T>(work: (transaction: postgres.TransactionSql) => Promise<T>): Promise<T> => {
+    let lost: Error | undefined
+    try {
+      return (await client.begin((transaction) => {
+        const before = losses
+        return work(transaction).catch((error) => {
+          if (losses === before) throw error
+          lost = error
+          return new Promise<never>(() => undefined) // the driver rejects by itself
+        })
+      })) as T
+    } catch (error) {
+      throw lost ?? error
+    }
+  }
 }
 
 /**

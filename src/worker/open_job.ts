@@ -1,3 +1,4 @@
+import { inBoundTransaction } from '../collect/bound_transaction.ts'
 import { openedAlerts } from '../collect/events.ts'
 import { unlessStopped, withTimeout } from '../connection/timeout.ts'
 import { connect, type Sql } from '../database.ts'
@@ -20,11 +21,7 @@ export interface OpenedJob {
 
 /** Validates the payload of a job, decides what is to be done about it, and opens its run. */
 export function openJob(sql: Sql, payload: unknown): Promise<OpenedJob> {
-  // In a transaction that dies with this process or its link: no run is opened for nobody.
-  return sql.begin(async (transaction) => {
-    await transaction`
-      select nms_private.cancel_if_client_is_gone(), set_config('idle_in_transaction_session_timeout', '30s', true)
-    `
+  return inBoundTransaction(sql, async (transaction) => {
     const [job] = await transaction<[OpenedJob]>`
       select
         action, run_id::text, message, is_online as online, jobs, deadline::text, slot,

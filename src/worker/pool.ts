@@ -17,14 +17,14 @@ export interface WorkerPool {
 
 export function openPool(url: string): WorkerPool {
   const links = new Set<Link>()
-  const { connectTimeout = 10, keepAlive = 10, ...connection } = readConnection(url)
+  const connection = readConnection(url, process.env, { connectTimeout: 10, keepAlive: 10 })
   const pool = new pg.Pool({
     Client: PinnedClient,
-    ...pgSettings({ ...connection, connectTimeout, keepAlive }, links),
+    ...pgSettings(connection, links),
     application_name: connection.applicationName ?? 'table-metrics worker',
     max: 6,
   })
-  // The next query tells.
+  // A connection that breaks is said by the next query.
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
   return {

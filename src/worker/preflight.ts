@@ -1,5 +1,6 @@
 import type { ParsedCronItem } from 'graphile-worker'
 import type { Sql } from '../database.ts'
+import { codeOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { pruneTaskName } from '../schedule.ts'
 import { payloadAsText } from './payload.ts'
@@ -10,7 +11,7 @@ export class SetupError extends Error {}
 
 /** True for what waiting does not mend: no such database or role, a wrong password, a right that is missing, nothing installed. */
 export function isFatal(error: unknown): boolean {
-  return error instanceof SetupError || /^(28|3D|42501)/.test((error as { code?: string }).code ?? '')
+  return error instanceof SetupError || /^(28|3D|42501)/.test(codeOf(error) ?? '')
 }
 
 /**
@@ -81,5 +82,5 @@ async function jobProblem(sql: Sql, payload: unknown): Promise<string | null> {
 
 /** Its job says so when it is due: that is no reason not to collect. */
 function unlessDenied(error: unknown): undefined {
-  if ((error as { code?: string }).code !== '42501') throw error
+  if (codeOf(error) !== '42501') throw error
 }
