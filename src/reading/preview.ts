@@ -1,6 +1,6 @@
 import type { CollectRequest } from '../collect/collect.ts'
 import type { Sql } from '../database.ts'
-import { formatTable } from '../terminal/table.ts'
+import { formatTable } from '../terminal/terminal.ts'
 
 /** What a run with this request would do to each table, as lines for a person and as JSON. */
 export async function previewRun(

@@ -1,7 +1,13 @@
 import type { Run } from '../collect/run.ts'
 import type { Sql } from '../database.ts'
-import { formatTable } from '../terminal/table.ts'
-import { describeLeftOut, formatChange, formatCount, formatTime, isTimeZone } from '../terminal/terminal.ts'
+import {
+  describeLeftOut,
+  formatChange,
+  formatCount,
+  formatTable,
+  formatTime,
+  isTimeZone,
+} from '../terminal/terminal.ts'
 import { visible, visibleLines } from '../terminal/visible.ts'
 
 const shownTables = 40

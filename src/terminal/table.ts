@@ -46,12 +46,6 @@ export function layOut(columns: Column[], rows: string[][], width = outputWidth(
   ].join('\n')
 }
 
-/** Lines with aligned columns, however wide; those listed in `right` are aligned at their right edge. */
-export function formatTable(titles: string[], rows: string[][], right: number[] = []): string {
-  const columns = titles.map((title, n) => ({ title, right: right.includes(n) }))
-  return layOut(columns, rows, Number.POSITIVE_INFINITY)
-}
-
 /** A text that takes that many columns at most, with … for what is missing. */
 export function shorten(text: string, width: number, where: Column['cut'] = 'end'): string {
   if (stringWidth(text) <= width) return text
@@ -60,7 +54,7 @@ export function shorten(text: string, width: number, where: Column['cut'] = 'end
   return `${take(characters, width - 1 - tail)}…${[...take(characters.reverse(), tail)].reverse().join('')}`
 }
 
-/** Widths that fit: columns that are cut at their end get narrower first, then the widest name. */
+/** Widths that fit: columns that are cut at their end give way first, then the widest name. */
 function fitted(columns: Column[], wanted: number[], width: number): number[] {
   const widths = [...wanted]
   const gaps = 2 * (columns.length - 1)

@@ -1,3 +1,6 @@
+import stringWidth from 'string-width'
+import { visible } from './visible.ts'
+
 /** A count with its digits grouped: `1,234,567`. Exact beyond 2^53: it never becomes a number. */
 export function formatCount(count: string): string {
   return count.replace(/\B(?=(\d{3})+$)/g, ',')
@@ -30,4 +33,20 @@ export function formatTime(instant: Date, timeZone: string): string {
   return new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' }).format(
     instant,
   )
+}
+
+/** Lines with aligned columns; those listed in `right` are aligned at their right edge. */
+export function formatTable(header: string[], rows: string[][], right: number[] = []): string {
+  const cells = rows.map((row) => row.map(visible))
+  const all = [header, ...cells]
+  const widths = header.map((_, column) => Math.max(...all.map((row) => stringWidth(row[column] ?? ''))))
+  const line = (row: string[]) =>
+    row
+      .map((cell, column) => {
+        const space = ' '.repeat((widths[column] ?? 0) - stringWidth(cell))
+        return right.includes(column) ? space + cell : cell + space
+      })
+      .join('  ')
+      .trimEnd()
+  return [line(header), widths.map((width) => '─'.repeat(width)).join('  '), ...cells.map(line)].join('\n')
 }
