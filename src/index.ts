@@ -1,10 +1,6 @@
-export {
-  type CollectOptions,
-  type CollectRequest,
-  collectRun,
-  collectTableMetrics,
-} from './collect/collect.ts'
+export { collectRun, collectTableMetrics } from './collect/collect.ts'
 export type { RunEvent } from './collect/events.ts'
+export type { CollectOptions, CollectRequest } from './collect/options.ts'
 export type { Progress } from './collect/progress.ts'
 export type { Run } from './collect/run.ts'
 export { installScript } from './install_script.ts'

@@ -1,5 +1,5 @@
 import { connect } from '../database.ts'
-import type { CollectOptions } from './collect.ts'
+import type { CollectOptions } from './options.ts'
 import { cancelOnAbort } from './termination.ts'
 import { watchedBy } from './watch.ts'
 

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type CollectOptions, type CollectRequest, collectTableMetrics } from '../collect/collect.ts'
+import { collectTableMetrics } from '../collect/collect.ts'
+import type { CollectOptions, CollectRequest } from '../collect/options.ts'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
 import { interruption } from '../interruption.ts'
 import { createLog } from '../log.ts'

@@ -1,17 +1,9 @@
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
+import { type Address, defaultFolder } from './address.ts'
 import { readParameters } from './parameters.ts'
 import type { Parameters } from './parse.ts'
 import { passwordFromFile } from './password.ts'
-
-/** One server to try. */
-export interface Address {
-  /** A name or an address; a folder, where its socket lies; or empty, when there is only `hostaddr`. */
-  host: string
-  /** What to connect to in place of looking up the name. */
-  hostaddr: string | undefined
-  port: number
-}
 
 /** A connection as it was asked for: which server, as whom, and how. */
 export interface Connection {
@@ -57,9 +49,6 @@ export function longestWait({ addresses, targetSession, connectTimeout }: Connec
   const looksFirst = addresses.length > 1 || targetSession !== 'any'
   return connectTimeout && connectTimeout * addresses.length * (looksFirst ? 2 : 1) + 1
 }
-
-/** Where Debian's libpq looks for the socket of a server when no host is given. */
-export const defaultFolder = '/var/run/postgresql'
 
 /**
  * Reads a connection string and the variables of the environment, as libpq does, for everything that connects.

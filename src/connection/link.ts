@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import type { Address } from './address.ts'
 
 /** A connection to a server that has answered for the first time. */
 export interface Opened {
@@ -10,6 +11,13 @@ export interface Opened {
 
 /** Opens a connection with its first message: that of a session, or of a request to cancel one. */
 export type Open = (greeting: Buffer, signal: AbortSignal) => Promise<Opened>
+
+/** The way to the server for the links of one library. */
+export interface Opener {
+  open: Open
+  /** Where the last link went, or goes. */
+  address(): Address
+}
 
 /** A link that is among these for as long as it is open. */
 export function openLink(open: Open, to: { host: string; port: number }, links: Set<Link>): Link {

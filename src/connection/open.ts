@@ -1,15 +1,9 @@
 import { codeOf } from '../errors.ts'
-import type { Address, Connection, TargetSession } from './connection.ts'
-import { dial, type Greeted, isCancel, isFolder } from './dial.ts'
-import type { Open } from './link.ts'
+import { type Address, isFolder } from './address.ts'
+import type { Connection, TargetSession } from './connection.ts'
+import { dial, type Greeted, isCancel } from './dial.ts'
+import type { Open, Opener } from './link.ts'
 import { expectSession } from './target_session.ts'
-
-/** The way to the server for the links of one library. */
-export interface Opener {
-  open: Open
-  /** Where the last link went, or goes. */
-  address(): Address
-}
 
 type Entry = { address: Address; wantsTls: boolean }
 

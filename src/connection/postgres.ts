@@ -1,8 +1,7 @@
 import type postgres from 'postgres'
 import { openOnStreams } from '../private_parts/postgres.ts'
 import { type Connection, longestWait } from './connection.ts'
-import { type Link, openLink } from './link.ts'
-import type { Opener } from './open.ts'
+import { type Link, type Opener, openLink } from './link.ts'
 
 type Options = postgres.Options<Record<string, never>>
 

@@ -4,7 +4,8 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, createSecureContext, getCACertificates } from 'node:tls'
 import { codeOf } from '../errors.ts'
-import type { Address, TlsSettings } from './connection.ts'
+import type { Address } from './address.ts'
+import type { TlsSettings } from './connection.ts'
 
 /**
  * How to speak TLS with a server, as libpq would: what is verified, and what is shown of oneself. Reads the files

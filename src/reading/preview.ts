@@ -1,4 +1,4 @@
-import type { CollectRequest } from '../collect/collect.ts'
+import type { CollectRequest } from '../collect/options.ts'
 import type { Sql } from '../database.ts'
 import { formatTable } from '../terminal/terminal.ts'
 
