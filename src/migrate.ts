@@ -25,7 +25,7 @@ export interface MigrateOptions {
   /** Leaves the schema to the installer, and makes no roles. */
   keepOwner?: boolean
   /** For how long, in milliseconds, to try again when somebody is in the way. */
-  patience?: number
+  timeout?: number
 }
 
 /**
@@ -39,7 +39,7 @@ export interface MigrateOptions {
 export function migrate(
   url: string,
   timeZone?: string,
-  { keepOwner = false, patience = 60_000 }: MigrateOptions = {},
+  { keepOwner = false, timeout = 60_000 }: MigrateOptions = {},
 ): Promise<MigrateResult> {
   return withClient(url, (client) => {
     const warnings = warningsOf(client)
@@ -49,7 +49,7 @@ export function migrate(
       return { ...result, warnings: [...(result.keptBecause ? [] : warnings), ...result.warnings] }
     }
     return namingWhoIsInTheWay(client, url, async () => {
-      for (const deadline = Date.now() + patience; ; await sleep(200)) {
+      for (const deadline = Date.now() + timeout; ; await sleep(200)) {
         try {
           return await attempt()
         } catch (error) {

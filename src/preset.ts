@@ -7,7 +7,7 @@ import { defaultCrontab } from './schedule.ts'
 export const preset: GraphileConfig.Preset = {
   extends: [WorkerPreset],
   worker: {
-    taskDirectory: fileURLToPath(new URL('tasks', import.meta.url)),
+    taskDirectory: fileURLToPath(new URL('./tasks', import.meta.url)),
     // Beside compiled JavaScript there are declarations, which end in .ts.
     fileExtensions: [extname(import.meta.url)],
     crontabFile: defaultCrontab,

@@ -238,7 +238,7 @@ test('nobody who holds advisory locks keeps migrate from its work', async (t) =>
       pg_advisory_lock(hashtextextended('nms-table-metrics migrate', 0))
   `)
 
-  const result = await migrate(db.url, undefined, { patience: 0 })
+  const result = await migrate(db.url, undefined, { timeout: 0 })
 
   t.deepEqual(result.applied, allMigrations)
 })
@@ -250,7 +250,7 @@ test('whoever is in the way of migrate is named, and nothing is left', async (t)
   const [{ pid }] = await other<[{ pid: number }]>`select pg_backend_pid() as pid`
   await other.unsafe('begin; lock table graphile_migrate.migrations')
 
-  const error = await t.throwsAsync(migrate(db.url, undefined, { patience: 0 }), { code: '55P03' })
+  const error = await t.throwsAsync(migrate(db.url, undefined, { timeout: 0 }), { code: '55P03' })
 
   t.true(error?.message.includes(`process ${pid} of postgres (billing)`), error?.message)
   t.deepEqual(await fingerprint(db.sql), before)

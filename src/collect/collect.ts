@@ -1,4 +1,4 @@
-import { withTimeout } from '../connection/timeout.ts'
+import { untilAborted, withTimeout } from '../connection/timeout.ts'
 import { connect } from '../database.ts'
 import { withDatabase } from '../session.ts'
 import { inBoundTransaction } from './bound_transaction.ts'
@@ -53,10 +53,8 @@ async function openRun(
   signal?: AbortSignal,
 ): Promise<Run> {
   const sql = connect(url)
-  const stopped = new Promise<never>((_, reject) => {
-    const stop = () => reject(new Error('stopped before the run was opened'))
-    if (signal?.aborted) stop()
-    signal?.addEventListener('abort', stop, { once: true })
+  const stopped = untilAborted(signal).then(() => {
+    throw new Error('stopped before the run was opened')
   })
   try {
     const opening = inBoundTransaction(sql, async (transaction) => {
@@ -85,8 +83,9 @@ export async function collectRun(url: string, runId: string, options: CollectOpt
     deadline === undefined
       ? undefined
       : AbortSignal.timeout(Math.min(await milliseconds(url, deadline), longestTimer))
+  const signals = [signal, late].filter((each) => each !== undefined)
   const count = online ? countOnline : countAsOfOneInstant
-  const failure = await count(url, runId, { ...options, signal: anyOf(signal, late) }).then(
+  const failure = await count(url, runId, { ...options, signal: AbortSignal.any(signals) }).then(
     () => undefined,
     (error) => error as Error & { code?: string },
   )
@@ -109,10 +108,6 @@ const timeout = 40_000
 
 /** What a timer can hold, in milliseconds: nearly 25 days. */
 const longestTimer = 2 ** 31 - 1
-
-function anyOf(...signals: (AbortSignal | undefined)[]): AbortSignal {
-  return AbortSignal.any(signals.filter((signal) => signal !== undefined))
-}
 
 function describe(error: Error & { code?: string }): string {
   return error.code ? `${error.message} (${error.code})` : error.message

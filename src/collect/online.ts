@@ -3,18 +3,9 @@ import { retryConnection } from '../connection/timeout.ts'
 import { connect, type Sql } from '../database.ts'
 import { codeOf } from '../errors.ts'
 import type { CollectOptions } from './options.ts'
-import { ProgressTracker } from './progress.ts'
+import { ProgressTracker, type Step } from './progress.ts'
 import { cancelOnAbort, grace, terminateCounting } from './termination.ts'
 import { type CountingSession, watchedBy } from './watch.ts'
-
-type Step = {
-  tables_counted: string
-  rows_counted: string
-  pages_counted: string
-  tables_left: string
-  pages_left: string
-  is_finished: boolean
-}
 
 /** Milliseconds for which a server may be away in the middle of a run. */
 const outage = 90_000
@@ -60,7 +51,11 @@ export async function countOnline(
         await yielding // or the canceled session would take the same table again at once
         const result = await retryConnection(
           outage,
-          () => send<Step>(sql, `select * from nms.measure_targets(run_id => ${BigInt(runId)})`),
+          () =>
+            send<Step & { is_finished: boolean }>(
+              sql,
+              `select * from nms.measure_targets(run_id => ${BigInt(runId)})`,
+            ),
           ended.signal,
         )
         tracker.add(result)

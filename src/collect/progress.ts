@@ -12,7 +12,11 @@ export interface Progress {
   counting: string[]
 }
 
-type Step = Record<'tables_counted' | 'rows_counted' | 'pages_counted' | 'tables_left' | 'pages_left', string>
+/** What a call of `nms.measure_targets` has counted, and what it has left. */
+export type Step = Record<
+  'tables_counted' | 'rows_counted' | 'pages_counted' | 'tables_left' | 'pages_left',
+  string
+>
 
 /** Adds up what several sessions have counted. */
 export class ProgressTracker {

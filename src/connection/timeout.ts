@@ -13,6 +13,14 @@ export async function withTimeout<T>(milliseconds: number, work: Promise<T>, wha
   }
 }
 
+/** Resolves when the signal aborts. */
+export function untilAborted(signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) resolve()
+    signal?.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
 /** Rejects two seconds after the signal aborts, for the link may be dead. The work itself goes on. */
 export async function unlessStopped<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   const stopped = Promise.withResolvers<never>()

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { Logger, type RunnerOptions, type WorkerEvents } from 'graphile-worker'
-import { withTimeout } from '../connection/timeout.ts'
+import { untilAborted, withTimeout } from '../connection/timeout.ts'
 import { type Log, reasonOf } from '../log.ts'
 import { preset } from '../preset.ts'
 import { cronFailure } from '../private_parts/graphile_worker.ts'
@@ -75,12 +75,8 @@ export async function withWorkerSession(
     cronFailed: cronFailed.promise,
     atEnd: (finish) => finishers.push(finish),
   }
-  const aborted = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
   try {
-    await Promise.race([work(session), dead(end.signal), aborted])
+    await Promise.race([work(session), dead(end.signal), untilAborted(signal)])
   } finally {
     end.abort(new Error('the worker starts again'))
     const finished = Promise.allSettled(finishers.map((finish) => finish()))
