@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import postgres from 'postgres'
 import { startTemporaryServer } from '../demo/embedded/server.ts'
-import { migrate } from '../src/migrate.ts'
+import { migrate } from '../src/install/migrate.ts'
 
 const debian = '/usr/lib/postgresql/15'
 if (!existsSync(`${debian}/lib/plpgsql_check.so`)) {

@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import postgres from 'postgres'
 import { startTemporaryServer } from '../demo/embedded/server.ts'
-import { migrate } from '../src/migrate.ts'
+import { migrate } from '../src/install/migrate.ts'
 
 type Described = { name: string; comment: string }
 

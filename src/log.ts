@@ -1,5 +1,5 @@
-import type { RunEvent } from './collect/events.ts'
 import { describeError } from './errors.ts'
+import type { RunEvent } from './run/events.ts'
 import { visible } from './terminal/visible.ts'
 
 /** Something that happened to a worker. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
+import { withDatabase } from '../connection/with_database.ts'
 import { describeStatus, statusAsJson } from '../reading/status.ts'
-import { withDatabase } from '../session.ts'
 import { print } from '../terminal/output.ts'
 import { wholeNumber } from './arguments.ts'
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
+import { withDatabase } from '../connection/with_database.ts'
 import { readKnownTable } from '../reading/known_table.ts'
 import { describeTrend, trendAsJson } from '../reading/trend.ts'
-import { withDatabase } from '../session.ts'
 import { print } from '../terminal/output.ts'
 import { wholeNumber } from './arguments.ts'
 

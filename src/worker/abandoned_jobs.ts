@@ -1,5 +1,5 @@
-import type { Sql } from '../database.ts'
-import { pruneTaskName, pruningSession, taskName } from '../schedule.ts'
+import type { Sql } from '../connection/database.ts'
+import { pruneTaskName, pruningSession, taskName } from '../schedule/crontab.ts'
 
 /**
  * Frees the jobs of workers that died, which would stay locked for four hours: jobs that were taken more than a

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { pinPath } from '../search_path.ts'
+import { pinPath } from '../connection/search_path.ts'
 
 // A server that hears nothing more between begin and commit lets go of the locks after that time.
 const begin = `begin; ${pinPath}; set local idle_in_transaction_session_timeout = '30s'`

@@ -1,10 +1,10 @@
 import type { ParsedCronItem } from 'graphile-worker'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../connection/database.ts'
 import { codeOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { pruneTaskName } from '../schedule.ts'
-import { payloadAsText } from './payload.ts'
-import { pruneProblem } from './prune_payload.ts'
+import { pruneTaskName } from '../schedule/crontab.ts'
+import { payloadAsText } from '../schedule/payload.ts'
+import { pruneProblem } from '../schedule/prune_payload.ts'
 
 /** What somebody has to mend before a worker can do anything. */
 export class SetupError extends Error {}

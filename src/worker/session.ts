@@ -2,10 +2,10 @@ import { EventEmitter } from 'node:events'
 import { Logger, type RunnerOptions, type WorkerEvents } from 'graphile-worker'
 import { untilAborted, withTimeout } from '../connection/timeout.ts'
 import { type Log, reasonOf } from '../log.ts'
-import { preset } from '../preset.ts'
 import { cronFailure } from '../private_parts/graphile_worker.ts'
-import { createTasks } from '../tasks.ts'
 import { openPool } from './pool.ts'
+import { preset } from './preset.ts'
+import { createTasks } from './tasks.ts'
 
 /** A worker with its connections. When they are dead, another session takes its place. */
 export interface WorkerSession {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import type { Run } from '../../src/collect/run.ts'
+import type { Run } from '../../src/run/run.ts'
 import { eventually, hang } from './eventually.ts'
 
 const serverUrl = process.env.TEST_SERVER_URL

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import postgres from 'postgres'
 import { startTemporaryServer } from '../../demo/embedded/server.ts'
-import { migrate } from '../../src/migrate.ts'
+import { migrate } from '../../src/install/migrate.ts'
 import { inMemory } from './memory.ts'
 
 const server = await startTemporaryServer(

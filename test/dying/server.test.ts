@@ -1,6 +1,6 @@
 // What befalls a whole server befalls four workers at once, each of them at another moment of its run.
 import test from 'ava'
-import { connect } from '../../src/database.ts'
+import { connect } from '../../src/connection/database.ts'
 import { eventually } from '../_support/eventually.ts'
 import { isBusy } from '../_support/moments.ts'
 import { type OwnServer, startOwnServer } from '../_support/server.ts'

@@ -216,7 +216,7 @@ test('npm start on a database with such names: nothing acts on the terminal', as
 
 test("a worker of somebody else's logs nothing that acts on the terminal", async (t) => {
   const { url } = await withJob(t)
-  const tasks = new URL('../../src/tasks.ts', import.meta.url)
+  const tasks = new URL('../../src/worker/tasks.ts', import.meta.url)
   const script = `
     import { runOnce } from 'graphile-worker'
     import { createTasks } from '${tasks}'

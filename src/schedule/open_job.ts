@@ -1,8 +1,8 @@
-import { inBoundTransaction } from '../collect/bound_transaction.ts'
-import { openedAlerts } from '../collect/events.ts'
+import { connect, type Sql } from '../connection/database.ts'
 import { unlessStopped, withTimeout } from '../connection/timeout.ts'
-import { connect, type Sql } from '../database.ts'
 import type { Log } from '../log.ts'
+import { inBoundTransaction } from '../run/bound_transaction.ts'
+import { openedAlerts } from '../run/events.ts'
 import { payloadAsText } from './payload.ts'
 
 /** What is to be done about a job: a row of `nms_private.open_job`. */

@@ -1,5 +1,5 @@
-import { unlessStopped, withTimeout } from './connection/timeout.ts'
-import type { Sql } from './database.ts'
+import type { Sql } from '../connection/database.ts'
+import { unlessStopped, withTimeout } from '../connection/timeout.ts'
 
 /** For how long to keep what, as Postgres intervals; what is missing is kept for ever. */
 export interface Keep {

@@ -1,4 +1,4 @@
-import type { Sql } from './database.ts'
+import type { Sql } from '../connection/database.ts'
 
 /** What a rebuild has made: for a person, and as JSON rendered by the server. */
 export interface Rebuilt {

@@ -1,5 +1,5 @@
+import type { Progress } from '../online/progress.ts'
 import type { RunEvent } from './events.ts'
-import type { Progress } from './progress.ts'
 
 /** What a run leaves out; by default nothing. */
 export interface CollectRequest {

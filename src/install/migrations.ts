@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** Folder with the migrations of this package: committed ones, and the fixtures they were made from. */
-export const migrationsFolder = fileURLToPath(new URL('../migrations', import.meta.url))
+export const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 /** A committed migration as graphile-migrate froze it. */
 export interface Migration {

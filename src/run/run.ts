@@ -1,4 +1,4 @@
-import type { Ask } from '../database.ts'
+import type { Ask } from '../connection/database.ts'
 
 /** The header of a run: a row of `nms.table_metrics_runs`. A bigint is a string. */
 export interface Run {

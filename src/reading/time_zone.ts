@@ -1,5 +1,5 @@
-import type { Sql } from './database.ts'
-import { snapshotTimeZone } from './environment.ts'
+import type { Sql } from '../connection/database.ts'
+import { snapshotTimeZone } from '../environment.ts'
 
 /** The zone in which times are shown: SNAPSHOT_TZ, else the business time zone. */
 export async function shownTimeZone(sql: Sql): Promise<string> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Sql } from '../connection/database.ts'
 import { retryConnection } from '../connection/timeout.ts'
-import type { Sql } from '../database.ts'
 import { type Run, readRun } from './run.ts'
 
 /**

@@ -15,7 +15,7 @@ export const pruningSession = 'table-metrics prune'
 export const taskNames: readonly string[] = [taskName, pruneTaskName]
 
 /** The crontab of this package. */
-export const defaultCrontab = fileURLToPath(new URL('../crontab', import.meta.url))
+export const defaultCrontab = fileURLToPath(new URL('../../crontab', import.meta.url))
 
 /**
  * The schedule of this package, for a worker that hosts its tasks. When its file is malformed,

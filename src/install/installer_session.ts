@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
-import { readConnection } from './connection/connection.ts'
-import type { Link } from './connection/link.ts'
-import { pgSettings } from './connection/pg.ts'
+import { readConnection } from '../connection/connection.ts'
+import type { Link } from '../connection/link.ts'
+import { pgSettings } from '../connection/pg.ts'
 
 export type { Client }
 

@@ -1,5 +1,5 @@
-import type { Sql } from '../database.ts'
-import { withDatabase } from '../session.ts'
+import type { Sql } from '../connection/database.ts'
+import { withDatabase } from '../connection/with_database.ts'
 
 /** How long a count may go on after it was canceled, in milliseconds: a function that it runs may catch that. */
 export const grace = 10_000

@@ -1,4 +1,4 @@
-import type { Sql } from '../database.ts'
+import type { Sql } from '../connection/database.ts'
 import { payloadAsText } from './payload.ts'
 
 /** Why jobs that prune would fail with this payload; null when nothing is wrong with it. */

@@ -1,13 +1,13 @@
+import { connect } from '../connection/database.ts'
 import { untilAborted, withTimeout } from '../connection/timeout.ts'
-import { connect } from '../database.ts'
-import { withDatabase } from '../session.ts'
+import { withDatabase } from '../connection/with_database.ts'
+import { countOnline } from '../online/online.ts'
 import { inBoundTransaction } from './bound_transaction.ts'
 import { endingEvents } from './events.ts'
-import { countOnline } from './online.ts'
+import { giveUp } from './give_up.ts'
 import type { CollectOptions, CollectRequest } from './options.ts'
 import { type Run, readRun } from './run.ts'
 import { countAsOfOneInstant } from './snapshot.ts'
-import { giveUp } from './stop.ts'
 
 /**
  * Counts every table once, inside the database. The header is committed before the counting starts,

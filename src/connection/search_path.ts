@@ -1,5 +1,5 @@
 import type postgres from 'postgres'
-import { safeBegin } from './private_parts/postgres.ts'
+import { safeBegin } from '../private_parts/postgres.ts'
 
 /**
  * Begins every transaction of ours: names mean those of `pg_catalog`, whatever the role, the database

@@ -1,4 +1,4 @@
-import type { Sql } from '../database.ts'
+import type { Sql } from '../connection/database.ts'
 import type { Run } from './run.ts'
 
 /** Something that happened to a run, for logs and alerts. Counts are strings: they never become a number. */

@@ -1,7 +1,7 @@
 import type postgres from 'postgres'
-import { readConnection } from './connection/connection.ts'
-import { createOpener } from './connection/open.ts'
-import { openPostgres } from './connection/postgres.ts'
+import { readConnection } from './connection.ts'
+import { createOpener } from './open.ts'
+import { openPostgres } from './postgres.ts'
 import { type Ask, pinned, type Sql } from './search_path.ts'
 
 /** A connection to the database to collect from. */

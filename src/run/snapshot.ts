@@ -1,7 +1,7 @@
-import { connect } from '../database.ts'
+import { connect } from '../connection/database.ts'
+import { cancelOnAbort } from '../online/termination.ts'
+import { watchedBy } from '../online/watch.ts'
 import type { CollectOptions } from './options.ts'
-import { cancelOnAbort } from './termination.ts'
-import { watchedBy } from './watch.ts'
 
 /**
  * Counts all tables of an opened run as of one instant: one call, one transaction.

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Sql } from '../connection/database.ts'
 import { isConnectionError, withTimeout } from '../connection/timeout.ts'
-import type { Sql } from '../database.ts'
+import { withDatabase } from '../connection/with_database.ts'
 import { codeOf } from '../errors.ts'
-import { withDatabase } from '../session.ts'
 
 /** A session that measures targets at this moment. */
 export interface CountingSession {

@@ -1,8 +1,8 @@
 import type { TaskList } from 'graphile-worker'
-import { pruneTaskName, taskName } from './schedule.ts'
-import { collectTask } from './tasks/collect_table_metrics.ts'
-import { pruneTask } from './tasks/prune_table_metrics.ts'
-import type { TaskOptions } from './worker/job.ts'
+import { pruneTaskName, taskName } from '../schedule/crontab.ts'
+import { collectTask } from '../tasks/collect_table_metrics.ts'
+import { pruneTask } from '../tasks/prune_table_metrics.ts'
+import type { TaskOptions } from './job.ts'
 
 /** The tasks `collect_table_metrics` and `prune_table_metrics`, for any graphile-worker. */
 export function createTasks(options: TaskOptions = {}): TaskList {

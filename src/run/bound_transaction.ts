@@ -1,5 +1,5 @@
 import type { TransactionSql } from 'postgres'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../connection/database.ts'
 
 /** A transaction that ends with this process or its link: no run is opened for nobody. */
 export function inBoundTransaction<T>(

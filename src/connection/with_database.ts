@@ -1,5 +1,5 @@
+import { databaseUrl } from '../environment.ts'
 import { connect, type Sql } from './database.ts'
-import { databaseUrl } from './environment.ts'
 
 /** Gives some work a connection to a database, unless given that of DATABASE_URL, for as long as it takes. */
 export async function withDatabase<T>(work: (sql: Sql) => Promise<T>, url = databaseUrl()): Promise<T> {
