@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type CollectOptions, collectTableMetrics } from '../src/collect/collect.ts'
+import { collectTableMetrics } from '../src/run/collect.ts'
+import type { CollectOptions } from '../src/run/options.ts'
 import { connect } from './_connect.ts'
 import { countEach, payloadRows } from './_contestants.ts'
 import { type Contestant, timed } from './_measure.ts'

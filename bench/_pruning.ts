@@ -1,5 +1,5 @@
-import { prune } from '../src/prune.ts'
-import { pinned } from '../src/search_path.ts'
+import { pinned } from '../src/connection/search_path.ts'
+import { prune } from '../src/history/prune.ts'
 import { connect, type Sql } from './_connect.ts'
 import { collector } from './_contestants.ts'
 import type { HistorySize } from './_history_data.ts'

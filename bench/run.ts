@@ -1,7 +1,7 @@
 // Lets the collector and its rivals count the same data in turn, on a server of its own with default settings.
 import { parseArgs } from 'node:util'
-import { type EmbeddedServer, startTemporaryServer } from '../src/embedded/server.ts'
-import { migrate } from '../src/migrate.ts'
+import { type EmbeddedServer, startTemporaryServer } from '../demo/embedded/server.ts'
+import { migrate } from '../src/install/migrate.ts'
 import { connect } from './_connect.ts'
 import { compete, timed } from './_measure.ts'
 import { machine, print, printScenario, type ScenarioReport, scenarioReport } from './_report.ts'

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { compile } from 'graphile-migrate'
-import { migrationsFolder } from '../src/migrations.ts'
+import { migrationsFolder } from '../src/install/migrations.ts'
 
 const file = `${migrationsFolder}/committed/000001-table-metrics.sql`
 const blank = '-- Nothing is pending: write the next migration here.\n'

@@ -1,8 +1,8 @@
 // Checks every PL/pgSQL function with plpgsql_check, all warnings on, on Debian's PostgreSQL 15.
 import { existsSync } from 'node:fs'
 import postgres from 'postgres'
-import { startTemporaryServer } from '../src/embedded/server.ts'
-import { migrate } from '../src/migrate.ts'
+import { startTemporaryServer } from '../demo/embedded/server.ts'
+import { migrate } from '../src/install/migrate.ts'
 
 const debian = '/usr/lib/postgresql/15'
 if (!existsSync(`${debian}/lib/plpgsql_check.so`)) {

@@ -1,8 +1,8 @@
 // Writes docs/reference.md: every table, view and call of schema nms as the catalogue describes it.
 import { mkdir, writeFile } from 'node:fs/promises'
 import postgres from 'postgres'
-import { startTemporaryServer } from '../src/embedded/server.ts'
-import { migrate } from '../src/migrate.ts'
+import { startTemporaryServer } from '../demo/embedded/server.ts'
+import { migrate } from '../src/install/migrate.ts'
 
 type Described = { name: string; comment: string }
 

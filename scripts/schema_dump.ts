@@ -2,8 +2,8 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import postgres from 'postgres'
-import { startTemporaryServer } from '../src/embedded/server.ts'
-import { migrate } from '../src/migrate.ts'
+import { startTemporaryServer } from '../demo/embedded/server.ts'
+import { migrate } from '../src/install/migrate.ts'
 import { fetchPostgres } from '../test/_support/versions.ts'
 
 const server = await startTemporaryServer({ binaries: fetchPostgres(15) })

@@ -2,6 +2,11 @@ import { visibleLines } from './terminal/visible.ts'
 
 type ServerError = Error & { code?: string; detail?: string; hint?: string }
 
+/** The SQLSTATE of an error, or what Node says of a connection. */
+export function codeOf(error: unknown): string | undefined {
+  return (error as { code?: string } | undefined)?.code
+}
+
 /** An error as lines for a person: the message, and what the server said about it. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return `error: ${visibleLines(String(error))}`
@@ -15,7 +20,7 @@ export function describeError(error: unknown): string {
 
 /** Ends this process with a message for a person, whatever goes wrong in it. */
 export async function runMain(main: () => Promise<unknown>): Promise<void> {
-  // Such as a connection of graphile-migrate that breaks: it reports that to nobody.
+  // Such as a connection that breaks while nobody listens to it.
   process.once('uncaughtException', (error) => {
     console.error(describeError(error))
     process.exit(1)

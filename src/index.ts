@@ -1,16 +1,12 @@
-export {
-  type CollectOptions,
-  type CollectRequest,
-  collectRun,
-  collectTableMetrics,
-} from './collect/collect.ts'
-export type { RunEvent } from './collect/events.ts'
-export type { Progress } from './collect/progress.ts'
-export type { Run } from './collect/run.ts'
-export { installScript } from './install_script.ts'
+export { installScript } from './install/install_script.ts'
+export { type MigrateResult, migrate } from './install/migrate.ts'
 export { createLog, type Log, type LogEvent, type WorkerEvent } from './log.ts'
-export { type MigrateResult, migrate } from './migrate.ts'
-export { preset } from './preset.ts'
-export { cronItems } from './schedule.ts'
-export { createTasks, tasks } from './tasks.ts'
+export type { Progress } from './online/progress.ts'
+export { collectRun, collectTableMetrics } from './run/collect.ts'
+export type { RunEvent } from './run/events.ts'
+export type { CollectOptions, CollectRequest } from './run/options.ts'
+export type { Run } from './run/run.ts'
+export { cronItems } from './schedule/crontab.ts'
 export type { TaskOptions } from './worker/job.ts'
+export { preset } from './worker/preset.ts'
+export { createTasks, tasks } from './worker/tasks.ts'

@@ -1,6 +1,5 @@
-import pino, { type Level } from 'pino'
-import type { RunEvent } from './collect/events.ts'
 import { describeError } from './errors.ts'
+import type { RunEvent } from './run/events.ts'
 import { visible } from './terminal/visible.ts'
 
 /** Something that happened to a worker. */
@@ -17,7 +16,7 @@ export type WorkerEvent =
 export type LogEvent = RunEvent | WorkerEvent
 
 // People build alerts on these names.
-const events: Record<LogEvent['event'], [level: Level, words: string]> = {
+const events: Record<LogEvent['event'], [level: 'info' | 'warn' | 'error', words: string]> = {
   run_started: ['info', 'run started'],
   run_succeeded: ['info', 'run succeeded'],
   run_failed: ['error', 'run failed'],
@@ -25,7 +24,7 @@ const events: Record<LogEvent['event'], [level: Level, words: string]> = {
   no_tables_found: ['warn', 'no tables found'],
   target_failed: ['error', 'table not counted'],
   alert_opened: ['warn', 'something is strange'],
-  yielded: ['warn', 'gave way to another session'],
+  yielded: ['warn', 'yielded to another session'],
   worker_started: ['info', 'worker started'],
   worker_stopped: ['info', 'worker stopped'],
   worker_restarting: ['error', 'worker starts again'],
@@ -52,21 +51,8 @@ export function createLog(
 ): Log {
   // Whoever reads the log may go away: that is no reason to stop.
   if (stream.listenerCount('error') === 0) stream.on('error', () => undefined)
-  if (format === 'text') return { record: (event) => stream.write(`${asText(event)}\n`) }
-  const logger = pino(
-    {
-      base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (level) => ({ level }) },
-    },
-    { write: (line) => void stream.write(`${visible(line.trimEnd())}\n`) }, // the same JSON
-  )
-  return {
-    record(event) {
-      const [level, words] = events[event.event]
-      logger[level](event, words)
-    },
-  }
+  const line = format === 'text' ? asText : asJson
+  return { record: (event) => stream.write(`${line(event)}\n`) }
 }
 
 /** A log that hands everything on to somebody else's logger, such as that of graphile-worker. */
@@ -76,7 +62,7 @@ export function forwardTo(
   return {
     record(event) {
       const [level, words] = events[event.event]
-      logger[level as 'info' | 'warn' | 'error'](`${words}${details(event)}`, event)
+      logger[level](`${words}${details(event)}`, event)
     },
   }
 }
@@ -86,6 +72,11 @@ export function reasonOf(error: unknown): string {
   return describeError(error)
     .replace(/^error: /, '')
     .replaceAll(/\s*\n\s*/g, '; ')
+}
+
+function asJson(event: LogEvent): string {
+  const [level, msg] = events[event.event]
+  return visible(JSON.stringify({ level, time: new Date(), ...event, msg }))
 }
 
 function asText(event: LogEvent): string {

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { runMigrations } from 'graphile-worker'
-import { pinned } from '../src/search_path.ts'
+import { pinned } from '../src/connection/search_path.ts'
 import { freeAbandonedJobs } from '../src/worker/abandoned_jobs.ts'
 import { createDatabase, type TestDatabase } from './_support/database.ts'
 

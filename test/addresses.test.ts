@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import anyTest, { type ExecutionContext, type TestFn } from 'ava'
 import postgres from 'postgres'
-import { connect } from '../src/database.ts'
+import { connect } from '../src/connection/database.ts'
+import { eventually } from './_support/eventually.ts'
 import { libraries } from './_support/libraries.ts'
 import { tableMetrics } from './_support/process.ts'
 import { createEmpty, type SecureServer, startSecureServer, startStandby } from './_support/secure_server.ts'
-import { within } from './_support/within.ts'
 
 const test = anyTest as TestFn<{ server: SecureServer; standby: Awaited<ReturnType<typeof startStandby>> }>
 
@@ -221,7 +221,7 @@ for (const [what, urlOf] of Object.entries<(server: SecureServer, standby: strin
     const sleeping = sql.unsafe('select pg_sleep(600)')
     const ended = t.throwsAsync(sleeping.execute(), { code: '57014' })
     const state = () => admin`select from pg_stat_activity where pid = ${pid} and wait_event = 'PgSleep'`
-    await within(30, async () => (await state()).length === 1, 'it sleeps')
+    await eventually(async () => (await state()).length === 1, 'it sleeps', 30)
     sleeping.cancel()
     await ended
 

@@ -1,8 +1,9 @@
 import ava, { type ExecutionContext } from 'ava'
-import { collectRun, collectTableMetrics } from '../src/collect/collect.ts'
+import { pinned } from '../src/connection/search_path.ts'
 import { reportRun, reportRunAsJson } from '../src/reading/report.ts'
-import { pinned } from '../src/search_path.ts'
-import { collect, createDatabase, type Sql, type TestDatabase, until } from './_support/database.ts'
+import { collectRun, collectTableMetrics } from '../src/run/collect.ts'
+import { collect, createDatabase, type Sql, type TestDatabase } from './_support/database.ts'
+import { eventually } from './_support/eventually.ts'
 import { failsClearly, startTableMetrics, tableMetrics } from './_support/process.ts'
 
 // Each starts processes of its own.
@@ -296,7 +297,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       select wait_event_type from pg_stat_activity
       where datname = current_database() and application_name = 'table-metrics'
     `
-    await until(
+    await eventually(
       async () => (await sessions()).some(({ wait_event_type }) => wait_event_type === 'Lock'),
       'the run waits for pears',
     )
@@ -309,7 +310,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     t.is(run.status, 'FAILED')
     t.regex(run.error_message, /^stopped: .*public\.pears.*57014/)
     t.regex(stderr, /^run 1: FAILED$/m)
-    await until(async () => (await sessions()).length === 0, 'its sessions are gone')
+    await eventually(async () => (await sessions()).length === 0, 'its sessions are gone')
     const runs = await db.sql`select status, error_message from nms.table_metrics_runs`
     t.deepEqual([...runs], [{ status: 'FAILED', error_message: run.error_message }])
   })

@@ -15,21 +15,21 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { serverAccount } from '../src/embedded/account.ts'
-import { makeRootHome } from '../src/embedded/binaries.ts'
+import { serverAccount } from '../demo/embedded/account.ts'
+import { makeRootHome } from '../demo/embedded/binaries.ts'
 import {
   type EmbeddedServer,
   type EmbeddedServerOptions,
   startServer,
   startTemporaryServer,
-} from '../src/embedded/server.ts'
-import { until } from './_support/database.ts'
+} from '../demo/embedded/server.ts'
+import { eventually } from './_support/eventually.ts'
 import { isAlive, processesIn, run, start } from './_support/process.ts'
 
 // Each starts servers of its own.
 const test = ava.serial
 
-const source = new URL('../src/embedded/server.ts', import.meta.url)
+const source = new URL('../demo/embedded/server.ts', import.meta.url)
 
 test('a server ends with the process that holds it, even if that is killed', async (t) => {
   const holder = startScript(
@@ -40,7 +40,7 @@ test('a server ends with the process that holds it, even if that is killed', asy
     setInterval(() => undefined, 1000)
   `,
   )
-  await until(async () => holder.stdout().endsWith('\n'), 'the server has started')
+  await eventually(async () => holder.stdout().endsWith('\n'), 'the server has started')
   const { pid, dataDirectory } = JSON.parse(holder.stdout())
   t.teardown(() => rm(dirname(dataDirectory), { recursive: true, force: true }))
   t.true(isAlive(pid))
@@ -48,8 +48,8 @@ test('a server ends with the process that holds it, even if that is killed', asy
   holder.kill('SIGKILL')
   await holder.finished
 
-  await until(async () => !isAlive(pid), 'the server is gone')
-  await until(async () => (await processesIn(dataDirectory)).length === 0, 'its processes are gone')
+  await eventually(async () => !isAlive(pid), 'the server is gone')
+  await eventually(async () => (await processesIn(dataDirectory)).length === 0, 'its processes are gone')
   t.pass()
 })
 
@@ -60,7 +60,7 @@ test('stop ends every session and leaves no process', async (t) => {
     () => 'ended by itself',
     (error: { code: string }) => error.code,
   )
-  await until(async () => (await processesIn(server.dataDirectory)).length > 1, 'its processes are seen')
+  await eventually(async () => (await processesIn(server.dataDirectory)).length > 1, 'its processes are seen')
 
   await server.stop()
 
@@ -97,7 +97,10 @@ test('data, password and log are kept from one start to the next', async (t) => 
 test('a process that is killed while it creates the data is no obstacle to the next', async (t) => {
   const home = await createHome(t)
   const first = startScript(t, `await startServer({ home: ${JSON.stringify(home)} })`)
-  await until(async () => (await unfinishedData(home)).includes('PG_VERSION'), 'the data are being created')
+  await eventually(
+    async () => (await unfinishedData(home)).includes('PG_VERSION'),
+    'the data are being created',
+  )
   first.kill('SIGKILL')
   await first.finished
 
@@ -130,7 +133,7 @@ test('a second server on the same data is refused in one line, also by another p
   const first = await startAgain(t, { home })
 
   for (const path of [home, alias]) {
-    const error = await t.throwsAsync(startServer({ home: path, patience: 0 }))
+    const error = await t.throwsAsync(startServer({ home: path, timeout: 0 }))
 
     t.regex(
       error?.message ?? '',

@@ -6,9 +6,9 @@ import {
   rowCounts,
   type Sql,
   type TestDatabase,
-  until,
   untilItWaits,
 } from './_support/database.ts'
+import { eventually } from './_support/eventually.ts'
 
 const shop = `
   create table public.blocker as select generate_series(1, 5000) as id;
@@ -130,7 +130,7 @@ test('a run whose session was killed is RUNNING until abandon_after has passed, 
   t.is((await run()).status, 'RUNNING', 'five minutes have not passed')
 
   await db.sql`update nms.table_metrics_settings set abandon_after = '1 s'`
-  await until(
+  await eventually(
     async () =>
       (
         await db.sql`

@@ -3,16 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { installScript } from '../src/install_script.ts'
-import { migrate } from '../src/migrate.ts'
-import {
-  collect,
-  createDatabase,
-  rowCounts,
-  type Sql,
-  type TestDatabase,
-  until,
-} from './_support/database.ts'
+import { installScript } from '../src/install/install_script.ts'
+import { migrate } from '../src/install/migrate.ts'
+import { collect, createDatabase, rowCounts, type Sql, type TestDatabase } from './_support/database.ts'
+import { eventually } from './_support/eventually.ts'
 import { startPgbouncer } from './_support/pgbouncer.ts'
 import { failsClearly, run, startTableMetrics, tableMetrics } from './_support/process.ts'
 
@@ -244,7 +238,7 @@ test('nobody who holds advisory locks keeps migrate from its work', async (t) =>
       pg_advisory_lock(hashtextextended('nms-table-metrics migrate', 0))
   `)
 
-  const result = await migrate(db.url, undefined, { patience: 0 })
+  const result = await migrate(db.url, undefined, { timeout: 0 })
 
   t.deepEqual(result.applied, allMigrations)
 })
@@ -256,7 +250,7 @@ test('whoever is in the way of migrate is named, and nothing is left', async (t)
   const [{ pid }] = await other<[{ pid: number }]>`select pg_backend_pid() as pid`
   await other.unsafe('begin; lock table graphile_migrate.migrations')
 
-  const error = await t.throwsAsync(migrate(db.url, undefined, { patience: 0 }), { code: '55P03' })
+  const error = await t.throwsAsync(migrate(db.url, undefined, { timeout: 0 }), { code: '55P03' })
 
   t.true(error?.message.includes(`process ${pid} of postgres (billing)`), error?.message)
   t.deepEqual(await fingerprint(db.sql), before)
@@ -365,7 +359,7 @@ test('migrate works after an install by script', async (t) => {
 /** Process id of the session in which a migration waits for a lock. */
 async function waitingBackend({ sql }: TestDatabase): Promise<number> {
   let pid: number | undefined
-  await until(async () => {
+  await eventually(async () => {
     const [waiting] = await sql<{ pid: number }[]>`
       select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
     `

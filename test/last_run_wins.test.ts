@@ -5,9 +5,9 @@ import {
   type Run,
   type Sql,
   type TestDatabase,
-  until,
   untilItWaits,
 } from './_support/database.ts'
+import { eventually } from './_support/eventually.ts'
 
 interface Day {
   snapshot_date: string
@@ -74,7 +74,7 @@ test('an older run waits for a newer one that is about to take the day, and leav
   const newer = await collect(session, { exclude: ['public.blocker'] })
 
   const finished = finishOlder()
-  await until(
+  await eventually(
     async () =>
       (
         await db.sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`

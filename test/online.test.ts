@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { createDatabase, type Run, rowCounts, type Sql, type TestDatabase } from './_support/database.ts'
+import { eventually, hang, stopwatch } from './_support/eventually.ts'
 import { eventsOf } from './_support/jobs.ts'
 import { failsClearly, type Running, startTableMetrics, tableMetrics } from './_support/process.ts'
-import { hang, stopwatch, within } from './_support/within.ts'
 
 /**
  * A function for the predicate of an index, which the planner of a count calls: the runner's sessions
@@ -52,14 +52,10 @@ async function closeGate(db: TestDatabase, gate = 1) {
 /** Waits until a session of the runner has locked a table, in order to count it; its process id. */
 async function untilCounted(sql: Sql, table: string): Promise<number> {
   let pid: number | undefined
-  await within(
-    hang,
-    async () => {
-      pid = await countedBy(sql, table)
-      return pid !== undefined
-    },
-    `${table} is being counted`,
-  )
+  await eventually(async () => {
+    pid = await countedBy(sql, table)
+    return pid !== undefined
+  }, `${table} is being counted`)
   return pid as number
 }
 
@@ -143,7 +139,7 @@ test.serial('two sessions count every table of an online run, once each', async 
   t.deepEqual(payload.sales, { lines: 200, lines_1: 50, lines_2: 150, lines_2a: 100, lines_2b: 50 })
   t.deepEqual(failures, [])
   t.is((await sql`select from nms_private.targets`).length, 0)
-  await within(30, async () => (await ours(sql)).length === 0, 'every connection is closed')
+  await eventually(async () => (await ours(sql)).length === 0, 'every connection is closed', 30)
 })
 
 test.serial('an online run of an empty database succeeds', async (t) => {
@@ -190,14 +186,10 @@ for (const jobs of ['1', '2']) {
 
       const took = stopwatch()
       const altering = application`alter table public.orders add column note text`.execute()
-      await within(
-        hang,
-        async () => {
-          const [row] = await db.sql<[{ by: number[] }]>`select pg_blocking_pids(${app}) as by`
-          return row.by.includes(pid)
-        },
-        'the alter table waits for the count',
-      )
+      await eventually(async () => {
+        const [row] = await db.sql<[{ by: number[] }]>`select pg_blocking_pids(${app}) as by`
+        return row.by.includes(pid)
+      }, 'the alter table waits for the count')
       await altering
       const elapsed = took()
 
@@ -227,7 +219,7 @@ for (const [statement, counts] of [
   ['create index concurrently on public.items (id)', shopCounts], // waits for every older snapshot
   ['begin; lock table public.orders in access exclusive mode; commit', shopCounts],
 ] as const) {
-  test.serial(`a count gives way to ${statement}, and the table is counted in the end`, async (t) => {
+  test.serial(`a count yields to ${statement}, and the table is counted in the end`, async (t) => {
     const db = await createDatabase(t)
     await db.sql.unsafe(`${shop} update nms.table_metrics_settings set yield_after = '300 ms'`)
     const gate = await closeGate(db)
@@ -243,7 +235,7 @@ for (const [statement, counts] of [
   })
 }
 
-test.serial('a long count that has given way to somebody quick goes to the end of the queue', async (t) => {
+test.serial('a long count that has yielded to somebody quick goes to the end of the queue', async (t) => {
   const db = await createDatabase(t)
   await db.sql.unsafe(`${shop} update nms.table_metrics_settings set yield_after = '300 ms'`)
   const gate = await closeGate(db)
@@ -268,8 +260,7 @@ async function insist(db: TestDatabase, table: string): Promise<void> {
   const application = db.connect({ connection: { application_name: 'the application' } })
   const isRunning = async () => (await lastRun(db.sql)).status === 'RUNNING'
   for (;;) {
-    await within(
-      hang,
+    await eventually(
       async () => (await countedBy(db.sql, table)) !== undefined || !(await isRunning()),
       `${table} is being counted, or the run has ended`,
     )
@@ -278,7 +269,7 @@ async function insist(db: TestDatabase, table: string): Promise<void> {
   }
 }
 
-/** What became of the count each time it gave way. */
+/** What became of the count each time it yielded. */
 const timesGivenWay = (command: Running) =>
   eventsOf(command).flatMap((event) => (event.event === 'yielded' ? [event.outcome] : []))
 
@@ -359,7 +350,7 @@ test.serial(
     const command = startTableMetrics(t, db.url, ['collect', '--online'])
 
     const counted = () => rowCounts(db.sql, { run_id: '1' })
-    await within(hang, async () => Object.keys(await counted()).length === 2, 'the others have been counted')
+    await eventually(async () => Object.keys(await counted()).length === 2, 'the others have been counted')
     t.deepEqual(await counted(), { 'public.items': 6500, 'public.notes': 5 })
     await application`commit`
     const { status, stderr } = await command.finished
@@ -436,7 +427,7 @@ test.serial('an online run that is late is FAILED, and what was not counted says
   )
   t.regex(late[0]?.error_message ?? '', /deadline of 3s passed/)
   t.deepEqual(await rowCounts(db.sql, { run_id: '1' }), { ...shopCounts, 'public.orders': null })
-  await within(30, async () => (await ours(db.sql)).length === 0, 'no session of ours is left')
+  await eventually(async () => (await ours(db.sql)).length === 0, 'no session of ours is left', 30)
 })
 
 test.serial('a one-snapshot run that is late is FAILED with that reason', async (t) => {
@@ -450,7 +441,7 @@ test.serial('a one-snapshot run that is late is FAILED with that reason', async 
   const run = await lastRun(db.sql)
   t.is(run.status, 'FAILED')
   t.regex(run.error_message ?? '', /^deadline of 1s passed/)
-  await within(30, async () => (await ours(db.sql)).length === 0, 'no session of ours is left')
+  await eventually(async () => (await ours(db.sql)).length === 0, 'no session of ours is left', 30)
 })
 
 for (const mode of [[], ['--online', '--jobs', '2']]) {
@@ -482,7 +473,7 @@ for (const mode of [[], ['--online', '--jobs', '2']]) {
       t.is(run.status, 'FAILED')
       t.regex(run.error_message ?? '', /^stopped/)
       t.is((await db.sql`select from nms.table_metrics_run_snapshot`).length, 0)
-      await within(30, async () => (await ours(db.sql)).length === 0, 'no session of ours is left')
+      await eventually(async () => (await ours(db.sql)).length === 0, 'no session of ours is left', 30)
     })
   }
 
@@ -498,11 +489,10 @@ for (const mode of [[], ['--online', '--jobs', '2']]) {
       command.kill('SIGKILL')
 
       await command.finished
-      await within(30, async () => (await ours(db.sql)).length === 0, 'no session of ours is left')
+      await eventually(async () => (await ours(db.sql)).length === 0, 'no session of ours is left', 30)
       t.is((await lastRun(db.sql)).status, 'RUNNING')
       await gate.open()
-      await within(
-        hang,
+      await eventually(
         async () => (await db.sql`select from nms_private.abandon_silent_runs()`).length === 1,
         'it is closed as abandoned',
       )
@@ -522,8 +512,7 @@ for (const jobs of ['1', '2']) {
 
     await db.sql`select pg_terminate_backend(${pid})`
 
-    await within(
-      hang,
+    await eventually(
       async () => (await untilCounted(db.sql, 'public.orders')) !== pid,
       'another session counts',
     )
@@ -534,7 +523,7 @@ for (const jobs of ['1', '2']) {
   })
 }
 
-test.serial('an online run survives the end of all its sessions at once, and still gives way', async (t) => {
+test.serial('an online run survives the end of all its sessions at once, and still yields', async (t) => {
   const db = await createDatabase(t)
   await db.sql.unsafe(`${shop} update nms.table_metrics_settings set yield_after = '300 ms'`)
   const gate = await closeGate(db)
@@ -546,8 +535,7 @@ test.serial('an online run survives the end of all its sessions at once, and sti
     where datname = current_database() and application_name = 'table-metrics'
   `
 
-  await within(
-    hang,
+  await eventually(
     async () => (await untilCounted(db.sql, 'public.orders')) !== pid,
     'another session counts',
   )

@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
-import type { Progress } from '../src/collect/progress.ts'
-import { ProgressTracker } from '../src/collect/progress.ts'
+import type { Progress } from '../src/online/progress.ts'
+import { ProgressTracker } from '../src/online/progress.ts'
 import { progressLine } from '../src/terminal/progress_bar.ts'
 import { createDatabase, type TestDatabase } from './_support/database.ts'
+import { eventually } from './_support/eventually.ts'
 import { start, tableMetrics } from './_support/process.ts'
-import { hang, within } from './_support/within.ts'
 
 const some: Progress = {
   tables: 1234,
@@ -153,8 +153,7 @@ async function startHeld(t: ExecutionContext, { sql, url, connect }: TestDatabas
   const [command, ...rest] = args as [string, ...string[]]
   const running = start(t, command, rest, { env: { DATABASE_URL: url } })
   return {
-    shown: (words: string) =>
-      within(hang, async () => running.stdout().includes(words), `"${words}" is shown`),
+    shown: (words: string) => eventually(async () => running.stdout().includes(words), `"${words}" is shown`),
     stdout: running.stdout,
     async finish() {
       await holder`select pg_advisory_unlock(1)`
@@ -234,8 +233,7 @@ test.serial('a run that is over soon has no progress in a pipe', async (t) => {
 test.serial('--json shows the result and no progress, on a terminal too', async (t) => {
   const db = await createDatabase(t)
   const { finish } = await startHeld(t, db, ['script', '-qec', `${collect} --json 2>/dev/null`, '/dev/null'])
-  await within(
-    hang,
+  await eventually(
     async () =>
       (await db.sql`select from nms.table_metrics_measurements where table_name = 'events'`).length === 1,
     'a part is counted',
@@ -250,8 +248,7 @@ test.serial('--json shows the result and no progress, on a terminal too', async 
 test.serial('--json writes no progress to standard error either', async (t) => {
   const db = await createDatabase(t)
   const { finish } = await startHeld(t, db, ['sh', '-c', `exec ${collect} --json 2>&1 >/dev/null`])
-  await within(
-    hang,
+  await eventually(
     async () =>
       (
         await db.sql`select from nms.table_metrics_runs where clock_timestamp() > collected_at + interval '6 s'`

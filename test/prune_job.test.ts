@@ -1,10 +1,10 @@
 import test, { type ExecutionContext } from 'ava'
-import { rowCounts, until } from './_support/database.ts'
+import { rowCounts } from './_support/database.ts'
 import { daysAgo, writeRun } from './_support/days.ts'
+import { eventually, inTime } from './_support/eventually.ts'
 import { eventsOf, jobs, parseEvents, untilEvent, untilJobsAreDone } from './_support/jobs.ts'
 import { isGone } from './_support/moments.ts'
 import { createDatabase, type Database } from './_support/server.ts'
-import { inTime, within } from './_support/within.ts'
 import { addJob, runs, startWorker, untilSuccess } from './_support/worker.ts'
 
 const task = 'prune_table_metrics'
@@ -58,7 +58,7 @@ async function holdAtRun2(db: Database) {
   return {
     async reached(): Promise<number> {
       let pid = 0
-      await until(async () => {
+      await eventually(async () => {
         const [waiting] = await db.sql<{ pid: number }[]>`
           select pid
           from pg_stat_activity
@@ -199,7 +199,7 @@ test('a job that would keep less than keep_at_least is refused by name, a direct
   )
   await expectWholeRuns(t, db, ['1', '2', '3', '4'])
   await addJob(db, { keepRuns: '30 days', keepDaily: '82 days' }, task)
-  await until(async () => (await runIds(db)).length === 2, 'what may be deleted is deleted')
+  await eventually(async () => (await runIds(db)).length === 2, 'what may be deleted is deleted')
   await expectWholeRuns(t, db, ['3', '4'])
   await db.sql`select nms.prune_table_metrics('0', '0', '1 min')`
   await expectWholeRuns(t, db, ['4'])
@@ -216,7 +216,7 @@ test('SIGTERM stops it within 10 s, with whole runs, and the next worker does wh
 
   const { status, stderr } = await inTime(10, worker.finished, 'the worker has stopped')
   t.is(status, 0, stderr)
-  await within(30, () => isGone(db, pid), 'its backend has stopped')
+  await eventually(() => isGone(db, pid), 'its backend has stopped', 30)
   await expectWholeRuns(t, db, ['2', '3', '4'])
   t.like(
     eventsOf(worker).find(({ event }) => event === 'pruned'),
@@ -240,7 +240,7 @@ test('SIGKILL leaves whole runs and no backend, and the next worker frees the jo
   worker.kill('SIGKILL')
 
   await worker.finished
-  await within(30, () => isGone(db, pid), 'its backend has stopped')
+  await eventually(() => isGone(db, pid), 'its backend has stopped', 30)
   await expectWholeRuns(t, db, ['2', '3', '4'])
   t.true((await jobs(db))[0]?.is_locked)
   await hold.release()

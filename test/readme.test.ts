@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
 import postgres from 'postgres'
-import { startTemporaryServer } from '../src/embedded/server.ts'
+import { startTemporaryServer } from '../demo/embedded/server.ts'
 import { renderAsPsql } from './_support/psql.ts'
 
 const project = fileURLToPath(new URL('..', import.meta.url))
@@ -59,7 +59,7 @@ async function openShop(t: import('ava').ExecutionContext, adminUrl: string, url
     types: { date: textual(1082), jsonb: textual(3802) },
   })
   t.teardown(() => sql.end())
-  await sql.unsafe(await readFile(join(project, 'sample/shop.sql'), 'utf8'))
+  await sql.unsafe(await readFile(join(project, 'demo/sample/shop.sql'), 'utf8'))
   return sql
 }
 
@@ -70,7 +70,7 @@ function textual(oid: number) {
 async function copyProject(t: import('ava').ExecutionContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'table-metrics-readme-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  for (const part of ['src', 'sample', 'migrations', 'crontab', 'package.json', 'test/_support/psql.ts']) {
+  for (const part of ['src', 'demo', 'migrations', 'crontab', 'package.json', 'test/_support/psql.ts']) {
     await cp(join(project, part), join(folder, part), { recursive: true, verbatimSymlinks: true })
   }
   await symlink(join(project, 'node_modules'), join(folder, 'node_modules'))

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import test, { type ExecutionContext } from 'ava'
 import postgres, { type Notice } from 'postgres'
-import { startTemporaryServer } from '../src/embedded/server.ts'
-import { installScript } from '../src/install_script.ts'
-import { migrate } from '../src/migrate.ts'
-import { migrationsFolder } from '../src/migrations.ts'
+import { startTemporaryServer } from '../demo/embedded/server.ts'
+import { installScript } from '../src/install/install_script.ts'
+import { migrate } from '../src/install/migrate.ts'
+import { migrationsFolder } from '../src/install/migrations.ts'
 import { findAlerts, openAlerts, writeRuns } from './_support/alerts.ts'
 import {
   collect,

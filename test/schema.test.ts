@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import test from 'ava'
-import { migrationsFolder } from '../src/migrations.ts'
+import { migrationsFolder } from '../src/install/migrations.ts'
 import { collect, createDatabase } from './_support/database.ts'
 
 const fixtures = `${migrationsFolder}/fixtures/functions`

@@ -1,8 +1,8 @@
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import postgres from 'postgres'
-import { connect } from '../src/database.ts'
-import { pinned } from '../src/search_path.ts'
+import { connect } from '../src/connection/database.ts'
+import { pinned } from '../src/connection/search_path.ts'
 import { PinnedClient } from '../src/worker/pinned_client.ts'
 import { createDatabase } from './_support/database.ts'
 

@@ -4,10 +4,10 @@ import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { eventually, hang } from './_support/eventually.ts'
 import { expectInvariants, watchHeaders } from './_support/invariants.ts'
 import { startOwnServer } from './_support/server.ts'
 import { assertingContext, randomFrom } from './_support/soak.ts'
-import { hang, within } from './_support/within.ts'
 
 const { values } = parseArgs({
   options: {
@@ -56,11 +56,7 @@ for (let left = await unserved(); left.length > 0; left = await unserved()) {
 isOver = true
 await striking
 for (const worker of workers) await worker.stop()
-await within(
-  hang,
-  async () => (await db.sql`select 1`).length === 1,
-  'the server is back from the last fault',
-)
+await eventually(async () => (await db.sql`select 1`).length === 1, 'the server is back from the last fault')
 
 const [result] = await db.sql`
   select
@@ -84,8 +80,7 @@ process.exit()
 async function ask(slot: number): Promise<void> {
   const ts = new Date(Date.UTC(2000, 0, slot, 5, 15)).toISOString()
   const request = { exclude: [`public.only_in_slot_${slot}`], ...(slot % 2 ? {} : { online: true, jobs: 2 }) }
-  await within(
-    120,
+  await eventually(
     async () => {
       await db.sql`
         select graphile_worker.add_job(
@@ -95,6 +90,7 @@ async function ask(slot: number): Promise<void> {
       return true
     },
     'a job is added',
+    120,
   )
   // About as fast as two workers work.
   await sleep(150)
@@ -102,8 +98,7 @@ async function ask(slot: number): Promise<void> {
 
 async function unserved(): Promise<number[]> {
   let left: number[] = []
-  await within(
-    120,
+  await eventually(
     async () => {
       const rows = await db.sql<{ slot: number }[]>`
         select slot
@@ -120,6 +115,7 @@ async function unserved(): Promise<number[]> {
       return true
     },
     'the slots are looked at',
+    120,
   )
   return left
 }
@@ -151,10 +147,10 @@ function startWorker() {
     async stop() {
       isWanted = false
       child.kill('SIGTERM')
-      await within(
-        15,
+      await eventually(
         async () => child.exitCode !== null || child.signalCode !== null,
         'a worker has stopped',
+        15,
       )
     },
   }
@@ -195,8 +191,7 @@ async function strike(): Promise<void> {
       await db.sql.unsafe(`alter database ${name} set default_transaction_read_only = on`)
       await db.sql.unsafe(`select pg_terminate_backend(pid) from pg_stat_activity where ${theirs}`)
       await sleep(1_000)
-      await within(
-        60,
+      await eventually(
         async () => {
           await db.sql.unsafe(
             `set default_transaction_read_only = off; alter database ${name} reset default_transaction_read_only`,
@@ -204,6 +199,7 @@ async function strike(): Promise<void> {
           return true
         },
         'the database is writable again',
+        60,
       )
     },
   }

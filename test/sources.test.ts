@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import test from 'ava'
 import { compile } from 'graphile-migrate'
-import { committedMigrations, migrationsFolder } from '../src/migrations.ts'
+import { committedMigrations, migrationsFolder } from '../src/install/migrations.ts'
 import { collect, createDatabase, type Sql, type TestDatabase } from './_support/database.ts'
 
 test('each fixture alone reproduces body, comment and privileges of the installed function or view', async (t) => {

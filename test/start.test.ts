@@ -19,7 +19,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ava, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { createDatabase, until } from './_support/database.ts'
+import { createDatabase } from './_support/database.ts'
+import { eventually } from './_support/eventually.ts'
 import { type Finished, type ProcessOptions, processesIn, run, start } from './_support/process.ts'
 
 // Each starts a server of its own.
@@ -29,7 +30,7 @@ const checkout = fileURLToPath(new URL('..', import.meta.url))
 const isRoot = process.getuid?.() === 0
 const rootHome = '/var/lib/nms-table-metrics'
 
-// The rows that sample/shop.sql makes.
+// The rows that demo/sample/shop.sql makes.
 const shop = {
   sales: {
     customers: 240,
@@ -91,7 +92,7 @@ test('each further start adds a run to the same data and shows what changed, pas
 test('the server of a killed start stops by itself, and the next start works', async (t) => {
   const project = await copyProject(t)
   const first = project.serve()
-  await until(async () => first.stdout().includes('serving'), 'the first start serves')
+  await eventually(async () => first.stdout().includes('serving'), 'the first start serves')
   const [url = ''] = /postgres:\/\/postgres:\S+\/shop/.exec(first.stdout()) ?? []
   const sql = postgres(url, { max: 1 })
   const [counted] = await sql`select status from nms.table_metrics_runs`
@@ -111,7 +112,7 @@ test('the server of a killed start stops by itself, and the next start works', a
 test('a start that serves ends with its server at SIGTERM', async (t) => {
   const project = await copyProject(t)
   const serving = project.serve()
-  await until(async () => serving.stdout().includes('serving'), 'it serves')
+  await eventually(async () => serving.stdout().includes('serving'), 'it serves')
 
   serving.kill('SIGTERM')
 
@@ -170,7 +171,7 @@ for (const [answer, runs] of [
   test(`at a terminal it asks, and "${answer}" makes ${runs} run${runs === 1 ? '' : 's'}`, async (t) => {
     const db = await createDatabase(t, 'empty_template')
     // util-linux has a terminal to lend.
-    const typed = `script -qec '${process.execPath} ${join(checkout, 'src/start.ts')}' /dev/null <<<'${answer}'`
+    const typed = `script -qec '${process.execPath} ${join(checkout, 'demo/start.ts')}' /dev/null <<<'${answer}'`
 
     const { status, stdout } = await run(t, 'bash', ['-c', typed], { env: { DATABASE_URL: db.url } })
 
@@ -279,7 +280,7 @@ if (isRoot) {
     const finished = await run(t, 'unshare', [
       ...mount,
       process.execPath,
-      join(project.folder, 'src/start.ts'),
+      join(project.folder, 'demo/start.ts'),
     ])
 
     succeeds(t, finished, 1)
@@ -300,17 +301,17 @@ async function copyProject(
   const name = createHash('sha256').update(`${folder}/`).digest('hex').slice(0, 12)
   const home = isRoot ? join(rootHome, `sample-${name}`) : join(folder, '.table-metrics')
   t.teardown(async () => {
-    await until(async () => (await processesIn(join(home, 'data'))).length === 0, 'its server is gone')
+    await eventually(async () => (await processesIn(join(home, 'data'))).length === 0, 'its server is gone')
     for (const path of [home, folder]) await rm(path, { recursive: true, force: true })
   })
   await chmod(folder, 0o755)
-  for (const part of ['src', 'sample', 'migrations', 'current.sql', 'package.json']) {
+  for (const part of ['src', 'demo', 'migrations', 'current.sql', 'package.json']) {
     await cp(join(checkout, part), join(folder, part), { recursive: true, verbatimSymlinks: true })
   }
   if (dependencies === 'linked') await symlink(join(checkout, 'node_modules'), join(folder, 'node_modules'))
   else await copyDependencies(t, folder)
 
-  const script = join(folder, 'src/start.ts')
+  const script = join(folder, 'demo/start.ts')
   return {
     folder,
     name,

@@ -8,11 +8,11 @@ import { kindsOfOperations } from './_storm/operations.ts'
 import { kindsOfRuns } from './_storm/runs.ts'
 import { type Counts, count, startStorm } from './_storm/sessions.ts'
 import { createWorld, expected, readWorld } from './_storm/workload.ts'
+import { eventually, inTime } from './_support/eventually.ts'
 import { watchHeaders } from './_support/invariants.ts'
 import { startOwnServer } from './_support/server.ts'
 import { assertingContext } from './_support/soak.ts'
 import { fetchPostgres } from './_support/versions.ts'
-import { inTime, within } from './_support/within.ts'
 
 const { values } = parseArgs({
   options: {
@@ -64,7 +64,7 @@ for (let second = 1; elapsed() < seconds || (elapsed() < longest && !(await isEn
   if (second % 60 === 0) console.log(`${elapsed()} s: ${violations.length} violations`)
 }
 await storm.stop()
-await within(60, noneIsRunning, 'no run is RUNNING without an owner')
+await eventually(noneIsRunning, 'no run is RUNNING without an owner', 60)
 await checkRuns()
 await checkTables()
 note(violationsOfDays(await readDays(db.sql)))

@@ -6,7 +6,7 @@ import { createDatabase, type Run, type TestDatabase } from './_support/database
 
 const slots = ['2024-11-18T05:15:00Z', '2024-11-19T05:15:00Z', '2024-11-20T05:15:00Z']
 
-/** Opens a job for each slot and counts what it asks for, each with little patience. */
+/** Opens a job for each slot and counts what it asks for, each with a short timeout. */
 async function expectService(t: ExecutionContext, db: TestDatabase): Promise<void> {
   const session = db.connect({ connection: { statement_timeout: 300_000 } })
   const actions: string[] = []

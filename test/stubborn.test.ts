@@ -1,9 +1,9 @@
 // Counts that do not react to a cancel, because a function in an index of the table catches it.
 import test, { type ExecutionContext } from 'ava'
-import { collectTableMetrics } from '../src/collect/collect.ts'
+import { collectTableMetrics } from '../src/run/collect.ts'
 import { createDatabase, rowCounts, type TestDatabase } from './_support/database.ts'
+import { eventually, inTime } from './_support/eventually.ts'
 import { startTableMetrics, tableMetrics } from './_support/process.ts'
-import { inTime, within } from './_support/within.ts'
 
 /** A table whose count ends with its session, and others. */
 async function stubbornShop(t: ExecutionContext): Promise<TestDatabase> {
@@ -71,7 +71,7 @@ for (const [mode, args] of Object.entries(modes)) {
   })
 }
 
-test('an online count that swallows the cancel by which it gives way is terminated, and somebody gets the lock', async (t) => {
+test('an online count that swallows the cancel by which it yields is terminated, and somebody gets the lock', async (t) => {
   const db = await stubbornShop(t)
   await db.sql`update nms.table_metrics_settings set yield_after = '100 ms'`
   const command = startTableMetrics(t, db.url, ['collect', '--online', '--log', 'json'])
@@ -120,8 +120,7 @@ function counting({ sql }: TestDatabase) {
 
 /** Waits until a session reads the table that ends with it. */
 async function untilStubborn({ sql }: TestDatabase): Promise<void> {
-  await within(
-    120,
+  await eventually(
     async () =>
       (
         await sql`
@@ -132,5 +131,6 @@ async function untilStubborn({ sql }: TestDatabase): Promise<void> {
         `
       ).length > 0,
     'the table is being counted',
+    120,
   )
 }

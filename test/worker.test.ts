@@ -1,9 +1,9 @@
 import test from 'ava'
 import { rowCounts } from './_support/database.ts'
+import { eventually } from './_support/eventually.ts'
 import { eventsOf, jobs, untilEvent, untilJobsAreDone } from './_support/jobs.ts'
 import { holdAt, prepareShop, shopCounts } from './_support/moments.ts'
 import { createDatabase } from './_support/server.ts'
-import { hang, within } from './_support/within.ts'
 import { addJob, runs, startWorker, untilSuccess } from './_support/worker.ts'
 
 const requests: Record<string, { payload: object; counts: Record<string, number> }> = {
@@ -145,8 +145,7 @@ test('two workers and a job that is there twice give one run of a slot', async (
   await addJob(db, payload)
   await addJob(db, payload)
   await reached()
-  await within(
-    hang,
+  await eventually(
     async () => (await jobs(db)).some(({ key }) => key?.includes('2024-11-20T05:15:00.000Z')),
     'the other worker will look again',
   )

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ava, { type ExecutionContext } from 'ava'
+import { eventually, inTime } from './_support/eventually.ts'
 import { holdAt, isGone, prepareShop } from './_support/moments.ts'
 import { isAlive, start } from './_support/process.ts'
 import { createDatabase } from './_support/server.ts'
-import { inTime, within } from './_support/within.ts'
 import { addJob, runs } from './_support/worker.ts'
 
 // Each starts several programs.
@@ -30,7 +30,7 @@ test('SIGTERM to what the README starts: the worker stops, and the run has FAILE
 
   t.is((await inTime(60, worker.finished, 'it has stopped')).status, 0)
   t.false(isAlive(pid))
-  await within(60, () => isGone(db, backend), 'its backend has stopped')
+  await eventually(() => isGone(db, backend), 'its backend has stopped', 60)
   await expectStopped(t, db)
 })
 
@@ -55,7 +55,7 @@ for (const [what, prepare] of Object.entries(starts)) {
 
       // Whoever lives on would keep the pipe open.
       await inTime(60, worker.finished, 'nobody is left')
-      await within(60, () => isGone(db, backend), 'its backend has stopped')
+      await eventually(() => isGone(db, backend), 'its backend has stopped', 60)
       await expectStopped(t, db)
     })
   }
@@ -87,17 +87,17 @@ for (const [what, env] of Object.entries(strangers)) {
     t.not(await parentOf(pid), worker.pid, 'the shell has ended')
 
     // Long enough for whoever looks every second.
-    await within(
-      60,
+    await eventually(
       async () =>
         (
           await db.sql`select from nms.table_metrics_runs where clock_timestamp() > collected_at + interval '4 s'`
         ).length === 1,
       'the run goes on',
+      60,
     )
     await release()
 
-    await within(60, async () => (await runs(db))[0]?.status !== 'RUNNING', 'the run has ended')
+    await eventually(async () => (await runs(db))[0]?.status !== 'RUNNING', 'the run has ended', 60)
     t.is((await runs(db))[0]?.status, 'SUCCEEDED')
     t.true(isAlive(pid))
     process.kill(pid, 'SIGTERM')

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
+import { withDatabase } from '../connection/with_database.ts'
 import { openAlerts } from '../reading/open_alerts.ts'
-import { withDatabase } from '../session.ts'
+import { shownTimeZone } from '../reading/time_zone.ts'
 import { print } from '../terminal/output.ts'
-import { shownTimeZone } from '../time_zone.ts'
 
 export function addAlertsCommand(program: Command): void {
   program

@@ -1,14 +1,16 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type CollectOptions, type CollectRequest, collectTableMetrics } from '../collect/collect.ts'
+import { withDatabase } from '../connection/with_database.ts'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
-import { interruption } from '../interruption.ts'
+import { type Owner, superuserAsOwner } from '../install/owner.ts'
 import { createLog } from '../log.ts'
-import { type Owner, superuserAsOwner } from '../owner.ts'
 import { previewRun } from '../reading/preview.ts'
 import { reportRun, reportRunAsJson } from '../reading/report.ts'
-import { withDatabase } from '../session.ts'
+import { collectTableMetrics } from '../run/collect.ts'
+import type { CollectOptions, CollectRequest } from '../run/options.ts'
+import { interruption } from '../terminal/interruption.ts'
 import { humanStream, print } from '../terminal/output.ts'
 import { showProgress } from '../terminal/progress_bar.ts'
+import { wholeNumber } from './arguments.ts'
 
 type Options = Required<CollectRequest> &
   Pick<CollectOptions, 'online' | 'jobs' | 'deadline'> & { dryRun?: true; json?: true; log?: 'json' | 'text' }
@@ -21,8 +23,8 @@ export function addCollectCommand(program: Command): void {
     .description('count every table now and keep the result; exit status 0 only if the run SUCCEEDED')
     .option('--skip <schema>', 'leave out a schema; may be repeated', repeatable, [])
     .option('--exclude <schema.table>', 'leave out a table; may be repeated', repeatable, [])
-    .option('--online', 'each table in a short transaction of its own, giving way to other sessions')
-    .option('--jobs <n>', 'count with that many sessions, 1 to 32; needs --online', wholeNumber)
+    .option('--online', 'each table in a short transaction of its own, yielding to other sessions')
+    .option('--jobs <n>', 'count with that many sessions, 1 to 32; needs --online', wholeNumber(32))
     .option('--deadline <time>', 'end the run as FAILED after that time, such as 90s, 30m or 2h', duration)
     .option('--dry-run', 'only show what would happen to each table, and why')
     .option('--json', 'print the result as JSON')
@@ -67,11 +69,6 @@ export function addCollectCommand(program: Command): void {
       })
       if (run.status !== 'SUCCEEDED') process.exitCode = 1
     })
-}
-
-function wholeNumber(value: string): number {
-  if (/^([1-9]|[12]\d|3[0-2])$/.test(value)) return Number(value)
-  throw new InvalidArgumentError(`saw ${value}, expected a whole number from 1 to 32`)
 }
 
 function duration(value: string): string {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
+import { withDatabase } from '../connection/with_database.ts'
 import { dailyPayload, describeDay } from '../reading/daily.ts'
 import { day, readRunId } from '../reading/point.ts'
-import { withDatabase } from '../session.ts'
 import { print } from '../terminal/output.ts'
 
 export function addDailyCommand(program: Command): void {

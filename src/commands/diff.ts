@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander'
+import { withDatabase } from '../connection/with_database.ts'
 import { comparisonAsJson, type FailOn, failingTables, failures, lastRuns } from '../reading/diff.ts'
 import { describeComparison } from '../reading/diff_report.ts'
 import { dayOrRun, readRunId } from '../reading/point.ts'
-import { withDatabase } from '../session.ts'
 import { print } from '../terminal/output.ts'
 import { visible } from '../terminal/visible.ts'
 

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Command, Option } from 'commander'
+import { withDatabase } from '../connection/with_database.ts'
 import { exportHistory, type Format, formats } from '../reading/export.ts'
 import { readKnownTable } from '../reading/known_table.ts'
 import { day, readDay } from '../reading/point.ts'
-import { withDatabase } from '../session.ts'
 import { stopAtClosedPipe } from '../terminal/output.ts'
 
 interface Options {

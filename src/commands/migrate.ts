@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
-import { type MigrateResult, migrate } from '../migrate.ts'
+import { type MigrateResult, migrate } from '../install/migrate.ts'
 import { humanStream } from '../terminal/output.ts'
 
 type Options = { json?: true; keepOwner?: true }

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Sql } from '../database.ts'
-import { interruption } from '../interruption.ts'
-import { countPrunable, type Keep, type Pruned, prune } from '../prune.ts'
-import { withDatabase } from '../session.ts'
+import type { Sql } from '../connection/database.ts'
+import { withDatabase } from '../connection/with_database.ts'
+import { countPrunable, type Keep, type Pruned, prune } from '../history/prune.ts'
+import { interruption } from '../terminal/interruption.ts'
 import { print } from '../terminal/output.ts'
 import { formatCount } from '../terminal/terminal.ts'
 

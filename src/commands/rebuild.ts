@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
+import { withDatabase } from '../connection/with_database.ts'
+import { rebuildDay, rebuildRun } from '../history/rebuild.ts'
 import { dayOrRun, isRun, readDay, readRunId } from '../reading/point.ts'
-import { rebuildDay, rebuildRun } from '../rebuild.ts'
-import { withDatabase } from '../session.ts'
 import { print } from '../terminal/output.ts'
 
 export function addRebuildCommand(program: Command): void {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { snapshotTimeZone } from '../environment.ts'
-import { installScript } from '../install_script.ts'
+import { installScript } from '../install/install_script.ts'
 
 export function addSqlCommand(program: Command): void {
   program

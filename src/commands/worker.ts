@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { databaseUrl } from '../environment.ts'
-import { interruption } from '../interruption.ts'
 import { createLog } from '../log.ts'
+import { interruption } from '../terminal/interruption.ts'
 
 type Options = { once?: true; crontab?: string; schema: string; log: 'json' | 'text' }
 
@@ -29,7 +29,7 @@ export function addWorkerCommand(program: Command): void {
     .action(async ({ once, crontab, schema, log: format }: Options) => {
       const url = databaseUrl()
       // Loaded only now: graphile-worker takes a while.
-      const { defaultCrontab, readSchedule } = await import('../schedule.ts')
+      const { defaultCrontab, readSchedule } = await import('../schedule/crontab.ts')
       const { runWorker, runWorkerOnce } = await import('../worker/worker.ts')
       const cronItems = readSchedule(crontab ?? defaultCrontab)
       const signal = interruption()

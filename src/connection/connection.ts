@@ -1,17 +1,9 @@
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
+import { type Address, defaultFolder } from './address.ts'
 import { readParameters } from './parameters.ts'
 import type { Parameters } from './parse.ts'
 import { passwordFromFile } from './password.ts'
-
-/** One server to try. */
-export interface Address {
-  /** A name or an address; a folder, where its socket lies; or empty, when there is only `hostaddr`. */
-  host: string
-  /** What to connect to in place of looking up the name. */
-  hostaddr: string | undefined
-  port: number
-}
 
 /** A connection as it was asked for: which server, as whom, and how. */
 export interface Connection {
@@ -22,9 +14,9 @@ export interface Connection {
   password(address: Address): string
   targetSession: TargetSession
   /** Seconds for each address; 0 for as long as it takes. */
-  connectTimeout: number | undefined
+  connectTimeout: number
   /** Seconds without traffic after which the system asks whether the server is there; 0 for never. */
-  keepAlive: number | undefined
+  keepAlive: number
   /** How the session calls itself, when the user says so. */
   applicationName: string | undefined
   /** Settings for the server, such as `-c work_mem=64MB`. */
@@ -52,21 +44,23 @@ const modes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-ful
 const sessions = ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'] as const
 const versions = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const
 
-/** How many seconds it may take until a session is there, when each address may take so many; 0 for ever. */
-export function longestWait({ addresses, targetSession }: Connection, seconds: number): number {
+/** How many seconds it may take until a session is there; 0 for ever. */
+export function longestWait({ addresses, targetSession, connectTimeout }: Connection): number {
   const looksFirst = addresses.length > 1 || targetSession !== 'any'
-  return seconds && seconds * addresses.length * (looksFirst ? 2 : 1) + 1
+  return connectTimeout && connectTimeout * addresses.length * (looksFirst ? 2 : 1) + 1
 }
-
-/** Where Debian's libpq looks for the socket of a server when no host is given. */
-export const defaultFolder = '/var/run/postgresql'
 
 /**
  * Reads a connection string and the variables of the environment, as libpq does, for everything that connects.
  *
+ * @param unlessGiven seconds for what neither the string nor the environment says
  * @throws a message in one line, without any password, when something is malformed, missing or not supported
  */
-export function readConnection(text: string, env: NodeJS.ProcessEnv = process.env): Connection {
+export function readConnection(
+  text: string,
+  env: NodeJS.ProcessEnv = process.env,
+  unlessGiven = { connectTimeout: 30, keepAlive: 60 },
+): Connection {
   const given = readParameters(text, env)
   const database = given.get('dbname')
   if (!database) {
@@ -82,9 +76,9 @@ export function readConnection(text: string, env: NodeJS.ProcessEnv = process.en
     user,
     password: (address) => password || passwordFromFile(given.get('passfile'), address, database, user) || '',
     targetSession: oneOf(given, 'target_session_attrs', sessions) ?? 'any',
-    connectTimeout: readTimeout(given),
+    connectTimeout: readTimeout(given) ?? unlessGiven.connectTimeout,
     keepAlive:
-      wholeNumber(given, 'keepalives') === 0 ? 0 : wholeNumber(given, 'keepalives_idle') || undefined,
+      integerOf(given, 'keepalives') === 0 ? 0 : integerOf(given, 'keepalives_idle') || unlessGiven.keepAlive,
     applicationName: given.get('application_name') || given.get('fallback_application_name') || undefined,
     options: readOptions(given, env),
     tls: readTls(given),
@@ -126,7 +120,7 @@ function readPort(text = ''): number {
 }
 
 function readTimeout(given: Parameters): number | undefined {
-  const seconds = wholeNumber(given, 'connect_timeout')
+  const seconds = integerOf(given, 'connect_timeout')
   return seconds === 1 ? 2 : seconds === undefined ? undefined : Math.max(seconds, 0)
 }
 
@@ -148,7 +142,7 @@ function readTls(given: Parameters): TlsSettings {
     certificate: fileOf(given, 'sslcert'),
     key: fileOf(given, 'sslkey'),
     keyPassword: given.get('sslpassword') || undefined,
-    sendsName: wholeNumber(given, 'sslsni') !== 0,
+    sendsName: integerOf(given, 'sslsni') !== 0,
     minimum: oneOf(given, 'ssl_min_protocol_version', versions),
     maximum: oneOf(given, 'ssl_max_protocol_version', versions),
   }
@@ -169,7 +163,7 @@ function oneOf<T extends string>(given: Parameters, name: string, values: readon
   throw new Error(`${name}: saw ${value}, expected ${values.join(', ')}`)
 }
 
-function wholeNumber(given: Parameters, name: string): number | undefined {
+function integerOf(given: Parameters, name: string): number | undefined {
   const value = given.get(name)
   if (!value) return undefined
   if (/^\s*-?\d{1,9}\s*$/.test(value)) return Number(value)

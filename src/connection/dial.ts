@@ -1,6 +1,8 @@
 import { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import type { Address, Connection } from './connection.ts'
+import { codeOf } from '../errors.ts'
+import { type Address, isFolder, label } from './address.ts'
+import type { Connection } from './connection.ts'
 import type { Opened } from './link.ts'
 import { tlsOptions } from './tls.ts'
 
@@ -23,7 +25,7 @@ export async function dial(
   greeting: Buffer,
   ending: AbortSignal,
 ): Promise<Greeted> {
-  const { connectTimeout = 30, keepAlive = 60 } = connection
+  const { connectTimeout, keepAlive } = connection
   const raw = new Socket().on('error', () => undefined) // while nobody listens
   let socket = raw
   const cut = () => socket.destroy(reason.signal.reason)
@@ -68,11 +70,6 @@ export async function dial(
 /** A message that asks to cancel what another connection does. */
 export function isCancel(greeting: Buffer): boolean {
   return greeting.length === 16 && greeting.readInt32BE(4) === 80877102
-}
-
-/** True for a folder, where a server listens on a socket: there is no TLS. */
-export function isFolder({ host, hostaddr }: Address): boolean {
-  return !hostaddr && host.startsWith('/')
 }
 
 async function connect(socket: Socket, { host, hostaddr, port }: Address): Promise<void> {
@@ -165,7 +162,7 @@ async function unlessItEnds<T>(socket: Socket, work: Promise<T>): Promise<T> {
 
 function tlsFailed(address: Address, { tls: { mode } }: Connection, error: Error): Error {
   return Object.assign(new Error(`TLS with ${label(address)} (sslmode ${mode}): ${error.message}`), {
-    code: (error as { code?: string }).code,
+    code: codeOf(error),
   })
 }
 
@@ -173,9 +170,4 @@ function late(address: Address, seconds: number): Error {
   return Object.assign(new Error(`connect timeout: ${label(address)} did not answer within ${seconds} s`), {
     code: 'CONNECT_TIMEOUT',
   })
-}
-
-/** An address for a message. */
-export function label({ host, hostaddr, port }: Address): string {
-  return isFolder({ host, hostaddr, port }) ? `${host}/.s.PGSQL.${port}` : `${hostaddr ?? host}:${port}`
 }

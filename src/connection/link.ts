@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import type { Address } from './address.ts'
 
 /** A connection to a server that has answered for the first time. */
 export interface Opened {
@@ -11,9 +12,23 @@ export interface Opened {
 /** Opens a connection with its first message: that of a session, or of a request to cancel one. */
 export type Open = (greeting: Buffer, signal: AbortSignal) => Promise<Opened>
 
+/** The way to the server for the links of one library. */
+export interface Opener {
+  open: Open
+  /** Where the last link went, or goes. */
+  address(): Address
+}
+
+/** A link that is among these for as long as it is open. */
+export function openLink(open: Open, to: { host: string; port: number }, links: Set<Link>): Link {
+  const link = new Link(open, to)
+  links.add(link)
+  return link.once('close', () => links.delete(link))
+}
+
 /**
- * A connection, for libraries that want a socket. Which server it goes to, and how, is found out when it is
- * greeted. Looks connected from the beginning, because what it is for shows in the first message.
+ * A connection, for libraries that want a socket. To them it is connected at once; a server is looked for when
+ * they send the first message, which says whether it is for a session or to cancel one.
  */
 export class Link extends Duplex {
   /** For the messages of `postgres`. */
@@ -65,7 +80,7 @@ export class Link extends Duplex {
   }
 
   override emit(event: string | symbol, ...args: unknown[]): boolean {
-    // As a socket says it.
+    // Of a socket, close says whether there was an error.
     return super.emit(event, ...(event === 'close' ? [this.errored !== null] : args))
   }
 

@@ -1,14 +1,9 @@
-import type { Address, Connection, TargetSession } from './connection.ts'
-import { dial, type Greeted, isCancel, isFolder } from './dial.ts'
-import type { Open } from './link.ts'
+import { codeOf } from '../errors.ts'
+import { type Address, isFolder } from './address.ts'
+import type { Connection, TargetSession } from './connection.ts'
+import { dial, type Greeted, isCancel } from './dial.ts'
+import type { Open, Opener } from './link.ts'
 import { expectSession } from './target_session.ts'
-
-/** The way to the server for the links of one library. */
-export interface Opener {
-  open: Open
-  /** Where the last link went, or goes. */
-  address(): Address
-}
 
 type Entry = { address: Address; wantsTls: boolean }
 
@@ -55,7 +50,7 @@ export function createOpener(connection: Connection): Opener {
         if (!isAway(error) || signal.aborted) break
       }
     }
-    throw together(failures)
+    throw combined(failures)
   }
   return { open, address: () => current.address }
 }
@@ -99,11 +94,11 @@ function isAway(error: unknown): boolean {
   )
 }
 
-function together(failures: Error[]): Error {
+function combined(failures: Error[]): Error {
   const last = failures.at(-1) as Error
   if (failures.length === 1) return last
   const message = failures
     .map((error) => error.message || String((error as AggregateError).errors?.[0]?.message))
     .join('; ')
-  return Object.assign(new Error(message), { code: (last as { code?: string }).code })
+  return Object.assign(new Error(message), { code: codeOf(last) })
 }

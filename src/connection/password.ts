@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { type Address, defaultFolder } from './connection.ts'
+import { type Address, defaultFolder } from './address.ts'
 
 /**
  * The password that a file has for an address: of the first line `host:port:database:user:password` that fits.

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { type Connection, longestWait } from './connection.ts'
-import { Link } from './link.ts'
+import { type Link, openLink } from './link.ts'
 import { createOpener } from './open.ts'
 
 /**
@@ -9,7 +9,7 @@ import { createOpener } from './open.ts'
  * @param links receives the sockets that it opens
  */
 export function pgSettings(connection: Connection, links: Set<Link>): pg.ClientConfig {
-  const { addresses, database, user, options, connectTimeout = 30 } = connection
+  const { addresses, database, user, options } = connection
   const { open, address } = createOpener(connection)
   const [first] = addresses
   return {
@@ -19,13 +19,9 @@ export function pgSettings(connection: Connection, links: Set<Link>): pg.ClientC
     user,
     password: () => connection.password(address()),
     ...(options && { options }),
-    connectionTimeoutMillis: longestWait(connection, connectTimeout) * 1000,
+    connectionTimeoutMillis: longestWait(connection) * 1000,
     ssl: false, // a link sees to it
     sslnegotiation: 'postgres',
-    stream() {
-      const link = new Link(open, first)
-      links.add(link)
-      return link.once('close', () => links.delete(link))
-    },
+    stream: () => openLink(open, first, links),
   }
 }

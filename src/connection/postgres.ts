@@ -1,7 +1,7 @@
-import postgres from 'postgres'
+import type postgres from 'postgres'
+import { openOnStreams } from '../private_parts/postgres.ts'
 import { type Connection, longestWait } from './connection.ts'
-import { Link } from './link.ts'
-import type { Opener } from './open.ts'
+import { type Link, type Opener, openLink } from './link.ts'
 
 type Options = postgres.Options<Record<string, never>>
 
@@ -11,45 +11,29 @@ export function openPostgres(
   { open, address }: Opener,
   { connection: session, ...options }: Options,
 ): postgres.Sql {
-  const { addresses, database, user, connectTimeout = 30 } = connection
+  const { addresses, database, user } = connection
   const [first] = addresses
   const links = new Set<Link>()
-  const settings: Options & { socket: () => Link } = {
+  const settings = {
     ...options,
     host: first.host || (first.hostaddr ?? ''),
     port: first.port,
     database,
     user,
     pass: () => connection.password(address()),
-    socket() {
-      const link = new Link(open, first)
-      links.add(link)
-      return link.once('close', () => links.delete(link))
-    },
     // A link sees to these.
     ssl: false,
     sslnegotiation: null,
     keep_alive: null,
     // Later than a link, which says which address is silent.
-    connect_timeout: longestWait(connection, connectTimeout),
+    connect_timeout: longestWait(connection),
     connection: { ...session, ...(connection.options && { options: connection.options }) },
-  } as Options & { socket: () => Link }
-  const sql = withoutVariable('PGTARGETSESSIONATTRS', () => postgres(settings))
+  } as Options
+  const sql = openOnStreams(settings, () => openLink(open, first, links))
   const { end } = sql
   sql.end = async (options) => {
     await end(options)
     for (const link of links) link.giveUp()
   }
   return sql
-}
-
-/** Postgres.js reads this one by itself, refuses one of its values, and does not go to the next address. */
-function withoutVariable<T>(name: string, work: () => T): T {
-  const value = process.env[name]
-  delete process.env[name]
-  try {
-    return work()
-  } finally {
-    if (value !== undefined) process.env[name] = value
-  }
 }

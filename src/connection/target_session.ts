@@ -1,6 +1,6 @@
+import { label } from './address.ts'
 import type { Connection, TargetSession } from './connection.ts'
-import { label } from './dial.ts'
-import type { Opener } from './open.ts'
+import type { Opener } from './link.ts'
 import { openPostgres } from './postgres.ts'
 
 /**

@@ -3,7 +3,9 @@ import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, createSecureContext, getCACertificates } from 'node:tls'
-import type { Address, TlsSettings } from './connection.ts'
+import { codeOf } from '../errors.ts'
+import type { Address } from './address.ts'
+import type { TlsSettings } from './connection.ts'
 
 /**
  * How to speak TLS with a server, as libpq would: what is verified, and what is shown of oneself. Reads the files
@@ -35,7 +37,7 @@ export function tlsOptions(settings: TlsSettings, { host }: Address): Connection
       ...(mode !== 'verify-full' && { checkServerIdentity: () => undefined }),
     }
   } catch (error) {
-    if (!(error as { library?: string }).library && !(error as { code?: string }).code) throw error
+    if (!(error as { library?: string }).library && !codeOf(error)) throw error
     throw new Error(
       `the certificates, or the private key and its sslpassword, cannot be used: ${(error as Error).message}`,
     )

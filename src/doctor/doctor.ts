@@ -1,8 +1,8 @@
-import { connect, type Sql } from '../database.ts'
+import { connect, type Sql } from '../connection/database.ts'
 import { describeError } from '../errors.ts'
-import { defaultCrontab } from '../schedule.ts'
-import { payloadAsText } from '../worker/payload.ts'
-import { pruneProblem } from '../worker/prune_payload.ts'
+import { defaultCrontab } from '../schedule/crontab.ts'
+import { payloadAsText } from '../schedule/payload.ts'
+import { pruneProblem } from '../schedule/prune_payload.ts'
 import { installProblems } from './install.ts'
 import { type Line, scheduleProblems } from './schedule.ts'
 

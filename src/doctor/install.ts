@@ -1,5 +1,5 @@
-import type { Sql } from '../database.ts'
-import { committedMigrations, installedFunctions } from '../migrations.ts'
+import type { Sql } from '../connection/database.ts'
+import { committedMigrations, installedFunctions } from '../install/migrations.ts'
 import type { Problem } from './doctor.ts'
 
 // The first of the migrations before the first release; migrations/check_install.sql refuses it.

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type ParsedCronItem, parseCrontab } from 'graphile-worker'
-import { pruneTaskName, taskName as task, taskNames } from '../schedule.ts'
+import { pruneTaskName, taskName as task, taskNames } from '../schedule/crontab.ts'
 import type { Problem } from './doctor.ts'
 
 /** A line of a schedule: where it stands, and what it says. */

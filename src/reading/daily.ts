@@ -1,4 +1,4 @@
-import type { Sql } from '../database.ts'
+import type { Sql } from '../connection/database.ts'
 import { paint } from '../terminal/output.ts'
 import { styleOfChange } from '../terminal/styles.ts'
 import { layOut } from '../terminal/table.ts'

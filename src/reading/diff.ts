@@ -1,4 +1,4 @@
-import type { Sql } from '../database.ts'
+import type { Sql } from '../connection/database.ts'
 
 /** What is to be compared, and what of it is a failure. */
 export interface Comparison {

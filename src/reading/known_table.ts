@@ -1,4 +1,4 @@
-import type { Sql } from '../database.ts'
+import type { Sql } from '../connection/database.ts'
 
 /** A table that some run has met; it may be gone. */
 export interface KnownTable {

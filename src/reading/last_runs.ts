@@ -1,4 +1,4 @@
-import type { Sql } from '../database.ts'
+import type { Sql } from '../connection/database.ts'
 
 /** A run as a line of an overview. */
 export interface LastRun {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../connection/database.ts'
 
 const examples = 'a day such as 2026-11-20, today or yesterday'
 

@@ -1,5 +1,5 @@
-import type { CollectRequest } from '../collect/collect.ts'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../connection/database.ts'
+import type { CollectRequest } from '../run/options.ts'
 import { formatTable } from '../terminal/terminal.ts'
 
 /** What a run with this request would do to each table, as lines for a person and as JSON. */

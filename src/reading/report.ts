@@ -1,5 +1,5 @@
-import type { Run } from '../collect/run.ts'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../connection/database.ts'
+import type { Run } from '../run/run.ts'
 import {
   describeLeftOut,
   formatChange,

@@ -1,12 +1,12 @@
-import type { Sql } from '../database.ts'
+import type { Sql } from '../connection/database.ts'
 import { outputWidth, paint } from '../terminal/output.ts'
 import { styleOfOutcome } from '../terminal/styles.ts'
 import { layOut, shorten } from '../terminal/table.ts'
 import { formatCount } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
-import { shownTimeZone } from '../time_zone.ts'
 import { type LastRun, lastRuns } from './last_runs.ts'
 import { type OpenAlerts, openAlerts } from './open_alerts.ts'
+import { shownTimeZone } from './time_zone.ts'
 
 /** The last runs, today and the open alerts as JSON, rendered by the server. */
 export async function statusAsJson(sql: Sql, runs: number): Promise<string> {

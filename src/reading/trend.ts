@@ -1,4 +1,4 @@
-import type { Sql } from '../database.ts'
+import type { Sql } from '../connection/database.ts'
 import { axisWidth, drawChart } from '../terminal/chart.ts'
 import { outputWidth, paint } from '../terminal/output.ts'
 import { styleOfChange } from '../terminal/styles.ts'

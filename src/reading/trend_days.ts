@@ -1,4 +1,4 @@
-import type { Sql } from '../database.ts'
+import type { Sql } from '../connection/database.ts'
 import { visible } from '../terminal/visible.ts'
 import type { KnownTable } from './known_table.ts'
 

@@ -1,9 +1,9 @@
 import type { JobHelpers, Task } from 'graphile-worker'
-import { collectRun } from '../collect/collect.ts'
-import { taskName } from '../schedule.ts'
+import { collectRun } from '../run/collect.ts'
+import { taskName } from '../schedule/crontab.ts'
+import { ask, openJob, reportAbandonedRuns, retryHelps } from '../schedule/open_job.ts'
 import { visible } from '../terminal/visible.ts'
 import { jobContext, type TaskOptions, tryNoMore, withVisibleErrors } from '../worker/job.ts'
-import { ask, openJob, reportAbandonedRuns, retryHelps } from '../worker/open_job.ts'
 
 /** The task `collect_table_metrics`: a run. */
 export function collectTask(options: TaskOptions = {}): Task {

@@ -1,11 +1,11 @@
 import type { JobHelpers, Task } from 'graphile-worker'
-import { connect } from '../database.ts'
+import { connect } from '../connection/database.ts'
+import { type Keep, prune } from '../history/prune.ts'
 import type { Log } from '../log.ts'
-import { type Keep, prune } from '../prune.ts'
-import { pruningSession } from '../schedule.ts'
+import { pruningSession } from '../schedule/crontab.ts'
+import { ask } from '../schedule/open_job.ts'
+import { pruneProblem } from '../schedule/prune_payload.ts'
 import { jobContext, type TaskOptions, tryNoMore, withVisibleErrors } from '../worker/job.ts'
-import { ask } from '../worker/open_job.ts'
-import { pruneProblem } from '../worker/prune_payload.ts'
 
 /** The task `prune_table_metrics`: deletes old runs. */
 export function pruneTask(options: TaskOptions = {}): Task {

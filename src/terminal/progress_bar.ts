@@ -1,5 +1,5 @@
 import stringWidth from 'string-width'
-import type { Progress } from '../collect/progress.ts'
+import type { Progress } from '../online/progress.ts'
 import { formatCount } from './terminal.ts'
 import { visible } from './visible.ts'
 

@@ -1,12 +1,10 @@
-import type { Sql } from '../database.ts'
-import { pruneTaskName, pruningSession, taskName } from '../schedule.ts'
+import type { Sql } from '../connection/database.ts'
+import { pruneTaskName, pruningSession, taskName } from '../schedule/crontab.ts'
 
 /**
- * Frees the jobs of workers that died, which would stay locked for four hours: those that were taken
- * more than a minute ago, while nothing has been under way that could be theirs. For a job that
- * collects that is a run since then; for one that prunes, a session that has done anything in the
- * last minute: its transactions are short, and a second one beside it does no harm. A worker that
- * has other tasks as well is left alone.
+ * Frees the jobs of workers that died, which would stay locked for four hours: jobs that were taken more than a
+ * minute ago and left no trace in the last one, neither a run nor a session that prunes. A worker that has
+ * other tasks as well is left alone.
  *
  * @param schema that of graphile-worker
  * @param dead workers that are known to be dead

@@ -1,7 +1,7 @@
 import type { JobHelpers } from 'graphile-worker'
-import pg from 'pg'
 import { databaseUrl } from '../environment.ts'
 import { forwardTo, type Log } from '../log.ts'
+import { makeAttemptTheLast } from '../private_parts/graphile_worker.ts'
 import { visible, visibleLines } from '../terminal/visible.ts'
 
 export interface TaskOptions {
@@ -42,19 +42,11 @@ export async function withVisibleErrors(work: Promise<void>): Promise<void> {
 
 /** Makes this attempt of a job its last. */
 export async function tryNoMore(
-  { job, query, logger }: JobHelpers,
+  helpers: JobHelpers,
   schema = process.env.GRAPHILE_WORKER_SCHEMA || 'graphile_worker',
 ): Promise<void> {
-  job.max_attempts = job.attempts
-  try {
-    // permanently_fail_jobs() passes over a job that is locked, as this one is while it runs.
-    await query(
-      // The worker may be somebody else's, and so may be the path of its session.
-      `update ${pg.escapeIdentifier(schema)}._private_jobs set max_attempts = attempts
-        where id operator(pg_catalog.=) $1::pg_catalog.int8`,
-      [job.id],
-    )
-  } catch (error) {
-    logger.warn(visible(`job ${job.id} will be tried again, in vain: ${(error as Error).message}`))
-  }
+  const { job, logger } = helpers
+  await makeAttemptTheLast(helpers, schema).catch((error: Error) =>
+    logger.warn(visible(`job ${job.id} will be tried again, in vain: ${error.message}`)),
+  )
 }

@@ -1,7 +1,7 @@
 import pg from 'pg'
-import { pinPath } from '../search_path.ts'
+import { pinPath } from '../connection/search_path.ts'
 
-// Who loses the way to us between begin and commit keeps nobody waiting for longer than that.
+// A server that hears nothing more between begin and commit lets go of the locks after that time.
 const begin = `begin; ${pinPath}; set local idle_in_transaction_session_timeout = '30s'`
 
 type Callback = (error?: Error, result?: pg.QueryResult) => void

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { readConnection } from '../connection/connection.ts'
 import type { Link } from '../connection/link.ts'
 import { pgSettings } from '../connection/pg.ts'
-import { within } from '../patience.ts'
+import { withTimeout } from '../connection/timeout.ts'
 import { PinnedClient } from './pinned_client.ts'
 
 /** Connections for graphile-worker that can be thrown away, whatever state they are in. */
@@ -17,14 +17,14 @@ export interface WorkerPool {
 
 export function openPool(url: string): WorkerPool {
   const links = new Set<Link>()
-  const { connectTimeout = 10, keepAlive = 10, ...connection } = readConnection(url)
+  const connection = readConnection(url, process.env, { connectTimeout: 10, keepAlive: 10 })
   const pool = new pg.Pool({
     Client: PinnedClient,
-    ...pgSettings({ ...connection, connectTimeout, keepAlive }, links),
+    ...pgSettings(connection, links),
     application_name: connection.applicationName ?? 'table-metrics worker',
     max: 6,
   })
-  // The next query tells.
+  // A connection that breaks is said by the next query.
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
   return {
@@ -32,13 +32,13 @@ export function openPool(url: string): WorkerPool {
     async dead(signal) {
       for (;;) {
         await sleep(5_000, undefined, { signal })
-        await within(15_000, pool.query('select 1'), 'the database').catch((error) => {
+        await withTimeout(15_000, pool.query('select 1'), 'the database').catch((error) => {
           if (!isAnswer(error)) throw error
         })
       }
     },
     async close() {
-      await within(1_000, pool.end(), 'the pool').catch(() => undefined)
+      await withTimeout(1_000, pool.end(), 'the pool').catch(() => undefined)
       for (const link of links) link.destroy()
     },
   }

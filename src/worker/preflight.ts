@@ -1,16 +1,17 @@
 import type { ParsedCronItem } from 'graphile-worker'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../connection/database.ts'
+import { codeOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { pruneTaskName } from '../schedule.ts'
-import { payloadAsText } from './payload.ts'
-import { pruneProblem } from './prune_payload.ts'
+import { pruneTaskName } from '../schedule/crontab.ts'
+import { payloadAsText } from '../schedule/payload.ts'
+import { pruneProblem } from '../schedule/prune_payload.ts'
 
 /** What somebody has to mend before a worker can do anything. */
 export class SetupError extends Error {}
 
 /** True for what waiting does not mend: no such database or role, a wrong password, a right that is missing, nothing installed. */
-export function isHopeless(error: unknown): boolean {
-  return error instanceof SetupError || /^(28|3D|42501)/.test((error as { code?: string }).code ?? '')
+export function isFatal(error: unknown): boolean {
+  return error instanceof SetupError || /^(28|3D|42501)/.test(codeOf(error) ?? '')
 }
 
 /**
@@ -81,5 +82,5 @@ async function jobProblem(sql: Sql, payload: unknown): Promise<string | null> {
 
 /** Its job says so when it is due: that is no reason not to collect. */
 function unlessDenied(error: unknown): undefined {
-  if ((error as { code?: string }).code !== '42501') throw error
+  if (codeOf(error) !== '42501') throw error
 }

@@ -1,16 +1,16 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ParsedCronItem, type Runner, run, runOnce } from 'graphile-worker'
+import { isConnectionError } from '../connection/timeout.ts'
 import { reasonOf } from '../log.ts'
-import { isConnectionError } from '../patience.ts'
+import { ask, reportAbandonedRuns, reportMissingRun } from '../schedule/open_job.ts'
 import { freeAbandonedJobs } from './abandoned_jobs.ts'
-import { inLife, type Life, type LifeOptions } from './life.ts'
-import { ask, reportAbandonedRuns, reportMissingRun } from './open_job.ts'
-import { isHopeless, preflight } from './preflight.ts'
+import { isFatal, preflight } from './preflight.ts'
+import { type WorkerSession, type WorkerSessionOptions, withWorkerSession } from './session.ts'
 import { supervise } from './supervise.ts'
 
 /** A worker. Its signal stops it, and with it the run that is under way. */
-export interface WorkerOptions extends LifeOptions {
+export interface WorkerOptions extends WorkerSessionOptions {
   cronItems: ParsedCronItem[]
 }
 
@@ -22,25 +22,27 @@ export interface WorkerOptions extends LifeOptions {
  */
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const { schema, cronItems, log, signal } = options
-  const dead: string[] = []
+  const deadWorkers: string[] = []
   let hasStarted = false
 
-  const live = (ending: AbortSignal) =>
-    inLife({ ...options, signal: ending }, async (life) => {
-      await lookAround(options, life)
-      life.events.on('pool:create', ({ workerPool }) => life.atEnd(async () => dead.push(workerPool.id)))
-      const refused = refusedThreeTimes(life)
-      const starting = run({ ...life.options, parsedCronItems: cronItems })
-      life.atEnd(() => starting.then(stop))
+  const runSession = (ending: AbortSignal) =>
+    withWorkerSession({ ...options, signal: ending }, async (session) => {
+      await lookAround(options, session)
+      session.events.on('pool:create', ({ workerPool }) =>
+        session.atEnd(async () => deadWorkers.push(workerPool.id)),
+      )
+      const refused = refusedThreeTimes(session)
+      const starting = run({ ...session.options, parsedCronItems: cronItems })
+      session.atEnd(() => starting.then(stop))
       const runner = await starting
       hasStarted = true
       log.record({ event: 'worker_started', schema, schedule: cronItems.map(({ identifier }) => identifier) })
-      await Promise.race([runner.promise, upkeep(options, life, dead), refused, life.cronFailed])
+      await Promise.race([runner.promise, upkeep(options, session, deadWorkers), refused, session.cronFailed])
     })
 
-  await supervise(live, {
+  await supervise(runSession, {
     signal,
-    isHopeless: (error) => !hasStarted && isHopeless(error),
+    isFatal: (error) => !hasStarted && isFatal(error),
     onRestart: (error, delay_seconds) =>
       log.record({ event: 'worker_restarting', reason: reasonOf(error), delay_seconds }),
   })
@@ -55,37 +57,46 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
 export async function runWorkerOnce(options: WorkerOptions): Promise<boolean> {
   const { signal } = options
   let failed = 0
-  await inLife(options, async (life) => {
-    life.events.on('job:error', () => failed++)
-    await lookAround(options, life)
-    await queueMissedSlots(options, life)
-    await tidy(options, life)
-    const working = runOnce(life.options)
-    life.atEnd(() => working)
+  await withWorkerSession(options, async (session) => {
+    session.events.on('job:error', () => failed++)
+    await lookAround(options, session)
+    await queueMissedSlots(options, session)
+    await tidy(options, session)
+    const working = runOnce(session.options)
+    session.atEnd(() => working)
     await working
   })
   signal.throwIfAborted()
   return failed === 0
 }
 
-function lookAround({ databaseUrl, schema, cronItems, log }: WorkerOptions, { signal }: Life): Promise<void> {
+function lookAround(
+  { databaseUrl, schema, cronItems, log }: WorkerOptions,
+  { signal }: WorkerSession,
+): Promise<void> {
   return ask(databaseUrl, signal, (sql) => preflight(sql, schema, cronItems, log))
 }
 
-/** Only a running schedule queues what it has missed: this one has nobody who works on it. */
-async function queueMissedSlots({ cronItems }: WorkerOptions, life: Life): Promise<void> {
-  const queued = once(life.events, 'cron:started')
-  const starting = run({ ...life.options, taskList: {}, parsedCronItems: cronItems })
-  life.atEnd(() => starting.then(stop))
+/**
+ * Queues the jobs of the slots that were missed. Only graphile-worker's schedule does that, when it starts: it is
+ * started without any task, so that nobody works on the jobs yet, and stopped again.
+ */
+async function queueMissedSlots({ cronItems }: WorkerOptions, session: WorkerSession): Promise<void> {
+  const queued = once(session.events, 'cron:started')
+  const starting = run({ ...session.options, taskList: {}, parsedCronItems: cronItems })
+  session.atEnd(() => starting.then(stop))
   const runner = await starting
-  await Promise.race([queued, life.cronFailed])
+  await Promise.race([queued, session.cronFailed])
   await stop(runner)
 }
 
-/** A worker whose very first look for jobs failed, as on a read-only server, would not look again by itself. */
-function refusedThreeTimes({ events }: Life): Promise<never> {
+/**
+ * Rejects when three looks for jobs in a row have failed, as on a read-only server. After a failure of the very
+ * first one, graphile-worker would not look again.
+ */
+function refusedThreeTimes({ events }: WorkerSession): Promise<never> {
   const refused = Promise.withResolvers<never>()
-  refused.promise.catch(() => undefined) // the life may have ended
+  refused.promise.catch(() => undefined) // the session may have ended
   let times = 0
   const reset = () => {
     times = 0
@@ -99,23 +110,23 @@ function refusedThreeTimes({ events }: Life): Promise<never> {
   return refused.promise
 }
 
-async function upkeep(options: WorkerOptions, life: Life, dead: string[]): Promise<never> {
+async function upkeep(options: WorkerOptions, session: WorkerSession, dead: string[]): Promise<never> {
   for (let hasFailed = false; ; ) {
-    const error = await tidy(options, life, dead).then(
+    const error = await tidy(options, session, dead).then(
       () => undefined,
       (error: Error) => error,
     )
-    if (error && !hasFailed && !life.signal.aborted && !isConnectionError(error)) {
+    if (error && !hasFailed && !session.signal.aborted && !isConnectionError(error)) {
       options.log.record({ event: 'upkeep_failed', reason: reasonOf(error) })
     }
     hasFailed = error !== undefined
-    await sleep(hasFailed ? 5_000 : 60_000, undefined, { signal: life.signal })
+    await sleep(hasFailed ? 5_000 : 60_000, undefined, { signal: session.signal })
   }
 }
 
 function tidy(
   { databaseUrl, schema, log }: WorkerOptions,
-  { signal }: Life,
+  { signal }: WorkerSession,
   dead: string[] = [],
 ): Promise<void> {
   return ask(databaseUrl, signal, async (sql) => {

@@ -1,5 +1,5 @@
 import postgres from 'postgres'
-import { collectTableMetrics } from '../../src/collect/collect.ts'
+import { collectTableMetrics } from '../../src/run/collect.ts'
 import type { Sql } from '../_support/database.ts'
 import { nextOperation, type Random } from './operations.ts'
 

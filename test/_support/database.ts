@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import type { Run } from '../../src/collect/run.ts'
-import { hang, within } from './within.ts'
+import type { Run } from '../../src/run/run.ts'
+import { eventually, hang } from './eventually.ts'
 
 const serverUrl = process.env.TEST_SERVER_URL
 if (!serverUrl) throw new Error('TEST_SERVER_URL is not set: run the tests with npm test')
@@ -106,14 +106,9 @@ export async function rowCounts(sql: Sql, run: Pick<Run, 'run_id'>): Promise<Rec
   )
 }
 
-/** Waits until a condition holds. */
-export function until(condition: () => Promise<boolean>, what: string): Promise<void> {
-  return within(hang, condition, what)
-}
-
 /** Waits until a session waits for a lock, and not just for the moment that a batch of small tables does. */
 export function untilItWaits(sql: Sql, pid: number): Promise<void> {
-  return until(async () => {
+  return eventually(async () => {
     const waiting = await sql`
       select
       from pg_locks

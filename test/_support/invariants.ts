@@ -1,7 +1,7 @@
 import type { ExecutionContext } from 'ava'
 import { collect, rowCounts, type Sql } from './database.ts'
+import { eventually, hang, inTime } from './eventually.ts'
 import type { Database } from './server.ts'
-import { hang, inTime, within } from './within.ts'
 
 /** Notes every header as it is when its run ends, for `expectInvariants` to compare with later. */
 export async function watchHeaders({ sql }: Pick<Database, 'sql'>): Promise<void> {
@@ -27,14 +27,14 @@ export async function expectInvariants(
   t: ExecutionContext,
   { sql }: Pick<Database, 'sql'>,
   counts: Record<string, number>,
-  patience = hang,
+  seconds = hang,
 ): Promise<void> {
   let left: string[] = []
   const isEmpty = async () => {
     left = await leftBehind(sql)
     return left.length === 0
   }
-  await within(patience, isEmpty, '').catch(() => undefined)
+  await eventually(isEmpty, '', seconds).catch(() => undefined)
   t.deepEqual(left, [], 'nothing is left behind')
 
   await expectWholeHistory(t, sql, counts)
@@ -45,7 +45,7 @@ export async function expectInvariants(
     t.is(next.status, 'SUCCEEDED', `the next run succeeds: ${next.error_message}`)
     return (await sql`select from nms.table_metrics_runs where status = 'RUNNING'`).length > 0
   }
-  await within(patience, async () => !(await anyRuns()), '').catch(() => undefined)
+  await eventually(async () => !(await anyRuns()), '', seconds).catch(() => undefined)
   t.false(await anyRuns(), 'no run is RUNNING without an owner')
   await expectWholeHistory(t, sql, counts)
 }

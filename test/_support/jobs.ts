@@ -1,7 +1,7 @@
 import type { LogEvent } from '../../src/log.ts'
+import { eventually } from './eventually.ts'
 import type { Running } from './process.ts'
 import type { Database } from './server.ts'
-import { hang, within } from './within.ts'
 
 type Db = Pick<Database, 'sql'>
 
@@ -25,8 +25,7 @@ export const jobs = async ({ sql }: Db) => [
 
 /** Waits until no job is left that a worker would run some time. */
 export function untilJobsAreDone(db: Db): Promise<void> {
-  return within(
-    hang,
+  return eventually(
     async () => (await jobs(db)).every((job) => !job.is_locked && job.attempts >= job.max_attempts),
     'all jobs are done',
   )
@@ -49,8 +48,7 @@ export function untilEvent(
   name: LogEvent['event'],
   count = 1,
 ): Promise<void> {
-  return within(
-    hang,
+  return eventually(
     async () => eventsOf(worker).filter(({ event }) => event === name).length >= count,
     `${name} is logged ${count} times`,
   )

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { connect } from '../../src/database.ts'
-import { withClient } from '../../src/installer_session.ts'
+import { connect } from '../../src/connection/database.ts'
+import { withClient } from '../../src/install/installer_session.ts'
 import { openPool } from '../../src/worker/pool.ts'
 
 const run = promisify(execFile)

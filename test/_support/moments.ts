@@ -1,5 +1,5 @@
+import { eventually } from './eventually.ts'
 import type { Database } from './server.ts'
-import { hang, within } from './within.ts'
 
 /** What a run is doing when a fault meets it. */
 export type Moment = (typeof moments)[number]
@@ -58,21 +58,17 @@ export async function holdAt(db: Pick<Database, 'sql' | 'connect'>, moment: Mome
     /** Waits until a run has met the obstacle; the process id of its backend. */
     async reached(): Promise<number> {
       let pid = 0
-      await within(
-        hang,
-        async () => {
-          const [waiting] = await db.sql<{ pid: number }[]>`
+      await eventually(async () => {
+        const [waiting] = await db.sql<{ pid: number }[]>`
             select pid
             from pg_stat_activity
             where
               datname = current_database()
               and (wait_event = 'PgSleep' or ${holderPid} = any (pg_blocking_pids(pid)))
           `
-          pid = waiting?.pid ?? 0
-          return waiting !== undefined
-        },
-        `a run waits: ${moment}`,
-      )
+        pid = waiting?.pid ?? 0
+        return waiting !== undefined
+      }, `a run waits: ${moment}`)
       return pid
     },
     async release(): Promise<void> {

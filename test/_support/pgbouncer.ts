@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { serverAccount } from '../../src/embedded/account.ts'
+import { serverAccount } from '../../demo/embedded/account.ts'
+import { eventually } from './eventually.ts'
 import { reservePort } from './ports.ts'
 import { start } from './process.ts'
-import { hang, within } from './within.ts'
 
 /**
  * Starts pgbouncer in transaction mode in front of the server of a URL, with everything else as it is
@@ -49,7 +49,7 @@ admin_users = ${target.username}
     fetch_types: false,
     onnotice: () => undefined,
   })
-  await within(hang, async () => (await sql`select 1`).length === 1, 'pgbouncer answers').catch(
+  await eventually(async () => (await sql`select 1`).length === 1, 'pgbouncer answers').catch(
     async (error) => {
       throw new Error('pgbouncer does not start: install its package (apt-get install pgbouncer)', {
         cause: error,

@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import postgres from 'postgres'
-import { startTemporaryServer } from '../../src/embedded/server.ts'
-import { migrate } from '../../src/migrate.ts'
+import { startTemporaryServer } from '../../demo/embedded/server.ts'
+import { migrate } from '../../src/install/migrate.ts'
 import { inMemory } from './memory.ts'
 
 const server = await startTemporaryServer(

@@ -4,7 +4,7 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import postgres from 'postgres'
-import { makeTemporaryHome, startServer } from '../../src/embedded/server.ts'
+import { makeTemporaryHome, startServer } from '../../demo/embedded/server.ts'
 import { withDatabase } from './database.ts'
 
 const run = promisify(execFile)

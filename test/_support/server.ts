@@ -3,13 +3,13 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { type EmbeddedServer, makeTemporaryHome, startServer } from '../../src/embedded/server.ts'
-import { migrate } from '../../src/migrate.ts'
+import { type EmbeddedServer, makeTemporaryHome, startServer } from '../../demo/embedded/server.ts'
+import { migrate } from '../../src/install/migrate.ts'
 import { type Sql, withDatabase } from './database.ts'
+import { eventually, hang } from './eventually.ts'
 import { inMemory } from './memory.ts'
 import { reservePort } from './ports.ts'
 import { isAlive } from './process.ts'
-import { hang, within } from './within.ts'
 
 /** A database of one test. Sessions of the test itself go by the application name `test`. */
 export interface Database {
@@ -52,7 +52,7 @@ export async function startOwnServer(settings: Record<string, string> = {}): Pro
     async stop(how) {
       if (how === 'immediate') {
         process.kill(server.pid, 'SIGQUIT')
-        await within(hang, async () => !isAlive(server.pid), 'the server has stopped')
+        await eventually(async () => !isAlive(server.pid), 'the server has stopped')
       }
       await server.stop()
     },
@@ -114,8 +114,7 @@ export async function createDatabase(
   t.teardown(async () => {
     await Promise.all(connections.slice(1).map((sql) => sql.end({ timeout: 1 })))
     // The connection that met the fault may be dead without knowing it.
-    await within(
-      hang,
+    await eventually(
       async () => (await admin`drop database if exists ${admin(name)} with (force)`) !== null,
       'dropped',
     )

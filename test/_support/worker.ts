@@ -5,21 +5,21 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
+import { eventually, inTime } from './eventually.ts'
 import { watchHeaders } from './invariants.ts'
 import { prepareShop } from './moments.ts'
 import { isAlive, type Running, startTableMetrics } from './process.ts'
 import { createDatabase, type Database } from './server.ts'
-import { hang, inTime, within } from './within.ts'
 
 /** The two ways of counting, as the payload of a job. */
 export const modes = { 'one snapshot': {}, online: { online: true, jobs: 2 } }
 
 /** How many tests of a file have a worker at a time: a start takes a second of a processor. */
-const together = 8
+const workersAtOnce = 8
 let going = 0
 
 async function itsTurn(t: ExecutionContext): Promise<void> {
-  while (going >= together) await sleep(50)
+  while (going >= workersAtOnce) await sleep(50)
   going++
   t.teardown(() => {
     going--
@@ -76,17 +76,13 @@ export async function addJob(
   payload: object = {},
   task = 'collect_table_metrics',
 ): Promise<void> {
-  await within(
-    hang,
-    async () => {
-      // Not before the last one: calls would meet a function of the past, and be in the way of the next.
-      const done = await sql`select id from graphile_worker.migrations`
-      if (done.length < migrations.length) return false
-      await sql`select graphile_worker.add_job(${task}, ${JSON.stringify(payload)}::text::json)`
-      return true
-    },
-    'a job is added',
-  )
+  await eventually(async () => {
+    // Not before the last one: calls would meet a function of the past, and be in the way of the next.
+    const done = await sql`select id from graphile_worker.migrations`
+    if (done.length < migrations.length) return false
+    await sql`select graphile_worker.add_job(${task}, ${JSON.stringify(payload)}::text::json)`
+    return true
+  }, 'a job is added')
 }
 
 /** The headers of all runs so far. */
@@ -102,8 +98,7 @@ export const runs = async ({ sql }: Pick<Database, 'sql'>) => [
 
 /** Waits until a run has succeeded after the given one: nobody but a worker that goes on makes it. */
 export function untilSuccess(db: Pick<Database, 'sql'>, after = '0'): Promise<void> {
-  return within(
-    hang,
+  return eventually(
     async () =>
       (await runs(db)).some((run) => run.status === 'SUCCEEDED' && BigInt(run.run_id) > BigInt(after)),
     `a run after ${after} has succeeded`,
@@ -112,20 +107,19 @@ export function untilSuccess(db: Pick<Database, 'sql'>, after = '0'): Promise<vo
 
 /** Waits until a run, which nobody works on any more, has been closed: soon after abandon_after and a minute. */
 export function untilAbandoned(db: Pick<Database, 'sql'>, runId: string): Promise<void> {
-  return within(
-    75,
+  return eventually(
     async () => {
       const run = (await runs(db)).find(({ run_id }) => run_id === runId)
       return run?.status === 'FAILED' && /^abandoned/.test(run.error_message ?? '')
     },
     `run ${runId} is closed as abandoned`,
+    75,
   )
 }
 
 /** Waits until no run is RUNNING: those that nobody works on are closed soon after abandon_after and a minute. */
 export function untilNoneRuns(db: Pick<Database, 'sql'>): Promise<void> {
-  return within(
-    hang,
+  return eventually(
     async () => (await runs(db)).every(({ status }) => status !== 'RUNNING'),
     'no run is RUNNING',
   )

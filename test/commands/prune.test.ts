@@ -1,5 +1,6 @@
 import ava from 'ava'
-import { type TestDatabase, until } from '../_support/database.ts'
+import type { TestDatabase } from '../_support/database.ts'
+import { eventually } from '../_support/eventually.ts'
 import { failsClearly, startTableMetrics, tableMetrics } from '../_support/process.ts'
 import { createHistory } from './_history.ts'
 
@@ -85,7 +86,7 @@ test('Ctrl-C while prune waits for a lock stops it; what it had deleted before s
     create trigger slow_down after delete on nms.table_metrics_runs execute function public.slow_down();
   `)
   const pruning = startTableMetrics(t, db.url, ['prune', '--keep-runs', '90d', '--json'])
-  await until(
+  await eventually(
     async () =>
       (
         await db.sql`

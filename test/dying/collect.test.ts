@@ -1,11 +1,11 @@
 // The command ends with its run: whatever happens to it, it never leaves with 0 unless the run has succeeded.
 import test, { type ExecutionContext } from 'ava'
+import { eventually, hang, inTime } from '../_support/eventually.ts'
 import { expectInvariants } from '../_support/invariants.ts'
 import { holdAt, isBusy, isGone, type Moment, moments, shopCounts } from '../_support/moments.ts'
 import { startTableMetrics } from '../_support/process.ts'
 import { startProxy } from '../_support/proxy.ts'
 import type { Database } from '../_support/server.ts'
-import { hang, inTime, within } from '../_support/within.ts'
 import { prepareSite, runs } from '../_support/worker.ts'
 
 const commands = {
@@ -22,7 +22,7 @@ for (const [name, args] of Object.entries(commands)) {
 
       const { status, signal } = await inTime(10, command.finished, 'it has stopped')
       t.true(status === 1 || signal === 'SIGTERM')
-      await within(30, () => isGone(db, pid), 'its backend has stopped')
+      await eventually(() => isGone(db, pid), 'its backend has stopped', 30)
       const left = await runs(db)
       t.deepEqual(
         left.map((run) => run.status),
@@ -38,7 +38,7 @@ for (const [name, args] of Object.entries(commands)) {
 
       command.kill('SIGKILL')
 
-      await within(30, () => isGone(db, pid), 'its backend has stopped')
+      await eventually(() => isGone(db, pid), 'its backend has stopped', 30)
       const left = (await runs(db)).map(({ status }) => status)
       t.deepEqual(left, moment === 'before the header' ? [] : ['RUNNING'])
       await hold.release()
@@ -70,7 +70,7 @@ for (const [name, args] of Object.entries(commands)) {
 
       const { status } = await inTime(60, command.finished, 'it has noticed')
       t.is(status, 1)
-      await within(30, async () => !(await isBusy(db, pid)), 'its backend has stopped')
+      await eventually(async () => !(await isBusy(db, pid)), 'its backend has stopped', 30)
       t.is((await runs(db))[0]?.status, 'FAILED')
       link.forget()
       await hold.release()

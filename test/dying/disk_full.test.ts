@@ -1,8 +1,8 @@
 import test from 'ava'
+import { eventually } from '../_support/eventually.ts'
 import { expectInvariants } from '../_support/invariants.ts'
 import { shopCounts } from '../_support/moments.ts'
 import type { Database } from '../_support/server.ts'
-import { hang, within } from '../_support/within.ts'
 import {
   addJob,
   modes,
@@ -21,7 +21,7 @@ for (const [mode, payload] of Object.entries(modes)) {
 
     await addJob(db, payload)
 
-    await within(hang, disk.hasRefused, 'a write was refused')
+    await eventually(disk.hasRefused, 'a write was refused')
     t.deepEqual(await runs(db), [])
     await disk.mend()
     await untilSuccess(db)
@@ -36,7 +36,7 @@ for (const [mode, payload] of Object.entries(modes)) {
 
     await addJob(db, payload)
 
-    await within(hang, async () => (await runs(db))[0]?.status === 'FAILED', 'the run has FAILED')
+    await eventually(async () => (await runs(db))[0]?.status === 'FAILED', 'the run has FAILED')
     t.regex((await runs(db))[0]?.error_message ?? '', /53100/)
     await disk.mend()
     await untilSuccess(db)

@@ -1,11 +1,11 @@
 // The faults of this folder do what they say.
 import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
+import { eventually } from '../_support/eventually.ts'
 import { holdAt, isGone, moments, prepareShop } from '../_support/moments.ts'
 import { startPgbouncer } from '../_support/pgbouncer.ts'
 import { startProxy } from '../_support/proxy.ts'
 import { createDatabase, type Database, type OwnServer, startOwnServer } from '../_support/server.ts'
-import { hang, within } from '../_support/within.ts'
 
 let server: OwnServer
 test.before(async () => {
@@ -27,7 +27,7 @@ for (const how of ['fast', 'immediate'] as const) {
       await waiting
       await t.throwsAsync(async () => db.connect()`select 1`, { code: 'ECONNREFUSED' })
       await server.start()
-      await within(hang, async () => (await db.sql`select from public.orders`).length === 1, 'it is back')
+      await eventually(async () => (await db.sql`select from public.orders`).length === 1, 'it is back')
     },
   )
 }
@@ -43,7 +43,7 @@ test.serial(
     process.kill(pid, 'SIGKILL')
 
     await waiting
-    await within(hang, async () => (await db.sql`select 1`).length === 1, 'it is back')
+    await eventually(async () => (await db.sql`select 1`).length === 1, 'it is back')
   },
 )
 
@@ -75,8 +75,7 @@ test('the server does not hear of a client that has gone behind a silent link', 
   await quarterOfASecond()
   t.is((await db.sql`select from pg_stat_activity where pid = ${pid}`).length, 1)
   await link.heal()
-  await within(
-    hang,
+  await eventually(
     async () => (await db.sql`select from pg_stat_activity where pid = ${pid}`).length === 0,
     'it hears',
   )
@@ -117,7 +116,7 @@ test('a link that forgets what is silent leaves the others alone', async (t) => 
 
   link.forget()
 
-  await within(hang, () => isGone(db, pid), 'the server hears')
+  await eventually(() => isGone(db, pid), 'the server hears')
   t.like((await other`select pg_backend_pid() as pid`)[0], { pid: otherPid })
 })
 
@@ -175,8 +174,7 @@ const client = (t: ExecutionContext, url: string, connect_timeout = 30) => {
 const quarterOfASecond = () => new Promise((resolve) => setTimeout(resolve, 250, 'nothing'))
 
 const untilItSleeps = ({ sql }: Database) =>
-  within(
-    hang,
+  eventually(
     async () =>
       (await sql`select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`)
         .length > 0,

@@ -1,11 +1,11 @@
 // A pooler that gives each transaction another session, of which it has three: fewer than anyone asks for.
 import test from 'ava'
 import postgres from 'postgres'
+import { inTime } from '../_support/eventually.ts'
 import { expectInvariants } from '../_support/invariants.ts'
 import { holdAt, shopCounts } from '../_support/moments.ts'
 import { startPgbouncer } from '../_support/pgbouncer.ts'
 import { tableMetrics } from '../_support/process.ts'
-import { inTime } from '../_support/within.ts'
 import {
   addJob,
   modes,

@@ -1,11 +1,11 @@
 // A server that is up and will not do what it is asked.
 import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
+import { eventually } from '../_support/eventually.ts'
 import { expectInvariants } from '../_support/invariants.ts'
 import { shopCounts } from '../_support/moments.ts'
 import { type OwnServer, startOwnServer } from '../_support/server.ts'
 import { expectToGoOn, places, startSite } from '../_support/site.ts'
-import { hang, within } from '../_support/within.ts'
 import { addJob, prepareSite, runs, startWorker, stopWorker, untilSuccess } from '../_support/worker.ts'
 
 let server: OwnServer
@@ -24,7 +24,7 @@ test.serial(
 
     const worker = await startWorker(t, db)
 
-    await within(hang, async () => (await server.logged(tooMany)) > refused + 1, 'it was refused, twice')
+    await eventually(async () => (await server.logged(tooMany)) > refused + 1, 'it was refused, twice')
     await empty()
     await addJob(db)
     await untilSuccess(db)
@@ -60,7 +60,7 @@ test.serial(
 
     await addJob(db)
 
-    await within(hang, async () => (await server.logged(readOnly)) > refused, 'a write was refused')
+    await eventually(async () => (await server.logged(readOnly)) > refused, 'a write was refused')
     const last = (await runs(db)).at(-1)?.run_id
     await setReadOnly('off')
     await untilSuccess(db, last)
@@ -84,8 +84,7 @@ test.serial(
 
     const worker = await startWorker(t, db)
 
-    await within(
-      hang,
+    await eventually(
       async () => (await server.logged(noInsert)) > refused,
       'its first look for jobs was refused',
     )
@@ -109,7 +108,7 @@ test.serial(
 
     for (const { release } of sites) await release()
 
-    await within(hang, async () => (await server.logged(readOnly)) > refused, 'a write was refused')
+    await eventually(async () => (await server.logged(readOnly)) > refused, 'a write was refused')
     await setReadOnly('off')
     await Promise.all(sites.map((site) => expectToGoOn(t, site)))
   },
@@ -142,13 +141,9 @@ async function setReadOnly(value: 'on' | 'off'): Promise<void> {
   const sql = postgres(server.url, { max: 1 })
   await sql.unsafe(`alter system set default_transaction_read_only = ${value}`)
   await sql`select pg_reload_conf()`
-  await within(
-    hang,
-    async () => {
-      const [now] = await sql`select current_setting('default_transaction_read_only') as value`
-      return now?.value === value
-    },
-    'the server has read its settings',
-  )
+  await eventually(async () => {
+    const [now] = await sql`select current_setting('default_transaction_read_only') as value`
+    return now?.value === value
+  }, 'the server has read its settings')
   await sql.end()
 }

@@ -1,10 +1,10 @@
 // What befalls a whole server befalls four workers at once, each of them at another moment of its run.
 import test from 'ava'
-import { connect } from '../../src/database.ts'
+import { connect } from '../../src/connection/database.ts'
+import { eventually } from '../_support/eventually.ts'
 import { isBusy } from '../_support/moments.ts'
 import { type OwnServer, startOwnServer } from '../_support/server.ts'
 import { expectToGoOn, places, startSite } from '../_support/site.ts'
-import { hang, within } from '../_support/within.ts'
 
 let server: OwnServer
 test.before(async () => {
@@ -16,8 +16,7 @@ const faults: Record<string, (pid: number) => Promise<void>> = {
   'SIGKILL of a backend': async (pid) => {
     const before = await server.logged(/ready to accept connections/)
     process.kill(pid, 'SIGKILL')
-    await within(
-      hang,
+    await eventually(
       async () => (await server.logged(/ready to accept connections/)) > before,
       'the server has recovered',
     )
@@ -47,14 +46,14 @@ test.serial('SIGKILL of a backend in a transaction: it rejects, and the next one
   const lost = sql.begin(async (transaction) => {
     const [{ pid }] = await transaction<[{ pid: number }]>`select pg_backend_pid() as pid`
     const waiting = transaction`select pg_sleep(60)`.execute()
-    await within(hang, () => isBusy(db, pid), 'it sleeps')
+    await eventually(() => isBusy(db, pid), 'it sleeps')
     process.kill(pid, 'SIGKILL')
     return waiting
   })
 
   await t.throwsAsync(lost, { code: 'CONNECTION_CLOSED' })
   const again = () => sql.begin((transaction) => transaction`select 1 as one`)
-  await within(hang, async () => (await again())[0]?.one === 1, 'the server has recovered')
+  await eventually(async () => (await again())[0]?.one === 1, 'the server has recovered')
 })
 
 async function restart(how: 'fast' | 'immediate'): Promise<void> {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
+import { eventually } from '../_support/eventually.ts'
 import { isGone } from '../_support/moments.ts'
 import type { Database } from '../_support/server.ts'
 import { expectToGoOn, places, startSite } from '../_support/site.ts'
-import { hang, within } from '../_support/within.ts'
 import { modes, runs } from '../_support/worker.ts'
 
 for (const { moment, mode, payload } of places) {
@@ -22,7 +22,7 @@ for (const [mode, payload] of Object.entries(modes)) {
 
     await site.db.sql`select pg_cancel_backend(${site.pid})`
 
-    await within(hang, async () => (await runs(site.db))[0]?.status === 'FAILED', 'the run has FAILED')
+    await eventually(async () => (await runs(site.db))[0]?.status === 'FAILED', 'the run has FAILED')
     t.regex((await runs(site.db))[0]?.error_message ?? '', /57014/)
     await expectToGoOn(t, site)
   })
@@ -32,7 +32,7 @@ for (const [mode, payload] of Object.entries(modes)) {
       set(db, 'statement_timeout', '3s'),
     )
 
-    await within(hang, async () => (await runs(site.db))[0]?.status === 'FAILED', 'the run has FAILED')
+    await eventually(async () => (await runs(site.db))[0]?.status === 'FAILED', 'the run has FAILED')
 
     t.regex((await runs(site.db))[0]?.error_message ?? '', /57014/)
     await expectToGoOn(t, site)
@@ -56,7 +56,7 @@ for (const [mode, payload] of Object.entries(modes)) {
       return isKnown ? set(db, 'transaction_timeout', '3s') : {}
     })
 
-    if (isKnown) await within(hang, () => isGone(site.db, site.pid), 'the server has ended the session')
+    if (isKnown) await eventually(() => isGone(site.db, site.pid), 'the server has ended the session')
     else t.log('the server has none: PostgreSQL before 17')
 
     await expectToGoOn(t, site)

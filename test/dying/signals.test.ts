@@ -1,7 +1,7 @@
 import test from 'ava'
+import { eventually, inTime } from '../_support/eventually.ts'
 import { expectInvariants } from '../_support/invariants.ts'
 import { holdAt, isGone, moments, shopCounts } from '../_support/moments.ts'
-import { inTime, within } from '../_support/within.ts'
 import {
   addJob,
   modes,
@@ -25,7 +25,7 @@ for (const [mode, payload] of Object.entries(modes)) {
       worker.kill('SIGTERM')
 
       await inTime(10, worker.finished, 'it has stopped')
-      await within(30, () => isGone(db, pid), 'its backend has stopped')
+      await eventually(() => isGone(db, pid), 'its backend has stopped', 30)
       const left = await runs(db)
       t.deepEqual(
         left.map(({ status }) => status),
@@ -45,7 +45,7 @@ for (const [mode, payload] of Object.entries(modes)) {
 
       worker.kill('SIGKILL')
 
-      await within(30, () => isGone(db, pid), 'its backend has stopped')
+      await eventually(() => isGone(db, pid), 'its backend has stopped', 30)
       const [killed] = await runs(db)
       await hold.release()
       const next = await startWorker(t, db)

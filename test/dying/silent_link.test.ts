@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
+import { eventually } from '../_support/eventually.ts'
 import { isBusy, type Moment } from '../_support/moments.ts'
 import { type Link, startProxy } from '../_support/proxy.ts'
 import { expectToGoOn, places, startSite } from '../_support/site.ts'
-import { within } from '../_support/within.ts'
 import { modes } from '../_support/worker.ts'
 
 for (const { moment, mode, payload } of places) {
@@ -12,7 +12,7 @@ for (const { moment, mode, payload } of places) {
 
     link.silence()
 
-    await within(60, async () => !(await isBusy(site.db, site.pid)), 'its backend has stopped')
+    await eventually(async () => !(await isBusy(site.db, site.pid)), 'its backend has stopped', 60)
     link.forget() // or else the server would never hear of it
     await expectToGoOn(t, site)
   })

@@ -1,8 +1,8 @@
 import test from 'ava'
+import { eventually } from '../_support/eventually.ts'
 import { expectInvariants } from '../_support/invariants.ts'
 import { shopCounts } from '../_support/moments.ts'
 import type { Database } from '../_support/server.ts'
-import { hang, within } from '../_support/within.ts'
 import { prepareSite, runs, startWorker, stopWorker, untilSuccess } from '../_support/worker.ts'
 
 const crontab = '* * * * * collect_table_metrics ?id=minutely'
@@ -47,18 +47,14 @@ test('of two workers with schedules of their own, their clocks 10 minutes apart,
 
 /** Waits until a schedule has had its slot, and nothing is left to do. */
 const untilDone = ({ sql }: Database, schema: string, time: Date) =>
-  within(
-    hang,
-    async () => {
-      const [{ is_done }] = await sql<[{ is_done: boolean }]>`
+  eventually(async () => {
+    const [{ is_done }] = await sql<[{ is_done: boolean }]>`
         select
           exists (select from ${sql(schema)}._private_known_crontabs where last_execution >= ${time})
           and not exists (select from ${sql(schema)}._private_jobs) as is_done
       `
-      return is_done
-    },
-    'the slot has come and gone',
-  )
+    return is_done
+  }, 'the slot has come and gone')
 
 const successes = async (db: Database) =>
   (await runs(db)).filter(({ status }) => status === 'SUCCEEDED').map((run) => run.slot)

@@ -206,7 +206,7 @@ test('an error of the server with a detail and a hint is lines of its own that n
 
 test('npm start on a database with such names: nothing acts on the terminal', async (t) => {
   const { url } = await withResult(t)
-  const script = fileURLToPath(new URL('../../src/start.ts', import.meta.url))
+  const script = fileURLToPath(new URL('../../demo/start.ts', import.meta.url))
 
   const finished = await run(t, process.execPath, [script, '--yes'], { env: { DATABASE_URL: url } })
 
@@ -216,7 +216,7 @@ test('npm start on a database with such names: nothing acts on the terminal', as
 
 test("a worker of somebody else's logs nothing that acts on the terminal", async (t) => {
   const { url } = await withJob(t)
-  const tasks = new URL('../../src/tasks.ts', import.meta.url)
+  const tasks = new URL('../../src/worker/tasks.ts', import.meta.url)
   const script = `
     import { runOnce } from 'graphile-worker'
     import { createTasks } from '${tasks}'

@@ -2,7 +2,8 @@ import test from 'ava'
 import type { Notice } from 'postgres'
 import { collectRows, createShop, log } from '../../_support/alert_shop.ts'
 import { openAlerts } from '../../_support/alerts.ts'
-import { collect, createDatabase, type Run, type Sql, until } from '../../_support/database.ts'
+import { collect, createDatabase, type Run, type Sql } from '../../_support/database.ts'
+import { eventually } from '../../_support/eventually.ts'
 import { listen } from '../../_support/listen.ts'
 
 /** From now on, looking for alerts does this instead. */
@@ -98,7 +99,7 @@ for (const opened of [false, true]) {
     await session`truncate public.orders`
     await session`insert into public.orders select generate_series(1, 40)`
     const running = session<[Run]>`select * from nms.collect_table_metrics(run_id => ${run_id})`.execute()
-    await until(
+    await eventually(
       async () =>
         (await db.sql`select from pg_stat_activity where pid = ${pid} and wait_event = 'PgSleep'`).length ===
         1,

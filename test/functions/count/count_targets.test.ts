@@ -1,5 +1,6 @@
 import test from 'ava'
-import { createDatabase, rowCounts, until } from '../../_support/database.ts'
+import { createDatabase, rowCounts } from '../../_support/database.ts'
+import { eventually } from '../../_support/eventually.ts'
 
 test('a run whose only snapshot is older than the end of a table does not succeed without its rows', async (t) => {
   const { sql, connect } = await createDatabase(t)
@@ -77,7 +78,7 @@ for (const [mode, { begin = 'select 1', call, status }] of Object.entries(modes)
     const gates = [connect(), connect()] as const
     for (const [n, gate] of gates.entries()) await gate`select pg_advisory_lock(${n + 1}::bigint)`
     const waitsAt = (gate: number) =>
-      until(async () => {
+      eventually(async () => {
         const waiting = await sql`
           select
           from pg_locks as wanted

@@ -1,5 +1,6 @@
 import test from 'ava'
-import { collect, createDatabase, rowCounts, until, untilItWaits } from '../../_support/database.ts'
+import { collect, createDatabase, rowCounts, untilItWaits } from '../../_support/database.ts'
+import { eventually } from '../../_support/eventually.ts'
 import { standIn } from '../../_support/stand_in.ts'
 
 // Neither extension can be had here: these have the catalogues that both document, and tables that
@@ -41,7 +42,7 @@ test('online, a hypertable is counted whole as well', async (t) => {
   const { sql } = await createDatabase(t)
   await standIn(sql, 'timescaledb', timescale, timescaleCatalogue)
   const [{ run_id }] = await sql<[{ run_id: string }]>`select nms.open_run() as run_id`
-  await until(async () => {
+  await eventually(async () => {
     const [step] = await sql`select is_finished from nms.measure_targets(run_id => ${run_id})`
     return step?.is_finished
   }, 'the run has been counted')

@@ -5,9 +5,9 @@ import {
   createDatabase,
   type Sql,
   type TestDatabase,
-  until,
   untilItWaits,
 } from '../../_support/database.ts'
+import { eventually } from '../../_support/eventually.ts'
 import { startOwnServer } from '../../_support/server.ts'
 import { standIn } from '../../_support/stand_in.ts'
 
@@ -447,7 +447,7 @@ test('a run whose session was killed is a warning once it has been silent', asyn
   await session`select nms_private.claim_run(1)`
   t.deepEqual(summary(await findProblems(sql)), [], 'its session lives')
   await sql`select pg_terminate_backend(${pid})`
-  await until(
+  await eventually(
     async () => (await sql`select from pg_stat_activity where pid = ${pid}`).length === 0,
     'the session has ended',
   )

@@ -6,9 +6,9 @@ import {
   rowCounts,
   type Sql,
   type TestDatabase,
-  until,
   untilItWaits,
 } from '../../_support/database.ts'
+import { eventually } from '../../_support/eventually.ts'
 
 interface Progress {
   tables_counted: string
@@ -38,7 +38,7 @@ async function measure(sql: Sql, run_id: string | null, budget = '0 s') {
 /** Everything that the calls report until the run can be closed. */
 async function measureAll(sql: Sql, run_id: string, budget?: string) {
   const steps: Progress[] = []
-  await until(async () => {
+  await eventually(async () => {
     do steps.push(await measure(sql, run_id, budget))
     while (steps.at(-1)?.tables_counted !== '0')
     return steps.at(-1)?.is_finished === true
@@ -270,7 +270,7 @@ test('the largest tables are counted first, each in a call of its own when there
     analyze;
     create table public.e_unknown with (fillfactor = 10) as select generate_series(1, 40000) as id;
   `)
-  await until(
+  await eventually(
     async () =>
       (await sql`select from pg_stat_user_tables where relname = 'e_unknown' and n_live_tup = 40000`)
         .length === 1,
@@ -726,7 +726,7 @@ for (const isolation of ['repeatable read', 'serializable']) {
     const run_id = await open(db.sql)
     let counted = 0
     const count = (sql: Sql) =>
-      until(async () => {
+      eventually(async () => {
         const progress = await measure(sql, run_id).catch((error: ServerError) => {
           if (error.code !== '40001') throw error
         })

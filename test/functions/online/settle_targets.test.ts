@@ -5,9 +5,9 @@ import {
   rowCounts,
   type Sql,
   type TestDatabase,
-  until,
   untilItWaits,
 } from '../../_support/database.ts'
+import { eventually } from '../../_support/eventually.ts'
 
 interface Progress {
   tables_counted: string
@@ -35,7 +35,7 @@ async function countQueued(sql: Sql, run_id: string) {
 }
 
 const measureAll = (sql: Sql, run_id: string) =>
-  until(async () => (await measure(sql, run_id, '1 min')).is_finished, `run ${run_id} has been counted`)
+  eventually(async () => (await measure(sql, run_id, '1 min')).is_finished, `run ${run_id} has been counted`)
 
 async function close(sql: Sql, run_id: string) {
   const [run] = await sql<[Run]>`select * from nms.close_run(run_id => ${run_id})`

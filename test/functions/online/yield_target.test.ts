@@ -5,9 +5,9 @@ import {
   rowCounts,
   type Sql,
   type TestDatabase,
-  until,
   untilItWaits,
 } from '../../_support/database.ts'
+import { eventually } from '../../_support/eventually.ts'
 
 interface CountingSession {
   pid: number
@@ -47,7 +47,7 @@ async function measure(sql: Sql, run_id: string, budget = '1 min') {
 }
 
 const measureAll = (sql: Sql, run_id: string) =>
-  until(async () => (await measure(sql, run_id)).is_finished, `run ${run_id} has been counted`)
+  eventually(async () => (await measure(sql, run_id)).is_finished, `run ${run_id} has been counted`)
 
 async function close(sql: Sql, run_id: string) {
   const [run] = await sql<[Run]>`select * from nms.close_run(run_id => ${run_id})`
@@ -205,7 +205,7 @@ test('two sessions that count two tables at the same time are both told', async 
 })
 
 const untilItWaitsForATransaction = (sql: Sql, pid: number) =>
-  until(async () => {
+  eventually(async () => {
     const waiting = await sql`
       select from pg_locks
       where pid = ${pid} and not granted and locktype = 'virtualxid'

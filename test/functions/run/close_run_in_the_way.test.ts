@@ -1,6 +1,7 @@
 // A result that somebody else keeps from being written.
 import test from 'ava'
-import { type Run, rowCounts, type Sql, until } from '../../_support/database.ts'
+import { type Run, rowCounts, type Sql } from '../../_support/database.ts'
+import { eventually } from '../../_support/eventually.ts'
 import { untilEvent } from '../../_support/jobs.ts'
 import { tableMetrics } from '../../_support/process.ts'
 import { createDatabase, type Database } from '../../_support/server.ts'
@@ -97,7 +98,7 @@ test('collect tries again when only somebody else kept its result from being wri
   `)
   const { session } = await collectAndStay(db)
   const collecting = tableMetrics(t, db.url, ['collect'])
-  await until(async () => (await failedRuns(db)).length > 0, 'a run has failed')
+  await eventually(async () => (await failedRuns(db)).length > 0, 'a run has failed')
 
   await session`rollback`
 

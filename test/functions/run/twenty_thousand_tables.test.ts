@@ -1,5 +1,5 @@
 import test from 'ava'
-import { collectTableMetrics } from '../../../src/collect/collect.ts'
+import { collectTableMetrics } from '../../../src/run/collect.ts'
 import { collect, createDatabase, type Run, type Sql } from '../../_support/database.ts'
 
 test('20,000 tables with primary keys are counted in one call under default lock settings, and online', async (t) => {

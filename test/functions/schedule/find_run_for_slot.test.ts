@@ -1,5 +1,6 @@
 import test from 'ava'
-import { createDatabase, type Run, type Sql, until } from '../../_support/database.ts'
+import { createDatabase, type Run, type Sql } from '../../_support/database.ts'
+import { eventually } from '../../_support/eventually.ts'
 
 interface Job {
   action: 'collect' | 'reject' | 'served' | 'wait'
@@ -31,7 +32,7 @@ for (const ending of ['commit', 'rollback'] as const) {
       answer = job.action
       return job
     })
-    await until(
+    await eventually(
       async () =>
         answer !== undefined ||
         (await db.sql`select from pg_locks where pid = ${pid} and not granted`).length > 0,

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { payloadAsText } from '../../../src/worker/payload.ts'
+import { payloadAsText } from '../../../src/schedule/payload.ts'
 import { createDatabase, type Sql } from '../../_support/database.ts'
 
 const read = async (sql: Sql, text: string | null) => {

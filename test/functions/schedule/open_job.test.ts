@@ -1,5 +1,6 @@
 import test from 'ava'
-import { createDatabase, type Run, type Sql, type TestDatabase, until } from '../../_support/database.ts'
+import { createDatabase, type Run, type Sql, type TestDatabase } from '../../_support/database.ts'
+import { eventually } from '../../_support/eventually.ts'
 
 interface Job {
   action: 'collect' | 'reject' | 'served' | 'wait'
@@ -448,7 +449,7 @@ async function openConcurrently({ sql, connect }: TestDatabase, payloads: object
   await gate`begin`
   await gate`lock table nms.table_metrics_runs in share mode`
   const opening = payloads.map((payload) => openJob(connect(), payload))
-  await until(async () => {
+  await eventually(async () => {
     const waiting = await sql`
       select from pg_locks
       where not granted and database = (select oid from pg_database where datname = current_database())
@@ -514,7 +515,7 @@ test('of two runs for one slot that end at once one is FAILED, and says which ru
   const other = db.connect()
   const [{ pid }] = await other<[{ pid: number }]>`select pg_backend_pid() as pid`
   const ending = collectRun(other, second)
-  await until(async () => {
+  await eventually(async () => {
     return (await db.sql`select from pg_locks where pid = ${pid} and not granted`).length === 1
   }, 'the second run waits')
 

@@ -1,0 +1,48 @@
+import postgres from 'postgres'
+
+/** The version in which these parts of postgres were read. */
+export const readIn = '3.4.9'
+
+type Options = postgres.Options<Record<string, never>>
+
+/**
+ * A begin for a client with one session, which may be lost: the driver would then send a rollback over it, and
+ * throw where nobody can catch that (porsager/postgres#1208).
+ */
+export function safeBegin(client: postgres.Sql) {
+  let losses = 0
+  // Read anew each time that a connection has closed.
+  client.options.onclose = () => {
+    losses++
+  }
+  return async <T>(work: (transaction: postgres.TransactionSql) => Promise<T>): Promise<T> => {
+    let lost: Error | undefined
+    try {
+      return (await client.begin((transaction) => {
+        const before = losses
+        return work(transaction).catch((error) => {
+          if (losses === before) throw error
+          lost = error
+          return new Promise<never>(() => undefined) // the driver rejects by itself
+        })
+      })) as T
+    } catch (error) {
+      throw lost ?? error
+    }
+  }
+}
+
+/**
+ * A client on streams of one's own, an option that its types do not have. PGTARGETSESSIONATTRS is hidden from
+ * it: it refuses one of the values, and does not go on to the next address.
+ */
+export function openOnStreams(options: Options, openStream: () => NodeJS.ReadWriteStream): postgres.Sql {
+  const variable = 'PGTARGETSESSIONATTRS'
+  const value = process.env[variable]
+  delete process.env[variable]
+  try {
+    return postgres({ ...options, socket: openStream } as Options)
+  } finally {
+    if (value !== undefined) process.env[variable] = value
+  }
+}

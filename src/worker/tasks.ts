@@ -1,0 +1,13 @@
+import type { TaskList } from 'graphile-worker'
+import { pruneTaskName, taskName } from '../schedule/crontab.ts'
+import { collectTask } from '../tasks/collect_table_metrics.ts'
+import { pruneTask } from '../tasks/prune_table_metrics.ts'
+import type { TaskOptions } from './job.ts'
+
+/** The tasks `collect_table_metrics` and `prune_table_metrics`, for any graphile-worker. */
+export function createTasks(options: TaskOptions = {}): TaskList {
+  return { [taskName]: collectTask(options), [pruneTaskName]: pruneTask(options) }
+}
+
+/** The tasks on the database of DATABASE_URL. */
+export const tasks: TaskList = createTasks()
