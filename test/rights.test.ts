@@ -50,7 +50,7 @@ const startingCalls = [
   'record_missing_run',
   'validate_retention',
   'is_retryable',
-  'was_counted_in_vain',
+  'failed_after_counting',
   'worker_trusts',
   ...readingCalls,
 ]

@@ -403,7 +403,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'validate_retention',
       'is_retryable',
       'table_trend',
-      'was_counted_in_vain',
+      'failed_after_counting',
     ],
   )
 })

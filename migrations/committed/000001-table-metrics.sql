@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:89e62b05e5eb217805d8fca312e36d3059505583
+--! Hash: sha1:62eddb72e6bc89f6cd48cfe34ff8fd97dc96dd94
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1461,7 +1461,10 @@ begin
       ) then 'schema skipped'
       when relation.oid in (
         select resolved.table_oid
-        from nms_private.resolve_tables(nms_private.request_entries(classify_relations.exclude)) as resolved
+        from nms_private.resolve_tables(
+          entries => nms_private.request_entries(classify_relations.exclude),
+          among => classify_relations.among
+        ) as resolved
       ) then 'excluded'
       else 'counted'
     end
@@ -1707,7 +1710,7 @@ begin
     exit when v_result.changed_targets = '{}';
   end loop;
 
-  perform nms_private.set_target_count(run_id => count_targets.run_id);
+  perform nms_private.finish_counting(run_id => count_targets.run_id);
 end
 $$;
 comment on function nms_private.count_targets(bigint) is
@@ -2874,13 +2877,7 @@ begin
     and relation.relname = tables.key
     and relation.relkind in ('r', 'p');
 
-  update nms.table_metrics_runs as run
-  set target_count = (
-    select count(*)
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = v_run.run_id
-  )
-  where run.run_id = v_run.run_id;
+  perform nms_private.finish_counting(run_id => v_run.run_id);
   v_run := nms.close_run(run_id => v_run.run_id);
 
   -- Asked at the end: a counted run may have succeeded meanwhile.
@@ -3709,7 +3706,7 @@ begin
     from unnest(v_unmeasured) as unmeasured;
   end if;
 
-  perform nms_private.set_target_count(run_id => settle_targets.run_id);
+  perform nms_private.finish_counting(run_id => settle_targets.run_id);
 end
 $$;
 comment on function nms_private.settle_targets(bigint) is
@@ -4189,7 +4186,7 @@ comment on function nms_private.request_entries(jsonb) is
 revoke execute on function nms_private.request_entries(jsonb) from public;
 --! EndIncluded functions/request/request_entries.sql
 --! Included functions/request/request_excludes.sql
--- By name alone: the tables may be gone. Each set of entries is hashed once, however many tables there are.
+-- By name alone: the tables may be gone. Both sides are hashed: what it costs does not grow with their product.
 create or replace function nms_private.request_excludes(run_id bigint, schema_names text[], table_names text[])
 returns table (schema_name text, table_name text)
 language plpgsql stable parallel safe
@@ -4213,19 +4210,20 @@ begin
   return query
   select given.schema_name, given.table_name
   from unnest(request_excludes.schema_names, request_excludes.table_names) as given (schema_name, table_name)
-  cross join lateral (
-    select
-      format('"%s"', replace(given.schema_name, '"', '""')),
-      format('"%s"', replace(given.table_name, '"', '""'))
-  ) as quoted (schema_name, table_name)
   where
     given.schema_name = any (v_run.machinery_schemas)
-    or given.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
-    or quoted.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
-    or format('%s.%s', given.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
-    or format('%s.%s', quoted.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
-    or format('%s.%s', given.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
-    or format('%s.%s', quoted.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables));
+    or given.schema_name in (
+      select spelled.schema_name
+      from nms_private.spellings_of(schema_names => request_excludes.schema_names) as spelled
+      where spelled.spelling in (select jsonb_array_elements_text(v_run.skip_schemas))
+    )
+    or (given.schema_name, given.table_name) in (
+      select spelled.schema_name, spelled.table_name
+      from nms_private.spellings_of(
+        schema_names => request_excludes.schema_names, table_names => request_excludes.table_names
+      ) as spelled
+      where spelled.spelling in (select jsonb_array_elements_text(v_run.exclude_tables))
+    );
 end
 $$;
 comment on function nms_private.request_excludes(bigint, text[], text[]) is
@@ -4238,77 +4236,77 @@ returns table (entry text, schema_name text)
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  with reading as (
-    select
-      given.entry,
-      case when spelling.is_quoted
-        then replace(substr(given.entry, 2, length(given.entry) - 2), '""', '"')
-        else given.entry
-      end as name
-    from (select distinct entry from unnest(resolve_schemas.entries) as entry) as given
-    cross join (values (false), (true)) as spelling (is_quoted)
-    where not spelling.is_quoted or (given.entry like '"%"' and given.entry ~ '^"([^"]|"")*"$')
-  )
-  select reading.entry, schema.nspname::text
-  from reading
-  join pg_namespace as schema on schema.nspname::text = reading.name
+  select spelled.spelling, spelled.schema_name
+  from nms_private.spellings_of(array(select schema.nspname::text from pg_namespace as schema)) as spelled
+  where spelled.spelling in (select unnest(resolve_schemas.entries))
 $$;
 comment on function nms_private.resolve_schemas(text[]) is
   'The schemas that these entries name, spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
 revoke execute on function nms_private.resolve_schemas(text[]) from public;
 --! EndIncluded functions/request/resolve_schemas.sql
 --! Included functions/request/resolve_tables.sql
--- Each entry is taken apart once, and looked up: what it costs grows with entries and tables, not with their product.
-create or replace function nms_private.resolve_tables(entries text[])
+-- Both sides are hashed: what it costs grows with entries and tables, not with their product.
+create or replace function nms_private.resolve_tables(entries text[], among oid[] default null)
 returns table (entry text, table_oid oid)
-language sql stable parallel safe
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
+as $$
+begin
+  if resolve_tables.entries = '{}' then
+    return;
+  end if;
+
+  return query
+  with
+  known as materialized (
+    select relation.oid, schema.nspname::text as schema_name, relation.relname::text as table_name
+    from pg_class as relation
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+    where relation.relkind in ('r', 'p', 'f', 'v', 'm') and (among is null or relation.oid = any (among))
+  ),
+  names as (
+    select array_agg(known.schema_name) as schemas, array_agg(known.table_name) as tables from known
+  ),
+  spelled as (
+    select spelled.*
+    from names
+    cross join nms_private.spellings_of(schema_names => names.schemas, table_names => names.tables) as spelled
+    where spelled.spelling in (select unnest(resolve_tables.entries))
+  )
+  select spelled.spelling, known.oid
+  from spelled
+  join known on known.schema_name = spelled.schema_name and known.table_name = spelled.table_name;
+end
+$$;
+comment on function nms_private.resolve_tables(text[], oid[]) is
+  'The tables, views and foreign tables that these entries name, of all or of those among the given: schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
+revoke execute on function nms_private.resolve_tables(text[], oid[]) from public;
+--! EndIncluded functions/request/resolve_tables.sql
+--! Included functions/request/spellings_of.sql
+-- The spellings of tables, rather than the tables of entries: nothing has to be taken apart at its dots.
+create or replace function nms_private.spellings_of(schema_names text[], table_names text[] default null)
+returns table (schema_name text, table_name text, spelling text)
+language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  with
-  given as materialized (
-    select distinct entry, string_to_array(entry, '.') as pieces
-    from unnest(resolve_tables.entries) as entry
-    where octet_length(entry) <= 257 -- two names of 63 bytes, each of them doubled, in quotes, and a dot
-  ),
-  -- Names may have dots as well: each may be the one that stands between schema and table.
-  parts as (
-    select
-      given.entry,
-      array_to_string(given.pieces[:dot], '.') as schema_name,
-      array_to_string(given.pieces[dot + 1:], '.') as table_name
-    from given
-    cross join lateral generate_series(1, cardinality(given.pieces) - 1) as dot
-  ),
-  reading as materialized (
-    select
-      parts.entry,
-      case when schema.is_quoted
-        then replace(substr(parts.schema_name, 2, length(parts.schema_name) - 2), '""', '"')
-        else parts.schema_name
-      end as schema_name,
-      case when relation.is_quoted
-        then replace(substr(parts.table_name, 2, length(parts.table_name) - 2), '""', '"')
-        else parts.table_name
-      end as table_name
-    from parts
-    cross join (values (false), (true)) as schema (is_quoted)
-    cross join (values (false), (true)) as relation (is_quoted)
-    where
-      (not schema.is_quoted or (parts.schema_name like '"%"' and parts.schema_name ~ '^"([^"]|"")*"$'))
-      and (not relation.is_quoted or (parts.table_name like '"%"' and parts.table_name ~ '^"([^"]|"")*"$'))
-  )
-  select reading.entry, relation.oid
-  from reading
-  join pg_namespace as schema on schema.nspname::text = reading.schema_name
-  join pg_class as relation
-    on relation.relnamespace = schema.oid
-    and relation.relname::text = reading.table_name
-    and relation.relkind in ('r', 'p', 'f', 'v', 'm')
+  select
+    given.schema_name,
+    given.table_name,
+    concat_ws(
+      '.',
+      case when schema.is_quoted then format('"%s"', replace(given.schema_name, '"', '""')) else given.schema_name end,
+      case when relation.is_quoted then format('"%s"', replace(given.table_name, '"', '""')) else given.table_name end
+    )
+  from unnest(spellings_of.schema_names, spellings_of.table_names) as given (schema_name, table_name)
+  cross join (values (false), (true)) as schema (is_quoted)
+  cross join (values (false), (true)) as relation (is_quoted)
+  where not relation.is_quoted or given.table_name is not null
 $$;
-comment on function nms_private.resolve_tables(text[]) is
-  'The tables, views and foreign tables that these entries name: schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
-revoke execute on function nms_private.resolve_tables(text[]) from public;
---! EndIncluded functions/request/resolve_tables.sql
+comment on function nms_private.spellings_of(text[], text[]) is
+  'How an entry of skip or exclude may spell these schemas, or these tables, given as schemas and as many names: each name as the catalogue does or quoted as in SQL, with a dot between.';
+revoke execute on function nms_private.spellings_of(text[], text[]) from public;
+--! EndIncluded functions/request/spellings_of.sql
 --! Included functions/request/unmatched_entries.sql
 create or replace function nms_private.unmatched_entries(skip jsonb, exclude jsonb)
 returns jsonb
@@ -4750,6 +4748,27 @@ comment on function nms_private.fail_run(bigint, text) is
   'Ends a run as FAILED for this reason, cut at 2,000 characters. Neither snapshot is touched.';
 revoke execute on function nms_private.fail_run(bigint, text) from public;
 --! EndIncluded functions/run/fail_run.sql
+--! Included functions/run/failed_after_counting.sql
+create or replace function nms_private.failed_after_counting(run_id bigint)
+returns boolean
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    run.status = 'FAILED'
+    and run.target_count is not null
+    and not exists (
+      select
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = run.run_id and measurement.error_sqlstate is not null
+    )
+  from nms.table_metrics_runs as run
+  where run.run_id = failed_after_counting.run_id
+$$;
+comment on function nms_private.failed_after_counting(bigint) is
+  'Whether a run counted every table and FAILED all the same, such as one that another session kept from writing its result: the same request may succeed at once. Null for an unknown run.';
+revoke execute on function nms_private.failed_after_counting(bigint) from public;
+--! EndIncluded functions/run/failed_after_counting.sql
 --! Included functions/run/failure_summary.sql
 create or replace function nms_private.failure_summary(run_id bigint)
 returns text
@@ -4789,6 +4808,24 @@ comment on function nms_private.failure_summary(bigint) is
   'Names each table that a run could not count, with what to do about it. Null when every target was counted.';
 revoke execute on function nms_private.failure_summary(bigint) from public;
 --! EndIncluded functions/run/failure_summary.sql
+--! Included functions/run/finish_counting.sql
+create or replace function nms_private.finish_counting(run_id bigint)
+returns void
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  update nms.table_metrics_runs as run
+  set target_count = (
+    select count(*)
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = finish_counting.run_id
+  )
+  where run.run_id = finish_counting.run_id
+$$;
+comment on function nms_private.finish_counting(bigint) is
+  'Ends the counting of a run: writes to its header, as target_count, how many tables have a measurement.';
+revoke execute on function nms_private.finish_counting(bigint) from public;
+--! EndIncluded functions/run/finish_counting.sql
 --! Included functions/run/forbid_rewriting_a_finished_run.sql
 create or replace function nms_private.forbid_rewriting_a_finished_run()
 returns trigger
@@ -4832,7 +4869,7 @@ begin
       and target.is_reported
       and exists (select from pg_class as relation where relation.oid = target.table_oid);
 
-    perform nms_private.set_target_count(run_id => v_run.run_id);
+    perform nms_private.finish_counting(run_id => v_run.run_id);
   end if;
 
   return nms_private.fail_run(
@@ -4983,24 +5020,6 @@ comment on function nms_private.sessions_in_the_way(regclass[]) is
   'Which other sessions have written to one of these tables, or locked it, and have not ended their transaction: the process id, user and application_name of five at most.';
 revoke execute on function nms_private.sessions_in_the_way(regclass[]) from public;
 --! EndIncluded functions/run/sessions_in_the_way.sql
---! Included functions/run/set_target_count.sql
-create or replace function nms_private.set_target_count(run_id bigint)
-returns void
-language sql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-  update nms.table_metrics_runs as run
-  set target_count = (
-    select count(*)
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = set_target_count.run_id
-  )
-  where run.run_id = set_target_count.run_id
-$$;
-comment on function nms_private.set_target_count(bigint) is
-  'Writes how many tables a run had to count, which ends its counting.';
-revoke execute on function nms_private.set_target_count(bigint) from public;
---! EndIncluded functions/run/set_target_count.sql
 --! Included functions/run/start_run.sql
 create or replace function nms_private.start_run(
   skip jsonb,
@@ -5086,27 +5105,6 @@ comment on function nms_private.take_turn(regclass) is
   'Lets one session at a time go on, until its transaction ends. Waits for lock_timeout; then raises 55P03, and says which session is in the way.';
 revoke execute on function nms_private.take_turn(regclass) from public;
 --! EndIncluded functions/run/take_turn.sql
---! Included functions/run/was_counted_in_vain.sql
-create or replace function nms_private.was_counted_in_vain(run_id bigint)
-returns boolean
-language sql stable parallel safe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-  select
-    run.status = 'FAILED'
-    and run.target_count is not null
-    and not exists (
-      select
-      from nms.table_metrics_measurements as measurement
-      where measurement.run_id = run.run_id and measurement.error_sqlstate is not null
-    )
-  from nms.table_metrics_runs as run
-  where run.run_id = was_counted_in_vain.run_id
-$$;
-comment on function nms_private.was_counted_in_vain(bigint) is
-  'Whether a run counted every table and FAILED all the same, such as one that another session kept from writing its result: the same request may succeed at once. Null for an unknown run.';
-revoke execute on function nms_private.was_counted_in_vain(bigint) from public;
---! EndIncluded functions/run/was_counted_in_vain.sql
 --! Included functions/schedule/find_run_for_slot.sql
 create or replace function nms_private.find_run_for_slot(slot timestamptz, skip jsonb, exclude jsonb)
 returns table (action text, run_id bigint, message text)
