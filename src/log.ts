@@ -25,7 +25,7 @@ const events: Record<LogEvent['event'], [level: Level, words: string]> = {
   no_tables_found: ['warn', 'no tables found'],
   target_failed: ['error', 'table not counted'],
   alert_opened: ['warn', 'something is strange'],
-  yielded: ['warn', 'gave way to another session'],
+  yielded: ['warn', 'yielded to another session'],
   worker_started: ['info', 'worker started'],
   worker_stopped: ['info', 'worker stopped'],
   worker_restarting: ['error', 'worker starts again'],

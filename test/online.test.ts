@@ -227,7 +227,7 @@ for (const [statement, counts] of [
   ['create index concurrently on public.items (id)', shopCounts], // waits for every older snapshot
   ['begin; lock table public.orders in access exclusive mode; commit', shopCounts],
 ] as const) {
-  test.serial(`a count gives way to ${statement}, and the table is counted in the end`, async (t) => {
+  test.serial(`a count yields to ${statement}, and the table is counted in the end`, async (t) => {
     const db = await createDatabase(t)
     await db.sql.unsafe(`${shop} update nms.table_metrics_settings set yield_after = '300 ms'`)
     const gate = await closeGate(db)
@@ -243,7 +243,7 @@ for (const [statement, counts] of [
   })
 }
 
-test.serial('a long count that has given way to somebody quick goes to the end of the queue', async (t) => {
+test.serial('a long count that has yielded to somebody quick goes to the end of the queue', async (t) => {
   const db = await createDatabase(t)
   await db.sql.unsafe(`${shop} update nms.table_metrics_settings set yield_after = '300 ms'`)
   const gate = await closeGate(db)
@@ -278,8 +278,8 @@ async function insist(db: TestDatabase, table: string): Promise<void> {
   }
 }
 
-/** What became of the count each time it gave way. */
-const timesGivenWay = (command: Running) =>
+/** What became of the count each time it yielded. */
+const timesYielded = (command: Running) =>
   eventsOf(command).flatMap((event) => (event.event === 'yielded' ? [event.outcome] : []))
 
 async function expectGivenUp(t: ExecutionContext, db: TestDatabase, ...tables: string[]) {
@@ -290,7 +290,7 @@ async function expectGivenUp(t: ExecutionContext, db: TestDatabase, ...tables: s
     given.map(({ name, error_sqlstate }) => [name, error_sqlstate]),
     tables.map((table) => [table, 'NM003']),
   )
-  for (const word of ['gave way to', 'the application', 'AccessExclusiveLock'])
+  for (const word of ['yielded to', 'the application', 'AccessExclusiveLock'])
     t.true(given[0]?.error_message.includes(word), `${word} is not in: ${given[0]?.error_message}`)
   for (const table of tables) t.true(run.error_message?.includes(table), table)
 }
@@ -306,7 +306,7 @@ test.serial(
     await insist(db, 'public.orders')
 
     const { status, stderr } = await command.finished
-    t.deepEqual(timesGivenWay(command), ['put back', 'put back', 'given up'])
+    t.deepEqual(timesYielded(command), ['put back', 'put back', 'given up'])
     t.is(status, 1, stderr)
     await expectGivenUp(t, db, 'public.orders')
     t.deepEqual(await rowCounts(db.sql, { run_id: '1' }), { ...shopCounts, 'public.orders': null })
@@ -337,7 +337,7 @@ test.serial(
     await insist(db, 'public.lines_2')
 
     await command.finished
-    t.deepEqual(timesGivenWay(command), ['put back', 'put back', 'given up'])
+    t.deepEqual(timesYielded(command), ['put back', 'put back', 'given up'])
     await expectGivenUp(t, db, 'public.lines', 'public.lines_1', 'public.lines_2')
     t.deepEqual(await rowCounts(db.sql, { run_id: '1' }), {
       'public.lines': null,
@@ -534,7 +534,7 @@ for (const jobs of ['1', '2']) {
   })
 }
 
-test.serial('an online run survives the end of all its sessions at once, and still gives way', async (t) => {
+test.serial('an online run survives the end of all its sessions at once, and still yields', async (t) => {
   const db = await createDatabase(t)
   await db.sql.unsafe(`${shop} update nms.table_metrics_settings set yield_after = '300 ms'`)
   const gate = await closeGate(db)

@@ -71,7 +71,7 @@ for (const [mode, args] of Object.entries(modes)) {
   })
 }
 
-test('an online count that swallows the cancel by which it gives way is terminated, and somebody gets the lock', async (t) => {
+test('an online count that swallows the cancel by which it yields is terminated, and somebody gets the lock', async (t) => {
   const db = await stubbornShop(t)
   await db.sql`update nms.table_metrics_settings set yield_after = '100 ms'`
   const command = startTableMetrics(t, db.url, ['collect', '--online', '--log', 'json'])

@@ -70,7 +70,7 @@ export async function countOnline(
       } catch (error) {
         if (ended.signal.aborted) return
         if ((error as { code?: string }).code !== '57014' || canceled === 0) throw error
-        canceled-- // gave way
+        canceled-- // yielded
       }
     }
   }
