@@ -163,7 +163,7 @@ test('a role that may not collect is told what it needs; one that may needs no r
   t.is(problems[0]?.subject, role.name)
   t.true(problems[0]?.remedy.includes('migrations/roles.sql'))
   await sql.unsafe(`
-    grant usage on schema nms to ${role.name};
+    grant usage on schema nms, nms_private to ${role.name};
     grant execute on function nms.find_problems, nms_private.job_payload to ${role.name};
   `)
   t.deepEqual(summary(await findProblems(role.url, file)), fresh)
@@ -425,8 +425,8 @@ test.serial('where nothing is to mend, doctor says so', async (t) => {
   const owner = await createRole('bypassrls in role pg_read_all_data')
   await sql.unsafe(`
     create table public.orders (id int);
-    grant usage on schema nms to ${owner.name};
-    grant select, insert, update, delete on all tables in schema nms to ${owner.name};
+    grant usage on schema nms, nms_private to ${owner.name};
+    grant select, insert, update, delete on all tables in schema nms, nms_private to ${owner.name};
     do $$
     declare
       v_function regprocedure;

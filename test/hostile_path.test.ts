@@ -173,32 +173,34 @@ for (const [where, { path, planting, atLeast }] of Object.entries(paths)) {
     await db.sql.unsafe(`alter role ${role.name} in database ${db.name} set search_path = ${path}`)
     const sql = postgres(role.url, { max: 1, prepare: false, fetch_types: false, onnotice: () => undefined })
     const relations = await db.sql<{ name: string }[]>`
-      select relname as name from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind in ('r', 'v')
+      select format('%I.%I', relnamespace::regnamespace, relname) as name
+      from pg_class
+      where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind in ('r', 'v')
     `
 
-    for (const { name } of relations) await sql.unsafe(`select * from nms.${name}`)
+    for (const { name } of relations) await sql.unsafe(`select * from ${name}`)
     for (const call of [
-      'collect_table_metrics()',
-      'open_run()',
-      'close_run(nms.open_run())',
-      'measure_targets(nms.open_run())',
-      "preview_run(exclude => '[]')",
-      'find_problems()',
-      "open_job('{}')",
-      "validate_job('{}')",
-      'abandon_silent_runs()',
-      'record_missing_run()',
-      'compare_runs(1, 2)',
-      'compare_days(nms.business_date(), nms.business_date())',
-      "table_trend('shop', 'orders', 30)",
-      'find_alerts(2)',
-      'record_alerts(2)',
-      'rebuild_run_snapshot(2)',
-      'rebuild_daily_snapshot(nms.business_date())',
-      "import_run('2020-01-01', '{}')",
-      "prune_table_metrics('90 days', '90 days')",
+      'nms.collect_table_metrics()',
+      'nms.open_run()',
+      'nms.close_run(nms.open_run())',
+      'nms.measure_targets(nms.open_run())',
+      "nms.preview_run(exclude => '[]')",
+      'nms.find_problems()',
+      "nms_private.open_job('{}')",
+      "nms_private.validate_job('{}')",
+      'nms_private.abandon_silent_runs()',
+      'nms_private.record_missing_run()',
+      'nms.compare_runs(1, 2)',
+      'nms.compare_days(nms.business_date(), nms.business_date())',
+      "nms.table_trend('shop', 'orders', 30)",
+      'nms.find_alerts(2)',
+      'nms.record_alerts(2)',
+      'nms.rebuild_run_snapshot(2)',
+      'nms.rebuild_daily_snapshot(nms.business_date())',
+      "nms.import_run('2020-01-01', '{}')",
+      "nms.prune_table_metrics('90 days', '90 days')",
     ]) {
-      await sql.unsafe(`select * from nms.${call}`)
+      await sql.unsafe(`select * from ${call}`)
     }
     await sql`update nms.table_metrics_settings set business_time_zone = 'UTC'`
     await sql`insert into nms.table_metrics_alert_rules (schema_name, drop_percent) values ('shop', 5)`

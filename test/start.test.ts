@@ -146,12 +146,15 @@ test('without a terminal and --yes it names the database and what it would creat
     db.name,
     host,
     'as postgres',
-    'creates schema nms, schema graphile_migrate',
+    'creates schema nms, schema nms_private, schema graphile_migrate',
     '--yes',
   ]) {
     t.true(first.stderr.includes(words), first.stderr)
   }
-  t.deepEqual([...(await db.sql`select from pg_namespace where nspname in ('nms', 'graphile_migrate')`)], [])
+  t.deepEqual(
+    [...(await db.sql`select from pg_namespace where nspname in ('nms', 'nms_private', 'graphile_migrate')`)],
+    [],
+  )
 
   succeeds(t, await project.start({ DATABASE_URL: db.url }, {}, ['--yes']), 1)
   const again = await project.start({ DATABASE_URL: db.url })
@@ -200,7 +203,9 @@ for (const [args, words] of [
     for (const word of words) t.true(stderr.includes(word), stderr)
     t.is(stderr.trim().split('\n').length, 1, stderr)
     t.deepEqual(
-      [...(await db.sql`select from pg_namespace where nspname in ('nms', 'graphile_migrate')`)],
+      [
+        ...(await db.sql`select from pg_namespace where nspname in ('nms', 'nms_private', 'graphile_migrate')`),
+      ],
       [],
     )
   })

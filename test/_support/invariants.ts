@@ -104,7 +104,7 @@ const tables = async (sql: Sql) => {
     join pg_namespace on pg_namespace.oid = relnamespace
     where
       relkind in ('r', 'p')
-      and nspname not in ('information_schema', 'nms', 'watch', 'graphile_migrate')
+      and nspname not in ('information_schema', 'nms', 'nms_private', 'watch', 'graphile_migrate')
       and nspname !~ '^pg_|_worker$'
   `
   return rows.map(({ name }) => name).sort()

@@ -68,7 +68,7 @@ export async function startWorker(
   return worker
 }
 
-const migrations = readdirSync(new URL('../../sql', import.meta.resolve('graphile-worker')))
+const migrations = readdirSync(new URL('../sql', import.meta.resolve('graphile-worker')))
 
 /** Adds a job as anybody can from SQL, once the worker has installed what that takes. */
 export async function addJob(

@@ -77,9 +77,9 @@ for (const [size, analyze] of [
       create policy half on public.filtered using (id <= 2);
       grant select on public.open, public.busy, public.filtered to ${role.name};
       create table public.secret as table public.open;
-      grant usage on schema nms to ${role.name};
+      grant usage on schema nms, nms_private to ${role.name};
       grant select on nms.table_metrics_settings to ${role.name};
-      grant execute on all functions in schema nms to ${role.name};
+      grant execute on all functions in schema nms, nms_private to ${role.name};
       ${analyze}
     `)
     await db.connect().unsafe('begin; lock table public.busy in access exclusive mode')

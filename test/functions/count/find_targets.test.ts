@@ -284,9 +284,9 @@ test('tables that the role may not read are found', async (t) => {
   const role = await db.createRole()
   await db.sql.unsafe(`
     create schema closed create table secret (id int);
-    grant usage on schema nms to ${role.name};
+    grant usage on schema nms, nms_private to ${role.name};
     grant select on nms.table_metrics_settings to ${role.name};
-    grant execute on all functions in schema nms to ${role.name};
+    grant execute on all functions in schema nms, nms_private to ${role.name};
   `)
 
   const targets = await findTargets(role.connect())

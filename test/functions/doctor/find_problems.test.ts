@@ -43,8 +43,8 @@ const only = (problems: readonly Problem[], name: string) => {
 /** Gives the functions to a role that may read and write the tables of nms, and nothing else. */
 async function runAsOwner(sql: Sql, role: string): Promise<void> {
   await sql.unsafe(`
-    grant usage on schema nms to ${role};
-    grant select, insert, update, delete on all tables in schema nms to ${role};
+    grant usage on schema nms, nms_private to ${role};
+    grant select, insert, update, delete on all tables in schema nms, nms_private to ${role};
     do $$
     declare
       v_function regprocedure;
@@ -240,7 +240,7 @@ test('who may execute it needs no right on the tables', async (t) => {
   const { sql, createRole } = await createShop(t)
   const caller = await createRole()
   await sql.unsafe(`
-    grant usage on schema nms to ${caller.name};
+    grant usage on schema nms, nms_private to ${caller.name};
     grant execute on function nms.find_problems to ${caller.name};
   `)
   const other = await createRole()

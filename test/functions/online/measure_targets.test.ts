@@ -94,8 +94,8 @@ async function lock({ connect }: TestDatabase, table: string, mode = 'access exc
 
 /** Makes a role that is no superuser the one as whom everything is counted. */
 const countAs = (role: string) => `
-  grant usage, create on schema nms to ${role};
-  grant all on all tables in schema nms to ${role};
+  grant usage, create on schema nms, nms_private to ${role};
+  grant all on all tables in schema nms, nms_private to ${role};
   do $$
   declare
     v_function regprocedure;

@@ -44,7 +44,9 @@ for (const [what, open] of Object.entries({
     t.is(run.status, 'FAILED')
     t.true(run.error_message?.includes(who), run.error_message ?? '')
     t.deepEqual(await rowCounts(db.sql, run), { 'public.orders': 5 })
-    const [{ helps, failed_after_counting }] = await db.sql<[{ helps: boolean; failed_after_counting: boolean }]>`
+    const [{ helps, failed_after_counting }] = await db.sql<
+      [{ helps: boolean; failed_after_counting: boolean }]
+    >`
       select nms_private.is_retryable(${run.run_id}) as helps, nms_private.failed_after_counting(${run.run_id}) as failed_after_counting
     `
     t.deepEqual({ helps, failed_after_counting }, { helps: true, failed_after_counting: true })
@@ -74,10 +76,16 @@ test('a run is not in vain while it is RUNNING, after it has succeeded, nor when
   const succeeded = await collect(sql, null)
   const [{ id }] = await sql<[{ id: string }]>`select run_id as id from nms.close_run(nms.open_run())`
   const failedAfterCounting = async (run: string) =>
-    (await sql`select nms_private.failed_after_counting(run_id => ${run}) as failed_after_counting`)[0]?.failed_after_counting
+    (await sql`select nms_private.failed_after_counting(run_id => ${run}) as failed_after_counting`)[0]
+      ?.failed_after_counting
 
   t.deepEqual(
-    [await failedAfterCounting(run_id), await failedAfterCounting(succeeded.run_id), await failedAfterCounting(id), await failedAfterCounting('4711')],
+    [
+      await failedAfterCounting(run_id),
+      await failedAfterCounting(succeeded.run_id),
+      await failedAfterCounting(id),
+      await failedAfterCounting('4711'),
+    ],
     [false, false, false, null],
   )
 })

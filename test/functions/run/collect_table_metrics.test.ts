@@ -851,6 +851,8 @@ async function handOver({ sql, createRole }: TestDatabase): Promise<string> {
       for v_statement in
         select format('alter schema nms owner to ${name}')
         union all
+        select format('alter schema nms_private owner to ${name}')
+        union all
         select format('alter table %s owner to ${name}', oid::regclass)
         from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind = 'r'
         union all
