@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:d4020049366a032c417502fda9f12fd1b3741f50
+--! Hash: sha1:0f38fa2de6c37c0c08e75f1660240d3a4363bf07
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2112,7 +2112,7 @@ begin
 end
 $$;
 comment on function nms_private.measure(bigint, oid[], boolean, text[]) is
-  'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing.';
+  'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing. How long a count waits for a locked table: as the lock_timeout of the session says when as_one, otherwise 10 ms.';
 revoke execute on function nms_private.measure(bigint, oid[], boolean, text[]) from public;
 --! EndIncluded functions/count/measure.sql
 --! Included functions/count/record_failure.sql
