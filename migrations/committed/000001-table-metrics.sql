@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:0f38fa2de6c37c0c08e75f1660240d3a4363bf07
+--! Hash: sha1:071b418945ede98d72208643e08a25e141920212
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1476,7 +1476,7 @@ begin
     relation.relkind in ('r', 'p', 'f', 'v', 'm')
     and (among is null or relation.oid = any (among))
     and schema.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
-    -- A temporary table of a persistent schema does not exist; those of other sessions are theirs.
+    -- Of temporary tables only the session's own.
     and (
       schema.nspname !~ '^pg_(toast_)?temp_[0-9]+$'
       or schema.oid = pg_my_temp_schema()
@@ -1826,7 +1826,7 @@ begin
       select coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate
     ) as outcome
   ),
-  -- Asked of each count, for the sum of a parent has but one of its errors.
+  -- Asked of each count: the sum of a parent keeps only one of the errors.
   undecided as materialized (
     select found.unit, bool_or(counted.error_sqlstate = '55P03') as is_locked
     from counted
@@ -2034,7 +2034,7 @@ begin
     from stored
     group by stored.ancestor
   ),
-  -- The lowest of its roots; where a table has several, its whole family has been found all the same.
+  -- The root with the lowest OID, where a table has several.
   family as (
     select descent.member, min(descent.ancestor) as root
     from descent
