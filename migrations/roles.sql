@@ -208,7 +208,7 @@ grant execute on function
   nms_private.validate_job,
   nms_private.job_payload,
   nms_private.is_retryable,
-  nms_private.was_counted_in_vain,
+  nms_private.failed_after_counting,
   nms_private.validate_retention,
   nms_private.abandon_silent_runs,
   nms_private.find_worker_problems,

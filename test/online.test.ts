@@ -270,7 +270,7 @@ async function insist(db: TestDatabase, table: string): Promise<void> {
 }
 
 /** What became of the count each time it yielded. */
-const timesGivenWay = (command: Running) =>
+const timesYielded = (command: Running) =>
   eventsOf(command).flatMap((event) => (event.event === 'yielded' ? [event.outcome] : []))
 
 async function expectGivenUp(t: ExecutionContext, db: TestDatabase, ...tables: string[]) {
@@ -281,7 +281,7 @@ async function expectGivenUp(t: ExecutionContext, db: TestDatabase, ...tables: s
     given.map(({ name, error_sqlstate }) => [name, error_sqlstate]),
     tables.map((table) => [table, 'NM003']),
   )
-  for (const word of ['gave way to', 'the application', 'AccessExclusiveLock'])
+  for (const word of ['yielded to', 'the application', 'AccessExclusiveLock'])
     t.true(given[0]?.error_message.includes(word), `${word} is not in: ${given[0]?.error_message}`)
   for (const table of tables) t.true(run.error_message?.includes(table), table)
 }
@@ -297,7 +297,7 @@ test.serial(
     await insist(db, 'public.orders')
 
     const { status, stderr } = await command.finished
-    t.deepEqual(timesGivenWay(command), ['put back', 'put back', 'given up'])
+    t.deepEqual(timesYielded(command), ['put back', 'put back', 'given up'])
     t.is(status, 1, stderr)
     await expectGivenUp(t, db, 'public.orders')
     t.deepEqual(await rowCounts(db.sql, { run_id: '1' }), { ...shopCounts, 'public.orders': null })
@@ -328,7 +328,7 @@ test.serial(
     await insist(db, 'public.lines_2')
 
     await command.finished
-    t.deepEqual(timesGivenWay(command), ['put back', 'put back', 'given up'])
+    t.deepEqual(timesYielded(command), ['put back', 'put back', 'given up'])
     await expectGivenUp(t, db, 'public.lines', 'public.lines_1', 'public.lines_2')
     t.deepEqual(await rowCounts(db.sql, { run_id: '1' }), {
       'public.lines': null,

@@ -388,6 +388,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'collect_table_metrics',
       'compare_runs',
       'counting_sessions',
+      'failed_after_counting',
       'find_alerts',
       'find_problems',
       'give_up_run',
@@ -405,7 +406,6 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'table_trend',
       'validate_job',
       'validate_retention',
-      'was_counted_in_vain',
       'yield_target',
     ],
   )

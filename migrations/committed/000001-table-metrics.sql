@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:89e62b05e5eb217805d8fca312e36d3059505583
+--! Hash: sha1:071b418945ede98d72208643e08a25e141920212
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1461,7 +1461,10 @@ begin
       ) then 'schema skipped'
       when relation.oid in (
         select resolved.table_oid
-        from nms_private.resolve_tables(nms_private.request_entries(classify_relations.exclude)) as resolved
+        from nms_private.resolve_tables(
+          entries => nms_private.request_entries(classify_relations.exclude),
+          among => classify_relations.among
+        ) as resolved
       ) then 'excluded'
       else 'counted'
     end
@@ -1473,7 +1476,7 @@ begin
     relation.relkind in ('r', 'p', 'f', 'v', 'm')
     and (among is null or relation.oid = any (among))
     and schema.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
-    -- A temporary table of a persistent schema does not exist; those of other sessions are theirs.
+    -- Of temporary tables only the session's own.
     and (
       schema.nspname !~ '^pg_(toast_)?temp_[0-9]+$'
       or schema.oid = pg_my_temp_schema()
@@ -1486,7 +1489,11 @@ revoke execute on function nms_private.classify_relations(jsonb, jsonb, oid[]) f
 --! EndIncluded functions/count/classify_relations.sql
 --! Included functions/count/count_each.sql
 -- Stable, so that every count reads the snapshot of the calling query.
-create or replace function nms_private.count_each(targets nms_private.target[], stop_at text[] default '{}')
+create or replace function nms_private.count_each(
+  targets nms_private.target[],
+  stop_at text[] default '{}',
+  lock_timeout text default null -- for each table; null: that of the session
+)
 returns table (
   table_oid oid,
   own_row_count bigint,
@@ -1516,13 +1523,15 @@ begin
     error_sqlstate := null;
     error_message := null;
     v_is_counted := false;
-    -- What it is called now; only digits once it is gone.
+    -- Its present name; its OID once it is gone.
     v_name := table_oid::regclass::text;
 
     -- Raising and catching releases the locks at once: they belong to the aborted subtransaction.
     begin
       -- A count runs code of the table's owner, such as the predicate of an index: nothing that it does may stay.
-      perform set_config('transaction_read_only', 'on', true);
+      perform
+        set_config('transaction_read_only', 'on', true),
+        set_config('lock_timeout', coalesce(count_each.lock_timeout, current_setting('lock_timeout')), true);
       -- Large ones are read as the server, database or role has it. No pages: the catalogue does not know.
       if
         v_target.is_whole
@@ -1576,13 +1585,17 @@ begin
   end loop;
 end
 $$;
-comment on function nms_private.count_each(nms_private.target[], text[]) is
+comment on function nms_private.count_each(nms_private.target[], text[], text) is
   'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. stop_at: the SQLSTATEs after which the rest is not counted any more.';
-revoke execute on function nms_private.count_each(nms_private.target[], text[]) from public;
+revoke execute on function nms_private.count_each(nms_private.target[], text[], text) from public;
 --! EndIncluded functions/count/count_each.sql
 --! Included functions/count/count_tables.sql
 -- Stable, so that every count reads the snapshot of the calling query.
-create or replace function nms_private.count_tables(targets nms_private.target[], stop_at text[] default '{}')
+create or replace function nms_private.count_tables(
+  targets nms_private.target[],
+  stop_at text[] default '{}',
+  lock_timeout text default null -- for each table; null: that of the session
+)
 returns table (
   table_oid oid,
   own_row_count bigint,
@@ -1672,28 +1685,28 @@ begin
         or target.table_oid = any (v_left)
       order by target.table_oid = any (v_left) desc, target.filenode desc nulls last
     ),
-    stop_at => stop_at
+    stop_at => stop_at,
+    lock_timeout => count_tables.lock_timeout
   ) as counted;
 end
 $$;
-comment on function nms_private.count_tables(nms_private.target[], text[]) is
+comment on function nms_private.count_tables(nms_private.target[], text[], text) is
   'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms_private.count_each() does. No lock outlasts the count of its table, or of its few small companions. stop_at: the SQLSTATEs after which the rest is not counted any more.';
-revoke execute on function nms_private.count_tables(nms_private.target[], text[]) from public;
+revoke execute on function nms_private.count_tables(nms_private.target[], text[], text) from public;
 --! EndIncluded functions/count/count_tables.sql
 --! Included functions/count/count_targets.sql
 create or replace function nms_private.count_targets(run_id bigint)
 returns void
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
-set lock_timeout = 0 -- set from the settings below, and back to the caller's at the end
+set lock_timeout = 0 -- that of the settings, below
 as $$
 declare
   -- A repeatable read transaction has no other snapshot.
   v_snapshots constant integer := case current_setting('transaction_isolation') when 'read committed' then 3 else 1 end;
   v_result record;
 begin
-  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
-  from nms.table_metrics_settings as settings;
+  perform nms_private.use_lock_timeout();
 
   -- A table that was rewritten, truncated or dropped under the snapshot cannot be counted as of it any
   -- more. Its rows may be elsewhere by now: one instant for all means that all are counted again.
@@ -1707,33 +1720,141 @@ begin
     exit when v_result.changed_targets = '{}';
   end loop;
 
-  perform nms_private.set_target_count(run_id => count_targets.run_id);
+  perform nms_private.finish_counting(run_id => count_targets.run_id);
 end
 $$;
 comment on function nms_private.count_targets(bigint) is
   'Counts every target of a run under one snapshot. When a table turns out to have been rewritten, truncated or dropped after it was taken, everything is counted again under a later one: at most three snapshots, after which such a table is recorded as not counted.';
 revoke execute on function nms_private.count_targets(bigint) from public;
 --! EndIncluded functions/count/count_targets.sql
---! Included functions/count/count_unlocked_tables.sql
--- Stable, so that every count reads the snapshot of the calling query.
-create or replace function nms_private.count_unlocked_tables(targets nms_private.target[], stop_at text[] default '{}')
-returns table (
-  table_oid oid,
-  own_row_count bigint,
-  measured_at timestamptz,
-  error_sqlstate text,
-  error_message text
+--! Included functions/count/count_under_one_snapshot.sql
+create or replace function nms_private.count_under_one_snapshot(
+  run_id bigint,
+  among oid[],
+  as_one boolean,
+  retryable text[],
+  out measured nms.table_metrics_measurements[],
+  out changed_targets nms_private.target[],
+  out locked_targets nms_private.target[],
+  out schema_places tid[] -- where the catalogue had the schemas of all these tables
 )
-language sql stable parallel unsafe
+returns record
+language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '10 ms'
 as $$
-  select counted.* from nms_private.count_tables(targets => count_unlocked_tables.targets, stop_at => count_unlocked_tables.stop_at) as counted
+begin
+  -- One snapshot decides what there is to count, which tables are a family, and each count.
+  with
+  found as materialized (
+    select
+      target,
+      target.*,
+      case when as_one then oid '0' else coalesce(target.family, target.table_oid) end as unit
+    from nms.table_metrics_runs as run
+    cross join nms_private.current_targets(
+      skip => run.skip_schemas, exclude => run.exclude_tables, among => count_under_one_snapshot.among
+    ) as target
+    where run.run_id = count_under_one_snapshot.run_id
+  ),
+  stored_table as materialized (
+    select
+      array_agg(found.target) as targets,
+      case when count(distinct found.unit) = 1 then retryable else '{}' end as stop_at
+    from found
+    where found.table_kind <> 'partitioned table'
+  ),
+  counted as materialized (
+    select result.*
+    from stored_table
+    cross join nms_private.count_tables(
+      targets => stored_table.targets,
+      stop_at => stored_table.stop_at,
+      -- Who waits in the queue of a lock is in the way of those behind: the online mode comes back instead.
+      lock_timeout => case when not as_one then '10 ms' end
+    ) as result
+  ),
+  -- Each member is read once, however many tables its rows are part of.
+  added as (
+    select
+      parent.table_oid,
+      sum(part.own_row_count)::bigint as row_count,
+      max(part.measured_at) as measured_at,
+      min(part.error_sqlstate) as error_sqlstate,
+      (
+        array_agg(
+          format('%I.%I: %s', child.schema_name, child.table_name, part.error_message)
+          order by part.error_sqlstate, child.schema_name, child.table_name
+        ) filter (where part.error_sqlstate is not null)
+      )[1] as error_message
+    from found as parent
+    cross join unnest(parent.members) as member (table_oid)
+    left join found as child on child.table_oid = member.table_oid
+    left join counted as part on part.table_oid = member.table_oid
+    group by parent.table_oid
+  ),
+  outcome as materialized (
+    select
+      found.unit,
+      found.table_oid,
+      found.schema_name,
+      found.table_name,
+      found.table_kind,
+      found.is_partition,
+      found.is_reported,
+      outcome.error_sqlstate,
+      coalesce(added.error_message, itself.error_message) as error_message,
+      -- One time for a family, which tells later that all of it was counted together.
+      case
+        when found.family is null then coalesce(itself.measured_at, clock_timestamp())
+        else max(coalesce(itself.measured_at, clock_timestamp())) over (partition by found.unit, found.family is null)
+      end as measured_at,
+      case
+        when outcome.error_sqlstate is not null then null
+        when found.members = '{}' then 0
+        when found.members is not null then added.row_count
+        else itself.own_row_count
+      end as row_count,
+      case
+        when outcome.error_sqlstate is not null then null
+        when found.table_kind = 'partitioned table' then 0
+        else itself.own_row_count
+      end as own_row_count
+    from found
+    left join counted as itself on itself.table_oid = found.table_oid
+    left join added on added.table_oid = found.table_oid
+    cross join lateral (
+      select coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate
+    ) as outcome
+  ),
+  -- Asked of each count: the sum of a parent keeps only one of the errors.
+  undecided as materialized (
+    select found.unit, bool_or(counted.error_sqlstate = '55P03') as is_locked
+    from counted
+    join found on found.table_oid = counted.table_oid
+    where counted.error_sqlstate = any (retryable)
+    group by found.unit
+  )
+  select
+    array(
+      select
+        row(
+          count_under_one_snapshot.run_id, outcome.schema_name, outcome.table_name, outcome.row_count, outcome.own_row_count,
+          'exact', outcome.measured_at, outcome.table_kind, outcome.is_partition, outcome.table_oid,
+          outcome.error_sqlstate, outcome.error_message
+        )::nms.table_metrics_measurements
+      from outcome
+      where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
+    ),
+    array(select found.target from found join undecided using (unit) where not undecided.is_locked),
+    array(select found.target from found join undecided using (unit) where undecided.is_locked),
+    array(select schema.ctid from pg_namespace as schema where schema.nspname in (select found.schema_name from found))
+  into strict measured, changed_targets, locked_targets, schema_places;
+end
 $$;
-comment on function nms_private.count_unlocked_tables(nms_private.target[], text[]) is
-  'As nms_private.count_tables(), but hardly waits for a locked table: that one has 55P03.';
-revoke execute on function nms_private.count_unlocked_tables(nms_private.target[], text[]) from public;
---! EndIncluded functions/count/count_unlocked_tables.sql
+comment on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[]) is
+  'The counting of nms_private.measure(), in one statement: the measurements that can be stored, the targets that cannot because of an error that is retryable, changed or locked, and the rows of the catalogue that name their schemas.';
+revoke execute on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[]) from public;
+--! EndIncluded functions/count/count_under_one_snapshot.sql
 --! Included functions/count/current_targets.sql
 create or replace function nms_private.current_targets(skip jsonb, exclude jsonb, among oid[])
 returns setof nms_private.target
@@ -1913,7 +2034,7 @@ begin
     from stored
     group by stored.ancestor
   ),
-  -- The lowest of its roots; where a table has several, its whole family has been found all the same.
+  -- The root with the lowest OID, where a table has several.
   family as (
     select descent.member, min(descent.ancestor) as root
     from descent
@@ -1965,203 +2086,33 @@ language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_measured nms.table_metrics_measurements[];
-  v_schemas tid[];
+  v_counted record;
+  v_sure record;
+  v_stored record;
 begin
-  -- One statement: its snapshot decides what there is to count, which tables are a family, and each count.
-  with
-  found as materialized (
-    select
-      target,
-      target.*,
-      case when as_one then oid '0' else coalesce(target.family, target.table_oid) end as unit
-    from nms.table_metrics_runs as run
-    cross join nms_private.current_targets(
-      skip => run.skip_schemas, exclude => run.exclude_tables, among => measure.among
-    ) as target
-    where run.run_id = measure.run_id
-  ),
-  stored_table as materialized (
-    select
-      array_agg(found.target) as targets,
-      case when count(distinct found.unit) = 1 then retryable else '{}' end as stop_at
-    from found
-    where found.table_kind <> 'partitioned table'
-  ),
-  counted as materialized (
-    select result.*
-    from stored_table
-    cross join nms_private.count_tables(targets => stored_table.targets, stop_at => stored_table.stop_at) as result
-    where '55P03' <> all (retryable)
-    union all
-    select result.*
-    from stored_table
-    cross join nms_private.count_unlocked_tables(targets => stored_table.targets, stop_at => stored_table.stop_at) as result
-    where '55P03' = any (retryable)
-  ),
-  -- Each member is read once, however many tables its rows are part of.
-  added as (
-    select
-      parent.table_oid,
-      sum(part.own_row_count)::bigint as row_count,
-      max(part.measured_at) as measured_at,
-      min(part.error_sqlstate) as error_sqlstate,
-      (
-        array_agg(
-          format('%I.%I: %s', child.schema_name, child.table_name, part.error_message)
-          order by part.error_sqlstate, child.schema_name, child.table_name
-        ) filter (where part.error_sqlstate is not null)
-      )[1] as error_message
-    from found as parent
-    cross join unnest(parent.members) as member (table_oid)
-    left join found as child on child.table_oid = member.table_oid
-    left join counted as part on part.table_oid = member.table_oid
-    group by parent.table_oid
-  ),
-  outcome as materialized (
-    select
-      found.unit,
-      found.table_oid,
-      found.schema_name,
-      found.table_name,
-      found.table_kind,
-      found.is_partition,
-      found.is_reported,
-      outcome.error_sqlstate,
-      coalesce(added.error_message, itself.error_message) as error_message,
-      -- One time for a family, which tells later that all of it was counted together.
-      case
-        when found.family is null then coalesce(itself.measured_at, clock_timestamp())
-        else max(coalesce(itself.measured_at, clock_timestamp())) over (partition by found.unit, found.family is null)
-      end as measured_at,
-      case
-        when outcome.error_sqlstate is not null then null
-        when found.members = '{}' then 0
-        when found.members is not null then added.row_count
-        else itself.own_row_count
-      end as row_count,
-      case
-        when outcome.error_sqlstate is not null then null
-        when found.table_kind = 'partitioned table' then 0
-        else itself.own_row_count
-      end as own_row_count
-    from found
-    left join counted as itself on itself.table_oid = found.table_oid
-    left join added on added.table_oid = found.table_oid
-    cross join lateral (
-      select coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate
-    ) as outcome
-  ),
-  -- Asked of each count, for the sum of a parent has but one of its errors.
-  undecided as materialized (
-    select found.unit, bool_or(counted.error_sqlstate = '55P03') as is_locked
-    from counted
-    join found on found.table_oid = counted.table_oid
-    where counted.error_sqlstate = any (retryable)
-    group by found.unit
-  )
-  select
-    array(
-      select
-        row(
-          measure.run_id, outcome.schema_name, outcome.table_name, outcome.row_count, outcome.own_row_count,
-          'exact', outcome.measured_at, outcome.table_kind, outcome.is_partition, outcome.table_oid,
-          outcome.error_sqlstate, outcome.error_message
-        )::nms.table_metrics_measurements
-      from outcome
-      where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
-    ),
-    array(select found.target from found join undecided using (unit) where not undecided.is_locked),
-    array(select found.target from found join undecided using (unit) where undecided.is_locked),
-    array(select schema.ctid from pg_namespace as schema where schema.nspname in (select found.schema_name from found))
-  into strict v_measured, changed_targets, locked_targets, v_schemas;
+  v_counted := nms_private.count_under_one_snapshot(
+    run_id => measure.run_id, among => measure.among, as_one => measure.as_one, retryable => measure.retryable
+  );
+  locked_targets := v_counted.locked_targets;
+  v_sure := nms_private.retract_renamed(
+    schema_places => v_counted.schema_places,
+    retryable => measure.retryable,
+    measured => v_counted.measured,
+    changed_targets => v_counted.changed_targets
+  );
+  changed_targets := v_sure.changed_targets;
 
-  -- A schema is renamed without a lock on its tables: for a moment, a name may have been that of another one's table.
-  -- Its row in the catalogue tells afterwards, whichever name it has again.
-  if exists (
-    select from unnest(v_schemas) as seen (place) where currtid2('pg_catalog.pg_namespace', seen.place) <> seen.place
-  ) then
-    if 'NM001' = any (retryable) then
-      changed_targets := changed_targets || array(
-        select
-          row(
-            measured.table_oid, measured.schema_name, measured.table_name, measured.table_kind, measured.is_partition,
-            null, null, null, null, true, null
-          )::nms_private.target
-        from unnest(v_measured) as measured
-      );
-      v_measured := '{}';
-    else
-      v_measured := array(
-        select
-          row(
-            measured.run_id, measured.schema_name, measured.table_name, null, null, 'exact', measured.measured_at,
-            measured.table_kind, measured.is_partition, measured.table_oid, coalesce(measured.error_sqlstate, 'NM001'),
-            coalesce(
-              measured.error_message,
-              'its schema, or one of those it was counted with, was renamed or altered meanwhile'
-            )
-          )::nms.table_metrics_measurements
-        from unnest(v_measured) as measured
-      );
-    end if;
+  -- Under one snapshot no two tables have one name.
+  if not as_one then
+    perform nms_private.retract_namesakes(run_id => measure.run_id, measured => v_sure.measured);
   end if;
-
-  -- In the online mode, another table may have had a name when it was counted, and a table another name. The
-  -- table that has lost its place is found, and counted again, when there is nothing left in the queue. Looked up
-  -- one by one: a plan that joins them reads all that the run has stored, each time.
-  if not as_one and exists (
-    select
-    from unnest(v_measured) as measured
-    cross join lateral (
-      select former.table_oid
-      from nms.table_metrics_measurements as former
-      where
-        former.run_id = measure.run_id
-        and former.schema_name = measured.schema_name
-        and former.table_name = measured.table_name
-      offset 0
-    ) as former
-    where former.table_oid <> measured.table_oid
-  ) then
-    delete from nms.table_metrics_measurements as former
-    using unnest(v_measured) as measured
-    where
-      former.run_id = measure.run_id
-      and former.schema_name = measured.schema_name
-      and former.table_name = measured.table_name
-      and former.table_oid <> measured.table_oid;
-  end if;
-
-  with stored as (
-    insert into nms.table_metrics_measurements as measurement
-    select measured.*
-    from unnest(v_measured) as measured
-    order by measured.schema_name, measured.table_name
-    -- Somebody may have counted a table before it came into its family.
-    on conflict on constraint table_metrics_measurements_pkey do update
-    set
-      table_kind = excluded.table_kind,
-      is_partition = excluded.is_partition,
-      row_count = excluded.row_count,
-      own_row_count = excluded.own_row_count,
-      measured_at = excluded.measured_at,
-      error_sqlstate = excluded.error_sqlstate,
-      error_message = excluded.error_message
-    where
-      measurement.table_oid = excluded.table_oid
-      and exists (
-        select from pg_inherits where excluded.table_oid in (inhrelid, inhparent)
-      )
-    returning measurement.own_row_count
-  )
-  select count(*), coalesce(sum(stored.own_row_count), 0)
-  into strict tables_counted, rows_counted
-  from stored;
+  v_stored := nms_private.store_measurements(measured => v_sure.measured);
+  tables_counted := v_stored.tables_counted;
+  rows_counted := v_stored.rows_counted;
 end
 $$;
 comment on function nms_private.measure(bigint, oid[], boolean, text[]) is
-  'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing.';
+  'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing. How long a count waits for a locked table: as the lock_timeout of the session says when as_one, otherwise 10 ms.';
 revoke execute on function nms_private.measure(bigint, oid[], boolean, text[]) from public;
 --! EndIncluded functions/count/measure.sql
 --! Included functions/count/record_failure.sql
@@ -2196,6 +2147,136 @@ comment on function nms_private.record_failure(bigint, nms_private.target, text,
   'Stores for one table of a run why it has no count.';
 revoke execute on function nms_private.record_failure(bigint, nms_private.target, text, text) from public;
 --! EndIncluded functions/count/record_failure.sql
+--! Included functions/count/retract_namesakes.sql
+-- Looked up one by one: a plan that joins them reads all that the run has stored, for each claim.
+create or replace function nms_private.retract_namesakes(run_id bigint, measured nms.table_metrics_measurements[])
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (
+    select
+    from unnest(measured) as counted
+    cross join lateral (
+      select former.table_oid
+      from nms.table_metrics_measurements as former
+      where
+        former.run_id = retract_namesakes.run_id
+        and former.schema_name = counted.schema_name
+        and former.table_name = counted.table_name
+      offset 0
+    ) as former
+    where former.table_oid <> counted.table_oid
+  ) then
+    return;
+  end if;
+
+  delete from nms.table_metrics_measurements as former
+  using unnest(measured) as counted
+  where
+    former.run_id = retract_namesakes.run_id
+    and former.schema_name = counted.schema_name
+    and former.table_name = counted.table_name
+    and former.table_oid <> counted.table_oid;
+end
+$$;
+comment on function nms_private.retract_namesakes(bigint, nms.table_metrics_measurements[]) is
+  'Deletes what an online run has stored under the names of these measurements for other tables, which had those names before. Such a table is found, and counted again, when nothing is left in the queue.';
+revoke execute on function nms_private.retract_namesakes(bigint, nms.table_metrics_measurements[]) from public;
+--! EndIncluded functions/count/retract_namesakes.sql
+--! Included functions/count/retract_renamed.sql
+-- A schema is renamed without a lock on its tables: for a moment, a name may stand for a table of another schema. The
+-- row that named the schema is not the latest one then, even when it has its old name again.
+create or replace function nms_private.retract_renamed(
+  schema_places tid[],
+  retryable text[],
+  inout measured nms.table_metrics_measurements[],
+  inout changed_targets nms_private.target[]
+)
+returns record
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (
+    select from unnest(schema_places) as seen (place) where currtid2('pg_catalog.pg_namespace', seen.place) <> seen.place
+  ) then
+    return;
+  end if;
+
+  if 'NM001' = any (retryable) then
+    changed_targets := changed_targets || array(
+      select
+        row(
+          counted.table_oid, counted.schema_name, counted.table_name, counted.table_kind, counted.is_partition,
+          null, null, null, null, true, null
+        )::nms_private.target
+      from unnest(measured) as counted
+    );
+    measured := '{}';
+  else
+    measured := array(
+      select
+        row(
+          counted.run_id, counted.schema_name, counted.table_name, null, null, 'exact', counted.measured_at,
+          counted.table_kind, counted.is_partition, counted.table_oid, coalesce(counted.error_sqlstate, 'NM001'),
+          coalesce(
+            counted.error_message,
+            'its schema, or one of those it was counted with, was renamed or altered meanwhile'
+          )
+        )::nms.table_metrics_measurements
+      from unnest(measured) as counted
+    );
+  end if;
+end
+$$;
+comment on function nms_private.retract_renamed(tid[], text[], nms.table_metrics_measurements[], nms_private.target[]) is
+  'When one of these schemas was renamed or altered after its tables were looked up: no measurement stands. Its table is a changed target where NM001 is retryable, and has failed otherwise.';
+revoke execute on function nms_private.retract_renamed(tid[], text[], nms.table_metrics_measurements[], nms_private.target[]) from public;
+--! EndIncluded functions/count/retract_renamed.sql
+--! Included functions/count/store_measurements.sql
+create or replace function nms_private.store_measurements(
+  measured nms.table_metrics_measurements[],
+  out tables_counted bigint,
+  out rows_counted numeric
+)
+returns record
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  with stored as (
+    insert into nms.table_metrics_measurements as measurement
+    select counted.*
+    from unnest(store_measurements.measured) as counted
+    order by counted.schema_name, counted.table_name
+    -- Somebody may have counted a table before it came into its family.
+    on conflict on constraint table_metrics_measurements_pkey do update
+    set
+      table_kind = excluded.table_kind,
+      is_partition = excluded.is_partition,
+      row_count = excluded.row_count,
+      own_row_count = excluded.own_row_count,
+      measured_at = excluded.measured_at,
+      error_sqlstate = excluded.error_sqlstate,
+      error_message = excluded.error_message
+    where
+      measurement.table_oid = excluded.table_oid
+      and exists (
+        select from pg_inherits where excluded.table_oid in (inhrelid, inhparent)
+      )
+    returning measurement.own_row_count
+  )
+  select count(*), coalesce(sum(stored.own_row_count), 0)
+  into strict tables_counted, rows_counted
+  from stored;
+end
+$$;
+comment on function nms_private.store_measurements(nms.table_metrics_measurements[]) is
+  'Stores these measurements, and returns how many tables and rows they are. Of a table that has one already, the later one stays when it belongs to a family, which was counted together; otherwise the former.';
+revoke execute on function nms_private.store_measurements(nms.table_metrics_measurements[]) from public;
+--! EndIncluded functions/count/store_measurements.sql
 --! Included functions/doctor/find_problems.sql
 -- One branch per problem. Rights are those of the role that counts: the owner of
 -- nms.collect_table_metrics(), which after an update need not own this function yet.
@@ -2874,13 +2955,7 @@ begin
     and relation.relname = tables.key
     and relation.relkind in ('r', 'p');
 
-  update nms.table_metrics_runs as run
-  set target_count = (
-    select count(*)
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = v_run.run_id
-  )
-  where run.run_id = v_run.run_id;
+  perform nms_private.finish_counting(run_id => v_run.run_id);
   v_run := nms.close_run(run_id => v_run.run_id);
 
   -- Asked at the end: a counted run may have succeeded meanwhile.
@@ -3248,9 +3323,32 @@ comment on function nms_private.counting_sessions(bigint) is
   'The sessions that measure targets of a run at this moment: the table that each reads (null between two), and the session that one of them keeps waiting for longer than the yield_after setting (null when none is). Cancel such a one with pg_cancel_backend, then call nms_private.yield_target.';
 revoke execute on function nms_private.counting_sessions(bigint) from public;
 --! EndIncluded functions/online/counting_sessions.sql
+--! Included functions/online/has_lost_targets.sql
+create or replace function nms_private.has_lost_targets(run_id bigint)
+returns boolean
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select
+    from nms_private.targets as claim
+    cross join unnest(claim.targets) as target
+    where
+      claim.run_id = has_lost_targets.run_id
+      and target.is_reported
+      and target.table_oid not in (
+        select measurement.table_oid
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = has_lost_targets.run_id
+      )
+  )
+$$;
+comment on function nms_private.has_lost_targets(bigint) is
+  'Whether any table that an online run has queued is without a measurement: it is gone, or its measurement was deleted.';
+revoke execute on function nms_private.has_lost_targets(bigint) from public;
+--! EndIncluded functions/online/has_lost_targets.sql
 --! Included functions/online/header_holders.sql
--- A row lock is nowhere to be seen but in the row: xmax has the transaction, or the group of transactions, that
--- holds it. Nobody can be there who has no right to lock it.
+-- A row lock shows only in the row itself: xmax is the transaction that holds it, or a group of transactions.
 create or replace function nms_private.header_holders(run_id bigint)
 returns table (pid integer)
 language plpgsql volatile parallel unsafe
@@ -3264,7 +3362,7 @@ begin
   begin
     v_members := array(select member.xid from pg_get_multixact_members(v_holder) as member);
   exception
-    -- One transaction rather than a group has many ways of being no group.
+    -- It is a single transaction, not a group. Which error that is depends on its number.
     when others then
       v_members := array[v_holder];
   end;
@@ -3315,7 +3413,7 @@ begin
     return;
   end if;
 
-  -- A lock is waited for in several attempts, each of them short.
+  -- A locked table is tried again and again, each time briefly, until lock_timeout has passed.
   select v_claim.times_put_off >= 2 and clock_timestamp() > v_claim.put_off_since + settings.lock_timeout
   into strict v_is_last_attempt
   from nms.table_metrics_settings as settings;
@@ -3327,8 +3425,8 @@ begin
   tables_counted := 0;
   rows_counted := 0;
   pages_counted := v_claim.pages;
-  -- A family has been counted whole if somebody has met it before. Looked up one by one: a plan that joins them
-  -- reads all that the run has stored, for each claim.
+  -- A family may have been counted along with another claim. Looked up one by one: a plan that joins them reads
+  -- all that the run has stored, for each claim.
   v_left := array(
     select target.table_oid
     from unnest(v_claim.targets) as target
@@ -3399,7 +3497,7 @@ returns record
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '1 min' -- of tables of the collector itself
-set max_parallel_workers_per_gather = 0 -- how many processors to occupy is for the number of sessions to say
+set max_parallel_workers_per_gather = 0 -- one processor for each session
 as $$
 declare
   v_start constant timestamptz := clock_timestamp();
@@ -3538,6 +3636,111 @@ comment on function nms_private.requeue_targets(nms_private.targets, nms_private
   'Puts tables back at the end of the queue, each by itself but families whole, with what the claim says about earlier attempts.';
 revoke execute on function nms_private.requeue_targets(nms_private.targets, nms_private.target[]) from public;
 --! EndIncluded functions/online/requeue_targets.sql
+--! Included functions/online/retract_gone.sql
+create or replace function nms_private.retract_gone(run_id bigint)
+returns void
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  -- It failed and is gone.
+  delete from nms.table_metrics_measurements as measurement
+  where
+    measurement.run_id = retract_gone.run_id
+    and measurement.error_sqlstate = 'NM001'
+    and not exists (select from pg_class as relation where relation.oid = measurement.table_oid);
+
+  -- Counted again with its family, under another name by then.
+  delete from nms.table_metrics_measurements as former
+  using nms.table_metrics_measurements as latter
+  where
+    former.run_id = retract_gone.run_id
+    and latter.run_id = retract_gone.run_id
+    and latter.table_oid = former.table_oid
+    and latter.measured_at > former.measured_at;
+
+  -- Dropped before its family was counted again: its rows may be elsewhere in it.
+  delete from nms.table_metrics_measurements as former
+  where
+    former.run_id = retract_gone.run_id
+    and former.table_oid not in (select relation.oid from pg_class as relation)
+    and exists (
+      select
+      from nms_private.targets as claim
+      cross join unnest(claim.targets) as itself
+      join nms_private.targets as other on other.run_id = claim.run_id
+      cross join unnest(other.targets) as relative
+      join nms.table_metrics_measurements as latter
+        on latter.run_id = claim.run_id and latter.table_oid = relative.table_oid
+      where
+        claim.run_id = retract_gone.run_id
+        and itself.table_oid = former.table_oid
+        and relative.family = itself.family
+        and latter.measured_at > former.measured_at
+    );
+$$;
+comment on function nms_private.retract_gone(bigint) is
+  'Deletes what an online run has stored for tables that are not there any more, where it would be wrong: a failure, a count under a former name, and the count of a member before its family was counted again.';
+revoke execute on function nms_private.retract_gone(bigint) from public;
+--! EndIncluded functions/online/retract_gone.sql
+--! Included functions/online/retract_misnamed.sql
+create or replace function nms_private.retract_misnamed(run_id bigint)
+returns boolean
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_misnamed oid[];
+begin
+  v_misnamed := array(
+    select current_target.table_oid
+    from nms.table_metrics_runs as run
+    cross join nms_private.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
+    where
+      run.run_id = retract_misnamed.run_id
+      and current_target.is_reported
+      and (current_target.schema_name, current_target.table_name) not in (
+        select measurement.schema_name, measurement.table_name
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = retract_misnamed.run_id
+      )
+      and (current_target.schema_name, current_target.table_name) in (
+        select queued.schema_name, queued.table_name
+        from nms_private.targets as claim
+        cross join unnest(claim.targets) as queued
+        where claim.run_id = retract_misnamed.run_id and queued.is_reported
+      )
+  );
+  delete from nms.table_metrics_measurements as measurement
+  where
+    measurement.run_id = retract_misnamed.run_id
+    and measurement.table_oid = any (v_misnamed);
+  return v_misnamed <> '{}';
+end
+$$;
+comment on function nms_private.retract_misnamed(bigint) is
+  'Deletes what an online run has stored for tables under another name than the one by which they were queued, and which they have again. Returns whether there is any table without a measurement under such a name.';
+revoke execute on function nms_private.retract_misnamed(bigint) from public;
+--! EndIncluded functions/online/retract_misnamed.sql
+--! Included functions/online/retract_replaced.sql
+create or replace function nms_private.retract_replaced(run_id bigint)
+returns void
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from nms.table_metrics_measurements as measurement
+  using pg_class as relation
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  where
+    measurement.run_id = retract_replaced.run_id
+    and schema.nspname = measurement.schema_name
+    and relation.relname = measurement.table_name
+    and relation.relkind in ('r', 'p')
+    and relation.oid <> measurement.table_oid;
+$$;
+comment on function nms_private.retract_replaced(bigint) is
+  'Deletes what an online run has stored for tables of which another one has the name now, which has not been counted.';
+revoke execute on function nms_private.retract_replaced(bigint) from public;
+--! EndIncluded functions/online/retract_replaced.sql
 --! Included functions/online/settle_targets.sql
 create or replace function nms_private.settle_targets(run_id bigint)
 returns void
@@ -3550,15 +3753,13 @@ as $$
 declare
   v_rounds constant bigint := bigint '3';
   v_round bigint;
-  v_stale oid[];
-  v_misnamed oid[];
+  v_is_misnamed boolean;
   v_unmeasured nms_private.target[];
-  v_gone nms_private.target[];
 begin
-  -- One session after the other. All of them share the header's row, which this mode does not conflict with.
+  -- One session at a time. This lock goes together with those on the header of the sessions that count.
   perform from nms.table_metrics_runs as run where run.run_id = settle_targets.run_id for no key update;
 
-  -- Whatever others have claimed may yet come back.
+  -- What others have claimed may come back to the queue.
   if
     exists (
       select
@@ -3582,124 +3783,26 @@ begin
     update nms.table_metrics_runs as run set is_online = true where run.run_id = settle_targets.run_id;
   end if;
 
-  -- Another table has its name now, and has not been counted.
-  delete from nms.table_metrics_measurements as measurement
-  using pg_class as relation
-  join pg_namespace as schema on schema.oid = relation.relnamespace
-  where
-    measurement.run_id = settle_targets.run_id
-    and v_round <= v_rounds
-    and schema.nspname = measurement.schema_name
-    and relation.relname = measurement.table_name
-    and relation.relkind in ('r', 'p')
-    and relation.oid <> measurement.table_oid;
-
-  -- It failed and is gone.
-  delete from nms.table_metrics_measurements as measurement
-  where
-    measurement.run_id = settle_targets.run_id
-    and measurement.error_sqlstate = 'NM001'
-    and not exists (select from pg_class as relation where relation.oid = measurement.table_oid);
-
-  -- Counted again with its family, under another name by then.
-  delete from nms.table_metrics_measurements as former
-  using nms.table_metrics_measurements as latter
-  where
-    former.run_id = settle_targets.run_id
-    and latter.run_id = settle_targets.run_id
-    and latter.table_oid = former.table_oid
-    and latter.measured_at > former.measured_at;
-
-  -- Dropped before its family was counted again: its rows may be elsewhere in it.
-  v_stale := array(
-    select former.table_oid
-    from nms.table_metrics_measurements as former
-    where
-      former.run_id = settle_targets.run_id
-      and former.table_oid not in (select relation.oid from pg_class as relation)
-      and exists (
-        select
-        from nms_private.targets as claim
-        cross join unnest(claim.targets) as itself
-        join nms_private.targets as other on other.run_id = claim.run_id
-        cross join unnest(other.targets) as relative
-        join nms.table_metrics_measurements as latter
-          on latter.run_id = claim.run_id and latter.table_oid = relative.table_oid
-        where
-          claim.run_id = settle_targets.run_id
-          and itself.table_oid = former.table_oid
-          and relative.family = itself.family
-          and latter.measured_at > former.measured_at
-      )
-  );
-  delete from nms.table_metrics_measurements as measurement
-  where
-    measurement.run_id = settle_targets.run_id
-    and measurement.table_oid = any (v_stale);
-
-  -- Counted under another name than the one that it was queued by, and has again.
-  v_misnamed := array(
-    select current_target.table_oid
-    from nms.table_metrics_runs as run
-    cross join nms_private.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
-    where
-      run.run_id = settle_targets.run_id
-      and current_target.is_reported
-      and (current_target.schema_name, current_target.table_name) not in (
-        select measurement.schema_name, measurement.table_name
-        from nms.table_metrics_measurements as measurement
-        where measurement.run_id = settle_targets.run_id
-      )
-      and (current_target.schema_name, current_target.table_name) in (
-        select queued.schema_name, queued.table_name
-        from nms_private.targets as claim
-        cross join unnest(claim.targets) as queued
-        where claim.run_id = settle_targets.run_id and queued.is_reported
-      )
-  );
-  delete from nms.table_metrics_measurements as measurement
-  where
-    measurement.run_id = settle_targets.run_id
-    and measurement.table_oid = any (v_misnamed);
+  if v_round <= v_rounds then
+    perform nms_private.retract_replaced(run_id => settle_targets.run_id);
+  end if;
+  perform nms_private.retract_gone(run_id => settle_targets.run_id);
+  v_is_misnamed := nms_private.retract_misnamed(run_id => settle_targets.run_id);
 
   if v_round <= v_rounds and nms_private.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
     return;
   end if;
 
   v_unmeasured := array(
-    select current_target
-    from nms.table_metrics_runs as run
-    cross join nms_private.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
-    where
-      run.run_id = settle_targets.run_id
-      and current_target.is_reported
-      and current_target.table_oid not in (
-        select measurement.table_oid
-        from nms.table_metrics_measurements as measurement
-        where measurement.run_id = settle_targets.run_id
-      )
+    select unmeasured from nms_private.unmeasured_targets(run_id => settle_targets.run_id) as unmeasured
   );
-  -- The catalogue has changed since it was queued from: the next call looks again.
   if v_round <= v_rounds and v_unmeasured <> '{}' then
-    return;
+    return; -- the catalogue has changed meanwhile: the next call looks again
   end if;
 
-  -- What has appeared since the last look is no part of the run. Unless a table has gone without a trace: then it
-  -- may be that one, whatever it is called now.
-  v_gone := array(
-    select target
-    from nms_private.targets as claim
-    cross join unnest(claim.targets) as target
-    where
-      claim.run_id = settle_targets.run_id
-      and target.is_reported
-      and target.table_oid not in (
-        select measurement.table_oid
-        from nms.table_metrics_measurements as measurement
-        where measurement.run_id = settle_targets.run_id
-      )
-  );
-  if v_gone <> '{}' or v_misnamed <> '{}' then
+  -- A table that has appeared since the last look is no part of the run, unless one that was queued is lost: it may
+  -- be that one under another name.
+  if v_is_misnamed or nms_private.has_lost_targets(run_id => settle_targets.run_id) then
     perform nms_private.record_failure(
       run_id => settle_targets.run_id,
       target => unmeasured,
@@ -3709,7 +3812,7 @@ begin
     from unnest(v_unmeasured) as unmeasured;
   end if;
 
-  perform nms_private.set_target_count(run_id => settle_targets.run_id);
+  perform nms_private.finish_counting(run_id => settle_targets.run_id);
 end
 $$;
 comment on function nms_private.settle_targets(bigint) is
@@ -3717,7 +3820,7 @@ comment on function nms_private.settle_targets(bigint) is
 revoke execute on function nms_private.settle_targets(bigint) from public;
 --! EndIncluded functions/online/settle_targets.sql
 --! Included functions/online/terminate_counting.sql
--- Not security definer: one may end a session of one's own role, which the owner of this function need not.
+-- Not security definer: the caller may end the sessions of its own role, the owner of this function perhaps not.
 create or replace function nms_private.terminate_counting(run_id bigint, pid integer default null)
 returns table (table_name text)
 language sql volatile parallel unsafe
@@ -3759,18 +3862,40 @@ comment on function nms_private.terminate_counting(bigint, integer) is
   'Ends for good the sessions that are counting tables of this run, or the one with this process id: for counts that do not react to pg_cancel_backend, because a function in an index of a table catches that. Returns the tables that they were reading, small ones together with others; no row when no session counts. The run stays RUNNING: end it with nms_private.give_up_run.';
 revoke execute on function nms_private.terminate_counting(bigint, integer) from public;
 --! EndIncluded functions/online/terminate_counting.sql
+--! Included functions/online/unmeasured_targets.sql
+create or replace function nms_private.unmeasured_targets(run_id bigint)
+returns setof nms_private.target
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select current_target.*
+  from nms.table_metrics_runs as run
+  cross join nms_private.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
+  where
+    run.run_id = unmeasured_targets.run_id
+    and current_target.is_reported
+    and current_target.table_oid not in (
+      select measurement.table_oid
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = unmeasured_targets.run_id
+    )
+$$;
+comment on function nms_private.unmeasured_targets(bigint) is
+  'The tables that an online run has to count as the catalogue is now, and has no measurement of.';
+revoke execute on function nms_private.unmeasured_targets(bigint) from public;
+--! EndIncluded functions/online/unmeasured_targets.sql
 --! Included functions/online/yield_target.sql
 create or replace function nms_private.yield_target(run_id bigint, table_oid oid, waiting_session text)
 returns text
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '1 s' -- of the canceled session, which is rolling back its claim
+set lock_timeout = '1 s' -- of the claim, which the canceled session is rolling back
 as $$
 declare
   v_attempts constant bigint := bigint '3';
   v_run nms.table_metrics_runs := nms_private.claim_run(run_id => yield_target.run_id, shared => true);
   v_claim nms_private.targets;
-  v_put_back nms_private.targets;
+  v_yielded nms_private.targets;
   v_yielding nms_private.target[];
 begin
   begin
@@ -3789,9 +3914,9 @@ begin
     return null;
   end if;
 
-  v_put_back := v_claim;
-  v_put_back.times_yielded := v_claim.times_yielded + 1;
-  -- A family is counted under one snapshot: all of it gives way.
+  v_yielded := v_claim;
+  v_yielded.times_yielded := v_claim.times_yielded + 1;
+  -- A family is counted under one snapshot: all of it yields.
   v_yielding := array(
     select target
     from unnest(v_claim.targets) as target
@@ -3806,14 +3931,14 @@ begin
     claim => v_claim,
     targets => array(select target from unnest(v_claim.targets) as target where target <> all (v_yielding))
   );
-  if v_put_back.times_yielded < v_attempts then
-    perform nms_private.requeue_targets(claim => v_put_back, targets => v_yielding);
+  if v_yielded.times_yielded < v_attempts then
+    perform nms_private.requeue_targets(claim => v_yielded, targets => v_yielding);
   else
     perform nms_private.record_failure(
       run_id => v_run.run_id,
       target => yielding,
       error_sqlstate => 'NM003',
-      error_message => format('gave way to %s, and to others before: %s attempts', waiting_session, v_attempts)
+      error_message => format('yielded to %s, and to others before: %s attempts', waiting_session, v_attempts)
     )
     from unnest(v_yielding) as yielding
     where yielding.is_reported;
@@ -3822,7 +3947,7 @@ begin
   set is_done = true
   where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
 
-  return case when v_put_back.times_yielded < v_attempts then 'put back' else 'given up' end;
+  return case when v_yielded.times_yielded < v_attempts then 'put back' else 'given up' end;
 end
 $$;
 comment on function nms_private.yield_target(bigint, oid, text) is
@@ -4189,7 +4314,7 @@ comment on function nms_private.request_entries(jsonb) is
 revoke execute on function nms_private.request_entries(jsonb) from public;
 --! EndIncluded functions/request/request_entries.sql
 --! Included functions/request/request_excludes.sql
--- By name alone: the tables may be gone. Each set of entries is hashed once, however many tables there are.
+-- By name alone: the tables may be gone. Both sides are hashed: what it costs does not grow with their product.
 create or replace function nms_private.request_excludes(run_id bigint, schema_names text[], table_names text[])
 returns table (schema_name text, table_name text)
 language plpgsql stable parallel safe
@@ -4213,19 +4338,20 @@ begin
   return query
   select given.schema_name, given.table_name
   from unnest(request_excludes.schema_names, request_excludes.table_names) as given (schema_name, table_name)
-  cross join lateral (
-    select
-      format('"%s"', replace(given.schema_name, '"', '""')),
-      format('"%s"', replace(given.table_name, '"', '""'))
-  ) as quoted (schema_name, table_name)
   where
     given.schema_name = any (v_run.machinery_schemas)
-    or given.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
-    or quoted.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
-    or format('%s.%s', given.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
-    or format('%s.%s', quoted.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
-    or format('%s.%s', given.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
-    or format('%s.%s', quoted.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables));
+    or given.schema_name in (
+      select spelled.schema_name
+      from nms_private.spellings_of(schema_names => request_excludes.schema_names) as spelled
+      where spelled.spelling in (select jsonb_array_elements_text(v_run.skip_schemas))
+    )
+    or (given.schema_name, given.table_name) in (
+      select spelled.schema_name, spelled.table_name
+      from nms_private.spellings_of(
+        schema_names => request_excludes.schema_names, table_names => request_excludes.table_names
+      ) as spelled
+      where spelled.spelling in (select jsonb_array_elements_text(v_run.exclude_tables))
+    );
 end
 $$;
 comment on function nms_private.request_excludes(bigint, text[], text[]) is
@@ -4238,77 +4364,77 @@ returns table (entry text, schema_name text)
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  with reading as (
-    select
-      given.entry,
-      case when spelling.is_quoted
-        then replace(substr(given.entry, 2, length(given.entry) - 2), '""', '"')
-        else given.entry
-      end as name
-    from (select distinct entry from unnest(resolve_schemas.entries) as entry) as given
-    cross join (values (false), (true)) as spelling (is_quoted)
-    where not spelling.is_quoted or (given.entry like '"%"' and given.entry ~ '^"([^"]|"")*"$')
-  )
-  select reading.entry, schema.nspname::text
-  from reading
-  join pg_namespace as schema on schema.nspname::text = reading.name
+  select spelled.spelling, spelled.schema_name
+  from nms_private.spellings_of(array(select schema.nspname::text from pg_namespace as schema)) as spelled
+  where spelled.spelling in (select unnest(resolve_schemas.entries))
 $$;
 comment on function nms_private.resolve_schemas(text[]) is
   'The schemas that these entries name, spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
 revoke execute on function nms_private.resolve_schemas(text[]) from public;
 --! EndIncluded functions/request/resolve_schemas.sql
 --! Included functions/request/resolve_tables.sql
--- Each entry is taken apart once, and looked up: what it costs grows with entries and tables, not with their product.
-create or replace function nms_private.resolve_tables(entries text[])
+-- Both sides are hashed: what it costs grows with entries and tables, not with their product.
+create or replace function nms_private.resolve_tables(entries text[], among oid[] default null)
 returns table (entry text, table_oid oid)
-language sql stable parallel safe
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
+as $$
+begin
+  if resolve_tables.entries = '{}' then
+    return;
+  end if;
+
+  return query
+  with
+  known as materialized (
+    select relation.oid, schema.nspname::text as schema_name, relation.relname::text as table_name
+    from pg_class as relation
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+    where relation.relkind in ('r', 'p', 'f', 'v', 'm') and (among is null or relation.oid = any (among))
+  ),
+  names as (
+    select array_agg(known.schema_name) as schemas, array_agg(known.table_name) as tables from known
+  ),
+  spelled as (
+    select spelled.*
+    from names
+    cross join nms_private.spellings_of(schema_names => names.schemas, table_names => names.tables) as spelled
+    where spelled.spelling in (select unnest(resolve_tables.entries))
+  )
+  select spelled.spelling, known.oid
+  from spelled
+  join known on known.schema_name = spelled.schema_name and known.table_name = spelled.table_name;
+end
+$$;
+comment on function nms_private.resolve_tables(text[], oid[]) is
+  'The tables, views and foreign tables that these entries name, of all or of those among the given: schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
+revoke execute on function nms_private.resolve_tables(text[], oid[]) from public;
+--! EndIncluded functions/request/resolve_tables.sql
+--! Included functions/request/spellings_of.sql
+-- The spellings of tables, rather than the tables of entries: nothing has to be taken apart at its dots.
+create or replace function nms_private.spellings_of(schema_names text[], table_names text[] default null)
+returns table (schema_name text, table_name text, spelling text)
+language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  with
-  given as materialized (
-    select distinct entry, string_to_array(entry, '.') as pieces
-    from unnest(resolve_tables.entries) as entry
-    where octet_length(entry) <= 257 -- two names of 63 bytes, each of them doubled, in quotes, and a dot
-  ),
-  -- Names may have dots as well: each may be the one that stands between schema and table.
-  parts as (
-    select
-      given.entry,
-      array_to_string(given.pieces[:dot], '.') as schema_name,
-      array_to_string(given.pieces[dot + 1:], '.') as table_name
-    from given
-    cross join lateral generate_series(1, cardinality(given.pieces) - 1) as dot
-  ),
-  reading as materialized (
-    select
-      parts.entry,
-      case when schema.is_quoted
-        then replace(substr(parts.schema_name, 2, length(parts.schema_name) - 2), '""', '"')
-        else parts.schema_name
-      end as schema_name,
-      case when relation.is_quoted
-        then replace(substr(parts.table_name, 2, length(parts.table_name) - 2), '""', '"')
-        else parts.table_name
-      end as table_name
-    from parts
-    cross join (values (false), (true)) as schema (is_quoted)
-    cross join (values (false), (true)) as relation (is_quoted)
-    where
-      (not schema.is_quoted or (parts.schema_name like '"%"' and parts.schema_name ~ '^"([^"]|"")*"$'))
-      and (not relation.is_quoted or (parts.table_name like '"%"' and parts.table_name ~ '^"([^"]|"")*"$'))
-  )
-  select reading.entry, relation.oid
-  from reading
-  join pg_namespace as schema on schema.nspname::text = reading.schema_name
-  join pg_class as relation
-    on relation.relnamespace = schema.oid
-    and relation.relname::text = reading.table_name
-    and relation.relkind in ('r', 'p', 'f', 'v', 'm')
+  select
+    given.schema_name,
+    given.table_name,
+    concat_ws(
+      '.',
+      case when schema.is_quoted then format('"%s"', replace(given.schema_name, '"', '""')) else given.schema_name end,
+      case when relation.is_quoted then format('"%s"', replace(given.table_name, '"', '""')) else given.table_name end
+    )
+  from unnest(spellings_of.schema_names, spellings_of.table_names) as given (schema_name, table_name)
+  cross join (values (false), (true)) as schema (is_quoted)
+  cross join (values (false), (true)) as relation (is_quoted)
+  where not relation.is_quoted or given.table_name is not null
 $$;
-comment on function nms_private.resolve_tables(text[]) is
-  'The tables, views and foreign tables that these entries name: schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
-revoke execute on function nms_private.resolve_tables(text[]) from public;
---! EndIncluded functions/request/resolve_tables.sql
+comment on function nms_private.spellings_of(text[], text[]) is
+  'How an entry of skip or exclude may spell these schemas, or these tables, given as schemas and as many names: each name as the catalogue does or quoted as in SQL, with a dot between.';
+revoke execute on function nms_private.spellings_of(text[], text[]) from public;
+--! EndIncluded functions/request/spellings_of.sql
 --! Included functions/request/unmatched_entries.sql
 create or replace function nms_private.unmatched_entries(skip jsonb, exclude jsonb)
 returns jsonb
@@ -4463,7 +4589,7 @@ comment on function nms_private.begin_run(jsonb, jsonb, bigint) is
 revoke execute on function nms_private.begin_run(jsonb, jsonb, bigint) from public;
 --! EndIncluded functions/run/begin_run.sql
 --! Included functions/run/cancel_if_client_is_gone.sql
--- Not a list of "set local" in the runner: a server on another system may know one of them and refuse it.
+-- Each by itself: a server on another system may refuse one of these settings.
 create or replace function nms_private.cancel_if_client_is_gone()
 returns void
 language plpgsql volatile parallel unsafe
@@ -4553,7 +4679,7 @@ create or replace function nms.close_run(run_id bigint)
 returns nms.table_metrics_runs
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '10 s' -- the settings say for how long, once there is a result, and then it is the caller's again
+set lock_timeout = '10 s' -- of the header; that of the settings, below, to write a result
 as $$
 declare
   v_run nms.table_metrics_runs := nms_private.claim_run(run_id => close_run.run_id);
@@ -4569,15 +4695,14 @@ begin
     return nms_private.fail_run(run_id => close_run.run_id, reason => v_reason);
   end if;
 
-  -- Whoever has written the same day and not committed is waited for, while the snapshot of the count is held.
-  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
-  from nms.table_metrics_settings as settings;
+  -- Another run may have written the same day: it is waited for until it commits.
+  perform nms_private.use_lock_timeout();
 
   insert into nms.table_metrics_run_snapshot (run_id, payload, collected_at)
   values (close_run.run_id, nms_private.run_payload(run_id => close_run.run_id), v_run.collected_at);
 
-  -- The last successful run wins, whichever finishes first: of counted ones that with the highest run_id.
-  -- The day itself says what it has, because the header of its run may be newer than this snapshot.
+  -- The highest run_id owns the day, whichever run finishes first, and any counted run outranks imported ones.
+  -- The day has a column for that: this snapshot may not see the header of the run that owns it.
   insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_imported)
   select v_run.snapshot_date, snapshot.run_id, snapshot.payload, snapshot.collected_at, v_run.is_imported
   from nms.table_metrics_run_snapshot as snapshot
@@ -4598,7 +4723,7 @@ begin
   returning run.* into strict v_run;
   return v_run;
 exception
-  -- What was counted stays: only what this block has written is taken back.
+  -- The measurements stay: only what this block has written is rolled back.
   when lock_not_available then
     v_reason := coalesce(
       v_reason,
@@ -4661,7 +4786,7 @@ begin
     perform nms_private.count_targets(run_id => v_run.run_id);
     return nms.close_run(run_id => v_run.run_id);
   exception
-    -- However a run ends, its header says so. "others" has neither of the first two.
+    -- Any error ends up in the header. "others" alone would let a cancel and a failed assertion through.
     when query_canceled or assert_failure or others then
       if sqlstate = '57014' and current_setting('nms.raise_cancel', true) = 'on' then
         raise; -- whoever opened the run knows why, and calls give_up_run
@@ -4701,7 +4826,7 @@ create or replace function nms_private.end_if_abandoned(run_id bigint)
 returns boolean
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '1 s' -- of a session that counts the run, or is ending it at this moment
+set lock_timeout = '1 s' -- of the header, which a session has locked that counts the run or is ending it
 as $$
 begin
   if
@@ -4750,6 +4875,27 @@ comment on function nms_private.fail_run(bigint, text) is
   'Ends a run as FAILED for this reason, cut at 2,000 characters. Neither snapshot is touched.';
 revoke execute on function nms_private.fail_run(bigint, text) from public;
 --! EndIncluded functions/run/fail_run.sql
+--! Included functions/run/failed_after_counting.sql
+create or replace function nms_private.failed_after_counting(run_id bigint)
+returns boolean
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    run.status = 'FAILED'
+    and run.target_count is not null
+    and not exists (
+      select
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = run.run_id and measurement.error_sqlstate is not null
+    )
+  from nms.table_metrics_runs as run
+  where run.run_id = failed_after_counting.run_id
+$$;
+comment on function nms_private.failed_after_counting(bigint) is
+  'Whether a run counted every table and FAILED all the same, such as one that another session kept from writing its result: the same request may succeed at once. Null for an unknown run.';
+revoke execute on function nms_private.failed_after_counting(bigint) from public;
+--! EndIncluded functions/run/failed_after_counting.sql
 --! Included functions/run/failure_summary.sql
 create or replace function nms_private.failure_summary(run_id bigint)
 returns text
@@ -4789,6 +4935,24 @@ comment on function nms_private.failure_summary(bigint) is
   'Names each table that a run could not count, with what to do about it. Null when every target was counted.';
 revoke execute on function nms_private.failure_summary(bigint) from public;
 --! EndIncluded functions/run/failure_summary.sql
+--! Included functions/run/finish_counting.sql
+create or replace function nms_private.finish_counting(run_id bigint)
+returns void
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  update nms.table_metrics_runs as run
+  set target_count = (
+    select count(*)
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = finish_counting.run_id
+  )
+  where run.run_id = finish_counting.run_id
+$$;
+comment on function nms_private.finish_counting(bigint) is
+  'Ends the counting of a run: writes to its header, as target_count, how many tables have a measurement.';
+revoke execute on function nms_private.finish_counting(bigint) from public;
+--! EndIncluded functions/run/finish_counting.sql
 --! Included functions/run/forbid_rewriting_a_finished_run.sql
 create or replace function nms_private.forbid_rewriting_a_finished_run()
 returns trigger
@@ -4832,7 +4996,7 @@ begin
       and target.is_reported
       and exists (select from pg_class as relation where relation.oid = target.table_oid);
 
-    perform nms_private.set_target_count(run_id => v_run.run_id);
+    perform nms_private.finish_counting(run_id => v_run.run_id);
   end if;
 
   return nms_private.fail_run(
@@ -4858,7 +5022,7 @@ as $$
       from nms.table_metrics_measurements as measurement
       where measurement.run_id = run.run_id
     ),
-    -- Nothing but locked tables is left, and somebody looks at them again and again.
+    -- While only locked tables are left, each attempt to count one sets this.
     (
       select max(claim.retry_at)
       from nms_private.targets as claim
@@ -4948,7 +5112,7 @@ comment on function nms_private.run_payload(bigint) is
 revoke execute on function nms_private.run_payload(bigint) from public;
 --! EndIncluded functions/run/run_payload.sql
 --! Included functions/run/sessions_in_the_way.sql
--- Who holds a row of a table also holds a lock on the table, in a mode that nobody has who only reads.
+-- Whoever has locked or written a row also has a lock on its table, in a mode that readers do not take.
 create or replace function nms_private.sessions_in_the_way(relations regclass[])
 returns text
 language sql volatile parallel unsafe
@@ -4983,24 +5147,6 @@ comment on function nms_private.sessions_in_the_way(regclass[]) is
   'Which other sessions have written to one of these tables, or locked it, and have not ended their transaction: the process id, user and application_name of five at most.';
 revoke execute on function nms_private.sessions_in_the_way(regclass[]) from public;
 --! EndIncluded functions/run/sessions_in_the_way.sql
---! Included functions/run/set_target_count.sql
-create or replace function nms_private.set_target_count(run_id bigint)
-returns void
-language sql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-  update nms.table_metrics_runs as run
-  set target_count = (
-    select count(*)
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = set_target_count.run_id
-  )
-  where run.run_id = set_target_count.run_id
-$$;
-comment on function nms_private.set_target_count(bigint) is
-  'Writes how many tables a run had to count, which ends its counting.';
-revoke execute on function nms_private.set_target_count(bigint) from public;
---! EndIncluded functions/run/set_target_count.sql
 --! Included functions/run/start_run.sql
 create or replace function nms_private.start_run(
   skip jsonb,
@@ -5013,7 +5159,7 @@ language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_started_at constant timestamptz := clock_timestamp(); -- the transaction may be older than its day
+  v_started_at constant timestamptz := clock_timestamp(); -- not now(): the transaction may have begun the day before
   v_unmatched jsonb := jsonb '[]';
   v_left_out bigint;
   v_run_id bigint;
@@ -5062,8 +5208,7 @@ comment on function nms_private.start_run(jsonb, jsonb, text, timestamptz) is
 revoke execute on function nms_private.start_run(jsonb, jsonb, text, timestamptz) from public;
 --! EndIncluded functions/run/start_run.sql
 --! Included functions/run/take_turn.sql
--- A lock on an empty table of ours: an advisory one could be taken by anybody who may connect, this one by
--- nobody whom no right on the table but select was given to.
+-- Not an advisory lock: anybody who may connect could take that. This one takes the right to write to the table.
 create or replace function nms_private.take_turn(of regclass)
 returns void
 language plpgsql volatile parallel unsafe
@@ -5086,27 +5231,21 @@ comment on function nms_private.take_turn(regclass) is
   'Lets one session at a time go on, until its transaction ends. Waits for lock_timeout; then raises 55P03, and says which session is in the way.';
 revoke execute on function nms_private.take_turn(regclass) from public;
 --! EndIncluded functions/run/take_turn.sql
---! Included functions/run/was_counted_in_vain.sql
-create or replace function nms_private.was_counted_in_vain(run_id bigint)
-returns boolean
-language sql stable parallel safe security definer
+--! Included functions/run/use_lock_timeout.sql
+create or replace function nms_private.use_lock_timeout()
+returns void
+language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
-  select
-    run.status = 'FAILED'
-    and run.target_count is not null
-    and not exists (
-      select
-      from nms.table_metrics_measurements as measurement
-      where measurement.run_id = run.run_id and measurement.error_sqlstate is not null
-    )
-  from nms.table_metrics_runs as run
-  where run.run_id = was_counted_in_vain.run_id
+begin
+  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
+  from nms.table_metrics_settings as settings;
+end
 $$;
-comment on function nms_private.was_counted_in_vain(bigint) is
-  'Whether a run counted every table and FAILED all the same, such as one that another session kept from writing its result: the same request may succeed at once. Null for an unknown run.';
-revoke execute on function nms_private.was_counted_in_vain(bigint) from public;
---! EndIncluded functions/run/was_counted_in_vain.sql
+comment on function nms_private.use_lock_timeout() is
+  'Lets the calling function wait for locks as long as the lock_timeout setting says: until that function ends, if it has a lock_timeout of its own, otherwise until the transaction ends.';
+revoke execute on function nms_private.use_lock_timeout() from public;
+--! EndIncluded functions/run/use_lock_timeout.sql
 --! Included functions/schedule/find_run_for_slot.sql
 create or replace function nms_private.find_run_for_slot(slot timestamptz, skip jsonb, exclude jsonb)
 returns table (action text, run_id bigint, message text)

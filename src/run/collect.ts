@@ -28,19 +28,19 @@ export async function collectTableMetrics(
     const opened = await openRun(url, { skip, exclude }, options.signal)
     if (opened.status !== 'RUNNING') return opened
     const run = await collectRun(url, opened.run_id, options)
-    if (attempts === 3 || options.signal?.aborted || !(await wasCountedInVain(url, run))) return run
+    if (attempts === 3 || options.signal?.aborted || !(await failedAfterCounting(url, run))) return run
   }
 }
 
 /** True for a run that only somebody else kept from writing its result: another one may succeed. */
-async function wasCountedInVain(url: string, { run_id, status }: Run): Promise<boolean> {
+async function failedAfterCounting(url: string, { run_id, status }: Run): Promise<boolean> {
   if (status !== 'FAILED') return false
   try {
     return await withDatabase(async (sql) => {
-      const [row] = await sql<[{ in_vain: boolean }]>`
-        select nms_private.was_counted_in_vain(run_id => ${run_id}) as in_vain
+      const [row] = await sql<[{ helps: boolean }]>`
+        select nms_private.failed_after_counting(run_id => ${run_id}) as helps
       `
-      return row.in_vain
+      return row.helps
     }, url)
   } catch {
     return false // how this run has ended is known

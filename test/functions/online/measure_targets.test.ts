@@ -613,7 +613,8 @@ for (const [what, prepare, names] of [
     const failed = await db.sql`
       select
         schema_name || '.' || table_name as name, row_count, own_row_count, error_sqlstate,
-        measured_at - ${run.collected_at} >= interval '300 ms' as was_waited_for
+        measured_at - ${run.collected_at} >= interval '300 ms' as was_waited_for,
+        measured_at - ${run.collected_at} < interval '30 s' as was_given_up
       from nms.table_metrics_measurements
       where run_id = ${run_id} and error_sqlstate is not null
       order by 1
@@ -626,6 +627,7 @@ for (const [what, prepare, names] of [
         own_row_count: null,
         error_sqlstate: '55P03',
         was_waited_for: true,
+        was_given_up: true,
       })),
     )
     t.is((await rowCounts(db.sql, run))['public.orders'], 3)

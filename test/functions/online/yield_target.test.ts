@@ -223,7 +223,7 @@ for (const [statement, untilThen = untilItWaits] of [
   ['drop index concurrently public.gated_plain', untilItWaitsForATransaction],
   ['create index concurrently on public.companion (id)', untilItWaitsForATransaction],
 ] as const) {
-  test(`a count gives way to ${statement}, but not before yield_after has passed`, async (t) => {
+  test(`a count yields to ${statement}, but not before yield_after has passed`, async (t) => {
     const db = await createDatabase(t)
     await db.sql.unsafe(`${gated} create index gated_plain on public.gated (id)`)
     await db.sql`update nms.table_metrics_settings set yield_after = '1 min'`
@@ -245,7 +245,7 @@ for (const [statement, untilThen = untilItWaits] of [
   })
 }
 
-test('who waits for somebody else, or on a table that is not being counted, makes no count give way', async (t) => {
+test('who waits for somebody else, or on a table that is not being counted, makes no count yield', async (t) => {
   const db = await createDatabase(t)
   await db.sql.unsafe(gated)
   const run_id = await open(db.sql)
@@ -335,7 +335,7 @@ test('the third time the table is given up with NM003; all others are counted an
 
   t.deepEqual(outcomes, ['put back', 'put back', 'given up'])
   t.like(run, { status: 'FAILED', target_count: '3' })
-  for (const part of ['public.gated', 'NM003', 'gave way to', 'migration', 'yield_after'])
+  for (const part of ['public.gated', 'NM003', 'yielded to', 'migration', 'yield_after'])
     t.true(run.error_message?.includes(part), part)
   t.deepEqual(await rowCounts(db.sql, run), {
     'public.companion': 2,
@@ -345,7 +345,7 @@ test('the third time the table is given up with NM003; all others are counted an
   t.is((await db.sql`select from nms_private.targets`).length, 0)
 })
 
-test('companions of a table that gives way again and again do not pay for it', async (t) => {
+test('companions of a table that yields again and again do not pay for it', async (t) => {
   const { sql } = await createDatabase(t)
   await sql.unsafe(gated)
   const run_id = await open(sql)
@@ -366,7 +366,7 @@ test('companions of a table that gives way again and again do not pay for it', a
   ])
 })
 
-test('a table that gave way and is locked then remembers both', async (t) => {
+test('a table that yielded and is locked then remembers both', async (t) => {
   const db = await createDatabase(t)
   await db.sql.unsafe(gated)
   const run_id = await open(db.sql)
@@ -385,7 +385,7 @@ test('a table that gave way and is locked then remembers both', async (t) => {
   await holder`rollback`
 })
 
-test('a partition gives way together with its family', async (t) => {
+test('a partition yields together with its family', async (t) => {
   const db = await createDatabase(t)
   await db.sql.unsafe(`
     ${gated}
@@ -454,7 +454,7 @@ for (const [what, prepare, code] of [
     '55000',
   ],
 ] as const) {
-  test(`in ${what} nothing gives way: ${code}`, async (t) => {
+  test(`in ${what} nothing yields: ${code}`, async (t) => {
     const { sql } = await createDatabase(t)
     await sql.unsafe(gated)
     const run_id = await prepare(sql)

@@ -45,10 +45,12 @@ for (const [what, open] of Object.entries({
     t.is(run.status, 'FAILED')
     t.true(run.error_message?.includes(who), run.error_message ?? '')
     t.deepEqual(await rowCounts(db.sql, run), { 'public.orders': 5 })
-    const [{ helps, in_vain }] = await db.sql<[{ helps: boolean; in_vain: boolean }]>`
-      select nms_private.is_retryable(${run.run_id}) as helps, nms_private.was_counted_in_vain(${run.run_id}) as in_vain
+    const [{ helps, failed_after_counting }] = await db.sql<
+      [{ helps: boolean; failed_after_counting: boolean }]
+    >`
+      select nms_private.is_retryable(${run.run_id}) as helps, nms_private.failed_after_counting(${run.run_id}) as failed_after_counting
     `
-    t.deepEqual({ helps, in_vain }, { helps: true, in_vain: true })
+    t.deepEqual({ helps, failed_after_counting }, { helps: true, failed_after_counting: true })
     t.is((await db.sql`select from nms.table_metrics_daily_snapshot`).length, 0)
     await session`commit`
     t.is((await collect(db.sql, null)).status, 'SUCCEEDED')
@@ -74,11 +76,17 @@ test('a run is not in vain while it is RUNNING, after it has succeeded, nor when
   const [{ run_id }] = await sql<[{ run_id: string }]>`select nms.open_run() as run_id`
   const succeeded = await collect(sql, null)
   const [{ id }] = await sql<[{ id: string }]>`select run_id as id from nms.close_run(nms.open_run())`
-  const inVain = async (run: string) =>
-    (await sql`select nms_private.was_counted_in_vain(run_id => ${run}) as in_vain`)[0]?.in_vain
+  const failedAfterCounting = async (run: string) =>
+    (await sql`select nms_private.failed_after_counting(run_id => ${run}) as failed_after_counting`)[0]
+      ?.failed_after_counting
 
   t.deepEqual(
-    [await inVain(run_id), await inVain(succeeded.run_id), await inVain(id), await inVain('4711')],
+    [
+      await failedAfterCounting(run_id),
+      await failedAfterCounting(succeeded.run_id),
+      await failedAfterCounting(id),
+      await failedAfterCounting('4711'),
+    ],
     [false, false, false, null],
   )
 })

@@ -175,7 +175,7 @@ test('a table that failed before keeps its own reason, and one that was put back
 
   await holder`rollback`
   const { large, ...others } = await reasons(db.sql, run_id)
-  t.regex(large ?? '', /^NM003 gave way to a session/)
+  t.regex(large ?? '', /^NM003 yielded to a session/)
   t.deepEqual(others, { busy: '57014 stopped' })
   t.deepEqual(await rowCounts(db.sql, run), {
     ...shopCounts,

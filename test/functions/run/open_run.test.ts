@@ -67,7 +67,7 @@ test('the header names the role that is logged in, not the owner of the function
   const { sql, createRole } = await createDatabase(t)
   const role = await createRole()
   await sql.unsafe(`
-    grant usage on schema nms to ${role.name};
+    grant usage on schema nms, nms_private to ${role.name};
     grant execute on function nms.open_run(jsonb, jsonb) to ${role.name};
   `)
 

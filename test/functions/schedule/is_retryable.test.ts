@@ -34,7 +34,7 @@ for (const [helps, ...causes] of [
     true,
     ['55P03'], // locked
     ['NM001'], // changed under every snapshot
-    ['NM003'], // gave way
+    ['NM003'], // yielded
     ['57014'], // canceled, or too late
     ['57P01'],
     ['53100'], // no disk

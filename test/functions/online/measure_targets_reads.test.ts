@@ -1,43 +1,7 @@
 // What is read grows with what there is to count, and not with its square, nor with years of history.
 import test from 'ava'
-import { writeRuns } from '../_support/alerts.ts'
-import { createDatabase, type Sql } from '../_support/database.ts'
-
-/** How many rows of a table a call has read, by index or by scan. */
-function rowsRead(sql: Sql, table: string, call: string): Promise<number> {
-  return sql.begin(async (transaction) => {
-    const soFar = async () => {
-      const [{ rows }] = await transaction<[{ rows: number }]>`
-        select (seq_tup_read + coalesce(idx_tup_fetch, 0))::integer as rows
-        from pg_stat_xact_all_tables
-        where relid = ${table}::regclass
-      `
-      return rows
-    }
-    const before = await soFar()
-    await transaction.unsafe(call)
-    return (await soFar()) - before
-  }) as Promise<number>
-}
-
-test('alerts read the results that they compare, however many others there are', async (t) => {
-  const { sql } = await createDatabase(t)
-  const counts = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`public.t${n}`, 100 + n]))
-  const last = await writeRuns(
-    sql,
-    Array.from({ length: 60 }, (_, n) => ({ day: n, counts })),
-  )
-  await sql`analyze nms.table_metrics_measurements`
-
-  const read = await rowsRead(
-    sql,
-    'nms.table_metrics_measurements',
-    `select nms.find_alerts(run_id => ${last})`,
-  )
-
-  // The run itself and seven days before it, each a few times.
-  t.true(read < 30 * 50, `${read} of ${60 * 50} rows`)
-})
+import { createDatabase } from '../../_support/database.ts'
+import { rowsRead } from '../../_support/reads.ts'
 
 test('an online run reads no more for its last tables than for its first', async (t) => {
   const { sql } = await createDatabase(t)
