@@ -81,10 +81,10 @@ test('a table that its counter may not read makes trying again vain', async (t) 
   const owner = await db.createRole()
   await db.sql.unsafe(`
     create table public.secret as select 1 as id;
-    grant usage on schema nms to ${owner.name};
-    grant all on all tables in schema nms to ${owner.name};
+    grant usage on schema nms, nms_private to ${owner.name};
+    grant all on all tables in schema nms, nms_private to ${owner.name};
     alter function nms.collect_table_metrics owner to ${owner.name};
-    grant execute on all functions in schema nms to ${owner.name};
+    grant execute on all functions in schema nms, nms_private to ${owner.name};
   `)
 
   const run = await collect(db.sql)
