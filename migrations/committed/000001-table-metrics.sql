@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:7e41c71945c61e0b9aa1f58476ffd2b0bdb82048
+--! Hash: sha1:adb3a4b253ad39566abe4a543132be72daed9124
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -3000,8 +3000,8 @@ begin
   perform nms.rebuild_run_snapshot(run_id => v_run_id);
   perform nms_private.take_day(run_id => v_run_id);
 
-  select daily.run_id, daily.payload, daily.collected_at, daily.is_imported
-  into run_id, payload, collected_at, is_imported
+  select daily.snapshot_date, daily.run_id, daily.payload, daily.collected_at, daily.is_imported
+  into snapshot_date, run_id, payload, collected_at, is_imported
   from nms.table_metrics_daily_snapshot as daily
   where daily.snapshot_date = rebuild_daily_snapshot.snapshot_date;
   effect := nms_private.rebuild_effect(former => v_former, rebuilt => jsonb_build_array(run_id, payload));
@@ -3068,6 +3068,7 @@ begin
   from nms.table_metrics_run_snapshot as snapshot
   where snapshot.run_id = v_run.run_id;
 
+  run_id := v_run.run_id;
   payload := nms_private.run_payload(run_id => v_run.run_id);
   collected_at := v_run.collected_at;
   effect := nms_private.rebuild_effect(former => v_former, rebuilt => payload);
@@ -5189,7 +5190,7 @@ declare
   v_run nms.table_metrics_runs;
 begin
   loop
-    -- After an outage several slots are due: one run, now, serves them all.
+    -- After an outage several slots are due: one run with their request serves all that came before it.
     select run.* into v_run
     from nms.table_metrics_runs as run
     where
@@ -5233,7 +5234,7 @@ begin
 end
 $$;
 comment on function nms_private.find_run_for_slot(timestamptz, jsonb, jsonb) is
-  'What has been done for a slot of the schedule: served by a run, or in vain so often that another would not help; wait, when a run is under way that serves it or will. No row: it needs a run.';
+  'Whether a slot of the schedule still needs a run. No row: it does. served: a run has succeeded, or failed in a way or so often that another would not help. wait: a run is under way that will serve it.';
 revoke execute on function nms_private.find_run_for_slot(timestamptz, jsonb, jsonb) from public;
 --! EndIncluded functions/schedule/find_run_for_slot.sql
 --! Included functions/schedule/is_retryable.sql
@@ -5278,8 +5279,8 @@ comment on function nms_private.job_payload(text) is
 revoke execute on function nms_private.job_payload(text) from public;
 --! EndIncluded functions/schedule/job_payload.sql
 --! Included functions/schedule/latest_slot.sql
--- A local time that a change of clocks leaves out is taken as it would have been before the change;
--- of one that comes twice there is one: a day has exactly one slot.
+-- Each day has one slot. A time of day that a change of clocks leaves out is read by the clock from before it; of one
+-- that comes twice only one counts.
 create or replace function nms_private.latest_slot(local_time time, at timestamptz default now())
 returns timestamptz
 language sql stable parallel safe
@@ -5316,43 +5317,24 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '10 s' -- of the tables of the collector
 as $$
 declare
-  -- No job is taken before its slot by this server's clock. One that was ahead may have been replaced since.
-  v_latest constant timestamptz := clock_timestamp() + interval '1 minute';
   v_problem text := nms_private.validate_job(payload => coalesce(open_job.payload, '{}'));
-  v_request jsonb := case jsonb_typeof(open_job.payload) when 'object' then open_job.payload else '{}' end;
-  v_skip jsonb := coalesce(v_request -> 'skipSchemas', '[]');
-  v_exclude jsonb := coalesce(v_request -> 'exclude', '[]');
+  v_request constant jsonb := case jsonb_typeof(open_job.payload) when 'object' then open_job.payload else '{}' end;
+  v_skip constant jsonb := coalesce(v_request -> 'skipSchemas', '[]');
+  v_exclude constant jsonb := coalesce(v_request -> 'exclude', '[]');
 begin
   if v_problem is null then
     is_online := coalesce((v_request ->> 'online')::boolean, false);
     jobs := coalesce((v_request ->> 'jobs')::integer, 1);
     deadline := nms_private.parse_duration(duration => v_request ->> 'deadline');
-    begin
-      slot := (v_request #>> '{_cron,ts}')::timestamptz;
-      if slot > v_latest then
-        v_problem := format(
-          '_cron: saw the slot %s, which is in the future, expected one that has come', v_request #>> '{_cron,ts}'
-        );
-        slot := null;
-      elsif v_request ? 'localTime' then
-        slot := nms_private.latest_slot(local_time => (v_request ->> 'localTime')::time, at => slot);
-      end if;
-    exception
-      when data_exception then
-        slot := null;
-        v_problem := format(
-          '_cron: saw %s, expected an instant that exists, such as {"ts": "2026-11-20T05:15:00.000Z"}',
-          left(v_request ->> '_cron', 200)
-        );
-    end;
+    select job.slot, job.problem into slot, v_problem from nms_private.slot_of_job(payload => v_request) as job;
   end if;
 
   if slot is not null then
-    -- One after the other: the second finds what the first has written.
+    -- One job at a time: the next one finds the run that this one has started.
     perform nms_private.take_turn(of => 'nms_private.job_turn');
-    select served.action, served.run_id, served.message
+    select found.action, found.run_id, found.message
     into action, run_id, message
-    from nms_private.find_run_for_slot(slot => open_job.slot, skip => v_skip, exclude => v_exclude) as served;
+    from nms_private.find_run_for_slot(slot => open_job.slot, skip => v_skip, exclude => v_exclude) as found;
     if action is not null then
       return;
     end if;
@@ -5364,9 +5346,42 @@ begin
 end
 $$;
 comment on function nms_private.open_job(jsonb) is
-  'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. A slot is the time of the schedule, or with localTime the latest such time of day in the business time zone. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
+  'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
 revoke execute on function nms_private.open_job(jsonb) from public;
 --! EndIncluded functions/schedule/open_job.sql
+--! Included functions/schedule/slot_of_job.sql
+create or replace function nms_private.slot_of_job(payload jsonb, out slot timestamptz, out problem text)
+returns record
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- A worker takes a job when its slot has come, by the clock of a server that another may have replaced since.
+  v_latest constant timestamptz := clock_timestamp() + interval '1 minute';
+  v_scheduled_for timestamptz;
+begin
+  v_scheduled_for := (payload #>> '{_cron,ts}')::timestamptz;
+  if v_scheduled_for > v_latest then
+    problem := format(
+      '_cron: saw the slot %s, which is in the future, expected one that has come', payload #>> '{_cron,ts}'
+    );
+  elsif payload ? 'localTime' then
+    slot := nms_private.latest_slot(local_time => (payload ->> 'localTime')::time, at => v_scheduled_for);
+  else
+    slot := v_scheduled_for;
+  end if;
+exception
+  when data_exception then
+    problem := format(
+      '_cron: saw %s, expected an instant that exists, such as {"ts": "2026-11-20T05:15:00.000Z"}',
+      left(payload ->> '_cron', 200)
+    );
+end
+$$;
+comment on function nms_private.slot_of_job(jsonb) is
+  'The slot that a job with this payload is for: the time of the schedule, or with localTime the latest such time of day in the business time zone. Null for a job that no schedule has made, and when there is a problem: a slot that does not exist or is in the future.';
+revoke execute on function nms_private.slot_of_job(jsonb) from public;
+--! EndIncluded functions/schedule/slot_of_job.sql
 --! Included functions/schedule/validate_deadline.sql
 create or replace function nms_private.validate_deadline(deadline text)
 returns text

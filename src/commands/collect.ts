@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { type CollectOptions, type CollectRequest, collectTableMetrics } from '../collect/collect.ts'
 import { checkDeadline } from '../durations.ts'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
@@ -10,6 +10,7 @@ import { reportRun, reportRunAsJson } from '../reading/report.ts'
 import { withDatabase } from '../session.ts'
 import { humanStream, print } from '../terminal/output.ts'
 import { showProgress } from '../terminal/progress_bar.ts'
+import { wholeNumber } from './arguments.ts'
 
 type Options = Required<CollectRequest> &
   Pick<CollectOptions, 'online' | 'jobs' | 'deadline'> & { dryRun?: true; json?: true; log?: 'json' | 'text' }
@@ -23,7 +24,7 @@ export function addCollectCommand(program: Command): void {
     .option('--skip <schema>', 'leave out a schema; may be repeated', repeatable, [])
     .option('--exclude <schema.table>', 'leave out a table; may be repeated', repeatable, [])
     .option('--online', 'each table in a short transaction of its own, giving way to other sessions')
-    .option('--jobs <n>', 'count with that many sessions, 1 to 32; needs --online', wholeNumber)
+    .option('--jobs <n>', 'count with that many sessions, 1 to 32; needs --online', wholeNumber(32))
     .option('--deadline <time>', 'end the run as FAILED after that time, such as 90s, 30m or 2h')
     .option('--dry-run', 'only show what would happen to each table, and why')
     .option('--json', 'print the result as JSON')
@@ -69,9 +70,4 @@ export function addCollectCommand(program: Command): void {
       })
       if (run.status !== 'SUCCEEDED') process.exitCode = 1
     })
-}
-
-function wholeNumber(value: string): number {
-  if (/^([1-9]|[12]\d|3[0-2])$/.test(value)) return Number(value)
-  throw new InvalidArgumentError(`saw ${value}, expected a whole number from 1 to 32`)
 }

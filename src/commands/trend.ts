@@ -1,15 +1,16 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { readKnownTable } from '../reading/known_table.ts'
 import { describeTrend, trendAsJson } from '../reading/trend.ts'
 import { withDatabase } from '../session.ts'
 import { print } from '../terminal/output.ts'
+import { wholeNumber } from './arguments.ts'
 
 export function addTrendCommand(program: Command): void {
   program
     .command('trend')
     .description('draw how many rows a table had on each of the last business days')
     .argument('<schema.table>', 'a table, spelled as the catalogue does or quoted as in SQL')
-    .option('--days <n>', 'how many days back, today included', wholeNumber, 30)
+    .option('--days <n>', 'how many days back, today included', wholeNumber(99999), 30)
     .option('--json', 'print the days as JSON')
     .addHelpText('after', '\nExample:\n  table-metrics trend public.orders --days 90')
     .action((name: string, { days, json }: { days: number; json?: true }) =>
@@ -18,9 +19,4 @@ export function addTrendCommand(program: Command): void {
         print(json ? await trendAsJson(sql, request) : await describeTrend(sql, request))
       }),
     )
-}
-
-function wholeNumber(value: string): number {
-  if (/^[1-9]\d{0,4}$/.test(value)) return Number(value)
-  throw new InvalidArgumentError(`saw ${value}, expected a whole number from 1 to 99999`)
 }
