@@ -209,7 +209,7 @@ grant execute on function
   nms_private.job_payload,
   nms_private.is_retryable,
   nms_private.failed_after_counting,
-  nms_private.validate_retention,
+  nms_private.validate_prune_job,
   nms_private.abandon_silent_runs,
   nms_private.find_worker_problems,
   nms_private.worker_trusts,
@@ -230,5 +230,13 @@ grant execute on function
 to table_metrics_maintainer;
 grant update on nms.table_metrics_settings to table_metrics_maintainer;
 grant insert, update, delete on nms.table_metrics_alert_rules to table_metrics_maintainer;
+
+-- For how long a run may take, and history is kept, in the words that the command line takes.
+grant usage on schema nms_private to table_metrics_maintainer;
+grant execute on function nms_private.parse_duration
+  to table_metrics_collector, table_metrics_worker, table_metrics_maintainer;
+grant execute on function nms_private.validate_deadline to table_metrics_collector, table_metrics_worker;
+grant execute on function nms_private.validate_keep_time, nms.prunable_runs
+  to table_metrics_worker, table_metrics_maintainer;
 
 commit;

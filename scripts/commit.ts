@@ -37,7 +37,8 @@ function includes(): string {
   const reads = (view: string) => {
     const text = readFileSync(`${migrationsFolder}/fixtures/${view}`, 'utf8')
     return views.filter(
-      (other) => other !== view && new RegExp(`(from|join) nms\\.${viewName(other)}\\b`).test(text),
+      (other) =>
+        other !== view && new RegExp(`(from|join) (nms|nms_private)\\.${viewName(other)}\\b`).test(text),
     )
   }
   const ordered: string[] = []

@@ -578,7 +578,8 @@ test.serial('a wrong --jobs or --deadline fails clearly, and starts no run', asy
     [['--deadline', '30'], '--deadline', 'saw 30', '30m'],
     [['--deadline', '0m'], '--deadline', 'saw 0m', '30m'],
     [['--deadline', '1h30m'], '--deadline', 'saw 1h30m', '30m'],
-    [['--deadline', '5 minutes'], '--deadline', 'saw 5 minutes', '30m'],
+    [['--deadline', '5 minuets'], '--deadline', 'saw 5 minuets', '30m'],
+    [['--deadline', '1 month'], '--deadline', 'saw 1 month', '30m'],
     [['--deadline', 'now'], '--deadline', 'saw now', '30m'],
     [['--deadline', ''], '--deadline', '30m'],
   ] as [string[], ...string[]][]) {

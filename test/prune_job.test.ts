@@ -80,6 +80,7 @@ async function holdAtRun2(db: Database) {
 for (const { payload, left } of [
   { payload: { keepRuns: '10 days', keepDaily: '85 days' }, left: ['3', '4'] },
   { payload: { keepDaily: '1 week' }, left: ['4'] },
+  { payload: { keepRuns: '10d', keepDaily: '85d' }, left: ['3', '4'] },
   { payload: { keepRuns: '0 days' }, left: ['1', '2', '3', '4'] },
 ]) {
   test(`a job from SQL with ${JSON.stringify(payload)} deletes ${4 - left.length} of four runs`, async (t) => {
@@ -127,12 +128,22 @@ const malformed: Record<string, { payload: object; words: string[] }> = {
   },
   'a number': { payload: { keepRuns: 90 }, words: ['keepRuns: saw 90,', '"90 days"'] },
   'a number in quotes': { payload: { keepRuns: '90' }, words: ['keepRuns: saw "90",', 'unit'] },
-  'what might be months and is minutes': { payload: { keepDaily: '3 m' }, words: ['keepDaily: saw "3 m",'] },
+  'what might be months and is minutes': {
+    payload: { keepDaily: '3 m' },
+    words: ['keepDaily: saw "3 m",', '"3 mon"'],
+  },
   'an empty string': { payload: { keepRuns: '' }, words: ['keepRuns: saw "",'] },
   null: { payload: { keepRuns: null }, words: ['keepRuns: saw null,'] },
   'a list': { payload: ['90 days'], words: ['payload', '["90 days"]', 'an object'] },
-  'no interval': { payload: { keepRuns: '90 dogs' }, words: ['interval', '90 dogs'] },
-  'a negative interval': { payload: { keepRuns: '-90 days' }, words: ['-90 days'] },
+  'no interval': {
+    payload: { keepRuns: '90 dogs' },
+    words: ['keepRuns: saw "90 dogs",', 'unit', '"90 days"'],
+  },
+  'a negative interval': { payload: { keepRuns: '-90 days' }, words: ['keepRuns: saw "-90 days",'] },
+  'two units': {
+    payload: { keepRuns: '1 year 6 months' },
+    words: ['keepRuns: saw "1 year 6 months",', 'one unit'],
+  },
   'a time longer than any history': {
     payload: { keepDaily: '300000 years' },
     words: ['300000 years', '1000 years'],

@@ -48,7 +48,9 @@ const startingCalls = [
   'preview_run',
   'record_alerts',
   'record_missing_run',
-  'validate_retention',
+  'validate_prune_job',
+  'validate_deadline',
+  'parse_duration',
   'is_retryable',
   'failed_after_counting',
   'worker_trusts',
@@ -56,7 +58,7 @@ const startingCalls = [
 ]
 const executes = {
   table_metrics_collector: startingCalls,
-  table_metrics_worker: [...startingCalls, 'prune_table_metrics'],
+  table_metrics_worker: [...startingCalls, 'prunable_runs', 'prune_table_metrics', 'validate_keep_time'],
   table_metrics_maintainer: [
     'is_time_zone',
     'prune_table_metrics',
@@ -64,6 +66,9 @@ const executes = {
     'rebuild_run_snapshot',
     'record_alerts',
     'import_run',
+    'prunable_runs',
+    'parse_duration',
+    'validate_keep_time',
     ...readingCalls,
   ],
   table_metrics_reader: readingCalls,

@@ -398,6 +398,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'open_job',
       'open_run',
       'preview_run',
+      'prunable_runs',
       'prune_table_metrics',
       'rebuild_daily_snapshot',
       'rebuild_run_snapshot',
@@ -405,7 +406,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'record_missing_run',
       'table_trend',
       'validate_job',
-      'validate_retention',
+      'validate_prune_job',
       'yield_target',
     ],
   )

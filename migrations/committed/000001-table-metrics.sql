@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:071b418945ede98d72208643e08a25e141920212
+--! Hash: sha1:fc0ad1fa0bcb9e38d47b45209cb7630fb83d9286
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2878,30 +2878,6 @@ comment on function nms_private.worker_trusts(oid) is
   'True when a role may leave code in the schema of graphile-worker for a worker that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker. role: 0 is everybody.';
 revoke execute on function nms_private.worker_trusts(oid) from public;
 --! EndIncluded functions/doctor/worker_trusts.sql
---! Included functions/history/check_retention.sql
-create or replace function nms_private.check_retention(keep_runs interval, keep_daily interval)
-returns void
-language plpgsql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if
-    keep_runs not between '0' and '1000 years'
-    or keep_daily not between '0' and '1000 years'
-    or keep_daily < keep_runs
-  then
-    raise exception 'cannot keep runs for % and days for %', coalesce(keep_runs::text, 'ever'), coalesce(keep_daily::text, 'ever')
-      using
-        errcode = 'invalid_parameter_value',
-        detail = 'expected two times from 0 to 1000 years, the second no shorter than the first',
-        hint = 'For example: select * from nms.prune_table_metrics(keep_runs => ''90 days'', keep_daily => ''3 years'');';
-  end if;
-end
-$$;
-comment on function nms_private.check_retention(interval, interval) is
-  'Raises 22023 unless both times are from 0 to 1000 years, and days are kept for no shorter than runs; null means for ever.';
-revoke execute on function nms_private.check_retention(interval, interval) from public;
---! EndIncluded functions/history/check_retention.sql
 --! Included functions/history/import_run.sql
 create or replace function nms.import_run(snapshot_date date, payload jsonb)
 returns nms.table_metrics_runs
@@ -2959,11 +2935,9 @@ begin
   v_run := nms.close_run(run_id => v_run.run_id);
 
   -- Asked at the end: a counted run may have succeeded meanwhile.
-  select run.run_id into v_counted
-  from nms.table_metrics_runs as run
-  where run.snapshot_date = v_run.snapshot_date and run.status = 'SUCCEEDED' and not run.is_imported
-  order by run.run_id desc
-  limit 1;
+  select winning.run_id into v_counted
+  from nms_private.winning_runs as winning
+  where winning.snapshot_date = v_run.snapshot_date and not winning.is_imported;
   if found then
     raise exception 'the day % was counted', v_run.snapshot_date
       using
@@ -2978,6 +2952,52 @@ comment on function nms.import_run(date, jsonb) is
   'Stores counts that are known from elsewhere, such as an older tool, as a run of their own that is marked is_imported. payload: {schema: {table: count}}. Raises 22023 for malformed counts or a day to come, 55000 for a day that was counted. A later imported run of the same day takes it over, and so does any run that counts it.';
 revoke execute on function nms.import_run(date, jsonb) from public;
 --! EndIncluded functions/history/import_run.sql
+--! Included functions/history/prunable_runs.sql
+create or replace function nms.prunable_runs(
+  keep_runs interval default null,  -- null: for ever
+  keep_daily interval default null  -- the run that owns a day, and its JSON; null: for ever
+)
+returns table (run_id bigint, snapshot_date date, status text, collected_at timestamptz, owns_day boolean)
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_problem constant text := nms_private.validate_retention(
+    keep_runs => prunable_runs.keep_runs,
+    keep_daily => prunable_runs.keep_daily
+  );
+begin
+  if v_problem is not null then
+    raise exception 'malformed retention'
+      using
+        errcode = 'invalid_parameter_value',
+        detail = v_problem,
+        hint = 'For example: select * from nms.prunable_runs(keep_runs => ''90 days'', keep_daily => ''3 years'');';
+  end if;
+
+  return query
+  select run.run_id, run.snapshot_date, run.status, run.collected_at, day.run_id is not null
+  from nms.table_metrics_runs as run
+  left join nms.table_metrics_daily_snapshot as day on day.run_id = run.run_id
+  where
+    run.status <> 'RUNNING'
+    and case
+      when day.run_id is null then run.collected_at < statement_timestamp() - prunable_runs.keep_runs
+      else day.snapshot_date < nms.business_date() - prunable_runs.keep_daily
+    end
+    and run.run_id is distinct from (
+      select latest.run_id
+      from nms_private.winning_runs as latest
+      order by latest.snapshot_date desc
+      limit 1
+    )
+  order by run.run_id;
+end
+$$;
+comment on function nms.prunable_runs(interval, interval) is
+  'The runs that nms.prune_table_metrics() would delete now, oldest first: those that own no day after keep_runs, those that own one after keep_daily, and never the latest successful one or a RUNNING one. Raises 22023 when days would be kept for a shorter time than runs.';
+revoke execute on function nms.prunable_runs(interval, interval) from public;
+--! EndIncluded functions/history/prunable_runs.sql
 --! Included functions/history/prune_table_metrics.sql
 create or replace function nms.prune_table_metrics(
   keep_runs interval default null,  -- null: for ever
@@ -2993,36 +3013,18 @@ set lock_timeout = '10 s' -- of a session that has one of these runs locked
 as $$
 declare
   v_start constant timestamptz := clock_timestamp();
-  v_old bigint[];
+  v_old constant bigint[] := array(
+    select prunable.run_id
+    from nms.prunable_runs(
+      keep_runs => prune_table_metrics.keep_runs,
+      keep_daily => prune_table_metrics.keep_daily
+    ) as prunable
+    order by prunable.run_id
+  );
   v_run_id bigint;
   v_gone bigint := bigint '0'; -- also those that somebody else has deleted meanwhile
   v_deleted bigint;
 begin
-  perform nms_private.check_retention(
-    keep_runs => prune_table_metrics.keep_runs,
-    keep_daily => prune_table_metrics.keep_daily
-  );
-
-  v_old := array(
-    select run.run_id
-    from nms.table_metrics_runs as run
-    left join nms.table_metrics_daily_snapshot as day on day.run_id = run.run_id
-    where
-      run.status <> 'RUNNING'
-      and case
-        when day.run_id is null then run.collected_at < v_start - keep_runs
-        else day.snapshot_date < nms.business_date(at => v_start) - keep_daily
-      end
-      and run.run_id is distinct from (
-        select latest.run_id
-        from nms.table_metrics_runs as latest
-        where latest.status = 'SUCCEEDED'
-        order by latest.snapshot_date desc, latest.is_imported, latest.run_id desc
-        limit 1
-      )
-    order by run.run_id
-  );
-
   runs_deleted := 0;
   foreach v_run_id in array v_old loop
     delete from nms.table_metrics_runs as run where run.run_id = v_run_id;
@@ -3035,25 +3037,29 @@ begin
 end
 $$;
 comment on function nms.prune_table_metrics(interval, interval, interval) is
-  'Deletes old runs with everything that belongs to them, oldest first, for about as long as the budget says: runs that own no day after keep_runs, those that own one after keep_daily, and never the latest successful run. Returns how many it has deleted and how many are left: call it again until none is. Raises 22023 when days would be kept for a shorter time than runs.';
+  'Deletes the runs that nms.prunable_runs() lists with everything that belongs to them, oldest first, for about as long as the budget says. Returns how many it has deleted and how many are left: call it again until none is. Raises 22023 when days would be kept for a shorter time than runs.';
 revoke execute on function nms.prune_table_metrics(interval, interval, interval) from public;
 --! EndIncluded functions/history/prune_table_metrics.sql
 --! Included functions/history/rebuild_daily_snapshot.sql
-create or replace function nms.rebuild_daily_snapshot(snapshot_date date)
-returns nms.table_metrics_daily_snapshot
+create or replace function nms.rebuild_daily_snapshot(
+  inout snapshot_date date,
+  out run_id bigint,
+  out payload jsonb,
+  out collected_at timestamptz,
+  out is_imported boolean,
+  out effect text
+)
+returns record
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_run nms.table_metrics_runs;
-  v_snapshot nms.table_metrics_run_snapshot;
-  v_day nms.table_metrics_daily_snapshot;
+  v_run_id bigint;
+  v_former jsonb;
 begin
-  select run.* into v_run
-  from nms.table_metrics_runs as run
-  where run.snapshot_date = rebuild_daily_snapshot.snapshot_date and run.status = 'SUCCEEDED'
-  order by run.is_imported, run.run_id desc
-  limit 1;
+  select winning.run_id into v_run_id
+  from nms_private.winning_runs as winning
+  where winning.snapshot_date = rebuild_daily_snapshot.snapshot_date;
   if not found then
     raise exception 'no successful run on the day %', coalesce(rebuild_daily_snapshot.snapshot_date::text, 'null')
       using
@@ -3062,38 +3068,56 @@ begin
         hint = 'nms.import_run() stores counts that are known from elsewhere.';
   end if;
 
-  v_snapshot := nms.rebuild_run_snapshot(run_id => v_run.run_id);
-  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_imported)
-  values (v_run.snapshot_date, v_run.run_id, v_snapshot.payload, v_snapshot.collected_at, v_run.is_imported)
-  on conflict on constraint table_metrics_daily_snapshot_pkey do update
-  set
-    run_id = excluded.run_id,
-    payload = excluded.payload,
-    collected_at = excluded.collected_at,
-    is_imported = excluded.is_imported
-  -- Another run may have taken the day in between.
-  where (not daily.is_imported, daily.run_id) <= (not excluded.is_imported, excluded.run_id);
-
-  select daily.* into strict v_day
+  select jsonb_build_array(daily.run_id, daily.payload) into v_former
   from nms.table_metrics_daily_snapshot as daily
   where daily.snapshot_date = rebuild_daily_snapshot.snapshot_date;
-  return v_day;
+
+  perform nms.rebuild_run_snapshot(run_id => v_run_id);
+  perform nms_private.take_day(run_id => v_run_id);
+
+  select daily.snapshot_date, daily.run_id, daily.payload, daily.collected_at, daily.is_imported
+  into snapshot_date, run_id, payload, collected_at, is_imported
+  from nms.table_metrics_daily_snapshot as daily
+  where daily.snapshot_date = rebuild_daily_snapshot.snapshot_date;
+  effect := nms_private.rebuild_effect(former => v_former, rebuilt => jsonb_build_array(run_id, payload));
 end
 $$;
 comment on function nms.rebuild_daily_snapshot(date) is
-  'Makes the JSON of a business day again, and that of the run that owns it, from the measurements of its last successful run, counted rather than imported: also when the former owner was deleted. Raises P0002 for a day without one, 55000 when measurements are missing.';
+  'Makes the JSON of a business day again, and that of the run that owns it, from the measurements of its last successful run, counted rather than imported: also when the former owner was deleted. effect: made, there was none; same as before; or repaired, it was another one. Raises P0002 for a day without one, 55000 when measurements are missing.';
 revoke execute on function nms.rebuild_daily_snapshot(date) from public;
 --! EndIncluded functions/history/rebuild_daily_snapshot.sql
+--! Included functions/history/rebuild_effect.sql
+create or replace function nms_private.rebuild_effect(former jsonb, rebuilt jsonb)
+returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    case
+      when former is null then 'made'
+      when former = rebuilt then 'same'
+      else 'repaired'
+    end
+$$;
+comment on function nms_private.rebuild_effect(jsonb, jsonb) is
+  'What a rebuild has done to what was there, which is null for nothing: made, same or repaired.';
+revoke execute on function nms_private.rebuild_effect(jsonb, jsonb) from public;
+--! EndIncluded functions/history/rebuild_effect.sql
 --! Included functions/history/rebuild_run_snapshot.sql
-create or replace function nms.rebuild_run_snapshot(run_id bigint)
-returns nms.table_metrics_run_snapshot
+create or replace function nms.rebuild_run_snapshot(
+  inout run_id bigint,
+  out payload jsonb,
+  out collected_at timestamptz,
+  out effect text
+)
+returns record
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_run nms.table_metrics_runs;
   v_measured bigint;
-  v_snapshot nms.table_metrics_run_snapshot;
+  v_former jsonb;
 begin
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = rebuild_run_snapshot.run_id;
   if not found or v_run.status <> 'SUCCEEDED' then
@@ -3115,18 +3139,48 @@ begin
         hint = 'A snapshot from what is left would not be whole: the old one, if any, stays.';
   end if;
 
+  select snapshot.payload into v_former
+  from nms.table_metrics_run_snapshot as snapshot
+  where snapshot.run_id = v_run.run_id;
+
+  run_id := v_run.run_id;
+  payload := nms_private.run_payload(run_id => v_run.run_id);
+  collected_at := v_run.collected_at;
+  effect := nms_private.rebuild_effect(former => v_former, rebuilt => payload);
   insert into nms.table_metrics_run_snapshot as snapshot (run_id, payload, collected_at)
-  values (v_run.run_id, nms_private.run_payload(run_id => v_run.run_id), v_run.collected_at)
+  values (v_run.run_id, rebuild_run_snapshot.payload, rebuild_run_snapshot.collected_at)
   on conflict on constraint table_metrics_run_snapshot_pkey do update
-  set payload = excluded.payload, collected_at = excluded.collected_at
-  returning snapshot.* into strict v_snapshot;
-  return v_snapshot;
+  set payload = excluded.payload, collected_at = excluded.collected_at;
 end
 $$;
 comment on function nms.rebuild_run_snapshot(bigint) is
-  'Makes the JSON of a successful run again from its measurements: the same as before when nobody has touched it. Raises 55000 for any other run, and when measurements are missing.';
+  'Makes the JSON of a successful run again from its measurements. effect: made, there was none; same as before; or repaired, it was another one. Raises 55000 for any other run, and when measurements are missing.';
 revoke execute on function nms.rebuild_run_snapshot(bigint) from public;
 --! EndIncluded functions/history/rebuild_run_snapshot.sql
+--! Included functions/history/take_day.sql
+create or replace function nms_private.take_day(run_id bigint)
+returns void
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_imported)
+  select run.snapshot_date, run.run_id, snapshot.payload, snapshot.collected_at, run.is_imported
+  from nms.table_metrics_run_snapshot as snapshot
+  join nms.table_metrics_runs as run on run.run_id = snapshot.run_id
+  where snapshot.run_id = take_day.run_id
+  on conflict on constraint table_metrics_daily_snapshot_pkey do update
+  set
+    run_id = excluded.run_id,
+    payload = excluded.payload,
+    collected_at = excluded.collected_at,
+    is_imported = excluded.is_imported
+  -- Asked of the day: its run may have been written after the snapshot of this transaction.
+  where (not daily.is_imported, daily.run_id) <= (not excluded.is_imported, excluded.run_id)
+$$;
+comment on function nms_private.take_day(bigint) is
+  'Makes the JSON of a successful run that of its business day, unless the day has that of a later run, or of a counted one while this was imported: the last successful run wins, whichever finishes first.';
+revoke execute on function nms_private.take_day(bigint) from public;
+--! EndIncluded functions/history/take_day.sql
 --! Included functions/history/validate_counts.sql
 create or replace function nms_private.validate_counts(payload jsonb)
 returns text
@@ -3172,21 +3226,45 @@ comment on function nms_private.validate_counts(jsonb) is
   'What is wrong with counts that are to be imported: where, what was seen, what is expected. Null when nothing is.';
 revoke execute on function nms_private.validate_counts(jsonb) from public;
 --! EndIncluded functions/history/validate_counts.sql
---! Included functions/history/validate_retention.sql
-create or replace function nms_private.validate_retention(payload jsonb)
+--! Included functions/history/validate_keep_time.sql
+create or replace function nms_private.validate_keep_time(keep_time text)
 returns text
-language plpgsql stable parallel unsafe security definer
+language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_problem text;
-  v_detail text;
-begin
+  select
+    case
+      when parsed.duration is null then 'one number and one unit'
+      when validate_keep_time.keep_time ~ '[0-9] ?m$'
+        then format('"%1$son" or "%1$sin", whichever m is meant to be, or a time of another unit', validate_keep_time.keep_time)
+    end || ', such as "90d", "18mon" or "90 days"'
+  from nms_private.parse_duration(duration => validate_keep_time.keep_time) as parsed (duration)
+$$;
+comment on function nms_private.validate_keep_time(text) is
+  'What is expected instead of this as the time for which runs or days are kept. Null when nothing is wrong with it.';
+revoke execute on function nms_private.validate_keep_time(text) from public;
+--! EndIncluded functions/history/validate_keep_time.sql
+--! Included functions/history/validate_prune_job.sql
+create or replace function nms_private.validate_prune_job(payload jsonb)
+returns text
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
   with
   given as (
-    select entry.key, entry.value
+    select
+      entry.key,
+      entry.value,
+      nms_private.parse_duration(duration => entry.value #>> '{}') as duration,
+      nms_private.validate_keep_time(keep_time => entry.value #>> '{}') as expected
     from jsonb_each(case jsonb_typeof(payload) when 'object' then payload else '{}' end) as entry
     where entry.key <> '_cron' -- which graphile-worker writes
+  ),
+  retention as (
+    select
+      max(given.duration) filter (where given.key = 'keepRuns') as keep_runs,
+      max(given.duration) filter (where given.key = 'keepDaily') as keep_daily
+    from given
   ),
   problem (place, text) as (
     select
@@ -3198,46 +3276,53 @@ begin
     from given
     where given.key not in ('keepRuns', 'keepDaily')
     union all
-    select 3, format('%s: saw %s, expected a time with its unit such as "90 days"', given.key, left(given.value::text, 200))
+    select 3, format('%s: saw %s, expected %s', given.key, left(given.value::text, 200), given.expected)
     from given
-    where
-      given.key in ('keepRuns', 'keepDaily')
-      -- As an interval, 90 is so many seconds, and m a minute: either would delete nearly everything.
-      and (jsonb_typeof(given.value) <> 'string' or given.value #>> '{}' ~* '^[\s\d.+-]*m?\s*$')
+    where given.key in ('keepRuns', 'keepDaily') and given.expected is not null
     union all
     select 4, 'payload: saw no time, expected {"keepRuns": "90 days", "keepDaily": "5 years"} or one of the two'
     where jsonb_typeof(payload) = 'object' and not exists (select from given)
-  )
-  select string_agg(problem.text, '; ' order by problem.place, problem.text) into v_problem from problem;
-  if v_problem is null then
-    perform nms_private.check_retention(
-      keep_runs => (payload ->> 'keepRuns')::interval,
-      keep_daily => (payload ->> 'keepDaily')::interval
-    );
-
+    union all
     select
-      string_agg(
-        format(
-          '%s: saw %s, expected %s at least: a job keeps no less than keep_at_least in nms.table_metrics_settings says',
-          given.key, given.value, settings.keep_at_least
-        ),
-        '; ' order by given.key desc
+      5,
+      'payload: ' || nms_private.validate_retention(keep_runs => retention.keep_runs, keep_daily => retention.keep_daily)
+    from retention
+    union all
+    select
+      case given.key when 'keepRuns' then 6 else 7 end,
+      format(
+        '%s: saw %s, expected %s at least: a job keeps no less than keep_at_least in nms.table_metrics_settings says',
+        given.key, given.value, settings.keep_at_least
       )
-    into v_problem
-    from jsonb_each(payload) as given
+    from given
     cross join nms.table_metrics_settings as settings
-    where given.key in ('keepRuns', 'keepDaily') and (given.value #>> '{}')::interval < settings.keep_at_least;
-  end if;
-  return v_problem;
-exception
-  when data_exception then
-    get stacked diagnostics v_problem = message_text, v_detail = pg_exception_detail;
-    return concat_ws('; ', v_problem, nullif(v_detail, ''));
-end
+    where given.key in ('keepRuns', 'keepDaily') and given.expected is null and given.duration < settings.keep_at_least
+  )
+  select string_agg(problem.text, '; ' order by problem.place, problem.text) from problem
 $$;
-comment on function nms_private.validate_retention(jsonb) is
+comment on function nms_private.validate_prune_job(jsonb) is
   'What is wrong with the payload of a job that prunes: which key, what was seen, what is expected; also that it would keep less than keep_at_least in the settings. Null when nothing is.';
-revoke execute on function nms_private.validate_retention(jsonb) from public;
+revoke execute on function nms_private.validate_prune_job(jsonb) from public;
+--! EndIncluded functions/history/validate_prune_job.sql
+--! Included functions/history/validate_retention.sql
+create or replace function nms_private.validate_retention(keep_runs interval, keep_daily interval)
+returns text
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select format(
+    'saw %s for runs and %s for days, expected two times from 0 to 1000 years, the second no shorter than the first',
+    coalesce(keep_runs::text, 'ever'),
+    coalesce(keep_daily::text, 'ever')
+  )
+  where
+    keep_runs not between '0' and '1000 years'
+    or keep_daily not between '0' and '1000 years'
+    or keep_daily < keep_runs
+$$;
+comment on function nms_private.validate_retention(interval, interval) is
+  'What is wrong with the times for which runs and days are kept; null of them means for ever. Null when nothing is.';
+revoke execute on function nms_private.validate_retention(interval, interval) from public;
 --! EndIncluded functions/history/validate_retention.sql
 --! Included functions/online/counting_sessions.sql
 create or replace function nms_private.counting_sessions(run_id bigint)
@@ -4700,20 +4785,7 @@ begin
 
   insert into nms.table_metrics_run_snapshot (run_id, payload, collected_at)
   values (close_run.run_id, nms_private.run_payload(run_id => close_run.run_id), v_run.collected_at);
-
-  -- The highest run_id owns the day, whichever run finishes first, and any counted run outranks imported ones.
-  -- The day has a column for that: this snapshot may not see the header of the run that owns it.
-  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_imported)
-  select v_run.snapshot_date, snapshot.run_id, snapshot.payload, snapshot.collected_at, v_run.is_imported
-  from nms.table_metrics_run_snapshot as snapshot
-  where snapshot.run_id = close_run.run_id
-  on conflict (snapshot_date) do update
-  set
-    run_id = excluded.run_id,
-    payload = excluded.payload,
-    collected_at = excluded.collected_at,
-    is_imported = excluded.is_imported
-  where (not daily.is_imported, daily.run_id) < (not excluded.is_imported, excluded.run_id);
+  perform nms_private.take_day(run_id => close_run.run_id);
 
   delete from nms_private.targets as claim where claim.run_id = close_run.run_id;
 
@@ -5257,7 +5329,7 @@ declare
   v_run nms.table_metrics_runs;
 begin
   loop
-    -- After an outage several slots are due: one run, now, serves them all.
+    -- After an outage several slots are due: one run with their request serves all that came before it.
     select run.* into v_run
     from nms.table_metrics_runs as run
     where
@@ -5301,7 +5373,7 @@ begin
 end
 $$;
 comment on function nms_private.find_run_for_slot(timestamptz, jsonb, jsonb) is
-  'What has been done for a slot of the schedule: served by a run, or in vain so often that another would not help; wait, when a run is under way that serves it or will. No row: it needs a run.';
+  'Whether a slot of the schedule still needs a run. No row: it does. served: a run has succeeded, or failed in a way or so often that another would not help. wait: a run is under way that will serve it.';
 revoke execute on function nms_private.find_run_for_slot(timestamptz, jsonb, jsonb) from public;
 --! EndIncluded functions/schedule/find_run_for_slot.sql
 --! Included functions/schedule/is_retryable.sql
@@ -5346,8 +5418,8 @@ comment on function nms_private.job_payload(text) is
 revoke execute on function nms_private.job_payload(text) from public;
 --! EndIncluded functions/schedule/job_payload.sql
 --! Included functions/schedule/latest_slot.sql
--- A local time that a change of clocks leaves out is taken as it would have been before the change;
--- of one that comes twice there is one: a day has exactly one slot.
+-- Each day has one slot. A time of day that a change of clocks leaves out is read by the clock from before it; of one
+-- that comes twice only one counts.
 create or replace function nms_private.latest_slot(local_time time, at timestamptz default now())
 returns timestamptz
 language sql stable parallel safe
@@ -5384,43 +5456,24 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '10 s' -- of the tables of the collector
 as $$
 declare
-  -- No job is taken before its slot by this server's clock. One that was ahead may have been replaced since.
-  v_latest constant timestamptz := clock_timestamp() + interval '1 minute';
   v_problem text := nms_private.validate_job(payload => coalesce(open_job.payload, '{}'));
-  v_request jsonb := case jsonb_typeof(open_job.payload) when 'object' then open_job.payload else '{}' end;
-  v_skip jsonb := coalesce(v_request -> 'skipSchemas', '[]');
-  v_exclude jsonb := coalesce(v_request -> 'exclude', '[]');
+  v_request constant jsonb := case jsonb_typeof(open_job.payload) when 'object' then open_job.payload else '{}' end;
+  v_skip constant jsonb := coalesce(v_request -> 'skipSchemas', '[]');
+  v_exclude constant jsonb := coalesce(v_request -> 'exclude', '[]');
 begin
   if v_problem is null then
     is_online := coalesce((v_request ->> 'online')::boolean, false);
     jobs := coalesce((v_request ->> 'jobs')::integer, 1);
-    deadline := regexp_replace(v_request ->> 'deadline', 'm$', 'min')::interval;
-    begin
-      slot := (v_request #>> '{_cron,ts}')::timestamptz;
-      if slot > v_latest then
-        v_problem := format(
-          '_cron: saw the slot %s, which is in the future, expected one that has come', v_request #>> '{_cron,ts}'
-        );
-        slot := null;
-      elsif v_request ? 'localTime' then
-        slot := nms_private.latest_slot(local_time => (v_request ->> 'localTime')::time, at => slot);
-      end if;
-    exception
-      when data_exception then
-        slot := null;
-        v_problem := format(
-          '_cron: saw %s, expected an instant that exists, such as {"ts": "2026-11-20T05:15:00.000Z"}',
-          left(v_request ->> '_cron', 200)
-        );
-    end;
+    deadline := nms_private.parse_duration(duration => v_request ->> 'deadline');
+    select job.slot, job.problem into slot, v_problem from nms_private.slot_of_job(payload => v_request) as job;
   end if;
 
   if slot is not null then
-    -- One after the other: the second finds what the first has written.
+    -- One job at a time: the next one finds the run that this one has started.
     perform nms_private.take_turn(of => 'nms_private.job_turn');
-    select served.action, served.run_id, served.message
+    select found.action, found.run_id, found.message
     into action, run_id, message
-    from nms_private.find_run_for_slot(slot => open_job.slot, skip => v_skip, exclude => v_exclude) as served;
+    from nms_private.find_run_for_slot(slot => open_job.slot, skip => v_skip, exclude => v_exclude) as found;
     if action is not null then
       return;
     end if;
@@ -5432,9 +5485,60 @@ begin
 end
 $$;
 comment on function nms_private.open_job(jsonb) is
-  'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. A slot is the time of the schedule, or with localTime the latest such time of day in the business time zone. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
+  'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
 revoke execute on function nms_private.open_job(jsonb) from public;
 --! EndIncluded functions/schedule/open_job.sql
+--! Included functions/schedule/slot_of_job.sql
+create or replace function nms_private.slot_of_job(payload jsonb, out slot timestamptz, out problem text)
+returns record
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- A worker takes a job when its slot has come, by the clock of a server that another may have replaced since.
+  v_latest constant timestamptz := clock_timestamp() + interval '1 minute';
+  v_scheduled_for timestamptz;
+begin
+  v_scheduled_for := (payload #>> '{_cron,ts}')::timestamptz;
+  if v_scheduled_for > v_latest then
+    problem := format(
+      '_cron: saw the slot %s, which is in the future, expected one that has come', payload #>> '{_cron,ts}'
+    );
+  elsif payload ? 'localTime' then
+    slot := nms_private.latest_slot(local_time => (payload ->> 'localTime')::time, at => v_scheduled_for);
+  else
+    slot := v_scheduled_for;
+  end if;
+exception
+  when data_exception then
+    problem := format(
+      '_cron: saw %s, expected an instant that exists, such as {"ts": "2026-11-20T05:15:00.000Z"}',
+      left(payload ->> '_cron', 200)
+    );
+end
+$$;
+comment on function nms_private.slot_of_job(jsonb) is
+  'The slot that a job with this payload is for: the time of the schedule, or with localTime the latest such time of day in the business time zone. Null for a job that no schedule has made, and when there is a problem: a slot that does not exist or is in the future.';
+revoke execute on function nms_private.slot_of_job(jsonb) from public;
+--! EndIncluded functions/schedule/slot_of_job.sql
+--! Included functions/schedule/validate_deadline.sql
+create or replace function nms_private.validate_deadline(deadline text)
+returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    case
+      when parsed.duration is null then 'one number and one unit'
+      when parsed.duration = '0' then 'more than no time'
+      when extract(year from parsed.duration) + extract(month from parsed.duration) > 0 then 'a unit that is always as long'
+    end || ', such as "30m", "90s" or "2 hours"'
+  from nms_private.parse_duration(duration => validate_deadline.deadline) as parsed (duration)
+$$;
+comment on function nms_private.validate_deadline(text) is
+  'What is expected instead of this deadline. Null when nothing is wrong with it.';
+revoke execute on function nms_private.validate_deadline(text) from public;
+--! EndIncluded functions/schedule/validate_deadline.sql
 --! Included functions/schedule/validate_job.sql
 create or replace function nms_private.validate_job(payload jsonb)
 returns text
@@ -5452,9 +5556,8 @@ as $$
       ),
       (
         'deadline',
-        jsonb_typeof(payload -> 'deadline') = 'string'
-          and payload ->> 'deadline' ~ '^[1-9][0-9]{0,5} ?(s|m|h|min|minutes?|hours?|seconds?)$',
-        'a time such as "30m", "90s" or "2h"'
+        nms_private.validate_deadline(deadline => payload ->> 'deadline') is null,
+        nms_private.validate_deadline(deadline => payload ->> 'deadline')
       ),
       (
         'localTime',
@@ -5526,6 +5629,24 @@ comment on function nms_private.forbid_deleting_the_settings() is
   'Trigger function that refuses to delete the one row of settings, without which no run could start.';
 revoke execute on function nms_private.forbid_deleting_the_settings() from public;
 --! EndIncluded functions/settings/forbid_deleting_the_settings.sql
+--! Included functions/settings/parse_duration.sql
+create or replace function nms_private.parse_duration(duration text)
+returns interval
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    case
+      when
+        parse_duration.duration
+          ~ '^[0-9]{1,6} ?(s|m|h|d|w|mons?|y|seconds?|min|minutes?|hours?|days?|weeks?|months?|years?)$'
+      then parse_duration.duration::interval
+    end
+$$;
+comment on function nms_private.parse_duration(text) is
+  'A time as it is written on the command line, in the payload of a job and in SQL: one number and one unit, short or in full, such as 30m, 90d, 18mon, 90 days or 5 years. m is a minute. Null for anything else.';
+revoke execute on function nms_private.parse_duration(text) from public;
+--! EndIncluded functions/settings/parse_duration.sql
 --! Included views/table_metrics_next_due.sql
 -- Not a function, and none called: whoever reads nms.table_metrics_alerts would have to be allowed to call it.
 create or replace view nms.table_metrics_next_due as
@@ -5699,6 +5820,19 @@ comment on column nms.table_metrics_daily.change_percent is 'change in per cent 
 comment on column nms.table_metrics_daily.run_id is 'Run that owns the day.';
 revoke all on table nms.table_metrics_daily from public;
 --! EndIncluded views/table_metrics_daily.sql
+--! Included views/winning_runs.sql
+create or replace view nms_private.winning_runs as
+  select distinct on (run.snapshot_date) run.snapshot_date, run.run_id, run.is_imported
+  from nms.table_metrics_runs as run
+  where run.status = 'SUCCEEDED'
+  order by run.snapshot_date desc, run.is_imported, run.run_id desc;
+comment on view nms_private.winning_runs is
+  'Of each business day the run whose result it has: its last successful one, "last" meaning the highest run_id, and a counted one rather than an imported one. No row: no run of that day has succeeded.';
+comment on column nms_private.winning_runs.snapshot_date is 'The business day.';
+comment on column nms_private.winning_runs.run_id is 'The run that it has.';
+comment on column nms_private.winning_runs.is_imported is 'True when no run has counted that day.';
+revoke all on table nms_private.winning_runs from public;
+--! EndIncluded views/winning_runs.sql
 --! Included views/table_metrics_latest.sql
 create or replace view nms.table_metrics_latest as
   select
@@ -5713,10 +5847,9 @@ create or replace view nms.table_metrics_latest as
     latest.run_id,
     latest.snapshot_date
   from (
-    select run.run_id, run.snapshot_date
-    from nms.table_metrics_runs as run
-    where run.status = 'SUCCEEDED'
-    order by run.snapshot_date desc, run.is_imported, run.run_id desc
+    select winning.run_id, winning.snapshot_date
+    from nms_private.winning_runs as winning
+    order by winning.snapshot_date desc
     limit 1
   ) as latest
   join nms.table_metrics_measurements as measurement using (run_id);

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { withDatabase } from '../connection/with_database.ts'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
 import { type Owner, superuserAsOwner } from '../install/owner.ts'
@@ -11,6 +11,7 @@ import { interruption } from '../terminal/interruption.ts'
 import { humanStream, print } from '../terminal/output.ts'
 import { showProgress } from '../terminal/progress_bar.ts'
 import { wholeNumber } from './arguments.ts'
+import { checkDeadline } from './durations.ts'
 
 type Options = Required<CollectRequest> &
   Pick<CollectOptions, 'online' | 'jobs' | 'deadline'> & { dryRun?: true; json?: true; log?: 'json' | 'text' }
@@ -25,7 +26,7 @@ export function addCollectCommand(program: Command): void {
     .option('--exclude <schema.table>', 'leave out a table; may be repeated', repeatable, [])
     .option('--online', 'each table in a short transaction of its own, yielding to other sessions')
     .option('--jobs <n>', 'count with that many sessions, 1 to 32; needs --online', wholeNumber(32))
-    .option('--deadline <time>', 'end the run as FAILED after that time, such as 90s, 30m or 2h', duration)
+    .option('--deadline <time>', 'end the run as FAILED after that time, such as 90s, 30m or 2h')
     .option('--dry-run', 'only show what would happen to each table, and why')
     .option('--json', 'print the result as JSON')
     .addOption(
@@ -40,6 +41,7 @@ export function addCollectCommand(program: Command): void {
     .action(async ({ skip, exclude, online, jobs, deadline, dryRun, json, log }: Options) => {
       if (jobs && !online) throw new Error('--jobs: several sessions count only an online run: add --online')
       const timeZone = snapshotTimeZone()
+      if (deadline !== undefined) await withDatabase((sql) => checkDeadline(sql, '--deadline', deadline))
       const human = humanStream(json)
       if (dryRun) {
         const preview = await withDatabase((sql) => previewRun(sql, { skip, exclude }))
@@ -57,7 +59,7 @@ export function addCollectCommand(program: Command): void {
         signal: interruption(),
         ...(online && { online }),
         ...(jobs && { jobs }),
-        ...(deadline && { deadline }),
+        ...(deadline !== undefined && { deadline }),
         ...(events && { report: events.record }),
         ...(bar && { progress: bar.update }),
       }
@@ -69,9 +71,4 @@ export function addCollectCommand(program: Command): void {
       })
       if (run.status !== 'SUCCEEDED') process.exitCode = 1
     })
-}
-
-function duration(value: string): string {
-  if (/^[1-9]\d{0,5}[smh]$/.test(value)) return value
-  throw new InvalidArgumentError(`saw ${value}, expected a time such as 90s, 30m or 2h`)
 }

@@ -67,25 +67,14 @@ async function pruneABit(sql: Sql, { keepRuns, keepDaily }: Keep, signal: AbortS
   }
 }
 
-/** How many runs would be deleted: one of them is, and comes back. */
+/** How many runs would be deleted. */
 export async function countPrunable(sql: Sql, { keepRuns, keepDaily }: Keep): Promise<string> {
-  const back = new Error('rolled back')
-  let count = ''
-  await sql
-    .begin(async (transaction) => {
-      const [row] = await transaction<[{ count: string }]>`
-        select (runs_deleted + runs_left)::text as count
-        from nms.prune_table_metrics(
-          keep_runs => ${keepRuns ?? null}::interval,
-          keep_daily => ${keepDaily ?? null}::interval,
-          budget => '0'
-        )
-      `
-      count = row.count
-      throw back
-    })
-    .catch((error) => {
-      if (error !== back) throw error
-    })
-  return count
+  const [row] = await sql<[{ count: string }]>`
+    select count(*)::text as count
+    from nms.prunable_runs(
+      keep_runs => ${keepRuns ?? null}::interval,
+      keep_daily => ${keepDaily ?? null}::interval
+    )
+  `
+  return row.count
 }

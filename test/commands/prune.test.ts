@@ -29,6 +29,7 @@ for (const { args, left, deleted } of [
   { args: ['--keep-runs', '90d'], left: ['1', '2', '3'], deleted: 2 },
   { args: ['--keep-runs', '12mon', '--keep-daily', '1000d'], left: ['1', '2', '3', '5'], deleted: 1 },
   { args: ['--keep-runs', '0d', '--keep-daily', '0d'], left: ['3'], deleted: 4 },
+  { args: ['--keep-runs', '90 days', '--keep-daily', '2 years'], left: ['2', '3'], deleted: 3 },
   { args: ['--keep-runs', '5y'], left: ['1', '2', '3', '4', '5'], deleted: 0 },
 ]) {
   test(`prune ${args.join(' ')} deletes ${deleted} of five runs`, async (t) => {
@@ -46,6 +47,25 @@ for (const { args, left, deleted } of [
     t.deepEqual(await runIds(db), left)
   })
 }
+
+test('a dry run leaves no trace of a deletion, and waits for nobody', async (t) => {
+  const db = await createOldHistory(t)
+  const args = ['prune', '--keep-runs', '90 days', '--dry-run']
+  // Also a deletion that was rolled back, and a lock, leave their number.
+  const numbers = async () => [...(await db.sql`select ctid, xmin, xmax from nms.table_metrics_runs`)]
+  const before = await numbers()
+
+  const { status, stdout } = await tableMetrics(t, db.url, args)
+
+  t.deepEqual([status, stdout], [0, '2 runs would be deleted\n'])
+  t.deepEqual(await numbers(), before)
+
+  const holder = db.connect()
+  await holder`begin`
+  await holder`select from nms.table_metrics_runs for update`
+  t.is((await tableMetrics(t, db.url, args)).stdout, '2 runs would be deleted\n')
+  await holder`rollback`
+})
 
 test('prune goes on until nothing is left, each step in a transaction of its own', async (t) => {
   const db = await createOldHistory(t)
@@ -109,11 +129,19 @@ for (const [args, words] of [
   [[], ['--keep-runs 90d --keep-daily 3y']],
   [
     ['--keep-runs', '3m'],
-    ['saw 3m', '90d', '18mon'],
+    ['--keep-runs: saw 3m', '3mon', '3min', '90d', '18mon'],
   ],
   [
     ['--keep-runs', '90'],
     ['saw 90', '90d'],
+  ],
+  [
+    ['--keep-daily', '90 dogs', '--dry-run'],
+    ['--keep-daily: saw 90 dogs', 'unit', '90 days'],
+  ],
+  [
+    ['--keep-runs', ''],
+    ['--keep-runs: saw ,', 'unit', '90d'],
   ],
   [
     ['--keep-runs', '2y', '--keep-daily', '90d'],

@@ -39,7 +39,7 @@ for (const [what, text, seen] of [
     const [{ job, retention }] = await sql<[{ job: string; retention: string }]>`
       select
         nms_private.validate_job(payload => nms_private.job_payload(${text})) as job,
-        nms_private.validate_retention(payload => nms_private.job_payload(${text})) as retention
+        nms_private.validate_prune_job(payload => nms_private.job_payload(${text})) as retention
     `
     for (const problem of [job, retention]) t.regex(problem, /^payload: saw ".*, expected an object such as/)
   })

@@ -53,6 +53,7 @@ test('each key of a payload is taken as it stands', async (t) => {
     [{ deadline: '90s' }, { ...nothing, deadline: '00:01:30' }],
     [{ deadline: '2h' }, { ...nothing, deadline: '02:00:00' }],
     [{ deadline: '5 min' }, { ...nothing, deadline: '00:05:00' }],
+    [{ deadline: '30min' }, { ...nothing, deadline: '00:30:00' }],
     [{ deadline: '1 hour' }, { ...nothing, deadline: '01:00:00' }],
     // Nothing but a schedule makes a slot.
     [{ localTime: '05:15' }, nothing],
