@@ -1,33 +1,77 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
 import { startTemporaryServer } from '../demo/embedded/server.ts'
+import { migrate } from '../src/install/migrate.ts'
 import { renderAsPsql } from './_support/psql.ts'
 
 const project = fileURLToPath(new URL('..', import.meta.url))
 const run = promisify(execFile)
+const docs = (await readdir(join(project, 'docs'))).filter((name) => name.endsWith('.md'))
 
-test('every block of the README does what it shows', async (t) => {
+test.serial('every block of README.md does what it shows', async (t) => {
+  await executeBlocks(t, 'README.md', async () => undefined)
+})
+
+for (const name of docs) {
+  test.serial(`every block of docs/${name} does what it shows`, async (t) => {
+    await executeBlocks(t, `docs/${name}`, prepareHistory)
+  })
+}
+
+test('every link to a file or a chapter leads there', async (t) => {
+  for (const page of ['README.md', 'SECURITY.md', ...docs.map((name) => `docs/${name}`)]) {
+    for (const [link, file = '', chapter] of (await read(page)).matchAll(
+      /\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g,
+    )) {
+      const target = file ? join(page, '..', file) : page
+      if (target === 'CONTRIBUTING.md') continue
+      const text = await read(target).catch(() => t.fail(`${page}: ${link} leads to no file`) as never)
+      if (chapter && text) t.true(chapters(text).includes(chapter), `${page}: ${link} leads to no chapter`)
+    }
+  }
+})
+
+type Sql = postgres.Sql
+
+async function executeBlocks(
+  t: ExecutionContext,
+  page: string,
+  prepare: (sql: Sql, url: string) => Promise<void>,
+): Promise<void> {
   t.timeout(120_000)
+  const found = blocks(await read(page))
+  t.pass()
+  if (found.length === 0) return
   const server = await startTemporaryServer()
   t.teardown(server.stop)
   const url = server.url('shop')
   const sql = await openShop(t, server.url('postgres'), url)
+  await prepare(sql, url)
   const folder = await copyProject(t)
 
-  for (const { language, code, shown } of blocks(await readFile(join(project, 'README.md'), 'utf8'))) {
+  for (const { language, code, shown } of found) {
     const output =
       language === 'sql' ? renderAsPsql(await sql.unsafe(code)) : await runInShell(code, folder, url)
     if (shown) t.true(comparable(output).includes(comparable(shown)), `${code}\nprints\n${output}`)
   }
-})
+}
 
-/** The blocks to execute, each with the output that the README shows right after it. */
+/** The shop as the README has it before its five questions. */
+async function prepareHistory(sql: Sql, url: string): Promise<void> {
+  const history = blocks(await read('README.md')).find(({ code }) => code.includes('nms.import_run'))
+  await migrate(url)
+  await sql`select from nms.collect_table_metrics()`
+  await sql.unsafe(history?.code as string)
+  await sql`select from nms.collect_table_metrics()`
+}
+
+/** The blocks to execute, each with the output that the page shows right after it. */
 function blocks(markdown: string): { language: string; code: string; shown?: string }[] {
   const found: { language: string; code: string; shown?: string }[] = []
   for (const [, language = '', code = ''] of markdown.matchAll(/^```(\w+)\n(.*?)^```$/gms)) {
@@ -39,16 +83,26 @@ function blocks(markdown: string): { language: string; code: string; shown?: str
   return found
 }
 
+/** The names by which GitHub knows the chapters of a page. */
+function chapters(markdown: string): string[] {
+  return [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
 /** What may differ from one execution to the next is made alike. */
 function comparable(text: string): string {
   return text
-    .replace(/\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?/g, 'DATE')
+    .replace(/\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+Z)?)?)?/g, 'DATE')
     .replace(/took [\d.]+ s/g, 'took TIME')
     .replace(/ +$/gm, '')
     .trim()
 }
 
-async function openShop(t: import('ava').ExecutionContext, adminUrl: string, url: string) {
+async function openShop(t: ExecutionContext, adminUrl: string, url: string): Promise<Sql> {
   const admin = postgres(adminUrl, { max: 1 })
   await admin`create role dashboard`
   await admin`create database shop`
@@ -59,15 +113,15 @@ async function openShop(t: import('ava').ExecutionContext, adminUrl: string, url
     types: { date: textual(1082), jsonb: textual(3802) },
   })
   t.teardown(() => sql.end())
-  await sql.unsafe(await readFile(join(project, 'demo/sample/shop.sql'), 'utf8'))
-  return sql
+  await sql.unsafe(await read('demo/sample/shop.sql'))
+  return sql as unknown as Sql
 }
 
 function textual(oid: number) {
   return { to: oid, from: [oid], serialize: (value: string) => value, parse: (value: string) => value }
 }
 
-async function copyProject(t: import('ava').ExecutionContext): Promise<string> {
+async function copyProject(t: ExecutionContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'table-metrics-readme-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   for (const part of ['src', 'demo', 'migrations', 'crontab', 'package.json', 'test/_support/psql.ts']) {
@@ -87,4 +141,8 @@ async function runInShell(code: string, folder: string, url: string): Promise<st
   `
   const { stdout, stderr } = await run('bash', ['-eo', 'pipefail', '-c', script], { cwd: folder })
   return stdout + stderr
+}
+
+function read(path: string): Promise<string> {
+  return readFile(join(project, path), 'utf8')
 }

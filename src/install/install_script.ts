@@ -19,6 +19,19 @@ export async function installScript(timeZone?: string): Promise<string> {
   ].join('\n\n')
 }
 
+/** What removes all of it from a database as one script for psql, with everything it has kept. */
+export async function uninstallScript(): Promise<string> {
+  const hashes = (await committedMigrations()).map(({ hash }) => hash)
+  return [
+    '-- Removes table metrics: psql -v ON_ERROR_STOP=1 -f <this file>',
+    'begin;',
+    "set local client_min_messages = 'warning';",
+    `set local nms.hashes = ${literal(`{${hashes.join(',')}}`)};`,
+    (await readFile(`${migrationsFolder}/uninstall.sql`, 'utf8')).trim(),
+    'commit;\n',
+  ].join('\n\n')
+}
+
 /** What comes first in the transaction of an install: nothing of somebody else's is in our place. */
 export async function beginning(options: {
   timeZone?: string | undefined

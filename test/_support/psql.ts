@@ -1,4 +1,4 @@
-// As much of psql as the README uses: it executes a file or standard input, and shows rows.
+// As much of psql as the README and docs/ use: it executes a file or standard input, and shows rows.
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import postgres from 'postgres'
@@ -13,7 +13,7 @@ export function renderAsPsql(rows: readonly Record<string, unknown>[]): string {
       ...cells.flatMap((row) => (row[column] ?? '').split('\n').map((line) => line.length)),
     ),
   )
-  const numeric = names.map((name) => rows.every((row) => /^-?\d+$/.test(text(row[name]))))
+  const numeric = names.map((name) => rows.every((row) => /^(-?\d+(\.\d+)?)?$/.test(text(row[name]))))
   const line = (row: string[], pad: (cell: string, width: number, column: number) => string) =>
     ` ${row.map((cell, column) => pad(cell, widths[column] ?? 0, column)).join(' | ')} `
   return [
@@ -30,6 +30,7 @@ export function renderAsPsql(rows: readonly Record<string, unknown>[]): string {
 
 function text(value: unknown): string {
   if (value === null || value === undefined) return ''
+  if (typeof value === 'boolean') return value ? 't' : 'f'
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
