@@ -7,7 +7,7 @@ import { hashOf } from './first.ts'
 export interface Changes {
   added: string[]
   changed: string[]
-  /** Frozen in a migration, and without a file; what a later migration drops is left out. */
+  /** Frozen in a migration, made by no file any more, and dropped by no later migration. */
   gone: string[]
   /** Committed migrations, such as `000001-table-metrics.sql`, with another text than their hash was made of. */
   edited: string[]
@@ -18,22 +18,23 @@ export function changesOfFixtures(): Changes {
   const frozen = new Map<string, string>()
   const dropped = new Set<string>()
   for (const { body } of migrations) {
+    for (const [drop] of body.matchAll(/^drop (function|view) [^;]*;/gm)) {
+      for (const [, name = ''] of drop.matchAll(/nms(?:_private)?\.(\w+)/g)) dropped.add(name)
+    }
     for (const [, name = '', text = ''] of body.matchAll(
       /^--! Included (\S+)\n(.*?)^--! EndIncluded \1$/gms,
     )) {
       frozen.set(name, text.trim())
-    }
-    for (const [, name = ''] of body.matchAll(
-      /^drop (?:function|view) (?:if exists )?nms(?:_private)?\.(\w+)/gm,
-    )) {
-      dropped.add(name)
+      dropped.delete(objectName(name))
     }
   }
   const names = fixtures()
+  const made = new Set(names.map(objectName))
+  const isGone = (name: string) => !made.has(objectName(name)) && !dropped.has(objectName(name))
   return {
     added: names.filter((name) => !frozen.has(name)),
     changed: names.filter((name) => frozen.has(name) && frozen.get(name) !== fixtureText(name)),
-    gone: [...frozen.keys()].filter((name) => !names.includes(name) && !dropped.has(objectName(name))),
+    gone: [...frozen.keys()].filter(isGone),
     edited: migrations
       .filter(({ hash, previous, body }) => hash !== hashOf(body, previous))
       .map(({ file }) => file),

@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs'
 import type postgres from 'postgres'
-import { migrationsFolder } from '../../src/migrations.ts'
 import { fixtures, isReleased } from './checkout.ts'
 import { differences, fingerprint } from './fingerprint.ts'
 import { load } from './load.ts'
 import type { Pending } from './pending.ts'
-import { fixtureScript, type Script } from './script.ts'
+import { rolesScript } from './roles.ts'
+import { fixtureScript } from './script.ts'
 
 /**
  * Loads what is pending over the migrations before it, twice, and each fixture by itself.
@@ -76,10 +75,3 @@ const leftovers = `
     and pg_rewrite.xmin <> pg_current_xact_id()::xid
   order by 1, 2
 `
-
-function rolesScript(): Script {
-  const file = `${migrationsFolder}/roles.sql`
-  // This transaction is its own.
-  const text = readFileSync(file, 'utf8').replace(/^(begin|commit);$/gm, '')
-  return { text, places: text.split('\n').map((_, n) => `migrations/roles.sql:${n + 1}`) }
-}
