@@ -37,6 +37,9 @@ await runMain(async () => {
       console.log(`migrations/schema.sql: not remade, ${error.message}; then npm run schema:dump`),
   )
   for (const line of grants) console.log(line)
+  console.log(
+    `next: git add migrations docs current.sql && git commit -m '${message.replaceAll("'", "'\\''")}'`,
+  )
 })
 
 async function commit(

@@ -1,27 +1,16 @@
-import {
-  cp,
-  lstat,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  readlink,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
+import { lstat, readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import test, { type ExecutionContext } from 'ava'
-import { run } from './_support/process.ts'
+import test from 'ava'
+import { blank, copyCheckout } from './_support/checkout.ts'
 
 const project = fileURLToPath(new URL('..', import.meta.url))
-const blank = '-- Nothing is pending: write the next migration here.\n'
 const first = 'migrations/committed/000001-table-metrics.sql'
 const silent = 'migrations/fixtures/functions/run/is_silent.sql'
 
 test('nothing changed: it says so', async (t) => {
+  t.timeout(600_000)
   const checkout = await copyCheckout(t)
   const before = await checkout.contents()
 
@@ -33,6 +22,7 @@ test('nothing changed: it says so', async (t) => {
 })
 
 test('without a message, it says what is missing', async (t) => {
+  t.timeout(600_000)
   const checkout = await copyCheckout(t)
   await checkout.edit(silent, (text) => text.replace('Null for any other run.', 'Null for others.'))
   const before = await checkout.contents()
@@ -45,6 +35,7 @@ test('without a message, it says what is missing', async (t) => {
 })
 
 test('an edited function, a new one and a deleted one are folded into the one migration', async (t) => {
+  t.timeout(600_000)
   const checkout = await copyCheckout(t)
   await checkout.edit(silent, (text) => text.replace('Null for any other run.', 'Null for others.'))
   await checkout.edit('migrations/fixtures/views/table_metrics_today.sql', (text) =>
@@ -86,6 +77,7 @@ test('an edited function, a new one and a deleted one are folded into the one mi
 })
 
 test('an error of Postgres comes with file and line, and nothing is written', async (t) => {
+  t.timeout(600_000)
   const checkout = await copyCheckout(t)
   const broken: [file: string, change: (text: string) => string, expected: RegExp][] = [
     [
@@ -135,6 +127,7 @@ test('an error of Postgres comes with file and line, and nothing is written', as
 })
 
 test('what does not load twice, or means something else the second time, is not committed', async (t) => {
+  t.timeout(600_000)
   const checkout = await copyCheckout(t)
   const pending: [sql: string, expected: RegExp][] = [
     [
@@ -166,6 +159,7 @@ test('what does not load twice, or means something else the second time, is not 
 })
 
 test('after a release, it makes the next migration, and never leaves an old function behind', async (t) => {
+  t.timeout(600_000)
   const checkout = await copyCheckout(t)
   await checkout.edit('CHANGELOG.md', (text) => text.replace('## [Unreleased]', '## [0.1.0] - 2026-12-01'))
   const released = await checkout.read(first)
@@ -217,62 +211,6 @@ test('after a release, it makes the next migration, and never leaves an old func
   )
 })
 
-/** A copy of what is committed from, removed when the test ends. */
-async function copyCheckout(t: ExecutionContext) {
-  t.timeout(600_000)
-  const folder = await mkdtemp(join(tmpdir(), 'db-commit-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  for (const part of [
-    'src',
-    'scripts',
-    'migrations',
-    'docs',
-    'sample',
-    '.gmrc',
-    'CHANGELOG.md',
-    'package.json',
-  ]) {
-    await cp(join(project, part), join(folder, part), { recursive: true, verbatimSymlinks: true })
-  }
-  await cp(join(project, 'test/_support/versions.ts'), join(folder, 'test/_support/versions.ts'))
-  await mkdir(join(project, '.cache'), { recursive: true })
-  for (const linked of ['node_modules', '.cache']) await symlink(join(project, linked), join(folder, linked))
-  const read = (file: string) => readFile(join(folder, file), 'utf8')
-  const write = (file: string, text: string) => writeFile(join(folder, file), text)
-  await write('current.sql', blank)
-  return {
-    folder,
-    read,
-    write,
-    remove: (file: string) => rm(join(folder, file)),
-    async edit(file: string, change: (text: string) => string) {
-      const before = await read(file)
-      const after = change(before)
-      t.not(after, before, `${file} has been changed`)
-      await write(file, after)
-    },
-    /** Everything that a commit may write. */
-    async contents() {
-      const files = (await readdir(join(folder, 'migrations'), { recursive: true })).filter((name) =>
-        name.endsWith('.sql'),
-      )
-      const paths = [...files.map((name) => `migrations/${name}`), 'current.sql', 'docs/reference.md']
-      return Promise.all(paths.sort().map(async (path) => [path, await read(path)]))
-    },
-    commit: (...message: string[]) =>
-      run(t, process.execPath, [join(folder, 'scripts/db_commit.ts'), ...message], {
-        cwd: folder,
-        // None of these is a setting of ours.
-        env: {
-          HOME: folder,
-          PGHOST: 'nowhere.invalid',
-          PGSSLMODE: 'verify-full',
-          DATABASE_URL: 'postgres://nowhere.invalid/none',
-        },
-      }),
-  }
-}
-
 function newFunction(schema: string, name: string): string {
   return `create or replace function ${schema}.${name}()
 returns int
@@ -285,3 +223,40 @@ comment on function ${schema}.${name}() is 'A number.';
 revoke execute on function ${schema}.${name}() from public;
 `
 }
+
+test('CONTRIBUTING.md shows what it prints, and names what there is', async (t) => {
+  t.timeout(600_000)
+  const checkout = await copyCheckout(t)
+  const guide = await readFile(join(project, 'CONTRIBUTING.md'), 'utf8')
+  const [, message = '', printed = ''] =
+    /npm run db:commit -- "(.*?)"\n```\n\n```text\n(.*?)```/s.exec(guide) ?? []
+  const remedy = 'migrations/fixtures/functions/run/remedy.sql'
+  const text = await checkout.read(remedy)
+
+  await checkout.write(remedy, text.replace('select case', 'select csae'))
+  const { stderr } = await checkout.commit(message)
+  await checkout.write(remedy, text.replace("'mend the cause and", "'look at the cause and"))
+  const { stdout } = await checkout.commit(message)
+
+  t.true(guide.includes(`\`\`\`text\n${stderr}\`\`\``), stderr)
+  // Both are remade after a merge.
+  const comparable = (lines: string) => lines.replace(/^(docs|migrations)(.*): (remade|as it was)$/gm, '$1$2')
+  t.is(comparable(stdout), comparable(printed))
+
+  const folders: string[] = []
+  const [, tree = ''] = /```\n(migrations\/\n.*?)```/s.exec(guide) ?? []
+  const paths = tree.split('\n').flatMap((line) => {
+    const [, indent = '', names = ''] = /^( *)(\S+(?:, \S+)*)/.exec(line) ?? []
+    const depth = indent.length / 2
+    return names.split(', ').map((name) => {
+      folders[depth] = name
+      return join(project, ...folders.slice(0, depth), name)
+    })
+  })
+  const links = [...guide.matchAll(/\]\((\S+)\)/g)].map(([, path = '']) => join(project, path))
+  t.true(paths.length > 30)
+  t.deepEqual(
+    [...paths, ...links].filter((path) => !existsSync(path)),
+    [],
+  )
+})

@@ -1,9 +1,9 @@
-import { cp, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import postgres from 'postgres'
+import { copyCheckout } from './_support/checkout.ts'
 import { start } from './_support/process.ts'
 import { hang, within } from './_support/within.ts'
 
@@ -13,7 +13,7 @@ const remedy = 'migrations/fixtures/functions/run/remedy.sql'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   test(`the install follows each save until ${signal}`, async (t) => {
     t.timeout(hang * 1000)
-    const checkout = await copyCheckout(t)
+    const { folder: checkout } = await copyCheckout(t)
     const watching = start(t, process.execPath, [join(checkout, 'scripts/db_watch.ts')], {
       cwd: checkout,
       env: { PGHOST: 'nowhere.invalid' },
@@ -32,6 +32,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     await writeFile(join(checkout, remedy), text.replace("'mend the cause and", "'look at the cause and"))
     await printed('loaded functions/run/remedy.sql\n')
     t.is(await advice(), 'look at the cause and collect again, or exclude it')
+
+    t.is(
+      watching.stdout().replaceAll(/:\w+@127\.0\.0\.1:\d+/g, ':PASSWORD@127.0.0.1:PORT'),
+      /npm run db:watch\n```\n\n```text\n(.*?)```/s.exec(
+        await readFile(join(project, 'CONTRIBUTING.md'), 'utf8'),
+      )?.[1] ?? '',
+    )
 
     // As an editor saves: another file takes its place.
     await writeFile(join(checkout, 'saved'), text.replace('select case', 'select csae'))
@@ -56,24 +63,4 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     t.is(stderr.split('\n').length, 2, stderr)
     await t.throwsAsync(sql`select 1`)
   })
-}
-
-/** A copy of what is watched, removed when the test ends. */
-async function copyCheckout(t: ExecutionContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'db-watch-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  for (const part of [
-    'src',
-    'scripts',
-    'migrations',
-    'sample',
-    'current.sql',
-    '.gmrc',
-    'CHANGELOG.md',
-    'package.json',
-  ]) {
-    await cp(join(project, part), join(folder, part), { recursive: true, verbatimSymlinks: true })
-  }
-  await symlink(join(project, 'node_modules'), join(folder, 'node_modules'))
-  return folder
 }
