@@ -54,6 +54,7 @@ async function commit(
     await freeze(pending, message, scratch)
     const fresh = await scratch.createDatabase('fresh')
     await migrate(fresh.url)
+    await migrate(fresh.url) // as every later update begins
     const different = differences(tried, await fingerprint(fresh.sql))
     if (different.length > 0) {
       throw new Error(`a fresh install differs from what was tried:\n${different.join('\n')}`)
