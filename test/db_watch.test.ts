@@ -44,7 +44,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     await writeFile(join(checkout, 'saved'), text.replace('select case', 'select csae'))
     await rename(join(checkout, 'saved'), join(checkout, remedy))
     await within(hang, async () => watching.stderr().includes('\n'), 'it complains')
-    t.is(watching.stderr(), `error: ${remedy}:7: syntax error at or near "when"\n`)
+    t.is(watching.stderr(), `error: ${remedy}:7: syntax error at or near "error_sqlstate"\n`)
     t.is(await advice(), 'look at the cause and collect again, or exclude it')
 
     await writeFile(join(checkout, remedy), text)
