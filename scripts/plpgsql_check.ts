@@ -1,8 +1,7 @@
 // Checks every PL/pgSQL function with plpgsql_check, all warnings on, on Debian's PostgreSQL 15.
 import { existsSync } from 'node:fs'
-import postgres from 'postgres'
-import { startTemporaryServer } from '../demo/embedded/server.ts'
 import { migrate } from '../src/install/migrate.ts'
+import { onScratchServer } from './_migrations/scratch.ts'
 
 const debian = '/usr/lib/postgresql/15'
 if (!existsSync(`${debian}/lib/plpgsql_check.so`)) {
@@ -10,14 +9,9 @@ if (!existsSync(`${debian}/lib/plpgsql_check.so`)) {
   process.exit(1)
 }
 
-const server = await startTemporaryServer({ binaries: debian })
-try {
-  const admin = postgres(server.url('postgres'))
-  await admin`create database checked`
-  await admin.end()
-  await migrate(server.url('checked'))
-
-  const sql = postgres(server.url('checked'), { onnotice: () => undefined })
+await onScratchServer(async (scratch) => {
+  const { url, sql } = await scratch.createDatabase('checked')
+  await migrate(url)
   await sql`create extension plpgsql_check`
   const findings = await sql<{ line: string }[]>`
     select format('%s: %s', function.proname, finding) as line
@@ -49,10 +43,7 @@ try {
       pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
       and prolang = (select oid from pg_language where lanname = 'plpgsql')
   `
-  await sql.end()
   for (const { line } of findings) console.log(line)
   console.log(`plpgsql_check: ${checked} functions, ${findings.length} findings`)
   if (findings.length > 0 || checked === '0') process.exitCode = 1
-} finally {
-  await server.stop()
-}
+}, debian)

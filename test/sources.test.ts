@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import test from 'ava'
 import { compile } from 'graphile-migrate'
+import { differences, fingerprint } from '../scripts/_migrations/fingerprint.ts'
 import { committedMigrations, migrationsFolder } from '../src/install/migrations.ts'
 import { collect, createDatabase, type Sql, type TestDatabase } from './_support/database.ts'
 
@@ -35,7 +36,7 @@ test('each fixture alone reproduces body, comment and privileges of the installe
 
   for (const file of await fixtureFiles()) await sql.unsafe(await readFile(file, 'utf8'))
 
-  t.deepEqual(changes(installed, await fingerprint(sql)), [])
+  t.deepEqual(differences(installed, await fingerprint(sql)), [])
   t.true(installed.length > 100)
 })
 
@@ -47,7 +48,7 @@ test('current.sql loads twice with the result of once', async (t) => {
 
   await db.sql.unsafe(compiled)
 
-  t.deepEqual(changes(once, await fingerprint(db.sql)), [])
+  t.deepEqual(differences(once, await fingerprint(db.sql)), [])
 })
 
 test('the committed migrations load again over an install in use and change nothing', async (t) => {
@@ -63,7 +64,7 @@ test('the committed migrations load again over an install in use and change noth
 
   for (const { body } of await committedMigrations()) await sql.unsafe(body)
 
-  t.deepEqual(changes(before, await fingerprint(sql)), [])
+  t.deepEqual(differences(before, await fingerprint(sql)), [])
   t.deepEqual(await contents(sql), rows)
   t.is((await collect(sql)).run_id, '3')
 })
@@ -115,53 +116,6 @@ async function fixtureFiles(): Promise<string[]> {
   const folder = `${migrationsFolder}/fixtures`
   const files = await readdir(folder, { recursive: true })
   return files.filter((file) => file.endsWith('.sql')).map((file) => `${folder}/${file}`)
-}
-
-/** Everything in the schema nms: its definition, privileges and comment. */
-async function fingerprint(sql: Sql): Promise<string[]> {
-  const rows = await sql<{ line: string }[]>`
-    select format('schema %s %s', nspowner::regrole, nspacl) as line from pg_namespace where nspname in ('nms', 'nms_private')
-    union all
-    select format('%s %s %s %s', oid::regclass, relkind, relowner::regrole, relacl)
-    from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
-    union all
-    select format(
-      '%s.%s %s %s %s %s %s', attrelid::regclass, attname, attnum, format_type(atttypid, atttypmod), attnotnull,
-      attacl, (select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = attrelid and adnum = attnum)
-    )
-    from pg_attribute join pg_class on pg_class.oid = attrelid
-    where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and attnum > 0
-    union all
-    select format('%s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
-    from pg_constraint where connamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
-    union all
-    select pg_get_indexdef(indexrelid)
-    from pg_index join pg_class on pg_class.oid = indexrelid where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
-    union all
-    select pg_get_triggerdef(pg_trigger.oid)
-    from pg_trigger join pg_class on pg_class.oid = tgrelid
-    where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and not tgisinternal
-    union all
-    select format('%s %s %s', proowner::regrole, proacl, pg_get_functiondef(oid))
-    from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
-    union all
-    select format('%s %s', oid::regclass, pg_get_viewdef(oid))
-    from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind = 'v'
-    union all
-    select format('%s: %s', pg_describe_object(classoid, objoid, objsubid), description)
-    from pg_description
-    where pg_describe_object(classoid, objoid, objsubid) ~ '\\mnms\\M'
-    order by 1
-  `
-  return rows.map(({ line }) => line)
-}
-
-/** What only one of two fingerprints has. */
-function changes(before: string[], after: string[]): string[] {
-  return [
-    ...before.filter((line) => !after.includes(line)).map((line) => `- ${line}`),
-    ...after.filter((line) => !before.includes(line)).map((line) => `+ ${line}`),
-  ]
 }
 
 async function contents(sql: Sql): Promise<unknown[]> {

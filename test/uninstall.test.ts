@@ -1,6 +1,6 @@
 import ava from 'ava'
-import { uninstallScript } from '../src/install_script.ts'
-import { migrate } from '../src/migrate.ts'
+import { uninstallScript } from '../src/install/install_script.ts'
+import { migrate } from '../src/install/migrate.ts'
 import { collect, createDatabase, rowCounts, type Sql, type TestDatabase } from './_support/database.ts'
 import { tableMetrics } from './_support/process.ts'
 

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:fc0ad1fa0bcb9e38d47b45209cb7630fb83d9286
+--! Hash: sha1:efd16f5722ee3ca686a9b5e8460eabd5f899332d
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -5820,19 +5820,6 @@ comment on column nms.table_metrics_daily.change_percent is 'change in per cent 
 comment on column nms.table_metrics_daily.run_id is 'Run that owns the day.';
 revoke all on table nms.table_metrics_daily from public;
 --! EndIncluded views/table_metrics_daily.sql
---! Included views/winning_runs.sql
-create or replace view nms_private.winning_runs as
-  select distinct on (run.snapshot_date) run.snapshot_date, run.run_id, run.is_imported
-  from nms.table_metrics_runs as run
-  where run.status = 'SUCCEEDED'
-  order by run.snapshot_date desc, run.is_imported, run.run_id desc;
-comment on view nms_private.winning_runs is
-  'Of each business day the run whose result it has: its last successful one, "last" meaning the highest run_id, and a counted one rather than an imported one. No row: no run of that day has succeeded.';
-comment on column nms_private.winning_runs.snapshot_date is 'The business day.';
-comment on column nms_private.winning_runs.run_id is 'The run that it has.';
-comment on column nms_private.winning_runs.is_imported is 'True when no run has counted that day.';
-revoke all on table nms_private.winning_runs from public;
---! EndIncluded views/winning_runs.sql
 --! Included views/table_metrics_latest.sql
 create or replace view nms.table_metrics_latest as
   select
@@ -5925,6 +5912,19 @@ comment on column nms.table_metrics_today.payload is 'Row counts as {schema: {ta
 comment on column nms.table_metrics_today.collected_at is 'When that run started.';
 revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
+--! Included views/winning_runs.sql
+create or replace view nms_private.winning_runs as
+  select distinct on (run.snapshot_date) run.snapshot_date, run.run_id, run.is_imported
+  from nms.table_metrics_runs as run
+  where run.status = 'SUCCEEDED'
+  order by run.snapshot_date desc, run.is_imported, run.run_id desc;
+comment on view nms_private.winning_runs is
+  'Of each business day the run whose result it has: its last successful one, "last" meaning the highest run_id, and a counted one rather than an imported one. No row: no run of that day has succeeded.';
+comment on column nms_private.winning_runs.snapshot_date is 'The business day.';
+comment on column nms_private.winning_runs.run_id is 'The run that it has.';
+comment on column nms_private.winning_runs.is_imported is 'True when no run has counted that day.';
+revoke all on table nms_private.winning_runs from public;
+--! EndIncluded views/winning_runs.sql
 
 -- Triggers
 create or replace trigger forbid_deleting_the_settings

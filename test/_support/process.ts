@@ -18,6 +18,8 @@ export interface Running {
   kill(signal: NodeJS.Signals): void
   /** What it has written to standard output so far. */
   stdout(): string
+  /** The same of standard error. */
+  stderr(): string
   finished: Promise<Finished>
 }
 
@@ -58,6 +60,7 @@ export function start(
     pid: child.pid ?? 0,
     kill: (signal) => child.kill(signal),
     stdout: () => stdout,
+    stderr: () => stderr,
     finished,
   }
 }

@@ -1,0 +1,50 @@
+import { committedMigrations } from '../../src/install/migrations.ts'
+import type { Changes } from './changes.ts'
+import { currentFile, currentText, firstMigration, fixtures, isReleased } from './checkout.ts'
+import { compiled, remakeFirst } from './first.ts'
+import { compiledScript, type Script } from './script.ts'
+
+/** What a commit would freeze, and on what it comes. */
+export interface Pending {
+  /** Bodies of the migrations that stay as they are, oldest first. */
+  before: string[]
+  script: Script
+  /** What becomes of it: the first migration made anew, or what current.sql would have to say. */
+  result: { kind: 'first' | 'next'; text: string }
+}
+
+// The migrations before may have run in another transaction.
+const preamble = '-- Functions may call those that come after them.\nset local check_function_bodies = off;'
+
+/** Until the first release the one migration with everything in it; then current.sql and the fixtures that changed. */
+export async function pendingMigration(changes: Changes): Promise<Pending> {
+  if (!isReleased()) {
+    const { body, text } = await remakeFirst()
+    return {
+      before: [],
+      script: compiledScript(body, [firstMigration, currentFile]),
+      result: { kind: 'first', text },
+    }
+  }
+  const [edited] = changes.edited
+  if (edited) {
+    throw Object.assign(new Error(`migrations/committed/${edited} was released, and is not what it was`), {
+      hint: `git checkout migrations/committed/${edited}, and write what changes into current.sql`,
+    })
+  }
+  const text = nextMigration([...changes.added, ...changes.changed])
+  return {
+    before: (await committedMigrations()).map(({ body }) => body),
+    script: compiledScript(await compiled(text), [currentFile]),
+    result: { kind: 'next', text },
+  }
+}
+
+/** What current.sql says comes first; a function or view that it includes by itself has its place there. */
+function nextMigration(changed: string[]): string {
+  const current = currentText()
+  const missing = fixtures()
+    .filter((name) => changed.includes(name) && !current.split('\n').includes(`--!include ${name}`))
+    .map((name) => `--!include ${name}`)
+  return [current, ...(missing.length > 0 ? [preamble, missing.join('\n')] : [])].join('\n\n').trim()
+}

@@ -1,0 +1,45 @@
+/** The chapters of the reference in their order: folders in migrations/fixtures/functions. */
+export const areas = {
+  run: 'Counting everything now, or step by step.',
+  request: 'What a run would count.',
+  count: 'What a run found for each table.',
+  online: 'Counting in many short transactions.',
+  schedule: 'When the next run is due.',
+  reading: 'One day, one table, two days compared.',
+  history: 'What is kept, imported, made anew and deleted.',
+  alerts: 'What is strange about the counts.',
+  settings: 'What holds for every run.',
+  doctor: 'What would make a run fail or lie.',
+} as const
+
+/** A folder of functions that has a chapter. */
+export type Area = keyof typeof areas
+
+/** Where tables and views are told about: they lie in no folder of an area. */
+export const areaOfRelation: Record<string, Area> = {
+  table_metrics_runs: 'run',
+  table_metrics_measurements: 'count',
+  table_metrics_next_due: 'schedule',
+  table_metrics_today: 'reading',
+  table_metrics_daily: 'reading',
+  table_metrics_latest: 'reading',
+  table_metrics_estimates: 'reading',
+  table_metrics_daily_snapshot: 'history',
+  table_metrics_run_snapshot: 'history',
+  table_metrics_alerts: 'alerts',
+  table_metrics_alert_rules: 'alerts',
+  table_metrics_alert_log: 'alerts',
+  table_metrics_settings: 'settings',
+}
+
+/** Calls that come first in their chapter; the others follow by name. */
+export const leading = ['collect_table_metrics', 'open_run']
+
+/** What the SQLSTATEs of our own mean. */
+export const codes: Record<string, string> = {
+  NM001:
+    'The table was rewritten, truncated or replaced after the snapshot was taken, each time it was counted.',
+  NM002:
+    'Releases the locks of a table that was counted. It is caught where it is raised: nobody ever sees it.',
+  NM003: 'The count gave way to sessions that waited for the table, as often as it may.',
+}
