@@ -52,6 +52,8 @@ test('an edited function, a new one and a deleted one are folded into the one mi
   )
   await checkout.remove('migrations/fixtures/functions/schedule/latest_slot.sql')
 
+  await checkout.write('current.sql', '--!include functions/run/is_silent.sql\n')
+
   const { status, stdout, stderr } = await checkout.commit('a sentence is shorter')
 
   t.is(stderr, '')
@@ -71,7 +73,10 @@ test('an edited function, a new one and a deleted one are folded into the one mi
   const migration = await checkout.read(first)
   t.true(migration.includes('Null for others.'))
   t.true(migration.includes('--! Included functions/reading/the_answer.sql'))
+  t.is(migration.match(/^--! Included functions\/run\/is_silent\.sql$/gm)?.length, 1)
   t.false(migration.includes('function nms_private.latest_slot('))
+  t.is(await checkout.read('current.sql'), blank)
+  t.is(await readlink(join(checkout.folder, 'migrations/current.sql')), '../current.sql')
   t.true((await checkout.read('docs/reference.md')).includes('This day, in the'))
   t.is((await checkout.commit()).stdout.slice(0, 19), 'nothing has changed')
 })

@@ -23,12 +23,8 @@ export async function remakeFirst(): Promise<{ body: string; text: string }> {
       /^-- Functions and views$.*?^-- Triggers$/ms,
       () => `-- Functions and views\n\n${includes.join('\n')}\n\n-- Triggers`,
     )
-  const body = await compiled(
-    [source, currentText()]
-      .map((text) => text.trim())
-      .join('\n\n')
-      .trim(),
-  )
+  const pending = currentText().replace(/^--!include .*\n?/gm, '') // all of them are in it already
+  const body = await compiled(`${source.trim()}\n\n${pending}`.trim())
   const text = `--! Previous: -\n--! Hash: ${hashOf(body)}\n--! Message: table metrics\n\n${body}\n`
   return { body, text }
 }

@@ -30,7 +30,7 @@ export async function load(sql: postgres.TransactionSql, { text, places }: Scrip
 const tokens = /'(?:[^']|'')*'|"[^"]*"|\$(\w*)\$[\s\S]*?\$\1\$|--[^\n]*|\/\*[\s\S]*?\*\/|;/g
 
 /** The statements of a script, each from its first word on. */
-export function statements(text: string): { start: number; statement: string }[] {
+function statements(text: string): { start: number; statement: string }[] {
   const found: { start: number; statement: string }[] = []
   let from = 0
   const take = (end: number) => {

@@ -21,7 +21,7 @@ function filesFor(major: number): string[] {
         ? /^(functions|dying|storm_checker|[a-z_]+\.test)/
         : /^functions|^(counted_beats_imported|ending_badly|hostile|install|installer_names|last_run_wins|left_out|midnight|online_names|rights|schema|settings|sources|strangers|views|worker_rights)\.test/
   const programs =
-    /^(addresses|bench|command_line|connecting|connection|embedded_server|hostile_path|log|package|readme|search_path|start|stubborn|terminal|worker_parent)/
+    /^(addresses|bench|command_line|connecting|connection|db_commit|db_watch|embedded_server|hostile_path|log|package|readme|search_path|start|stubborn|terminal|worker_parent)/
   return files
     .filter((file) => chosen.test(file) && (major === 18 || !programs.test(file)))
     .map((file) => `test/${file}`)
