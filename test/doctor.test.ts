@@ -7,6 +7,7 @@ import { installScript } from '../src/install_script.ts'
 import { migrate } from '../src/migrate.ts'
 import { collect, createDatabase, type Sql, withDatabase } from './_support/database.ts'
 import { daysAgo, writeRun } from './_support/days.ts'
+import { runAsOwner } from './_support/owner.ts'
 import { failsClearly, tableMetrics } from './_support/process.ts'
 
 const daily = '15 5 * * * collect_table_metrics ?id=daily&fill=1d'
@@ -163,7 +164,7 @@ test('a role that may not collect is told what it needs; one that may needs no r
   t.is(problems[0]?.subject, role.name)
   t.true(problems[0]?.remedy.includes('migrations/roles.sql'))
   await sql.unsafe(`
-    grant usage on schema nms to ${role.name};
+    grant usage on schema nms, nms_private to ${role.name};
     grant execute on function nms.find_problems, nms_private.job_payload to ${role.name};
   `)
   t.deepEqual(summary(await findProblems(role.url, file)), fresh)
@@ -425,18 +426,8 @@ test.serial('where nothing is to mend, doctor says so', async (t) => {
   const owner = await createRole('bypassrls in role pg_read_all_data')
   await sql.unsafe(`
     create table public.orders (id int);
-    grant usage on schema nms to ${owner.name};
-    grant select, insert, update, delete on all tables in schema nms to ${owner.name};
-    do $$
-    declare
-      v_function regprocedure;
-    begin
-      for v_function in select oid from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) loop
-        execute format('alter function %s owner to ${owner.name}', v_function);
-      end loop;
-    end
-    $$;
   `)
+  await runAsOwner(sql, owner.name)
   await collect(sql)
   const file = await crontab(t, daily)
 

@@ -39,35 +39,38 @@ test('migrate installs, and a run works right after', async (t) => {
   // Roles belong to the whole server, and other tests make them, too.
   t.deepEqual(
     result.created.filter((object) => !object.startsWith('role')),
-    ['schema nms', 'schema graphile_migrate'],
+    ['schema nms', 'schema nms_private', 'schema graphile_migrate'],
   )
   const installed = await db.sql<{ name: string }[]>`
-    select relname as name from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind = 'r'
+    select oid::regclass::text as name
+    from pg_class
+    where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind = 'r'
     union all
-    select proname from pg_proc
+    select oid::regproc::text from pg_proc
     where
       pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
-      and proname in ('business_date', 'close_run', 'collect_table_metrics', 'open_run', 'preview_run')
-    order by name
+      and proname in ('business_date', 'close_run', 'collect_table_metrics', 'open_run', 'preview_run', 'fail_run')
+    order by name collate "C"
   `
   t.deepEqual(
     installed.map(({ name }) => name),
     [
-      'business_date',
-      'close_run',
-      'collect_table_metrics',
-      'open_run',
-      'preview_run',
-      'table_metrics_alert_log',
-      'table_metrics_alert_rules',
-      'table_metrics_alert_turn',
-      'table_metrics_daily_snapshot',
-      'table_metrics_job_turn',
-      'table_metrics_measurements',
-      'table_metrics_run_snapshot',
-      'table_metrics_runs',
-      'table_metrics_settings',
-      'table_metrics_targets',
+      'nms.business_date',
+      'nms.close_run',
+      'nms.collect_table_metrics',
+      'nms.open_run',
+      'nms.preview_run',
+      'nms.table_metrics_alert_log',
+      'nms.table_metrics_alert_rules',
+      'nms.table_metrics_daily_snapshot',
+      'nms.table_metrics_measurements',
+      'nms.table_metrics_run_snapshot',
+      'nms.table_metrics_runs',
+      'nms.table_metrics_settings',
+      'nms_private.alert_turn',
+      'nms_private.fail_run',
+      'nms_private.job_turn',
+      'nms_private.targets',
     ],
   )
   const counted = await collect(db.sql)
@@ -99,7 +102,7 @@ test('SNAPSHOT_TZ sets the business time zone at the first install, later ones s
   t.is(first.status, 0, first.stderr)
   t.regex(
     first.stderr,
-    /created schema nms\ncreated schema graphile_migrate\n(created role \w+\n)*installed 000001\.sql\nschema nms belongs to table_metrics_owner\nbusiness time zone: Europe\/Berlin\n$/,
+    /created schema nms\ncreated schema nms_private\ncreated schema graphile_migrate\n(created role \w+\n)*installed 000001\.sql\nschema nms belongs to table_metrics_owner\nbusiness time zone: Europe\/Berlin\n$/,
   )
   t.is(second.status, 0, second.stderr)
   t.regex(

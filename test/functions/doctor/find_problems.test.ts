@@ -8,6 +8,7 @@ import {
   until,
   untilItWaits,
 } from '../../_support/database.ts'
+import { runAsOwner } from '../../_support/owner.ts'
 import { startOwnServer } from '../../_support/server.ts'
 import { standIn } from '../../_support/stand_in.ts'
 
@@ -38,23 +39,6 @@ const only = (problems: readonly Problem[], name: string) => {
   const [found, ...others] = problems.filter(({ problem }) => problem === name)
   if (!found || others.length > 0) throw new Error(`not one ${name} in ${JSON.stringify(problems)}`)
   return found
-}
-
-/** Gives the functions to a role that may read and write the tables of nms, and nothing else. */
-async function runAsOwner(sql: Sql, role: string): Promise<void> {
-  await sql.unsafe(`
-    grant usage on schema nms to ${role};
-    grant select, insert, update, delete on all tables in schema nms to ${role};
-    do $$
-    declare
-      v_function regprocedure;
-    begin
-      for v_function in select oid from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) loop
-        execute format('alter function %s owner to ${role}', v_function);
-      end loop;
-    end
-    $$;
-  `)
 }
 
 /** Runs what the problem says would mend it. */
@@ -339,7 +323,10 @@ test('settings that no longer name the schema of the collector are a warning', a
 
   const problems = await findProblems(sql)
 
-  t.deepEqual(summary(problems), ['warning machinery_is_counted nms'])
+  t.deepEqual(summary(problems), [
+    'warning machinery_is_counted nms',
+    'warning machinery_is_counted nms_private',
+  ])
 })
 
 test('a request that leaves no table to count is a warning', async (t) => {
