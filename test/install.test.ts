@@ -319,6 +319,14 @@ test('the script gives the same objects as migrate, through a driver and through
   t.deepEqual(await fingerprint(piped.sql), expected)
 })
 
+test('a psql that takes its time gets the whole script', async (t) => {
+  const { stdout } = await tableMetrics(t, '', ['sql'])
+
+  const read = await run(t, 'sh', ['-c', `${process.execPath} src/cli.ts sql | (sleep 2; cat)`])
+
+  t.is(read.stdout.length, stdout.length)
+})
+
 test('the script changes nothing the second time, whatever time zone it names', async (t) => {
   const db = await emptyDatabase(t)
   await db.connect().unsafe(await installScript('Asia/Kolkata'))
