@@ -42,15 +42,19 @@ test('migrate installs, and a run works right after', async (t) => {
     ['schema nms', 'schema nms_private', 'schema graphile_migrate'],
   )
   const installed = await db.sql<{ name: string }[]>`
-    select oid::regclass::text as name
-    from pg_class
-    where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind = 'r'
-    union all
-    select oid::regproc::text from pg_proc
-    where
-      pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
-      and proname in ('business_date', 'close_run', 'collect_table_metrics', 'open_run', 'preview_run', 'fail_run')
-    order by name collate "C"
+    select object.name
+    from (
+      select oid::regclass::text
+      from pg_class
+      where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind = 'r'
+      union all
+      select oid::regproc::text
+      from pg_proc
+      where
+        pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
+        and proname in ('business_date', 'close_run', 'collect_table_metrics', 'open_run', 'preview_run', 'fail_run')
+    ) as object (name)
+    order by object.name collate "C"
   `
   t.deepEqual(
     installed.map(({ name }) => name),
