@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:4fb66a9a09055af337f401dffb65795b074e86d9
+--! Hash: sha1:7cdc20dbc90fd8fcb863fed1a4d9d7a7bdf3a7da
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2267,29 +2267,32 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_targets nms_private.target[];
+  v_today date;
 begin
   select coalesce(array_agg(target), '{}') into v_targets
   from nms_private.job_request(payload => find_problems.payload) as request
   cross join nms_private.find_targets(skip => request.skipped, exclude => request.excluded) as target;
 
+  v_today := nms_private.known_business_date();
+
   return query
   with found as (
-    select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets)
-    union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets)
-    union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets)
-    union all select * from nms_private.lint_no_run_today(payload => find_problems.payload, targets => v_targets)
-    union all select * from nms_private.lint_nothing_to_count(payload => find_problems.payload, targets => v_targets)
-    union all select * from nms_private.lint_owned_by_superuser(payload => find_problems.payload, targets => v_targets)
-    union all select * from nms_private.lint_owner_lacks_right(payload => find_problems.payload, targets => v_targets)
-    union all select * from nms_private.lint_run_abandoned(payload => find_problems.payload, targets => v_targets)
-    union all select * from nms_private.lint_runs_functions_of_others(payload => find_problems.payload, targets => v_targets)
-    union all select * from nms_private.lint_server_is_read_only(payload => find_problems.payload, targets => v_targets)
-    union all select * from nms_private.lint_table_not_readable(payload => find_problems.payload, targets => v_targets)
-    union all select * from nms_private.lint_table_thinned_by_policies(payload => find_problems.payload, targets => v_targets)
-    union all select * from nms_private.lint_time_is_limited(payload => find_problems.payload, targets => v_targets)
-    union all select * from nms_private.lint_time_zone_unknown(payload => find_problems.payload, targets => v_targets)
-    union all select * from nms_private.lint_too_few_locks(payload => find_problems.payload, targets => v_targets)
-    union all select * from nms_private.lint_user_mapping_missing(payload => find_problems.payload, targets => v_targets)
+    select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_no_run_today(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_nothing_to_count(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_owned_by_superuser(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_owner_lacks_right(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_run_abandoned(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_runs_functions_of_others(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_server_is_read_only(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_table_not_readable(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_table_thinned_by_policies(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_time_is_limited(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_time_zone_unknown(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_too_few_locks(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_user_mapping_missing(payload => find_problems.payload, targets => v_targets, today => v_today)
   )
   select found.* from found order by found.severity, found.problem collate "C", found.subject collate "C";
 exception
@@ -2531,7 +2534,7 @@ comment on function nms_private.known_business_date() is
 revoke execute on function nms_private.known_business_date() from public;
 --! EndIncluded functions/doctor/known_business_date.sql
 --! Included functions/doctor/lint/lint_last_run_failed.sql
-create or replace function nms_private.lint_last_run_failed(payload jsonb, targets nms_private.target[])
+create or replace function nms_private.lint_last_run_failed(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -2554,12 +2557,12 @@ as $$
   ) as last_run
   where last_run.status = 'FAILED'
 $$;
-comment on function nms_private.lint_last_run_failed(jsonb, nms_private.target[]) is
+comment on function nms_private.lint_last_run_failed(jsonb, nms_private.target[], date) is
   'The last run that has ended is FAILED: an error while its day has no result, a warning when it has.';
-revoke execute on function nms_private.lint_last_run_failed(jsonb, nms_private.target[]) from public;
+revoke execute on function nms_private.lint_last_run_failed(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_last_run_failed.sql
 --! Included functions/doctor/lint/lint_machinery_is_counted.sql
-create or replace function nms_private.lint_machinery_is_counted(payload jsonb, targets nms_private.target[])
+create or replace function nms_private.lint_machinery_is_counted(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -2578,12 +2581,12 @@ as $$
     or array_agg(target.table_name) @> '{_private_jobs,_private_known_crontabs}'
     or array_agg(target.table_name) @> '{jobs,known_crontabs,job_queues}'
 $$;
-comment on function nms_private.lint_machinery_is_counted(jsonb, nms_private.target[]) is
+comment on function nms_private.lint_machinery_is_counted(jsonb, nms_private.target[], date) is
   'The tables of a tool would be counted, such as those of a worker in a schema of another name.';
-revoke execute on function nms_private.lint_machinery_is_counted(jsonb, nms_private.target[]) from public;
+revoke execute on function nms_private.lint_machinery_is_counted(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_machinery_is_counted.sql
 --! Included functions/doctor/lint/lint_malformed_payload.sql
-create or replace function nms_private.lint_malformed_payload(payload jsonb, targets nms_private.target[])
+create or replace function nms_private.lint_malformed_payload(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -2594,32 +2597,31 @@ as $$
   from nms_private.job_request(payload => lint_malformed_payload.payload) as request
   where request.problem is not null
 $$;
-comment on function nms_private.lint_malformed_payload(jsonb, nms_private.target[]) is
+comment on function nms_private.lint_malformed_payload(jsonb, nms_private.target[], date) is
   'The payload is one that no job accepts.';
-revoke execute on function nms_private.lint_malformed_payload(jsonb, nms_private.target[]) from public;
+revoke execute on function nms_private.lint_malformed_payload(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_malformed_payload.sql
 --! Included functions/doctor/lint/lint_no_run_today.sql
-create or replace function nms_private.lint_no_run_today(payload jsonb, targets nms_private.target[])
+create or replace function nms_private.lint_no_run_today(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
   select
-    'warning', 'no_run_today', today.day::text,
+    'warning', 'no_run_today', lint_no_run_today.today::text,
     format('no run of this business day (%s) has succeeded yet', settings.business_time_zone),
     nms_private.collecting_call(payload => lint_no_run_today.payload)
   from nms.table_metrics_settings as settings
-  cross join nms_private.known_business_date() as today (day)
   where
-    today.day is not null
-    and not exists (select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = today.day)
+    lint_no_run_today.today is not null
+    and not exists (select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = lint_no_run_today.today)
 $$;
-comment on function nms_private.lint_no_run_today(jsonb, nms_private.target[]) is
+comment on function nms_private.lint_no_run_today(jsonb, nms_private.target[], date) is
   'The business day has no result yet.';
-revoke execute on function nms_private.lint_no_run_today(jsonb, nms_private.target[]) from public;
+revoke execute on function nms_private.lint_no_run_today(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_no_run_today.sql
 --! Included functions/doctor/lint/lint_nothing_to_count.sql
-create or replace function nms_private.lint_nothing_to_count(payload jsonb, targets nms_private.target[])
+create or replace function nms_private.lint_nothing_to_count(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -2630,12 +2632,12 @@ as $$
     'select * from nms.preview_run();'
   where cardinality(lint_nothing_to_count.targets) = 0
 $$;
-comment on function nms_private.lint_nothing_to_count(jsonb, nms_private.target[]) is
+comment on function nms_private.lint_nothing_to_count(jsonb, nms_private.target[], date) is
   'A run with this request would find no table.';
-revoke execute on function nms_private.lint_nothing_to_count(jsonb, nms_private.target[]) from public;
+revoke execute on function nms_private.lint_nothing_to_count(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_nothing_to_count.sql
 --! Included functions/doctor/lint/lint_owned_by_superuser.sql
-create or replace function nms_private.lint_owned_by_superuser(payload jsonb, targets nms_private.target[])
+create or replace function nms_private.lint_owned_by_superuser(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -2652,12 +2654,12 @@ as $$
   where routine.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and role.rolsuper
   having count(*) > 0
 $$;
-comment on function nms_private.lint_owned_by_superuser(jsonb, nms_private.target[]) is
+comment on function nms_private.lint_owned_by_superuser(jsonb, nms_private.target[], date) is
   'Functions of ours run with the rights of a superuser.';
-revoke execute on function nms_private.lint_owned_by_superuser(jsonb, nms_private.target[]) from public;
+revoke execute on function nms_private.lint_owned_by_superuser(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_owned_by_superuser.sql
 --! Included functions/doctor/lint/lint_owner_lacks_right.sql
-create or replace function nms_private.lint_owner_lacks_right(payload jsonb, targets nms_private.target[])
+create or replace function nms_private.lint_owner_lacks_right(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -2696,15 +2698,15 @@ as $$
     from unnest('{nms,nms_private}'::text[]) as schema (name)
     where not has_schema_privilege(counting.oid, schema.name, 'usage')
   ) as needed (name, privilege)
-  where counting.oid = nms_private.counting_role()
+  where counting.oid = (select nms_private.counting_role())
   group by counting.rolname
 $$;
-comment on function nms_private.lint_owner_lacks_right(jsonb, nms_private.target[]) is
+comment on function nms_private.lint_owner_lacks_right(jsonb, nms_private.target[], date) is
   'The role that counts may not use something of ours, as after an update that another role has made.';
-revoke execute on function nms_private.lint_owner_lacks_right(jsonb, nms_private.target[]) from public;
+revoke execute on function nms_private.lint_owner_lacks_right(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_owner_lacks_right.sql
 --! Included functions/doctor/lint/lint_run_abandoned.sql
-create or replace function nms_private.lint_run_abandoned(payload jsonb, targets nms_private.target[])
+create or replace function nms_private.lint_run_abandoned(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -2720,15 +2722,15 @@ as $$
     and nms_private.is_silent(run_id => run.run_id, silent_for => settings.abandon_after)
     and not exists (select from nms_private.header_holders(run_id => run.run_id))
 $$;
-comment on function nms_private.lint_run_abandoned(jsonb, nms_private.target[]) is
+comment on function nms_private.lint_run_abandoned(jsonb, nms_private.target[], date) is
   'A run is RUNNING, and nobody works on it any more.';
-revoke execute on function nms_private.lint_run_abandoned(jsonb, nms_private.target[]) from public;
+revoke execute on function nms_private.lint_run_abandoned(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_run_abandoned.sql
 --! Included functions/doctor/lint/lint_runs_functions_of_others.sql
 -- A planner may evaluate a function whose arguments are constant, in the expressions and predicates of indexes and
 -- in statistics. It never does so for defaults, checks and policies, nor for the keys of partitions, as each
 -- partition is read by itself.
-create or replace function nms_private.lint_runs_functions_of_others(payload jsonb, targets nms_private.target[])
+create or replace function nms_private.lint_runs_functions_of_others(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -2747,7 +2749,7 @@ as $$
       'nms.table_metrics_settings'::regclass, schema.nspname, string_agg(distinct quote_ident(maker.rolname), ', ')
     )
   from nms_private.family_members(targets => lint_runs_functions_of_others.targets) as family
-  join pg_roles as counting on counting.oid = nms_private.counting_role()
+  join pg_roles as counting on counting.oid = (select nms_private.counting_role())
   cross join lateral (
     select 'pg_class'::regclass, index.indexrelid, format('index %s', index.indexrelid::regclass)
     from pg_index as index
@@ -2770,12 +2772,12 @@ as $$
   where not maker.rolsuper and maker.oid <> counting.oid
   group by family.ancestor, schema.nspname
 $$;
-comment on function nms_private.lint_runs_functions_of_others(jsonb, nms_private.target[]) is
+comment on function nms_private.lint_runs_functions_of_others(jsonb, nms_private.target[], date) is
   'Planning a count may run code of somebody else with the rights of the role that counts.';
-revoke execute on function nms_private.lint_runs_functions_of_others(jsonb, nms_private.target[]) from public;
+revoke execute on function nms_private.lint_runs_functions_of_others(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_runs_functions_of_others.sql
 --! Included functions/doctor/lint/lint_server_is_read_only.sql
-create or replace function nms_private.lint_server_is_read_only(payload jsonb, targets nms_private.target[])
+create or replace function nms_private.lint_server_is_read_only(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -2792,12 +2794,12 @@ as $$
   from pg_settings as limits
   where limits.name = 'default_transaction_read_only' and limits.reset_val = 'on'
 $$;
-comment on function nms_private.lint_server_is_read_only(jsonb, nms_private.target[]) is
+comment on function nms_private.lint_server_is_read_only(jsonb, nms_private.target[], date) is
   'A run could not write: the server is a standby, or sessions begin read only.';
-revoke execute on function nms_private.lint_server_is_read_only(jsonb, nms_private.target[]) from public;
+revoke execute on function nms_private.lint_server_is_read_only(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_server_is_read_only.sql
 --! Included functions/doctor/lint/lint_table_not_readable.sql
-create or replace function nms_private.lint_table_not_readable(payload jsonb, targets nms_private.target[])
+create or replace function nms_private.lint_table_not_readable(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -2819,15 +2821,15 @@ as $$
     tables => array(select target.table_oid from unnest(lint_table_not_readable.targets) as target)
   ) as refused
   join pg_class as relation on relation.oid = refused.table_oid
-  join pg_roles as counting on counting.oid = nms_private.counting_role()
+  join pg_roles as counting on counting.oid = (select nms_private.counting_role())
   where not (refused.may_enter and refused.may_select)
 $$;
-comment on function nms_private.lint_table_not_readable(jsonb, nms_private.target[]) is
+comment on function nms_private.lint_table_not_readable(jsonb, nms_private.target[], date) is
   'The role that counts may not select from a table, or not use its schema.';
-revoke execute on function nms_private.lint_table_not_readable(jsonb, nms_private.target[]) from public;
+revoke execute on function nms_private.lint_table_not_readable(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_table_not_readable.sql
 --! Included functions/doctor/lint/lint_table_thinned_by_policies.sql
-create or replace function nms_private.lint_table_thinned_by_policies(payload jsonb, targets nms_private.target[])
+create or replace function nms_private.lint_table_thinned_by_policies(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -2839,15 +2841,15 @@ as $$
   from nms_private.refused_tables(
     tables => array(select target.table_oid from unnest(lint_table_thinned_by_policies.targets) as target)
   ) as refused
-  join pg_roles as counting on counting.oid = nms_private.counting_role()
+  join pg_roles as counting on counting.oid = (select nms_private.counting_role())
   where refused.is_thinned
 $$;
-comment on function nms_private.lint_table_thinned_by_policies(jsonb, nms_private.target[]) is
+comment on function nms_private.lint_table_thinned_by_policies(jsonb, nms_private.target[], date) is
   'Row-level security would hide rows of a table from the role that counts.';
-revoke execute on function nms_private.lint_table_thinned_by_policies(jsonb, nms_private.target[]) from public;
+revoke execute on function nms_private.lint_table_thinned_by_policies(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_table_thinned_by_policies.sql
 --! Included functions/doctor/lint/lint_time_is_limited.sql
-create or replace function nms_private.lint_time_is_limited(payload jsonb, targets nms_private.target[])
+create or replace function nms_private.lint_time_is_limited(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -2862,12 +2864,12 @@ as $$
   from pg_settings as limits
   where limits.name in ('statement_timeout', 'transaction_timeout') and limits.reset_val <> '0'
 $$;
-comment on function nms_private.lint_time_is_limited(jsonb, nms_private.target[]) is
+comment on function nms_private.lint_time_is_limited(jsonb, nms_private.target[], date) is
   'A timeout of the session would end a long count.';
-revoke execute on function nms_private.lint_time_is_limited(jsonb, nms_private.target[]) from public;
+revoke execute on function nms_private.lint_time_is_limited(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_time_is_limited.sql
 --! Included functions/doctor/lint/lint_time_zone_unknown.sql
-create or replace function nms_private.lint_time_zone_unknown(payload jsonb, targets nms_private.target[])
+create or replace function nms_private.lint_time_zone_unknown(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -2877,14 +2879,14 @@ as $$
     format('this server does not know the time zone %s: no run can start', settings.business_time_zone),
     format('update %s set business_time_zone = ''America/New_York'';', 'nms.table_metrics_settings'::regclass)
   from nms.table_metrics_settings as settings
-  where nms_private.known_business_date() is null
+  where lint_time_zone_unknown.today is null
 $$;
-comment on function nms_private.lint_time_zone_unknown(jsonb, nms_private.target[]) is
+comment on function nms_private.lint_time_zone_unknown(jsonb, nms_private.target[], date) is
   'The server does not know the business time zone, as after a restore on another one.';
-revoke execute on function nms_private.lint_time_zone_unknown(jsonb, nms_private.target[]) from public;
+revoke execute on function nms_private.lint_time_zone_unknown(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_time_zone_unknown.sql
 --! Included functions/doctor/lint/lint_too_few_locks.sql
-create or replace function nms_private.lint_too_few_locks(payload jsonb, targets nms_private.target[])
+create or replace function nms_private.lint_too_few_locks(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -2925,12 +2927,12 @@ as $$
   cross join lock_table
   where 2 * widest.locks > lock_table.room
 $$;
-comment on function nms_private.lint_too_few_locks(jsonb, nms_private.target[]) is
+comment on function nms_private.lint_too_few_locks(jsonb, nms_private.target[], date) is
   'One statement takes more than half of the locks that the server has room for (warning), or more than all of them (error).';
-revoke execute on function nms_private.lint_too_few_locks(jsonb, nms_private.target[]) from public;
+revoke execute on function nms_private.lint_too_few_locks(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_too_few_locks.sql
 --! Included functions/doctor/lint/lint_user_mapping_missing.sql
-create or replace function nms_private.lint_user_mapping_missing(payload jsonb, targets nms_private.target[])
+create or replace function nms_private.lint_user_mapping_missing(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -2947,7 +2949,7 @@ as $$
   join pg_foreign_table as foreign_table on foreign_table.ftrelid = part.oid
   join pg_foreign_server as server on server.oid = foreign_table.ftserver
   join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
-  join pg_roles as counting on counting.oid = nms_private.counting_role()
+  join pg_roles as counting on counting.oid = (select nms_private.counting_role())
   where
     wrapper.fdwname = 'postgres_fdw'
     and not exists (
@@ -2955,9 +2957,9 @@ as $$
       where mapping.srvid = server.oid and mapping.umuser in (0, counting.oid)
     )
 $$;
-comment on function nms_private.lint_user_mapping_missing(jsonb, nms_private.target[]) is
+comment on function nms_private.lint_user_mapping_missing(jsonb, nms_private.target[], date) is
   'A foreign part of a table lies on a server that the role that counts has no user mapping for.';
-revoke execute on function nms_private.lint_user_mapping_missing(jsonb, nms_private.target[]) from public;
+revoke execute on function nms_private.lint_user_mapping_missing(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_user_mapping_missing.sql
 --! Included functions/doctor/refused_tables.sql
 create or replace function nms_private.refused_tables(tables oid[])
@@ -2968,7 +2970,7 @@ as $$
   select relation.oid, access.may_enter, access.may_select, access.is_thinned
   from unnest(refused_tables.tables) as given (oid)
   join pg_class as relation on relation.oid = given.oid
-  join pg_roles as reader on reader.oid = nms_private.counting_role()
+  join pg_roles as reader on reader.oid = (select nms_private.counting_role())
   cross join lateral (
     select
       has_schema_privilege(reader.oid, relation.relnamespace, 'usage'),

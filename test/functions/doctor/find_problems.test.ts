@@ -225,7 +225,7 @@ test('an owner who lacks rights on what it asks is one error, and the remedy men
   const owner = await createRole()
   await sql`grant select on public.orders to ${sql(owner.name)}`
   await runAsOwner(sql, owner.name)
-  await sql`alter function nms_private.lint_no_run_today(jsonb, nms_private.target[]) owner to postgres`
+  await sql`alter function nms_private.lint_no_run_today(jsonb, nms_private.target[], date) owner to postgres`
 
   const problems = await findProblems(sql)
 
