@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type HistoryRow, historyQuery, whoseHistory } from './history.ts'
 import { beginning } from './install_script.ts'
 import { type Client, inTransaction, namingWhoIsInTheWay, one, withClient } from './installer_session.ts'
 import { committedMigrations, installedFunctions, migrationsFolder } from './migrations.ts'
@@ -86,13 +87,14 @@ async function install(client: Client, keepOwner: boolean, timeZone?: string): P
   await client.query(await beginning({ timeZone, keepsHistory: true }))
   if (timeZone) await refuseUnknownTimeZone(client, timeZone)
 
-  const before = await history(client)
+  const { rows: before } = await client.query<HistoryRow>(historyQuery)
   await refuseForeignHistory(before)
-  const pending = (await committedMigrations()).slice(before.length)
+  // Whoever has dropped the schema has left its history.
+  const pending = (await committedMigrations()).slice((await hasTables(client)) ? before.length : 0)
   for (const { filename, hash, previousHash, body } of pending) {
     await client.query(body)
     await client.query(
-      'insert into graphile_migrate.migrations (hash, previous_hash, filename) values ($1, $2, $3)',
+      'insert into graphile_migrate.migrations (hash, previous_hash, filename) values ($1, $2, $3) on conflict do nothing',
       [hash, previousHash, filename],
     )
   }
@@ -174,31 +176,28 @@ async function handOver(client: Client): Promise<string | null> {
   }
 }
 
-type HistoryRow = { filename: string; hash: string }
-
-async function history(client: Client): Promise<HistoryRow[]> {
-  const { rows } = await client.query<HistoryRow>(
-    'select filename, hash from graphile_migrate.migrations order by filename',
+async function hasTables(client: Client): Promise<boolean> {
+  const { found } = await one<{ found: boolean }>(
+    client,
+    "select to_regclass('nms.table_metrics_runs') is not null as found",
   )
-  return rows
+  return found
 }
 
-// Graphile-migrate runs what comes after the newest name in its one history per database: next to
-// another project's, ours would be skipped without a word.
 async function refuseForeignHistory(rows: HistoryRow[]): Promise<void> {
-  const ours = await committedMigrations()
-  const unknown = rows.filter(({ hash }) => !ours.some((migration) => migration.hash === hash))
-  const newest = unknown.at(-1)
-  if (!newest) return
-  if (rows[0]?.hash === ours[0]?.hash) {
+  const newest = rows.at(-1)?.filename
+  const whose = await whoseHistory(rows)
+  if (whose === 'newer') {
     throw new Error(
-      `this database was migrated by a newer version of table-metrics (${newest.filename} is unknown here): use that version`,
+      `this database was migrated by a newer version of table-metrics (${newest} is unknown here): use that version`,
     )
   }
-  throw new Error(
-    `another project keeps its graphile-migrate history in this database (newest: ${newest.filename}), next to which ` +
-      'our migrations would be skipped. Nothing was changed. Install with: table-metrics sql | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"',
-  )
+  if (whose === 'foreign') {
+    throw new Error(
+      `another project keeps its graphile-migrate history in this database (newest: ${newest}), next to which ` +
+        'our migrations would be skipped. Nothing was changed. Install with: table-metrics sql | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"',
+    )
+  }
 }
 
 // Before a first install there is no nms_private.is_time_zone() to ask.
@@ -218,8 +217,9 @@ async function assertInstalled(client: Client): Promise<void> {
   )
   const missing = (await installedFunctions()).filter((name) => !rows.some((row) => row.name === name))
   if (missing.length === 0) return
+  const others = missing.length > 3 ? ` and ${missing.length - 3} other functions` : ''
   throw new Error(
-    `the install is incomplete, nms lacks ${missing.join(', ')}: ` +
+    `the install is incomplete, it lacks ${missing.slice(0, 3).join(', ')}${others}: ` +
       'restore it with: table-metrics sql | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"',
   )
 }
