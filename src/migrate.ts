@@ -12,7 +12,7 @@ export interface MigrateResult {
   applied: string[]
   /** What was not there before, such as `schema nms`. */
   created: string[]
-  /** Who owns the schema nms and all in it. */
+  /** Who owns the schemas nms and nms_private, and all in them. */
   owner: string
   /** Why it was not handed over to table_metrics_owner; null when it was, or was to be kept. */
   keptBecause: string | null
@@ -23,14 +23,14 @@ export interface MigrateResult {
 }
 
 export interface MigrateOptions {
-  /** Leaves the schema to the installer, and makes no roles. */
+  /** Leaves both schemas to the installer, and makes no roles. */
   keepOwner?: boolean
   /** For how long, in milliseconds, to try again when somebody is in the way. */
   patience?: number
 }
 
 /**
- * Installs or updates the schema `nms`, in one transaction: all of it or nothing.
+ * Installs or updates the schemas `nms` and `nms_private`, in one transaction: all of it or nothing.
  *
  * @param url the database
  * @param timeZone business time zone of a first install, such as `Europe/Berlin`; later ones keep theirs
@@ -157,7 +157,7 @@ async function missing(client: Client): Promise<string[]> {
 }
 
 /**
- * Gives the schema to table_metrics_owner, and makes the roles.
+ * Gives both schemas to table_metrics_owner, and makes the roles.
  *
  * @returns what stood against it; null when it was done
  */

@@ -94,6 +94,17 @@ test('a schema nms of somebody else is an error for a superuser, and nothing in 
   t.true(problems[0]?.detail.includes(mallory.name))
 })
 
+test('a schema nms_private of somebody else is an error for a superuser', async (t) => {
+  const { url, sql, createRole } = await createDatabase(t)
+  const mallory = await createRole()
+  await sql.unsafe(`alter schema nms_private owner to ${mallory.name}`)
+
+  const problems = await findProblems(url, await crontab(t, daily))
+
+  t.deepEqual(summary(problems), ['error owned_by_somebody_else'])
+  t.is(problems[0]?.subject, 'schema nms_private')
+})
+
 test('next to the history of another project, the way to install is the script, and what remains is a warning', async (t) => {
   const { url, sql, connect } = await createDatabase(t, 'empty_template')
   await foreignHistory(sql)

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:7cdc20dbc90fd8fcb863fed1a4d9d7a7bdf3a7da
+--! Hash: sha1:d8fbb1e335d19d1ff89ced20488a8131b85d9b72
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2330,7 +2330,7 @@ as $$
     from pg_namespace as found
     where found.nspname = find_worker_problems.worker_schema
   ),
-  -- Functions, triggers and views run as whoever uses them; who may add some later is no better.
+  -- Functions, triggers and views run with the rights of whoever uses them. Whoever may add one later counts as well.
   left_by (object, role, way_out) as (
     select 'schema ' || schema.name, schema.nspowner, null
     from schema
@@ -2474,7 +2474,7 @@ as $$
       cross join missing
       where
         not schema.is_ours
-        -- Nobody has begun there, and the worker may: graphile-worker asks for the schema even where there is one.
+        -- Nothing is there yet, and the worker may install it: "create schema if not exists" needs the right on the database.
         and not (
           has_database_privilege(current_database(), 'create')
           and has_schema_privilege(schema.oid, 'usage')
@@ -2988,8 +2988,8 @@ comment on function nms_private.refused_tables(oid[]) is
 revoke execute on function nms_private.refused_tables(oid[]) from public;
 --! EndIncluded functions/doctor/refused_tables.sql
 --! Included functions/doctor/worker_trusts.sql
--- Code that a role has left in the schema of graphile-worker runs with the rights of the worker: what
--- that role could gain by it decides. The three roles are what a worker is made of.
+-- A worker runs what lies in the schema of graphile-worker: whoever may leave code there must have nothing to gain by
+-- it. The three roles named below are those that every worker needs.
 create or replace function nms_private.worker_trusts(role oid)
 returns boolean
 language sql stable parallel unsafe
