@@ -1,7 +1,7 @@
 -- The beginning of every install, in its transaction: refuses to work on anything that somebody else has put in our
--- place, or that an earlier state made.
+-- place. check_earlier.sql comes after it.
 --
--- nms.tables: what this version has, {table: {"parts": [column or constraint, …], "triggers": […]}}.
+-- nms.tables: what this version has, {schema.table: {"parts": [column or constraint, …], "triggers": […]}}.
 -- nms.keeps_history = on: graphile-migrate's history is kept, too.
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -83,11 +83,12 @@ begin
         relation.relkind = 'r' as is_table,
         relation.relrowsecurity as has_row_security,
         relation.relowner as owner,
-        coalesce(v_tables -> relation.relname -> 'triggers', '[]') as triggers
+        coalesce(v_tables -> name.qualified -> 'triggers', '[]') as triggers
       from pg_class as relation
       join pg_namespace as schema on schema.oid = relation.relnamespace
+      cross join lateral concat_ws('.', schema.nspname, relation.relname) as name (qualified)
       where
-        (schema.nspname in ('nms', 'nms_private') and v_tables ? relation.relname and relation.relkind not in ('c', 'i', 'I', 'S'))
+        (v_tables ? name.qualified and relation.relkind not in ('c', 'i', 'I', 'S'))
         or (v_keeps_history and schema.nspname = 'graphile_migrate' and relation.relname in ('migrations', 'current'))
     ),
     attached (class, id, relation) as (
@@ -165,60 +166,12 @@ begin
 end
 $$;
 
--- What an earlier state made would be half of that and half of this version afterwards.
+-- Without the tables of nms, nothing that nms_private has left is worth keeping.
 do $$
-declare
-  v_keeps_history constant boolean := current_setting('nms.keeps_history') = 'on';
-  v_tables constant jsonb := current_setting('nms.tables');
-  v_seen text;
-  v_zone text;
 begin
-  if to_regclass('nms.table_metrics_runs') is null then
-    return;
-  end if;
-
-  select format('%s lacks %s', part.relation, string_agg(part.name, ', ' order by part.name)) into v_seen
-  from (
-    select relation.oid::regclass as relation, needed.name
-    from pg_class as relation
-    cross join jsonb_array_elements_text(v_tables -> relation.relname -> 'parts') as needed (name)
-    where
-      relation.relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
-      and not exists (
-        select from pg_attribute as col
-        where col.attrelid = relation.oid and col.attname = needed.name and not col.attisdropped
-      )
-      and not exists (select from pg_constraint as con where con.conrelid = relation.oid and con.conname = needed.name)
-  ) as part
-  group by part.relation
-  order by part.relation::text collate "C"
-  limit 1;
-
-  -- The migrations before the first release.
-  if v_seen is null and v_keeps_history and to_regclass('graphile_migrate.migrations') is not null then
-    execute $query$
-      select format('its history begins with %s', migration.hash)
-      from graphile_migrate.migrations as migration
-      where migration.hash = 'sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f'
-    $query$ into v_seen;
-  end if;
-
-  if v_seen is not null then
-    execute 'select settings.business_time_zone from nms.table_metrics_settings as settings' into v_zone;
-    raise exception 'the schema nms was made by an earlier state of table-metrics: nothing was installed'
-      using
-        errcode = 'object_not_in_prerequisite_state',
-        detail = v_seen,
-        hint = concat(
-          'To keep its days: alter schema nms rename to nms_before; ',
-          case
-            when v_keeps_history and to_regclass('graphile_migrate.migrations') is not null then
-              'delete from graphile_migrate.migrations; '
-          end,
-          format('then install again (SNAPSHOT_TZ=%s), and ', v_zone),
-          'select count(nms.import_run(snapshot_date, payload)) from nms_before.table_metrics_daily_snapshot; ',
-          'drop schema nms_before cascade;'
-        );
+  if to_regclass('nms.table_metrics_runs') is null and to_regtype('nms_private.target') is not null then
+    drop schema nms_private cascade;
+    create schema nms_private;
   end if;
 end
 $$;

@@ -4,7 +4,7 @@
 --   psql -v ON_ERROR_STOP=1 -f migrations/roles.sql "$DATABASE_URL"
 --   grant table_metrics_reader to dashboard;
 --
--- in every database that has the schema nms: as a superuser, or as the owner of both schemas who may also create
+-- in every database that has the schemas nms and nms_private: as a superuser, or as the owner of both schemas who may also create
 -- roles. What a later script creates belongs to whoever ran it: run this again after it. Otherwise a second time
 -- changes nothing.
 --
@@ -132,7 +132,7 @@ begin
         hint = format('Ask %I what it is for, and drop it.', v_stranger.owner);
   end if;
 
-  -- Whoever hands the schema over stays able to migrate it: a member acts as the owner.
+  -- Whoever hands the schemas over stays able to migrate it: a member acts as the owner.
   if not pg_has_role(v_owner, 'usage') then
     grant table_metrics_owner to current_user;
   end if;

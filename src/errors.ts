@@ -31,6 +31,10 @@ export async function runMain(main: () => Promise<unknown>): Promise<void> {
     console.error(describeError(error))
     process.exitCode = 1
   }
+  // Such as psql, which reads on when it has executed what it has.
+  if (process.stdout.writableLength > 0) {
+    await new Promise((resolve) => process.stdout.write('', resolve))
+  }
   // What a dead link keeps open must not keep this process.
   setTimeout(() => process.exit(), 500).unref()
 }

@@ -7,6 +7,7 @@ import { installScript } from '../src/install/install_script.ts'
 import { migrate } from '../src/install/migrate.ts'
 import { collect, createDatabase, type Sql, withDatabase } from './_support/database.ts'
 import { daysAgo, writeRun } from './_support/days.ts'
+import { runAsOwner } from './_support/owner.ts'
 import { failsClearly, tableMetrics } from './_support/process.ts'
 
 const daily = '15 5 * * * collect_table_metrics ?id=daily&fill=1d'
@@ -91,6 +92,17 @@ test('a schema nms of somebody else is an error for a superuser, and nothing in 
 
   t.deepEqual(summary(problems), ['error owned_by_somebody_else'])
   t.true(problems[0]?.detail.includes(mallory.name))
+})
+
+test('a schema nms_private of somebody else is an error for a superuser', async (t) => {
+  const { url, sql, createRole } = await createDatabase(t)
+  const mallory = await createRole()
+  await sql.unsafe(`alter schema nms_private owner to ${mallory.name}`)
+
+  const problems = await findProblems(url, await crontab(t, daily))
+
+  t.deepEqual(summary(problems), ['error owned_by_somebody_else'])
+  t.is(problems[0]?.subject, 'schema nms_private')
 })
 
 test('next to the history of another project, the way to install is the script, and what remains is a warning', async (t) => {
@@ -425,18 +437,8 @@ test.serial('where nothing is to mend, doctor says so', async (t) => {
   const owner = await createRole('bypassrls in role pg_read_all_data')
   await sql.unsafe(`
     create table public.orders (id int);
-    grant usage on schema nms, nms_private to ${owner.name};
-    grant select, insert, update, delete on all tables in schema nms, nms_private to ${owner.name};
-    do $$
-    declare
-      v_function regprocedure;
-    begin
-      for v_function in select oid from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) loop
-        execute format('alter function %s owner to ${owner.name}', v_function);
-      end loop;
-    end
-    $$;
   `)
+  await runAsOwner(sql, owner.name)
   await collect(sql)
   const file = await crontab(t, daily)
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
+import { findProblems } from '../src/doctor/doctor.ts'
 import { installScript } from '../src/install/install_script.ts'
 import { migrate } from '../src/install/migrate.ts'
 import { collect, createDatabase, rowCounts, type Sql, type TestDatabase } from './_support/database.ts'
@@ -33,35 +34,42 @@ test('migrate installs, and a run works right after', async (t) => {
   // Roles belong to the whole server, and other tests make them, too.
   t.deepEqual(
     result.created.filter((object) => !object.startsWith('role')),
-    ['schema nms', 'schema graphile_migrate'],
+    ['schema nms', 'schema nms_private', 'schema graphile_migrate'],
   )
   const installed = await db.sql<{ name: string }[]>`
-    select relname as name from pg_class where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind = 'r'
-    union all
-    select proname from pg_proc
-    where
-      pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
-      and proname in ('business_date', 'close_run', 'collect_table_metrics', 'open_run', 'preview_run')
-    order by name
+    select object.name
+    from (
+      select oid::regclass::text
+      from pg_class
+      where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind = 'r'
+      union all
+      select oid::regproc::text
+      from pg_proc
+      where
+        pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
+        and proname in ('business_date', 'close_run', 'collect_table_metrics', 'open_run', 'preview_run', 'fail_run')
+    ) as object (name)
+    order by object.name collate "C"
   `
   t.deepEqual(
     installed.map(({ name }) => name),
     [
-      'business_date',
-      'close_run',
-      'collect_table_metrics',
-      'open_run',
-      'preview_run',
-      'table_metrics_alert_log',
-      'table_metrics_alert_rules',
-      'table_metrics_alert_turn',
-      'table_metrics_daily_snapshot',
-      'table_metrics_job_turn',
-      'table_metrics_measurements',
-      'table_metrics_run_snapshot',
-      'table_metrics_runs',
-      'table_metrics_settings',
-      'table_metrics_targets',
+      'nms.business_date',
+      'nms.close_run',
+      'nms.collect_table_metrics',
+      'nms.open_run',
+      'nms.preview_run',
+      'nms.table_metrics_alert_log',
+      'nms.table_metrics_alert_rules',
+      'nms.table_metrics_daily_snapshot',
+      'nms.table_metrics_measurements',
+      'nms.table_metrics_run_snapshot',
+      'nms.table_metrics_runs',
+      'nms.table_metrics_settings',
+      'nms_private.alert_turn',
+      'nms_private.fail_run',
+      'nms_private.job_turn',
+      'nms_private.targets',
     ],
   )
   const counted = await collect(db.sql)
@@ -93,7 +101,7 @@ test('SNAPSHOT_TZ sets the business time zone at the first install, later ones s
   t.is(first.status, 0, first.stderr)
   t.regex(
     first.stderr,
-    /created schema nms\ncreated schema graphile_migrate\n(created role \w+\n)*installed 000001\.sql\nschema nms belongs to table_metrics_owner\nbusiness time zone: Europe\/Berlin\n$/,
+    /created schema nms\ncreated schema nms_private\ncreated schema graphile_migrate\n(created role \w+\n)*installed 000001\.sql\nschema nms belongs to table_metrics_owner\nbusiness time zone: Europe\/Berlin\n$/,
   )
   t.is(second.status, 0, second.stderr)
   t.regex(
@@ -279,7 +287,7 @@ test('an install that lacks a function is reported, and the script restores it',
 
   const finished = await tableMetrics(t, db.url, ['migrate'])
 
-  failsClearly(t, finished, 'preview_run', 'table-metrics sql')
+  failsClearly(t, finished, 'it lacks preview_run:', 'table-metrics sql')
   await db.connect().unsafe(await installScript())
   t.deepEqual((await migrate(db.url, undefined, { keepOwner: true })).applied, [])
   t.deepEqual(await fingerprint(db.sql), complete)
@@ -308,6 +316,14 @@ test('the script gives the same objects as migrate, through a driver and through
   t.is(psql.status, 0, psql.stderr)
   t.is(psql.stderr, '')
   t.deepEqual(await fingerprint(piped.sql), expected)
+})
+
+test('a psql that takes its time gets the whole script', async (t) => {
+  const { stdout } = await tableMetrics(t, '', ['sql'])
+
+  const read = await run(t, 'sh', ['-c', `${process.execPath} src/cli.ts sql | (sleep 2; cat)`])
+
+  t.is(read.stdout.length, stdout.length)
 })
 
 test('the script changes nothing the second time, whatever time zone it names', async (t) => {
@@ -479,30 +495,39 @@ async function fingerprint(sql: Sql): Promise<unknown[]> {
   ]
 }
 
-// As the migrations before the first release left it: what they recorded, and tables that lack columns.
-const earlier = {
-  'by migrate': `
-    insert into graphile_migrate.migrations (hash, previous_hash, filename) values
-      ('sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f', null, '000001.sql'),
-      ('sha1:second', 'sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f', '000002.sql');
-  `,
-  'by the script': '',
+// Tables that lack what this version has: of a state with one schema, and of one with both.
+const oneSchema = `
+  create schema nms;
+  create table nms.table_metrics_settings (business_time_zone text);
+  insert into nms.table_metrics_settings values ('Asia/Kolkata');
+  create table nms.table_metrics_runs (run_id bigint primary key);
+  create table nms.table_metrics_daily_snapshot (snapshot_date date primary key, payload jsonb not null);
+  insert into nms.table_metrics_daily_snapshot values
+    ('2025-03-01', '{"public": {"orders": 7}}'), ('2025-03-02', '{"public": {"orders": 8}}');
+`
+const bothSchemas = `
+  select nms.import_run('2025-03-01', '{"public": {"orders": 7}}'), nms.import_run('2025-03-02', '{"public": {"orders": 8}}');
+  alter table nms.table_metrics_runs rename is_imported to is_recorded;
+`
+
+const earlier: Record<string, (db: TestDatabase) => Promise<unknown>> = {
+  'by migrate': async ({ sql }) => {
+    await createHistory(sql)
+    await sql`insert into graphile_migrate.migrations (hash, filename) values ('sha1:earlier', '000001.sql')`
+    await sql.unsafe(oneSchema)
+  },
+  'by the script': ({ sql }) => sql.unsafe(oneSchema),
+  'by migrate, in both schemas': async ({ sql, url }) => {
+    await migrate(url, 'Asia/Kolkata')
+    await sql.unsafe(bothSchemas)
+    await sql`update graphile_migrate.migrations set hash = 'sha1:earlier'`
+  },
 }
 
-for (const [how, recorded] of Object.entries(earlier)) {
+for (const [how, make] of Object.entries(earlier)) {
   test(`an install of an earlier state, made ${how}, is told how to keep its days, and not touched`, async (t) => {
     const db = await emptyDatabase(t)
-    if (recorded) await createHistory(db.sql)
-    await db.sql.unsafe(`
-      ${recorded}
-      create schema nms;
-      create table nms.table_metrics_settings (business_time_zone text);
-      insert into nms.table_metrics_settings values ('Asia/Kolkata');
-      create table nms.table_metrics_runs (run_id bigint primary key);
-      create table nms.table_metrics_daily_snapshot (snapshot_date date primary key, payload jsonb not null);
-      insert into nms.table_metrics_daily_snapshot values
-        ('2025-03-01', '{"public": {"orders": 7}}'), ('2025-03-02', '{"public": {"orders": 8}}');
-    `)
+    await make(db)
     const before = await everything(db.sql)
 
     const migrated = await tableMetrics(t, db.url, ['migrate'])
@@ -510,13 +535,18 @@ for (const [how, recorded] of Object.entries(earlier)) {
       db.connect().unsafe(await installScript()),
       { code: '55000' },
     )
+    const problems = await findProblems(db.url)
 
     failsClearly(t, migrated, 'earlier state', 'nms_before', 'import_run', 'SNAPSHOT_TZ=Asia/Kolkata')
     t.regex(scripted?.hint ?? '', /nms_before/)
+    const hint = /^hint: (.*)$/m.exec(migrated.stderr)?.[1] ?? ''
+    t.deepEqual(
+      problems.map(({ severity, problem, remedy }) => [severity, problem, remedy]),
+      [['error', 'install_earlier', hint]],
+    )
     t.deepEqual(await everything(db.sql), before)
 
     // What the hint says, as it says it.
-    const hint = /^hint: (.*)$/m.exec(migrated.stderr)?.[1] ?? ''
     const statements = hint.match(/(alter|delete|select|drop) [^;]*;/g) ?? []
     const keeping = statements.findIndex((statement) => statement.startsWith('select'))
     for (const statement of statements.slice(0, keeping)) await db.sql.unsafe(statement)
@@ -528,3 +558,68 @@ for (const [how, recorded] of Object.entries(earlier)) {
     )
   })
 }
+
+test('beside an install of an earlier state, the history of another project is not to be deleted', async (t) => {
+  const db = await emptyDatabase(t)
+  await createHistory(db.sql)
+  await db.sql`
+    insert into graphile_migrate.migrations (hash, filename) values ('sha1:a', '000001.sql'), ('sha1:b', '000002.sql')
+  `
+  await db.sql.unsafe(oneSchema)
+
+  const migrated = await tableMetrics(t, db.url, ['migrate'])
+
+  failsClearly(t, migrated, 'earlier state', 'nms_before')
+  t.notRegex(migrated.stderr, /delete from/)
+})
+
+for (const dropped of ['nms', 'nms, nms_private']) {
+  test(`after "drop schema ${dropped} cascade" doctor says to migrate, and migrate installs anew`, async (t) => {
+    const db = await createDatabase(t)
+    const complete = await fingerprint(db.sql)
+    await db.sql`select nms.open_run()`
+    await db.sql`select nms.measure_targets(1)`
+    await db.sql.unsafe(`drop schema ${dropped} cascade`)
+
+    const problems = await findProblems(db.url)
+    const { applied, created } = await migrate(db.url, undefined, { keepOwner: true })
+
+    t.deepEqual(
+      problems.map(({ problem, remedy }) => [problem, remedy]),
+      [['not_installed', 'table-metrics migrate']],
+    )
+    t.deepEqual(applied, allMigrations)
+    t.true(created.includes('schema nms'))
+    t.deepEqual(await fingerprint(db.sql), complete)
+    t.is((await history(db.sql)).length, allMigrations.length)
+    t.deepEqual((await migrate(db.url, undefined, { keepOwner: true })).applied, [])
+  })
+}
+
+test('the script installs anew as well after "drop schema nms cascade"', async (t) => {
+  const db = await createDatabase(t)
+  const complete = await fingerprint(db.sql)
+  await db.sql`drop schema nms cascade`
+
+  await db.connect().unsafe(await installScript())
+
+  t.deepEqual(await fingerprint(db.sql), complete)
+})
+
+test('an uninstall leaves nothing, and a later migrate installs anew', async (t) => {
+  const db = await emptyDatabase(t)
+  await migrate(db.url)
+  const before = await fingerprint(db.sql)
+  await db.sql.unsafe(`
+    drop schema nms, nms_private cascade;
+    delete from graphile_migrate.migrations;
+  `)
+  t.deepEqual(
+    [...(await db.sql`select nspname from pg_namespace where nspname in ('nms', 'nms_private')`)],
+    [],
+  )
+
+  t.deepEqual((await migrate(db.url)).applied, allMigrations)
+
+  t.deepEqual(await fingerprint(db.sql), before)
+})

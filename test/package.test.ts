@@ -58,7 +58,12 @@ test('the package has what it needs, and no sources or tests', async (t) => {
     files.filter((file) => /(^|[/])(test|bench|demo|sample|embedded)|(?<!\.d)\.ts$/.test(file)),
     [],
   )
-  for (const file of ['committed/000001-table-metrics.sql', 'check_install.sql', 'roles.sql']) {
+  for (const file of [
+    'committed/000001-table-metrics.sql',
+    'check_install.sql',
+    'check_earlier.sql',
+    'roles.sql',
+  ]) {
     t.true(files.includes(`migrations/${file}`), file)
   }
 })

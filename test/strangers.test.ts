@@ -58,8 +58,8 @@ test('a reader who has every lock that a reader can take is in no way of jobs, o
   const db = await createShop(t)
   const role = await db.createRole()
   await db.sql.unsafe(`
-    grant usage on schema nms to ${role.name};
-    grant select on all tables in schema nms to ${role.name};
+    grant usage on schema nms, nms_private to ${role.name};
+    grant select on all tables in schema nms, nms_private to ${role.name};
   `)
   const reader = role.connect()
   const tables = await db.sql<{ name: string }[]>`

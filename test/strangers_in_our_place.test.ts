@@ -26,6 +26,7 @@ const emptyHistory = `
 
 const places: { what: string; set: string; names: string[]; concernsScript?: false }[] = [
   { what: 'an empty schema', set: 'create schema nms', names: ['schema nms'] },
+  { what: 'an empty inner schema', set: 'create schema nms_private', names: ['schema nms_private'] },
   {
     what: 'a trigger on the settings',
     set: `
@@ -88,6 +89,7 @@ const guests = [
     'function nms_private.is_time_zone(text)',
   ],
   ['a type', 'create type nms_private.target as (id int)', 'type nms_private.target'],
+  ['a table of the inner schema', 'create table nms_private.targets (id int)', 'table nms_private.targets'],
   ['a domain', 'create domain nms.mood as text', 'type nms.mood'],
 ] as const
 
@@ -97,7 +99,8 @@ for (const [what, set, named] of guests) {
     const mallory = await db.createRole()
     await db.sql.unsafe(`
       create schema nms;
-      grant usage, create on schema nms to ${mallory.name};
+      create schema nms_private;
+      grant usage, create on schema nms, nms_private to ${mallory.name};
       set role ${mallory.name};
       ${set};
       reset role;
@@ -120,6 +123,11 @@ const hangers = [
     'a trigger',
     'create trigger spring before insert on nms.table_metrics_settings execute function public.spring()',
     'trigger spring on table nms.table_metrics_settings',
+  ],
+  [
+    'a trigger on the queue',
+    'create trigger spring before insert on nms_private.targets execute function public.spring()',
+    'trigger spring on table nms_private.targets',
   ],
   [
     'a deferred trigger',
@@ -216,6 +224,7 @@ test('a schema that the installer has made before is no obstacle', async (t) => 
     grant create on database ${db.name} to ${installer.name};
     set role ${installer.name};
     create schema nms;
+    create schema nms_private;
     create schema graphile_migrate;
   `)
 

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:efd16f5722ee3ca686a9b5e8460eabd5f899332d
+--! Hash: sha1:07c9519900f427fb3e282151866b1802f1517bd6
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2277,377 +2277,118 @@ comment on function nms_private.store_measurements(nms.table_metrics_measurement
   'Stores these measurements, and returns how many tables and rows they are. Of a table that has one already, the later one stays when it belongs to a family, which was counted together; otherwise the former.';
 revoke execute on function nms_private.store_measurements(nms.table_metrics_measurements[]) from public;
 --! EndIncluded functions/count/store_measurements.sql
---! Included functions/doctor/find_problems.sql
--- One branch per problem. Rights are those of the role that counts: the owner of
--- nms.collect_table_metrics(), which after an update need not own this function yet.
-create or replace function nms.find_problems(payload jsonb default '{}')
-returns table (severity text, problem text, subject text, detail text, remedy text)
-language sql stable parallel unsafe security definer
+--! Included functions/doctor/collecting_call.sql
+create or replace function nms_private.collecting_call(payload jsonb)
+returns text
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select format(
+    'select * from nms.collect_table_metrics(%s);',
+    concat_ws(
+      ', ',
+      'skip => ' || quote_literal(nullif(request.skipped, '[]')),
+      'exclude => ' || quote_literal(nullif(request.excluded, '[]'))
+    )
+  )
+  from nms_private.job_request(payload => collecting_call.payload) as request
+$$;
+comment on function nms_private.collecting_call(jsonb) is
+  'The statement that counts what a job with this payload would count.';
+revoke execute on function nms_private.collecting_call(jsonb) from public;
+--! EndIncluded functions/doctor/collecting_call.sql
+--! Included functions/doctor/counting_role.sql
+create or replace function nms_private.counting_role()
+returns oid
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select routine.proowner
+  from pg_proc as routine
+  where routine.pronamespace = 'nms'::regnamespace and routine.proname = 'collect_table_metrics'
+$$;
+comment on function nms_private.counting_role() is
+  'The role whose rights decide what a run may read: the owner of nms.collect_table_metrics.';
+revoke execute on function nms_private.counting_role() from public;
+--! EndIncluded functions/doctor/counting_role.sql
+--! Included functions/doctor/family_members.sql
+create or replace function nms_private.family_members(targets nms_private.target[])
+returns table (ancestor oid, member oid)
+language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   with recursive
-  request as (
-    select
-      malformed.why,
-      coalesce(usable.payload -> 'skipSchemas', '[]') as skip,
-      coalesce(usable.payload -> 'exclude', '[]') as exclude
-    from nms_private.validate_job(payload => coalesce(find_problems.payload, '{}')) as malformed (why)
-    cross join lateral (select case when malformed.why is null then find_problems.payload end) as usable (payload)
-  ),
-  collecting (call) as (
-    select format(
-      'select * from nms.collect_table_metrics(%s);',
-      concat_ws(
-        ', ',
-        'skip => ' || quote_literal(nullif(request.skip, '[]')),
-        'exclude => ' || quote_literal(nullif(request.exclude, '[]'))
-      )
-    )
-    from request
-  ),
-  counting as (
-    select role.oid, role.rolname as name, role.rolsuper or role.rolbypassrls as sees_every_row
-    from pg_proc as routine
-    join pg_roles as role on role.oid = routine.proowner
-    where routine.pronamespace = 'nms'::regnamespace and routine.proname = 'collect_table_metrics'
-  ),
-  -- Materialized: otherwise the planner asks for the business day, which raises where the zone is unknown.
-  setting as materialized (
-    select
-      settings.*,
-      zone.is_known as has_time_zone,
-      case when zone.is_known then nms.business_date() end as today
-    from nms.table_metrics_settings as settings
-    cross join nms_private.is_time_zone(settings.business_time_zone) as zone (is_known)
-  ),
   target as materialized (
-    select
-      found.*,
-      format('%I.%I', found.schema_name, found.table_name) as name,
-      found.table_kind <> 'partitioned table' as is_read -- others are added up
-    from request
-    cross join nms_private.find_targets(skip => request.skip, exclude => request.exclude) as found
+    select given.table_oid, given.is_whole
+    from unnest(family_members.targets) as given
+    where given.table_kind <> 'partitioned table' -- which is added up
   ),
-  reading as (
-    select
-      target.name,
-      target.schema_name,
-      counting.name as reader,
-      has_schema_privilege(counting.oid, relation.relnamespace, 'usage') as may_enter,
-      has_any_column_privilege(counting.oid, relation.oid, 'select') as may_select, -- any column will do for a count
-      relation.relrowsecurity
-        and not counting.sees_every_row
-        and (relation.relforcerowsecurity or not pg_has_role(counting.oid, relation.relowner, 'usage')) as is_thinned
-    from target
-    join pg_class as relation on relation.oid = target.table_oid
-    cross join counting
-    where target.is_read
-  ),
-  -- What one statement reads, and so locks until it ends.
-  family (ancestor, member) as (
-    select target.table_oid, target.table_oid from target where target.is_read
+  descent (ancestor, member) as (
+    select target.table_oid, target.table_oid from target where target.is_whole
     union
-    select family.ancestor, child.inhrelid
-    from family
-    join target on target.table_oid = family.ancestor and target.is_whole
-    join pg_inherits as child on child.inhparent = family.member
-  ),
-  widest as (
-    select target.name, count(distinct family.member) + count(index.indexrelid) as locks
-    from family
-    join target on target.table_oid = family.ancestor
-    left join pg_index as index on index.indrelid = family.member
-    group by target.table_oid, target.name
-    order by locks desc, target.name
-    limit 1
-  ),
-  -- Without the spare memory that a serial plan could still use: each worker of a parallel one adds its share.
-  lock_table as (
-    select
-      sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as sessions,
-      min(limits.setting::bigint) filter (where limits.name = 'max_locks_per_transaction')
-        * sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as room
-    from pg_settings as limits
-    where
-      limits.name in (
-        'max_locks_per_transaction', 'max_connections', 'max_prepared_transactions', 'max_worker_processes', 'max_wal_senders'
-      )
-  ),
-  last_run as (
-    select run.*
-    from nms.table_metrics_runs as run
-    where run.status <> 'RUNNING'
-    order by run.run_id desc
-    limit 1
-  ),
-  found (severity, problem, subject, detail, remedy) as (
-    select
-      'error', 'malformed_payload', 'the job', request.why || ': every such job would be rejected',
-      'mend it where the job comes from, the crontab or graphile_worker.add_job'
-    from request
-    where request.why is not null
-
-    union all
-    select
-      'error', 'time_zone_unknown', 'nms.table_metrics_settings',
-      format('this server does not know the time zone %s: no run can start', setting.business_time_zone),
-      format('update %s set business_time_zone = ''America/New_York'';', 'nms.table_metrics_settings'::regclass)
-    from setting
-    where not setting.has_time_zone
-
-    union all
-    select
-      'error', 'server_is_read_only', current_database(), 'this server is a standby: no run can write its result',
-      'set DATABASE_URL to the primary'
-    where pg_is_in_recovery()
-
-    union all
-    select
-      'error', 'server_is_read_only', current_database(), 'default_transaction_read_only is on: no run can write its result',
-      format('alter role %I in database %I set default_transaction_read_only = off;', session_user, current_database())
-    from pg_settings as limits
-    where limits.name = 'default_transaction_read_only' and limits.reset_val = 'on'
-
-    union all
-    select
-      'warning', 'time_is_limited', limits.name,
-      format(
-        'it is %s ms for this role in this database: a statement that counts for longer is ended, and the run fails',
-        limits.reset_val
-      ),
-      format('alter role %I in database %I set %I = 0;', session_user, current_database(), limits.name)
-    from pg_settings as limits
-    where limits.name in ('statement_timeout', 'transaction_timeout') and limits.reset_val <> '0'
-
-    union all
-    select
-      'error', 'owner_lacks_right', 'nms',
-      format(
-        '%I counts, and lacks rights on %s objects such as %s: every run would fail',
-        counting.name, count(*), array_to_string((array_agg(needed.name order by needed.name))[1:3], ', ')
-      ),
-      string_agg(format('grant %s to %I;', needed.privilege, counting.name), ' ' order by needed.name)
-    from counting
-    cross join lateral (
-      select routine.oid::regprocedure::text, format('execute on function %s', routine.oid::regprocedure)
-      from pg_proc as routine
-      where
-        routine.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
-        and not routine.prosecdef
-        and routine.prorettype <> 'trigger'::regtype
-        and not has_function_privilege(counting.oid, routine.oid, 'execute')
-      union all
-      select relation.oid::regclass::text, format('select, insert, update, delete on %s', relation.oid::regclass)
-      from pg_class as relation
-      where
-        relation.relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
-        and relation.relkind = 'r'
-        and not (
-          has_table_privilege(counting.oid, relation.oid, 'select')
-          and (
-            relation.relname = 'table_metrics_settings'
-            or has_table_privilege(counting.oid, relation.oid, 'insert')
-          )
-        )
-      union all
-      select format('schema %I', schema.name), format('usage on schema %I', schema.name)
-      from unnest('{nms,nms_private}'::text[]) as schema (name)
-      where not has_schema_privilege(counting.oid, schema.name, 'usage')
-    ) as needed (name, privilege)
-    group by counting.name
-
-    union all
-    select
-      'error', 'table_not_readable', reading.name,
-      format(
-        '%I counts, and may not %s: every run would fail',
-        reading.reader,
-        case when reading.may_enter then 'select from it' else format('use the schema %I', reading.schema_name) end
-      ),
-      concat_ws(
-        ' ',
-        case when not reading.may_enter then format('grant usage on schema %I to %I;', reading.schema_name, reading.reader) end,
-        case when not reading.may_select then format('grant select on %s to %I;', reading.name, reading.reader) end,
-        format('-- or, for all tables: grant pg_read_all_data to %I;', reading.reader)
-      )
-    from reading
-    where not (reading.may_enter and reading.may_select)
-
-    union all
-    select
-      'error', 'table_thinned_by_policies', reading.name,
-      format('row-level security would hide rows from %I, which counts: every run would fail', reading.reader),
-      format('alter role %I bypassrls;', reading.reader)
-    from reading
-    where reading.is_thinned
-
-    union all
-    select
-      'error', 'user_mapping_missing', part.oid::regclass::text,
-      format(
-        '%s is foreign and read for the sum of its parents, and %I, which counts, has no user mapping on server %I: every run would fail',
-        target.name, counting.name, server.srvname
-      ),
-      format('create user mapping for %I server %I options (user …, password …);', counting.name, server.srvname)
-    from family
-    join target on target.table_oid = family.ancestor
-    join pg_class as part on part.oid = family.member
-    join pg_foreign_table as foreign_table on foreign_table.ftrelid = part.oid
-    join pg_foreign_server as server on server.oid = foreign_table.ftserver
-    join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
-    cross join counting
-    where
-      wrapper.fdwname = 'postgres_fdw'
-      and not exists (
-        select from pg_user_mappings as mapping
-        where mapping.srvid = server.oid and mapping.umuser in (0, counting.oid)
-      )
-
-    union all
-    select
-      case when widest.locks > lock_table.room then 'error' else 'warning' end,
-      'too_few_locks', widest.name,
-      format(
-        'counting it takes %s locks at once: one for each part and index. The server has room for about %s, which all sessions share',
-        widest.locks, lock_table.room
-      ),
-      format(
-        'alter system set max_locks_per_transaction = %s; -- then restart the server',
-        ceil(2.0 * widest.locks / lock_table.sessions)
-      )
-    from widest
-    cross join lock_table
-    where 2 * widest.locks > lock_table.room
-
-    union all
-    select
-      'warning', 'owned_by_superuser', 'nms',
-      format(
-        '%s functions belong to the superuser %s: planning a count may run functions of a table''s owner, with the rights of a superuser',
-        count(*), string_agg(distinct quote_ident(role.rolname), ', ')
-      ),
-      'psql -v ON_ERROR_STOP=1 -f migrations/roles.sql "$DATABASE_URL"'
-    from pg_proc as routine
-    join pg_roles as role on role.oid = routine.proowner
-    where routine.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and role.rolsuper
-    having count(*) > 0
-
-    -- What planning a count evaluates, if its arguments are constant. Defaults, checks, policies and,
-    -- because each partition is read by itself, keys of partitions are not.
-    union all
-    select
-      'warning', 'runs_functions_of_others', target.name,
-      format(
-        'planning its count may run, with the rights of %I, %s',
-        min(counting.name),
-        string_agg(
-          distinct format('%s of %I, for %s', routine.oid::regprocedure, maker.rolname, expression.place), '; '
-        )
-      ),
-      format(
-        'update %s set machinery_schemas = array_append(machinery_schemas, %L); -- unless you trust %s: leaves the schema out',
-        'nms.table_metrics_settings'::regclass, target.schema_name, string_agg(distinct quote_ident(maker.rolname), ', ')
-      )
-    from family
-    join target on target.table_oid = family.ancestor
-    cross join counting
-    cross join lateral (
-      select 'pg_class'::regclass, index.indexrelid, format('index %s', index.indexrelid::regclass)
-      from pg_index as index
-      where index.indrelid = family.member and (index.indexprs is not null or index.indpred is not null)
-      union all
-      select 'pg_statistic_ext'::regclass, statistics.oid, format('statistics %I', statistics.stxname)
-      from pg_statistic_ext as statistics
-      where statistics.stxrelid = family.member
-    ) as expression (class, oid, place)
-    join pg_depend as uses
-      on uses.classid = expression.class
-      and uses.objid = expression.oid
-      and uses.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass)
-    left join pg_operator as operator on uses.refclassid = 'pg_operator'::regclass and operator.oid = uses.refobjid
-    join pg_proc as routine
-      on routine.oid = case when uses.refclassid = 'pg_proc'::regclass then uses.refobjid else operator.oprcode end
-    join pg_roles as maker on maker.oid = routine.proowner
-    where not maker.rolsuper and maker.oid <> counting.oid
-    group by target.name, target.schema_name
-
-    union all
-    select
-      'warning', 'machinery_is_counted', quote_ident(target.schema_name),
-      'it holds the tables of a tool, and machinery_schemas does not name it: they would be counted',
-      format(
-        'update %s set machinery_schemas = array_append(machinery_schemas, %L);',
-        'nms.table_metrics_settings'::regclass, target.schema_name
-      )
-    from target
-    group by target.schema_name
-    having
-      target.schema_name in ('nms', 'nms_private', 'graphile_migrate')
-      or array_agg(target.table_name) @> '{_private_jobs,_private_known_crontabs}'
-      or array_agg(target.table_name) @> '{jobs,known_crontabs,job_queues}'
-
-    union all
-    select
-      'warning', 'nothing_to_count', current_database(),
-      'a run would find no table; nms.preview_run() says why',
-      'select * from nms.preview_run();'
-    where not exists (select from target)
-
-    union all
-    select
-      'warning', 'run_abandoned', format('run %s', run.run_id),
-      format('RUNNING since %s, silent for longer than %s, and no session works on it', run.collected_at, setting.abandon_after),
-      'select * from nms_private.abandon_silent_runs(); -- the next run does so as well'
-    from nms.table_metrics_runs as run
-    cross join setting
-    where
-      run.status = 'RUNNING'
-      and clock_timestamp() - setting.abandon_after > greatest(
-        run.collected_at,
-        (
-          select max(measurement.measured_at)
-          from nms.table_metrics_measurements as measurement
-          where measurement.run_id = run.run_id
-        )
-      )
-      -- Whoever works on a run has locked its row, and with it this table. Looking takes no lock.
-      and (
-        run.xmax = '0'
-        or not exists (
-          select from pg_locks as held
-          where
-            held.relation = 'nms.table_metrics_runs'::regclass
-            and held.database = (select db.oid from pg_database as db where db.datname = current_database())
-            and held.mode in ('RowShareLock', 'RowExclusiveLock')
-            and held.granted
-        )
-      )
-
-    union all
-    select
-      case
-        when exists (
-          select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = last_run.snapshot_date
-        ) then 'warning'
-        else 'error'
-      end,
-      'last_run_failed', format('run %s', last_run.run_id), last_run.error_message, collecting.call
-    from last_run
-    cross join collecting
-    where last_run.status = 'FAILED'
-
-    union all
-    select
-      'warning', 'no_run_today', setting.today::text,
-      format('no run of this business day (%s) has succeeded yet', setting.business_time_zone),
-      collecting.call
-    from setting
-    cross join collecting
-    where
-      setting.today is not null
-      and not exists (select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = setting.today)
+    select descent.ancestor, child.inhrelid
+    from descent
+    join pg_inherits as child on child.inhparent = descent.member
   )
-  select found.* from found order by found.severity, found.problem collate "C", found.subject collate "C"
+  select target.table_oid, target.table_oid from target where not target.is_whole
+  union all
+  select descent.ancestor, descent.member from descent
+$$;
+comment on function nms_private.family_members(nms_private.target[]) is
+  'What one statement reads for each of these targets, and so locks until it ends: the table itself and, where an extension keeps its rows elsewhere, its children.';
+revoke execute on function nms_private.family_members(nms_private.target[]) from public;
+--! EndIncluded functions/doctor/family_members.sql
+--! Included functions/doctor/find_problems.sql
+-- One function per problem, all alike: what they need in common is found once.
+-- After an update by another role, the owner of this one may have no right on new ones.
+create or replace function nms.find_problems(payload jsonb default '{}')
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language plpgsql stable parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_targets nms_private.target[];
+  v_today date;
+begin
+  select coalesce(array_agg(target), '{}') into v_targets
+  from nms_private.job_request(payload => find_problems.payload) as request
+  cross join nms_private.find_targets(skip => request.skipped, exclude => request.excluded) as target;
+
+  v_today := nms_private.known_business_date();
+
+  return query
+  with found as (
+    select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_no_run_today(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_nothing_to_count(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_owned_by_superuser(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_owner_lacks_right(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_run_abandoned(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_runs_functions_of_others(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_server_is_read_only(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_table_not_readable(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_table_thinned_by_policies(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_time_is_limited(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_time_zone_unknown(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_too_few_locks(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_user_mapping_missing(payload => find_problems.payload, targets => v_targets, today => v_today)
+  )
+  select found.* from found order by found.severity, found.problem collate "C", found.subject collate "C";
+exception
+  when insufficient_privilege then
+    return query
+    select
+      'error', 'owner_lacks_right', 'nms.find_problems',
+      format('%I owns it, and may not look at everything: %s', current_user, sqlerrm),
+      format(
+        'grant usage on schema nms, nms_private to %1$I; '
+        'grant select on all tables in schema nms, nms_private to %1$I; '
+        'grant execute on all functions in schema nms, nms_private to %1$I;',
+        current_user
+      );
+end
 $$;
 comment on function nms.find_problems(jsonb) is
   'What would make a run fail, or its result misleading, and the statement that mends it. payload: the request of the run, as that of a graphile-worker job. severity: error (a run fails, or has failed and its day has no result) or warning. No row: nothing to mend. Changes nothing and locks no table.';
@@ -2670,7 +2411,7 @@ as $$
     from pg_namespace as found
     where found.nspname = find_worker_problems.worker_schema
   ),
-  -- Functions, triggers and views run as whoever uses them; who may add some later is no better.
+  -- Functions, triggers and views run with the rights of whoever uses them. Whoever may add one later counts as well.
   left_by (object, role, way_out) as (
     select 'schema ' || schema.name, schema.nspowner, null
     from schema
@@ -2814,7 +2555,7 @@ as $$
       cross join missing
       where
         not schema.is_ours
-        -- Nobody has begun there, and the worker may: graphile-worker asks for the schema even where there is one.
+        -- Nothing is there yet, and the worker may install it: "create schema if not exists" needs the right on the database.
         and not (
           has_database_privilege(current_database(), 'create')
           and has_schema_privilege(schema.oid, 'usage')
@@ -2837,9 +2578,499 @@ comment on function nms_private.find_worker_problems(text) is
   'Why a worker that connects as the current user must not or cannot use the schema of graphile-worker, and the statement that mends it. worker_schema: its name. problem: worker_schema_of_stranger, something in it belongs to somebody who would gain the rights of the worker; worker_not_permitted, a right is missing. A worker does not start with either. No row: nothing to mend. Reads nothing but the catalogue.';
 revoke execute on function nms_private.find_worker_problems(text) from public;
 --! EndIncluded functions/doctor/find_worker_problems.sql
+--! Included functions/doctor/job_request.sql
+create or replace function nms_private.job_request(payload jsonb)
+returns table (problem text, skipped jsonb, excluded jsonb)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    malformed.problem,
+    coalesce(usable.payload -> 'skipSchemas', '[]'),
+    coalesce(usable.payload -> 'exclude', '[]')
+  from nms_private.validate_job(payload => coalesce(job_request.payload, '{}')) as malformed (problem)
+  cross join lateral (select case when malformed.problem is null then job_request.payload end) as usable (payload)
+$$;
+comment on function nms_private.job_request(jsonb) is
+  'What a run for this payload would leave out, and what is wrong with the payload: such a one leaves nothing out. problem: null when nothing is.';
+revoke execute on function nms_private.job_request(jsonb) from public;
+--! EndIncluded functions/doctor/job_request.sql
+--! Included functions/doctor/known_business_date.sql
+create or replace function nms_private.known_business_date()
+returns date
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_zone text := (select settings.business_time_zone from nms.table_metrics_settings as settings);
+begin
+  if nms_private.is_time_zone(name => v_zone) then
+    return nms.business_date();
+  end if;
+  return null;
+end
+$$;
+comment on function nms_private.known_business_date() is
+  'The business day of now; null where this server does not know the business time zone.';
+revoke execute on function nms_private.known_business_date() from public;
+--! EndIncluded functions/doctor/known_business_date.sql
+--! Included functions/doctor/lint/lint_last_run_failed.sql
+create or replace function nms_private.lint_last_run_failed(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    case
+      when exists (
+        select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = last_run.snapshot_date
+      ) then 'warning'
+      else 'error'
+    end,
+    'last_run_failed', format('run %s', last_run.run_id), last_run.error_message,
+    nms_private.collecting_call(payload => lint_last_run_failed.payload)
+  from (
+    select run.*
+    from nms.table_metrics_runs as run
+    where run.status <> 'RUNNING'
+    order by run.run_id desc
+    limit 1
+  ) as last_run
+  where last_run.status = 'FAILED'
+$$;
+comment on function nms_private.lint_last_run_failed(jsonb, nms_private.target[], date) is
+  'The last run that has ended is FAILED: an error while its day has no result, a warning when it has.';
+revoke execute on function nms_private.lint_last_run_failed(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_last_run_failed.sql
+--! Included functions/doctor/lint/lint_machinery_is_counted.sql
+create or replace function nms_private.lint_machinery_is_counted(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'machinery_is_counted', quote_ident(target.schema_name),
+    'it holds the tables of a tool, and machinery_schemas does not name it: they would be counted',
+    format(
+      'update %s set machinery_schemas = array_append(machinery_schemas, %L);',
+      'nms.table_metrics_settings'::regclass, target.schema_name
+    )
+  from unnest(lint_machinery_is_counted.targets) as target
+  group by target.schema_name
+  having
+    target.schema_name in ('nms', 'nms_private', 'graphile_migrate')
+    or array_agg(target.table_name) @> '{_private_jobs,_private_known_crontabs}'
+    or array_agg(target.table_name) @> '{jobs,known_crontabs,job_queues}'
+$$;
+comment on function nms_private.lint_machinery_is_counted(jsonb, nms_private.target[], date) is
+  'The tables of a tool would be counted, such as those of a worker in a schema of another name.';
+revoke execute on function nms_private.lint_machinery_is_counted(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_machinery_is_counted.sql
+--! Included functions/doctor/lint/lint_malformed_payload.sql
+create or replace function nms_private.lint_malformed_payload(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'error', 'malformed_payload', 'the job', request.problem || ': every such job would be rejected',
+    'mend it where the job comes from, the crontab or graphile_worker.add_job'
+  from nms_private.job_request(payload => lint_malformed_payload.payload) as request
+  where request.problem is not null
+$$;
+comment on function nms_private.lint_malformed_payload(jsonb, nms_private.target[], date) is
+  'The payload is one that no job accepts.';
+revoke execute on function nms_private.lint_malformed_payload(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_malformed_payload.sql
+--! Included functions/doctor/lint/lint_no_run_today.sql
+create or replace function nms_private.lint_no_run_today(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'no_run_today', lint_no_run_today.today::text,
+    format('no run of this business day (%s) has succeeded yet', settings.business_time_zone),
+    nms_private.collecting_call(payload => lint_no_run_today.payload)
+  from nms.table_metrics_settings as settings
+  where
+    lint_no_run_today.today is not null
+    and not exists (select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = lint_no_run_today.today)
+$$;
+comment on function nms_private.lint_no_run_today(jsonb, nms_private.target[], date) is
+  'The business day has no result yet.';
+revoke execute on function nms_private.lint_no_run_today(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_no_run_today.sql
+--! Included functions/doctor/lint/lint_nothing_to_count.sql
+create or replace function nms_private.lint_nothing_to_count(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'nothing_to_count', current_database(),
+    'a run would find no table; nms.preview_run() says why',
+    'select * from nms.preview_run();'
+  where cardinality(lint_nothing_to_count.targets) = 0
+$$;
+comment on function nms_private.lint_nothing_to_count(jsonb, nms_private.target[], date) is
+  'A run with this request would find no table.';
+revoke execute on function nms_private.lint_nothing_to_count(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_nothing_to_count.sql
+--! Included functions/doctor/lint/lint_owned_by_superuser.sql
+create or replace function nms_private.lint_owned_by_superuser(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'owned_by_superuser', 'nms',
+    format(
+      '%s functions belong to the superuser %s: planning a count may run functions of a table''s owner, with the rights of a superuser',
+      count(*), string_agg(distinct quote_ident(role.rolname), ', ')
+    ),
+    'psql -v ON_ERROR_STOP=1 -f migrations/roles.sql "$DATABASE_URL"'
+  from pg_proc as routine
+  join pg_roles as role on role.oid = routine.proowner
+  where routine.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and role.rolsuper
+  having count(*) > 0
+$$;
+comment on function nms_private.lint_owned_by_superuser(jsonb, nms_private.target[], date) is
+  'Functions of ours run with the rights of a superuser.';
+revoke execute on function nms_private.lint_owned_by_superuser(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_owned_by_superuser.sql
+--! Included functions/doctor/lint/lint_owner_lacks_right.sql
+create or replace function nms_private.lint_owner_lacks_right(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'error', 'owner_lacks_right', 'nms',
+    format(
+      '%I counts, and lacks rights on %s objects such as %s: every run would fail',
+      counting.rolname, count(*), array_to_string((array_agg(needed.name order by needed.name))[1:3], ', ')
+    ),
+    string_agg(format('grant %s to %I;', needed.privilege, counting.rolname), ' ' order by needed.name)
+  from pg_roles as counting
+  cross join lateral (
+    select routine.oid::regprocedure::text, format('execute on function %s', routine.oid::regprocedure)
+    from pg_proc as routine
+    where
+      routine.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
+      and not routine.prosecdef
+      and routine.prorettype <> 'trigger'::regtype
+      and not has_function_privilege(counting.oid, routine.oid, 'execute')
+    union all
+    select relation.oid::regclass::text, format('select, insert, update, delete on %s', relation.oid::regclass)
+    from pg_class as relation
+    where
+      relation.relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
+      and relation.relkind = 'r'
+      and not (
+        has_table_privilege(counting.oid, relation.oid, 'select')
+        and (
+          relation.relname = 'table_metrics_settings'
+          or has_table_privilege(counting.oid, relation.oid, 'insert')
+        )
+      )
+    union all
+    select format('schema %I', schema.name), format('usage on schema %I', schema.name)
+    from unnest('{nms,nms_private}'::text[]) as schema (name)
+    where not has_schema_privilege(counting.oid, schema.name, 'usage')
+  ) as needed (name, privilege)
+  where counting.oid = (select nms_private.counting_role())
+  group by counting.rolname
+$$;
+comment on function nms_private.lint_owner_lacks_right(jsonb, nms_private.target[], date) is
+  'The role that counts may not use something of ours, as after an update that another role has made.';
+revoke execute on function nms_private.lint_owner_lacks_right(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_owner_lacks_right.sql
+--! Included functions/doctor/lint/lint_run_abandoned.sql
+create or replace function nms_private.lint_run_abandoned(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'run_abandoned', format('run %s', run.run_id),
+    format('RUNNING since %s, silent for longer than %s, and no session works on it', run.collected_at, settings.abandon_after),
+    'select * from nms_private.abandon_silent_runs(); -- the next run does so as well'
+  from nms.table_metrics_runs as run
+  cross join nms.table_metrics_settings as settings
+  where
+    run.status = 'RUNNING'
+    and nms_private.is_silent(run_id => run.run_id, silent_for => settings.abandon_after)
+    and not exists (select from nms_private.header_holders(run_id => run.run_id))
+$$;
+comment on function nms_private.lint_run_abandoned(jsonb, nms_private.target[], date) is
+  'A run is RUNNING, and nobody works on it any more.';
+revoke execute on function nms_private.lint_run_abandoned(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_run_abandoned.sql
+--! Included functions/doctor/lint/lint_runs_functions_of_others.sql
+-- A planner may evaluate a function whose arguments are constant, in the expressions and predicates of indexes and
+-- in statistics. It never does so for defaults, checks and policies, nor for the keys of partitions, as each
+-- partition is read by itself.
+create or replace function nms_private.lint_runs_functions_of_others(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'runs_functions_of_others', family.ancestor::regclass::text,
+    format(
+      'planning its count may run, with the rights of %I, %s',
+      min(counting.rolname),
+      string_agg(
+        distinct format('%s of %I, for %s', routine.oid::regprocedure, maker.rolname, expression.place), '; '
+      )
+    ),
+    format(
+      'update %s set machinery_schemas = array_append(machinery_schemas, %L); -- unless you trust %s: leaves the schema out',
+      'nms.table_metrics_settings'::regclass, schema.nspname, string_agg(distinct quote_ident(maker.rolname), ', ')
+    )
+  from nms_private.family_members(targets => lint_runs_functions_of_others.targets) as family
+  join pg_roles as counting on counting.oid = (select nms_private.counting_role())
+  cross join lateral (
+    select 'pg_class'::regclass, index.indexrelid, format('index %s', index.indexrelid::regclass)
+    from pg_index as index
+    where index.indrelid = family.member and (index.indexprs is not null or index.indpred is not null)
+    union all
+    select 'pg_statistic_ext'::regclass, statistics.oid, format('statistics %I', statistics.stxname)
+    from pg_statistic_ext as statistics
+    where statistics.stxrelid = family.member
+  ) as expression (class, oid, place)
+  join pg_depend as uses
+    on uses.classid = expression.class
+    and uses.objid = expression.oid
+    and uses.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass)
+  left join pg_operator as operator on uses.refclassid = 'pg_operator'::regclass and operator.oid = uses.refobjid
+  join pg_proc as routine
+    on routine.oid = case when uses.refclassid = 'pg_proc'::regclass then uses.refobjid else operator.oprcode end
+  join pg_roles as maker on maker.oid = routine.proowner
+  join pg_class as relation on relation.oid = family.ancestor
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  where not maker.rolsuper and maker.oid <> counting.oid
+  group by family.ancestor, schema.nspname
+$$;
+comment on function nms_private.lint_runs_functions_of_others(jsonb, nms_private.target[], date) is
+  'Planning a count may run code of somebody else with the rights of the role that counts.';
+revoke execute on function nms_private.lint_runs_functions_of_others(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_runs_functions_of_others.sql
+--! Included functions/doctor/lint/lint_server_is_read_only.sql
+create or replace function nms_private.lint_server_is_read_only(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'error', 'server_is_read_only', current_database(), 'this server is a standby: no run can write its result',
+    'set DATABASE_URL to the primary'
+  where pg_is_in_recovery()
+
+  union all
+  select
+    'error', 'server_is_read_only', current_database(), 'default_transaction_read_only is on: no run can write its result',
+    format('alter role %I in database %I set default_transaction_read_only = off;', session_user, current_database())
+  from pg_settings as limits
+  where limits.name = 'default_transaction_read_only' and limits.reset_val = 'on'
+$$;
+comment on function nms_private.lint_server_is_read_only(jsonb, nms_private.target[], date) is
+  'A run could not write: the server is a standby, or sessions begin read only.';
+revoke execute on function nms_private.lint_server_is_read_only(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_server_is_read_only.sql
+--! Included functions/doctor/lint/lint_table_not_readable.sql
+create or replace function nms_private.lint_table_not_readable(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'error', 'table_not_readable', relation.oid::regclass::text,
+    format(
+      '%I counts, and may not %s: every run would fail',
+      counting.rolname,
+      case when refused.may_enter then 'select from it' else format('use the schema %s', relation.relnamespace::regnamespace) end
+    ),
+    concat_ws(
+      ' ',
+      case when not refused.may_enter then format('grant usage on schema %s to %I;', relation.relnamespace::regnamespace, counting.rolname) end,
+      case when not refused.may_select then format('grant select on %s to %I;', relation.oid::regclass, counting.rolname) end,
+      format('-- or, for all tables: grant pg_read_all_data to %I;', counting.rolname)
+    )
+  from nms_private.refused_tables(
+    tables => array(select target.table_oid from unnest(lint_table_not_readable.targets) as target)
+  ) as refused
+  join pg_class as relation on relation.oid = refused.table_oid
+  join pg_roles as counting on counting.oid = (select nms_private.counting_role())
+  where not (refused.may_enter and refused.may_select)
+$$;
+comment on function nms_private.lint_table_not_readable(jsonb, nms_private.target[], date) is
+  'The role that counts may not select from a table, or not use its schema.';
+revoke execute on function nms_private.lint_table_not_readable(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_table_not_readable.sql
+--! Included functions/doctor/lint/lint_table_thinned_by_policies.sql
+create or replace function nms_private.lint_table_thinned_by_policies(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'error', 'table_thinned_by_policies', refused.table_oid::regclass::text,
+    format('row-level security would hide rows from %I, which counts: every run would fail', counting.rolname),
+    format('alter role %I bypassrls;', counting.rolname)
+  from nms_private.refused_tables(
+    tables => array(select target.table_oid from unnest(lint_table_thinned_by_policies.targets) as target)
+  ) as refused
+  join pg_roles as counting on counting.oid = (select nms_private.counting_role())
+  where refused.is_thinned
+$$;
+comment on function nms_private.lint_table_thinned_by_policies(jsonb, nms_private.target[], date) is
+  'Row-level security would hide rows of a table from the role that counts.';
+revoke execute on function nms_private.lint_table_thinned_by_policies(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_table_thinned_by_policies.sql
+--! Included functions/doctor/lint/lint_time_is_limited.sql
+create or replace function nms_private.lint_time_is_limited(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'time_is_limited', limits.name,
+    format(
+      'it is %s ms for this role in this database: a statement that counts for longer is ended, and the run fails',
+      limits.reset_val
+    ),
+    format('alter role %I in database %I set %I = 0;', session_user, current_database(), limits.name)
+  from pg_settings as limits
+  where limits.name in ('statement_timeout', 'transaction_timeout') and limits.reset_val <> '0'
+$$;
+comment on function nms_private.lint_time_is_limited(jsonb, nms_private.target[], date) is
+  'A timeout of the session would end a long count.';
+revoke execute on function nms_private.lint_time_is_limited(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_time_is_limited.sql
+--! Included functions/doctor/lint/lint_time_zone_unknown.sql
+create or replace function nms_private.lint_time_zone_unknown(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'error', 'time_zone_unknown', 'nms.table_metrics_settings',
+    format('this server does not know the time zone %s: no run can start', settings.business_time_zone),
+    format('update %s set business_time_zone = ''America/New_York'';', 'nms.table_metrics_settings'::regclass)
+  from nms.table_metrics_settings as settings
+  where lint_time_zone_unknown.today is null
+$$;
+comment on function nms_private.lint_time_zone_unknown(jsonb, nms_private.target[], date) is
+  'The server does not know the business time zone, as after a restore on another one.';
+revoke execute on function nms_private.lint_time_zone_unknown(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_time_zone_unknown.sql
+--! Included functions/doctor/lint/lint_too_few_locks.sql
+create or replace function nms_private.lint_too_few_locks(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  widest as (
+    select family.ancestor::regclass::text as name, count(distinct family.member) + count(index.indexrelid) as locks
+    from nms_private.family_members(targets => lint_too_few_locks.targets) as family
+    left join pg_index as index on index.indrelid = family.member
+    group by family.ancestor
+    order by locks desc, name
+    limit 1
+  ),
+  -- The server has some spare memory beyond this, but each worker of a parallel plan takes its locks once more.
+  lock_table as (
+    select
+      sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as sessions,
+      min(limits.setting::bigint) filter (where limits.name = 'max_locks_per_transaction')
+        * sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as room
+    from pg_settings as limits
+    where
+      limits.name in (
+        'max_locks_per_transaction', 'max_connections', 'max_prepared_transactions', 'max_worker_processes', 'max_wal_senders'
+      )
+  )
+  select
+    case when widest.locks > lock_table.room then 'error' else 'warning' end,
+    'too_few_locks', widest.name,
+    format(
+      'counting it takes %s locks at once: one for each part and index. The server has room for about %s, which all sessions share',
+      widest.locks, lock_table.room
+    ),
+    format(
+      'alter system set max_locks_per_transaction = %s; -- then restart the server',
+      ceil(2.0 * widest.locks / lock_table.sessions)
+    )
+  from widest
+  cross join lock_table
+  where 2 * widest.locks > lock_table.room
+$$;
+comment on function nms_private.lint_too_few_locks(jsonb, nms_private.target[], date) is
+  'One statement takes more than half of the locks that the server has room for (warning), or more than all of them (error).';
+revoke execute on function nms_private.lint_too_few_locks(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_too_few_locks.sql
+--! Included functions/doctor/lint/lint_user_mapping_missing.sql
+create or replace function nms_private.lint_user_mapping_missing(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'error', 'user_mapping_missing', part.oid::regclass::text,
+    format(
+      '%s is foreign and read for the sum of its parents, and %I, which counts, has no user mapping on server %I: every run would fail',
+      family.ancestor::regclass, counting.rolname, server.srvname
+    ),
+    format('create user mapping for %I server %I options (user …, password …);', counting.rolname, server.srvname)
+  from nms_private.family_members(targets => lint_user_mapping_missing.targets) as family
+  join pg_class as part on part.oid = family.member
+  join pg_foreign_table as foreign_table on foreign_table.ftrelid = part.oid
+  join pg_foreign_server as server on server.oid = foreign_table.ftserver
+  join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
+  join pg_roles as counting on counting.oid = (select nms_private.counting_role())
+  where
+    wrapper.fdwname = 'postgres_fdw'
+    and not exists (
+      select from pg_user_mappings as mapping
+      where mapping.srvid = server.oid and mapping.umuser in (0, counting.oid)
+    )
+$$;
+comment on function nms_private.lint_user_mapping_missing(jsonb, nms_private.target[], date) is
+  'A foreign part of a table lies on a server that the role that counts has no user mapping for.';
+revoke execute on function nms_private.lint_user_mapping_missing(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_user_mapping_missing.sql
+--! Included functions/doctor/refused_tables.sql
+create or replace function nms_private.refused_tables(tables oid[])
+returns table (table_oid oid, may_enter boolean, may_select boolean, is_thinned boolean)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select relation.oid, access.may_enter, access.may_select, access.is_thinned
+  from unnest(refused_tables.tables) as given (oid)
+  join pg_class as relation on relation.oid = given.oid
+  join pg_roles as reader on reader.oid = (select nms_private.counting_role())
+  cross join lateral (
+    select
+      has_schema_privilege(reader.oid, relation.relnamespace, 'usage'),
+      has_any_column_privilege(reader.oid, relation.oid, 'select'), -- any column will do for a count
+      relation.relrowsecurity
+        and not (reader.rolsuper or reader.rolbypassrls)
+        and (relation.relforcerowsecurity or not pg_has_role(reader.oid, relation.relowner, 'usage'))
+  ) as access (may_enter, may_select, is_thinned)
+  where
+    relation.relkind <> 'p' -- which is added up
+    and (not (access.may_enter and access.may_select) or access.is_thinned)
+$$;
+comment on function nms_private.refused_tables(oid[]) is
+  'Those of these tables that a run could not count, and why: the role that counts may not use their schema, may select no column, or row-level security would hide rows from it.';
+revoke execute on function nms_private.refused_tables(oid[]) from public;
+--! EndIncluded functions/doctor/refused_tables.sql
 --! Included functions/doctor/worker_trusts.sql
--- Code that a role has left in the schema of graphile-worker runs with the rights of the worker: what
--- that role could gain by it decides. The three roles are what a worker is made of.
+-- A worker runs what lies in the schema of graphile-worker: whoever may leave code there must have nothing to gain by
+-- it. The three roles named below are those that every worker needs.
 create or replace function nms_private.worker_trusts(role oid)
 returns boolean
 language sql stable parallel unsafe
@@ -4281,6 +4512,7 @@ declare
   v_skip jsonb := coalesce(preview_run.skip, '[]');
   v_exclude jsonb := coalesce(preview_run.exclude, '[]');
   v_problem text := nms_private.validate_request(skip => v_skip, exclude => v_exclude);
+  v_reader name := (select role.rolname from pg_roles as role where role.oid = nms_private.counting_role());
 begin
   if v_problem is not null then
     raise exception 'malformed request'
@@ -4295,28 +4527,19 @@ begin
     select
       relation.*,
       target.members,
-      target.table_oid is not null and target.table_kind <> 'partitioned table' as is_read
+      target.table_oid is not null as is_target
     from nms_private.classify_relations(skip => v_skip, exclude => v_exclude) as relation
     left join nms_private.find_targets(skip => v_skip, exclude => v_exclude) as target
       on target.table_oid = relation.table_oid
   ),
   refused as (
     select
-      planned.table_oid,
+      unreadable.table_oid,
       case
-        when not access.is_granted then format('%I may not select from it: the run would fail', current_user)
-        else format('row-level security would hide rows from %I: the run would fail', current_user)
+        when unreadable.may_enter and unreadable.may_select then format('row-level security would hide rows from %I: the run would fail', v_reader)
+        else format('%I may not select from it: the run would fail', v_reader)
       end as reason
-    from planned
-    cross join lateral (
-      select
-        has_schema_privilege(planned.schema_name, 'usage')
-        -- Any column will do for a count.
-        and has_any_column_privilege(planned.table_oid, 'select') as is_granted
-    ) as access
-    where
-      planned.is_read
-      and (not access.is_granted or row_security_active(planned.table_oid))
+    from nms_private.refused_tables(tables => array(select planned.table_oid from planned where planned.is_target)) as unreadable
   ),
   problem as (
     select refused.table_oid, refused.reason from refused

@@ -9,13 +9,13 @@ export function addMigrateCommand(program: Command): void {
   program
     .command('migrate')
     .description(
-      'install or update the schema nms; SNAPSHOT_TZ sets the business time zone of a first install',
+      'install or update the schemas nms and nms_private; SNAPSHOT_TZ sets the business time zone of a first install',
     )
-    .option('--keep-owner', 'leave the schema to the installer, and make no roles')
+    .option('--keep-owner', 'leave both schemas to the installer, and make no roles')
     .option('--json', 'print the outcome as JSON')
     .addHelpText(
       'after',
-      '\nIt creates the schemas nms and graphile_migrate (which migrations have run) and, for an installer who may create\nroles, those of migrations/roles.sql.\n\nExample:\n  SNAPSHOT_TZ=Europe/Berlin table-metrics migrate',
+      '\nIt creates the schemas nms, nms_private and graphile_migrate (which migrations have run) and, for an installer who may create\nroles, those of migrations/roles.sql.\n\nExample:\n  SNAPSHOT_TZ=Europe/Berlin table-metrics migrate',
     )
     .action(async ({ json, keepOwner }: Options) => {
       const timeZone = snapshotTimeZone()

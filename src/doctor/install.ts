@@ -1,20 +1,21 @@
 import type { Sql } from '../connection/database.ts'
-import { committedMigrations, installedFunctions } from '../install/migrations.ts'
+import { type HistoryRow, historyQuery, whoseHistory } from '../install/history.ts'
+import { check } from '../install/install_script.ts'
+import { installedFunctions } from '../install/migrations.ts'
 import type { Problem } from './doctor.ts'
-
-// The first of the migrations before the first release; migrations/check_install.sql refuses it.
-const earlierHash = 'sha1:35a003b8b77ecf8ca7bb129d1410c7a8df80f55f'
 
 const runAsScript = 'table-metrics sql | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"'
 
-/** Why the schema nms is not what this version of table-metrics works with. */
+/** Why the schemas nms and nms_private are not what this version of table-metrics works with. */
 export async function installProblems(sql: Sql): Promise<Problem[]> {
   const [server] = await sql<[{ version: string; number: number; database: string; is_installed: boolean }]>`
     select
       current_setting('server_version') as version,
       current_setting('server_version_num')::int as number,
       current_database() as database,
-      to_regnamespace('nms') is not null as is_installed
+      exists (
+        select from pg_class where relnamespace = to_regnamespace('nms') and relname = 'table_metrics_runs'
+      ) as is_installed
   `
   if (server.number < 140_000) {
     const detail = `this server is PostgreSQL ${server.version}, expected 14 or newer`
@@ -41,11 +42,8 @@ export async function installProblems(sql: Sql): Promise<Problem[]> {
     ]
   }
   const history = await readHistory(sql)
-  if (history === 'earlier') {
-    const detail = 'it was made by an earlier state of table-metrics, which this version does not change'
-    const remedy = 'table-metrics migrate # says how to keep its days'
-    return [{ severity: 'error', problem: 'install_earlier', subject: 'nms', detail, remedy }]
-  }
+  const earlier = await earlierState(sql, history !== 'none')
+  if (earlier) return [earlier]
   if (!server.is_installed) {
     const detail =
       history === 'foreign'
@@ -60,7 +58,7 @@ export async function installProblems(sql: Sql): Promise<Problem[]> {
     where not exists (select from pg_proc where pronamespace in (to_regnamespace('nms'), to_regnamespace('nms_private')) and proname = name)
   `
   if (missing.length > 0) {
-    const detail = `schema nms lacks ${missing.map(({ name }) => name).join(', ')}`
+    const detail = `it lacks ${missing.map(({ name }) => name).join(', ')}`
     const remedy = history === 'behind' ? 'table-metrics migrate' : runAsScript
     return [{ severity: 'error', problem: 'install_incomplete', subject: 'nms', detail, remedy }]
   }
@@ -71,12 +69,9 @@ export async function installProblems(sql: Sql): Promise<Problem[]> {
   }))
 }
 
-type History = 'none' | 'current' | 'behind' | 'newer' | 'foreign' | 'earlier'
+type History = 'none' | Awaited<ReturnType<typeof whoseHistory>>
 
-const historyProblems: Record<
-  Exclude<History, 'earlier'>,
-  Pick<Problem, 'problem' | 'detail' | 'remedy'>[]
-> = {
+const historyProblems: Record<History, Pick<Problem, 'problem' | 'detail' | 'remedy'>[]> = {
   none: [],
   current: [],
   behind: [
@@ -103,7 +98,7 @@ const historyProblems: Record<
   ],
 }
 
-/** For a superuser: an owner of schema nms who is neither one nor table_metrics_owner. */
+/** For a superuser: an owner of one of the schemas who is neither one nor table_metrics_owner. */
 async function strangeOwner(sql: Sql): Promise<{ object: string; owner: string } | undefined> {
   const [found] = await sql<{ object: string; owner: string }[]>`
     select concat('schema ', schema.nspname) as object, quote_ident(owner.rolname) as owner
@@ -131,9 +126,22 @@ async function readHistory(sql: Sql): Promise<History> {
     where schema.nspname = 'graphile_migrate' and relation.relname = 'migrations'
   `
   if (!found?.is_readable) return 'none'
-  const rows = await sql<{ hash: string }[]>`select hash from graphile_migrate.migrations order by filename`
-  if (rows[0]?.hash === earlierHash) return 'earlier'
-  const ours = (await committedMigrations()).map(({ hash }) => hash)
-  if (rows.some(({ hash }) => !ours.includes(hash))) return rows[0]?.hash === ours[0] ? 'newer' : 'foreign'
-  return rows.length < ours.length ? 'behind' : 'current'
+  return whoseHistory((await sql.unsafe(historyQuery)).at(-1) as unknown as HistoryRow[])
+}
+
+/** What migrate says, too, about tables that an earlier state made. */
+async function earlierState(sql: Sql, keepsHistory: boolean): Promise<Problem | undefined> {
+  try {
+    await sql.unsafe(await check('check_earlier', keepsHistory))
+  } catch (error) {
+    const { code, message, detail, hint } = error as Record<'code' | 'message' | 'detail' | 'hint', string>
+    if (code !== '55000') throw error
+    return {
+      severity: 'error',
+      problem: 'install_earlier',
+      subject: 'nms',
+      detail: `${message.replace(/: nothing was installed$/, '')}: ${detail}`,
+      remedy: hint,
+    }
+  }
 }

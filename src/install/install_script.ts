@@ -39,10 +39,19 @@ export async function beginning(options: {
 }): Promise<string> {
   return [
     ...(options.timeZone ? [`set local nms.business_time_zone = ${literal(options.timeZone)};`] : []),
-    `set local nms.keeps_history = ${options.keepsHistory ? 'on' : 'off'};`,
+    await check('check_install', options.keepsHistory),
+    await check('check_earlier', options.keepsHistory),
+  ].join('\n')
+}
+
+/** The statements of one of the checks: each raises 55000 where nothing can be installed, with the way out as its hint. */
+export async function check(name: 'check_install' | 'check_earlier', keepsHistory: boolean): Promise<string> {
+  return [
+    `set local nms.keeps_history = ${keepsHistory ? 'on' : 'off'};`,
     `set local nms.tables = ${literal(JSON.stringify(await installedTables()))};`,
     '',
-    (await readFile(`${migrationsFolder}/check_install.sql`, 'utf8')).trim(),
+    (await readFile(`${migrationsFolder}/${name}.sql`, 'utf8')).trim(),
+    '',
   ].join('\n')
 }
 

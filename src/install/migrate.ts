@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type HistoryRow, historyQuery, whoseHistory } from './history.ts'
 import { beginning } from './install_script.ts'
 import { type Client, inTransaction, namingWhoIsInTheWay, one, withClient } from './installer_session.ts'
 import { committedMigrations, installedFunctions, migrationsFolder } from './migrations.ts'
@@ -11,7 +12,7 @@ export interface MigrateResult {
   applied: string[]
   /** What was not there before, such as `schema nms`. */
   created: string[]
-  /** Who owns the schema nms and all in it. */
+  /** Who owns the schemas nms and nms_private, and all in them. */
   owner: string
   /** Why it was not handed over to table_metrics_owner; null when it was, or was to be kept. */
   keptBecause: string | null
@@ -22,14 +23,14 @@ export interface MigrateResult {
 }
 
 export interface MigrateOptions {
-  /** Leaves the schema to the installer, and makes no roles. */
+  /** Leaves both schemas to the installer, and makes no roles. */
   keepOwner?: boolean
   /** For how long, in milliseconds, to try again when somebody is in the way. */
   timeout?: number
 }
 
 /**
- * Installs or updates the schema `nms`, in one transaction: all of it or nothing.
+ * Installs or updates the schemas `nms` and `nms_private`, in one transaction: all of it or nothing.
  *
  * @param url the database
  * @param timeZone business time zone of a first install, such as `Europe/Berlin`; later ones keep theirs
@@ -86,13 +87,14 @@ async function install(client: Client, keepOwner: boolean, timeZone?: string): P
   await client.query(await beginning({ timeZone, keepsHistory: true }))
   if (timeZone) await refuseUnknownTimeZone(client, timeZone)
 
-  const before = await history(client)
+  const { rows: before } = await client.query<HistoryRow>(historyQuery)
   await refuseForeignHistory(before)
-  const pending = (await committedMigrations()).slice(before.length)
+  // Whoever has dropped the schema has left its history.
+  const pending = (await committedMigrations()).slice((await hasTables(client)) ? before.length : 0)
   for (const { filename, hash, previousHash, body } of pending) {
     await client.query(body)
     await client.query(
-      'insert into graphile_migrate.migrations (hash, previous_hash, filename) values ($1, $2, $3)',
+      'insert into graphile_migrate.migrations (hash, previous_hash, filename) values ($1, $2, $3) on conflict do nothing',
       [hash, previousHash, filename],
     )
   }
@@ -155,7 +157,7 @@ async function missing(client: Client): Promise<string[]> {
 }
 
 /**
- * Gives the schema to table_metrics_owner, and makes the roles.
+ * Gives both schemas to table_metrics_owner, and makes the roles.
  *
  * @returns what stood against it; null when it was done
  */
@@ -174,31 +176,28 @@ async function handOver(client: Client): Promise<string | null> {
   }
 }
 
-type HistoryRow = { filename: string; hash: string }
-
-async function history(client: Client): Promise<HistoryRow[]> {
-  const { rows } = await client.query<HistoryRow>(
-    'select filename, hash from graphile_migrate.migrations order by filename',
+async function hasTables(client: Client): Promise<boolean> {
+  const { found } = await one<{ found: boolean }>(
+    client,
+    "select to_regclass('nms.table_metrics_runs') is not null as found",
   )
-  return rows
+  return found
 }
 
-// Graphile-migrate runs what comes after the newest name in its one history per database: next to
-// another project's, ours would be skipped without a word.
 async function refuseForeignHistory(rows: HistoryRow[]): Promise<void> {
-  const ours = await committedMigrations()
-  const unknown = rows.filter(({ hash }) => !ours.some((migration) => migration.hash === hash))
-  const newest = unknown.at(-1)
-  if (!newest) return
-  if (rows[0]?.hash === ours[0]?.hash) {
+  const newest = rows.at(-1)?.filename
+  const whose = await whoseHistory(rows)
+  if (whose === 'newer') {
     throw new Error(
-      `this database was migrated by a newer version of table-metrics (${newest.filename} is unknown here): use that version`,
+      `this database was migrated by a newer version of table-metrics (${newest} is unknown here): use that version`,
     )
   }
-  throw new Error(
-    `another project keeps its graphile-migrate history in this database (newest: ${newest.filename}), next to which ` +
-      'our migrations would be skipped. Nothing was changed. Install with: table-metrics sql | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"',
-  )
+  if (whose === 'foreign') {
+    throw new Error(
+      `another project keeps its graphile-migrate history in this database (newest: ${newest}), next to which ` +
+        'our migrations would be skipped. Nothing was changed. Install with: table-metrics sql | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"',
+    )
+  }
 }
 
 // Before a first install there is no nms_private.is_time_zone() to ask.
@@ -218,8 +217,9 @@ async function assertInstalled(client: Client): Promise<void> {
   )
   const missing = (await installedFunctions()).filter((name) => !rows.some((row) => row.name === name))
   if (missing.length === 0) return
+  const others = missing.length > 3 ? ` and ${missing.length - 3} other functions` : ''
   throw new Error(
-    `the install is incomplete, nms lacks ${missing.join(', ')}: ` +
+    `the install is incomplete, it lacks ${missing.slice(0, 3).join(', ')}${others}: ` +
       'restore it with: table-metrics sql | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"',
   )
 }

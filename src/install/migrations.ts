@@ -44,7 +44,7 @@ export async function installedFunctions(): Promise<string[]> {
     .sort()
 }
 
-/** What a table or composite type of the first migration is made of, and its triggers, by name. */
+/** What a table or composite type of the first migration is made of, and its triggers: `{'nms.table': …}`. */
 export type Made = Record<string, { parts: string[]; triggers: string[] }>
 
 /** The tables and types of the schemas nms and nms_private as the first migration writes them down. */
@@ -52,7 +52,7 @@ export async function installedTables(): Promise<Made> {
   const [first] = await committedMigrations()
   const made: Made = {}
   const tables =
-    /^( *)create (?:table if not exists|type) (?:nms|nms_private)\.(\w+)(?: as)? \(\n(.*?)^\1\);$/gms
+    /^( *)create (?:table if not exists|type) ((?:nms|nms_private)\.\w+)(?: as)? \((?:\n(.*?)^\1)?\);$/gms
   for (const [, indent, table = '', lines = ''] of first?.body.matchAll(tables) ?? []) {
     const columns = lines.matchAll(
       new RegExp(`^${indent}  (?!primary|constraint|foreign|unique|check)(\\w+) `, 'gm'),
@@ -60,7 +60,7 @@ export async function installedTables(): Promise<Made> {
     const constraints = lines.matchAll(/^ *constraint (\w+)/gm)
     made[table] = { parts: [...columns, ...constraints].map(([, name = '']) => name), triggers: [] }
   }
-  const triggers = /^create or replace trigger (\w+)\n.*? on nms\.(\w+)$/gm
+  const triggers = /^create or replace trigger (\w+)\n.*? on ((?:nms|nms_private)\.\w+)$/gm
   for (const [, trigger = '', table = ''] of first?.body.matchAll(triggers) ?? []) {
     made[table]?.triggers.push(trigger)
   }

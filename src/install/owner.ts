@@ -1,7 +1,7 @@
-/** Somebody who owns functions of schema nms. */
+/** Somebody who owns functions of ours. */
 export type Owner = { owner: string }
 
-/** What it means that a superuser owns functions of schema nms; undefined when none does. */
+/** What it means that a superuser owns functions of ours; undefined when none does. */
 export async function superuserAsOwner(
   ask: (text: string) => Promise<Owner | undefined>,
 ): Promise<string | undefined> {

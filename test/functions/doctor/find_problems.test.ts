@@ -8,6 +8,7 @@ import {
   untilItWaits,
 } from '../../_support/database.ts'
 import { eventually } from '../../_support/eventually.ts'
+import { runAsOwner } from '../../_support/owner.ts'
 import { startOwnServer } from '../../_support/server.ts'
 import { standIn } from '../../_support/stand_in.ts'
 
@@ -38,23 +39,6 @@ const only = (problems: readonly Problem[], name: string) => {
   const [found, ...others] = problems.filter(({ problem }) => problem === name)
   if (!found || others.length > 0) throw new Error(`not one ${name} in ${JSON.stringify(problems)}`)
   return found
-}
-
-/** Gives the functions to a role that may read and write the tables of nms, and nothing else. */
-async function runAsOwner(sql: Sql, role: string): Promise<void> {
-  await sql.unsafe(`
-    grant usage on schema nms, nms_private to ${role};
-    grant select, insert, update, delete on all tables in schema nms, nms_private to ${role};
-    do $$
-    declare
-      v_function regprocedure;
-    begin
-      for v_function in select oid from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) loop
-        execute format('alter function %s owner to ${role}', v_function);
-      end loop;
-    end
-    $$;
-  `)
 }
 
 /** Runs what the problem says would mend it. */
@@ -236,6 +220,36 @@ test('the rights are those of the role that counts, also while this function bel
   t.deepEqual(summary(problems), ['error table_not_readable public.orders'])
 })
 
+test('an owner who lacks rights on what it asks is one error, and the remedy mends it', async (t) => {
+  const { sql, createRole } = await createShop(t)
+  const owner = await createRole()
+  await sql`grant select on public.orders to ${sql(owner.name)}`
+  await runAsOwner(sql, owner.name)
+  await sql`alter function nms_private.lint_no_run_today(jsonb, nms_private.target[], date) owner to postgres`
+
+  const problems = await findProblems(sql)
+
+  t.deepEqual(summary(problems), ['error owner_lacks_right nms.find_problems'])
+  const problem = only(problems, 'owner_lacks_right')
+  for (const words of [owner.name, 'lint_no_run_today'])
+    t.true(problem.detail.includes(words), problem.detail)
+  await mend(sql, problem)
+  t.deepEqual(summary(await findProblems(sql)), [])
+})
+
+test('every lint is asked', async (t) => {
+  const { sql } = await createDatabase(t)
+
+  const forgotten = await sql`
+    select lint.proname
+    from pg_proc as lint
+    join pg_proc as asking on asking.oid = 'nms.find_problems'::regproc
+    where lint.proname like 'lint\\_%' and asking.prosrc !~ format('nms_private\\.%s\\(', lint.proname)
+  `
+
+  t.deepEqual([...forgotten], [])
+})
+
 test('who may execute it needs no right on the tables', async (t) => {
   const { sql, createRole } = await createShop(t)
   const caller = await createRole()
@@ -339,7 +353,10 @@ test('settings that no longer name the schema of the collector are a warning', a
 
   const problems = await findProblems(sql)
 
-  t.deepEqual(summary(problems), ['warning machinery_is_counted nms'])
+  t.deepEqual(summary(problems), [
+    'warning machinery_is_counted nms',
+    'warning machinery_is_counted nms_private',
+  ])
 })
 
 test('a request that leaves no table to count is a warning', async (t) => {
@@ -481,6 +498,22 @@ test('a run that waits for a table, however long, is no problem', async (t) => {
   t.deepEqual(summary(problems), [])
   await holder`rollback`
   t.is((await running)[0]?.status, 'SUCCEEDED')
+})
+
+test('an online run that looks at locked tables again and again is no problem until nobody looks', async (t) => {
+  const { sql, connect } = await createShop(t)
+  const holder = connect()
+  await holder`begin`
+  await holder`lock table public.orders in access exclusive mode`
+  await sql`select nms.open_run()`
+  await sql.unsafe(longAgo)
+  await sql`select nms.measure_targets(1)` // finds the tables
+  await sql`select nms.measure_targets(1)`
+
+  t.deepEqual(summary(await findProblems(sql)), [])
+  await sql`update nms_private.targets set retry_at = retry_at - interval '1 hour'`
+  t.deepEqual(summary(await findProblems(sql)), ['warning run_abandoned run 1'])
+  await holder`rollback`
 })
 
 test('a run that has measured a table just now is no problem', async (t) => {
