@@ -15,7 +15,8 @@ import { databaseUrl, snapshotTimeZone } from './environment.ts'
 import { runMain } from './errors.ts'
 import { interruption } from './interruption.ts'
 import { migrate, planOf } from './migrate.ts'
-import { reportRun } from './reading/report.ts'
+import { parseExactly } from './reading/exact_json.ts'
+import { describeRun, readRunReport } from './reading/report.ts'
 import { print } from './terminal/output.ts'
 
 const checkout = fileURLToPath(new URL('..', import.meta.url))
@@ -101,12 +102,11 @@ async function prepareShop(server: EmbeddedServer): Promise<void> {
 }
 
 async function collectAndShow(url: string): Promise<void> {
-  const timeZone = snapshotTimeZone()
-  await migrate(url, timeZone)
+  await migrate(url, snapshotTimeZone())
   const sql = connect(url)
   try {
     const run = await collectTableMetrics(url)
-    print(await reportRun(sql, run, timeZone))
+    print(describeRun(parseExactly(await readRunReport(sql, run.run_id))))
     if (run.status !== 'SUCCEEDED') process.exitCode = 1
     print(await reportDay(sql, run.snapshot_date))
   } finally {

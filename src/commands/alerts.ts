@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
-import { openAlerts } from '../reading/open_alerts.ts'
+import { parseExactly } from '../reading/exact_json.ts'
+import { describeAlerts, readAlerts } from '../reading/open_alerts.ts'
 import { withDatabase } from '../session.ts'
 import { print } from '../terminal/output.ts'
-import { shownTimeZone } from '../time_zone.ts'
+import { shownZone } from '../time_zone.ts'
 
 export function addAlertsCommand(program: Command): void {
   program
@@ -12,9 +13,9 @@ export function addAlertsCommand(program: Command): void {
     .addHelpText('after', '\nExample:\n  table-metrics alerts')
     .action(({ json }: { json?: true }) =>
       withDatabase(async (sql) => {
-        const alerts = await openAlerts(sql, await shownTimeZone(sql))
+        const { json: alerts, zone } = await readAlerts(sql)
         if (!alerts) throw new Error('this install has no alerts: type table-metrics migrate')
-        print(json ? alerts.json : alerts.count === '0' ? 'no open alerts' : alerts.text)
+        print(json ? alerts : describeAlerts(parseExactly(alerts), shownZone(zone)))
       }),
     )
 }

@@ -4,8 +4,9 @@ import { databaseUrl, snapshotTimeZone } from '../environment.ts'
 import { interruption } from '../interruption.ts'
 import { createLog } from '../log.ts'
 import { type Owner, superuserAsOwner } from '../owner.ts'
+import { parseExactly } from '../reading/exact_json.ts'
 import { previewRun } from '../reading/preview.ts'
-import { reportRun, reportRunAsJson } from '../reading/report.ts'
+import { describeRun, readRunReport } from '../reading/report.ts'
 import { withDatabase } from '../session.ts'
 import { humanStream, print } from '../terminal/output.ts'
 import { showProgress } from '../terminal/progress_bar.ts'
@@ -37,7 +38,7 @@ export function addCollectCommand(program: Command): void {
     )
     .action(async ({ skip, exclude, online, jobs, deadline, dryRun, json, log }: Options) => {
       if (jobs && !online) throw new Error('--jobs: several sessions count only an online run: add --online')
-      const timeZone = snapshotTimeZone()
+      snapshotTimeZone() // an invalid one is refused before anything is counted
       const human = humanStream(json)
       if (dryRun) {
         const preview = await withDatabase((sql) => previewRun(sql, { skip, exclude }))
@@ -62,8 +63,9 @@ export function addCollectCommand(program: Command): void {
       const run = await collectTableMetrics(databaseUrl(), { skip, exclude }, options).finally(bar?.end)
       // Over a link of its own: one that was there before may have died while the run was counted.
       await withDatabase(async (sql) => {
-        if (json) print(await reportRunAsJson(sql, run))
-        human.write(`${await reportRun(sql, run, timeZone)}\n`)
+        const report = await readRunReport(sql, run.run_id)
+        if (json) print(report)
+        human.write(`${describeRun(parseExactly(report))}\n`)
       })
       if (run.status !== 'SUCCEEDED') process.exitCode = 1
     })

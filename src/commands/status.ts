@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { describeStatus, statusAsJson } from '../reading/status.ts'
+import { parseExactly } from '../reading/exact_json.ts'
+import { describeStatus, readStatus } from '../reading/status.ts'
 import { withDatabase } from '../session.ts'
 import { print } from '../terminal/output.ts'
 
@@ -11,9 +12,10 @@ export function addStatusCommand(program: Command): void {
     .option('--json', 'print it as JSON')
     .addHelpText('after', '\nExample:\n  table-metrics status --runs 20')
     .action(({ runs, json }: { runs: number; json?: true }) =>
-      withDatabase(async (sql) =>
-        print(json ? await statusAsJson(sql, runs) : await describeStatus(sql, runs)),
-      ),
+      withDatabase(async (sql) => {
+        const report = await readStatus(sql, runs)
+        print(json ? report : describeStatus(parseExactly(report)))
+      }),
     )
 }
 
