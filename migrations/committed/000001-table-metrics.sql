@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:26bae933ad933f7c233b6a116ef1dde3d5f610a5
+--! Hash: sha1:857951e51b8b2440deb9019488ed3f62a674323f
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4349,10 +4349,11 @@ begin
   order by run.snapshot_date desc, run.is_imported, run.run_id desc
   limit 1;
   if not found then
-    raise exception 'no such run: %', coalesce(run_report.run_id::text, 'none has succeeded yet')
-      using
-        errcode = 'no_data_found',
-        hint = 'The runs are in nms.table_metrics_runs.';
+    if run_report.run_id is not null then
+      perform nms.find_run(named => run_report.run_id::text);
+    end if;
+    raise exception 'no run has succeeded yet'
+      using errcode = 'no_data_found', hint = 'Start one: select * from nms.collect_table_metrics();';
   end if;
 
   if v_run.status <> 'RUNNING' then
