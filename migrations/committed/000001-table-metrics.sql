@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:857951e51b8b2440deb9019488ed3f62a674323f
+--! Hash: sha1:6f1775c09bc7f95d7fdcb52958ffae0a346a05c1
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4183,7 +4183,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_found jsonb;
-  v_alike jsonb := '[]';
+  v_alike jsonb := '[]'::jsonb;
   -- What stands after the last dot, and before it.
   v_table text := regexp_replace(find_table.named, '^.*\.', '');
   v_schema text := coalesce(substring(find_table.named from '^(.*)\.'), '');

@@ -2,6 +2,7 @@
 import test from 'ava'
 import { writeRuns } from '../_support/alerts.ts'
 import { createDatabase, type Sql } from '../_support/database.ts'
+import { daysAgo } from '../_support/days.ts'
 
 /** How many rows of a table a call has read, by index or by scan. */
 function rowsRead(sql: Sql, table: string, call: string): Promise<number> {
@@ -37,6 +38,30 @@ test('alerts read the results that they compare, however many others there are',
 
   // The run itself and seven days before it, each a few times.
   t.true(read < 30 * 50, `${read} of ${60 * 50} rows`)
+})
+
+test('a report reads the runs that it shows, however many others there are', async (t) => {
+  const { sql } = await createDatabase(t)
+  const counts = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`public.t${n}`, 100 + n]))
+  await writeRuns(
+    sql,
+    Array.from({ length: 60 }, (_, n) => ({ day: n - 59, counts })),
+    await daysAgo(sql, 0),
+  )
+  await sql`select nms.rebuild_daily_snapshot(snapshot_date) from nms.table_metrics_runs`
+  await sql`analyze nms.table_metrics_measurements, nms.table_metrics_runs, nms.table_metrics_daily_snapshot`
+
+  for (const [call, most] of [
+    ['status_report(2)', 2 * 50],
+    ['run_report()', 6 * 50],
+    ['day_report()', 6 * 50],
+    ['compare_report()', 4 * 50],
+    [`trend_report('public', 't7', 5)`, 5],
+  ] as const) {
+    const read = await rowsRead(sql, 'nms.table_metrics_measurements', `select nms.${call}`)
+
+    t.true(read <= most, `${call}: ${read} of ${60 * 50} rows`)
+  }
 })
 
 test('an online run reads no more for its last tables than for its first', async (t) => {
