@@ -12,7 +12,8 @@ import { withDatabase } from '../src/connection/with_database.ts'
 import { databaseUrl, snapshotTimeZone } from '../src/environment.ts'
 import { runMain } from '../src/errors.ts'
 import { migrate, planOf } from '../src/install/migrate.ts'
-import { reportRun } from '../src/reading/report.ts'
+import { parseExactly } from '../src/reading/exact_json.ts'
+import { describeRun, readRunReport } from '../src/reading/report.ts'
 import { collectTableMetrics } from '../src/run/collect.ts'
 import { interruption } from '../src/terminal/interruption.ts'
 import { print } from '../src/terminal/output.ts'
@@ -99,12 +100,11 @@ async function prepareShop(server: EmbeddedServer): Promise<void> {
 }
 
 async function collectAndShow(url: string): Promise<void> {
-  const timeZone = snapshotTimeZone()
-  await migrate(url, timeZone)
+  await migrate(url, snapshotTimeZone())
   const run = await collectTableMetrics(url)
   if (run.status !== 'SUCCEEDED') process.exitCode = 1
   await withDatabase(async (sql) => {
-    print(await reportRun(sql, run, timeZone))
+    print(describeRun(parseExactly(await readRunReport(sql, run.run_id))))
     print(await reportDay(sql, run.snapshot_date))
   }, url)
 }

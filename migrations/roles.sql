@@ -178,8 +178,15 @@ grant select on all tables in schema nms
   to table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader;
 grant execute on function
   nms.business_date,
+  nms.find_day,
+  nms.find_run,
+  nms.find_table,
+  nms.run_report,
+  nms.day_report,
+  nms.status_report,
+  nms.trend_report,
+  nms.compare_report,
   nms.table_trend,
-  nms.run_of_day,
   nms.compare_runs,
   nms.compare_days,
   nms.find_alerts

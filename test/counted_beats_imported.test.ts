@@ -43,7 +43,7 @@ test('a counted run takes its day from counts that were recorded after it was op
     [...(await sql`select run_id, row_count from nms.table_trend('public', 'orders')`)],
     [{ run_id: '1', row_count: '3' }],
   )
-  t.deepEqual([...(await sql`select nms.run_of_day(${today}::date) as run_id`)], [{ run_id: '1' }])
+  t.deepEqual([...(await sql`select nms_private.run_of_day(${today}::date) as run_id`)], [{ run_id: '1' }])
 })
 
 test('a rebuilt day stays with its counted run, and goes to recorded counts only when that is deleted', async (t) => {

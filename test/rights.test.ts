@@ -24,10 +24,17 @@ const rolesScript = await readFile(`${migrationsFolder}/roles.sql`, 'utf8')
 const readingCalls = [
   'business_date',
   'compare_days',
+  'compare_report',
   'compare_runs',
+  'day_report',
   'find_alerts',
-  'run_of_day',
+  'find_day',
+  'find_run',
+  'find_table',
+  'run_report',
+  'status_report',
   'table_trend',
+  'trend_report',
 ]
 const startingCalls = [
   'abandon_silent_runs',

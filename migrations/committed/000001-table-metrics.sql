@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:07c9519900f427fb3e282151866b1802f1517bd6
+--! Hash: sha1:01f23a0c27f4430f7653cbce2bca24fe85139852
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4284,15 +4284,15 @@ returns table (
   table_kind text,
   is_partition boolean
 )
-language plpgsql stable parallel safe
+language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
   return query
   select compared.*
   from nms.compare_runs(
-    before => nms.run_of_day(snapshot_date => compare_days.before),
-    after => nms.run_of_day(snapshot_date => compare_days.after)
+    before => nms_private.run_of_day(snapshot_date => compare_days.before),
+    after => nms_private.run_of_day(snapshot_date => compare_days.after)
   ) as compared;
 end
 $$;
@@ -4300,6 +4300,110 @@ comment on function nms.compare_days(date, date) is
   'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank, unchanged or left out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for a day without a result.';
 revoke execute on function nms.compare_days(date, date) from public;
 --! EndIncluded functions/reading/compare_days.sql
+--! Included functions/reading/compare_report.sql
+create or replace function nms.compare_report(
+  before bigint default null,
+  after bigint default null,
+  fail_on text default null
+)
+returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_before bigint := compare_report.before;
+  v_after bigint := compare_report.after;
+  v_day date;
+begin
+  if compare_report.fail_on not in ('missing', 'drop', 'any') then
+    raise exception 'unknown fail_on: %', compare_report.fail_on
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected missing, drop or any',
+        hint = 'missing: a table without a count; drop: also fewer rows; any: any difference.';
+  end if;
+
+  if v_after is null then
+    select day.run_id into v_after
+    from nms.table_metrics_daily_snapshot as day
+    order by day.snapshot_date desc
+    limit 1;
+    if not found then
+      raise exception 'no day has a result yet'
+        using errcode = 'no_data_found', hint = 'Start a run: select * from nms.collect_table_metrics();';
+    end if;
+  end if;
+
+  if v_before is null then
+    select run.snapshot_date into v_day from nms.table_metrics_runs as run where run.run_id = v_after;
+    select day.run_id into v_before
+    from nms.table_metrics_daily_snapshot as day
+    where day.snapshot_date < v_day
+    order by day.snapshot_date desc
+    limit 1;
+    if v_day is not null and v_before is null then
+      raise exception 'no day before % has a result', v_day
+        using
+          errcode = 'no_data_found',
+          detail = 'two runs of one day are compared when both are named',
+          hint = 'The runs are in nms.table_metrics_runs.';
+    end if;
+  end if;
+
+  return (
+    with compared as materialized (
+      select
+        per_table.*,
+        row_number() over (
+          order by
+            per_table.outcome = 'left out',
+            abs(coalesce(per_table.change, per_table.rows_after, -per_table.rows_before, 0)) desc,
+            per_table.schema_name,
+            per_table.table_name
+        ) as place,
+        case
+          when per_table.outcome = 'left out' then false
+          when compare_report.fail_on = 'any' then per_table.outcome <> 'unchanged'
+          when per_table.outcome = 'disappeared' or (per_table.rows_before is not null and per_table.rows_after is null)
+            then compare_report.fail_on is not null
+          else compare_report.fail_on = 'drop' and per_table.outcome = 'shrank'
+        end as is_failing
+      from nms.compare_runs(before => v_before, after => v_after) as per_table
+    )
+    select jsonb_build_object(
+      'before', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_before),
+      'after', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_after),
+      'change', (select coalesce(sum(compared.own_change), 0) from compared),
+      'outcomes', (
+        select coalesce(jsonb_object_agg(grouped.outcome, grouped.tables), '{}')
+        from (select compared.outcome, count(*) as tables from compared group by compared.outcome) as grouped
+      ),
+      'tables', (
+        select coalesce(jsonb_agg(to_jsonb(compared) - '{place,is_failing}'::text[] order by compared.place), '[]')
+        from compared
+      ),
+      'fail_on', compare_report.fail_on,
+      'failing', (
+        select coalesce(
+          jsonb_agg(format('%s.%s', compared.schema_name, compared.table_name) order by compared.schema_name, compared.table_name)
+            filter (where compared.is_failing),
+          '[]'
+        )
+        from compared
+      ),
+      'verdict', (
+        select case when bool_or(compared.is_failing) then 'failed' else 'passed' end
+        from compared
+        having compare_report.fail_on is not null
+      )
+    )
+  );
+end
+$$;
+comment on function nms.compare_report(bigint, bigint, text) is
+  'Two runs beside each other: {before, after, change, outcomes, tables, fail_on, failing, verdict}, the tables as of nms.compare_runs, those that changed most first. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
+revoke execute on function nms.compare_report(bigint, bigint, text) from public;
+--! EndIncluded functions/reading/compare_report.sql
 --! Included functions/reading/compare_runs.sql
 create or replace function nms.compare_runs(before bigint, after bigint)
 returns table (
@@ -4417,8 +4521,212 @@ comment on function nms.compare_runs(bigint, bigint) is
   'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
 revoke execute on function nms.compare_runs(bigint, bigint) from public;
 --! EndIncluded functions/reading/compare_runs.sql
+--! Included functions/reading/day_report.sql
+create or replace function nms.day_report(snapshot_date date default null)
+returns jsonb
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_date date := day_report.snapshot_date;
+  v_day nms.table_metrics_daily_snapshot;
+  v_since bigint;
+begin
+  if v_date is null then
+    select max(day.snapshot_date) into v_date from nms.table_metrics_daily_snapshot as day;
+    v_date := coalesce(v_date, nms.business_date());
+  end if;
+  select day.* into v_day
+  from nms.table_metrics_daily_snapshot as day
+  where day.run_id = nms_private.run_of_day(snapshot_date => v_date) and day.snapshot_date = v_date;
+
+  select day.run_id into v_since
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date < v_date
+  order by day.snapshot_date desc
+  limit 1;
+
+  return nms_private.run_result(run_id => v_day.run_id, since => v_since) || jsonb_build_object(
+    'run_id', v_day.run_id,
+    'snapshot_date', v_day.snapshot_date,
+    'collected_at', v_day.collected_at,
+    'left_out_count', (select run.left_out_count from nms.table_metrics_runs as run where run.run_id = v_day.run_id),
+    'payload', v_day.payload
+  );
+end
+$$;
+comment on function nms.day_report(date) is
+  'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since the day before that has a result, and how many tables the request left out. Raises P0002 for a day without a result.';
+revoke execute on function nms.day_report(date) from public;
+--! EndIncluded functions/reading/day_report.sql
+--! Included functions/reading/find_day.sql
+create or replace function nms.find_day(named text)
+returns date
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if find_day.named in ('today', 'yesterday') then
+    return nms.business_date() - case find_day.named when 'yesterday' then 1 else 0 end;
+  elsif find_day.named ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
+    return find_day.named::date;
+  end if;
+  raise exception 'no such day: %', coalesce(find_day.named, 'null')
+    using
+      errcode = 'invalid_datetime_format',
+      hint = 'Name a day such as 2026-11-20, today or yesterday.';
+end
+$$;
+comment on function nms.find_day(text) is
+  'The business day that a text names: today, yesterday, or a date such as 2026-11-20. Raises 22007 for anything else, 22008 for a date that the calendar does not have.';
+revoke execute on function nms.find_day(text) from public;
+--! EndIncluded functions/reading/find_day.sql
+--! Included functions/reading/find_run.sql
+create or replace function nms.find_run(named text)
+returns bigint
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run_id bigint;
+  v_last bigint;
+begin
+  if find_run.named !~ '^[1-9][0-9]{0,17}$' then
+    return nms_private.run_of_day(snapshot_date => nms.find_day(named => find_run.named));
+  end if;
+
+  select run.run_id into v_run_id
+  from nms.table_metrics_runs as run
+  where run.run_id = find_run.named::bigint;
+  if not found then
+    select max(run.run_id) into v_last from nms.table_metrics_runs as run;
+    raise exception 'no run %', coalesce(find_run.named, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = coalesce(format('the last one is %s', v_last), 'nor is there any other'),
+        hint = case
+          when v_last is null then 'Start one: select * from nms.collect_table_metrics();'
+          else 'The runs are in nms.table_metrics_runs.'
+        end;
+  end if;
+  return v_run_id;
+end
+$$;
+comment on function nms.find_run(text) is
+  'The run that a text names: its number, or a business day as in nms.find_day, which stands for the run that owns it. Raises P0002 for an unknown run, and for a day without a result.';
+revoke execute on function nms.find_run(text) from public;
+--! EndIncluded functions/reading/find_run.sql
+--! Included functions/reading/find_table.sql
+create or replace function nms.find_table(named text)
+returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_found jsonb;
+  v_alike jsonb := '[]'::jsonb;
+  -- What stands after the last dot, and before it.
+  v_table text := regexp_replace(find_table.named, '^.*\.', '');
+  v_schema text := coalesce(substring(find_table.named from '^(.*)\.'), '');
+begin
+  -- Names may have dots as well: each may be the one that stands between schema and table.
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'schema_name', known.schema_name,
+        'table_name', known.table_name,
+        'quoted', format('%I.%I', known.schema_name, known.table_name)
+      )
+      order by known.schema_name, known.table_name
+    ),
+    '[]'
+  ) into strict v_found
+  from (
+    select distinct schema.name as schema_name, relation.name as table_name
+    from generate_series(2, length(find_table.named) - 1) as dot
+    cross join lateral (
+      values (left(find_table.named, dot - 1), substr(find_table.named, dot + 1))
+    ) as part (before, after)
+    cross join lateral (
+      values (part.before), (replace(substring(part.before from '^"((?:[^"]|"")+)"$'), '""', '"'))
+    ) as schema (name)
+    cross join lateral (
+      values (part.after), (replace(substring(part.after from '^"((?:[^"]|"")+)"$'), '""', '"'))
+    ) as relation (name)
+    where
+      substr(find_table.named, dot, 1) = '.'
+      and exists (
+        select from nms.table_metrics_measurements as measurement
+        where measurement.schema_name = schema.name and measurement.table_name = relation.name
+      )
+  ) as known;
+
+  -- Names are alike that share pairs of neighbouring letters, in their last part above all.
+  if v_found = '[]' then
+    with recursive known as (
+      (
+        select measurement.schema_name, measurement.table_name
+        from nms.table_metrics_measurements as measurement
+        order by measurement.schema_name, measurement.table_name
+        limit 1
+      )
+      union all
+      select next.schema_name, next.table_name
+      from known
+      cross join lateral (
+        select measurement.schema_name, measurement.table_name
+        from nms.table_metrics_measurements as measurement
+        where (measurement.schema_name, measurement.table_name) > (known.schema_name, known.table_name)
+        order by measurement.schema_name, measurement.table_name
+        limit 1
+      ) as next
+    ),
+    pairs_of (text, pairs) as materialized (
+      select
+        part.text,
+        array(
+          select distinct substr(' ' || lower(part.text) || ' ', place, 2)
+          from generate_series(1, length(part.text) + 1) as place
+        )
+      from (
+        select known.table_name from known
+        union select known.schema_name from known
+        union values (v_table), (v_schema)
+      ) as part (text)
+    ),
+    alike as (
+      select
+        known.schema_name || '.' || known.table_name as name,
+        3 * likeness.of_tables + likeness.of_schemas as likeness
+      from known
+      join pairs_of as of_table on of_table.text = known.table_name
+      join pairs_of as of_schema on of_schema.text = known.schema_name
+      join pairs_of as asked_table on asked_table.text = v_table
+      join pairs_of as asked_schema on asked_schema.text = v_schema
+      cross join lateral (
+        select
+          2.0 * (select count(*) from unnest(of_table.pairs) as pair where pair = any (asked_table.pairs))
+            / (cardinality(of_table.pairs) + cardinality(asked_table.pairs)),
+          2.0 * (select count(*) from unnest(of_schema.pairs) as pair where pair = any (asked_schema.pairs))
+            / (cardinality(of_schema.pairs) + cardinality(asked_schema.pairs))
+      ) as likeness (of_tables, of_schemas)
+      where likeness.of_tables > 0.3
+      order by 2 desc, 1
+      limit 3
+    )
+    select coalesce(jsonb_agg(alike.name order by alike.likeness desc, alike.name), '[]') into strict v_alike
+    from alike;
+  end if;
+
+  return jsonb_build_object('named', find_table.named, 'found', v_found, 'alike', v_alike);
+end
+$$;
+comment on function nms.find_table(text) is
+  'The tables that a name stands for, of all that some run has met: {named, found: [{schema_name, table_name, quoted}], alike}. Schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL; several are found when names have dots of their own. When none is, alike has the three most similar names.';
+revoke execute on function nms.find_table(text) from public;
+--! EndIncluded functions/reading/find_table.sql
 --! Included functions/reading/run_of_day.sql
-create or replace function nms.run_of_day(snapshot_date date)
+create or replace function nms_private.run_of_day(snapshot_date date)
 returns bigint
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -4430,26 +4738,245 @@ begin
   from nms.table_metrics_daily_snapshot as day
   where day.snapshot_date = run_of_day.snapshot_date;
   if not found then
-    raise exception 'no result for the day %', coalesce(run_of_day.snapshot_date::text, 'null')
+    raise exception 'no result for %', coalesce(run_of_day.snapshot_date::text, 'null')
       using
         errcode = 'no_data_found',
         detail = (
-          select format(
-            'the nearest days with a result are %s and %s',
-            coalesce(max(day.snapshot_date) filter (where day.snapshot_date < run_of_day.snapshot_date)::text, 'none before'),
-            coalesce(min(day.snapshot_date) filter (where day.snapshot_date > run_of_day.snapshot_date)::text, 'none after')
-          )
+          select case
+            when count(*) = 0 then 'nor for any other day'
+            else format(
+              'the nearest days with a result: %s',
+              concat_ws(
+                ' and ',
+                max(day.snapshot_date) filter (where day.snapshot_date < run_of_day.snapshot_date),
+                min(day.snapshot_date) filter (where day.snapshot_date > run_of_day.snapshot_date)
+              )
+            )
+          end
           from nms.table_metrics_daily_snapshot as day
         ),
-        hint = 'The days are in nms.table_metrics_daily_snapshot.';
+        hint = coalesce(
+          (
+            select format('Ask for %s, the nearest day with a result.', day.snapshot_date)
+            from nms.table_metrics_daily_snapshot as day
+            order by abs(day.snapshot_date - run_of_day.snapshot_date), day.snapshot_date desc
+            limit 1
+          ),
+          'Start a run: select * from nms.collect_table_metrics();'
+        );
   end if;
   return v_run_id;
 end
 $$;
-comment on function nms.run_of_day(date) is
+comment on function nms_private.run_of_day(date) is
   'The run that owns a business day. Raises P0002 for a day without a result.';
-revoke execute on function nms.run_of_day(date) from public;
+revoke execute on function nms_private.run_of_day(date) from public;
 --! EndIncluded functions/reading/run_of_day.sql
+--! Included functions/reading/run_report.sql
+create or replace function nms.run_report(run_id bigint default null)
+returns jsonb
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run nms.table_metrics_runs;
+  v_since bigint;
+begin
+  select run.* into v_run
+  from nms.table_metrics_runs as run
+  where
+    run.run_id = run_report.run_id
+    or (run_report.run_id is null and run.status = 'SUCCEEDED')
+  order by run.snapshot_date desc, run.is_imported, run.run_id desc
+  limit 1;
+  if not found then
+    if run_report.run_id is not null then
+      perform nms.find_run(named => run_report.run_id::text);
+    end if;
+    raise exception 'no run has succeeded yet'
+      using errcode = 'no_data_found', hint = 'Start one: select * from nms.collect_table_metrics();';
+  end if;
+
+  if v_run.status <> 'RUNNING' then
+    select run.run_id into v_since
+    from nms.table_metrics_runs as run
+    where run.status = 'SUCCEEDED' and run.run_id < v_run.run_id
+    order by run.snapshot_date desc, run.is_imported, run.run_id desc
+    limit 1;
+  end if;
+
+  return nms_private.run_result(run_id => v_run.run_id, since => v_since) || jsonb_build_object(
+    'run_id', v_run.run_id,
+    'snapshot_date', v_run.snapshot_date,
+    'collected_at', v_run.collected_at,
+    'run', to_jsonb(v_run) || jsonb_build_object(
+      'seconds', extract(epoch from coalesce(v_run.finished_at, clock_timestamp()) - v_run.collected_at)
+    ),
+    'payload', (
+      select snapshot.payload from nms.table_metrics_run_snapshot as snapshot where snapshot.run_id = v_run.run_id
+    ),
+    'failures', (
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(failure) - '{run_id,row_count,own_row_count}'::text[]
+          order by failure.schema_name, failure.table_name
+        ),
+        '[]'
+      )
+      from nms.table_metrics_measurements as failure
+      where failure.run_id = v_run.run_id and failure.error_sqlstate is not null
+    ),
+    'alerts', (
+      select coalesce(jsonb_agg(to_jsonb(alert) order by alert.kind, alert.schema_name, alert.table_name), '[]')
+      from nms.table_metrics_alerts as alert
+      where alert.run_id = v_run.run_id
+    )
+  );
+end
+$$;
+comment on function nms.run_report(bigint) is
+  'What a run found, by default the latest successful one: {run_id, snapshot_date, collected_at, payload} and the whole header as run, the totals, the tables, largest first, the change since the successful run before it, the failures, and the open alerts that it raised. payload is null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
+revoke execute on function nms.run_report(bigint) from public;
+--! EndIncluded functions/reading/run_report.sql
+--! Included functions/reading/run_result.sql
+-- A change is what nms.compare_runs says it is. Each of the two runs is read once.
+create or replace function nms_private.run_result(run_id bigint, since bigint)
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with compared as materialized (
+    select per_table.*
+    from nms.compare_runs(before => run_result.since, after => run_result.run_id) as per_table
+    where run_result.since is not null
+  ),
+  measured as materialized (
+    select
+      measurement.schema_name,
+      measurement.table_name,
+      measurement.table_kind,
+      measurement.is_partition,
+      measurement.row_count,
+      measurement.own_row_count,
+      measurement.method,
+      compared.change,
+      compared.change_percent,
+      measurement.error_sqlstate,
+      measurement.error_message
+    from nms.table_metrics_measurements as measurement
+    left join compared
+      on compared.schema_name = measurement.schema_name
+      and compared.table_name = measurement.table_name
+    where measurement.run_id = run_result.run_id
+  )
+  select jsonb_build_object(
+    'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
+    'totals', (
+      select jsonb_build_object('tables', count(*), 'rows', coalesce(sum(measured.own_row_count), 0)) from measured
+    ),
+    'previous_run_id', run_result.since,
+    'previous_date', (
+      select run.snapshot_date from nms.table_metrics_runs as run where run.run_id = run_result.since
+    ),
+    'change', (select coalesce(sum(compared.own_change), 0) from compared having run_result.since is not null),
+    'changed_most', (
+      select coalesce(jsonb_agg(to_jsonb(most) order by most.size desc, most.schema_name, most.table_name), '[]')
+      from (
+        select
+          compared.schema_name,
+          compared.table_name,
+          compared.outcome,
+          compared.rows_before,
+          compared.rows_after,
+          compared.change,
+          abs(coalesce(compared.change, compared.rows_after, -compared.rows_before, 0)) as size
+        from compared
+        where compared.outcome not in ('unchanged', 'left out')
+        order by size desc, compared.schema_name, compared.table_name
+        limit 10
+      ) as most
+    ),
+    'tables', (
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(measured) order by measured.row_count desc nulls first, measured.schema_name, measured.table_name
+        ),
+        '[]'
+      )
+      from measured
+    )
+  )
+$$;
+comment on function nms_private.run_result(bigint, bigint) is
+  'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null.';
+revoke execute on function nms_private.run_result(bigint, bigint) from public;
+--! EndIncluded functions/reading/run_result.sql
+--! Included functions/reading/status_report.sql
+create or replace function nms.status_report(runs integer default 10)
+returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_alerts jsonb;
+begin
+  -- An older install has none; this statement is looked at only when it is reached.
+  if to_regclass('nms.table_metrics_alerts') is not null then
+    select coalesce(
+      jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name),
+      '[]'
+    ) into strict v_alerts
+    from nms.table_metrics_alerts as alert;
+  end if;
+
+  return (
+    select jsonb_build_object(
+      'business_date', nms.business_date(),
+      'business_time_zone', settings.business_time_zone,
+      'today', (select to_jsonb(today) - 'payload' from nms.table_metrics_today as today),
+      'last_day', (
+        select to_jsonb(day) - '{payload,is_imported}'::text[]
+        from nms.table_metrics_daily_snapshot as day
+        order by day.snapshot_date desc
+        limit 1
+      ),
+      'runs', (
+        select coalesce(
+          jsonb_agg(
+            to_jsonb(last) || jsonb_build_object(
+              'seconds', extract(epoch from coalesce(last.finished_at, clock_timestamp()) - last.collected_at),
+              'totals', jsonb_build_object(
+                'tables', last.target_count,
+                'rows', case
+                  when last.status = 'SUCCEEDED' then (
+                    select coalesce(sum(measurement.own_row_count), 0)
+                    from nms.table_metrics_measurements as measurement
+                    where measurement.run_id = last.run_id
+                  )
+                end
+              )
+            )
+            order by last.run_id desc
+          ),
+          '[]'
+        )
+        from (
+          select run.*
+          from nms.table_metrics_runs as run
+          order by run.run_id desc
+          limit status_report.runs
+        ) as last
+      ),
+      'alerts', v_alerts
+    )
+    from nms.table_metrics_settings as settings
+  );
+end
+$$;
+comment on function nms.status_report(integer) is
+  'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; the last runs come newest first, each with its seconds (so far, while it is RUNNING) and its totals; alerts are those of nms.table_metrics_alerts, oldest first.';
+revoke execute on function nms.status_report(integer) from public;
+--! EndIncluded functions/reading/status_report.sql
 --! Included functions/reading/table_trend.sql
 create or replace function nms.table_trend(schema_name text, table_name text, days integer default 30)
 returns table (
@@ -4457,7 +4984,8 @@ returns table (
   row_count bigint,
   change bigint,
   change_percent numeric,
-  run_id bigint
+  run_id bigint,
+  method text
 )
 language sql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -4471,13 +4999,14 @@ as $$
         / nullif(lag(measurement.row_count) over by_date, 0),
       2
     ),
-    day.run_id
+    day.run_id,
+    measurement.method
   from nms.table_metrics_settings as settings
   join nms.table_metrics_daily_snapshot as day
     on day.snapshot_date > (statement_timestamp() at time zone settings.business_time_zone)::date - table_trend.days
   left join lateral (
     -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
-    select found.row_count, true as is_found
+    select found.row_count, found.method, true as is_found
     from nms.table_metrics_measurements as found
     where
       found.run_id = day.run_id
@@ -4499,9 +5028,93 @@ as $$
   order by day.snapshot_date
 $$;
 comment on function nms.table_trend(text, text, integer) is
-  'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted. No row: the day has no result, or not this table. Names as the catalogue spells them.';
+  'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted, and has no method. No row: the day has no result, or not this table. Names as the catalogue spells them.';
 revoke execute on function nms.table_trend(text, text, integer) from public;
 --! EndIncluded functions/reading/table_trend.sql
+--! Included functions/reading/trend_report.sql
+create or replace function nms.trend_report(schema_name text, table_name text, days integer default 30)
+returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_report jsonb;
+  v_last date;
+  v_found jsonb;
+begin
+  with trend as materialized (
+    select found.*
+    from nms.table_trend(trend_report.schema_name, trend_report.table_name, trend_report.days) as found
+  ),
+  summary as (
+    select
+      count(trend.row_count) as days_found,
+      count(*) - count(trend.row_count) as days_left_out,
+      min(trend.snapshot_date) filter (where trend.row_count is not null) as first_date,
+      max(trend.snapshot_date) filter (where trend.row_count is not null) as last_date,
+      min(trend.row_count) as lowest,
+      max(trend.row_count) as highest
+    from trend
+  )
+  select jsonb_build_object(
+    'schema_name', trend_report.schema_name,
+    'table_name', trend_report.table_name,
+    'days', (select coalesce(jsonb_agg(to_jsonb(trend) order by trend.snapshot_date), '[]') from trend),
+    'summary', to_jsonb(summary) || jsonb_build_object(
+      'first_rows', first.row_count,
+      'last_rows', last.row_count,
+      'lowest_date', (select max(trend.snapshot_date) from trend where trend.row_count = summary.lowest),
+      'highest_date', (select max(trend.snapshot_date) from trend where trend.row_count = summary.highest),
+      'change', last.row_count - first.row_count,
+      'change_percent', round(100.0 * (last.row_count - first.row_count) / nullif(first.row_count, 0), 2)
+    )
+  ) into strict v_report
+  from summary
+  left join trend as first on first.snapshot_date = summary.first_date
+  left join trend as last on last.snapshot_date = summary.last_date;
+
+  if (v_report #>> '{summary,days_found}')::bigint > 0 then
+    return v_report;
+  end if;
+
+  select day.snapshot_date into v_last
+  from nms.table_metrics_daily_snapshot as day
+  join nms.table_metrics_measurements as measurement on measurement.run_id = day.run_id
+  where
+    measurement.schema_name = trend_report.schema_name
+    and measurement.table_name = trend_report.table_name
+  order by day.snapshot_date desc
+  limit 1;
+  if not found then
+    v_found := nms.find_table(format('%I.%I', trend_report.schema_name, trend_report.table_name));
+    if v_found -> 'found' = '[]' then
+      raise exception 'no run has met a table %.%', trend_report.schema_name, trend_report.table_name
+        using
+          errcode = 'no_data_found',
+          hint = coalesce(
+            (
+              select format('Did you mean %s?', string_agg(name, ', '))
+              from jsonb_array_elements_text(v_found -> 'alike') as name
+              having count(*) > 0
+            ),
+            'Those of the last run are in nms.table_metrics_latest.'
+          );
+    end if;
+  end if;
+  return jsonb_set(
+    v_report,
+    '{summary}',
+    v_report -> 'summary' || jsonb_build_object(
+      'last_date_with_result', v_last,
+      'days_needed', nms.business_date() - v_last + 1
+    )
+  );
+end
+$$;
+comment on function nms.trend_report(text, text, integer) is
+  'How many rows a table had on each of the last so many business days, today included: {schema_name, table_name, days, summary}, the days as of nms.table_trend, oldest first. When none of them has a result, the summary says which day was the last with one, and how many days reach back to it. Names as the catalogue spells them. Raises P0002 for a table that no run has met.';
+revoke execute on function nms.trend_report(text, text, integer) from public;
+--! EndIncluded functions/reading/trend_report.sql
 --! Included functions/request/preview_run.sql
 create or replace function nms.preview_run(skip jsonb default '[]', exclude jsonb default '[]')
 returns table (schema_name text, table_name text, table_kind text, outcome text, reason text)
@@ -6119,6 +6732,44 @@ comment on column nms.table_metrics_estimates.needs_analyze is 'True when reltup
 comment on column nms.table_metrics_estimates.measured_at is 'When the exact count ended: the estimates may have changed since.';
 revoke all on table nms.table_metrics_estimates from public;
 --! EndIncluded views/table_metrics_estimates.sql
+--! Included views/table_metrics_history.sql
+create or replace view nms.table_metrics_history as
+  select
+    run.run_id,
+    run.snapshot_date,
+    run.collected_at,
+    run.status,
+    measurement.schema_name,
+    measurement.table_name,
+    measurement.table_kind,
+    measurement.is_partition,
+    measurement.row_count,
+    measurement.own_row_count,
+    measurement.method,
+    measurement.measured_at,
+    measurement.error_sqlstate,
+    measurement.error_message
+  from nms.table_metrics_runs as run
+  join nms.table_metrics_measurements as measurement using (run_id)
+  where run.status <> 'RUNNING';
+comment on view nms.table_metrics_history is
+  'Every measurement of the runs that have ended, beside the run that took it: what an export has.';
+comment on column nms.table_metrics_history.run_id is 'Run that took the measurement.';
+comment on column nms.table_metrics_history.snapshot_date is 'Its business day.';
+comment on column nms.table_metrics_history.collected_at is 'When it started.';
+comment on column nms.table_metrics_history.status is 'SUCCEEDED or FAILED.';
+comment on column nms.table_metrics_history.schema_name is 'Schema of the table.';
+comment on column nms.table_metrics_history.table_name is 'Name of the table.';
+comment on column nms.table_metrics_history.table_kind is 'table or partitioned table.';
+comment on column nms.table_metrics_history.is_partition is 'True when the table is a partition of another one, whose row_count has these rows too.';
+comment on column nms.table_metrics_history.row_count is 'Rows, those of partitions and children included; null when it could not be counted.';
+comment on column nms.table_metrics_history.own_row_count is 'Rows stored in the table itself: its sum over a run is the number of rows in all tables, each counted once.';
+comment on column nms.table_metrics_history.method is 'How row_count was found.';
+comment on column nms.table_metrics_history.measured_at is 'When the count of this table ended.';
+comment on column nms.table_metrics_history.error_sqlstate is 'Why it could not be counted, as SQLSTATE; null when it was.';
+comment on column nms.table_metrics_history.error_message is 'The same in words.';
+revoke all on table nms.table_metrics_history from public;
+--! EndIncluded views/table_metrics_history.sql
 --! Included views/table_metrics_today.sql
 -- Not nms.business_date(): whoever reads a view has to be allowed to call the functions in it. Nor now(): a run of
 -- the same transaction may be of the next day already.

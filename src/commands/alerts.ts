@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { withDatabase } from '../connection/with_database.ts'
-import { openAlerts } from '../reading/open_alerts.ts'
-import { shownTimeZone } from '../reading/time_zone.ts'
+import { parseExactly } from '../reading/exact_json.ts'
+import { describeAlerts, readAlerts } from '../reading/open_alerts.ts'
+import { shownZone } from '../reading/time_zone.ts'
 import { print } from '../terminal/output.ts'
 
 export function addAlertsCommand(program: Command): void {
@@ -12,9 +13,9 @@ export function addAlertsCommand(program: Command): void {
     .addHelpText('after', '\nExample:\n  table-metrics alerts')
     .action(({ json }: { json?: true }) =>
       withDatabase(async (sql) => {
-        const alerts = await openAlerts(sql, await shownTimeZone(sql))
+        const { json: alerts, zone } = await readAlerts(sql)
         if (!alerts) throw new Error('this install has no alerts: type table-metrics migrate')
-        print(json ? alerts.json : alerts.count === '0' ? 'no open alerts' : alerts.text)
+        print(json ? alerts : describeAlerts(parseExactly(alerts), shownZone(zone)))
       }),
     )
 }

@@ -3,8 +3,9 @@ import { withDatabase } from '../connection/with_database.ts'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
 import { type Owner, superuserAsOwner } from '../install/owner.ts'
 import { createLog } from '../log.ts'
+import { parseExactly } from '../reading/exact_json.ts'
 import { previewRun } from '../reading/preview.ts'
-import { reportRun, reportRunAsJson } from '../reading/report.ts'
+import { describeRun, readRunReport } from '../reading/report.ts'
 import { collectTableMetrics } from '../run/collect.ts'
 import type { CollectOptions, CollectRequest } from '../run/options.ts'
 import { interruption } from '../terminal/interruption.ts'
@@ -40,7 +41,7 @@ export function addCollectCommand(program: Command): void {
     )
     .action(async ({ skip, exclude, online, jobs, deadline, dryRun, json, log }: Options) => {
       if (jobs && !online) throw new Error('--jobs: several sessions count only an online run: add --online')
-      const timeZone = snapshotTimeZone()
+      snapshotTimeZone() // an invalid one is refused before anything is counted
       if (deadline !== undefined) await withDatabase((sql) => checkDeadline(sql, '--deadline', deadline))
       const human = humanStream(json)
       if (dryRun) {
@@ -66,8 +67,9 @@ export function addCollectCommand(program: Command): void {
       const run = await collectTableMetrics(databaseUrl(), { skip, exclude }, options).finally(bar?.end)
       // Over a link of its own: one that was there before may have died while the run was counted.
       await withDatabase(async (sql) => {
-        if (json) print(await reportRunAsJson(sql, run))
-        human.write(`${await reportRun(sql, run, timeZone)}\n`)
+        const report = await readRunReport(sql, run.run_id)
+        if (json) print(report)
+        human.write(`${describeRun(parseExactly(report))}\n`)
       })
       if (run.status !== 'SUCCEEDED') process.exitCode = 1
     })

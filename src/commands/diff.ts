@@ -1,7 +1,13 @@
 import { type Command, Option } from 'commander'
 import { withDatabase } from '../connection/with_database.ts'
-import { comparisonAsJson, type FailOn, failingTables, failures, lastRuns } from '../reading/diff.ts'
-import { describeComparison } from '../reading/diff_report.ts'
+import {
+  type ComparisonReport,
+  describeComparison,
+  type FailOn,
+  failures,
+  readComparison,
+} from '../reading/diff.ts'
+import { parseExactly } from '../reading/exact_json.ts'
 import { dayOrRun, readRunId } from '../reading/point.ts'
 import { print } from '../terminal/output.ts'
 import { visible } from '../terminal/visible.ts'
@@ -33,13 +39,13 @@ export function addDiffCommand(program: Command): void {
     .action((a: string | undefined, b: string | undefined, { failOn, all, json }: Options) =>
       withDatabase(async (sql) => {
         const find = (value: string) => readRunId(sql, value, 'table-metrics diff')
-        const before = a ? await find(a) : (await lastRuns(sql)).before
-        const after = b ? await find(b) : (await lastRuns(sql)).after
-        const comparison = { before, after, ...(failOn && { failOn }) }
-        const failing = await failingTables(sql, comparison)
-        if (json) print(await comparisonAsJson(sql, comparison, failing))
-        else print(await describeComparison(sql, comparison, all))
-        if (failing.length === 0) return
+        const before = a && (await find(a))
+        const after = b && (await find(b))
+        const report = await readComparison(sql, { before, after, failOn })
+        const comparison = parseExactly<ComparisonReport>(report)
+        print(json ? report : describeComparison(comparison, all))
+        const { verdict, failing } = comparison
+        if (verdict !== 'failed') return
         console.error(
           `--fail-on ${failOn}: ${failing.slice(0, 5).map(visible).join(', ')}${failing.length > 5 ? ', …' : ''}`,
         )

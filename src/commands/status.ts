@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { withDatabase } from '../connection/with_database.ts'
-import { describeStatus, statusAsJson } from '../reading/status.ts'
+import { parseExactly } from '../reading/exact_json.ts'
+import { describeStatus, readStatus } from '../reading/status.ts'
 import { print } from '../terminal/output.ts'
 import { wholeNumber } from './arguments.ts'
 
@@ -12,8 +13,9 @@ export function addStatusCommand(program: Command): void {
     .option('--json', 'print it as JSON')
     .addHelpText('after', '\nExample:\n  table-metrics status --runs 20')
     .action(({ runs, json }: { runs: number; json?: true }) =>
-      withDatabase(async (sql) =>
-        print(json ? await statusAsJson(sql, runs) : await describeStatus(sql, runs)),
-      ),
+      withDatabase(async (sql) => {
+        const report = await readStatus(sql, runs)
+        print(json ? report : describeStatus(parseExactly(report)))
+      }),
     )
 }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { withDatabase } from '../connection/with_database.ts'
+import { parseExactly } from '../reading/exact_json.ts'
 import { readKnownTable } from '../reading/known_table.ts'
-import { describeTrend, trendAsJson } from '../reading/trend.ts'
+import { describeTrend, readTrend } from '../reading/trend.ts'
 import { print } from '../terminal/output.ts'
 import { wholeNumber } from './arguments.ts'
 
@@ -15,8 +16,8 @@ export function addTrendCommand(program: Command): void {
     .addHelpText('after', '\nExample:\n  table-metrics trend public.orders --days 90')
     .action((name: string, { days, json }: { days: number; json?: true }) =>
       withDatabase(async (sql) => {
-        const request = { ...(await readKnownTable(sql, name)), days }
-        print(json ? await trendAsJson(sql, request) : await describeTrend(sql, request))
+        const report = await readTrend(sql, { ...(await readKnownTable(sql, name)), days })
+        print(json ? report : describeTrend(parseExactly(report), days))
       }),
     )
 }

@@ -2,9 +2,27 @@ import type { Sql } from '../connection/database.ts'
 import { paint } from '../terminal/output.ts'
 import { styleOfChange } from '../terminal/styles.ts'
 import { layOut } from '../terminal/table.ts'
-import { describeLeftOut, formatChange, formatCount } from '../terminal/terminal.ts'
+import { describeLeftOut, formatChange, formatCount, formatPercent } from '../terminal/terminal.ts'
+import { parseExactly } from './exact_json.ts'
+import { firstOf, kindOf, nameOf, type Table } from './tables.ts'
 
-const shownTables = 40
+/** What the server reports of a business day. */
+interface DayReport {
+  run_id: string
+  snapshot_date: string
+  business_time_zone: string
+  previous_date: string | null
+  totals: { tables: string; rows: string }
+  change: string | null
+  left_out_count: string | null
+  tables: (Table & {
+    table_kind: string
+    is_partition: boolean
+    row_count: string
+    change: string | null
+    change_percent: string | null
+  })[]
+}
 
 /** The JSON of a business day as the server renders it. */
 export async function dailyPayload(sql: Sql, runId: string): Promise<string> {
@@ -16,30 +34,13 @@ export async function dailyPayload(sql: Sql, runId: string): Promise<string> {
 
 /** A business day as lines for a person: its tables, largest first, with the change since the day before. */
 export async function describeDay(sql: Sql, runId: string, all = false): Promise<string> {
-  const tables = await sql<
-    {
-      name: string
-      kind: string
-      rows: string
-      change: string | null
-      percent: string | null
-      more: string
-    }[]
-  >`
-    select
-      schema_name || '.' || table_name as name,
-      case when is_partition then 'partition' else table_kind end as kind,
-      row_count::text as rows,
-      change::text,
-      case when change <> 0 then to_char(change_percent, 'FMSG999,999,999,999,990.0') || ' %' end as percent,
-      (count(*) over () - row_number() over by_size)::text as more
-    from nms.table_metrics_daily
+  const [row] = await sql<[{ json: string }]>`
+    select nms.day_report(snapshot_date)::text as json
+    from nms.table_metrics_daily_snapshot
     where run_id = ${runId}
-    window by_size as (order by row_count desc, schema_name, table_name)
-    order by row_count desc, schema_name, table_name
-    limit ${all ? null : shownTables}
   `
-  const more = tables.at(-1)?.more ?? '0'
+  const day = parseExactly<DayReport>(row.json)
+  const [tables, more] = firstOf(day.tables, (count) => `${count} more tables: --all shows them`, all)
   return [
     ...(tables.length > 0
       ? [
@@ -51,70 +52,30 @@ export async function describeDay(sql: Sql, runId: string, all = false): Promise
               { title: 'change', right: true, style: styleOfChange },
               { title: '%', right: true, style: styleOfChange },
             ],
-            tables.map(({ name, kind, rows, change, percent }) => [
-              name,
-              kind,
-              formatCount(rows),
-              formatChange(change),
-              percent ?? '',
+            tables.map((table) => [
+              nameOf(table),
+              kindOf(table),
+              formatCount(table.row_count),
+              formatChange(table.change),
+              formatPercent(table),
             ]),
           ),
         ]
       : []),
-    ...(more === '0' ? [] : [`… and ${formatCount(more)} more tables: --all shows them`]),
+    ...more,
     ...(tables.length > 0 ? [''] : []),
-    await summarize(sql, runId),
+    summarize(day),
   ].join('\n')
 }
 
-async function summarize(sql: Sql, runId: string): Promise<string> {
-  const [day] = await sql<
-    [
-      {
-        date: string
-        zone: string
-        tables: string
-        rows: string
-        previous: string | null
-        change: string | null
-        left_out: string | null
-      },
-    ]
-  >`
-    select
-      day.snapshot_date::text as date,
-      settings.business_time_zone as zone,
-      total.tables::text,
-      total.rows::text,
-      previous.snapshot_date::text as previous,
-      case
-        when previous.run_id is not null then (
-          select coalesce(sum(own_change), 0)
-          from nms.compare_runs(before => previous.run_id, after => day.run_id)
-        )
-      end::text as change,
-      run.left_out_count::text as left_out
-    from nms.table_metrics_daily_snapshot as day
-    join nms.table_metrics_runs as run using (run_id)
-    cross join nms.table_metrics_settings as settings
-    cross join lateral (
-      select count(*) as tables, coalesce(sum(own_row_count), 0) as rows
-      from nms.table_metrics_measurements
-      where run_id = day.run_id
-    ) as total
-    left join lateral (
-      select earlier.snapshot_date, earlier.run_id
-      from nms.table_metrics_daily_snapshot as earlier
-      where earlier.snapshot_date < day.snapshot_date
-      order by earlier.snapshot_date desc
-      limit 1
-    ) as previous on true
-    where day.run_id = ${runId}
-  `
-  const since = day.previous === null ? '' : ` (${formatChange(day.change)} since ${day.previous})`
+function summarize(day: DayReport): string {
+  const since = day.previous_date === null ? '' : ` (${formatChange(day.change)} since ${day.previous_date})`
   return [
-    paint('bold', `business day ${day.date} (${day.zone}), counted by run ${runId}`),
-    `${formatCount(day.tables)} tables, ${formatCount(day.rows)} rows, each counted once${since}`,
-    ...describeLeftOut(day.left_out),
+    paint(
+      'bold',
+      `business day ${day.snapshot_date} (${day.business_time_zone}), counted by run ${day.run_id}`,
+    ),
+    `${formatCount(day.totals.tables)} tables, ${formatCount(day.totals.rows)} rows, each counted once${since}`,
+    ...describeLeftOut(day.left_out_count),
   ].join('\n')
 }

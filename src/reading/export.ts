@@ -1,5 +1,5 @@
 import type { TransactionSql } from 'postgres'
-import type { KnownTable } from './known_table.ts'
+import type { Table } from './tables.ts'
 
 export const formats = ['csv', 'ndjson'] as const
 export type Format = (typeof formats)[number]
@@ -8,7 +8,7 @@ export type Format = (typeof formats)[number]
 export interface Selection {
   /** Business days from this one on. */
   since?: string | undefined
-  table?: KnownTable | undefined
+  table?: Table | undefined
 }
 
 const batch = 2_000
@@ -38,30 +38,27 @@ export async function* exportHistory(
 const history = (sql: TransactionSql, { since, table }: Selection) => sql`
   select
     run_id,
-    run.snapshot_date::text,
-    to_char(run.collected_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as collected_at,
-    run.status,
-    measurement.schema_name,
-    measurement.table_name,
-    measurement.table_kind,
-    measurement.is_partition,
-    measurement.row_count,
-    measurement.own_row_count,
-    measurement.method,
-    to_char(measurement.measured_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as measured_at,
-    measurement.error_sqlstate,
-    measurement.error_message
-  from nms.table_metrics_runs as run
-  join nms.table_metrics_measurements as measurement using (run_id)
+    snapshot_date::text,
+    to_char(collected_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as collected_at,
+    status,
+    schema_name,
+    table_name,
+    table_kind,
+    is_partition,
+    row_count,
+    own_row_count,
+    method,
+    to_char(measured_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as measured_at,
+    error_sqlstate,
+    error_message
+  from nms.table_metrics_history as history
   where
-    run.status <> 'RUNNING'
-    and (${since ?? null}::text::date is null or run.snapshot_date >= ${since ?? null}::text::date)
+    (${since ?? null}::text is null or history.snapshot_date >= ${since ?? null}::text::date)
     and (
       ${table?.schema_name ?? null}::text is null
-      or (measurement.schema_name, measurement.table_name)
-        = (${table?.schema_name ?? null}::text, ${table?.table_name ?? null}::text)
+      or (schema_name, table_name) = (${table?.schema_name ?? null}::text, ${table?.table_name ?? null}::text)
     )
-  order by run_id, measurement.schema_name, measurement.table_name
+  order by run_id, schema_name, table_name
 `
 
 /** Null is nothing, an empty text is "". */

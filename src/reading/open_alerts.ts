@@ -1,58 +1,58 @@
 import type { Sql } from '../connection/database.ts'
 import { paint } from '../terminal/output.ts'
 import { layOut } from '../terminal/table.ts'
+import { formatMinute, inWords } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
 
-/** The alerts that are open: for a person, and as JSON rendered by the server. */
-export interface OpenAlerts {
-  count: string
-  /** One line each, as far as it fits. */
-  table: string
-  /** All that is known of each. */
-  text: string
-  json: string
-}
-
-/** Reads the alerts that are open, oldest first, with times in a time zone; nothing where the install has none. */
-export async function openAlerts(sql: Sql, timeZone: string): Promise<OpenAlerts | undefined> {
-  const [install] = await sql<[{ has_alerts: boolean }]>`
-    select to_regclass('nms.table_metrics_alerts') is not null as has_alerts
-  `
-  if (!install.has_alerts) return
-  const rows = await sql<(Alert & { json: string })[]>`
-    select
-      alert.kind,
-      concat_ws('.', alert.schema_name, alert.table_name) as name,
-      to_char(alert.since at time zone ${timeZone}, 'YYYY-MM-DD HH24:MI') as since,
-      regexp_replace(alert.detail, '\\s+', ' ', 'g') as detail,
-      to_jsonb(alert)::text as json
-    from nms.table_metrics_alerts as alert
-    order by alert.since, alert.kind, alert.schema_name, alert.table_name
-  `
-  return {
-    count: String(rows.length),
-    table: layOut(
-      [
-        { title: 'since' },
-        { title: 'alert', style: () => 'yellow' },
-        { title: 'table', cut: 'middle' },
-        { title: 'detail', cut: 'end' },
-      ],
-      rows.map(({ kind, name, since, detail }) => [since, kind, name, detail]),
-    ),
-    text: rows.map(describeAlert).join('\n\n'),
-    json: `[${rows.map(({ json }) => json).join(',\n')}]`,
-  }
-}
-
-interface Alert {
+/** An alert that is open. */
+export interface Alert {
   kind: string
-  name: string
+  /** Null for what concerns a whole run. */
+  schema_name: string | null
+  table_name: string | null
   since: string
   detail: string
 }
 
-function describeAlert({ kind, name, since, detail }: Alert): string {
-  const what = [paint('yellow', kind), ...(name ? [visible(name)] : [])].join(' ')
-  return `${what}, since ${since}\n  ${visible(detail)}`
+/** The alerts that are open as JSON rendered by the server, oldest first; nothing where the install has none. */
+export async function readAlerts(sql: Sql): Promise<{ json: string | null; zone: string }> {
+  const [row] = await sql<[{ json: string | null; zone: string }]>`
+    select
+      nullif(status -> 'alerts', 'null')::text as json,
+      status ->> 'business_time_zone' as zone
+    from nms.status_report(runs => 0) as status
+  `
+  return row
 }
+
+/** One line for each alert, as far as it fits. */
+export function tabulateAlerts(alerts: Alert[], zone: string): string {
+  return layOut(
+    [
+      { title: 'since' },
+      { title: 'alert', style: () => 'yellow' },
+      { title: 'table', cut: 'middle' },
+      { title: 'detail', cut: 'end' },
+    ],
+    alerts.map((alert) => [
+      formatMinute(alert.since, zone),
+      alert.kind,
+      nameOf(alert),
+      inWords(alert.detail),
+    ]),
+  )
+}
+
+/** All that is known of each alert. */
+export function describeAlerts(alerts: Alert[], zone: string): string {
+  if (alerts.length === 0) return 'no open alerts'
+  return alerts
+    .map((alert) => {
+      const what = [paint('yellow', alert.kind), ...(nameOf(alert) ? [visible(nameOf(alert))] : [])]
+      return `${what.join(' ')}, since ${formatMinute(alert.since, zone)}\n  ${visible(inWords(alert.detail))}`
+    })
+    .join('\n\n')
+}
+
+const nameOf = ({ schema_name, table_name }: Alert) =>
+  table_name === null ? '' : `${schema_name}.${table_name}`

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import type { Sql } from '../connection/database.ts'
+import { inOneLine } from './in_one_line.ts'
 
 const examples = 'a day such as 2026-11-20, today or yesterday'
 
@@ -27,14 +28,7 @@ const isDay = (value: string) => /^(\d{4}-\d\d-\d\d|today|yesterday)$/.test(valu
  */
 export async function readDay(sql: Sql, value: string): Promise<string> {
   try {
-    const [row] = await sql<[{ date: string }]>`
-      select
-        case ${value}::text
-          when 'today' then nms.business_date()
-          when 'yesterday' then nms.business_date() - 1
-          else (${value}::text)::date
-        end::text as date
-    `
+    const [row] = await sql<[{ date: string }]>`select nms.find_day(${value})::text as date`
     return row.date
   } catch (error) {
     if (!/^2200[78]$/.test((error as { code?: string }).code ?? '')) throw error
@@ -49,37 +43,10 @@ export async function readDay(sql: Sql, value: string): Promise<string> {
  * @throws for a day without a result, and for an unknown run
  */
 export async function readRunId(sql: Sql, value: string, command: string): Promise<string> {
-  if (isRun(value)) return existingRun(sql, value)
-  const date = await readDay(sql, value)
-  try {
-    const [row] = await sql<[{ run_id: string }]>`select nms.run_of_day(${date}::text::date)::text as run_id`
-    return row.run_id
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'P0002') throw error
-    const [nearest] = await sql<{ date: string }[]>`
-      select snapshot_date::text as date
-      from nms.table_metrics_daily_snapshot
-      order by abs(snapshot_date - ${date}::text::date), snapshot_date desc
-      limit 1
-    `
-    throw new Error(
-      nearest
-        ? `no result for ${date}: the nearest day with one is ${nearest.date}, type ${command} ${nearest.date}`
-        : `no result for ${date}, nor for any other day: type table-metrics collect`,
-    )
-  }
-}
-
-async function existingRun(sql: Sql, value: string): Promise<string> {
-  const [row] = await sql<[{ exists: boolean; last: string | null }]>`
-    select
-      exists (select from nms.table_metrics_runs where run_id = ${value}::bigint) as exists,
-      (select max(run_id)::text from nms.table_metrics_runs) as last
-  `
-  if (row.exists) return value
-  throw new Error(
-    row.last
-      ? `no run ${value}: the last one is ${row.last}, type table-metrics status to see more`
-      : `no run ${value}, nor any other: type table-metrics collect`,
+  const named = isRun(value) ? value : await readDay(sql, value)
+  const [row] = await inOneLine(
+    command,
+    sql<[{ run_id: string }]>`select nms.find_run(${named})::text as run_id`,
   )
+  return row.run_id
 }

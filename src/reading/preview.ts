@@ -1,6 +1,6 @@
 import type { Sql } from '../connection/database.ts'
 import type { CollectRequest } from '../run/options.ts'
-import { formatTable } from '../terminal/terminal.ts'
+import { layOut } from '../terminal/table.ts'
 
 /** What a run with this request would do to each table, as lines for a person and as JSON. */
 export async function previewRun(
@@ -17,8 +17,8 @@ export async function previewRun(
     from nms.preview_run(skip => ${sql.json(skip)}, exclude => ${sql.json(exclude)}) as preview
   `
   return {
-    text: formatTable(
-      ['table', 'kind', 'outcome', 'reason'],
+    text: layOut(
+      ['table', 'kind', 'outcome', 'reason'].map((title) => ({ title })),
       rows.map(({ name, kind, outcome, reason }) => [name, kind, outcome, reason]),
     ),
     json: `[${rows.map(({ json }) => json).join(',\n')}]`,

@@ -2,50 +2,49 @@ import type { Sql } from '../connection/database.ts'
 import { outputWidth, paint } from '../terminal/output.ts'
 import { styleOfOutcome } from '../terminal/styles.ts'
 import { layOut, shorten } from '../terminal/table.ts'
-import { formatCount } from '../terminal/terminal.ts'
+import { formatCount, formatDuration, formatMinute, inWords } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
-import { type LastRun, lastRuns } from './last_runs.ts'
-import { type OpenAlerts, openAlerts } from './open_alerts.ts'
-import { shownTimeZone } from './time_zone.ts'
+import { type Alert, tabulateAlerts } from './open_alerts.ts'
+import { shownZone } from './time_zone.ts'
+
+/** What the server reports of how table metrics is doing. */
+export interface StatusReport {
+  business_date: string
+  business_time_zone: string
+  today: { run_id: string } | null
+  last_day: { snapshot_date: string } | null
+  runs: LastRun[]
+  /** Null where the install has none. */
+  alerts: Alert[] | null
+}
+
+interface LastRun {
+  run_id: string
+  status: string
+  snapshot_date: string
+  collected_at: string
+  seconds: string
+  is_imported: boolean
+  error_message: string | null
+  totals: { tables: string | null; rows: string | null }
+}
 
 /** The last runs, today and the open alerts as JSON, rendered by the server. */
-export async function statusAsJson(sql: Sql, runs: number): Promise<string> {
-  const alerts = await openAlerts(sql, 'UTC')
-  const [row] = await sql<[{ json: string }]>`
-    select jsonb_build_object(
-      'business_date', nms.business_date(),
-      'business_time_zone', settings.business_time_zone,
-      'today', (select to_jsonb(today) - 'payload' from nms.table_metrics_today as today),
-      'runs', (
-        select coalesce(jsonb_agg(to_jsonb(last) order by last.run_id desc), '[]')
-        from (
-          select
-            run.*,
-            extract(epoch from coalesce(run.finished_at, clock_timestamp()) - run.collected_at) as seconds
-          from nms.table_metrics_runs as run
-          order by run.run_id desc
-          limit ${runs}
-        ) as last
-      ),
-      'alerts', ${alerts?.json ?? null}::text::jsonb
-    )::text as json
-    from nms.table_metrics_settings as settings
-  `
+export async function readStatus(sql: Sql, runs: number): Promise<string> {
+  const [row] = await sql<[{ json: string }]>`select nms.status_report(${runs}::integer)::text as json`
   return row.json
 }
 
 /** The last runs, today and the open alerts as lines for a person. */
-export async function describeStatus(sql: Sql, runs: number): Promise<string> {
-  const zone = await shownTimeZone(sql)
-  const alerts = await openAlerts(sql, zone)
-  const last = await lastRuns(sql, runs, zone)
-  const [newest] = last
+export function describeStatus(report: StatusReport): string {
+  const zone = shownZone(report.business_time_zone)
+  const [newest, ...older] = report.runs
   if (!newest) return 'no run yet: type table-metrics collect'
   return [
-    await describeToday(sql),
-    `last run: ${newest.run_id}, ${paint(styleOfOutcome(newest.status), newest.status)}, started ${newest.started} (${zone}), ${newest.lasted}`,
-    ...(newest.reason ? [`reason: ${visible(newest.reason)}`] : []),
-    ...describeAlerts(alerts),
+    describeToday(report),
+    `last run: ${newest.run_id}, ${paint(styleOfOutcome(newest.status), newest.status)}, started ${formatMinute(newest.collected_at, zone)} (${zone}), ${howLong(newest)}`,
+    ...(newest.error_message ? [`reason: ${visible(inWords(newest.error_message))}`] : []),
+    ...describeAlerts(report.alerts, zone),
     '',
     layOut(
       [
@@ -57,44 +56,42 @@ export async function describeStatus(sql: Sql, runs: number): Promise<string> {
         { title: 'tables', right: true },
         { title: 'rows', right: true },
       ],
-      last.map(({ run_id, status, day, short_started, took, tables, rows }) => [
-        run_id,
-        status,
-        day,
-        short_started,
-        took,
-        formatCount(tables ?? ''),
-        formatCount(rows ?? ''),
+      report.runs.map((run) => [
+        run.run_id,
+        run.status,
+        run.snapshot_date,
+        formatMinute(run.collected_at, zone).slice('2026-'.length),
+        run.is_imported ? 'imported' : formatDuration(run.seconds),
+        formatCount(run.totals.tables ?? ''),
+        formatCount(run.totals.rows ?? ''),
       ]),
     ),
-    ...describeFailures(last.slice(1)),
+    ...describeFailures(older),
   ].join('\n')
 }
 
+function howLong({ is_imported, status, seconds }: LastRun): string {
+  if (is_imported) return 'imported'
+  return `${status === 'RUNNING' ? 'so far' : 'took'} ${formatDuration(seconds)}`
+}
+
 function describeFailures(runs: LastRun[]): string[] {
-  const failed = runs.filter(({ reason }) => reason)
-  const lines = failed.map(({ run_id, reason }) =>
-    shorten(visible(`run ${run_id} FAILED: ${reason}`), outputWidth()),
+  const lines = runs.flatMap(({ run_id, error_message }) =>
+    error_message ? [shorten(visible(`run ${run_id} FAILED: ${inWords(error_message)}`), outputWidth())] : [],
   )
   return lines.length > 0 ? ['', ...lines] : []
 }
 
-function describeAlerts(alerts?: OpenAlerts): string[] {
+function describeAlerts(alerts: Alert[] | null, zone: string): string[] {
   if (!alerts) return []
-  if (alerts.count === '0') return ['open alerts: none']
-  return [paint('yellow', `open alerts: ${formatCount(alerts.count)}`), '', alerts.table]
+  if (alerts.length === 0) return ['open alerts: none']
+  const count = formatCount(String(alerts.length))
+  return [paint('yellow', `open alerts: ${count}`), '', tabulateAlerts(alerts, zone)]
 }
 
-async function describeToday(sql: Sql): Promise<string> {
-  const [day] = await sql<[{ today: string; run_id: string | null; last: string | null }]>`
-    select
-      format('today, %s (%s)', nms.business_date(), settings.business_time_zone) as today,
-      today.run_id::text,
-      (select max(snapshot_date)::text from nms.table_metrics_daily_snapshot) as last
-    from nms.table_metrics_settings as settings
-    left join nms.table_metrics_today as today on true
-  `
-  if (day.run_id) return `${day.today}: counted by run ${day.run_id}`
-  const found = day.last ? `the last day with one is ${day.last}` : 'nor has any other day'
-  return paint('yellow', `${day.today}: no result yet, ${found}`)
+function describeToday({ business_date, business_time_zone, today, last_day }: StatusReport): string {
+  const day = `today, ${business_date} (${business_time_zone})`
+  if (today) return `${day}: counted by run ${today.run_id}`
+  const found = last_day ? `the last day with one is ${last_day.snapshot_date}` : 'nor has any other day'
+  return paint('yellow', `${day}: no result yet, ${found}`)
 }

@@ -1,11 +1,7 @@
-import type { Sql } from '../connection/database.ts'
 import { snapshotTimeZone } from '../environment.ts'
+import { isTimeZone } from '../terminal/terminal.ts'
 
-/** The zone in which times are shown: SNAPSHOT_TZ, else the business time zone. */
-export async function shownTimeZone(sql: Sql): Promise<string> {
-  const [settings] = await sql<[{ zone: string }]>`
-    select coalesce(${snapshotTimeZone() ?? null}::text, business_time_zone) as zone
-    from nms.table_metrics_settings
-  `
-  return settings.zone
+/** The zone in which times are shown: SNAPSHOT_TZ, else the business time zone where it is known here. */
+export function shownZone(businessTimeZone: string): string {
+  return snapshotTimeZone() ?? (isTimeZone(businessTimeZone) ? businessTimeZone : 'UTC')
 }

@@ -2,24 +2,49 @@ import type { Sql } from '../connection/database.ts'
 import { axisWidth, drawChart } from '../terminal/chart.ts'
 import { outputWidth, paint } from '../terminal/output.ts'
 import { styleOfChange } from '../terminal/styles.ts'
-import { formatChange, formatCount } from '../terminal/terminal.ts'
+import { formatChange, formatCount, formatPercent } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
-import { levelsOf, notOnTheseDays, summarizeTrend, type TrendRequest } from './trend_days.ts'
+import { type Day, levelsOf } from './levels.ts'
+import { nameOf, type Table } from './tables.ts'
 
 const height = 10
 
+/** What is asked about a table. */
+export interface TrendRequest extends Table {
+  /** How many business days, today included. */
+  days: number
+}
+
+/** What the server reports of a table. */
+export interface TrendReport extends Table {
+  days: Day[]
+  summary: Summary | NoResult
+}
+
+interface Summary {
+  days_found: string
+  days_left_out: string
+  first_date: string
+  last_date: string
+  last_rows: string
+  lowest: string
+  highest: string
+  lowest_date: string
+  highest_date: string
+  change: string
+  change_percent: string | null
+}
+
+interface NoResult {
+  days_found: '0'
+  last_date_with_result: string | null
+  days_needed: string | null
+}
+
 /** The days of a table as JSON, rendered by the server. */
-export async function trendAsJson(
-  sql: Sql,
-  { schema_name, table_name, days }: TrendRequest,
-): Promise<string> {
+export async function readTrend(sql: Sql, { schema_name, table_name, days }: TrendRequest): Promise<string> {
   const [row] = await sql<[{ json: string }]>`
-    select jsonb_build_object(
-      'schema_name', ${schema_name}::text,
-      'table_name', ${table_name}::text,
-      'days', coalesce(jsonb_agg(to_jsonb(trend) order by trend.snapshot_date), '[]')
-    )::text as json
-    from nms.table_trend(${schema_name}, ${table_name}, ${days}::integer) as trend
+    select nms.trend_report(${schema_name}, ${table_name}, ${days}::integer)::text as json
   `
   return row.json
 }
@@ -29,33 +54,38 @@ export async function trendAsJson(
  *
  * @throws when none of these days has a result for it
  */
-export async function describeTrend(sql: Sql, request: TrendRequest): Promise<string> {
-  const found = await summarizeTrend(sql, request)
-  if (!found) throw await notOnTheseDays(sql, request)
-  const [top, bottom] = [formatCount(found.highest), formatCount(found.lowest)]
+export function describeTrend(report: TrendReport, asked: number): string {
+  const { days, summary } = report
+  const name = visible(nameOf(report))
+  if (!hasResult(summary)) {
+    throw new Error(
+      summary.last_date_with_result
+        ? `${name} has no result with --days ${asked}: the last one is of ${summary.last_date_with_result}, type --days ${summary.days_needed}`
+        : `${name} has no result on any day: type table-metrics status to see why`,
+    )
+  }
+  const [top, bottom] = [formatCount(summary.highest), formatCount(summary.lowest)]
   const width = outputWidth()
   const lines = top === bottom ? 1 : height
-  const levels = await levelsOf(sql, request, lines, Math.max(1, width - axisWidth({ top, bottom })))
-  const chart = drawChart(
-    { levels, height: lines, top, bottom, first: found.axis_first, last: found.axis_last },
-    width,
-  )
+  const levels = levelsOf(days, lines, Math.max(1, width - axisWidth({ top, bottom })))
+  const [first, last] = [days[0]?.snapshot_date ?? '', days.at(-1)?.snapshot_date ?? '']
+  const percent = formatPercent(summary)
   const change =
-    found.change === '0'
-      ? 'unchanged'
-      : `${formatChange(found.change)}${found.percent ? ` (${found.percent} %)` : ''}`
+    summary.change === '0' ? 'unchanged' : `${formatChange(summary.change)}${percent ? ` (${percent})` : ''}`
   return [
-    paint('bold', visible(`${request.schema_name}.${request.table_name}`)),
+    paint('bold', name),
     '',
-    chart,
+    drawChart({ levels, height: lines, top, bottom, first, last }, width),
     '',
-    `${formatCount(found.last_rows)} rows on ${found.last_date}`,
-    ...(found.first_date === found.last_date
+    `${formatCount(summary.last_rows)} rows on ${summary.last_date}`,
+    ...(summary.first_date === summary.last_date
       ? []
-      : [`${paint(styleOfChange(change), change)} since ${found.first_date}`]),
+      : [`${paint(styleOfChange(change), change)} since ${summary.first_date}`]),
     ...(top === bottom
       ? []
-      : [`lowest ${bottom} on ${found.lowest_date}`, `highest ${top} on ${found.highest_date}`]),
-    `${found.days_found} of the last ${request.days} days have a result${found.days_left_out === '0' ? '' : `, ${found.days_left_out} left the table out`}`,
+      : [`lowest ${bottom} on ${summary.lowest_date}`, `highest ${top} on ${summary.highest_date}`]),
+    `${summary.days_found} of the last ${asked} days have a result${summary.days_left_out === '0' ? '' : `, ${summary.days_left_out} left the table out`}`,
   ].join('\n')
 }
+
+const hasResult = (summary: Summary | NoResult): summary is Summary => summary.days_found !== '0'

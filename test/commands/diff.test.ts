@@ -93,11 +93,11 @@ test('diff --json prints every table with exact counts', async (t) => {
   t.deepEqual(
     tables.map(({ table_name, outcome }: Record<string, string>) => [table_name, outcome]),
     [
-      ['items', 'shrank'],
-      ['orders', 'grew'],
-      ['same', 'unchanged'],
       ['fresh', 'appeared'],
+      ['orders', 'grew'],
+      ['items', 'shrank'],
       ['gone', 'disappeared'],
+      ['same', 'unchanged'],
     ],
   )
   t.deepEqual(failing, [])

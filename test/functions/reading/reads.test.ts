@@ -1,0 +1,30 @@
+// A report reads what it shows, and not years of history.
+import test from 'ava'
+import { writeRuns } from '../../_support/alerts.ts'
+import { createDatabase } from '../../_support/database.ts'
+import { daysAgo } from '../../_support/days.ts'
+import { rowsRead } from '../../_support/reads.ts'
+
+test('a report reads the runs that it shows, however many others there are', async (t) => {
+  const { sql } = await createDatabase(t)
+  const counts = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`public.t${n}`, 100 + n]))
+  await writeRuns(
+    sql,
+    Array.from({ length: 60 }, (_, n) => ({ day: n - 59, counts })),
+    await daysAgo(sql, 0),
+  )
+  await sql`select nms.rebuild_daily_snapshot(snapshot_date) from nms.table_metrics_runs`
+  await sql`analyze nms.table_metrics_measurements, nms.table_metrics_runs, nms.table_metrics_daily_snapshot`
+
+  for (const [call, most] of [
+    ['status_report(2)', 2 * 50],
+    ['run_report()', 6 * 50],
+    ['day_report()', 6 * 50],
+    ['compare_report()', 4 * 50],
+    [`trend_report('public', 't7', 5)`, 5],
+  ] as const) {
+    const read = await rowsRead(sql, 'nms.table_metrics_measurements', `select nms.${call}`)
+
+    t.true(read <= most, `${call}: ${read} of ${60 * 50} rows`)
+  }
+})
