@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:89e62b05e5eb217805d8fca312e36d3059505583
+--! Hash: sha1:eaf9c40aec67c5dec13501918c9a0aa581ceecf3
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -345,7 +345,7 @@ create table if not exists nms.table_metrics_alert_rules (
   kind text not null default '*'
     constraint kind_is_known check (
       kind in (
-        '*', 'repeated_failures', 'no_run_today', 'no_tables', 'table_missing', 'table_new',
+        '*', 'repeated_failures', 'run_late', 'no_tables', 'table_missing', 'table_new',
         'dropped_to_zero', 'drop', 'spike'
       )
     ),
@@ -409,7 +409,7 @@ create table if not exists nms.table_metrics_alert_log (
   kind text not null
     constraint kind_is_known check (
       kind in (
-        'repeated_failures', 'no_run_today', 'no_tables', 'table_missing', 'table_new',
+        'repeated_failures', 'run_late', 'no_tables', 'table_missing', 'table_new',
         'dropped_to_zero', 'drop', 'spike'
       )
     ),
@@ -434,7 +434,7 @@ comment on table nms.table_metrics_alert_log is
 comment on column nms.table_metrics_alert_log.alert_id is
   'Number of the alert.';
 comment on column nms.table_metrics_alert_log.kind is
-  'What is strange: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
+  'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
 comment on column nms.table_metrics_alert_log.schema_name is
   'Schema of the table; null for what concerns a whole run.';
 comment on column nms.table_metrics_alert_log.table_name is
@@ -450,7 +450,7 @@ comment on column nms.table_metrics_alert_log.detail is
 comment on column nms.table_metrics_alert_log.opened_at is
   'When it was first found: the end of that run.';
 comment on column nms.table_metrics_alert_log.opened_by_run is
-  'Run in which it was first found, which retention may have deleted since; null for no_run_today.';
+  'Run in which it was first found, which retention may have deleted since; null for run_late.';
 comment on column nms.table_metrics_alert_log.closed_at is
   'When it held no longer; null while it is open.';
 comment on column nms.table_metrics_alert_log.closed_by_run is
@@ -461,6 +461,7 @@ revoke all on all tables in schema nms, nms_private from public;
 -- Functions and views
 
 --! Included functions/alerts/alert_rule.sql
+-- With the rights of its owner, because views call it for whoever reads them.
 create or replace function nms_private.alert_rule(schema_name text, table_name text, kind text)
 returns table (
   is_on boolean,
@@ -470,32 +471,49 @@ returns table (
   min_rows bigint,
   min_change bigint,
   sensitivity numeric,
-  failures_in_a_row bigint
+  failures_in_a_row bigint,
+  late_after interval
 )
-language sql stable parallel safe
+language sql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 rows 1
 as $$
-  with fitting as (
+  with
+  fitting as (
     select
       rule.*,
-      row_number() over (order by rule.table_name = '*', rule.schema_name = '*', rule.kind = '*') as place
+      row_number() over (order by rule.table_name = '*', rule.schema_name = '*', rule.kind = '*') as rank
     from nms.table_metrics_alert_rules as rule
     where
       rule.schema_name in ('*', alert_rule.schema_name)
       and rule.table_name in ('*', alert_rule.table_name)
       and rule.kind in ('*', alert_rule.kind)
+  ),
+  decided as (
+    select
+      (array_agg(fitting.is_on order by rank) filter (where fitting.is_on is not null))[1] as is_on,
+      (array_agg(fitting.silenced_until order by rank) filter (where fitting.silenced_until is not null))[1] as silenced_until,
+      (array_agg(fitting.drop_percent order by rank) filter (where fitting.drop_percent is not null))[1] as drop_percent,
+      (array_agg(fitting.spike_percent order by rank) filter (where fitting.spike_percent is not null))[1] as spike_percent,
+      (array_agg(fitting.min_rows order by rank) filter (where fitting.min_rows is not null))[1] as min_rows,
+      (array_agg(fitting.min_change order by rank) filter (where fitting.min_change is not null))[1] as min_change,
+      (array_agg(fitting.sensitivity order by rank) filter (where fitting.sensitivity is not null))[1] as sensitivity,
+      (array_agg(fitting.failures_in_a_row order by rank) filter (where fitting.failures_in_a_row is not null))[1] as failures_in_a_row,
+      (array_agg(fitting.late_after order by rank) filter (where fitting.late_after is not null))[1] as late_after
+    from fitting
   )
   select
-    coalesce((array_agg(fitting.is_on order by place) filter (where fitting.is_on is not null))[1], true),
-    (array_agg(fitting.silenced_until order by place) filter (where fitting.silenced_until is not null))[1],
-    coalesce((array_agg(fitting.drop_percent order by place) filter (where fitting.drop_percent is not null))[1], 15),
-    coalesce((array_agg(fitting.spike_percent order by place) filter (where fitting.spike_percent is not null))[1], 30),
-    coalesce((array_agg(fitting.min_rows order by place) filter (where fitting.min_rows is not null))[1], 50),
-    coalesce((array_agg(fitting.min_change order by place) filter (where fitting.min_change is not null))[1], 20),
-    coalesce((array_agg(fitting.sensitivity order by place) filter (where fitting.sensitivity is not null))[1], 1),
-    coalesce((array_agg(fitting.failures_in_a_row order by place) filter (where fitting.failures_in_a_row is not null))[1], 3)
-  from fitting
+    coalesce(decided.is_on, (fallback.rule).is_on),
+    decided.silenced_until,
+    coalesce(decided.drop_percent, (fallback.rule).drop_percent),
+    coalesce(decided.spike_percent, (fallback.rule).spike_percent),
+    coalesce(decided.min_rows, (fallback.rule).min_rows),
+    coalesce(decided.min_change, (fallback.rule).min_change),
+    coalesce(decided.sensitivity, (fallback.rule).sensitivity),
+    coalesce(decided.failures_in_a_row, (fallback.rule).failures_in_a_row),
+    coalesce(decided.late_after, (fallback.rule).late_after)
+  from decided
+  cross join (select nms_private.default_alert_rule()) as fallback (rule)
 $$;
 comment on function nms_private.alert_rule(text, text, text) is
   'What the rules decide about one kind of alert for one table, or with nulls for whole runs: always one row, with the defaults where no rule decides.';
@@ -562,7 +580,15 @@ as $$
   ),
   least_change as (
     -- Half of what the most watchful rule asks for, as a logarithm.
-    select ln(1 + least(15, min(rule.drop_percent), min(rule.spike_percent))::double precision / 100) / 2 as value
+    select
+      ln(
+        1 + least(
+          (nms_private.default_alert_rule()).drop_percent,
+          (nms_private.default_alert_rule()).spike_percent,
+          min(rule.drop_percent),
+          min(rule.spike_percent)
+        )::double precision / 100
+      ) / 2 as value
     from nms.table_metrics_alert_rules as rule
   )
   select today.schema_name, today.table_name, today.is_partition, today.row_count
@@ -601,6 +627,31 @@ comment on function nms_private.day_owners(bigint) is
   'The history by which a finished run is judged: the runs that owned the business days of the 13 weeks before its own when it ended. What ended later changes nothing.';
 revoke execute on function nms_private.day_owners(bigint) from public;
 --! EndIncluded functions/alerts/day_owners.sql
+--! Included functions/alerts/default_alert_rule.sql
+create or replace function nms_private.default_alert_rule()
+returns nms.table_metrics_alert_rules
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select row(
+    '*', -- schema_name
+    '*', -- table_name
+    '*', -- kind
+    true, -- is_on
+    null, -- silenced_until
+    15, -- drop_percent
+    30, -- spike_percent
+    50, -- min_rows
+    20, -- min_change
+    1, -- sensitivity
+    3, -- failures_in_a_row
+    interval '1 hour' -- late_after
+  )::nms.table_metrics_alert_rules
+$$;
+comment on function nms_private.default_alert_rule() is
+  'What holds where no row of nms.table_metrics_alert_rules decides: the defaults that the comments of its columns name.';
+revoke execute on function nms_private.default_alert_rule() from public;
+--! EndIncluded functions/alerts/default_alert_rule.sql
 --! Included functions/alerts/find_alerts.sql
 create or replace function nms.find_alerts(run_id bigint)
 returns table (
@@ -658,7 +709,7 @@ begin
 end
 $$;
 comment on function nms.find_alerts(bigint) is
-  'What is strange about a finished run, by the runs before it: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop, spike. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. Raises P0002 for an unknown run, 55000 for one that has not ended.';
+  'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. Raises P0002 for an unknown run, 55000 for one that has not ended.';
 revoke execute on function nms.find_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_alerts.sql
 --! Included functions/alerts/find_count_alerts.sql
@@ -742,13 +793,13 @@ as $$
     found.expected_high,
     case found.kind
       when 'dropped_to_zero' then
-        format('empty, usually it has about %s rows', to_char(found.usual, 'FM9,999,999,999,999,999,990'))
+        format('empty, usually it has about %s rows', nms_private.with_separators(number => found.usual))
       else
         format(
           '%s rows, expected %s to %s',
-          to_char(found.row_count, 'FM9,999,999,999,999,999,990'),
-          to_char(found.expected_low, 'FM9,999,999,999,999,999,990'),
-          to_char(found.expected_high, 'FM9,999,999,999,999,999,990')
+          nms_private.with_separators(number => found.row_count),
+          nms_private.with_separators(number => found.expected_low),
+          nms_private.with_separators(number => found.expected_high)
         )
     end
   from found
@@ -810,7 +861,7 @@ as $$
         select from nms.table_metrics_measurements as measurement where measurement.run_id = given.run_id
       )
     union all
-    select 'no_run_today', format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date)
+    select 'run_late', format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date)
     from given
     cross join last_success
     join nms.table_metrics_next_due as due on due.run_id = last_success.run_id
@@ -819,7 +870,7 @@ as $$
   select found.kind, null::text, null::text, null::bigint, null::bigint, null::bigint, found.detail from found
 $$;
 comment on function nms_private.find_run_alerts(bigint) is
-  'What is strange about a finished run as a whole, as of its end: repeated_failures, no_tables, no_run_today.';
+  'What is strange about a finished run as a whole, as of its end: repeated_failures, no_tables, run_late.';
 revoke execute on function nms_private.find_run_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_run_alerts.sql
 --! Included functions/alerts/find_table_alerts.sql
@@ -952,7 +1003,7 @@ as $$
         when renamed.table_oid is not null then
           format('gone: %I.%I is what it is called now', renamed.schema_name, renamed.table_name)
       end,
-      format('gone: it had %s rows', to_char(gone.most, 'FM9,999,999,999,999,999,990'))
+      format('gone: it had %s rows', nms_private.with_separators(number => gone.most))
     )
   from gone
   cross join given
@@ -973,7 +1024,7 @@ as $$
     null,
     null,
     coalesce(
-      'new: it has ' || to_char(fresh.row_count, 'FM9,999,999,999,999,999,990') || ' rows',
+      'new: it has ' || nms_private.with_separators(number => fresh.row_count) || ' rows',
       'new: it could not be counted'
     )
   from fresh
@@ -1159,7 +1210,7 @@ begin
   insert into nms.table_metrics_alert_log (kind, detail, opened_at)
   select alert.kind, alert.detail, alert.since
   from nms.table_metrics_alerts as alert
-  where alert.kind = 'no_run_today'
+  where alert.kind = 'run_late'
   on conflict do nothing
   returning * into v_alert;
   if not found then
@@ -1360,6 +1411,18 @@ comment on function nms_private.score_counts(bigint) is
   'For each table of nms_private.changed_counts(): what is usual for it, by its own past. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
 revoke execute on function nms_private.score_counts(bigint) from public;
 --! EndIncluded functions/alerts/score_counts.sql
+--! Included functions/alerts/with_separators.sql
+create or replace function nms_private.with_separators(number bigint)
+returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select to_char(with_separators.number, 'FM9,999,999,999,999,999,990')
+$$;
+comment on function nms_private.with_separators(bigint) is
+  'A number for a person to read, such as 1,234,567.';
+revoke execute on function nms_private.with_separators(bigint) from public;
+--! EndIncluded functions/alerts/with_separators.sql
 --! Included functions/count/chunks_of.sql
 create or replace function nms_private.chunks_of(table_oid oid)
 returns text
@@ -5388,14 +5451,12 @@ comment on function nms_private.forbid_deleting_the_settings() is
 revoke execute on function nms_private.forbid_deleting_the_settings() from public;
 --! EndIncluded functions/settings/forbid_deleting_the_settings.sql
 --! Included views/table_metrics_next_due.sql
--- Not a function, and none called: whoever reads nms.table_metrics_alerts would have to be allowed to call it.
 create or replace view nms.table_metrics_next_due as
   select
     run.run_id,
     run.snapshot_date,
     next.snapshot_date as next_date,
-    (next.snapshot_date + usual.time_of_day) at time zone settings.business_time_zone
-      + coalesce(rule.late_after, interval '1 hour') as due_at
+    (next.snapshot_date + usual.time_of_day) at time zone settings.business_time_zone + rule.late_after as due_at
   from nms.table_metrics_runs as run
   cross join nms.table_metrics_settings as settings
   cross join lateral (
@@ -5425,13 +5486,7 @@ create or replace view nms.table_metrics_next_due as
       usual.first_date > run.snapshot_date - 14
       or extract(isodow from run.snapshot_date + days) = any (usual.weekdays)
   ) as next
-  left join lateral (
-    select rule.late_after
-    from nms.table_metrics_alert_rules as rule
-    where rule.schema_name = '*' and rule.kind in ('*', 'no_run_today') and rule.late_after is not null
-    order by rule.kind = '*'
-    limit 1
-  ) as rule on true
+  cross join nms_private.alert_rule(schema_name => null, table_name => null, kind => 'run_late') as rule
   where run.status = 'SUCCEEDED' and not run.is_imported;
 comment on view nms.table_metrics_next_due is
   'For each successful run, when the next business day should have its result: at the latest time at which one was there on the days of four weeks, and late_after of nms.table_metrics_alert_rules later. Days of the week that never have a result have none due.';
@@ -5465,11 +5520,11 @@ create or replace view nms.table_metrics_alerts as
       log.opened_at as since,
       log.opened_by_run as run_id
     from nms.table_metrics_alert_log as log
-    where log.closed_at is null and log.kind <> 'no_run_today'
+    where log.closed_at is null and log.kind <> 'run_late'
     union all
     -- Nothing has to run for this one to be seen.
     select
-      'no_run_today', null, null, null, null, null,
+      'run_late', null, null, null, null, null,
       format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date),
       due.due_at,
       null
@@ -5484,28 +5539,18 @@ create or replace view nms.table_metrics_alerts as
     where statement_timestamp() > due.due_at
   ) as alert
   cross join nms.table_metrics_settings as settings
-  left join lateral (
-    select
-      (array_agg(rule.is_on order by place) filter (where rule.is_on is not null))[1] as is_on,
-      (array_agg(rule.silenced_until order by place) filter (where rule.silenced_until is not null))[1] as silenced_until
-    from (
-      select
-        rule.*,
-        row_number() over (order by rule.table_name = '*', rule.schema_name = '*', rule.kind = '*') as place
-      from nms.table_metrics_alert_rules as rule
-      where
-        rule.schema_name in ('*', alert.schema_name)
-        and rule.table_name in ('*', alert.table_name)
-        and rule.kind in ('*', alert.kind)
-    ) as rule
-  ) as rule on true
+  cross join lateral nms_private.alert_rule(
+    schema_name => alert.schema_name,
+    table_name => alert.table_name,
+    kind => alert.kind
+  ) as rule
   where
-    rule.is_on is not false
+    rule.is_on
     and ((statement_timestamp() at time zone settings.business_time_zone)::date < rule.silenced_until) is not true;
 comment on view nms.table_metrics_alerts is
   'The alerts that are open, without those that a rule silences. No row: nothing is strange.';
 comment on column nms.table_metrics_alerts.kind is
-  'What is strange: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
+  'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
 comment on column nms.table_metrics_alerts.schema_name is 'Schema of the table; null for what concerns a whole run.';
 comment on column nms.table_metrics_alerts.table_name is 'Name of the table; null for what concerns a whole run.';
 comment on column nms.table_metrics_alerts.row_count is 'Rows when it was last found; null where nothing was counted.';
@@ -5513,7 +5558,7 @@ comment on column nms.table_metrics_alerts.expected_low is 'As few rows would ha
 comment on column nms.table_metrics_alerts.expected_high is 'As many rows would have been usual; null where that means nothing.';
 comment on column nms.table_metrics_alerts.detail is 'The same for a person.';
 comment on column nms.table_metrics_alerts.since is 'When it was first found.';
-comment on column nms.table_metrics_alerts.run_id is 'Run in which it was first found; null for no_run_today.';
+comment on column nms.table_metrics_alerts.run_id is 'Run in which it was first found; null for run_late.';
 revoke all on table nms.table_metrics_alerts from public;
 --! EndIncluded views/table_metrics_alerts.sql
 --! Included views/table_metrics_daily.sql
