@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:eaf9c40aec67c5dec13501918c9a0aa581ceecf3
+--! Hash: sha1:38eb2fa018f4c2d6554cae75682aa88f021b0147
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -568,7 +568,7 @@ as $$
       measurement.table_name,
       ln(greatest(percentile_disc(0.5) within group (order by measurement.row_count)::double precision, 0.5)) as middle
     from owner
-    -- Each result by itself: a plan that joins them may read years of measurements instead.
+    -- offset: the index of each run, rather than a scan of years of measurements
     cross join lateral (
       select past.schema_name, past.table_name, past.row_count
       from nms.table_metrics_measurements as past
@@ -578,8 +578,8 @@ as $$
     where owner.days_back <= 7
     group by measurement.schema_name, measurement.table_name
   ),
-  least_change as (
-    -- Half of what the most watchful rule asks for, as a logarithm.
+  tolerance as (
+    -- Half of the smallest change that any rule asks for: less than that is nothing to any of them.
     select
       ln(
         1 + least(
@@ -593,18 +593,59 @@ as $$
   )
   select today.schema_name, today.table_name, today.is_partition, today.row_count
   from nms.table_metrics_measurements as today
-  cross join least_change
+  cross join tolerance
   left join recent using (schema_name, table_name)
   where
     today.run_id = changed_counts.run_id
     and today.row_count is not null
     and exists (select from owner)
-    and (abs(ln(greatest(today.row_count::double precision, 0.5)) - recent.middle) < least_change.value) is not true
+    and (abs(ln(greatest(today.row_count::double precision, 0.5)) - recent.middle) < tolerance.value) is not true
 $$;
 comment on function nms_private.changed_counts(bigint) is
   'The tables of a finished run that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
 revoke execute on function nms_private.changed_counts(bigint) from public;
 --! EndIncluded functions/alerts/changed_counts.sql
+--! Included functions/alerts/counts_by_day.sql
+create or replace function nms_private.counts_by_day(run_id bigint, schema_names text[], table_names text[])
+returns table (
+  table_number bigint, -- its position in the arrays
+  day integer,
+  row_count bigint,
+  size double precision
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 100000
+as $$
+  with
+  result as materialized (
+    select history.owner as run_id, history.snapshot_date - given.snapshot_date as day
+    from nms.table_metrics_runs as given
+    cross join nms_private.day_owners(run_id => counts_by_day.run_id) as history
+    where given.run_id = counts_by_day.run_id
+    union all
+    select counts_by_day.run_id, 0
+  )
+  select candidate.number, result.day, past.row_count, ln(greatest(past.row_count::double precision, 0.5))
+  from unnest(counts_by_day.schema_names, counts_by_day.table_names)
+    with ordinality as candidate (schema_name, table_name, number)
+  -- offset: the index of each table, however many there are, rather than a scan of the whole history
+  cross join lateral (
+    select measurement.run_id, measurement.row_count
+    from nms.table_metrics_measurements as measurement
+    where
+      measurement.schema_name = candidate.schema_name
+      and measurement.table_name = candidate.table_name
+      and measurement.run_id between (select min(result.run_id) from result) and counts_by_day.run_id
+    offset 0
+  ) as past
+  join result using (run_id)
+  where past.row_count is not null
+$$;
+comment on function nms_private.counts_by_day(bigint, text[], text[]) is
+  'Some tables as counted in a run and in the history by which it is judged. day: 0 is that of the run, -1 the day before. size: the natural logarithm of the count, so that differences are changes in per cent; that of half a row for none.';
+revoke execute on function nms_private.counts_by_day(bigint, text[], text[]) from public;
+--! EndIncluded functions/alerts/counts_by_day.sql
 --! Included functions/alerts/day_owners.sql
 create or replace function nms_private.day_owners(run_id bigint)
 returns table (owner bigint, snapshot_date date)
@@ -652,6 +693,75 @@ comment on function nms_private.default_alert_rule() is
   'What holds where no row of nms.table_metrics_alert_rules decides: the defaults that the comments of its columns name.';
 revoke execute on function nms_private.default_alert_rule() from public;
 --! EndIncluded functions/alerts/default_alert_rule.sql
+--! Included functions/alerts/departures_by_day.sql
+create or replace function nms_private.departures_by_day(run_id bigint, schema_names text[], table_names text[])
+returns table (
+  table_number bigint,
+  day integer,
+  row_count bigint,
+  size double precision,
+  is_refilled boolean,
+  from_week double precision,
+  from_weekday double precision
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 100000
+as $$
+  with
+  -- The seven results before each one: a the last three, b the three before those, c the seventh.
+  last_seven as (
+    select
+      counted.*,
+      lag(size, 1) over by_day as a1, lag(size, 2) over by_day as a2, lag(size, 3) over by_day as a3,
+      lag(size, 4) over by_day as b1, lag(size, 5) over by_day as b2, lag(size, 6) over by_day as b3,
+      lag(size, 7) over by_day as c
+    from nms_private.counts_by_day(
+      run_id => departures_by_day.run_id,
+      schema_names => departures_by_day.schema_names,
+      table_names => departures_by_day.table_names
+    ) as counted
+    window by_day as (partition by counted.table_number order by counted.day)
+  ),
+  last_three_of_weekday as (
+    select
+      last_seven.*,
+      least(a1, a2, a3) as a_low,
+      a1 + a2 + a3 - least(a1, a2, a3) - greatest(a1, a2, a3) as a_mid,
+      greatest(a1, a2, a3) as a_high,
+      least(b1, b2, b3) as b_low,
+      b1 + b2 + b3 - least(b1, b2, b3) - greatest(b1, b2, b3) as b_mid,
+      greatest(b1, b2, b3) as b_high,
+      lag(size, 1) over by_weekday as w1, lag(size, 2) over by_weekday as w2, lag(size, 3) over by_weekday as w3
+    from last_seven
+    window by_weekday as (partition by last_seven.table_number, mod(last_seven.day, 7) order by last_seven.day)
+  )
+  select
+    last.table_number,
+    last.day,
+    last.row_count,
+    last.size,
+    a1 < 0 and size >= 0, -- only that of an empty table is negative
+    -- The median of seven is c, unless the third or the fourth of the other six is nearer to the middle.
+    case
+      when c is not null then
+        size - greatest(
+          least(a_high, greatest(a_mid, b_low), greatest(a_low, b_mid), b_high),
+          least(c, least(greatest(a_low, b_high), greatest(a_mid, b_mid), greatest(a_high, b_low)))
+        )
+    end,
+    case
+      when c is null then null
+      when w3 is not null then size - greatest(least(w1, w2), least(greatest(w1, w2), w3))
+      when w2 is not null then size - (w1 + w2) / 2
+      else size - w1
+    end
+  from last_three_of_weekday as last
+$$;
+comment on function nms_private.departures_by_day(bigint, text[], text[]) is
+  'How far each count of nms_private.counts_by_day() is from the median of the seven results before it, and from that of the last three of its weekday; null before there are seven. is_refilled: the result before was empty and this one is not.';
+revoke execute on function nms_private.departures_by_day(bigint, text[], text[]) from public;
+--! EndIncluded functions/alerts/departures_by_day.sql
 --! Included functions/alerts/find_alerts.sql
 create or replace function nms.find_alerts(run_id bigint)
 returns table (
@@ -665,7 +775,7 @@ returns table (
 )
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
-set jit = off -- would take longer to compile than to run
+set jit = off -- compiling these queries takes longer than running them
 as $$
 declare
   v_run nms.table_metrics_runs;
@@ -686,7 +796,7 @@ begin
         hint = 'Ask again when it has ended, or for an earlier run.';
   end if;
 
-  -- Most often there is nothing to look at, and then it takes longer to plan a look than to count many tables.
+  -- Most often no count has changed, and planning find_count_alerts() takes longer than to find that out.
   v_has_changes := exists (select from nms_private.changed_counts(run_id => v_run.run_id));
 
   return query
@@ -734,8 +844,8 @@ as $$
       aim.kind,
       rule.min_rows,
       rule.min_change,
-      round(exp(middle.y)) as middle, -- the logarithm of 50 is that of a little less
-      -- Beyond what that day was expected to bring, or beyond what any day of the weeks before it has brought.
+      round(exp(middle.y)) as middle, -- exp(ln(50)) is a little less than 50
+      -- A count is strange outside of what was expected of that day, or outside of all that the 13 weeks had.
       greatest(
         score.expected - greatest(fall.least, score.lower_reach / rule.sensitivity),
         score.lowest - fall.least - score.noise / 2 / rule.sensitivity
@@ -779,7 +889,7 @@ as $$
       else
         judged.days >= 14
         and judged.y > judged.high
-        and not judged.is_partition -- the next one is there before its time comes, and fills all at once
+        and not judged.is_partition -- created empty, it fills at once when its time comes
         and judged.row_count >= judged.min_rows
         and judged.row_count - judged.middle >= judged.min_change
     end
@@ -891,9 +1001,9 @@ as $$
   given as materialized (
     select run.* from nms.table_metrics_runs as run where run.run_id = find_table_alerts.run_id
   ),
-  -- The last seven days, and what the day of the run has brought before it. The last of them is the last counted one.
+  -- The results of the seven days before, and the latest of the day itself. results_back: 1 is the latest counted one.
   earlier as materialized (
-    select run.*, row_number() over (order by run.is_imported, run.snapshot_date desc) as place
+    select run.*, row_number() over (order by run.is_imported, run.snapshot_date desc) as results_back
     from (
       (
         select history.owner
@@ -922,7 +1032,7 @@ as $$
       max(past.row_count) as most,
       (array_agg(past.table_oid order by past.run_id desc))[1] as table_oid
     from earlier
-    -- Each result by itself: a plan that joins them may read years of measurements instead.
+    -- offset: the index of each run, rather than a scan of years of measurements
     cross join lateral (
       select measurement.schema_name, measurement.table_name, measurement.table_oid, measurement.run_id, measurement.row_count
       from nms.table_metrics_measurements as measurement
@@ -943,7 +1053,7 @@ as $$
       select from present where (present.schema_name, present.table_name) = (known.schema_name, known.table_name)
     )
   ),
-  -- Few, so that only these are looked up in the whole history.
+  -- These few are looked up in the whole history, below.
   fresh as materialized (
     select present.*
     from present
@@ -954,14 +1064,14 @@ as $$
         select from known where (known.schema_name, known.table_name) = (present.schema_name, present.table_name)
       )
   ),
-  -- That a result has not what it leaves out says nothing.
+  -- A result says nothing about a table that its run was told to leave out.
   left_out as materialized (
     select
       known.schema_name,
       known.table_name,
-      bool_or(result.place = 0) as is_now,
-      bool_or(result.place = 1) as is_last,
-      count(*) filter (where result.place > 0) as days
+      bool_or(result.results_back = 0) as is_now,
+      bool_or(result.results_back = 1) as is_last,
+      count(*) filter (where result.results_back > 0) as days
     from (
       select array_agg(unpaired.schema_name) as schema_names, array_agg(unpaired.table_name) as table_names
       from (
@@ -972,9 +1082,9 @@ as $$
       having count(*) > 0 -- most often none
     ) as unpaired
     cross join (
-      select given.run_id, 0 as place from given
+      select given.run_id, 0 as results_back from given
       union all
-      select earlier.run_id, earlier.place from earlier
+      select earlier.run_id, earlier.results_back from earlier
     ) as result
     cross join lateral nms_private.request_excludes(
       run_id => result.run_id,
@@ -989,7 +1099,7 @@ as $$
     left join left_out using (schema_name, table_name)
     where
       left_out.is_now is not true
-      and absent.days * 2 > (select count(*) from earlier) - coalesce(left_out.days, 0) -- a habit
+      and absent.days * 2 > (select count(*) from earlier) - coalesce(left_out.days, 0) -- most results had it
   )
   select
     'table_missing',
@@ -1010,7 +1120,7 @@ as $$
   left join (
     select present.table_oid, min(present.schema_name) as schema_name, min(present.table_name) as table_name
     from present
-    where present.table_oid <> 0 -- imported, and it did not exist
+    where present.table_oid <> 0 -- of imported counts of a table that did not exist
     group by present.table_oid
   ) as renamed using (table_oid)
   where
@@ -1038,7 +1148,7 @@ as $$
         past.schema_name = fresh.schema_name
         and past.table_name = fresh.table_name
         and past.run_id < find_table_alerts.run_id
-        -- those that had not ended, of which nobody can tell later what they knew then
+        -- What a run had found before it ended cannot be told later, so it never counts.
         and past.run_id <> all (
           array(
             select run.run_id
@@ -1058,7 +1168,7 @@ create or replace function nms.record_alerts(run_id bigint)
 returns bigint
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '1 s' -- of a session that records another run
+set lock_timeout = '1 s' -- on a session that records another run
 as $$
 declare
   v_run nms.table_metrics_runs;
@@ -1069,7 +1179,7 @@ begin
   perform nms_private.take_turn(of => 'nms_private.alert_turn');
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
 
-  -- What is open is what the latest run says. One that failed knows less than an earlier one that ends after it.
+  -- The latest run decides what is open, whichever ends last; a failed one does not outrank one that succeeded.
   if v_run.is_imported or exists (
     select
     from nms.table_metrics_runs as later
@@ -1104,7 +1214,7 @@ begin
       and case
         when log.kind = 'repeated_failures' then true
         when log.table_name is null then v_run.status = 'SUCCEEDED'
-        -- Of a table that the run left out or could not count, it knows nothing.
+        -- A run says nothing about a table that it left out or could not count.
         else
           exists (
             select
@@ -1129,7 +1239,7 @@ begin
                 schema_names => known.schema_names,
                 table_names => known.table_names
               ) as left_out
-              where left_out.schema_name <> all (v_run.machinery_schemas) -- which no later run will look at either
+              where left_out.schema_name <> all (v_run.machinery_schemas) -- no later run looks at those either
             )
           )
       end;
@@ -1183,7 +1293,7 @@ begin
   perform nms.record_alerts(run_id => new.run_id);
   return null;
 exception
-  -- Whatever it is: the run has ended as it did, and its alerts can be recorded again.
+  -- No failure here may undo the end of the run. Its alerts can be recorded again.
   when query_canceled or assert_failure or others then
     raise warning 'the alerts of run % were not recorded', new.run_id
       using
@@ -1202,7 +1312,7 @@ create or replace function nms_private.record_missing_run()
 returns boolean
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '1 s' -- of a session that records the same
+set lock_timeout = '1 s' -- on a session that records the same
 as $$
 declare
   v_alert nms.table_metrics_alert_log;
@@ -1225,10 +1335,6 @@ comment on function nms_private.record_missing_run() is
 revoke execute on function nms_private.record_missing_run() from public;
 --! EndIncluded functions/alerts/record_missing_run.sql
 --! Included functions/alerts/score_counts.sql
--- Logarithms of counts, so that differences are changes in per cent. A count is explained by whatever
--- comes nearest to it: the median of the last seven, the median of the last three of its weekday, both
--- with the usual growth added, or a deviation as large at that time of an earlier month. What no
--- explanation covers is compared with how much that was on other days.
 create or replace function nms_private.score_counts(run_id bigint)
 returns table (
   schema_name text,
@@ -1249,168 +1355,147 @@ language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   with
-  owner as materialized (
-    select
-      history.owner,
-      history.snapshot_date - given.snapshot_date as day -- the day of the run itself is 0
-    from nms.table_metrics_runs as given
-    cross join nms_private.day_owners(run_id => score_counts.run_id) as history
-    where given.run_id = score_counts.run_id
-  ),
   candidate as materialized (
-    select row_number() over ()::integer as id, changed.*
+    select changed.*, row_number() over () as number
     from nms_private.changed_counts(run_id => score_counts.run_id) as changed
   ),
-  counted as (
-    select candidate.id, 0 as day, candidate.row_count from candidate
-    union all
-    select candidate.id, owner.day, past.row_count
+  named as (
+    select
+      array_agg(candidate.schema_name order by candidate.number) as schema_names,
+      array_agg(candidate.table_name order by candidate.number) as table_names
     from candidate
-    -- offset: the index of each table, however many there are, rather than a scan of the whole history
-    cross join lateral (
-      select measurement.run_id, measurement.row_count
-      from nms.table_metrics_measurements as measurement
-      where
-        measurement.schema_name = candidate.schema_name
-        and measurement.table_name = candidate.table_name
-        and measurement.run_id between (select min(owner.owner) from owner) and (select max(owner.owner) from owner)
-      offset 0
-    ) as past
-    join owner on owner.owner = past.run_id
-    where past.row_count is not null
   ),
-  before as (
+  past as (
     select
-      size.*,
-      size.day < 0 and size.row_count > 0 and lag(size.row_count) over by_day = 0 as is_refilled,
-      lag(y, 1) over by_day as a1, lag(y, 2) over by_day as a2, lag(y, 3) over by_day as a3,
-      lag(y, 4) over by_day as b1, lag(y, 5) over by_day as b2, lag(y, 6) over by_day as b3,
-      lag(y, 7) over by_day as c
-    from (
-      select counted.*, ln(greatest(counted.row_count::double precision, 0.5)) as y
-      from counted
-    ) as size
-    window by_day as (partition by size.id order by size.day)
-  ),
-  sorted as (
-    select
-      before.*,
-      least(a1, a2, a3) as a_low, a1 + a2 + a3 - least(a1, a2, a3) - greatest(a1, a2, a3) as a_mid, greatest(a1, a2, a3) as a_high,
-      least(b1, b2, b3) as b_low, b1 + b2 + b3 - least(b1, b2, b3) - greatest(b1, b2, b3) as b_mid, greatest(b1, b2, b3) as b_high,
-      lag(y, 1) over by_weekday as w1, lag(y, 2) over by_weekday as w2, lag(y, 3) over by_weekday as w3
-    from before
-    window by_weekday as (partition by before.id, mod(before.day, 7) order by before.day)
-  ),
-  departure as (
-    select
-      sorted.id,
-      sorted.day,
-      sorted.y,
-      sorted.row_count,
-      sorted.is_refilled,
-      -- The fourth of seven: c, between the third and the fourth of the other six.
-      sorted.y - greatest(
-        least(a_high, greatest(a_mid, b_low), greatest(a_low, b_mid), b_high),
-        least(c, least(greatest(a_low, b_high), greatest(a_mid, b_mid), greatest(a_high, b_low)))
-      ) + 0 * c as from_week,
-      sorted.y - case
-        when w3 is not null then greatest(least(w1, w2), least(greatest(w1, w2), w3))
-        when w2 is not null then (w1 + w2) / 2
-        else w1
-      end as from_weekday
-    from sorted
-  ),
-  summary as (
-    select
-      departure.id,
-      count(*) as days,
-      percentile_disc(0.5) within group (order by departure.row_count) as usual,
-      count(*) filter (where is_refilled) as times_refilled,
-      min(y) as lowest,
-      max(y) as highest,
-      percentile_cont(0.5) within group (order by from_week) as growth_of_week,
-      percentile_cont(0.5) within group (order by from_weekday) filter (where from_week is not null) as growth_of_weeks
-    from departure
-    where departure.day < 0
-    group by departure.id
-  ),
-  grown as (
-    select
-      departure.*,
-      departure.from_week - summary.growth_of_week as off_week,
-      departure.from_weekday - summary.growth_of_weeks as off_weekday
-    from departure
-    join summary using (id)
-    where departure.from_week is not null
-  ),
-  habit as (
-    select
-      grown.id,
-      count(*) >= 14
-        and percentile_cont(0.9) within group (order by abs(off_weekday))
-          < 0.5 * percentile_cont(0.9) within group (order by abs(off_week)) as is_weekly
-    from grown
-    where grown.day < 0 and grown.off_weekday is not null
-    group by grown.id
-  ),
-  unexplained as (
-    select
-      grown.*,
-      case
-        when off_weekday is null then off_week
-        when habit.is_weekly or abs(off_weekday) < abs(off_week) then off_weekday
-        else off_week
-      end as off
-    from grown
-    left join habit using (id)
-  ),
-  monthly as (
-    select
-      unexplained.*,
-      min(off) over last_month as last_low, max(off) over last_month as last_high,
-      min(off) over month_before as before_low, max(off) over month_before as before_high
-    from unexplained
-    window
-      last_month as (partition by unexplained.id order by unexplained.day range between 31 preceding and 28 preceding),
-      month_before as (partition by unexplained.id order by unexplained.day range between 62 preceding and 59 preceding)
-  ),
-  residual as (
-    select
-      monthly.*,
-      off - least(greatest(off, least(0, last_low, before_low)), greatest(0, last_high, before_high)) as rest
-    from monthly
-  ),
-  spread as (
-    select
-      residual.id,
-      max(y - rest) filter (where day = 0) as expected,
-      1.4826 * percentile_cont(0.5) within group (order by abs(off)) filter (where day < 0) as noise,
-      percentile_cont(array[0.05, 0.95]) within group (order by rest) filter (where day < 0) as reach
-    from residual
-    group by residual.id
+      result.table_number as number,
+      count(*) filter (where day < 0) as days,
+      percentile_disc(0.5) within group (order by result.row_count) filter (where day < 0) as usual,
+      count(*) filter (where day < 0 and is_refilled) as times_refilled,
+      min(size) filter (where day < 0) as lowest,
+      max(size) filter (where day < 0) as highest,
+      max(size - unexplained) filter (where day = 0) as expected,
+      -- 1.4826 times the median deviation estimates the standard deviation.
+      1.4826 * percentile_cont(0.5) within group (order by abs(departure)) filter (where day < 0) as noise,
+      percentile_cont(array[0.05, 0.95]) within group (order by unexplained) filter (where day < 0) as reach
+    from named
+    cross join nms_private.unexplained_by_day(
+      run_id => score_counts.run_id,
+      schema_names => named.schema_names,
+      table_names => named.table_names
+    ) as result
+    group by result.table_number
   )
   select
     candidate.schema_name,
     candidate.table_name,
     candidate.is_partition,
     candidate.row_count,
-    summary.days,
-    summary.usual,
-    summary.times_refilled,
-    spread.expected,
-    greatest(4.5 * spread.noise, -1.75 * spread.reach[1]),
-    greatest(4.5 * spread.noise, 1.75 * spread.reach[2]),
-    summary.lowest,
-    summary.highest,
-    spread.noise
+    past.days,
+    past.usual,
+    past.times_refilled,
+    past.expected,
+    greatest(4.5 * past.noise, -1.75 * past.reach[1]),
+    greatest(4.5 * past.noise, 1.75 * past.reach[2]),
+    past.lowest,
+    past.highest,
+    past.noise
   from candidate
-  join summary using (id)
-  left join spread using (id)
+  join past using (number)
+  where past.days > 0
 $$;
 comment on function nms_private.score_counts(bigint) is
   'For each table of nms_private.changed_counts(): what is usual for it, by its own past. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
 revoke execute on function nms_private.score_counts(bigint) from public;
 --! EndIncluded functions/alerts/score_counts.sql
+--! Included functions/alerts/unexplained_by_day.sql
+create or replace function nms_private.unexplained_by_day(run_id bigint, schema_names text[], table_names text[])
+returns table (
+  table_number bigint,
+  day integer,
+  row_count bigint,
+  size double precision,
+  is_refilled boolean,
+  departure double precision,
+  unexplained double precision
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 100000
+as $$
+  with
+  departed as materialized (
+    select departed.*
+    from nms_private.departures_by_day(
+      run_id => unexplained_by_day.run_id,
+      schema_names => unexplained_by_day.schema_names,
+      table_names => unexplained_by_day.table_names
+    ) as departed
+    order by departed.table_number, departed.day
+  ),
+  growth as materialized (
+    select
+      departed.table_number,
+      percentile_cont(0.5) within group (order by from_week) as since_week,
+      percentile_cont(0.5) within group (order by from_weekday) as since_weekday
+    from departed
+    where departed.day < 0
+    group by departed.table_number
+  ),
+  grown as not materialized (
+    select
+      departed.*,
+      departed.from_week - growth.since_week as off_week,
+      departed.from_weekday - growth.since_weekday as off_weekday
+    from departed
+    left join growth using (table_number)
+  ),
+  -- A table whose counts are twice as near to those of their weekday follows the week.
+  habit as (
+    select
+      grown.table_number,
+      count(*) >= 14
+        and percentile_cont(0.9) within group (order by abs(off_weekday))
+          < 0.5 * percentile_cont(0.9) within group (order by abs(off_week)) as is_weekly
+    from grown
+    where grown.day < 0 and grown.off_weekday is not null
+    group by grown.table_number
+  ),
+  nearest as (
+    select
+      grown.*,
+      case
+        when off_weekday is null then off_week
+        when habit.is_weekly or abs(off_weekday) < abs(off_week) then off_weekday
+        else off_week
+      end as departure
+    from grown
+    left join habit using (table_number)
+  ),
+  monthly as (
+    select
+      nearest.*,
+      min(departure) over last_month as last_low, max(departure) over last_month as last_high,
+      min(departure) over month_before as before_low, max(departure) over month_before as before_high
+    from nearest
+    window
+      last_month as (partition by nearest.table_number order by nearest.day range between 31 preceding and 28 preceding),
+      month_before as (partition by nearest.table_number order by nearest.day range between 62 preceding and 59 preceding)
+  )
+  select
+    monthly.table_number,
+    monthly.day,
+    monthly.row_count,
+    monthly.size,
+    monthly.is_refilled,
+    monthly.departure,
+    -- A departure up to the size of one at that time of the last two months is explained.
+    departure - least(greatest(departure, least(0, last_low, before_low)), greatest(0, last_high, before_high))
+  from monthly
+$$;
+comment on function nms_private.unexplained_by_day(bigint, text[], text[]) is
+  'How much of each departure of nms_private.departures_by_day() is left when what is usual is taken off. departure: from the nearer of week and weekday, always the weekday where a table follows the week, without the usual growth, which is the median. unexplained: without what it was at that time of the last two months. Null before there are seven results.';
+revoke execute on function nms_private.unexplained_by_day(bigint, text[], text[]) from public;
+--! EndIncluded functions/alerts/unexplained_by_day.sql
 --! Included functions/alerts/with_separators.sql
 create or replace function nms_private.with_separators(number bigint)
 returns text
