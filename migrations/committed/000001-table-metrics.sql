@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:38eb2fa018f4c2d6554cae75682aa88f021b0147
+--! Hash: sha1:50408c1f177c830725966ef2eb3654f818a55585
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1203,6 +1203,22 @@ begin
   );
 
   if exists (select from nms.table_metrics_alert_log as log where log.closed_at is null) then
+    with
+    open as (
+      select array_agg(log.schema_name) as schema_names, array_agg(log.table_name) as table_names
+      from nms.table_metrics_alert_log as log
+      where log.closed_at is null and log.table_name is not null
+    ),
+    left_out as (
+      select excluded.schema_name, excluded.table_name
+      from open
+      cross join nms_private.request_excludes(
+        run_id => v_run.run_id,
+        schema_names => open.schema_names,
+        table_names => open.table_names
+      ) as excluded
+      where excluded.schema_name <> all (v_run.machinery_schemas) -- no later run looks at those either
+    )
     update nms.table_metrics_alert_log as log
     set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
     where
@@ -1228,18 +1244,7 @@ begin
           or (
             v_run.status = 'SUCCEEDED'
             and (log.schema_name, log.table_name) not in (
-              select left_out.schema_name, left_out.table_name
-              from (
-                select array_agg(open.schema_name) as schema_names, array_agg(open.table_name) as table_names
-                from nms.table_metrics_alert_log as open
-                where open.closed_at is null and open.table_name is not null
-              ) as known
-              cross join nms_private.request_excludes(
-                run_id => v_run.run_id,
-                schema_names => known.schema_names,
-                table_names => known.table_names
-              ) as left_out
-              where left_out.schema_name <> all (v_run.machinery_schemas) -- no later run looks at those either
+              select left_out.schema_name, left_out.table_name from left_out
             )
           )
       end;
