@@ -189,7 +189,8 @@ grant execute on function
   nms.table_trend,
   nms.compare_runs,
   nms.compare_days,
-  nms.find_alerts
+  nms.find_alerts,
+  nms_private.alert_rule -- called by views, and its schema need not be entered for that
 to table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader;
 
 -- A collector starts runs and writes nothing by itself: these functions write as their owner.

@@ -10,7 +10,7 @@ export type WorkerEvent =
   | { event: 'job_failed'; job_id: string; attempt: number; is_final: boolean; reason: string }
   | { event: 'pruned'; runs_deleted: string; seconds: number }
   | { event: 'schema_not_skipped'; schema: string; remedy: string }
-  | { event: 'no_run_today'; detail: string }
+  | { event: 'run_late'; detail: string }
   | { event: 'upkeep_failed'; reason: string }
 
 export type LogEvent = RunEvent | WorkerEvent
@@ -31,7 +31,7 @@ const events: Record<LogEvent['event'], [level: 'info' | 'warn' | 'error', words
   job_failed: ['error', 'job failed'],
   pruned: ['info', 'old runs deleted'],
   schema_not_skipped: ['warn', "graphile-worker's own tables are counted"],
-  no_run_today: ['error', 'a day has no result in time'],
+  run_late: ['error', 'a day has no result in time'],
   upkeep_failed: ['error', 'could not look for abandoned or missing runs'],
 }
 

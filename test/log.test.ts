@@ -14,7 +14,7 @@ const samples: [level: string, event: LogEvent][] = [
     { event: 'target_failed', run_id: '7', table: 'public.orders', sqlstate: '42501', reason: 'denied' },
   ],
   ['warn', { event: 'alert_opened', run_id: '7', kind: 'drop', table: 'public.orders', detail: '5 rows' }],
-  ['error', { event: 'no_run_today', detail: 'no result for 2026-11-20' }],
+  ['error', { event: 'run_late', detail: 'no result for 2026-11-20' }],
   ['warn', { event: 'yielded', run_id: '7', table: 'public.orders', to: 'psql (12)', outcome: 'put back' }],
   ['info', { event: 'worker_started', schema: 'graphile_worker', schedule: ['daily'] }],
   ['info', { event: 'worker_stopped', reason: 'stopped by SIGTERM' }],

@@ -22,6 +22,7 @@ import { tableMetrics } from './_support/process.ts'
 const rolesScript = await readFile(`${migrationsFolder}/roles.sql`, 'utf8')
 
 const readingCalls = [
+  'alert_rule',
   'business_date',
   'compare_days',
   'compare_report',
@@ -282,7 +283,7 @@ test.serial('a collector has alerts recorded again, and announces that a run is 
   t.deepEqual([...(await sql`select nms_private.record_missing_run() as is_news`)], [{ is_news: true }])
   t.deepEqual([...(await sql`select nms.record_alerts(1) as opened`)], [{ opened: '1' }])
 
-  t.deepEqual((await openAlerts(sql)).sort(), ['no_run_today', 'no_tables'])
+  t.deepEqual((await openAlerts(sql)).sort(), ['no_tables', 'run_late'])
 })
 
 test.serial('a role that was granted nothing gets nowhere', async (t) => {

@@ -384,6 +384,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
     `),
     [
       'abandon_silent_runs',
+      'alert_rule',
       'close_run',
       'collect_table_metrics',
       'compare_days',

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:01f23a0c27f4430f7653cbce2bca24fe85139852
+--! Hash: sha1:8434709ed0eafdba64733d7dc985ef536fcbd50d
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -345,7 +345,7 @@ create table if not exists nms.table_metrics_alert_rules (
   kind text not null default '*'
     constraint kind_is_known check (
       kind in (
-        '*', 'repeated_failures', 'no_run_today', 'no_tables', 'table_missing', 'table_new',
+        '*', 'repeated_failures', 'run_late', 'no_tables', 'table_missing', 'table_new',
         'dropped_to_zero', 'drop', 'spike'
       )
     ),
@@ -409,7 +409,7 @@ create table if not exists nms.table_metrics_alert_log (
   kind text not null
     constraint kind_is_known check (
       kind in (
-        'repeated_failures', 'no_run_today', 'no_tables', 'table_missing', 'table_new',
+        'repeated_failures', 'run_late', 'no_tables', 'table_missing', 'table_new',
         'dropped_to_zero', 'drop', 'spike'
       )
     ),
@@ -434,7 +434,7 @@ comment on table nms.table_metrics_alert_log is
 comment on column nms.table_metrics_alert_log.alert_id is
   'Number of the alert.';
 comment on column nms.table_metrics_alert_log.kind is
-  'What is strange: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
+  'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
 comment on column nms.table_metrics_alert_log.schema_name is
   'Schema of the table; null for what concerns a whole run.';
 comment on column nms.table_metrics_alert_log.table_name is
@@ -450,7 +450,7 @@ comment on column nms.table_metrics_alert_log.detail is
 comment on column nms.table_metrics_alert_log.opened_at is
   'When it was first found: the end of that run.';
 comment on column nms.table_metrics_alert_log.opened_by_run is
-  'Run in which it was first found, which retention may have deleted since; null for no_run_today.';
+  'Run in which it was first found, which retention may have deleted since; null for run_late.';
 comment on column nms.table_metrics_alert_log.closed_at is
   'When it held no longer; null while it is open.';
 comment on column nms.table_metrics_alert_log.closed_by_run is
@@ -461,6 +461,7 @@ revoke all on all tables in schema nms, nms_private from public;
 -- Functions and views
 
 --! Included functions/alerts/alert_rule.sql
+-- With the rights of its owner, because views call it for whoever reads them.
 create or replace function nms_private.alert_rule(schema_name text, table_name text, kind text)
 returns table (
   is_on boolean,
@@ -470,32 +471,49 @@ returns table (
   min_rows bigint,
   min_change bigint,
   sensitivity numeric,
-  failures_in_a_row bigint
+  failures_in_a_row bigint,
+  late_after interval
 )
-language sql stable parallel safe
+language sql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 rows 1
 as $$
-  with fitting as (
+  with
+  fitting as (
     select
       rule.*,
-      row_number() over (order by rule.table_name = '*', rule.schema_name = '*', rule.kind = '*') as place
+      row_number() over (order by rule.table_name = '*', rule.schema_name = '*', rule.kind = '*') as rank
     from nms.table_metrics_alert_rules as rule
     where
       rule.schema_name in ('*', alert_rule.schema_name)
       and rule.table_name in ('*', alert_rule.table_name)
       and rule.kind in ('*', alert_rule.kind)
+  ),
+  decided as (
+    select
+      (array_agg(fitting.is_on order by rank) filter (where fitting.is_on is not null))[1] as is_on,
+      (array_agg(fitting.silenced_until order by rank) filter (where fitting.silenced_until is not null))[1] as silenced_until,
+      (array_agg(fitting.drop_percent order by rank) filter (where fitting.drop_percent is not null))[1] as drop_percent,
+      (array_agg(fitting.spike_percent order by rank) filter (where fitting.spike_percent is not null))[1] as spike_percent,
+      (array_agg(fitting.min_rows order by rank) filter (where fitting.min_rows is not null))[1] as min_rows,
+      (array_agg(fitting.min_change order by rank) filter (where fitting.min_change is not null))[1] as min_change,
+      (array_agg(fitting.sensitivity order by rank) filter (where fitting.sensitivity is not null))[1] as sensitivity,
+      (array_agg(fitting.failures_in_a_row order by rank) filter (where fitting.failures_in_a_row is not null))[1] as failures_in_a_row,
+      (array_agg(fitting.late_after order by rank) filter (where fitting.late_after is not null))[1] as late_after
+    from fitting
   )
   select
-    coalesce((array_agg(fitting.is_on order by place) filter (where fitting.is_on is not null))[1], true),
-    (array_agg(fitting.silenced_until order by place) filter (where fitting.silenced_until is not null))[1],
-    coalesce((array_agg(fitting.drop_percent order by place) filter (where fitting.drop_percent is not null))[1], 15),
-    coalesce((array_agg(fitting.spike_percent order by place) filter (where fitting.spike_percent is not null))[1], 30),
-    coalesce((array_agg(fitting.min_rows order by place) filter (where fitting.min_rows is not null))[1], 50),
-    coalesce((array_agg(fitting.min_change order by place) filter (where fitting.min_change is not null))[1], 20),
-    coalesce((array_agg(fitting.sensitivity order by place) filter (where fitting.sensitivity is not null))[1], 1),
-    coalesce((array_agg(fitting.failures_in_a_row order by place) filter (where fitting.failures_in_a_row is not null))[1], 3)
-  from fitting
+    coalesce(decided.is_on, (fallback.rule).is_on),
+    decided.silenced_until,
+    coalesce(decided.drop_percent, (fallback.rule).drop_percent),
+    coalesce(decided.spike_percent, (fallback.rule).spike_percent),
+    coalesce(decided.min_rows, (fallback.rule).min_rows),
+    coalesce(decided.min_change, (fallback.rule).min_change),
+    coalesce(decided.sensitivity, (fallback.rule).sensitivity),
+    coalesce(decided.failures_in_a_row, (fallback.rule).failures_in_a_row),
+    coalesce(decided.late_after, (fallback.rule).late_after)
+  from decided
+  cross join (select nms_private.default_alert_rule()) as fallback (rule)
 $$;
 comment on function nms_private.alert_rule(text, text, text) is
   'What the rules decide about one kind of alert for one table, or with nulls for whole runs: always one row, with the defaults where no rule decides.';
@@ -550,7 +568,7 @@ as $$
       measurement.table_name,
       ln(greatest(percentile_disc(0.5) within group (order by measurement.row_count)::double precision, 0.5)) as middle
     from owner
-    -- Each result by itself: a plan that joins them may read years of measurements instead.
+    -- offset: the index of each run, rather than a scan of years of measurements
     cross join lateral (
       select past.schema_name, past.table_name, past.row_count
       from nms.table_metrics_measurements as past
@@ -560,25 +578,74 @@ as $$
     where owner.days_back <= 7
     group by measurement.schema_name, measurement.table_name
   ),
-  least_change as (
-    -- Half of what the most watchful rule asks for, as a logarithm.
-    select ln(1 + least(15, min(rule.drop_percent), min(rule.spike_percent))::double precision / 100) / 2 as value
+  tolerance as (
+    -- Half of the smallest change that any rule asks for: less than that is nothing to any of them.
+    select
+      ln(
+        1 + least(
+          (nms_private.default_alert_rule()).drop_percent,
+          (nms_private.default_alert_rule()).spike_percent,
+          min(rule.drop_percent),
+          min(rule.spike_percent)
+        )::double precision / 100
+      ) / 2 as value
     from nms.table_metrics_alert_rules as rule
   )
   select today.schema_name, today.table_name, today.is_partition, today.row_count
   from nms.table_metrics_measurements as today
-  cross join least_change
+  cross join tolerance
   left join recent using (schema_name, table_name)
   where
     today.run_id = changed_counts.run_id
     and today.row_count is not null
     and exists (select from owner)
-    and (abs(ln(greatest(today.row_count::double precision, 0.5)) - recent.middle) < least_change.value) is not true
+    and (abs(ln(greatest(today.row_count::double precision, 0.5)) - recent.middle) < tolerance.value) is not true
 $$;
 comment on function nms_private.changed_counts(bigint) is
   'The tables of a finished run that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
 revoke execute on function nms_private.changed_counts(bigint) from public;
 --! EndIncluded functions/alerts/changed_counts.sql
+--! Included functions/alerts/counts_by_day.sql
+create or replace function nms_private.counts_by_day(run_id bigint, schema_names text[], table_names text[])
+returns table (
+  table_number bigint, -- its position in the arrays
+  day integer,
+  row_count bigint,
+  size double precision
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 100000
+as $$
+  with
+  result as materialized (
+    select history.owner as run_id, history.snapshot_date - given.snapshot_date as day
+    from nms.table_metrics_runs as given
+    cross join nms_private.day_owners(run_id => counts_by_day.run_id) as history
+    where given.run_id = counts_by_day.run_id
+    union all
+    select counts_by_day.run_id, 0
+  )
+  select candidate.number, result.day, past.row_count, ln(greatest(past.row_count::double precision, 0.5))
+  from unnest(counts_by_day.schema_names, counts_by_day.table_names)
+    with ordinality as candidate (schema_name, table_name, number)
+  -- offset: the index of each table, however many there are, rather than a scan of the whole history
+  cross join lateral (
+    select measurement.run_id, measurement.row_count
+    from nms.table_metrics_measurements as measurement
+    where
+      measurement.schema_name = candidate.schema_name
+      and measurement.table_name = candidate.table_name
+      and measurement.run_id between (select min(result.run_id) from result) and counts_by_day.run_id
+    offset 0
+  ) as past
+  join result using (run_id)
+  where past.row_count is not null
+$$;
+comment on function nms_private.counts_by_day(bigint, text[], text[]) is
+  'Some tables as counted in a run and in the history by which it is judged. day: 0 is that of the run, -1 the day before. size: the natural logarithm of the count, so that differences are changes in per cent; that of half a row for none.';
+revoke execute on function nms_private.counts_by_day(bigint, text[], text[]) from public;
+--! EndIncluded functions/alerts/counts_by_day.sql
 --! Included functions/alerts/day_owners.sql
 create or replace function nms_private.day_owners(run_id bigint)
 returns table (owner bigint, snapshot_date date)
@@ -601,6 +668,100 @@ comment on function nms_private.day_owners(bigint) is
   'The history by which a finished run is judged: the runs that owned the business days of the 13 weeks before its own when it ended. What ended later changes nothing.';
 revoke execute on function nms_private.day_owners(bigint) from public;
 --! EndIncluded functions/alerts/day_owners.sql
+--! Included functions/alerts/default_alert_rule.sql
+create or replace function nms_private.default_alert_rule()
+returns nms.table_metrics_alert_rules
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select row(
+    '*', -- schema_name
+    '*', -- table_name
+    '*', -- kind
+    true, -- is_on
+    null, -- silenced_until
+    15, -- drop_percent
+    30, -- spike_percent
+    50, -- min_rows
+    20, -- min_change
+    1, -- sensitivity
+    3, -- failures_in_a_row
+    interval '1 hour' -- late_after
+  )::nms.table_metrics_alert_rules
+$$;
+comment on function nms_private.default_alert_rule() is
+  'What holds where no row of nms.table_metrics_alert_rules decides: the defaults that the comments of its columns name.';
+revoke execute on function nms_private.default_alert_rule() from public;
+--! EndIncluded functions/alerts/default_alert_rule.sql
+--! Included functions/alerts/departures_by_day.sql
+create or replace function nms_private.departures_by_day(run_id bigint, schema_names text[], table_names text[])
+returns table (
+  table_number bigint,
+  day integer,
+  row_count bigint,
+  size double precision,
+  is_refilled boolean,
+  from_week double precision,
+  from_weekday double precision
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 100000
+as $$
+  with
+  -- The seven results before each one: a the last three, b the three before those, c the seventh.
+  last_seven as (
+    select
+      counted.*,
+      lag(size, 1) over by_day as a1, lag(size, 2) over by_day as a2, lag(size, 3) over by_day as a3,
+      lag(size, 4) over by_day as b1, lag(size, 5) over by_day as b2, lag(size, 6) over by_day as b3,
+      lag(size, 7) over by_day as c
+    from nms_private.counts_by_day(
+      run_id => departures_by_day.run_id,
+      schema_names => departures_by_day.schema_names,
+      table_names => departures_by_day.table_names
+    ) as counted
+    window by_day as (partition by counted.table_number order by counted.day)
+  ),
+  last_three_of_weekday as (
+    select
+      last_seven.*,
+      least(a1, a2, a3) as a_low,
+      a1 + a2 + a3 - least(a1, a2, a3) - greatest(a1, a2, a3) as a_mid,
+      greatest(a1, a2, a3) as a_high,
+      least(b1, b2, b3) as b_low,
+      b1 + b2 + b3 - least(b1, b2, b3) - greatest(b1, b2, b3) as b_mid,
+      greatest(b1, b2, b3) as b_high,
+      lag(size, 1) over by_weekday as w1, lag(size, 2) over by_weekday as w2, lag(size, 3) over by_weekday as w3
+    from last_seven
+    window by_weekday as (partition by last_seven.table_number, mod(last_seven.day, 7) order by last_seven.day)
+  )
+  select
+    last.table_number,
+    last.day,
+    last.row_count,
+    last.size,
+    a1 < 0 and size >= 0, -- only that of an empty table is negative
+    -- The median of seven is c, unless the third or the fourth of the other six is nearer to the middle.
+    case
+      when c is not null then
+        size - greatest(
+          least(a_high, greatest(a_mid, b_low), greatest(a_low, b_mid), b_high),
+          least(c, least(greatest(a_low, b_high), greatest(a_mid, b_mid), greatest(a_high, b_low)))
+        )
+    end,
+    case
+      when c is null then null
+      when w3 is not null then size - greatest(least(w1, w2), least(greatest(w1, w2), w3))
+      when w2 is not null then size - (w1 + w2) / 2
+      else size - w1
+    end
+  from last_three_of_weekday as last
+$$;
+comment on function nms_private.departures_by_day(bigint, text[], text[]) is
+  'How far each count of nms_private.counts_by_day() is from the median of the seven results before it, and from that of the last three of its weekday; null before there are seven. is_refilled: the result before was empty and this one is not.';
+revoke execute on function nms_private.departures_by_day(bigint, text[], text[]) from public;
+--! EndIncluded functions/alerts/departures_by_day.sql
 --! Included functions/alerts/find_alerts.sql
 create or replace function nms.find_alerts(run_id bigint)
 returns table (
@@ -614,7 +775,7 @@ returns table (
 )
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
-set jit = off -- would take longer to compile than to run
+set jit = off -- compiling these queries takes longer than running them
 as $$
 declare
   v_run nms.table_metrics_runs;
@@ -635,7 +796,7 @@ begin
         hint = 'Ask again when it has ended, or for an earlier run.';
   end if;
 
-  -- Most often there is nothing to look at, and then it takes longer to plan a look than to count many tables.
+  -- Most often no count has changed, and planning find_count_alerts() takes longer than to find that out.
   v_has_changes := exists (select from nms_private.changed_counts(run_id => v_run.run_id));
 
   return query
@@ -658,7 +819,7 @@ begin
 end
 $$;
 comment on function nms.find_alerts(bigint) is
-  'What is strange about a finished run, by the runs before it: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop, spike. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. Raises P0002 for an unknown run, 55000 for one that has not ended.';
+  'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. Raises P0002 for an unknown run, 55000 for one that has not ended.';
 revoke execute on function nms.find_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_alerts.sql
 --! Included functions/alerts/find_count_alerts.sql
@@ -683,8 +844,8 @@ as $$
       aim.kind,
       rule.min_rows,
       rule.min_change,
-      round(exp(middle.y)) as middle, -- the logarithm of 50 is that of a little less
-      -- Beyond what that day was expected to bring, or beyond what any day of the weeks before it has brought.
+      round(exp(middle.y)) as middle, -- exp(ln(50)) is a little less than 50
+      -- A count is strange outside of what was expected of that day, or outside of all that the 13 weeks had.
       greatest(
         score.expected - greatest(fall.least, score.lower_reach / rule.sensitivity),
         score.lowest - fall.least - score.noise / 2 / rule.sensitivity
@@ -728,7 +889,7 @@ as $$
       else
         judged.days >= 14
         and judged.y > judged.high
-        and not judged.is_partition -- the next one is there before its time comes, and fills all at once
+        and not judged.is_partition -- created empty, it fills at once when its time comes
         and judged.row_count >= judged.min_rows
         and judged.row_count - judged.middle >= judged.min_change
     end
@@ -742,13 +903,13 @@ as $$
     found.expected_high,
     case found.kind
       when 'dropped_to_zero' then
-        format('empty, usually it has about %s rows', to_char(found.usual, 'FM9,999,999,999,999,999,990'))
+        format('empty, usually it has about %s rows', nms_private.with_separators(number => found.usual))
       else
         format(
           '%s rows, expected %s to %s',
-          to_char(found.row_count, 'FM9,999,999,999,999,999,990'),
-          to_char(found.expected_low, 'FM9,999,999,999,999,999,990'),
-          to_char(found.expected_high, 'FM9,999,999,999,999,999,990')
+          nms_private.with_separators(number => found.row_count),
+          nms_private.with_separators(number => found.expected_low),
+          nms_private.with_separators(number => found.expected_high)
         )
     end
   from found
@@ -810,7 +971,7 @@ as $$
         select from nms.table_metrics_measurements as measurement where measurement.run_id = given.run_id
       )
     union all
-    select 'no_run_today', format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date)
+    select 'run_late', format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date)
     from given
     cross join last_success
     join nms.table_metrics_next_due as due on due.run_id = last_success.run_id
@@ -819,7 +980,7 @@ as $$
   select found.kind, null::text, null::text, null::bigint, null::bigint, null::bigint, found.detail from found
 $$;
 comment on function nms_private.find_run_alerts(bigint) is
-  'What is strange about a finished run as a whole, as of its end: repeated_failures, no_tables, no_run_today.';
+  'What is strange about a finished run as a whole, as of its end: repeated_failures, no_tables, run_late.';
 revoke execute on function nms_private.find_run_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_run_alerts.sql
 --! Included functions/alerts/find_table_alerts.sql
@@ -840,9 +1001,9 @@ as $$
   given as materialized (
     select run.* from nms.table_metrics_runs as run where run.run_id = find_table_alerts.run_id
   ),
-  -- The last seven days, and what the day of the run has brought before it. The last of them is the last counted one.
+  -- The results of the seven days before, and the latest of the day itself. results_back: 1 is the latest counted one.
   earlier as materialized (
-    select run.*, row_number() over (order by run.is_imported, run.snapshot_date desc) as place
+    select run.*, row_number() over (order by run.is_imported, run.snapshot_date desc) as results_back
     from (
       (
         select history.owner
@@ -871,7 +1032,7 @@ as $$
       max(past.row_count) as most,
       (array_agg(past.table_oid order by past.run_id desc))[1] as table_oid
     from earlier
-    -- Each result by itself: a plan that joins them may read years of measurements instead.
+    -- offset: the index of each run, rather than a scan of years of measurements
     cross join lateral (
       select measurement.schema_name, measurement.table_name, measurement.table_oid, measurement.run_id, measurement.row_count
       from nms.table_metrics_measurements as measurement
@@ -892,7 +1053,7 @@ as $$
       select from present where (present.schema_name, present.table_name) = (known.schema_name, known.table_name)
     )
   ),
-  -- Few, so that only these are looked up in the whole history.
+  -- These few are looked up in the whole history, below.
   fresh as materialized (
     select present.*
     from present
@@ -903,14 +1064,14 @@ as $$
         select from known where (known.schema_name, known.table_name) = (present.schema_name, present.table_name)
       )
   ),
-  -- That a result has not what it leaves out says nothing.
+  -- A result says nothing about a table that its run was told to leave out.
   left_out as materialized (
     select
       known.schema_name,
       known.table_name,
-      bool_or(result.place = 0) as is_now,
-      bool_or(result.place = 1) as is_last,
-      count(*) filter (where result.place > 0) as days
+      bool_or(result.results_back = 0) as is_now,
+      bool_or(result.results_back = 1) as is_last,
+      count(*) filter (where result.results_back > 0) as days
     from (
       select array_agg(unpaired.schema_name) as schema_names, array_agg(unpaired.table_name) as table_names
       from (
@@ -921,9 +1082,9 @@ as $$
       having count(*) > 0 -- most often none
     ) as unpaired
     cross join (
-      select given.run_id, 0 as place from given
+      select given.run_id, 0 as results_back from given
       union all
-      select earlier.run_id, earlier.place from earlier
+      select earlier.run_id, earlier.results_back from earlier
     ) as result
     cross join lateral nms_private.request_excludes(
       run_id => result.run_id,
@@ -938,7 +1099,7 @@ as $$
     left join left_out using (schema_name, table_name)
     where
       left_out.is_now is not true
-      and absent.days * 2 > (select count(*) from earlier) - coalesce(left_out.days, 0) -- a habit
+      and absent.days * 2 > (select count(*) from earlier) - coalesce(left_out.days, 0) -- most results had it
   )
   select
     'table_missing',
@@ -952,14 +1113,14 @@ as $$
         when renamed.table_oid is not null then
           format('gone: %I.%I is what it is called now', renamed.schema_name, renamed.table_name)
       end,
-      format('gone: it had %s rows', to_char(gone.most, 'FM9,999,999,999,999,999,990'))
+      format('gone: it had %s rows', nms_private.with_separators(number => gone.most))
     )
   from gone
   cross join given
   left join (
     select present.table_oid, min(present.schema_name) as schema_name, min(present.table_name) as table_name
     from present
-    where present.table_oid <> 0 -- imported, and it did not exist
+    where present.table_oid <> 0 -- of imported counts of a table that did not exist
     group by present.table_oid
   ) as renamed using (table_oid)
   where
@@ -973,7 +1134,7 @@ as $$
     null,
     null,
     coalesce(
-      'new: it has ' || to_char(fresh.row_count, 'FM9,999,999,999,999,999,990') || ' rows',
+      'new: it has ' || nms_private.with_separators(number => fresh.row_count) || ' rows',
       'new: it could not be counted'
     )
   from fresh
@@ -987,7 +1148,7 @@ as $$
         past.schema_name = fresh.schema_name
         and past.table_name = fresh.table_name
         and past.run_id < find_table_alerts.run_id
-        -- those that had not ended, of which nobody can tell later what they knew then
+        -- What a run had found before it ended cannot be told later, so it never counts.
         and past.run_id <> all (
           array(
             select run.run_id
@@ -1007,7 +1168,7 @@ create or replace function nms.record_alerts(run_id bigint)
 returns bigint
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '1 s' -- of a session that records another run
+set lock_timeout = '1 s' -- on a session that records another run
 as $$
 declare
   v_run nms.table_metrics_runs;
@@ -1018,7 +1179,7 @@ begin
   perform nms_private.take_turn(of => 'nms_private.alert_turn');
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
 
-  -- What is open is what the latest run says. One that failed knows less than an earlier one that ends after it.
+  -- The latest run decides what is open, whichever ends last; a failed one does not outrank one that succeeded.
   if v_run.is_imported or exists (
     select
     from nms.table_metrics_runs as later
@@ -1042,6 +1203,22 @@ begin
   );
 
   if exists (select from nms.table_metrics_alert_log as log where log.closed_at is null) then
+    with
+    open as (
+      select array_agg(log.schema_name) as schema_names, array_agg(log.table_name) as table_names
+      from nms.table_metrics_alert_log as log
+      where log.closed_at is null and log.table_name is not null
+    ),
+    left_out as (
+      select excluded.schema_name, excluded.table_name
+      from open
+      cross join nms_private.request_excludes(
+        run_id => v_run.run_id,
+        schema_names => open.schema_names,
+        table_names => open.table_names
+      ) as excluded
+      where excluded.schema_name <> all (v_run.machinery_schemas) -- no later run looks at those either
+    )
     update nms.table_metrics_alert_log as log
     set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
     where
@@ -1053,7 +1230,7 @@ begin
       and case
         when log.kind = 'repeated_failures' then true
         when log.table_name is null then v_run.status = 'SUCCEEDED'
-        -- Of a table that the run left out or could not count, it knows nothing.
+        -- A run says nothing about a table that it left out or could not count.
         else
           exists (
             select
@@ -1067,18 +1244,7 @@ begin
           or (
             v_run.status = 'SUCCEEDED'
             and (log.schema_name, log.table_name) not in (
-              select left_out.schema_name, left_out.table_name
-              from (
-                select array_agg(open.schema_name) as schema_names, array_agg(open.table_name) as table_names
-                from nms.table_metrics_alert_log as open
-                where open.closed_at is null and open.table_name is not null
-              ) as known
-              cross join nms_private.request_excludes(
-                run_id => v_run.run_id,
-                schema_names => known.schema_names,
-                table_names => known.table_names
-              ) as left_out
-              where left_out.schema_name <> all (v_run.machinery_schemas) -- which no later run will look at either
+              select left_out.schema_name, left_out.table_name from left_out
             )
           )
       end;
@@ -1132,7 +1298,7 @@ begin
   perform nms.record_alerts(run_id => new.run_id);
   return null;
 exception
-  -- Whatever it is: the run has ended as it did, and its alerts can be recorded again.
+  -- No failure here may undo the end of the run. Its alerts can be recorded again.
   when query_canceled or assert_failure or others then
     raise warning 'the alerts of run % were not recorded', new.run_id
       using
@@ -1151,7 +1317,7 @@ create or replace function nms_private.record_missing_run()
 returns boolean
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '1 s' -- of a session that records the same
+set lock_timeout = '1 s' -- on a session that records the same
 as $$
 declare
   v_alert nms.table_metrics_alert_log;
@@ -1159,7 +1325,7 @@ begin
   insert into nms.table_metrics_alert_log (kind, detail, opened_at)
   select alert.kind, alert.detail, alert.since
   from nms.table_metrics_alerts as alert
-  where alert.kind = 'no_run_today'
+  where alert.kind = 'run_late'
   on conflict do nothing
   returning * into v_alert;
   if not found then
@@ -1174,10 +1340,6 @@ comment on function nms_private.record_missing_run() is
 revoke execute on function nms_private.record_missing_run() from public;
 --! EndIncluded functions/alerts/record_missing_run.sql
 --! Included functions/alerts/score_counts.sql
--- Logarithms of counts, so that differences are changes in per cent. A count is explained by whatever
--- comes nearest to it: the median of the last seven, the median of the last three of its weekday, both
--- with the usual growth added, or a deviation as large at that time of an earlier month. What no
--- explanation covers is compared with how much that was on other days.
 create or replace function nms_private.score_counts(run_id bigint)
 returns table (
   schema_name text,
@@ -1198,168 +1360,159 @@ language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   with
-  owner as materialized (
-    select
-      history.owner,
-      history.snapshot_date - given.snapshot_date as day -- the day of the run itself is 0
-    from nms.table_metrics_runs as given
-    cross join nms_private.day_owners(run_id => score_counts.run_id) as history
-    where given.run_id = score_counts.run_id
-  ),
   candidate as materialized (
-    select row_number() over ()::integer as id, changed.*
+    select changed.*, row_number() over () as number
     from nms_private.changed_counts(run_id => score_counts.run_id) as changed
   ),
-  counted as (
-    select candidate.id, 0 as day, candidate.row_count from candidate
-    union all
-    select candidate.id, owner.day, past.row_count
+  named as (
+    select
+      array_agg(candidate.schema_name order by candidate.number) as schema_names,
+      array_agg(candidate.table_name order by candidate.number) as table_names
     from candidate
-    -- offset: the index of each table, however many there are, rather than a scan of the whole history
-    cross join lateral (
-      select measurement.run_id, measurement.row_count
-      from nms.table_metrics_measurements as measurement
-      where
-        measurement.schema_name = candidate.schema_name
-        and measurement.table_name = candidate.table_name
-        and measurement.run_id between (select min(owner.owner) from owner) and (select max(owner.owner) from owner)
-      offset 0
-    ) as past
-    join owner on owner.owner = past.run_id
-    where past.row_count is not null
   ),
-  before as (
+  past as (
     select
-      size.*,
-      size.day < 0 and size.row_count > 0 and lag(size.row_count) over by_day = 0 as is_refilled,
-      lag(y, 1) over by_day as a1, lag(y, 2) over by_day as a2, lag(y, 3) over by_day as a3,
-      lag(y, 4) over by_day as b1, lag(y, 5) over by_day as b2, lag(y, 6) over by_day as b3,
-      lag(y, 7) over by_day as c
-    from (
-      select counted.*, ln(greatest(counted.row_count::double precision, 0.5)) as y
-      from counted
-    ) as size
-    window by_day as (partition by size.id order by size.day)
-  ),
-  sorted as (
-    select
-      before.*,
-      least(a1, a2, a3) as a_low, a1 + a2 + a3 - least(a1, a2, a3) - greatest(a1, a2, a3) as a_mid, greatest(a1, a2, a3) as a_high,
-      least(b1, b2, b3) as b_low, b1 + b2 + b3 - least(b1, b2, b3) - greatest(b1, b2, b3) as b_mid, greatest(b1, b2, b3) as b_high,
-      lag(y, 1) over by_weekday as w1, lag(y, 2) over by_weekday as w2, lag(y, 3) over by_weekday as w3
-    from before
-    window by_weekday as (partition by before.id, mod(before.day, 7) order by before.day)
-  ),
-  departure as (
-    select
-      sorted.id,
-      sorted.day,
-      sorted.y,
-      sorted.row_count,
-      sorted.is_refilled,
-      -- The fourth of seven: c, between the third and the fourth of the other six.
-      sorted.y - greatest(
-        least(a_high, greatest(a_mid, b_low), greatest(a_low, b_mid), b_high),
-        least(c, least(greatest(a_low, b_high), greatest(a_mid, b_mid), greatest(a_high, b_low)))
-      ) + 0 * c as from_week,
-      sorted.y - case
-        when w3 is not null then greatest(least(w1, w2), least(greatest(w1, w2), w3))
-        when w2 is not null then (w1 + w2) / 2
-        else w1
-      end as from_weekday
-    from sorted
-  ),
-  summary as (
-    select
-      departure.id,
-      count(*) as days,
-      percentile_disc(0.5) within group (order by departure.row_count) as usual,
-      count(*) filter (where is_refilled) as times_refilled,
-      min(y) as lowest,
-      max(y) as highest,
-      percentile_cont(0.5) within group (order by from_week) as growth_of_week,
-      percentile_cont(0.5) within group (order by from_weekday) filter (where from_week is not null) as growth_of_weeks
-    from departure
-    where departure.day < 0
-    group by departure.id
-  ),
-  grown as (
-    select
-      departure.*,
-      departure.from_week - summary.growth_of_week as off_week,
-      departure.from_weekday - summary.growth_of_weeks as off_weekday
-    from departure
-    join summary using (id)
-    where departure.from_week is not null
-  ),
-  habit as (
-    select
-      grown.id,
-      count(*) >= 14
-        and percentile_cont(0.9) within group (order by abs(off_weekday))
-          < 0.5 * percentile_cont(0.9) within group (order by abs(off_week)) as is_weekly
-    from grown
-    where grown.day < 0 and grown.off_weekday is not null
-    group by grown.id
-  ),
-  unexplained as (
-    select
-      grown.*,
-      case
-        when off_weekday is null then off_week
-        when habit.is_weekly or abs(off_weekday) < abs(off_week) then off_weekday
-        else off_week
-      end as off
-    from grown
-    left join habit using (id)
-  ),
-  monthly as (
-    select
-      unexplained.*,
-      min(off) over last_month as last_low, max(off) over last_month as last_high,
-      min(off) over month_before as before_low, max(off) over month_before as before_high
-    from unexplained
-    window
-      last_month as (partition by unexplained.id order by unexplained.day range between 31 preceding and 28 preceding),
-      month_before as (partition by unexplained.id order by unexplained.day range between 62 preceding and 59 preceding)
-  ),
-  residual as (
-    select
-      monthly.*,
-      off - least(greatest(off, least(0, last_low, before_low)), greatest(0, last_high, before_high)) as rest
-    from monthly
-  ),
-  spread as (
-    select
-      residual.id,
-      max(y - rest) filter (where day = 0) as expected,
-      1.4826 * percentile_cont(0.5) within group (order by abs(off)) filter (where day < 0) as noise,
-      percentile_cont(array[0.05, 0.95]) within group (order by rest) filter (where day < 0) as reach
-    from residual
-    group by residual.id
+      result.table_number as number,
+      count(*) filter (where day < 0) as days,
+      percentile_disc(0.5) within group (order by result.row_count) filter (where day < 0) as usual,
+      count(*) filter (where day < 0 and is_refilled) as times_refilled,
+      min(size) filter (where day < 0) as lowest,
+      max(size) filter (where day < 0) as highest,
+      max(size - unexplained) filter (where day = 0) as expected,
+      -- 1.4826 times the median deviation estimates the standard deviation.
+      1.4826 * percentile_cont(0.5) within group (order by abs(departure)) filter (where day < 0) as noise,
+      percentile_cont(array[0.05, 0.95]) within group (order by unexplained) filter (where day < 0) as reach
+    from named
+    cross join nms_private.unexplained_by_day(
+      run_id => score_counts.run_id,
+      schema_names => named.schema_names,
+      table_names => named.table_names
+    ) as result
+    group by result.table_number
   )
   select
     candidate.schema_name,
     candidate.table_name,
     candidate.is_partition,
     candidate.row_count,
-    summary.days,
-    summary.usual,
-    summary.times_refilled,
-    spread.expected,
-    greatest(4.5 * spread.noise, -1.75 * spread.reach[1]),
-    greatest(4.5 * spread.noise, 1.75 * spread.reach[2]),
-    summary.lowest,
-    summary.highest,
-    spread.noise
+    past.days,
+    past.usual,
+    past.times_refilled,
+    past.expected,
+    greatest(4.5 * past.noise, -1.75 * past.reach[1]),
+    greatest(4.5 * past.noise, 1.75 * past.reach[2]),
+    past.lowest,
+    past.highest,
+    past.noise
   from candidate
-  join summary using (id)
-  left join spread using (id)
+  join past using (number)
+  where past.days > 0
 $$;
 comment on function nms_private.score_counts(bigint) is
   'For each table of nms_private.changed_counts(): what is usual for it, by its own past. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
 revoke execute on function nms_private.score_counts(bigint) from public;
 --! EndIncluded functions/alerts/score_counts.sql
+--! Included functions/alerts/unexplained_by_day.sql
+create or replace function nms_private.unexplained_by_day(run_id bigint, schema_names text[], table_names text[])
+returns table (
+  table_number bigint,
+  day integer,
+  row_count bigint,
+  size double precision,
+  is_refilled boolean,
+  departure double precision,
+  unexplained double precision
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 100000
+as $$
+  with
+  departed as materialized (
+    select departed.*
+    from nms_private.departures_by_day(
+      run_id => unexplained_by_day.run_id,
+      schema_names => unexplained_by_day.schema_names,
+      table_names => unexplained_by_day.table_names
+    ) as departed
+    order by departed.table_number, departed.day
+  ),
+  growth as materialized (
+    select
+      departed.table_number,
+      percentile_cont(0.5) within group (order by from_week) as since_week,
+      percentile_cont(0.5) within group (order by from_weekday) as since_weekday
+    from departed
+    where departed.day < 0
+    group by departed.table_number
+  ),
+  grown as not materialized (
+    select
+      departed.*,
+      departed.from_week - growth.since_week as off_week,
+      departed.from_weekday - growth.since_weekday as off_weekday
+    from departed
+    left join growth using (table_number)
+  ),
+  -- A table whose counts are twice as near to those of their weekday follows the week.
+  habit as (
+    select
+      grown.table_number,
+      count(*) >= 14
+        and percentile_cont(0.9) within group (order by abs(off_weekday))
+          < 0.5 * percentile_cont(0.9) within group (order by abs(off_week)) as is_weekly
+    from grown
+    where grown.day < 0 and grown.off_weekday is not null
+    group by grown.table_number
+  ),
+  nearest as (
+    select
+      grown.*,
+      case
+        when off_weekday is null then off_week
+        when habit.is_weekly or abs(off_weekday) < abs(off_week) then off_weekday
+        else off_week
+      end as departure
+    from grown
+    left join habit using (table_number)
+  ),
+  monthly as (
+    select
+      nearest.*,
+      min(departure) over last_month as last_low, max(departure) over last_month as last_high,
+      min(departure) over month_before as before_low, max(departure) over month_before as before_high
+    from nearest
+    window
+      last_month as (partition by nearest.table_number order by nearest.day range between 31 preceding and 28 preceding),
+      month_before as (partition by nearest.table_number order by nearest.day range between 62 preceding and 59 preceding)
+  )
+  select
+    monthly.table_number,
+    monthly.day,
+    monthly.row_count,
+    monthly.size,
+    monthly.is_refilled,
+    monthly.departure,
+    -- A departure up to the size of one at that time of the last two months is explained.
+    departure - least(greatest(departure, least(0, last_low, before_low)), greatest(0, last_high, before_high))
+  from monthly
+$$;
+comment on function nms_private.unexplained_by_day(bigint, text[], text[]) is
+  'How much of each departure of nms_private.departures_by_day() is left when what is usual is taken off. departure: from the nearer of week and weekday, always the weekday where a table follows the week, without the usual growth, which is the median. unexplained: without what it was at that time of the last two months. Null before there are seven results.';
+revoke execute on function nms_private.unexplained_by_day(bigint, text[], text[]) from public;
+--! EndIncluded functions/alerts/unexplained_by_day.sql
+--! Included functions/alerts/with_separators.sql
+create or replace function nms_private.with_separators(number bigint)
+returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select to_char(with_separators.number, 'FM9,999,999,999,999,999,990')
+$$;
+comment on function nms_private.with_separators(bigint) is
+  'A number for a person to read, such as 1,234,567.';
+revoke execute on function nms_private.with_separators(bigint) from public;
+--! EndIncluded functions/alerts/with_separators.sql
 --! Included functions/count/chunks_of.sql
 create or replace function nms_private.chunks_of(table_oid oid)
 returns text
@@ -6484,14 +6637,12 @@ comment on function nms_private.parse_duration(text) is
 revoke execute on function nms_private.parse_duration(text) from public;
 --! EndIncluded functions/settings/parse_duration.sql
 --! Included views/table_metrics_next_due.sql
--- Not a function, and none called: whoever reads nms.table_metrics_alerts would have to be allowed to call it.
 create or replace view nms.table_metrics_next_due as
   select
     run.run_id,
     run.snapshot_date,
     next.snapshot_date as next_date,
-    (next.snapshot_date + usual.time_of_day) at time zone settings.business_time_zone
-      + coalesce(rule.late_after, interval '1 hour') as due_at
+    (next.snapshot_date + usual.time_of_day) at time zone settings.business_time_zone + rule.late_after as due_at
   from nms.table_metrics_runs as run
   cross join nms.table_metrics_settings as settings
   cross join lateral (
@@ -6521,13 +6672,7 @@ create or replace view nms.table_metrics_next_due as
       usual.first_date > run.snapshot_date - 14
       or extract(isodow from run.snapshot_date + days) = any (usual.weekdays)
   ) as next
-  left join lateral (
-    select rule.late_after
-    from nms.table_metrics_alert_rules as rule
-    where rule.schema_name = '*' and rule.kind in ('*', 'no_run_today') and rule.late_after is not null
-    order by rule.kind = '*'
-    limit 1
-  ) as rule on true
+  cross join nms_private.alert_rule(schema_name => null, table_name => null, kind => 'run_late') as rule
   where run.status = 'SUCCEEDED' and not run.is_imported;
 comment on view nms.table_metrics_next_due is
   'For each successful run, when the next business day should have its result: at the latest time at which one was there on the days of four weeks, and late_after of nms.table_metrics_alert_rules later. Days of the week that never have a result have none due.';
@@ -6561,11 +6706,11 @@ create or replace view nms.table_metrics_alerts as
       log.opened_at as since,
       log.opened_by_run as run_id
     from nms.table_metrics_alert_log as log
-    where log.closed_at is null and log.kind <> 'no_run_today'
+    where log.closed_at is null and log.kind <> 'run_late'
     union all
     -- Nothing has to run for this one to be seen.
     select
-      'no_run_today', null, null, null, null, null,
+      'run_late', null, null, null, null, null,
       format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date),
       due.due_at,
       null
@@ -6580,28 +6725,18 @@ create or replace view nms.table_metrics_alerts as
     where statement_timestamp() > due.due_at
   ) as alert
   cross join nms.table_metrics_settings as settings
-  left join lateral (
-    select
-      (array_agg(rule.is_on order by place) filter (where rule.is_on is not null))[1] as is_on,
-      (array_agg(rule.silenced_until order by place) filter (where rule.silenced_until is not null))[1] as silenced_until
-    from (
-      select
-        rule.*,
-        row_number() over (order by rule.table_name = '*', rule.schema_name = '*', rule.kind = '*') as place
-      from nms.table_metrics_alert_rules as rule
-      where
-        rule.schema_name in ('*', alert.schema_name)
-        and rule.table_name in ('*', alert.table_name)
-        and rule.kind in ('*', alert.kind)
-    ) as rule
-  ) as rule on true
+  cross join lateral nms_private.alert_rule(
+    schema_name => alert.schema_name,
+    table_name => alert.table_name,
+    kind => alert.kind
+  ) as rule
   where
-    rule.is_on is not false
+    rule.is_on
     and ((statement_timestamp() at time zone settings.business_time_zone)::date < rule.silenced_until) is not true;
 comment on view nms.table_metrics_alerts is
   'The alerts that are open, without those that a rule silences. No row: nothing is strange.';
 comment on column nms.table_metrics_alerts.kind is
-  'What is strange: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
+  'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
 comment on column nms.table_metrics_alerts.schema_name is 'Schema of the table; null for what concerns a whole run.';
 comment on column nms.table_metrics_alerts.table_name is 'Name of the table; null for what concerns a whole run.';
 comment on column nms.table_metrics_alerts.row_count is 'Rows when it was last found; null where nothing was counted.';
@@ -6609,7 +6744,7 @@ comment on column nms.table_metrics_alerts.expected_low is 'As few rows would ha
 comment on column nms.table_metrics_alerts.expected_high is 'As many rows would have been usual; null where that means nothing.';
 comment on column nms.table_metrics_alerts.detail is 'The same for a person.';
 comment on column nms.table_metrics_alerts.since is 'When it was first found.';
-comment on column nms.table_metrics_alerts.run_id is 'Run in which it was first found; null for no_run_today.';
+comment on column nms.table_metrics_alerts.run_id is 'Run in which it was first found; null for run_late.';
 revoke all on table nms.table_metrics_alerts from public;
 --! EndIncluded views/table_metrics_alerts.sql
 --! Included views/table_metrics_daily.sql

@@ -56,9 +56,9 @@ export async function reportMissingRun(sql: Sql, log: Log): Promise<void> {
   const [{ is_new }] = await sql<[{ is_new: boolean }]>`select nms_private.record_missing_run() as is_new`
   if (!is_new) return
   const [alert] = await sql<[{ detail: string }?]>`
-    select detail from nms.table_metrics_alerts where kind = 'no_run_today'
+    select detail from nms.table_metrics_alerts where kind = 'run_late'
   `
-  if (alert) log.record({ event: 'no_run_today', ...alert })
+  if (alert) log.record({ event: 'run_late', ...alert })
 }
 
 /**

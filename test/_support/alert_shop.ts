@@ -10,7 +10,7 @@ export async function createShop(t: ExecutionContext): Promise<TestDatabase> {
     create table public.orders as select generate_series(1, 100) as id;
     create table public.lines as select generate_series(1, 7) as id;
     -- whatever time of the day it is
-    insert into nms.table_metrics_alert_rules (kind, late_after) values ('no_run_today', '30 days');
+    insert into nms.table_metrics_alert_rules (kind, late_after) values ('run_late', '30 days');
   `)
   const counts = { 'public.orders': 100, 'public.lines': 7 }
   const days = Array.from({ length: 20 }, (_, n) => ({ day: n - 20, counts }))

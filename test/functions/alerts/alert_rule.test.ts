@@ -123,14 +123,14 @@ test('sensitivity says how closely a table is held to its habit', async (t) => {
   t.deepEqual(answers, [[], [], ['drop public.orders']])
 })
 
-for (const kind of ['no_tables', 'no_run_today', 'repeated_failures', 'table_missing', 'table_new']) {
+for (const kind of ['no_tables', 'run_late', 'repeated_failures', 'table_missing', 'table_new']) {
   test(`${kind} can be turned off`, async (t) => {
     const { sql } = await createDatabase(t)
     const counts = { 'public.orders': 5 }
     const failed: PastRun = { day: 3, status: 'FAILED' }
     const runs: Record<string, PastRun[]> = {
       no_tables: [{ day: 0 }],
-      no_run_today: [{ day: 0, counts }, failed],
+      run_late: [{ day: 0, counts }, failed],
       repeated_failures: [failed, failed, failed],
       table_missing: [
         { day: 0, counts: { ...counts, 'public.lines': 7 } },
@@ -162,4 +162,34 @@ test('a table that is silenced speaks again on that day', async (t) => {
   for (const day of [60, 61, 62, 63]) answers.push(await kinds(sql, await writeRuns(sql, [{ day, counts }])))
 
   t.deepEqual(answers, [[], [], ['drop public.orders'], ['drop public.orders']])
+})
+
+test('without rules the defaults hold, and the columns name them', async (t) => {
+  const { sql } = await createDatabase(t)
+  const decided = await sql<{ name: string; value: string | null; named: string }[]>`
+    select name, value, substring(col_description(attrelid, attnum) from 'Default: (.*)\\.$') as named
+    from nms_private.alert_rule(schema_name => 'public', table_name => 'orders', kind => 'drop') as rule
+    cross join jsonb_each_text(to_jsonb(rule)) as decided (name, value)
+    join pg_attribute on attrelid = 'nms.table_metrics_alert_rules'::regclass and attname = name
+    order by attnum
+  `
+
+  t.deepEqual(
+    decided.map(({ name, value }) => [name, value]),
+    [
+      ['is_on', 'true'],
+      ['silenced_until', null],
+      ['drop_percent', '15'],
+      ['spike_percent', '30'],
+      ['min_rows', '50'],
+      ['min_change', '20'],
+      ['sensitivity', '1'],
+      ['failures_in_a_row', '3'],
+      ['late_after', '01:00:00'],
+    ],
+  )
+  t.deepEqual(
+    decided.map(({ named }) => named),
+    decided.map(({ value }) => (value === '01:00:00' ? '1 hour' : (value ?? 'none are silenced'))),
+  )
 })

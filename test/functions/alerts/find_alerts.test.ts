@@ -26,8 +26,8 @@ test('the alerts of a run are the same after later runs, also of earlier days', 
   t.deepEqual(
     before.map(({ kind, table_name }) => [kind, table_name]),
     [
-      ['no_run_today', null],
       ['repeated_failures', null],
+      ['run_late', null],
       ['drop', 'a'],
       ['spike', 'b'],
       ['dropped_to_zero', 'c'],
@@ -63,7 +63,7 @@ test('a run that had not ended is no part of the past, whatever becomes of it', 
   t.deepEqual(
     before.map(({ kind, table_name }) => [kind, table_name]),
     [
-      ['no_run_today', null],
+      ['run_late', null],
       ['table_new', 'fresh'],
       ['dropped_to_zero', 'orders'],
     ],

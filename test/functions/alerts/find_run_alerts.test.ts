@@ -101,22 +101,22 @@ const missingRuns: [what: string, found: boolean, runs: PastRun[], lateAfter?: s
   ['on a Saturday, after one week', true, [...workdays(1), failed(5, '07:01')]],
 ]
 for (const [what, found, runs, lateAfter] of missingRuns) {
-  test(`a run that fails ${what}: ${found ? 'no_run_today' : 'nothing'}`, async (t) => {
+  test(`a run that fails ${what}: ${found ? 'run_late' : 'nothing'}`, async (t) => {
     const { sql } = await createDatabase(t)
     if (lateAfter)
-      await sql`insert into nms.table_metrics_alert_rules (kind, late_after) values ('no_run_today', ${lateAfter}::text::interval)`
+      await sql`insert into nms.table_metrics_alert_rules (kind, late_after) values ('run_late', ${lateAfter}::text::interval)`
 
-    t.deepEqual(await kinds(sql, await writeRuns(sql, runs)), found ? ['no_run_today'] : [])
+    t.deepEqual(await kinds(sql, await writeRuns(sql, runs)), found ? ['run_late'] : [])
   })
 }
 
-test('no_run_today names the day that has no result and the last one that has', async (t) => {
+test('run_late names the day that has no result and the last one that has', async (t) => {
   const { sql } = await createDatabase(t)
   const last = await writeRuns(sql, [{ day: 0, counts: tables }, failed(3, '12:00')])
 
   t.deepEqual(await findAlerts(sql, last), [
     {
-      kind: 'no_run_today',
+      kind: 'run_late',
       schema_name: null,
       table_name: null,
       row_count: null,

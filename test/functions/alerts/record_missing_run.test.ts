@@ -10,7 +10,7 @@ const results = async (sql: Sql, ...ago: number[]) => {
   const runs: PastRun[] = ago.map((days) => ({ day: -days, at: '00:00:01', counts }))
   return writeRuns(sql, runs, await daysAgo(sql, 0))
 }
-const missing = (sql: Sql) => sql`select * from nms.table_metrics_alerts where kind = 'no_run_today'`
+const missing = (sql: Sql) => sql`select * from nms.table_metrics_alerts where kind = 'run_late'`
 
 for (const [what, found, ago] of [
   ['after yesterday has had no result', true, [2]],
@@ -18,7 +18,7 @@ for (const [what, found, ago] of [
   ['on weekdays that have never had one', false, [20, 13, 6]],
   ['before there was any', false, []],
 ] as const) {
-  test(`${found ? 'no_run_today is open' : 'nothing is open'} ${what}, without a run`, async (t) => {
+  test(`${found ? 'run_late is open' : 'nothing is open'} ${what}, without a run`, async (t) => {
     const { sql } = await createDatabase(t)
     if (ago.length > 0) await results(sql, ...ago)
 
@@ -26,7 +26,7 @@ for (const [what, found, ago] of [
   })
 }
 
-test('no_run_today is open since late_after past the usual time, and not before', async (t) => {
+test('run_late is open since late_after past the usual time, and not before', async (t) => {
   const { sql } = await createDatabase(t)
   await results(sql, 2)
   const midnight = async (days: number) => {
@@ -45,7 +45,7 @@ test('no_run_today is open since late_after past the usual time, and not before'
   t.is((await missing(sql)).length, 0)
 })
 
-test('a result of today closes no_run_today, recorded counts and failures do not', async (t) => {
+test('a result of today closes run_late, recorded counts and failures do not', async (t) => {
   const { sql } = await createDatabase(t)
   await results(sql, 2)
   await sql`select nms.import_run(nms.business_date(), '{"public": {"orders": 5}}')`
@@ -75,14 +75,14 @@ test('a missing run is announced once, until there is a result', async (t) => {
 
   t.deepEqual(
     (await heard()).map(({ kind, detail }) => [kind, detail]),
-    [['no_run_today', `no result for ${await daysAgo(sql, 1)}, the last one is of ${await daysAgo(sql, 2)}`]],
+    [['run_late', `no result for ${await daysAgo(sql, 1)}, the last one is of ${await daysAgo(sql, 2)}`]],
   )
   await sql`select nms.collect_table_metrics()`
   t.deepEqual(
     [
       ...(await sql`
         select opened_by_run, closed_by_run, closed_at is not null as is_closed
-        from nms.table_metrics_alert_log where kind = 'no_run_today'
+        from nms.table_metrics_alert_log where kind = 'run_late'
       `),
     ],
     [{ opened_by_run: null, closed_by_run: '3', is_closed: true }],
@@ -110,7 +110,7 @@ test('a missing run is not announced while a rule silences it', async (t) => {
   await results(sql, 2)
   await sql`
     insert into nms.table_metrics_alert_rules (kind, silenced_until)
-    values ('no_run_today', nms.business_date() + 1)
+    values ('run_late', nms.business_date() + 1)
   `
 
   const [row] = await sql<[{ is_news: boolean }]>`select nms_private.record_missing_run() as is_news`
