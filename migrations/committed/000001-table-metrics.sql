@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:adb3a4b253ad39566abe4a543132be72daed9124
+--! Hash: sha1:256168fcf8fe6ba31fca51e7d7eddb759960bfd0
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2887,6 +2887,7 @@ language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_today constant date := nms.business_date();
   v_problem constant text := nms_private.validate_retention(
     keep_runs => prunable_runs.keep_runs,
     keep_daily => prunable_runs.keep_daily
@@ -2908,7 +2909,7 @@ begin
     run.status <> 'RUNNING'
     and case
       when day.run_id is null then run.collected_at < statement_timestamp() - prunable_runs.keep_runs
-      else day.snapshot_date < nms.business_date() - prunable_runs.keep_daily
+      else day.snapshot_date < v_today - prunable_runs.keep_daily
     end
     and run.run_id is distinct from (
       select latest.run_id
