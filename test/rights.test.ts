@@ -210,6 +210,8 @@ test.serial(
     await sql`select nms.import_run(${yesterday}, '{"public": {"orders": 4}}')`
     await sql`select nms.rebuild_run_snapshot(${run.run_id})`
     await sql`select nms.rebuild_daily_snapshot(${yesterday})`
+    await sql`select nms_private.validate_keep_time('400 days')`
+    await sql`select * from nms.prunable_runs(keep_runs => '400 days', keep_daily => '400 days')`
     await sql`select * from nms.prune_table_metrics(keep_runs => '400 days', keep_daily => '400 days')`
     await sql`update nms.table_metrics_settings set business_time_zone = 'Europe/Berlin', lock_timeout = '2 s'`
     await sql`
