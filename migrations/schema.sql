@@ -342,26 +342,12 @@ begin
     return nms_private.fail_run(run_id => close_run.run_id, reason => v_reason);
   end if;
 
-  -- Whoever has written the same day and not committed is waited for, while the snapshot of the count is held.
-  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
-  from nms.table_metrics_settings as settings;
+  -- Another run may have written the same day: it is waited for until it commits.
+  perform nms_private.use_lock_timeout();
 
   insert into nms.table_metrics_run_snapshot (run_id, payload, collected_at)
   values (close_run.run_id, nms_private.run_payload(run_id => close_run.run_id), v_run.collected_at);
-
-  -- The last successful run wins, whichever finishes first: of counted ones that with the highest run_id.
-  -- The day itself says what it has, because the header of its run may be newer than this snapshot.
-  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_imported)
-  select v_run.snapshot_date, snapshot.run_id, snapshot.payload, snapshot.collected_at, v_run.is_imported
-  from nms.table_metrics_run_snapshot as snapshot
-  where snapshot.run_id = close_run.run_id
-  on conflict (snapshot_date) do update
-  set
-    run_id = excluded.run_id,
-    payload = excluded.payload,
-    collected_at = excluded.collected_at,
-    is_imported = excluded.is_imported
-  where (not daily.is_imported, daily.run_id) < (not excluded.is_imported, excluded.run_id);
+  perform nms_private.take_day(run_id => close_run.run_id);
 
   delete from nms_private.targets as claim where claim.run_id = close_run.run_id;
 
@@ -371,7 +357,7 @@ begin
   returning run.* into strict v_run;
   return v_run;
 exception
-  -- What was counted stays: only what this block has written is taken back.
+  -- The measurements stay: only what this block has written is rolled back.
   when lock_not_available then
     v_reason := coalesce(
       v_reason,
@@ -431,7 +417,7 @@ begin
     perform nms_private.count_targets(run_id => v_run.run_id);
     return nms.close_run(run_id => v_run.run_id);
   exception
-    -- However a run ends, its header says so. "others" has neither of the first two.
+    -- Any error ends up in the header. "others" alone would let a cancel and a failed assertion through.
     when query_canceled or assert_failure or others then
       if sqlstate = '57014' and current_setting('nms.raise_cancel', true) = 'on' then
         raise; -- whoever opened the run knows why, and calls give_up_run
@@ -455,15 +441,15 @@ COMMENT ON FUNCTION nms.collect_table_metrics(skip jsonb, exclude jsonb, run_id 
 --
 
 CREATE FUNCTION nms.compare_days(before date, after date) RETURNS TABLE(schema_name text, table_name text, outcome text, rows_before bigint, rows_after bigint, change bigint, change_percent numeric, own_change bigint, table_kind text, is_partition boolean)
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
   return query
   select compared.*
   from nms.compare_runs(
-    before => nms.run_of_day(snapshot_date => compare_days.before),
-    after => nms.run_of_day(snapshot_date => compare_days.after)
+    before => nms_private.run_of_day(snapshot_date => compare_days.before),
+    after => nms_private.run_of_day(snapshot_date => compare_days.after)
   ) as compared;
 end
 $$;
@@ -474,6 +460,113 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.compare_days(before date, after date) IS 'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank, unchanged or left out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for a day without a result.';
+
+
+--
+-- Name: compare_report(bigint, bigint, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.compare_report(before bigint DEFAULT NULL::bigint, after bigint DEFAULT NULL::bigint, fail_on text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_before bigint := compare_report.before;
+  v_after bigint := compare_report.after;
+  v_day date;
+begin
+  if compare_report.fail_on not in ('missing', 'drop', 'any') then
+    raise exception 'unknown fail_on: %', compare_report.fail_on
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected missing, drop or any',
+        hint = 'missing: a table without a count; drop: also fewer rows; any: any difference.';
+  end if;
+
+  if v_after is null then
+    select day.run_id into v_after
+    from nms.table_metrics_daily_snapshot as day
+    order by day.snapshot_date desc
+    limit 1;
+    if not found then
+      raise exception 'no day has a result yet'
+        using errcode = 'no_data_found', hint = 'Start a run: select * from nms.collect_table_metrics();';
+    end if;
+  end if;
+
+  if v_before is null then
+    select run.snapshot_date into v_day from nms.table_metrics_runs as run where run.run_id = v_after;
+    select day.run_id into v_before
+    from nms.table_metrics_daily_snapshot as day
+    where day.snapshot_date < v_day
+    order by day.snapshot_date desc
+    limit 1;
+    if v_day is not null and v_before is null then
+      raise exception 'no day before % has a result', v_day
+        using
+          errcode = 'no_data_found',
+          detail = 'two runs of one day are compared when both are named',
+          hint = 'The runs are in nms.table_metrics_runs.';
+    end if;
+  end if;
+
+  return (
+    with compared as materialized (
+      select
+        per_table.*,
+        row_number() over (
+          order by
+            per_table.outcome = 'left out',
+            abs(coalesce(per_table.change, per_table.rows_after, -per_table.rows_before, 0)) desc,
+            per_table.schema_name,
+            per_table.table_name
+        ) as place,
+        case
+          when per_table.outcome = 'left out' then false
+          when compare_report.fail_on = 'any' then per_table.outcome <> 'unchanged'
+          when per_table.outcome = 'disappeared' or (per_table.rows_before is not null and per_table.rows_after is null)
+            then compare_report.fail_on is not null
+          else compare_report.fail_on = 'drop' and per_table.outcome = 'shrank'
+        end as is_failing
+      from nms.compare_runs(before => v_before, after => v_after) as per_table
+    )
+    select jsonb_build_object(
+      'before', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_before),
+      'after', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_after),
+      'change', (select coalesce(sum(compared.own_change), 0) from compared),
+      'outcomes', (
+        select coalesce(jsonb_object_agg(grouped.outcome, grouped.tables), '{}')
+        from (select compared.outcome, count(*) as tables from compared group by compared.outcome) as grouped
+      ),
+      'tables', (
+        select coalesce(jsonb_agg(to_jsonb(compared) - '{place,is_failing}'::text[] order by compared.place), '[]')
+        from compared
+      ),
+      'fail_on', compare_report.fail_on,
+      'failing', (
+        select coalesce(
+          jsonb_agg(format('%s.%s', compared.schema_name, compared.table_name) order by compared.schema_name, compared.table_name)
+            filter (where compared.is_failing),
+          '[]'
+        )
+        from compared
+      ),
+      'verdict', (
+        select case when bool_or(compared.is_failing) then 'failed' else 'passed' end
+        from compared
+        having compare_report.fail_on is not null
+      )
+    )
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) IS 'Two runs beside each other: {before, after, change, outcomes, tables, fail_on, failing, verdict}, the tables as of nms.compare_runs, those that changed most first. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
 
 
 --
@@ -590,6 +683,51 @@ COMMENT ON FUNCTION nms.compare_runs(before bigint, after bigint) IS 'Every tabl
 
 
 --
+-- Name: day_report(date); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.day_report(snapshot_date date DEFAULT NULL::date) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_date date := day_report.snapshot_date;
+  v_day nms.table_metrics_daily_snapshot;
+  v_since bigint;
+begin
+  if v_date is null then
+    select max(day.snapshot_date) into v_date from nms.table_metrics_daily_snapshot as day;
+    v_date := coalesce(v_date, nms.business_date());
+  end if;
+  select day.* into v_day
+  from nms.table_metrics_daily_snapshot as day
+  where day.run_id = nms_private.run_of_day(snapshot_date => v_date) and day.snapshot_date = v_date;
+
+  select day.run_id into v_since
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date < v_date
+  order by day.snapshot_date desc
+  limit 1;
+
+  return nms_private.run_result(run_id => v_day.run_id, since => v_since) || jsonb_build_object(
+    'run_id', v_day.run_id,
+    'snapshot_date', v_day.snapshot_date,
+    'collected_at', v_day.collected_at,
+    'left_out_count', (select run.left_out_count from nms.table_metrics_runs as run where run.run_id = v_day.run_id),
+    'payload', v_day.payload
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION day_report(snapshot_date date); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.day_report(snapshot_date date) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since the day before that has a result, and how many tables the request left out. Raises P0002 for a day without a result.';
+
+
+--
 -- Name: find_alerts(bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -617,7 +755,7 @@ begin
         hint = 'Ask again when it has ended, or for an earlier run.';
   end if;
 
-  -- Most often there is nothing to look at, and then it takes longer to plan a look than to count many tables.
+  -- Most often no count has changed, and planning find_count_alerts() takes longer than to find that out.
   v_has_changes := exists (select from nms_private.changed_counts(run_id => v_run.run_id));
 
   return query
@@ -645,7 +783,36 @@ $$;
 -- Name: FUNCTION find_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_alerts(run_id bigint) IS 'What is strange about a finished run, by the runs before it: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop, spike. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. Raises P0002 for an unknown run, 55000 for one that has not ended.';
+COMMENT ON FUNCTION nms.find_alerts(run_id bigint) IS 'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. Raises P0002 for an unknown run, 55000 for one that has not ended.';
+
+
+--
+-- Name: find_day(text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.find_day(named text) RETURNS date
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+begin
+  if find_day.named in ('today', 'yesterday') then
+    return nms.business_date() - case find_day.named when 'yesterday' then 1 else 0 end;
+  elsif find_day.named ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
+    return find_day.named::date;
+  end if;
+  raise exception 'no such day: %', coalesce(find_day.named, 'null')
+    using
+      errcode = 'invalid_datetime_format',
+      hint = 'Name a day such as 2026-11-20, today or yesterday.';
+end
+$_$;
+
+
+--
+-- Name: FUNCTION find_day(named text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.find_day(named text) IS 'The business day that a text names: today, yesterday, or a date such as 2026-11-20. Raises 22007 for anything else, 22008 for a date that the calendar does not have.';
 
 
 --
@@ -653,372 +820,52 @@ COMMENT ON FUNCTION nms.find_alerts(run_id bigint) IS 'What is strange about a f
 --
 
 CREATE FUNCTION nms.find_problems(payload jsonb DEFAULT '{}'::jsonb) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  with recursive
-  request as (
-    select
-      malformed.why,
-      coalesce(usable.payload -> 'skipSchemas', '[]') as skip,
-      coalesce(usable.payload -> 'exclude', '[]') as exclude
-    from nms_private.validate_job(payload => coalesce(find_problems.payload, '{}')) as malformed (why)
-    cross join lateral (select case when malformed.why is null then find_problems.payload end) as usable (payload)
-  ),
-  collecting (call) as (
-    select format(
-      'select * from nms.collect_table_metrics(%s);',
-      concat_ws(
-        ', ',
-        'skip => ' || quote_literal(nullif(request.skip, '[]')),
-        'exclude => ' || quote_literal(nullif(request.exclude, '[]'))
-      )
-    )
-    from request
-  ),
-  counting as (
-    select role.oid, role.rolname as name, role.rolsuper or role.rolbypassrls as sees_every_row
-    from pg_proc as routine
-    join pg_roles as role on role.oid = routine.proowner
-    where routine.pronamespace = 'nms'::regnamespace and routine.proname = 'collect_table_metrics'
-  ),
-  -- Materialized: otherwise the planner asks for the business day, which raises where the zone is unknown.
-  setting as materialized (
-    select
-      settings.*,
-      zone.is_known as has_time_zone,
-      case when zone.is_known then nms.business_date() end as today
-    from nms.table_metrics_settings as settings
-    cross join nms_private.is_time_zone(settings.business_time_zone) as zone (is_known)
-  ),
-  target as materialized (
-    select
-      found.*,
-      format('%I.%I', found.schema_name, found.table_name) as name,
-      found.table_kind <> 'partitioned table' as is_read -- others are added up
-    from request
-    cross join nms_private.find_targets(skip => request.skip, exclude => request.exclude) as found
-  ),
-  reading as (
-    select
-      target.name,
-      target.schema_name,
-      counting.name as reader,
-      has_schema_privilege(counting.oid, relation.relnamespace, 'usage') as may_enter,
-      has_any_column_privilege(counting.oid, relation.oid, 'select') as may_select, -- any column will do for a count
-      relation.relrowsecurity
-        and not counting.sees_every_row
-        and (relation.relforcerowsecurity or not pg_has_role(counting.oid, relation.relowner, 'usage')) as is_thinned
-    from target
-    join pg_class as relation on relation.oid = target.table_oid
-    cross join counting
-    where target.is_read
-  ),
-  -- What one statement reads, and so locks until it ends.
-  family (ancestor, member) as (
-    select target.table_oid, target.table_oid from target where target.is_read
-    union
-    select family.ancestor, child.inhrelid
-    from family
-    join target on target.table_oid = family.ancestor and target.is_whole
-    join pg_inherits as child on child.inhparent = family.member
-  ),
-  widest as (
-    select target.name, count(distinct family.member) + count(index.indexrelid) as locks
-    from family
-    join target on target.table_oid = family.ancestor
-    left join pg_index as index on index.indrelid = family.member
-    group by target.table_oid, target.name
-    order by locks desc, target.name
-    limit 1
-  ),
-  -- Without the spare memory that a serial plan could still use: each worker of a parallel one adds its share.
-  lock_table as (
-    select
-      sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as sessions,
-      min(limits.setting::bigint) filter (where limits.name = 'max_locks_per_transaction')
-        * sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as room
-    from pg_settings as limits
-    where
-      limits.name in (
-        'max_locks_per_transaction', 'max_connections', 'max_prepared_transactions', 'max_worker_processes', 'max_wal_senders'
-      )
-  ),
-  last_run as (
-    select run.*
-    from nms.table_metrics_runs as run
-    where run.status <> 'RUNNING'
-    order by run.run_id desc
-    limit 1
-  ),
-  found (severity, problem, subject, detail, remedy) as (
-    select
-      'error', 'malformed_payload', 'the job', request.why || ': every such job would be rejected',
-      'mend it where the job comes from, the crontab or graphile_worker.add_job'
-    from request
-    where request.why is not null
+declare
+  v_targets nms_private.target[];
+  v_today date;
+begin
+  select coalesce(array_agg(target), '{}') into v_targets
+  from nms_private.job_request(payload => find_problems.payload) as request
+  cross join nms_private.find_targets(skip => request.skipped, exclude => request.excluded) as target;
 
-    union all
-    select
-      'error', 'time_zone_unknown', 'nms.table_metrics_settings',
-      format('this server does not know the time zone %s: no run can start', setting.business_time_zone),
-      format('update %s set business_time_zone = ''America/New_York'';', 'nms.table_metrics_settings'::regclass)
-    from setting
-    where not setting.has_time_zone
+  v_today := nms_private.known_business_date();
 
-    union all
-    select
-      'error', 'server_is_read_only', current_database(), 'this server is a standby: no run can write its result',
-      'set DATABASE_URL to the primary'
-    where pg_is_in_recovery()
-
-    union all
-    select
-      'error', 'server_is_read_only', current_database(), 'default_transaction_read_only is on: no run can write its result',
-      format('alter role %I in database %I set default_transaction_read_only = off;', session_user, current_database())
-    from pg_settings as limits
-    where limits.name = 'default_transaction_read_only' and limits.reset_val = 'on'
-
-    union all
-    select
-      'warning', 'time_is_limited', limits.name,
-      format(
-        'it is %s ms for this role in this database: a statement that counts for longer is ended, and the run fails',
-        limits.reset_val
-      ),
-      format('alter role %I in database %I set %I = 0;', session_user, current_database(), limits.name)
-    from pg_settings as limits
-    where limits.name in ('statement_timeout', 'transaction_timeout') and limits.reset_val <> '0'
-
-    union all
-    select
-      'error', 'owner_lacks_right', 'nms',
-      format(
-        '%I counts, and lacks rights on %s objects such as %s: every run would fail',
-        counting.name, count(*), array_to_string((array_agg(needed.name order by needed.name))[1:3], ', ')
-      ),
-      string_agg(format('grant %s to %I;', needed.privilege, counting.name), ' ' order by needed.name)
-    from counting
-    cross join lateral (
-      select routine.oid::regprocedure::text, format('execute on function %s', routine.oid::regprocedure)
-      from pg_proc as routine
-      where
-        routine.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
-        and not routine.prosecdef
-        and routine.prorettype <> 'trigger'::regtype
-        and not has_function_privilege(counting.oid, routine.oid, 'execute')
-      union all
-      select relation.oid::regclass::text, format('select, insert, update, delete on %s', relation.oid::regclass)
-      from pg_class as relation
-      where
-        relation.relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
-        and relation.relkind = 'r'
-        and not (
-          has_table_privilege(counting.oid, relation.oid, 'select')
-          and (
-            relation.relname = 'table_metrics_settings'
-            or has_table_privilege(counting.oid, relation.oid, 'insert')
-          )
-        )
-      union all
-      select format('schema %I', schema.name), format('usage on schema %I', schema.name)
-      from unnest('{nms,nms_private}'::text[]) as schema (name)
-      where not has_schema_privilege(counting.oid, schema.name, 'usage')
-    ) as needed (name, privilege)
-    group by counting.name
-
-    union all
-    select
-      'error', 'table_not_readable', reading.name,
-      format(
-        '%I counts, and may not %s: every run would fail',
-        reading.reader,
-        case when reading.may_enter then 'select from it' else format('use the schema %I', reading.schema_name) end
-      ),
-      concat_ws(
-        ' ',
-        case when not reading.may_enter then format('grant usage on schema %I to %I;', reading.schema_name, reading.reader) end,
-        case when not reading.may_select then format('grant select on %s to %I;', reading.name, reading.reader) end,
-        format('-- or, for all tables: grant pg_read_all_data to %I;', reading.reader)
-      )
-    from reading
-    where not (reading.may_enter and reading.may_select)
-
-    union all
-    select
-      'error', 'table_thinned_by_policies', reading.name,
-      format('row-level security would hide rows from %I, which counts: every run would fail', reading.reader),
-      format('alter role %I bypassrls;', reading.reader)
-    from reading
-    where reading.is_thinned
-
-    union all
-    select
-      'error', 'user_mapping_missing', part.oid::regclass::text,
-      format(
-        '%s is foreign and read for the sum of its parents, and %I, which counts, has no user mapping on server %I: every run would fail',
-        target.name, counting.name, server.srvname
-      ),
-      format('create user mapping for %I server %I options (user …, password …);', counting.name, server.srvname)
-    from family
-    join target on target.table_oid = family.ancestor
-    join pg_class as part on part.oid = family.member
-    join pg_foreign_table as foreign_table on foreign_table.ftrelid = part.oid
-    join pg_foreign_server as server on server.oid = foreign_table.ftserver
-    join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
-    cross join counting
-    where
-      wrapper.fdwname = 'postgres_fdw'
-      and not exists (
-        select from pg_user_mappings as mapping
-        where mapping.srvid = server.oid and mapping.umuser in (0, counting.oid)
-      )
-
-    union all
-    select
-      case when widest.locks > lock_table.room then 'error' else 'warning' end,
-      'too_few_locks', widest.name,
-      format(
-        'counting it takes %s locks at once: one for each part and index. The server has room for about %s, which all sessions share',
-        widest.locks, lock_table.room
-      ),
-      format(
-        'alter system set max_locks_per_transaction = %s; -- then restart the server',
-        ceil(2.0 * widest.locks / lock_table.sessions)
-      )
-    from widest
-    cross join lock_table
-    where 2 * widest.locks > lock_table.room
-
-    union all
-    select
-      'warning', 'owned_by_superuser', 'nms',
-      format(
-        '%s functions belong to the superuser %s: planning a count may run functions of a table''s owner, with the rights of a superuser',
-        count(*), string_agg(distinct quote_ident(role.rolname), ', ')
-      ),
-      'psql -v ON_ERROR_STOP=1 -f migrations/roles.sql "$DATABASE_URL"'
-    from pg_proc as routine
-    join pg_roles as role on role.oid = routine.proowner
-    where routine.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and role.rolsuper
-    having count(*) > 0
-
-    -- What planning a count evaluates, if its arguments are constant. Defaults, checks, policies and,
-    -- because each partition is read by itself, keys of partitions are not.
-    union all
-    select
-      'warning', 'runs_functions_of_others', target.name,
-      format(
-        'planning its count may run, with the rights of %I, %s',
-        min(counting.name),
-        string_agg(
-          distinct format('%s of %I, for %s', routine.oid::regprocedure, maker.rolname, expression.place), '; '
-        )
-      ),
-      format(
-        'update %s set machinery_schemas = array_append(machinery_schemas, %L); -- unless you trust %s: leaves the schema out',
-        'nms.table_metrics_settings'::regclass, target.schema_name, string_agg(distinct quote_ident(maker.rolname), ', ')
-      )
-    from family
-    join target on target.table_oid = family.ancestor
-    cross join counting
-    cross join lateral (
-      select 'pg_class'::regclass, index.indexrelid, format('index %s', index.indexrelid::regclass)
-      from pg_index as index
-      where index.indrelid = family.member and (index.indexprs is not null or index.indpred is not null)
-      union all
-      select 'pg_statistic_ext'::regclass, statistics.oid, format('statistics %I', statistics.stxname)
-      from pg_statistic_ext as statistics
-      where statistics.stxrelid = family.member
-    ) as expression (class, oid, place)
-    join pg_depend as uses
-      on uses.classid = expression.class
-      and uses.objid = expression.oid
-      and uses.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass)
-    left join pg_operator as operator on uses.refclassid = 'pg_operator'::regclass and operator.oid = uses.refobjid
-    join pg_proc as routine
-      on routine.oid = case when uses.refclassid = 'pg_proc'::regclass then uses.refobjid else operator.oprcode end
-    join pg_roles as maker on maker.oid = routine.proowner
-    where not maker.rolsuper and maker.oid <> counting.oid
-    group by target.name, target.schema_name
-
-    union all
-    select
-      'warning', 'machinery_is_counted', quote_ident(target.schema_name),
-      'it holds the tables of a tool, and machinery_schemas does not name it: they would be counted',
-      format(
-        'update %s set machinery_schemas = array_append(machinery_schemas, %L);',
-        'nms.table_metrics_settings'::regclass, target.schema_name
-      )
-    from target
-    group by target.schema_name
-    having
-      target.schema_name in ('nms', 'nms_private', 'graphile_migrate')
-      or array_agg(target.table_name) @> '{_private_jobs,_private_known_crontabs}'
-      or array_agg(target.table_name) @> '{jobs,known_crontabs,job_queues}'
-
-    union all
-    select
-      'warning', 'nothing_to_count', current_database(),
-      'a run would find no table; nms.preview_run() says why',
-      'select * from nms.preview_run();'
-    where not exists (select from target)
-
-    union all
-    select
-      'warning', 'run_abandoned', format('run %s', run.run_id),
-      format('RUNNING since %s, silent for longer than %s, and no session works on it', run.collected_at, setting.abandon_after),
-      'select * from nms_private.abandon_silent_runs(); -- the next run does so as well'
-    from nms.table_metrics_runs as run
-    cross join setting
-    where
-      run.status = 'RUNNING'
-      and clock_timestamp() - setting.abandon_after > greatest(
-        run.collected_at,
-        (
-          select max(measurement.measured_at)
-          from nms.table_metrics_measurements as measurement
-          where measurement.run_id = run.run_id
-        )
-      )
-      -- Whoever works on a run has locked its row, and with it this table. Looking takes no lock.
-      and (
-        run.xmax = '0'
-        or not exists (
-          select from pg_locks as held
-          where
-            held.relation = 'nms.table_metrics_runs'::regclass
-            and held.database = (select db.oid from pg_database as db where db.datname = current_database())
-            and held.mode in ('RowShareLock', 'RowExclusiveLock')
-            and held.granted
-        )
-      )
-
-    union all
-    select
-      case
-        when exists (
-          select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = last_run.snapshot_date
-        ) then 'warning'
-        else 'error'
-      end,
-      'last_run_failed', format('run %s', last_run.run_id), last_run.error_message, collecting.call
-    from last_run
-    cross join collecting
-    where last_run.status = 'FAILED'
-
-    union all
-    select
-      'warning', 'no_run_today', setting.today::text,
-      format('no run of this business day (%s) has succeeded yet', setting.business_time_zone),
-      collecting.call
-    from setting
-    cross join collecting
-    where
-      setting.today is not null
-      and not exists (select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = setting.today)
+  return query
+  with found as (
+    select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_no_run_today(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_nothing_to_count(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_owned_by_superuser(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_owner_lacks_right(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_run_abandoned(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_runs_functions_of_others(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_server_is_read_only(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_table_not_readable(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_table_thinned_by_policies(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_time_is_limited(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_time_zone_unknown(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_too_few_locks(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_user_mapping_missing(payload => find_problems.payload, targets => v_targets, today => v_today)
   )
-  select found.* from found order by found.severity, found.problem collate "C", found.subject collate "C"
+  select found.* from found order by found.severity, found.problem collate "C", found.subject collate "C";
+exception
+  when insufficient_privilege then
+    return query
+    select
+      'error', 'owner_lacks_right', 'nms.find_problems',
+      format('%I owns it, and may not look at everything: %s', current_user, sqlerrm),
+      format(
+        'grant usage on schema nms, nms_private to %1$I; '
+        'grant select on all tables in schema nms, nms_private to %1$I; '
+        'grant execute on all functions in schema nms, nms_private to %1$I;',
+        current_user
+      );
+end
 $_$;
 
 
@@ -1027,6 +874,164 @@ $_$;
 --
 
 COMMENT ON FUNCTION nms.find_problems(payload jsonb) IS 'What would make a run fail, or its result misleading, and the statement that mends it. payload: the request of the run, as that of a graphile-worker job. severity: error (a run fails, or has failed and its day has no result) or warning. No row: nothing to mend. Changes nothing and locks no table.';
+
+
+--
+-- Name: find_run(text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.find_run(named text) RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_run_id bigint;
+  v_last bigint;
+begin
+  if find_run.named !~ '^[1-9][0-9]{0,17}$' then
+    return nms_private.run_of_day(snapshot_date => nms.find_day(named => find_run.named));
+  end if;
+
+  select run.run_id into v_run_id
+  from nms.table_metrics_runs as run
+  where run.run_id = find_run.named::bigint;
+  if not found then
+    select max(run.run_id) into v_last from nms.table_metrics_runs as run;
+    raise exception 'no run %', coalesce(find_run.named, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = coalesce(format('the last one is %s', v_last), 'nor is there any other'),
+        hint = case
+          when v_last is null then 'Start one: select * from nms.collect_table_metrics();'
+          else 'The runs are in nms.table_metrics_runs.'
+        end;
+  end if;
+  return v_run_id;
+end
+$_$;
+
+
+--
+-- Name: FUNCTION find_run(named text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.find_run(named text) IS 'The run that a text names: its number, or a business day as in nms.find_day, which stands for the run that owns it. Raises P0002 for an unknown run, and for a day without a result.';
+
+
+--
+-- Name: find_table(text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.find_table(named text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_found jsonb;
+  v_alike jsonb := '[]'::jsonb;
+  -- What stands after the last dot, and before it.
+  v_table text := regexp_replace(find_table.named, '^.*\.', '');
+  v_schema text := coalesce(substring(find_table.named from '^(.*)\.'), '');
+begin
+  -- Names may have dots as well: each may be the one that stands between schema and table.
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'schema_name', known.schema_name,
+        'table_name', known.table_name,
+        'quoted', format('%I.%I', known.schema_name, known.table_name)
+      )
+      order by known.schema_name, known.table_name
+    ),
+    '[]'
+  ) into strict v_found
+  from (
+    select distinct schema.name as schema_name, relation.name as table_name
+    from generate_series(2, length(find_table.named) - 1) as dot
+    cross join lateral (
+      values (left(find_table.named, dot - 1), substr(find_table.named, dot + 1))
+    ) as part (before, after)
+    cross join lateral (
+      values (part.before), (replace(substring(part.before from '^"((?:[^"]|"")+)"$'), '""', '"'))
+    ) as schema (name)
+    cross join lateral (
+      values (part.after), (replace(substring(part.after from '^"((?:[^"]|"")+)"$'), '""', '"'))
+    ) as relation (name)
+    where
+      substr(find_table.named, dot, 1) = '.'
+      and exists (
+        select from nms.table_metrics_measurements as measurement
+        where measurement.schema_name = schema.name and measurement.table_name = relation.name
+      )
+  ) as known;
+
+  -- Names are alike that share pairs of neighbouring letters, in their last part above all.
+  if v_found = '[]' then
+    with recursive known as (
+      (
+        select measurement.schema_name, measurement.table_name
+        from nms.table_metrics_measurements as measurement
+        order by measurement.schema_name, measurement.table_name
+        limit 1
+      )
+      union all
+      select next.schema_name, next.table_name
+      from known
+      cross join lateral (
+        select measurement.schema_name, measurement.table_name
+        from nms.table_metrics_measurements as measurement
+        where (measurement.schema_name, measurement.table_name) > (known.schema_name, known.table_name)
+        order by measurement.schema_name, measurement.table_name
+        limit 1
+      ) as next
+    ),
+    pairs_of (text, pairs) as materialized (
+      select
+        part.text,
+        array(
+          select distinct substr(' ' || lower(part.text) || ' ', place, 2)
+          from generate_series(1, length(part.text) + 1) as place
+        )
+      from (
+        select known.table_name from known
+        union select known.schema_name from known
+        union values (v_table), (v_schema)
+      ) as part (text)
+    ),
+    alike as (
+      select
+        known.schema_name || '.' || known.table_name as name,
+        3 * likeness.of_tables + likeness.of_schemas as likeness
+      from known
+      join pairs_of as of_table on of_table.text = known.table_name
+      join pairs_of as of_schema on of_schema.text = known.schema_name
+      join pairs_of as asked_table on asked_table.text = v_table
+      join pairs_of as asked_schema on asked_schema.text = v_schema
+      cross join lateral (
+        select
+          2.0 * (select count(*) from unnest(of_table.pairs) as pair where pair = any (asked_table.pairs))
+            / (cardinality(of_table.pairs) + cardinality(asked_table.pairs)),
+          2.0 * (select count(*) from unnest(of_schema.pairs) as pair where pair = any (asked_schema.pairs))
+            / (cardinality(of_schema.pairs) + cardinality(asked_schema.pairs))
+      ) as likeness (of_tables, of_schemas)
+      where likeness.of_tables > 0.3
+      order by 2 desc, 1
+      limit 3
+    )
+    select coalesce(jsonb_agg(alike.name order by alike.likeness desc, alike.name), '[]') into strict v_alike
+    from alike;
+  end if;
+
+  return jsonb_build_object('named', find_table.named, 'found', v_found, 'alike', v_alike);
+end
+$_$;
+
+
+--
+-- Name: FUNCTION find_table(named text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.find_table(named text) IS 'The tables that a name stands for, of all that some run has met: {named, found: [{schema_name, table_name, quoted}], alike}. Schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL; several are found when names have dots of their own. When none is, alike has the three most similar names.';
 
 
 --
@@ -1084,21 +1089,13 @@ begin
     and relation.relname = tables.key
     and relation.relkind in ('r', 'p');
 
-  update nms.table_metrics_runs as run
-  set target_count = (
-    select count(*)
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = v_run.run_id
-  )
-  where run.run_id = v_run.run_id;
+  perform nms_private.finish_counting(run_id => v_run.run_id);
   v_run := nms.close_run(run_id => v_run.run_id);
 
   -- Asked at the end: a counted run may have succeeded meanwhile.
-  select run.run_id into v_counted
-  from nms.table_metrics_runs as run
-  where run.snapshot_date = v_run.snapshot_date and run.status = 'SUCCEEDED' and not run.is_imported
-  order by run.run_id desc
-  limit 1;
+  select winning.run_id into v_counted
+  from nms_private.winning_runs as winning
+  where winning.snapshot_date = v_run.snapshot_date and not winning.is_imported;
   if found then
     raise exception 'the day % was counted', v_run.snapshot_date
       using
@@ -1215,6 +1212,7 @@ declare
   v_skip jsonb := coalesce(preview_run.skip, '[]');
   v_exclude jsonb := coalesce(preview_run.exclude, '[]');
   v_problem text := nms_private.validate_request(skip => v_skip, exclude => v_exclude);
+  v_reader name := (select role.rolname from pg_roles as role where role.oid = nms_private.counting_role());
 begin
   if v_problem is not null then
     raise exception 'malformed request'
@@ -1229,28 +1227,19 @@ begin
     select
       relation.*,
       target.members,
-      target.table_oid is not null and target.table_kind <> 'partitioned table' as is_read
+      target.table_oid is not null as is_target
     from nms_private.classify_relations(skip => v_skip, exclude => v_exclude) as relation
     left join nms_private.find_targets(skip => v_skip, exclude => v_exclude) as target
       on target.table_oid = relation.table_oid
   ),
   refused as (
     select
-      planned.table_oid,
+      unreadable.table_oid,
       case
-        when not access.is_granted then format('%I may not select from it: the run would fail', current_user)
-        else format('row-level security would hide rows from %I: the run would fail', current_user)
+        when unreadable.may_enter and unreadable.may_select then format('row-level security would hide rows from %I: the run would fail', v_reader)
+        else format('%I may not select from it: the run would fail', v_reader)
       end as reason
-    from planned
-    cross join lateral (
-      select
-        has_schema_privilege(planned.schema_name, 'usage')
-        -- Any column will do for a count.
-        and has_any_column_privilege(planned.table_oid, 'select') as is_granted
-    ) as access
-    where
-      planned.is_read
-      and (not access.is_granted or row_security_active(planned.table_oid))
+    from nms_private.refused_tables(tables => array(select planned.table_oid from planned where planned.is_target)) as unreadable
   ),
   problem as (
     select refused.table_oid, refused.reason from refused
@@ -1325,6 +1314,57 @@ COMMENT ON FUNCTION nms.preview_run(skip jsonb, exclude jsonb) IS 'What a run wi
 
 
 --
+-- Name: prunable_runs(interval, interval); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.prunable_runs(keep_runs interval DEFAULT NULL::interval, keep_daily interval DEFAULT NULL::interval) RETURNS TABLE(run_id bigint, snapshot_date date, status text, collected_at timestamp with time zone, owns_day boolean)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_today constant date := nms.business_date();
+  v_problem constant text := nms_private.validate_retention(
+    keep_runs => prunable_runs.keep_runs,
+    keep_daily => prunable_runs.keep_daily
+  );
+begin
+  if v_problem is not null then
+    raise exception 'malformed retention'
+      using
+        errcode = 'invalid_parameter_value',
+        detail = v_problem,
+        hint = 'For example: select * from nms.prunable_runs(keep_runs => ''90 days'', keep_daily => ''3 years'');';
+  end if;
+
+  return query
+  select run.run_id, run.snapshot_date, run.status, run.collected_at, day.run_id is not null
+  from nms.table_metrics_runs as run
+  left join nms.table_metrics_daily_snapshot as day on day.run_id = run.run_id
+  where
+    run.status <> 'RUNNING'
+    and case
+      when day.run_id is null then run.collected_at < statement_timestamp() - prunable_runs.keep_runs
+      else day.snapshot_date < v_today - prunable_runs.keep_daily
+    end
+    and run.run_id is distinct from (
+      select latest.run_id
+      from nms_private.winning_runs as latest
+      order by latest.snapshot_date desc
+      limit 1
+    )
+  order by run.run_id;
+end
+$$;
+
+
+--
+-- Name: FUNCTION prunable_runs(keep_runs interval, keep_daily interval); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.prunable_runs(keep_runs interval, keep_daily interval) IS 'The runs that nms.prune_table_metrics() would delete now, oldest first: those that own no day after keep_runs, those that own one after keep_daily, and never the latest successful one or a RUNNING one. Raises 22023 when days would be kept for a shorter time than runs.';
+
+
+--
 -- Name: prune_table_metrics(interval, interval, interval); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -1335,36 +1375,18 @@ CREATE FUNCTION nms.prune_table_metrics(keep_runs interval DEFAULT NULL::interva
     AS $$
 declare
   v_start constant timestamptz := clock_timestamp();
-  v_old bigint[];
+  v_old constant bigint[] := array(
+    select prunable.run_id
+    from nms.prunable_runs(
+      keep_runs => prune_table_metrics.keep_runs,
+      keep_daily => prune_table_metrics.keep_daily
+    ) as prunable
+    order by prunable.run_id
+  );
   v_run_id bigint;
   v_gone bigint := bigint '0'; -- also those that somebody else has deleted meanwhile
   v_deleted bigint;
 begin
-  perform nms_private.check_retention(
-    keep_runs => prune_table_metrics.keep_runs,
-    keep_daily => prune_table_metrics.keep_daily
-  );
-
-  v_old := array(
-    select run.run_id
-    from nms.table_metrics_runs as run
-    left join nms.table_metrics_daily_snapshot as day on day.run_id = run.run_id
-    where
-      run.status <> 'RUNNING'
-      and case
-        when day.run_id is null then run.collected_at < v_start - keep_runs
-        else day.snapshot_date < nms.business_date(at => v_start) - keep_daily
-      end
-      and run.run_id is distinct from (
-        select latest.run_id
-        from nms.table_metrics_runs as latest
-        where latest.status = 'SUCCEEDED'
-        order by latest.snapshot_date desc, latest.is_imported, latest.run_id desc
-        limit 1
-      )
-    order by run.run_id
-  );
-
   runs_deleted := 0;
   foreach v_run_id in array v_old loop
     delete from nms.table_metrics_runs as run where run.run_id = v_run_id;
@@ -1382,82 +1404,24 @@ $$;
 -- Name: FUNCTION prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint) IS 'Deletes old runs with everything that belongs to them, oldest first, for about as long as the budget says: runs that own no day after keep_runs, those that own one after keep_daily, and never the latest successful run. Returns how many it has deleted and how many are left: call it again until none is. Raises 22023 when days would be kept for a shorter time than runs.';
-
-
---
--- Name: table_metrics_daily_snapshot; Type: TABLE; Schema: nms; Owner: -
---
-
-CREATE TABLE nms.table_metrics_daily_snapshot (
-    snapshot_date date NOT NULL,
-    run_id bigint NOT NULL,
-    payload jsonb NOT NULL,
-    collected_at timestamp with time zone DEFAULT now() NOT NULL,
-    is_imported boolean DEFAULT false NOT NULL
-);
-
-
---
--- Name: TABLE table_metrics_daily_snapshot; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON TABLE nms.table_metrics_daily_snapshot IS 'The one JSON of each business day: of its last successful run, which is the counted one with the highest run_id, or without any the imported one. No row: no run of that day has succeeded.';
-
-
---
--- Name: COLUMN table_metrics_daily_snapshot.snapshot_date; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_daily_snapshot.snapshot_date IS 'Business day, a date in the business time zone.';
-
-
---
--- Name: COLUMN table_metrics_daily_snapshot.run_id; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_daily_snapshot.run_id IS 'Run that owns the day.';
-
-
---
--- Name: COLUMN table_metrics_daily_snapshot.payload; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_daily_snapshot.payload IS 'Row counts as {schema: {table: count}}, the same as in the snapshot of that run.';
-
-
---
--- Name: COLUMN table_metrics_daily_snapshot.collected_at; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_daily_snapshot.collected_at IS 'When the run that owns the day started.';
-
-
---
--- Name: COLUMN table_metrics_daily_snapshot.is_imported; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_daily_snapshot.is_imported IS 'True when that run was imported rather than counted: any counted run takes the day from it.';
+COMMENT ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint) IS 'Deletes the runs that nms.prunable_runs() lists with everything that belongs to them, oldest first, for about as long as the budget says. Returns how many it has deleted and how many are left: call it again until none is. Raises 22023 when days would be kept for a shorter time than runs.';
 
 
 --
 -- Name: rebuild_daily_snapshot(date); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) RETURNS nms.table_metrics_daily_snapshot
+CREATE FUNCTION nms.rebuild_daily_snapshot(INOUT snapshot_date date, OUT run_id bigint, OUT payload jsonb, OUT collected_at timestamp with time zone, OUT is_imported boolean, OUT effect text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_run nms.table_metrics_runs;
-  v_snapshot nms.table_metrics_run_snapshot;
-  v_day nms.table_metrics_daily_snapshot;
+  v_run_id bigint;
+  v_former jsonb;
 begin
-  select run.* into v_run
-  from nms.table_metrics_runs as run
-  where run.snapshot_date = rebuild_daily_snapshot.snapshot_date and run.status = 'SUCCEEDED'
-  order by run.is_imported, run.run_id desc
-  limit 1;
+  select winning.run_id into v_run_id
+  from nms_private.winning_runs as winning
+  where winning.snapshot_date = rebuild_daily_snapshot.snapshot_date;
   if not found then
     raise exception 'no successful run on the day %', coalesce(rebuild_daily_snapshot.snapshot_date::text, 'null')
       using
@@ -1466,84 +1430,41 @@ begin
         hint = 'nms.import_run() stores counts that are known from elsewhere.';
   end if;
 
-  v_snapshot := nms.rebuild_run_snapshot(run_id => v_run.run_id);
-  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_imported)
-  values (v_run.snapshot_date, v_run.run_id, v_snapshot.payload, v_snapshot.collected_at, v_run.is_imported)
-  on conflict on constraint table_metrics_daily_snapshot_pkey do update
-  set
-    run_id = excluded.run_id,
-    payload = excluded.payload,
-    collected_at = excluded.collected_at,
-    is_imported = excluded.is_imported
-  -- Another run may have taken the day in between.
-  where (not daily.is_imported, daily.run_id) <= (not excluded.is_imported, excluded.run_id);
-
-  select daily.* into strict v_day
+  select jsonb_build_array(daily.run_id, daily.payload) into v_former
   from nms.table_metrics_daily_snapshot as daily
   where daily.snapshot_date = rebuild_daily_snapshot.snapshot_date;
-  return v_day;
+
+  perform nms.rebuild_run_snapshot(run_id => v_run_id);
+  perform nms_private.take_day(run_id => v_run_id);
+
+  select daily.snapshot_date, daily.run_id, daily.payload, daily.collected_at, daily.is_imported
+  into snapshot_date, run_id, payload, collected_at, is_imported
+  from nms.table_metrics_daily_snapshot as daily
+  where daily.snapshot_date = rebuild_daily_snapshot.snapshot_date;
+  effect := nms_private.rebuild_effect(former => v_former, rebuilt => jsonb_build_array(run_id, payload));
 end
 $$;
 
 
 --
--- Name: FUNCTION rebuild_daily_snapshot(snapshot_date date); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION rebuild_daily_snapshot(INOUT snapshot_date date, OUT run_id bigint, OUT payload jsonb, OUT collected_at timestamp with time zone, OUT is_imported boolean, OUT effect text); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) IS 'Makes the JSON of a business day again, and that of the run that owns it, from the measurements of its last successful run, counted rather than imported: also when the former owner was deleted. Raises P0002 for a day without one, 55000 when measurements are missing.';
-
-
---
--- Name: table_metrics_run_snapshot; Type: TABLE; Schema: nms; Owner: -
---
-
-CREATE TABLE nms.table_metrics_run_snapshot (
-    run_id bigint NOT NULL,
-    payload jsonb NOT NULL,
-    collected_at timestamp with time zone DEFAULT now() NOT NULL
-);
-
-
---
--- Name: TABLE table_metrics_run_snapshot; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON TABLE nms.table_metrics_run_snapshot IS 'The whole result of one run as one JSON. No row: the run has not succeeded.';
-
-
---
--- Name: COLUMN table_metrics_run_snapshot.run_id; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_run_snapshot.run_id IS 'Run whose result this is.';
-
-
---
--- Name: COLUMN table_metrics_run_snapshot.payload; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_run_snapshot.payload IS 'Row counts as {schema: {table: count}}; {} when the run found no table. A partitioned table and its partitions each have an entry.';
-
-
---
--- Name: COLUMN table_metrics_run_snapshot.collected_at; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_run_snapshot.collected_at IS 'When the run started.';
+COMMENT ON FUNCTION nms.rebuild_daily_snapshot(INOUT snapshot_date date, OUT run_id bigint, OUT payload jsonb, OUT collected_at timestamp with time zone, OUT is_imported boolean, OUT effect text) IS 'Makes the JSON of a business day again, and that of the run that owns it, from the measurements of its last successful run, counted rather than imported: also when the former owner was deleted. effect: made, there was none; same as before; or repaired, it was another one. Raises P0002 for a day without one, 55000 when measurements are missing.';
 
 
 --
 -- Name: rebuild_run_snapshot(bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.rebuild_run_snapshot(run_id bigint) RETURNS nms.table_metrics_run_snapshot
+CREATE FUNCTION nms.rebuild_run_snapshot(INOUT run_id bigint, OUT payload jsonb, OUT collected_at timestamp with time zone, OUT effect text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_run nms.table_metrics_runs;
   v_measured bigint;
-  v_snapshot nms.table_metrics_run_snapshot;
+  v_former jsonb;
 begin
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = rebuild_run_snapshot.run_id;
   if not found or v_run.status <> 'SUCCEEDED' then
@@ -1565,21 +1486,27 @@ begin
         hint = 'A snapshot from what is left would not be whole: the old one, if any, stays.';
   end if;
 
+  select snapshot.payload into v_former
+  from nms.table_metrics_run_snapshot as snapshot
+  where snapshot.run_id = v_run.run_id;
+
+  run_id := v_run.run_id;
+  payload := nms_private.run_payload(run_id => v_run.run_id);
+  collected_at := v_run.collected_at;
+  effect := nms_private.rebuild_effect(former => v_former, rebuilt => payload);
   insert into nms.table_metrics_run_snapshot as snapshot (run_id, payload, collected_at)
-  values (v_run.run_id, nms_private.run_payload(run_id => v_run.run_id), v_run.collected_at)
+  values (v_run.run_id, rebuild_run_snapshot.payload, rebuild_run_snapshot.collected_at)
   on conflict on constraint table_metrics_run_snapshot_pkey do update
-  set payload = excluded.payload, collected_at = excluded.collected_at
-  returning snapshot.* into strict v_snapshot;
-  return v_snapshot;
+  set payload = excluded.payload, collected_at = excluded.collected_at;
 end
 $$;
 
 
 --
--- Name: FUNCTION rebuild_run_snapshot(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION rebuild_run_snapshot(INOUT run_id bigint, OUT payload jsonb, OUT collected_at timestamp with time zone, OUT effect text); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.rebuild_run_snapshot(run_id bigint) IS 'Makes the JSON of a successful run again from its measurements: the same as before when nobody has touched it. Raises 55000 for any other run, and when measurements are missing.';
+COMMENT ON FUNCTION nms.rebuild_run_snapshot(INOUT run_id bigint, OUT payload jsonb, OUT collected_at timestamp with time zone, OUT effect text) IS 'Makes the JSON of a successful run again from its measurements. effect: made, there was none; same as before; or repaired, it was another one. Raises 55000 for any other run, and when measurements are missing.';
 
 
 --
@@ -1600,7 +1527,7 @@ begin
   perform nms_private.take_turn(of => 'nms_private.alert_turn');
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
 
-  -- What is open is what the latest run says. One that failed knows less than an earlier one that ends after it.
+  -- The latest run decides what is open, whichever ends last; a failed one does not outrank one that succeeded.
   if v_run.is_imported or exists (
     select
     from nms.table_metrics_runs as later
@@ -1624,6 +1551,22 @@ begin
   );
 
   if exists (select from nms.table_metrics_alert_log as log where log.closed_at is null) then
+    with
+    open as (
+      select array_agg(log.schema_name) as schema_names, array_agg(log.table_name) as table_names
+      from nms.table_metrics_alert_log as log
+      where log.closed_at is null and log.table_name is not null
+    ),
+    left_out as (
+      select excluded.schema_name, excluded.table_name
+      from open
+      cross join nms_private.request_excludes(
+        run_id => v_run.run_id,
+        schema_names => open.schema_names,
+        table_names => open.table_names
+      ) as excluded
+      where excluded.schema_name <> all (v_run.machinery_schemas) -- no later run looks at those either
+    )
     update nms.table_metrics_alert_log as log
     set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
     where
@@ -1635,7 +1578,7 @@ begin
       and case
         when log.kind = 'repeated_failures' then true
         when log.table_name is null then v_run.status = 'SUCCEEDED'
-        -- Of a table that the run left out or could not count, it knows nothing.
+        -- A run says nothing about a table that it left out or could not count.
         else
           exists (
             select
@@ -1649,18 +1592,7 @@ begin
           or (
             v_run.status = 'SUCCEEDED'
             and (log.schema_name, log.table_name) not in (
-              select left_out.schema_name, left_out.table_name
-              from (
-                select array_agg(open.schema_name) as schema_names, array_agg(open.table_name) as table_names
-                from nms.table_metrics_alert_log as open
-                where open.closed_at is null and open.table_name is not null
-              ) as known
-              cross join nms_private.request_excludes(
-                run_id => v_run.run_id,
-                schema_names => known.schema_names,
-                table_names => known.table_names
-              ) as left_out
-              where left_out.schema_name <> all (v_run.machinery_schemas) -- which no later run will look at either
+              select left_out.schema_name, left_out.table_name from left_out
             )
           )
       end;
@@ -1710,50 +1642,156 @@ COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metric
 
 
 --
--- Name: run_of_day(date); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: run_report(bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.run_of_day(snapshot_date date) RETURNS bigint
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+CREATE FUNCTION nms.run_report(run_id bigint DEFAULT NULL::bigint) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_run_id bigint;
+  v_run nms.table_metrics_runs;
+  v_since bigint;
 begin
-  select day.run_id into v_run_id
-  from nms.table_metrics_daily_snapshot as day
-  where day.snapshot_date = run_of_day.snapshot_date;
+  select run.* into v_run
+  from nms.table_metrics_runs as run
+  where
+    run.run_id = run_report.run_id
+    or (run_report.run_id is null and run.status = 'SUCCEEDED')
+  order by run.snapshot_date desc, run.is_imported, run.run_id desc
+  limit 1;
   if not found then
-    raise exception 'no result for the day %', coalesce(run_of_day.snapshot_date::text, 'null')
-      using
-        errcode = 'no_data_found',
-        detail = (
-          select format(
-            'the nearest days with a result are %s and %s',
-            coalesce(max(day.snapshot_date) filter (where day.snapshot_date < run_of_day.snapshot_date)::text, 'none before'),
-            coalesce(min(day.snapshot_date) filter (where day.snapshot_date > run_of_day.snapshot_date)::text, 'none after')
-          )
-          from nms.table_metrics_daily_snapshot as day
-        ),
-        hint = 'The days are in nms.table_metrics_daily_snapshot.';
+    if run_report.run_id is not null then
+      perform nms.find_run(named => run_report.run_id::text);
+    end if;
+    raise exception 'no run has succeeded yet'
+      using errcode = 'no_data_found', hint = 'Start one: select * from nms.collect_table_metrics();';
   end if;
-  return v_run_id;
+
+  if v_run.status <> 'RUNNING' then
+    select run.run_id into v_since
+    from nms.table_metrics_runs as run
+    where run.status = 'SUCCEEDED' and run.run_id < v_run.run_id
+    order by run.snapshot_date desc, run.is_imported, run.run_id desc
+    limit 1;
+  end if;
+
+  return nms_private.run_result(run_id => v_run.run_id, since => v_since) || jsonb_build_object(
+    'run_id', v_run.run_id,
+    'snapshot_date', v_run.snapshot_date,
+    'collected_at', v_run.collected_at,
+    'run', to_jsonb(v_run) || jsonb_build_object(
+      'seconds', extract(epoch from coalesce(v_run.finished_at, clock_timestamp()) - v_run.collected_at)
+    ),
+    'payload', (
+      select snapshot.payload from nms.table_metrics_run_snapshot as snapshot where snapshot.run_id = v_run.run_id
+    ),
+    'failures', (
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(failure) - '{run_id,row_count,own_row_count}'::text[]
+          order by failure.schema_name, failure.table_name
+        ),
+        '[]'
+      )
+      from nms.table_metrics_measurements as failure
+      where failure.run_id = v_run.run_id and failure.error_sqlstate is not null
+    ),
+    'alerts', (
+      select coalesce(jsonb_agg(to_jsonb(alert) order by alert.kind, alert.schema_name, alert.table_name), '[]')
+      from nms.table_metrics_alerts as alert
+      where alert.run_id = v_run.run_id
+    )
+  );
 end
 $$;
 
 
 --
--- Name: FUNCTION run_of_day(snapshot_date date); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION run_report(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.run_of_day(snapshot_date date) IS 'The run that owns a business day. Raises P0002 for a day without a result.';
+COMMENT ON FUNCTION nms.run_report(run_id bigint) IS 'What a run found, by default the latest successful one: {run_id, snapshot_date, collected_at, payload} and the whole header as run, the totals, the tables, largest first, the change since the successful run before it, the failures, and the open alerts that it raised. payload is null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
+
+
+--
+-- Name: status_report(integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.status_report(runs integer DEFAULT 10) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_alerts jsonb;
+begin
+  -- An older install has none; this statement is looked at only when it is reached.
+  if to_regclass('nms.table_metrics_alerts') is not null then
+    select coalesce(
+      jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name),
+      '[]'
+    ) into strict v_alerts
+    from nms.table_metrics_alerts as alert;
+  end if;
+
+  return (
+    select jsonb_build_object(
+      'business_date', nms.business_date(),
+      'business_time_zone', settings.business_time_zone,
+      'today', (select to_jsonb(today) - 'payload' from nms.table_metrics_today as today),
+      'last_day', (
+        select to_jsonb(day) - '{payload,is_imported}'::text[]
+        from nms.table_metrics_daily_snapshot as day
+        order by day.snapshot_date desc
+        limit 1
+      ),
+      'runs', (
+        select coalesce(
+          jsonb_agg(
+            to_jsonb(last) || jsonb_build_object(
+              'seconds', extract(epoch from coalesce(last.finished_at, clock_timestamp()) - last.collected_at),
+              'totals', jsonb_build_object(
+                'tables', last.target_count,
+                'rows', case
+                  when last.status = 'SUCCEEDED' then (
+                    select coalesce(sum(measurement.own_row_count), 0)
+                    from nms.table_metrics_measurements as measurement
+                    where measurement.run_id = last.run_id
+                  )
+                end
+              )
+            )
+            order by last.run_id desc
+          ),
+          '[]'
+        )
+        from (
+          select run.*
+          from nms.table_metrics_runs as run
+          order by run.run_id desc
+          limit status_report.runs
+        ) as last
+      ),
+      'alerts', v_alerts
+    )
+    from nms.table_metrics_settings as settings
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION status_report(runs integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.status_report(runs integer) IS 'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; the last runs come newest first, each with its seconds (so far, while it is RUNNING) and its totals; alerts are those of nms.table_metrics_alerts, oldest first.';
 
 
 --
 -- Name: table_trend(text, text, integer); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.table_trend(schema_name text, table_name text, days integer DEFAULT 30) RETURNS TABLE(snapshot_date date, row_count bigint, change bigint, change_percent numeric, run_id bigint)
+CREATE FUNCTION nms.table_trend(schema_name text, table_name text, days integer DEFAULT 30) RETURNS TABLE(snapshot_date date, row_count bigint, change bigint, change_percent numeric, run_id bigint, method text)
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1766,13 +1804,14 @@ CREATE FUNCTION nms.table_trend(schema_name text, table_name text, days integer 
         / nullif(lag(measurement.row_count) over by_date, 0),
       2
     ),
-    day.run_id
+    day.run_id,
+    measurement.method
   from nms.table_metrics_settings as settings
   join nms.table_metrics_daily_snapshot as day
     on day.snapshot_date > (statement_timestamp() at time zone settings.business_time_zone)::date - table_trend.days
   left join lateral (
     -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
-    select found.row_count, true as is_found
+    select found.row_count, found.method, true as is_found
     from nms.table_metrics_measurements as found
     where
       found.run_id = day.run_id
@@ -1799,7 +1838,98 @@ $$;
 -- Name: FUNCTION table_trend(schema_name text, table_name text, days integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) IS 'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted. No row: the day has no result, or not this table. Names as the catalogue spells them.';
+COMMENT ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) IS 'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted, and has no method. No row: the day has no result, or not this table. Names as the catalogue spells them.';
+
+
+--
+-- Name: trend_report(text, text, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.trend_report(schema_name text, table_name text, days integer DEFAULT 30) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_report jsonb;
+  v_last date;
+  v_found jsonb;
+begin
+  with trend as materialized (
+    select found.*
+    from nms.table_trend(trend_report.schema_name, trend_report.table_name, trend_report.days) as found
+  ),
+  summary as (
+    select
+      count(trend.row_count) as days_found,
+      count(*) - count(trend.row_count) as days_left_out,
+      min(trend.snapshot_date) filter (where trend.row_count is not null) as first_date,
+      max(trend.snapshot_date) filter (where trend.row_count is not null) as last_date,
+      min(trend.row_count) as lowest,
+      max(trend.row_count) as highest
+    from trend
+  )
+  select jsonb_build_object(
+    'schema_name', trend_report.schema_name,
+    'table_name', trend_report.table_name,
+    'days', (select coalesce(jsonb_agg(to_jsonb(trend) order by trend.snapshot_date), '[]') from trend),
+    'summary', to_jsonb(summary) || jsonb_build_object(
+      'first_rows', first.row_count,
+      'last_rows', last.row_count,
+      'lowest_date', (select max(trend.snapshot_date) from trend where trend.row_count = summary.lowest),
+      'highest_date', (select max(trend.snapshot_date) from trend where trend.row_count = summary.highest),
+      'change', last.row_count - first.row_count,
+      'change_percent', round(100.0 * (last.row_count - first.row_count) / nullif(first.row_count, 0), 2)
+    )
+  ) into strict v_report
+  from summary
+  left join trend as first on first.snapshot_date = summary.first_date
+  left join trend as last on last.snapshot_date = summary.last_date;
+
+  if (v_report #>> '{summary,days_found}')::bigint > 0 then
+    return v_report;
+  end if;
+
+  select day.snapshot_date into v_last
+  from nms.table_metrics_daily_snapshot as day
+  join nms.table_metrics_measurements as measurement on measurement.run_id = day.run_id
+  where
+    measurement.schema_name = trend_report.schema_name
+    and measurement.table_name = trend_report.table_name
+  order by day.snapshot_date desc
+  limit 1;
+  if not found then
+    v_found := nms.find_table(format('%I.%I', trend_report.schema_name, trend_report.table_name));
+    if v_found -> 'found' = '[]' then
+      raise exception 'no run has met a table %.%', trend_report.schema_name, trend_report.table_name
+        using
+          errcode = 'no_data_found',
+          hint = coalesce(
+            (
+              select format('Did you mean %s?', string_agg(name, ', '))
+              from jsonb_array_elements_text(v_found -> 'alike') as name
+              having count(*) > 0
+            ),
+            'Those of the last run are in nms.table_metrics_latest.'
+          );
+    end if;
+  end if;
+  return jsonb_set(
+    v_report,
+    '{summary}',
+    v_report -> 'summary' || jsonb_build_object(
+      'last_date_with_result', v_last,
+      'days_needed', nms.business_date() - v_last + 1
+    )
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION trend_report(schema_name text, table_name text, days integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer) IS 'How many rows a table had on each of the last so many business days, today included: {schema_name, table_name, days, summary}, the days as of nms.table_trend, oldest first. When none of them has a result, the summary says which day was the last with one, and how many days reach back to it. Names as the catalogue spells them. Raises P0002 for a table that no run has met.';
 
 
 --
@@ -1848,30 +1978,46 @@ COMMENT ON FUNCTION nms_private.abandon_silent_runs(silent_for interval) IS 'End
 -- Name: alert_rule(text, text, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) RETURNS TABLE(is_on boolean, silenced_until date, drop_percent numeric, spike_percent numeric, min_rows bigint, min_change bigint, sensitivity numeric, failures_in_a_row bigint)
-    LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
+CREATE FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) RETURNS TABLE(is_on boolean, silenced_until date, drop_percent numeric, spike_percent numeric, min_rows bigint, min_change bigint, sensitivity numeric, failures_in_a_row bigint, late_after interval)
+    LANGUAGE sql STABLE SECURITY DEFINER ROWS 1 PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  with fitting as (
+  with
+  fitting as (
     select
       rule.*,
-      row_number() over (order by rule.table_name = '*', rule.schema_name = '*', rule.kind = '*') as place
+      row_number() over (order by rule.table_name = '*', rule.schema_name = '*', rule.kind = '*') as rank
     from nms.table_metrics_alert_rules as rule
     where
       rule.schema_name in ('*', alert_rule.schema_name)
       and rule.table_name in ('*', alert_rule.table_name)
       and rule.kind in ('*', alert_rule.kind)
+  ),
+  decided as (
+    select
+      (array_agg(fitting.is_on order by rank) filter (where fitting.is_on is not null))[1] as is_on,
+      (array_agg(fitting.silenced_until order by rank) filter (where fitting.silenced_until is not null))[1] as silenced_until,
+      (array_agg(fitting.drop_percent order by rank) filter (where fitting.drop_percent is not null))[1] as drop_percent,
+      (array_agg(fitting.spike_percent order by rank) filter (where fitting.spike_percent is not null))[1] as spike_percent,
+      (array_agg(fitting.min_rows order by rank) filter (where fitting.min_rows is not null))[1] as min_rows,
+      (array_agg(fitting.min_change order by rank) filter (where fitting.min_change is not null))[1] as min_change,
+      (array_agg(fitting.sensitivity order by rank) filter (where fitting.sensitivity is not null))[1] as sensitivity,
+      (array_agg(fitting.failures_in_a_row order by rank) filter (where fitting.failures_in_a_row is not null))[1] as failures_in_a_row,
+      (array_agg(fitting.late_after order by rank) filter (where fitting.late_after is not null))[1] as late_after
+    from fitting
   )
   select
-    coalesce((array_agg(fitting.is_on order by place) filter (where fitting.is_on is not null))[1], true),
-    (array_agg(fitting.silenced_until order by place) filter (where fitting.silenced_until is not null))[1],
-    coalesce((array_agg(fitting.drop_percent order by place) filter (where fitting.drop_percent is not null))[1], 15),
-    coalesce((array_agg(fitting.spike_percent order by place) filter (where fitting.spike_percent is not null))[1], 30),
-    coalesce((array_agg(fitting.min_rows order by place) filter (where fitting.min_rows is not null))[1], 50),
-    coalesce((array_agg(fitting.min_change order by place) filter (where fitting.min_change is not null))[1], 20),
-    coalesce((array_agg(fitting.sensitivity order by place) filter (where fitting.sensitivity is not null))[1], 1),
-    coalesce((array_agg(fitting.failures_in_a_row order by place) filter (where fitting.failures_in_a_row is not null))[1], 3)
-  from fitting
+    coalesce(decided.is_on, (fallback.rule).is_on),
+    decided.silenced_until,
+    coalesce(decided.drop_percent, (fallback.rule).drop_percent),
+    coalesce(decided.spike_percent, (fallback.rule).spike_percent),
+    coalesce(decided.min_rows, (fallback.rule).min_rows),
+    coalesce(decided.min_change, (fallback.rule).min_change),
+    coalesce(decided.sensitivity, (fallback.rule).sensitivity),
+    coalesce(decided.failures_in_a_row, (fallback.rule).failures_in_a_row),
+    coalesce(decided.late_after, (fallback.rule).late_after)
+  from decided
+  cross join (select nms_private.default_alert_rule()) as fallback (rule)
 $$;
 
 
@@ -1900,7 +2046,7 @@ CREATE TABLE nms.table_metrics_alert_log (
     closed_at timestamp with time zone,
     closed_by_run bigint,
     CONSTRAINT alerts_close_after_they_open CHECK ((closed_at >= opened_at)),
-    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['repeated_failures'::text, 'no_run_today'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text]))),
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text]))),
     CONSTRAINT schema_and_table_come_together CHECK (((schema_name IS NULL) = (table_name IS NULL)))
 );
 
@@ -1923,7 +2069,7 @@ COMMENT ON COLUMN nms.table_metrics_alert_log.alert_id IS 'Number of the alert.'
 -- Name: COLUMN table_metrics_alert_log.kind; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_alert_log.kind IS 'What is strange: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
+COMMENT ON COLUMN nms.table_metrics_alert_log.kind IS 'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
 
 
 --
@@ -1979,7 +2125,7 @@ COMMENT ON COLUMN nms.table_metrics_alert_log.opened_at IS 'When it was first fo
 -- Name: COLUMN table_metrics_alert_log.opened_by_run; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_alert_log.opened_by_run IS 'Run in which it was first found, which retention may have deleted since; null for no_run_today.';
+COMMENT ON COLUMN nms.table_metrics_alert_log.opened_by_run IS 'Run in which it was first found, which retention may have deleted since; null for run_late.';
 
 
 --
@@ -2140,7 +2286,7 @@ CREATE FUNCTION nms_private.changed_counts(run_id bigint) RETURNS TABLE(schema_n
       measurement.table_name,
       ln(greatest(percentile_disc(0.5) within group (order by measurement.row_count)::double precision, 0.5)) as middle
     from owner
-    -- Each result by itself: a plan that joins them may read years of measurements instead.
+    -- offset: the index of each run, rather than a scan of years of measurements
     cross join lateral (
       select past.schema_name, past.table_name, past.row_count
       from nms.table_metrics_measurements as past
@@ -2150,20 +2296,28 @@ CREATE FUNCTION nms_private.changed_counts(run_id bigint) RETURNS TABLE(schema_n
     where owner.days_back <= 7
     group by measurement.schema_name, measurement.table_name
   ),
-  least_change as (
-    -- Half of what the most watchful rule asks for, as a logarithm.
-    select ln(1 + least(15, min(rule.drop_percent), min(rule.spike_percent))::double precision / 100) / 2 as value
+  tolerance as (
+    -- Half of the smallest change that any rule asks for: less than that is nothing to any of them.
+    select
+      ln(
+        1 + least(
+          (nms_private.default_alert_rule()).drop_percent,
+          (nms_private.default_alert_rule()).spike_percent,
+          min(rule.drop_percent),
+          min(rule.spike_percent)
+        )::double precision / 100
+      ) / 2 as value
     from nms.table_metrics_alert_rules as rule
   )
   select today.schema_name, today.table_name, today.is_partition, today.row_count
   from nms.table_metrics_measurements as today
-  cross join least_change
+  cross join tolerance
   left join recent using (schema_name, table_name)
   where
     today.run_id = changed_counts.run_id
     and today.row_count is not null
     and exists (select from owner)
-    and (abs(ln(greatest(today.row_count::double precision, 0.5)) - recent.middle) < least_change.value) is not true
+    and (abs(ln(greatest(today.row_count::double precision, 0.5)) - recent.middle) < tolerance.value) is not true
 $$;
 
 
@@ -2172,37 +2326,6 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.changed_counts(run_id bigint) IS 'The tables of a finished run that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
-
-
---
--- Name: check_retention(interval, interval); Type: FUNCTION; Schema: nms_private; Owner: -
---
-
-CREATE FUNCTION nms_private.check_retention(keep_runs interval, keep_daily interval) RETURNS void
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-begin
-  if
-    keep_runs not between '0' and '1000 years'
-    or keep_daily not between '0' and '1000 years'
-    or keep_daily < keep_runs
-  then
-    raise exception 'cannot keep runs for % and days for %', coalesce(keep_runs::text, 'ever'), coalesce(keep_daily::text, 'ever')
-      using
-        errcode = 'invalid_parameter_value',
-        detail = 'expected two times from 0 to 1000 years, the second no shorter than the first',
-        hint = 'For example: select * from nms.prune_table_metrics(keep_runs => ''90 days'', keep_daily => ''3 years'');';
-  end if;
-end
-$$;
-
-
---
--- Name: FUNCTION check_retention(keep_runs interval, keep_daily interval); Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON FUNCTION nms_private.check_retention(keep_runs interval, keep_daily interval) IS 'Raises 22023 unless both times are from 0 to 1000 years, and days are kept for no shorter than runs; null means for ever.';
 
 
 --
@@ -2370,7 +2493,10 @@ begin
       ) then 'schema skipped'
       when relation.oid in (
         select resolved.table_oid
-        from nms_private.resolve_tables(nms_private.request_entries(classify_relations.exclude)) as resolved
+        from nms_private.resolve_tables(
+          entries => nms_private.request_entries(classify_relations.exclude),
+          among => classify_relations.among
+        ) as resolved
       ) then 'excluded'
       else 'counted'
     end
@@ -2382,7 +2508,7 @@ begin
     relation.relkind in ('r', 'p', 'f', 'v', 'm')
     and (among is null or relation.oid = any (among))
     and schema.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
-    -- A temporary table of a persistent schema does not exist; those of other sessions are theirs.
+    -- Of temporary tables only the session's own.
     and (
       schema.nspname !~ '^pg_(toast_)?temp_[0-9]+$'
       or schema.oid = pg_my_temp_schema()
@@ -2399,10 +2525,37 @@ COMMENT ON FUNCTION nms_private.classify_relations(skip jsonb, exclude jsonb, am
 
 
 --
--- Name: count_each(nms_private.target[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: collecting_call(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.count_each(targets nms_private.target[], stop_at text[] DEFAULT '{}'::text[]) RETURNS TABLE(table_oid oid, own_row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
+CREATE FUNCTION nms_private.collecting_call(payload jsonb) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format(
+    'select * from nms.collect_table_metrics(%s);',
+    concat_ws(
+      ', ',
+      'skip => ' || quote_literal(nullif(request.skipped, '[]')),
+      'exclude => ' || quote_literal(nullif(request.excluded, '[]'))
+    )
+  )
+  from nms_private.job_request(payload => collecting_call.payload) as request
+$$;
+
+
+--
+-- Name: FUNCTION collecting_call(payload jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.collecting_call(payload jsonb) IS 'The statement that counts what a job with this payload would count.';
+
+
+--
+-- Name: count_each(nms_private.target[], text[], text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.count_each(targets nms_private.target[], stop_at text[] DEFAULT '{}'::text[], lock_timeout text DEFAULT NULL::text) RETURNS TABLE(table_oid oid, own_row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
@@ -2423,13 +2576,15 @@ begin
     error_sqlstate := null;
     error_message := null;
     v_is_counted := false;
-    -- What it is called now; only digits once it is gone.
+    -- Its present name; its OID once it is gone.
     v_name := table_oid::regclass::text;
 
     -- Raising and catching releases the locks at once: they belong to the aborted subtransaction.
     begin
       -- A count runs code of the table's owner, such as the predicate of an index: nothing that it does may stay.
-      perform set_config('transaction_read_only', 'on', true);
+      perform
+        set_config('transaction_read_only', 'on', true),
+        set_config('lock_timeout', coalesce(count_each.lock_timeout, current_setting('lock_timeout')), true);
       -- Large ones are read as the server, database or role has it. No pages: the catalogue does not know.
       if
         v_target.is_whole
@@ -2486,17 +2641,17 @@ $$;
 
 
 --
--- Name: FUNCTION count_each(targets nms_private.target[], stop_at text[]); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION count_each(targets nms_private.target[], stop_at text[], lock_timeout text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.count_each(targets nms_private.target[], stop_at text[]) IS 'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+COMMENT ON FUNCTION nms_private.count_each(targets nms_private.target[], stop_at text[], lock_timeout text) IS 'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. stop_at: the SQLSTATEs after which the rest is not counted any more.';
 
 
 --
--- Name: count_tables(nms_private.target[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: count_tables(nms_private.target[], text[], text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.count_tables(targets nms_private.target[], stop_at text[] DEFAULT '{}'::text[]) RETURNS TABLE(table_oid oid, own_row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
+CREATE FUNCTION nms_private.count_tables(targets nms_private.target[], stop_at text[] DEFAULT '{}'::text[], lock_timeout text DEFAULT NULL::text) RETURNS TABLE(table_oid oid, own_row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
@@ -2578,17 +2733,18 @@ begin
         or target.table_oid = any (v_left)
       order by target.table_oid = any (v_left) desc, target.filenode desc nulls last
     ),
-    stop_at => stop_at
+    stop_at => stop_at,
+    lock_timeout => count_tables.lock_timeout
   ) as counted;
 end
 $$;
 
 
 --
--- Name: FUNCTION count_tables(targets nms_private.target[], stop_at text[]); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION count_tables(targets nms_private.target[], stop_at text[], lock_timeout text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.count_tables(targets nms_private.target[], stop_at text[]) IS 'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms_private.count_each() does. No lock outlasts the count of its table, or of its few small companions. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+COMMENT ON FUNCTION nms_private.count_tables(targets nms_private.target[], stop_at text[], lock_timeout text) IS 'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms_private.count_each() does. No lock outlasts the count of its table, or of its few small companions. stop_at: the SQLSTATEs after which the rest is not counted any more.';
 
 
 --
@@ -2605,8 +2761,7 @@ declare
   v_snapshots constant integer := case current_setting('transaction_isolation') when 'read committed' then 3 else 1 end;
   v_result record;
 begin
-  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
-  from nms.table_metrics_settings as settings;
+  perform nms_private.use_lock_timeout();
 
   -- A table that was rewritten, truncated or dropped under the snapshot cannot be counted as of it any
   -- more. Its rows may be elsewhere by now: one instant for all means that all are counted again.
@@ -2620,7 +2775,7 @@ begin
     exit when v_result.changed_targets = '{}';
   end loop;
 
-  perform nms_private.set_target_count(run_id => count_targets.run_id);
+  perform nms_private.finish_counting(run_id => count_targets.run_id);
 end
 $$;
 
@@ -2633,23 +2788,265 @@ COMMENT ON FUNCTION nms_private.count_targets(run_id bigint) IS 'Counts every ta
 
 
 --
--- Name: count_unlocked_tables(nms_private.target[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: table_metrics_measurements; Type: TABLE; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms_private.count_unlocked_tables(targets nms_private.target[], stop_at text[] DEFAULT '{}'::text[]) RETURNS TABLE(table_oid oid, own_row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
-    LANGUAGE sql STABLE
+CREATE TABLE nms.table_metrics_measurements (
+    run_id bigint NOT NULL,
+    schema_name text NOT NULL COLLATE pg_catalog."C",
+    table_name text NOT NULL COLLATE pg_catalog."C",
+    row_count bigint,
+    own_row_count bigint,
+    method text DEFAULT 'exact'::text NOT NULL,
+    measured_at timestamp with time zone NOT NULL,
+    table_kind text NOT NULL,
+    is_partition boolean NOT NULL,
+    table_oid oid NOT NULL,
+    error_sqlstate text,
+    error_message text,
+    CONSTRAINT counted_or_failed_with_a_reason CHECK ((((row_count IS NULL) = (error_sqlstate IS NOT NULL)) AND ((own_row_count IS NULL) = (error_sqlstate IS NOT NULL)) AND ((error_message IS NULL) = (error_sqlstate IS NULL)))),
+    CONSTRAINT method_is_known CHECK ((method = ANY (ARRAY['exact'::text, 'estimate'::text, 'maintained'::text, 'carried'::text, 'imported'::text]))),
+    CONSTRAINT own_row_count_is_part_of_row_count CHECK (((own_row_count >= 0) AND (own_row_count <= row_count))),
+    CONSTRAINT table_kind_is_known CHECK ((table_kind = ANY (ARRAY['table'::text, 'partitioned table'::text])))
+);
+
+
+--
+-- Name: TABLE table_metrics_measurements; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_measurements IS 'What one run found for one table. No row: the run left the table out, or it did not exist throughout the run. sum(own_row_count) over a run is the number of rows in all its tables, each counted once.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.run_id IS 'Run that took the measurement.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.schema_name IS 'Schema of the table, as the catalogue spells it.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.table_name IS 'Name of the table, as the catalogue spells it.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.row_count IS 'Rows that select count(*) on the table shows, those of its partitions and children included; null, never 0, when it could not be counted.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.own_row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.own_row_count IS 'Rows that are stored in the table itself, without partitions and children: 0 for a partitioned table, null when it could not be counted.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.method; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.method IS 'How row_count was found: exact is a count of every row, imported was given to nms.import_run.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.measured_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.measured_at IS 'When the count of this table ended. All counts of a run are as of its one snapshot, taken before the first; tables that were rewritten meanwhile, as of a later one.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.table_kind; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.table_kind IS 'table or partitioned table.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.is_partition; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.is_partition IS 'True when the table is a partition of another one, whose row_count has these rows too.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.table_oid; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.table_oid IS 'OID of the table: the same after a rename, another one after drop and create; 0 when an imported table does not exist.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.error_sqlstate; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.error_sqlstate IS 'SQLSTATE of why the table could not be counted, NM001 when it changed under every snapshot; null when it was counted.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.error_message; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.error_message IS 'Why the table could not be counted; null when it was.';
+
+
+--
+-- Name: count_under_one_snapshot(bigint, oid[], boolean, text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.count_under_one_snapshot(run_id bigint, among oid[], as_one boolean, retryable text[], OUT measured nms.table_metrics_measurements[], OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[], OUT schema_places tid[]) RETURNS record
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '10 ms'
     AS $$
-  select counted.* from nms_private.count_tables(targets => count_unlocked_tables.targets, stop_at => count_unlocked_tables.stop_at) as counted
+begin
+  -- One snapshot decides what there is to count, which tables are a family, and each count.
+  with
+  found as materialized (
+    select
+      target,
+      target.*,
+      case when as_one then oid '0' else coalesce(target.family, target.table_oid) end as unit
+    from nms.table_metrics_runs as run
+    cross join nms_private.current_targets(
+      skip => run.skip_schemas, exclude => run.exclude_tables, among => count_under_one_snapshot.among
+    ) as target
+    where run.run_id = count_under_one_snapshot.run_id
+  ),
+  stored_table as materialized (
+    select
+      array_agg(found.target) as targets,
+      case when count(distinct found.unit) = 1 then retryable else '{}' end as stop_at
+    from found
+    where found.table_kind <> 'partitioned table'
+  ),
+  counted as materialized (
+    select result.*
+    from stored_table
+    cross join nms_private.count_tables(
+      targets => stored_table.targets,
+      stop_at => stored_table.stop_at,
+      -- Who waits in the queue of a lock is in the way of those behind: the online mode comes back instead.
+      lock_timeout => case when not as_one then '10 ms' end
+    ) as result
+  ),
+  -- Each member is read once, however many tables its rows are part of.
+  added as (
+    select
+      parent.table_oid,
+      sum(part.own_row_count)::bigint as row_count,
+      max(part.measured_at) as measured_at,
+      min(part.error_sqlstate) as error_sqlstate,
+      (
+        array_agg(
+          format('%I.%I: %s', child.schema_name, child.table_name, part.error_message)
+          order by part.error_sqlstate, child.schema_name, child.table_name
+        ) filter (where part.error_sqlstate is not null)
+      )[1] as error_message
+    from found as parent
+    cross join unnest(parent.members) as member (table_oid)
+    left join found as child on child.table_oid = member.table_oid
+    left join counted as part on part.table_oid = member.table_oid
+    group by parent.table_oid
+  ),
+  outcome as materialized (
+    select
+      found.unit,
+      found.table_oid,
+      found.schema_name,
+      found.table_name,
+      found.table_kind,
+      found.is_partition,
+      found.is_reported,
+      outcome.error_sqlstate,
+      coalesce(added.error_message, itself.error_message) as error_message,
+      -- One time for a family, which tells later that all of it was counted together.
+      case
+        when found.family is null then coalesce(itself.measured_at, clock_timestamp())
+        else max(coalesce(itself.measured_at, clock_timestamp())) over (partition by found.unit, found.family is null)
+      end as measured_at,
+      case
+        when outcome.error_sqlstate is not null then null
+        when found.members = '{}' then 0
+        when found.members is not null then added.row_count
+        else itself.own_row_count
+      end as row_count,
+      case
+        when outcome.error_sqlstate is not null then null
+        when found.table_kind = 'partitioned table' then 0
+        else itself.own_row_count
+      end as own_row_count
+    from found
+    left join counted as itself on itself.table_oid = found.table_oid
+    left join added on added.table_oid = found.table_oid
+    cross join lateral (
+      select coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate
+    ) as outcome
+  ),
+  -- Asked of each count: the sum of a parent keeps only one of the errors.
+  undecided as materialized (
+    select found.unit, bool_or(counted.error_sqlstate = '55P03') as is_locked
+    from counted
+    join found on found.table_oid = counted.table_oid
+    where counted.error_sqlstate = any (retryable)
+    group by found.unit
+  )
+  select
+    array(
+      select
+        row(
+          count_under_one_snapshot.run_id, outcome.schema_name, outcome.table_name, outcome.row_count, outcome.own_row_count,
+          'exact', outcome.measured_at, outcome.table_kind, outcome.is_partition, outcome.table_oid,
+          outcome.error_sqlstate, outcome.error_message
+        )::nms.table_metrics_measurements
+      from outcome
+      where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
+    ),
+    array(select found.target from found join undecided using (unit) where not undecided.is_locked),
+    array(select found.target from found join undecided using (unit) where undecided.is_locked),
+    array(select schema.ctid from pg_namespace as schema where schema.nspname in (select found.schema_name from found))
+  into strict measured, changed_targets, locked_targets, schema_places;
+end
 $$;
 
 
 --
--- Name: FUNCTION count_unlocked_tables(targets nms_private.target[], stop_at text[]); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION count_under_one_snapshot(run_id bigint, among oid[], as_one boolean, retryable text[], OUT measured nms.table_metrics_measurements[], OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[], OUT schema_places tid[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.count_unlocked_tables(targets nms_private.target[], stop_at text[]) IS 'As nms_private.count_tables(), but hardly waits for a locked table: that one has 55P03.';
+COMMENT ON FUNCTION nms_private.count_under_one_snapshot(run_id bigint, among oid[], as_one boolean, retryable text[], OUT measured nms.table_metrics_measurements[], OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[], OUT schema_places tid[]) IS 'The counting of nms_private.measure(), in one statement: the measurements that can be stored, the targets that cannot because of an error that is retryable, changed or locked, and the rows of the catalogue that name their schemas.';
+
+
+--
+-- Name: counting_role(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.counting_role() RETURNS oid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select routine.proowner
+  from pg_proc as routine
+  where routine.pronamespace = 'nms'::regnamespace and routine.proname = 'collect_table_metrics'
+$$;
+
+
+--
+-- Name: FUNCTION counting_role(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.counting_role() IS 'The role whose rights decide what a run may read: the owner of nms.collect_table_metrics.';
 
 
 --
@@ -2738,6 +3135,48 @@ COMMENT ON FUNCTION nms_private.counting_sessions(run_id bigint) IS 'The session
 
 
 --
+-- Name: counts_by_day(bigint, text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.counts_by_day(run_id bigint, schema_names text[], table_names text[]) RETURNS TABLE(table_number bigint, day integer, row_count bigint, size double precision)
+    LANGUAGE sql STABLE ROWS 100000 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  result as materialized (
+    select history.owner as run_id, history.snapshot_date - given.snapshot_date as day
+    from nms.table_metrics_runs as given
+    cross join nms_private.day_owners(run_id => counts_by_day.run_id) as history
+    where given.run_id = counts_by_day.run_id
+    union all
+    select counts_by_day.run_id, 0
+  )
+  select candidate.number, result.day, past.row_count, ln(greatest(past.row_count::double precision, 0.5))
+  from unnest(counts_by_day.schema_names, counts_by_day.table_names)
+    with ordinality as candidate (schema_name, table_name, number)
+  -- offset: the index of each table, however many there are, rather than a scan of the whole history
+  cross join lateral (
+    select measurement.run_id, measurement.row_count
+    from nms.table_metrics_measurements as measurement
+    where
+      measurement.schema_name = candidate.schema_name
+      and measurement.table_name = candidate.table_name
+      and measurement.run_id between (select min(result.run_id) from result) and counts_by_day.run_id
+    offset 0
+  ) as past
+  join result using (run_id)
+  where past.row_count is not null
+$$;
+
+
+--
+-- Name: FUNCTION counts_by_day(run_id bigint, schema_names text[], table_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.counts_by_day(run_id bigint, schema_names text[], table_names text[]) IS 'Some tables as counted in a run and in the history by which it is judged. day: 0 is that of the run, -1 the day before. size: the natural logarithm of the count, so that differences are changes in per cent; that of half a row for none.';
+
+
+--
 -- Name: current_targets(jsonb, jsonb, oid[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -2815,6 +3254,160 @@ COMMENT ON FUNCTION nms_private.day_owners(run_id bigint) IS 'The history by whi
 
 
 --
+-- Name: table_metrics_alert_rules; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_alert_rules (
+    schema_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
+    table_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
+    kind text DEFAULT '*'::text NOT NULL,
+    is_on boolean,
+    silenced_until date,
+    drop_percent numeric,
+    spike_percent numeric,
+    min_rows bigint,
+    min_change bigint,
+    sensitivity numeric,
+    failures_in_a_row bigint,
+    late_after interval,
+    CONSTRAINT a_rule_decides_something CHECK ((num_nonnulls(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after) > 0)),
+    CONSTRAINT a_table_is_named_with_its_schema CHECK (((schema_name <> '*'::text) OR (table_name = '*'::text))),
+    CONSTRAINT drop_percent_is_between_1_and_100 CHECK (((drop_percent >= (1)::numeric) AND (drop_percent <= (100)::numeric))),
+    CONSTRAINT failures_and_lateness_are_of_no_schema CHECK (((schema_name = '*'::text) OR (num_nonnulls(failures_in_a_row, late_after) = 0))),
+    CONSTRAINT failures_in_a_row_is_1_or_more CHECK ((failures_in_a_row >= 1)),
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['*'::text, 'repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text]))),
+    CONSTRAINT late_after_is_between_0_and_30_days CHECK (((late_after >= '00:00:00'::interval) AND (late_after <= '30 days'::interval))),
+    CONSTRAINT min_change_is_0_or_more CHECK ((min_change >= 0)),
+    CONSTRAINT min_rows_is_0_or_more CHECK ((min_rows >= 0)),
+    CONSTRAINT sensitivity_is_between_a_tenth_and_10 CHECK (((sensitivity >= 0.1) AND (sensitivity <= (10)::numeric))),
+    CONSTRAINT spike_percent_is_between_1_and_1000000 CHECK (((spike_percent >= (1)::numeric) AND (spike_percent <= (1000000)::numeric)))
+);
+
+
+--
+-- Name: TABLE table_metrics_alert_rules; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_alert_rules IS 'What to be told about, for a table, for a schema, or for all (*). A column that is null decides nothing: for each column, of all rules that fit and decide it, that of the table wins, then that of its schema, then that for all; among these that of the kind. Without rules the defaults named at each column hold.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.schema_name IS 'Schema as the catalogue spells it, or * for every schema.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.table_name IS 'Table as the catalogue spells it, or * for every table of the schema.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.kind; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.kind IS 'Kind of alert, or * for every kind.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.is_on; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.is_on IS 'False: no such alerts. Default: true.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.silenced_until; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.silenced_until IS 'No such alerts before this business day. Default: none are silenced.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.drop_percent; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.drop_percent IS 'By how many per cent a count may be below what is usual. Default: 15.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.spike_percent; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.spike_percent IS 'By how many per cent a count may be above what is usual. Default: 30.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.min_rows; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.min_rows IS 'Tables that usually have fewer rows have no drop, and none that drops to zero; with fewer rows they have no spike. Default: 50.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.min_change; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.min_change IS 'A change of fewer rows is neither drop nor spike. Default: 20.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.sensitivity; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.sensitivity IS 'How closely a table is held to its habit: 2 allows half of its usual fluctuation, 0.5 the double. Default: 1.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.failures_in_a_row; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.failures_in_a_row IS 'After how many failed runs in a row there is an alert. Default: 3.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.late_after; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.late_after IS 'How long after the usual time a business day may be without a result. Default: 1 hour.';
+
+
+--
+-- Name: default_alert_rule(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.default_alert_rule() RETURNS nms.table_metrics_alert_rules
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select row(
+    '*', -- schema_name
+    '*', -- table_name
+    '*', -- kind
+    true, -- is_on
+    null, -- silenced_until
+    15, -- drop_percent
+    30, -- spike_percent
+    50, -- min_rows
+    20, -- min_change
+    1, -- sensitivity
+    3, -- failures_in_a_row
+    interval '1 hour' -- late_after
+  )::nms.table_metrics_alert_rules
+$$;
+
+
+--
+-- Name: FUNCTION default_alert_rule(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.default_alert_rule() IS 'What holds where no row of nms.table_metrics_alert_rules decides: the defaults that the comments of its columns name.';
+
+
+--
 -- Name: delete_measurements_of_deleted_runs(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -2840,6 +3433,73 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.delete_measurements_of_deleted_runs() IS 'Trigger function: deleting runs takes their measurements with them.';
+
+
+--
+-- Name: departures_by_day(bigint, text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.departures_by_day(run_id bigint, schema_names text[], table_names text[]) RETURNS TABLE(table_number bigint, day integer, row_count bigint, size double precision, is_refilled boolean, from_week double precision, from_weekday double precision)
+    LANGUAGE sql STABLE ROWS 100000 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  -- The seven results before each one: a the last three, b the three before those, c the seventh.
+  last_seven as (
+    select
+      counted.*,
+      lag(size, 1) over by_day as a1, lag(size, 2) over by_day as a2, lag(size, 3) over by_day as a3,
+      lag(size, 4) over by_day as b1, lag(size, 5) over by_day as b2, lag(size, 6) over by_day as b3,
+      lag(size, 7) over by_day as c
+    from nms_private.counts_by_day(
+      run_id => departures_by_day.run_id,
+      schema_names => departures_by_day.schema_names,
+      table_names => departures_by_day.table_names
+    ) as counted
+    window by_day as (partition by counted.table_number order by counted.day)
+  ),
+  last_three_of_weekday as (
+    select
+      last_seven.*,
+      least(a1, a2, a3) as a_low,
+      a1 + a2 + a3 - least(a1, a2, a3) - greatest(a1, a2, a3) as a_mid,
+      greatest(a1, a2, a3) as a_high,
+      least(b1, b2, b3) as b_low,
+      b1 + b2 + b3 - least(b1, b2, b3) - greatest(b1, b2, b3) as b_mid,
+      greatest(b1, b2, b3) as b_high,
+      lag(size, 1) over by_weekday as w1, lag(size, 2) over by_weekday as w2, lag(size, 3) over by_weekday as w3
+    from last_seven
+    window by_weekday as (partition by last_seven.table_number, mod(last_seven.day, 7) order by last_seven.day)
+  )
+  select
+    last.table_number,
+    last.day,
+    last.row_count,
+    last.size,
+    a1 < 0 and size >= 0, -- only that of an empty table is negative
+    -- The median of seven is c, unless the third or the fourth of the other six is nearer to the middle.
+    case
+      when c is not null then
+        size - greatest(
+          least(a_high, greatest(a_mid, b_low), greatest(a_low, b_mid), b_high),
+          least(c, least(greatest(a_low, b_high), greatest(a_mid, b_mid), greatest(a_high, b_low)))
+        )
+    end,
+    case
+      when c is null then null
+      when w3 is not null then size - greatest(least(w1, w2), least(greatest(w1, w2), w3))
+      when w2 is not null then size - (w1 + w2) / 2
+      else size - w1
+    end
+  from last_three_of_weekday as last
+$$;
+
+
+--
+-- Name: FUNCTION departures_by_day(run_id bigint, schema_names text[], table_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.departures_by_day(run_id bigint, schema_names text[], table_names text[]) IS 'How far each count of nms_private.counts_by_day() is from the median of the seven results before it, and from that of the last three of its weekday; null before there are seven. is_refilled: the result before was empty and this one is not.';
 
 
 --
@@ -2991,6 +3651,34 @@ COMMENT ON FUNCTION nms_private.fail_run(run_id bigint, reason text) IS 'Ends a 
 
 
 --
+-- Name: failed_after_counting(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.failed_after_counting(run_id bigint) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    run.status = 'FAILED'
+    and run.target_count is not null
+    and not exists (
+      select
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = run.run_id and measurement.error_sqlstate is not null
+    )
+  from nms.table_metrics_runs as run
+  where run.run_id = failed_after_counting.run_id
+$$;
+
+
+--
+-- Name: FUNCTION failed_after_counting(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.failed_after_counting(run_id bigint) IS 'Whether a run counted every table and FAILED all the same, such as one that another session kept from writing its result: the same request may succeed at once. Null for an unknown run.';
+
+
+--
 -- Name: failure_summary(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -3037,6 +3725,40 @@ COMMENT ON FUNCTION nms_private.failure_summary(run_id bigint) IS 'Names each ta
 
 
 --
+-- Name: family_members(nms_private.target[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.family_members(targets nms_private.target[]) RETURNS TABLE(ancestor oid, member oid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with recursive
+  target as materialized (
+    select given.table_oid, given.is_whole
+    from unnest(family_members.targets) as given
+    where given.table_kind <> 'partitioned table' -- which is added up
+  ),
+  descent (ancestor, member) as (
+    select target.table_oid, target.table_oid from target where target.is_whole
+    union
+    select descent.ancestor, child.inhrelid
+    from descent
+    join pg_inherits as child on child.inhparent = descent.member
+  )
+  select target.table_oid, target.table_oid from target where not target.is_whole
+  union all
+  select descent.ancestor, descent.member from descent
+$$;
+
+
+--
+-- Name: FUNCTION family_members(targets nms_private.target[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.family_members(targets nms_private.target[]) IS 'What one statement reads for each of these targets, and so locks until it ends: the table itself and, where an extension keeps its rows elsewhere, its children.';
+
+
+--
 -- Name: find_count_alerts(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -3052,8 +3774,8 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
       aim.kind,
       rule.min_rows,
       rule.min_change,
-      round(exp(middle.y)) as middle, -- the logarithm of 50 is that of a little less
-      -- Beyond what that day was expected to bring, or beyond what any day of the weeks before it has brought.
+      round(exp(middle.y)) as middle, -- exp(ln(50)) is a little less than 50
+      -- A count is strange outside of what was expected of that day, or outside of all that the 13 weeks had.
       greatest(
         score.expected - greatest(fall.least, score.lower_reach / rule.sensitivity),
         score.lowest - fall.least - score.noise / 2 / rule.sensitivity
@@ -3097,7 +3819,7 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
       else
         judged.days >= 14
         and judged.y > judged.high
-        and not judged.is_partition -- the next one is there before its time comes, and fills all at once
+        and not judged.is_partition -- created empty, it fills at once when its time comes
         and judged.row_count >= judged.min_rows
         and judged.row_count - judged.middle >= judged.min_change
     end
@@ -3111,13 +3833,13 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
     found.expected_high,
     case found.kind
       when 'dropped_to_zero' then
-        format('empty, usually it has about %s rows', to_char(found.usual, 'FM9,999,999,999,999,999,990'))
+        format('empty, usually it has about %s rows', nms_private.with_separators(number => found.usual))
       else
         format(
           '%s rows, expected %s to %s',
-          to_char(found.row_count, 'FM9,999,999,999,999,999,990'),
-          to_char(found.expected_low, 'FM9,999,999,999,999,999,990'),
-          to_char(found.expected_high, 'FM9,999,999,999,999,999,990')
+          nms_private.with_separators(number => found.row_count),
+          nms_private.with_separators(number => found.expected_low),
+          nms_private.with_separators(number => found.expected_high)
         )
     end
   from found
@@ -3178,7 +3900,7 @@ CREATE FUNCTION nms_private.find_run_alerts(run_id bigint) RETURNS TABLE(kind te
         select from nms.table_metrics_measurements as measurement where measurement.run_id = given.run_id
       )
     union all
-    select 'no_run_today', format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date)
+    select 'run_late', format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date)
     from given
     cross join last_success
     join nms.table_metrics_next_due as due on due.run_id = last_success.run_id
@@ -3192,7 +3914,7 @@ $$;
 -- Name: FUNCTION find_run_alerts(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.find_run_alerts(run_id bigint) IS 'What is strange about a finished run as a whole, as of its end: repeated_failures, no_tables, no_run_today.';
+COMMENT ON FUNCTION nms_private.find_run_alerts(run_id bigint) IS 'What is strange about a finished run as a whole, as of its end: repeated_failures, no_tables, run_late.';
 
 
 --
@@ -3208,7 +3930,7 @@ declare
   v_run nms.table_metrics_runs;
 begin
   loop
-    -- After an outage several slots are due: one run, now, serves them all.
+    -- After an outage several slots are due: one run with their request serves all that came before it.
     select run.* into v_run
     from nms.table_metrics_runs as run
     where
@@ -3257,7 +3979,7 @@ $$;
 -- Name: FUNCTION find_run_for_slot(slot timestamp with time zone, skip jsonb, exclude jsonb); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.find_run_for_slot(slot timestamp with time zone, skip jsonb, exclude jsonb) IS 'What has been done for a slot of the schedule: served by a run, or in vain so often that another would not help; wait, when a run is under way that serves it or will. No row: it needs a run.';
+COMMENT ON FUNCTION nms_private.find_run_for_slot(slot timestamp with time zone, skip jsonb, exclude jsonb) IS 'Whether a slot of the schedule still needs a run. No row: it does. served: a run has succeeded, or failed in a way or so often that another would not help. wait: a run is under way that will serve it.';
 
 
 --
@@ -3272,9 +3994,9 @@ CREATE FUNCTION nms_private.find_table_alerts(run_id bigint) RETURNS TABLE(kind 
   given as materialized (
     select run.* from nms.table_metrics_runs as run where run.run_id = find_table_alerts.run_id
   ),
-  -- The last seven days, and what the day of the run has brought before it. The last of them is the last counted one.
+  -- The results of the seven days before, and the latest of the day itself. results_back: 1 is the latest counted one.
   earlier as materialized (
-    select run.*, row_number() over (order by run.is_imported, run.snapshot_date desc) as place
+    select run.*, row_number() over (order by run.is_imported, run.snapshot_date desc) as results_back
     from (
       (
         select history.owner
@@ -3303,7 +4025,7 @@ CREATE FUNCTION nms_private.find_table_alerts(run_id bigint) RETURNS TABLE(kind 
       max(past.row_count) as most,
       (array_agg(past.table_oid order by past.run_id desc))[1] as table_oid
     from earlier
-    -- Each result by itself: a plan that joins them may read years of measurements instead.
+    -- offset: the index of each run, rather than a scan of years of measurements
     cross join lateral (
       select measurement.schema_name, measurement.table_name, measurement.table_oid, measurement.run_id, measurement.row_count
       from nms.table_metrics_measurements as measurement
@@ -3324,7 +4046,7 @@ CREATE FUNCTION nms_private.find_table_alerts(run_id bigint) RETURNS TABLE(kind 
       select from present where (present.schema_name, present.table_name) = (known.schema_name, known.table_name)
     )
   ),
-  -- Few, so that only these are looked up in the whole history.
+  -- These few are looked up in the whole history, below.
   fresh as materialized (
     select present.*
     from present
@@ -3335,14 +4057,14 @@ CREATE FUNCTION nms_private.find_table_alerts(run_id bigint) RETURNS TABLE(kind 
         select from known where (known.schema_name, known.table_name) = (present.schema_name, present.table_name)
       )
   ),
-  -- That a result has not what it leaves out says nothing.
+  -- A result says nothing about a table that its run was told to leave out.
   left_out as materialized (
     select
       known.schema_name,
       known.table_name,
-      bool_or(result.place = 0) as is_now,
-      bool_or(result.place = 1) as is_last,
-      count(*) filter (where result.place > 0) as days
+      bool_or(result.results_back = 0) as is_now,
+      bool_or(result.results_back = 1) as is_last,
+      count(*) filter (where result.results_back > 0) as days
     from (
       select array_agg(unpaired.schema_name) as schema_names, array_agg(unpaired.table_name) as table_names
       from (
@@ -3353,9 +4075,9 @@ CREATE FUNCTION nms_private.find_table_alerts(run_id bigint) RETURNS TABLE(kind 
       having count(*) > 0 -- most often none
     ) as unpaired
     cross join (
-      select given.run_id, 0 as place from given
+      select given.run_id, 0 as results_back from given
       union all
-      select earlier.run_id, earlier.place from earlier
+      select earlier.run_id, earlier.results_back from earlier
     ) as result
     cross join lateral nms_private.request_excludes(
       run_id => result.run_id,
@@ -3370,7 +4092,7 @@ CREATE FUNCTION nms_private.find_table_alerts(run_id bigint) RETURNS TABLE(kind 
     left join left_out using (schema_name, table_name)
     where
       left_out.is_now is not true
-      and absent.days * 2 > (select count(*) from earlier) - coalesce(left_out.days, 0) -- a habit
+      and absent.days * 2 > (select count(*) from earlier) - coalesce(left_out.days, 0) -- most results had it
   )
   select
     'table_missing',
@@ -3384,14 +4106,14 @@ CREATE FUNCTION nms_private.find_table_alerts(run_id bigint) RETURNS TABLE(kind 
         when renamed.table_oid is not null then
           format('gone: %I.%I is what it is called now', renamed.schema_name, renamed.table_name)
       end,
-      format('gone: it had %s rows', to_char(gone.most, 'FM9,999,999,999,999,999,990'))
+      format('gone: it had %s rows', nms_private.with_separators(number => gone.most))
     )
   from gone
   cross join given
   left join (
     select present.table_oid, min(present.schema_name) as schema_name, min(present.table_name) as table_name
     from present
-    where present.table_oid <> 0 -- imported, and it did not exist
+    where present.table_oid <> 0 -- of imported counts of a table that did not exist
     group by present.table_oid
   ) as renamed using (table_oid)
   where
@@ -3405,7 +4127,7 @@ CREATE FUNCTION nms_private.find_table_alerts(run_id bigint) RETURNS TABLE(kind 
     null,
     null,
     coalesce(
-      'new: it has ' || to_char(fresh.row_count, 'FM9,999,999,999,999,999,990') || ' rows',
+      'new: it has ' || nms_private.with_separators(number => fresh.row_count) || ' rows',
       'new: it could not be counted'
     )
   from fresh
@@ -3419,7 +4141,7 @@ CREATE FUNCTION nms_private.find_table_alerts(run_id bigint) RETURNS TABLE(kind 
         past.schema_name = fresh.schema_name
         and past.table_name = fresh.table_name
         and past.run_id < find_table_alerts.run_id
-        -- those that had not ended, of which nobody can tell later what they knew then
+        -- What a run had found before it ended cannot be told later, so it never counts.
         and past.run_id <> all (
           array(
             select run.run_id
@@ -3503,7 +4225,7 @@ begin
     from stored
     group by stored.ancestor
   ),
-  -- The lowest of its roots; where a table has several, its whole family has been found all the same.
+  -- The root with the lowest OID, where a table has several.
   family as (
     select descent.member, min(descent.ancestor) as root
     from descent
@@ -3562,7 +4284,7 @@ CREATE FUNCTION nms_private.find_worker_problems(worker_schema text DEFAULT 'gra
     from pg_namespace as found
     where found.nspname = find_worker_problems.worker_schema
   ),
-  -- Functions, triggers and views run as whoever uses them; who may add some later is no better.
+  -- Functions, triggers and views run with the rights of whoever uses them. Whoever may add one later counts as well.
   left_by (object, role, way_out) as (
     select 'schema ' || schema.name, schema.nspowner, null
     from schema
@@ -3706,7 +4428,7 @@ CREATE FUNCTION nms_private.find_worker_problems(worker_schema text DEFAULT 'gra
       cross join missing
       where
         not schema.is_ours
-        -- Nobody has begun there, and the worker may: graphile-worker asks for the schema even where there is one.
+        -- Nothing is there yet, and the worker may install it: "create schema if not exists" needs the right on the database.
         and not (
           has_database_privilege(current_database(), 'create')
           and has_schema_privilege(schema.oid, 'usage')
@@ -3732,6 +4454,31 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.find_worker_problems(worker_schema text) IS 'Why a worker that connects as the current user must not or cannot use the schema of graphile-worker, and the statement that mends it. worker_schema: its name. problem: worker_schema_of_stranger, something in it belongs to somebody who would gain the rights of the worker; worker_not_permitted, a right is missing. A worker does not start with either. No row: nothing to mend. Reads nothing but the catalogue.';
+
+
+--
+-- Name: finish_counting(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.finish_counting(run_id bigint) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  update nms.table_metrics_runs as run
+  set target_count = (
+    select count(*)
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = finish_counting.run_id
+  )
+  where run.run_id = finish_counting.run_id
+$$;
+
+
+--
+-- Name: FUNCTION finish_counting(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.finish_counting(run_id bigint) IS 'Ends the counting of a run: writes to its header, as target_count, how many tables have a measurement.';
 
 
 --
@@ -3811,7 +4558,7 @@ begin
       and target.is_reported
       and exists (select from pg_class as relation where relation.oid = target.table_oid);
 
-    perform nms_private.set_target_count(run_id => v_run.run_id);
+    perform nms_private.finish_counting(run_id => v_run.run_id);
   end if;
 
   return nms_private.fail_run(
@@ -3830,6 +4577,37 @@ COMMENT ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) IS 'Ends
 
 
 --
+-- Name: has_lost_targets(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.has_lost_targets(run_id bigint) RETURNS boolean
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select exists (
+    select
+    from nms_private.targets as claim
+    cross join unnest(claim.targets) as target
+    where
+      claim.run_id = has_lost_targets.run_id
+      and target.is_reported
+      and target.table_oid not in (
+        select measurement.table_oid
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = has_lost_targets.run_id
+      )
+  )
+$$;
+
+
+--
+-- Name: FUNCTION has_lost_targets(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.has_lost_targets(run_id bigint) IS 'Whether any table that an online run has queued is without a measurement: it is gone, or its measurement was deleted.';
+
+
+--
 -- Name: header_holders(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -3845,7 +4623,7 @@ begin
   begin
     v_members := array(select member.xid from pg_get_multixact_members(v_holder) as member);
   exception
-    -- One transaction rather than a group has many ways of being no group.
+    -- It is a single transaction, not a group. Which error that is depends on its number.
     when others then
       v_members := array[v_holder];
   end;
@@ -3914,7 +4692,7 @@ CREATE FUNCTION nms_private.is_silent(run_id bigint, silent_for interval) RETURN
       from nms.table_metrics_measurements as measurement
       where measurement.run_id = run.run_id
     ),
-    -- Nothing but locked tables is left, and somebody looks at them again and again.
+    -- While only locked tables are left, each attempt to count one sets this.
     (
       select max(claim.retry_at)
       from nms_private.targets as claim
@@ -3979,6 +4757,56 @@ COMMENT ON FUNCTION nms_private.job_payload(payload text) IS 'The payload of a j
 
 
 --
+-- Name: job_request(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.job_request(payload jsonb) RETURNS TABLE(problem text, skipped jsonb, excluded jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    malformed.problem,
+    coalesce(usable.payload -> 'skipSchemas', '[]'),
+    coalesce(usable.payload -> 'exclude', '[]')
+  from nms_private.validate_job(payload => coalesce(job_request.payload, '{}')) as malformed (problem)
+  cross join lateral (select case when malformed.problem is null then job_request.payload end) as usable (payload)
+$$;
+
+
+--
+-- Name: FUNCTION job_request(payload jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.job_request(payload jsonb) IS 'What a run for this payload would leave out, and what is wrong with the payload: such a one leaves nothing out. problem: null when nothing is.';
+
+
+--
+-- Name: known_business_date(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.known_business_date() RETURNS date
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_zone text := (select settings.business_time_zone from nms.table_metrics_settings as settings);
+begin
+  if nms_private.is_time_zone(name => v_zone) then
+    return nms.business_date();
+  end if;
+  return null;
+end
+$$;
+
+
+--
+-- Name: FUNCTION known_business_date(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.known_business_date() IS 'The business day of now; null where this server does not know the business time zone.';
+
+
+--
 -- Name: latest_slot(time without time zone, timestamp with time zone); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -4006,6 +4834,543 @@ COMMENT ON FUNCTION nms_private.latest_slot(local_time time without time zone, a
 
 
 --
+-- Name: lint_last_run_failed(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_last_run_failed(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    case
+      when exists (
+        select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = last_run.snapshot_date
+      ) then 'warning'
+      else 'error'
+    end,
+    'last_run_failed', format('run %s', last_run.run_id), last_run.error_message,
+    nms_private.collecting_call(payload => lint_last_run_failed.payload)
+  from (
+    select run.*
+    from nms.table_metrics_runs as run
+    where run.status <> 'RUNNING'
+    order by run.run_id desc
+    limit 1
+  ) as last_run
+  where last_run.status = 'FAILED'
+$$;
+
+
+--
+-- Name: FUNCTION lint_last_run_failed(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_last_run_failed(payload jsonb, targets nms_private.target[], today date) IS 'The last run that has ended is FAILED: an error while its day has no result, a warning when it has.';
+
+
+--
+-- Name: lint_machinery_is_counted(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_machinery_is_counted(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'warning', 'machinery_is_counted', quote_ident(target.schema_name),
+    'it holds the tables of a tool, and machinery_schemas does not name it: they would be counted',
+    format(
+      'update %s set machinery_schemas = array_append(machinery_schemas, %L);',
+      'nms.table_metrics_settings'::regclass, target.schema_name
+    )
+  from unnest(lint_machinery_is_counted.targets) as target
+  group by target.schema_name
+  having
+    target.schema_name in ('nms', 'nms_private', 'graphile_migrate')
+    or array_agg(target.table_name) @> '{_private_jobs,_private_known_crontabs}'
+    or array_agg(target.table_name) @> '{jobs,known_crontabs,job_queues}'
+$$;
+
+
+--
+-- Name: FUNCTION lint_machinery_is_counted(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_machinery_is_counted(payload jsonb, targets nms_private.target[], today date) IS 'The tables of a tool would be counted, such as those of a worker in a schema of another name.';
+
+
+--
+-- Name: lint_malformed_payload(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_malformed_payload(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'error', 'malformed_payload', 'the job', request.problem || ': every such job would be rejected',
+    'mend it where the job comes from, the crontab or graphile_worker.add_job'
+  from nms_private.job_request(payload => lint_malformed_payload.payload) as request
+  where request.problem is not null
+$$;
+
+
+--
+-- Name: FUNCTION lint_malformed_payload(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_malformed_payload(payload jsonb, targets nms_private.target[], today date) IS 'The payload is one that no job accepts.';
+
+
+--
+-- Name: lint_no_run_today(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_no_run_today(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'warning', 'no_run_today', lint_no_run_today.today::text,
+    format('no run of this business day (%s) has succeeded yet', settings.business_time_zone),
+    nms_private.collecting_call(payload => lint_no_run_today.payload)
+  from nms.table_metrics_settings as settings
+  where
+    lint_no_run_today.today is not null
+    and not exists (select from nms.table_metrics_daily_snapshot as daily where daily.snapshot_date = lint_no_run_today.today)
+$$;
+
+
+--
+-- Name: FUNCTION lint_no_run_today(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_no_run_today(payload jsonb, targets nms_private.target[], today date) IS 'The business day has no result yet.';
+
+
+--
+-- Name: lint_nothing_to_count(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_nothing_to_count(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'warning', 'nothing_to_count', current_database(),
+    'a run would find no table; nms.preview_run() says why',
+    'select * from nms.preview_run();'
+  where cardinality(lint_nothing_to_count.targets) = 0
+$$;
+
+
+--
+-- Name: FUNCTION lint_nothing_to_count(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_nothing_to_count(payload jsonb, targets nms_private.target[], today date) IS 'A run with this request would find no table.';
+
+
+--
+-- Name: lint_owned_by_superuser(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_owned_by_superuser(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select
+    'warning', 'owned_by_superuser', 'nms',
+    format(
+      '%s functions belong to the superuser %s: planning a count may run functions of a table''s owner, with the rights of a superuser',
+      count(*), string_agg(distinct quote_ident(role.rolname), ', ')
+    ),
+    'psql -v ON_ERROR_STOP=1 -f migrations/roles.sql "$DATABASE_URL"'
+  from pg_proc as routine
+  join pg_roles as role on role.oid = routine.proowner
+  where routine.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and role.rolsuper
+  having count(*) > 0
+$_$;
+
+
+--
+-- Name: FUNCTION lint_owned_by_superuser(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_owned_by_superuser(payload jsonb, targets nms_private.target[], today date) IS 'Functions of ours run with the rights of a superuser.';
+
+
+--
+-- Name: lint_owner_lacks_right(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_owner_lacks_right(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'error', 'owner_lacks_right', 'nms',
+    format(
+      '%I counts, and lacks rights on %s objects such as %s: every run would fail',
+      counting.rolname, count(*), array_to_string((array_agg(needed.name order by needed.name))[1:3], ', ')
+    ),
+    string_agg(format('grant %s to %I;', needed.privilege, counting.rolname), ' ' order by needed.name)
+  from pg_roles as counting
+  cross join lateral (
+    select routine.oid::regprocedure::text, format('execute on function %s', routine.oid::regprocedure)
+    from pg_proc as routine
+    where
+      routine.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
+      and not routine.prosecdef
+      and routine.prorettype <> 'trigger'::regtype
+      and not has_function_privilege(counting.oid, routine.oid, 'execute')
+    union all
+    select relation.oid::regclass::text, format('select, insert, update, delete on %s', relation.oid::regclass)
+    from pg_class as relation
+    where
+      relation.relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
+      and relation.relkind = 'r'
+      and not (
+        has_table_privilege(counting.oid, relation.oid, 'select')
+        and (
+          relation.relname = 'table_metrics_settings'
+          or has_table_privilege(counting.oid, relation.oid, 'insert')
+        )
+      )
+    union all
+    select format('schema %I', schema.name), format('usage on schema %I', schema.name)
+    from unnest('{nms,nms_private}'::text[]) as schema (name)
+    where not has_schema_privilege(counting.oid, schema.name, 'usage')
+  ) as needed (name, privilege)
+  where counting.oid = (select nms_private.counting_role())
+  group by counting.rolname
+$$;
+
+
+--
+-- Name: FUNCTION lint_owner_lacks_right(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_owner_lacks_right(payload jsonb, targets nms_private.target[], today date) IS 'The role that counts may not use something of ours, as after an update that another role has made.';
+
+
+--
+-- Name: lint_run_abandoned(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_run_abandoned(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'warning', 'run_abandoned', format('run %s', run.run_id),
+    format('RUNNING since %s, silent for longer than %s, and no session works on it', run.collected_at, settings.abandon_after),
+    'select * from nms_private.abandon_silent_runs(); -- the next run does so as well'
+  from nms.table_metrics_runs as run
+  cross join nms.table_metrics_settings as settings
+  where
+    run.status = 'RUNNING'
+    and nms_private.is_silent(run_id => run.run_id, silent_for => settings.abandon_after)
+    and not exists (select from nms_private.header_holders(run_id => run.run_id))
+$$;
+
+
+--
+-- Name: FUNCTION lint_run_abandoned(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_run_abandoned(payload jsonb, targets nms_private.target[], today date) IS 'A run is RUNNING, and nobody works on it any more.';
+
+
+--
+-- Name: lint_runs_functions_of_others(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_runs_functions_of_others(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'warning', 'runs_functions_of_others', family.ancestor::regclass::text,
+    format(
+      'planning its count may run, with the rights of %I, %s',
+      min(counting.rolname),
+      string_agg(
+        distinct format('%s of %I, for %s', routine.oid::regprocedure, maker.rolname, expression.place), '; '
+      )
+    ),
+    format(
+      'update %s set machinery_schemas = array_append(machinery_schemas, %L); -- unless you trust %s: leaves the schema out',
+      'nms.table_metrics_settings'::regclass, schema.nspname, string_agg(distinct quote_ident(maker.rolname), ', ')
+    )
+  from nms_private.family_members(targets => lint_runs_functions_of_others.targets) as family
+  join pg_roles as counting on counting.oid = (select nms_private.counting_role())
+  cross join lateral (
+    select 'pg_class'::regclass, index.indexrelid, format('index %s', index.indexrelid::regclass)
+    from pg_index as index
+    where index.indrelid = family.member and (index.indexprs is not null or index.indpred is not null)
+    union all
+    select 'pg_statistic_ext'::regclass, statistics.oid, format('statistics %I', statistics.stxname)
+    from pg_statistic_ext as statistics
+    where statistics.stxrelid = family.member
+  ) as expression (class, oid, place)
+  join pg_depend as uses
+    on uses.classid = expression.class
+    and uses.objid = expression.oid
+    and uses.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass)
+  left join pg_operator as operator on uses.refclassid = 'pg_operator'::regclass and operator.oid = uses.refobjid
+  join pg_proc as routine
+    on routine.oid = case when uses.refclassid = 'pg_proc'::regclass then uses.refobjid else operator.oprcode end
+  join pg_roles as maker on maker.oid = routine.proowner
+  join pg_class as relation on relation.oid = family.ancestor
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  where not maker.rolsuper and maker.oid <> counting.oid
+  group by family.ancestor, schema.nspname
+$$;
+
+
+--
+-- Name: FUNCTION lint_runs_functions_of_others(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_runs_functions_of_others(payload jsonb, targets nms_private.target[], today date) IS 'Planning a count may run code of somebody else with the rights of the role that counts.';
+
+
+--
+-- Name: lint_server_is_read_only(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_server_is_read_only(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'error', 'server_is_read_only', current_database(), 'this server is a standby: no run can write its result',
+    'set DATABASE_URL to the primary'
+  where pg_is_in_recovery()
+
+  union all
+  select
+    'error', 'server_is_read_only', current_database(), 'default_transaction_read_only is on: no run can write its result',
+    format('alter role %I in database %I set default_transaction_read_only = off;', session_user, current_database())
+  from pg_settings as limits
+  where limits.name = 'default_transaction_read_only' and limits.reset_val = 'on'
+$$;
+
+
+--
+-- Name: FUNCTION lint_server_is_read_only(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_server_is_read_only(payload jsonb, targets nms_private.target[], today date) IS 'A run could not write: the server is a standby, or sessions begin read only.';
+
+
+--
+-- Name: lint_table_not_readable(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_table_not_readable(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'error', 'table_not_readable', relation.oid::regclass::text,
+    format(
+      '%I counts, and may not %s: every run would fail',
+      counting.rolname,
+      case when refused.may_enter then 'select from it' else format('use the schema %s', relation.relnamespace::regnamespace) end
+    ),
+    concat_ws(
+      ' ',
+      case when not refused.may_enter then format('grant usage on schema %s to %I;', relation.relnamespace::regnamespace, counting.rolname) end,
+      case when not refused.may_select then format('grant select on %s to %I;', relation.oid::regclass, counting.rolname) end,
+      format('-- or, for all tables: grant pg_read_all_data to %I;', counting.rolname)
+    )
+  from nms_private.refused_tables(
+    tables => array(select target.table_oid from unnest(lint_table_not_readable.targets) as target)
+  ) as refused
+  join pg_class as relation on relation.oid = refused.table_oid
+  join pg_roles as counting on counting.oid = (select nms_private.counting_role())
+  where not (refused.may_enter and refused.may_select)
+$$;
+
+
+--
+-- Name: FUNCTION lint_table_not_readable(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_table_not_readable(payload jsonb, targets nms_private.target[], today date) IS 'The role that counts may not select from a table, or not use its schema.';
+
+
+--
+-- Name: lint_table_thinned_by_policies(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_table_thinned_by_policies(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'error', 'table_thinned_by_policies', refused.table_oid::regclass::text,
+    format('row-level security would hide rows from %I, which counts: every run would fail', counting.rolname),
+    format('alter role %I bypassrls;', counting.rolname)
+  from nms_private.refused_tables(
+    tables => array(select target.table_oid from unnest(lint_table_thinned_by_policies.targets) as target)
+  ) as refused
+  join pg_roles as counting on counting.oid = (select nms_private.counting_role())
+  where refused.is_thinned
+$$;
+
+
+--
+-- Name: FUNCTION lint_table_thinned_by_policies(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_table_thinned_by_policies(payload jsonb, targets nms_private.target[], today date) IS 'Row-level security would hide rows of a table from the role that counts.';
+
+
+--
+-- Name: lint_time_is_limited(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_time_is_limited(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'warning', 'time_is_limited', limits.name,
+    format(
+      'it is %s ms for this role in this database: a statement that counts for longer is ended, and the run fails',
+      limits.reset_val
+    ),
+    format('alter role %I in database %I set %I = 0;', session_user, current_database(), limits.name)
+  from pg_settings as limits
+  where limits.name in ('statement_timeout', 'transaction_timeout') and limits.reset_val <> '0'
+$$;
+
+
+--
+-- Name: FUNCTION lint_time_is_limited(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_time_is_limited(payload jsonb, targets nms_private.target[], today date) IS 'A timeout of the session would end a long count.';
+
+
+--
+-- Name: lint_time_zone_unknown(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_time_zone_unknown(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'error', 'time_zone_unknown', 'nms.table_metrics_settings',
+    format('this server does not know the time zone %s: no run can start', settings.business_time_zone),
+    format('update %s set business_time_zone = ''America/New_York'';', 'nms.table_metrics_settings'::regclass)
+  from nms.table_metrics_settings as settings
+  where lint_time_zone_unknown.today is null
+$$;
+
+
+--
+-- Name: FUNCTION lint_time_zone_unknown(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_time_zone_unknown(payload jsonb, targets nms_private.target[], today date) IS 'The server does not know the business time zone, as after a restore on another one.';
+
+
+--
+-- Name: lint_too_few_locks(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_too_few_locks(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  widest as (
+    select family.ancestor::regclass::text as name, count(distinct family.member) + count(index.indexrelid) as locks
+    from nms_private.family_members(targets => lint_too_few_locks.targets) as family
+    left join pg_index as index on index.indrelid = family.member
+    group by family.ancestor
+    order by locks desc, name
+    limit 1
+  ),
+  -- The server has some spare memory beyond this, but each worker of a parallel plan takes its locks once more.
+  lock_table as (
+    select
+      sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as sessions,
+      min(limits.setting::bigint) filter (where limits.name = 'max_locks_per_transaction')
+        * sum(limits.setting::bigint) filter (where limits.name <> 'max_locks_per_transaction') as room
+    from pg_settings as limits
+    where
+      limits.name in (
+        'max_locks_per_transaction', 'max_connections', 'max_prepared_transactions', 'max_worker_processes', 'max_wal_senders'
+      )
+  )
+  select
+    case when widest.locks > lock_table.room then 'error' else 'warning' end,
+    'too_few_locks', widest.name,
+    format(
+      'counting it takes %s locks at once: one for each part and index. The server has room for about %s, which all sessions share',
+      widest.locks, lock_table.room
+    ),
+    format(
+      'alter system set max_locks_per_transaction = %s; -- then restart the server',
+      ceil(2.0 * widest.locks / lock_table.sessions)
+    )
+  from widest
+  cross join lock_table
+  where 2 * widest.locks > lock_table.room
+$$;
+
+
+--
+-- Name: FUNCTION lint_too_few_locks(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_too_few_locks(payload jsonb, targets nms_private.target[], today date) IS 'One statement takes more than half of the locks that the server has room for (warning), or more than all of them (error).';
+
+
+--
+-- Name: lint_user_mapping_missing(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_user_mapping_missing(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'error', 'user_mapping_missing', part.oid::regclass::text,
+    format(
+      '%s is foreign and read for the sum of its parents, and %I, which counts, has no user mapping on server %I: every run would fail',
+      family.ancestor::regclass, counting.rolname, server.srvname
+    ),
+    format('create user mapping for %I server %I options (user …, password …);', counting.rolname, server.srvname)
+  from nms_private.family_members(targets => lint_user_mapping_missing.targets) as family
+  join pg_class as part on part.oid = family.member
+  join pg_foreign_table as foreign_table on foreign_table.ftrelid = part.oid
+  join pg_foreign_server as server on server.oid = foreign_table.ftserver
+  join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
+  join pg_roles as counting on counting.oid = (select nms_private.counting_role())
+  where
+    wrapper.fdwname = 'postgres_fdw'
+    and not exists (
+      select from pg_user_mappings as mapping
+      where mapping.srvid = server.oid and mapping.umuser in (0, counting.oid)
+    )
+$$;
+
+
+--
+-- Name: FUNCTION lint_user_mapping_missing(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_user_mapping_missing(payload jsonb, targets nms_private.target[], today date) IS 'A foreign part of a table lies on a server that the role that counts has no user mapping for.';
+
+
+--
 -- Name: measure(bigint, oid[], boolean, text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -4014,199 +5379,29 @@ CREATE FUNCTION nms_private.measure(run_id bigint, among oid[], as_one boolean, 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_measured nms.table_metrics_measurements[];
-  v_schemas tid[];
+  v_counted record;
+  v_sure record;
+  v_stored record;
 begin
-  -- One statement: its snapshot decides what there is to count, which tables are a family, and each count.
-  with
-  found as materialized (
-    select
-      target,
-      target.*,
-      case when as_one then oid '0' else coalesce(target.family, target.table_oid) end as unit
-    from nms.table_metrics_runs as run
-    cross join nms_private.current_targets(
-      skip => run.skip_schemas, exclude => run.exclude_tables, among => measure.among
-    ) as target
-    where run.run_id = measure.run_id
-  ),
-  stored_table as materialized (
-    select
-      array_agg(found.target) as targets,
-      case when count(distinct found.unit) = 1 then retryable else '{}' end as stop_at
-    from found
-    where found.table_kind <> 'partitioned table'
-  ),
-  counted as materialized (
-    select result.*
-    from stored_table
-    cross join nms_private.count_tables(targets => stored_table.targets, stop_at => stored_table.stop_at) as result
-    where '55P03' <> all (retryable)
-    union all
-    select result.*
-    from stored_table
-    cross join nms_private.count_unlocked_tables(targets => stored_table.targets, stop_at => stored_table.stop_at) as result
-    where '55P03' = any (retryable)
-  ),
-  -- Each member is read once, however many tables its rows are part of.
-  added as (
-    select
-      parent.table_oid,
-      sum(part.own_row_count)::bigint as row_count,
-      max(part.measured_at) as measured_at,
-      min(part.error_sqlstate) as error_sqlstate,
-      (
-        array_agg(
-          format('%I.%I: %s', child.schema_name, child.table_name, part.error_message)
-          order by part.error_sqlstate, child.schema_name, child.table_name
-        ) filter (where part.error_sqlstate is not null)
-      )[1] as error_message
-    from found as parent
-    cross join unnest(parent.members) as member (table_oid)
-    left join found as child on child.table_oid = member.table_oid
-    left join counted as part on part.table_oid = member.table_oid
-    group by parent.table_oid
-  ),
-  outcome as materialized (
-    select
-      found.unit,
-      found.table_oid,
-      found.schema_name,
-      found.table_name,
-      found.table_kind,
-      found.is_partition,
-      found.is_reported,
-      outcome.error_sqlstate,
-      coalesce(added.error_message, itself.error_message) as error_message,
-      -- One time for a family, which tells later that all of it was counted together.
-      case
-        when found.family is null then coalesce(itself.measured_at, clock_timestamp())
-        else max(coalesce(itself.measured_at, clock_timestamp())) over (partition by found.unit, found.family is null)
-      end as measured_at,
-      case
-        when outcome.error_sqlstate is not null then null
-        when found.members = '{}' then 0
-        when found.members is not null then added.row_count
-        else itself.own_row_count
-      end as row_count,
-      case
-        when outcome.error_sqlstate is not null then null
-        when found.table_kind = 'partitioned table' then 0
-        else itself.own_row_count
-      end as own_row_count
-    from found
-    left join counted as itself on itself.table_oid = found.table_oid
-    left join added on added.table_oid = found.table_oid
-    cross join lateral (
-      select coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate
-    ) as outcome
-  ),
-  -- Asked of each count, for the sum of a parent has but one of its errors.
-  undecided as materialized (
-    select found.unit, bool_or(counted.error_sqlstate = '55P03') as is_locked
-    from counted
-    join found on found.table_oid = counted.table_oid
-    where counted.error_sqlstate = any (retryable)
-    group by found.unit
-  )
-  select
-    array(
-      select
-        row(
-          measure.run_id, outcome.schema_name, outcome.table_name, outcome.row_count, outcome.own_row_count,
-          'exact', outcome.measured_at, outcome.table_kind, outcome.is_partition, outcome.table_oid,
-          outcome.error_sqlstate, outcome.error_message
-        )::nms.table_metrics_measurements
-      from outcome
-      where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
-    ),
-    array(select found.target from found join undecided using (unit) where not undecided.is_locked),
-    array(select found.target from found join undecided using (unit) where undecided.is_locked),
-    array(select schema.ctid from pg_namespace as schema where schema.nspname in (select found.schema_name from found))
-  into strict v_measured, changed_targets, locked_targets, v_schemas;
+  v_counted := nms_private.count_under_one_snapshot(
+    run_id => measure.run_id, among => measure.among, as_one => measure.as_one, retryable => measure.retryable
+  );
+  locked_targets := v_counted.locked_targets;
+  v_sure := nms_private.retract_renamed(
+    schema_places => v_counted.schema_places,
+    retryable => measure.retryable,
+    measured => v_counted.measured,
+    changed_targets => v_counted.changed_targets
+  );
+  changed_targets := v_sure.changed_targets;
 
-  -- A schema is renamed without a lock on its tables: for a moment, a name may have been that of another one's table.
-  -- Its row in the catalogue tells afterwards, whichever name it has again.
-  if exists (
-    select from unnest(v_schemas) as seen (place) where currtid2('pg_catalog.pg_namespace', seen.place) <> seen.place
-  ) then
-    if 'NM001' = any (retryable) then
-      changed_targets := changed_targets || array(
-        select
-          row(
-            measured.table_oid, measured.schema_name, measured.table_name, measured.table_kind, measured.is_partition,
-            null, null, null, null, true, null
-          )::nms_private.target
-        from unnest(v_measured) as measured
-      );
-      v_measured := '{}';
-    else
-      v_measured := array(
-        select
-          row(
-            measured.run_id, measured.schema_name, measured.table_name, null, null, 'exact', measured.measured_at,
-            measured.table_kind, measured.is_partition, measured.table_oid, coalesce(measured.error_sqlstate, 'NM001'),
-            coalesce(
-              measured.error_message,
-              'its schema, or one of those it was counted with, was renamed or altered meanwhile'
-            )
-          )::nms.table_metrics_measurements
-        from unnest(v_measured) as measured
-      );
-    end if;
+  -- Under one snapshot no two tables have one name.
+  if not as_one then
+    perform nms_private.retract_namesakes(run_id => measure.run_id, measured => v_sure.measured);
   end if;
-
-  -- In the online mode, another table may have had a name when it was counted, and a table another name. The
-  -- table that has lost its place is found, and counted again, when there is nothing left in the queue. Looked up
-  -- one by one: a plan that joins them reads all that the run has stored, each time.
-  if not as_one and exists (
-    select
-    from unnest(v_measured) as measured
-    cross join lateral (
-      select former.table_oid
-      from nms.table_metrics_measurements as former
-      where
-        former.run_id = measure.run_id
-        and former.schema_name = measured.schema_name
-        and former.table_name = measured.table_name
-      offset 0
-    ) as former
-    where former.table_oid <> measured.table_oid
-  ) then
-    delete from nms.table_metrics_measurements as former
-    using unnest(v_measured) as measured
-    where
-      former.run_id = measure.run_id
-      and former.schema_name = measured.schema_name
-      and former.table_name = measured.table_name
-      and former.table_oid <> measured.table_oid;
-  end if;
-
-  with stored as (
-    insert into nms.table_metrics_measurements as measurement
-    select measured.*
-    from unnest(v_measured) as measured
-    order by measured.schema_name, measured.table_name
-    -- Somebody may have counted a table before it came into its family.
-    on conflict on constraint table_metrics_measurements_pkey do update
-    set
-      table_kind = excluded.table_kind,
-      is_partition = excluded.is_partition,
-      row_count = excluded.row_count,
-      own_row_count = excluded.own_row_count,
-      measured_at = excluded.measured_at,
-      error_sqlstate = excluded.error_sqlstate,
-      error_message = excluded.error_message
-    where
-      measurement.table_oid = excluded.table_oid
-      and exists (
-        select from pg_inherits where excluded.table_oid in (inhrelid, inhparent)
-      )
-    returning measurement.own_row_count
-  )
-  select count(*), coalesce(sum(stored.own_row_count), 0)
-  into strict tables_counted, rows_counted
-  from stored;
+  v_stored := nms_private.store_measurements(measured => v_sure.measured);
+  tables_counted := v_stored.tables_counted;
+  rows_counted := v_stored.rows_counted;
 end
 $$;
 
@@ -4215,7 +5410,7 @@ $$;
 -- Name: FUNCTION measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[]) IS 'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing.';
+COMMENT ON FUNCTION nms_private.measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[]) IS 'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing. How long a count waits for a locked table: as the lock_timeout of the session says when as_one, otherwise 10 ms.';
 
 
 --
@@ -4247,7 +5442,7 @@ begin
     return;
   end if;
 
-  -- A lock is waited for in several attempts, each of them short.
+  -- A locked table is tried again and again, each time briefly, until lock_timeout has passed.
   select v_claim.times_put_off >= 2 and clock_timestamp() > v_claim.put_off_since + settings.lock_timeout
   into strict v_is_last_attempt
   from nms.table_metrics_settings as settings;
@@ -4259,8 +5454,8 @@ begin
   tables_counted := 0;
   rows_counted := 0;
   pages_counted := v_claim.pages;
-  -- A family has been counted whole if somebody has met it before. Looked up one by one: a plan that joins them
-  -- reads all that the run has stored, for each claim.
+  -- A family may have been counted along with another claim. Looked up one by one: a plan that joins them reads
+  -- all that the run has stored, for each claim.
   v_left := array(
     select target.table_oid
     from unnest(v_claim.targets) as target
@@ -4323,45 +5518,26 @@ CREATE FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id 
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '10 s'
-    AS $_$
+    AS $$
 declare
-  -- No job is taken before its slot by this server's clock. One that was ahead may have been replaced since.
-  v_latest constant timestamptz := clock_timestamp() + interval '1 minute';
   v_problem text := nms_private.validate_job(payload => coalesce(open_job.payload, '{}'));
-  v_request jsonb := case jsonb_typeof(open_job.payload) when 'object' then open_job.payload else '{}' end;
-  v_skip jsonb := coalesce(v_request -> 'skipSchemas', '[]');
-  v_exclude jsonb := coalesce(v_request -> 'exclude', '[]');
+  v_request constant jsonb := case jsonb_typeof(open_job.payload) when 'object' then open_job.payload else '{}' end;
+  v_skip constant jsonb := coalesce(v_request -> 'skipSchemas', '[]');
+  v_exclude constant jsonb := coalesce(v_request -> 'exclude', '[]');
 begin
   if v_problem is null then
     is_online := coalesce((v_request ->> 'online')::boolean, false);
     jobs := coalesce((v_request ->> 'jobs')::integer, 1);
-    deadline := regexp_replace(v_request ->> 'deadline', 'm$', 'min')::interval;
-    begin
-      slot := (v_request #>> '{_cron,ts}')::timestamptz;
-      if slot > v_latest then
-        v_problem := format(
-          '_cron: saw the slot %s, which is in the future, expected one that has come', v_request #>> '{_cron,ts}'
-        );
-        slot := null;
-      elsif v_request ? 'localTime' then
-        slot := nms_private.latest_slot(local_time => (v_request ->> 'localTime')::time, at => slot);
-      end if;
-    exception
-      when data_exception then
-        slot := null;
-        v_problem := format(
-          '_cron: saw %s, expected an instant that exists, such as {"ts": "2026-11-20T05:15:00.000Z"}',
-          left(v_request ->> '_cron', 200)
-        );
-    end;
+    deadline := nms_private.parse_duration(duration => v_request ->> 'deadline');
+    select job.slot, job.problem into slot, v_problem from nms_private.slot_of_job(payload => v_request) as job;
   end if;
 
   if slot is not null then
-    -- One after the other: the second finds what the first has written.
+    -- One job at a time: the next one finds the run that this one has started.
     perform nms_private.take_turn(of => 'nms_private.job_turn');
-    select served.action, served.run_id, served.message
+    select found.action, found.run_id, found.message
     into action, run_id, message
-    from nms_private.find_run_for_slot(slot => open_job.slot, skip => v_skip, exclude => v_exclude) as served;
+    from nms_private.find_run_for_slot(slot => open_job.slot, skip => v_skip, exclude => v_exclude) as found;
     if action is not null then
       return;
     end if;
@@ -4371,14 +5547,39 @@ begin
   action := case when v_problem is null then 'collect' else 'reject' end;
   message := v_problem;
 end
-$_$;
+$$;
 
 
 --
 -- Name: FUNCTION open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) IS 'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. A slot is the time of the schedule, or with localTime the latest such time of day in the business time zone. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
+COMMENT ON FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) IS 'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
+
+
+--
+-- Name: parse_duration(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.parse_duration(duration text) RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select
+    case
+      when
+        parse_duration.duration
+          ~ '^[0-9]{1,6} ?(s|m|h|d|w|mons?|y|seconds?|min|minutes?|hours?|days?|weeks?|months?|years?)$'
+      then parse_duration.duration::interval
+    end
+$_$;
+
+
+--
+-- Name: FUNCTION parse_duration(duration text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.parse_duration(duration text) IS 'A time as it is written on the command line, in the payload of a job and in SQL: one number and one unit, short or in full, such as 30m, 90d, 18mon, 90 days or 5 years. m is a minute. Null for anything else.';
 
 
 --
@@ -4444,7 +5645,7 @@ CREATE FUNCTION nms_private.queue_targets(run_id bigint, round bigint) RETURNS b
     select queue_targets.run_id, queue_targets.round, claim.targets, claim.pages
     from claim
     order by claim.pages / cardinality(claim.targets) desc
-    returning cardinality(table_metrics_targets.targets) as tables
+    returning cardinality(targets.targets) as tables
   )
   select coalesce(sum(queued.tables), 0)::bigint from queued
 $$;
@@ -4455,6 +5656,30 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.queue_targets(run_id bigint, round bigint) IS 'Queues every target of a run that has to be counted and has no measurement yet, the largest first, families whole. Returns how many tables those are.';
+
+
+--
+-- Name: rebuild_effect(jsonb, jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.rebuild_effect(former jsonb, rebuilt jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    case
+      when former is null then 'made'
+      when former = rebuilt then 'same'
+      else 'repaired'
+    end
+$$;
+
+
+--
+-- Name: FUNCTION rebuild_effect(former jsonb, rebuilt jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.rebuild_effect(former jsonb, rebuilt jsonb) IS 'What a rebuild has done to what was there, which is null for nothing: made, same or repaired.';
 
 
 --
@@ -4469,7 +5694,7 @@ begin
   perform nms.record_alerts(run_id => new.run_id);
   return null;
 exception
-  -- Whatever it is: the run has ended as it did, and its alerts can be recorded again.
+  -- No failure here may undo the end of the run. Its alerts can be recorded again.
   when query_canceled or assert_failure or others then
     raise warning 'the alerts of run % were not recorded', new.run_id
       using
@@ -4537,7 +5762,7 @@ begin
   insert into nms.table_metrics_alert_log (kind, detail, opened_at)
   select alert.kind, alert.detail, alert.since
   from nms.table_metrics_alerts as alert
-  where alert.kind = 'no_run_today'
+  where alert.kind = 'run_late'
   on conflict do nothing
   returning * into v_alert;
   if not found then
@@ -4554,6 +5779,39 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.record_missing_run() IS 'Announces that a business day has no result although it should have one by now. A worker calls it every minute: no run does that for it. Returns whether this is news.';
+
+
+--
+-- Name: refused_tables(oid[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.refused_tables(tables oid[]) RETURNS TABLE(table_oid oid, may_enter boolean, may_select boolean, is_thinned boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select relation.oid, access.may_enter, access.may_select, access.is_thinned
+  from unnest(refused_tables.tables) as given (oid)
+  join pg_class as relation on relation.oid = given.oid
+  join pg_roles as reader on reader.oid = (select nms_private.counting_role())
+  cross join lateral (
+    select
+      has_schema_privilege(reader.oid, relation.relnamespace, 'usage'),
+      has_any_column_privilege(reader.oid, relation.oid, 'select'), -- any column will do for a count
+      relation.relrowsecurity
+        and not (reader.rolsuper or reader.rolbypassrls)
+        and (relation.relforcerowsecurity or not pg_has_role(reader.oid, relation.relowner, 'usage'))
+  ) as access (may_enter, may_select, is_thinned)
+  where
+    relation.relkind <> 'p' -- which is added up
+    and (not (access.may_enter and access.may_select) or access.is_thinned)
+$$;
+
+
+--
+-- Name: FUNCTION refused_tables(tables oid[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.refused_tables(tables oid[]) IS 'Those of these tables that a run could not count, and why: the role that counts may not use their schema, may select no column, or row-level security would hide rows from it.';
 
 
 --
@@ -4641,19 +5899,20 @@ begin
   return query
   select given.schema_name, given.table_name
   from unnest(request_excludes.schema_names, request_excludes.table_names) as given (schema_name, table_name)
-  cross join lateral (
-    select
-      format('"%s"', replace(given.schema_name, '"', '""')),
-      format('"%s"', replace(given.table_name, '"', '""'))
-  ) as quoted (schema_name, table_name)
   where
     given.schema_name = any (v_run.machinery_schemas)
-    or given.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
-    or quoted.schema_name in (select jsonb_array_elements_text(v_run.skip_schemas))
-    or format('%s.%s', given.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
-    or format('%s.%s', quoted.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
-    or format('%s.%s', given.schema_name, quoted.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables))
-    or format('%s.%s', quoted.schema_name, given.table_name) in (select jsonb_array_elements_text(v_run.exclude_tables));
+    or given.schema_name in (
+      select spelled.schema_name
+      from nms_private.spellings_of(schema_names => request_excludes.schema_names) as spelled
+      where spelled.spelling in (select jsonb_array_elements_text(v_run.skip_schemas))
+    )
+    or (given.schema_name, given.table_name) in (
+      select spelled.schema_name, spelled.table_name
+      from nms_private.spellings_of(
+        schema_names => request_excludes.schema_names, table_names => request_excludes.table_names
+      ) as spelled
+      where spelled.spelling in (select jsonb_array_elements_text(v_run.exclude_tables))
+    );
 end
 $$;
 
@@ -4801,22 +6060,11 @@ COMMENT ON FUNCTION nms_private.requeue_targets(claim nms_private.targets, targe
 CREATE FUNCTION nms_private.resolve_schemas(entries text[]) RETURNS TABLE(entry text, schema_name text)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-  with reading as (
-    select
-      given.entry,
-      case when spelling.is_quoted
-        then replace(substr(given.entry, 2, length(given.entry) - 2), '""', '"')
-        else given.entry
-      end as name
-    from (select distinct entry from unnest(resolve_schemas.entries) as entry) as given
-    cross join (values (false), (true)) as spelling (is_quoted)
-    where not spelling.is_quoted or (given.entry like '"%"' and given.entry ~ '^"([^"]|"")*"$')
-  )
-  select reading.entry, schema.nspname::text
-  from reading
-  join pg_namespace as schema on schema.nspname::text = reading.name
-$_$;
+    AS $$
+  select spelled.spelling, spelled.schema_name
+  from nms_private.spellings_of(array(select schema.nspname::text from pg_namespace as schema)) as spelled
+  where spelled.spelling in (select unnest(resolve_schemas.entries))
+$$;
 
 
 --
@@ -4827,61 +6075,322 @@ COMMENT ON FUNCTION nms_private.resolve_schemas(entries text[]) IS 'The schemas 
 
 
 --
--- Name: resolve_tables(text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: resolve_tables(text[], oid[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.resolve_tables(entries text[]) RETURNS TABLE(entry text, table_oid oid)
-    LANGUAGE sql STABLE PARALLEL SAFE
+CREATE FUNCTION nms_private.resolve_tables(entries text[], among oid[] DEFAULT NULL::oid[]) RETURNS TABLE(entry text, table_oid oid)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+begin
+  if resolve_tables.entries = '{}' then
+    return;
+  end if;
+
+  return query
   with
-  given as materialized (
-    select distinct entry, string_to_array(entry, '.') as pieces
-    from unnest(resolve_tables.entries) as entry
-    where octet_length(entry) <= 257 -- two names of 63 bytes, each of them doubled, in quotes, and a dot
+  known as materialized (
+    select relation.oid, schema.nspname::text as schema_name, relation.relname::text as table_name
+    from pg_class as relation
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+    where relation.relkind in ('r', 'p', 'f', 'v', 'm') and (among is null or relation.oid = any (among))
   ),
-  -- Names may have dots as well: each may be the one that stands between schema and table.
-  parts as (
-    select
-      given.entry,
-      array_to_string(given.pieces[:dot], '.') as schema_name,
-      array_to_string(given.pieces[dot + 1:], '.') as table_name
-    from given
-    cross join lateral generate_series(1, cardinality(given.pieces) - 1) as dot
+  names as (
+    select array_agg(known.schema_name) as schemas, array_agg(known.table_name) as tables from known
   ),
-  reading as materialized (
-    select
-      parts.entry,
-      case when schema.is_quoted
-        then replace(substr(parts.schema_name, 2, length(parts.schema_name) - 2), '""', '"')
-        else parts.schema_name
-      end as schema_name,
-      case when relation.is_quoted
-        then replace(substr(parts.table_name, 2, length(parts.table_name) - 2), '""', '"')
-        else parts.table_name
-      end as table_name
-    from parts
-    cross join (values (false), (true)) as schema (is_quoted)
-    cross join (values (false), (true)) as relation (is_quoted)
-    where
-      (not schema.is_quoted or (parts.schema_name like '"%"' and parts.schema_name ~ '^"([^"]|"")*"$'))
-      and (not relation.is_quoted or (parts.table_name like '"%"' and parts.table_name ~ '^"([^"]|"")*"$'))
+  spelled as (
+    select spelled.*
+    from names
+    cross join nms_private.spellings_of(schema_names => names.schemas, table_names => names.tables) as spelled
+    where spelled.spelling in (select unnest(resolve_tables.entries))
   )
-  select reading.entry, relation.oid
-  from reading
-  join pg_namespace as schema on schema.nspname::text = reading.schema_name
-  join pg_class as relation
-    on relation.relnamespace = schema.oid
-    and relation.relname::text = reading.table_name
-    and relation.relkind in ('r', 'p', 'f', 'v', 'm')
-$_$;
+  select spelled.spelling, known.oid
+  from spelled
+  join known on known.schema_name = spelled.schema_name and known.table_name = spelled.table_name;
+end
+$$;
 
 
 --
--- Name: FUNCTION resolve_tables(entries text[]); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION resolve_tables(entries text[], among oid[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.resolve_tables(entries text[]) IS 'The tables, views and foreign tables that these entries name: schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
+COMMENT ON FUNCTION nms_private.resolve_tables(entries text[], among oid[]) IS 'The tables, views and foreign tables that these entries name, of all or of those among the given: schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL. An entry that names none has no row.';
+
+
+--
+-- Name: retract_gone(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.retract_gone(run_id bigint) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  -- It failed and is gone.
+  delete from nms.table_metrics_measurements as measurement
+  where
+    measurement.run_id = retract_gone.run_id
+    and measurement.error_sqlstate = 'NM001'
+    and not exists (select from pg_class as relation where relation.oid = measurement.table_oid);
+
+  -- Counted again with its family, under another name by then.
+  delete from nms.table_metrics_measurements as former
+  using nms.table_metrics_measurements as latter
+  where
+    former.run_id = retract_gone.run_id
+    and latter.run_id = retract_gone.run_id
+    and latter.table_oid = former.table_oid
+    and latter.measured_at > former.measured_at;
+
+  -- Dropped before its family was counted again: its rows may be elsewhere in it.
+  delete from nms.table_metrics_measurements as former
+  where
+    former.run_id = retract_gone.run_id
+    and former.table_oid not in (select relation.oid from pg_class as relation)
+    and exists (
+      select
+      from nms_private.targets as claim
+      cross join unnest(claim.targets) as itself
+      join nms_private.targets as other on other.run_id = claim.run_id
+      cross join unnest(other.targets) as relative
+      join nms.table_metrics_measurements as latter
+        on latter.run_id = claim.run_id and latter.table_oid = relative.table_oid
+      where
+        claim.run_id = retract_gone.run_id
+        and itself.table_oid = former.table_oid
+        and relative.family = itself.family
+        and latter.measured_at > former.measured_at
+    );
+$$;
+
+
+--
+-- Name: FUNCTION retract_gone(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.retract_gone(run_id bigint) IS 'Deletes what an online run has stored for tables that are not there any more, where it would be wrong: a failure, a count under a former name, and the count of a member before its family was counted again.';
+
+
+--
+-- Name: retract_misnamed(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.retract_misnamed(run_id bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_misnamed oid[];
+begin
+  v_misnamed := array(
+    select current_target.table_oid
+    from nms.table_metrics_runs as run
+    cross join nms_private.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
+    where
+      run.run_id = retract_misnamed.run_id
+      and current_target.is_reported
+      and (current_target.schema_name, current_target.table_name) not in (
+        select measurement.schema_name, measurement.table_name
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = retract_misnamed.run_id
+      )
+      and (current_target.schema_name, current_target.table_name) in (
+        select queued.schema_name, queued.table_name
+        from nms_private.targets as claim
+        cross join unnest(claim.targets) as queued
+        where claim.run_id = retract_misnamed.run_id and queued.is_reported
+      )
+  );
+  delete from nms.table_metrics_measurements as measurement
+  where
+    measurement.run_id = retract_misnamed.run_id
+    and measurement.table_oid = any (v_misnamed);
+  return v_misnamed <> '{}';
+end
+$$;
+
+
+--
+-- Name: FUNCTION retract_misnamed(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.retract_misnamed(run_id bigint) IS 'Deletes what an online run has stored for tables under another name than the one by which they were queued, and which they have again. Returns whether there is any table without a measurement under such a name.';
+
+
+--
+-- Name: retract_namesakes(bigint, nms.table_metrics_measurements[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.retract_namesakes(run_id bigint, measured nms.table_metrics_measurements[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if not exists (
+    select
+    from unnest(measured) as counted
+    cross join lateral (
+      select former.table_oid
+      from nms.table_metrics_measurements as former
+      where
+        former.run_id = retract_namesakes.run_id
+        and former.schema_name = counted.schema_name
+        and former.table_name = counted.table_name
+      offset 0
+    ) as former
+    where former.table_oid <> counted.table_oid
+  ) then
+    return;
+  end if;
+
+  delete from nms.table_metrics_measurements as former
+  using unnest(measured) as counted
+  where
+    former.run_id = retract_namesakes.run_id
+    and former.schema_name = counted.schema_name
+    and former.table_name = counted.table_name
+    and former.table_oid <> counted.table_oid;
+end
+$$;
+
+
+--
+-- Name: FUNCTION retract_namesakes(run_id bigint, measured nms.table_metrics_measurements[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.retract_namesakes(run_id bigint, measured nms.table_metrics_measurements[]) IS 'Deletes what an online run has stored under the names of these measurements for other tables, which had those names before. Such a table is found, and counted again, when nothing is left in the queue.';
+
+
+--
+-- Name: retract_renamed(tid[], text[], nms.table_metrics_measurements[], nms_private.target[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.retract_renamed(schema_places tid[], retryable text[], INOUT measured nms.table_metrics_measurements[], INOUT changed_targets nms_private.target[]) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if not exists (
+    select from unnest(schema_places) as seen (place) where currtid2('pg_catalog.pg_namespace', seen.place) <> seen.place
+  ) then
+    return;
+  end if;
+
+  if 'NM001' = any (retryable) then
+    changed_targets := changed_targets || array(
+      select
+        row(
+          counted.table_oid, counted.schema_name, counted.table_name, counted.table_kind, counted.is_partition,
+          null, null, null, null, true, null
+        )::nms_private.target
+      from unnest(measured) as counted
+    );
+    measured := '{}';
+  else
+    measured := array(
+      select
+        row(
+          counted.run_id, counted.schema_name, counted.table_name, null, null, 'exact', counted.measured_at,
+          counted.table_kind, counted.is_partition, counted.table_oid, coalesce(counted.error_sqlstate, 'NM001'),
+          coalesce(
+            counted.error_message,
+            'its schema, or one of those it was counted with, was renamed or altered meanwhile'
+          )
+        )::nms.table_metrics_measurements
+      from unnest(measured) as counted
+    );
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION retract_renamed(schema_places tid[], retryable text[], INOUT measured nms.table_metrics_measurements[], INOUT changed_targets nms_private.target[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.retract_renamed(schema_places tid[], retryable text[], INOUT measured nms.table_metrics_measurements[], INOUT changed_targets nms_private.target[]) IS 'When one of these schemas was renamed or altered after its tables were looked up: no measurement stands. Its table is a changed target where NM001 is retryable, and has failed otherwise.';
+
+
+--
+-- Name: retract_replaced(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.retract_replaced(run_id bigint) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  delete from nms.table_metrics_measurements as measurement
+  using pg_class as relation
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  where
+    measurement.run_id = retract_replaced.run_id
+    and schema.nspname = measurement.schema_name
+    and relation.relname = measurement.table_name
+    and relation.relkind in ('r', 'p')
+    and relation.oid <> measurement.table_oid;
+$$;
+
+
+--
+-- Name: FUNCTION retract_replaced(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.retract_replaced(run_id bigint) IS 'Deletes what an online run has stored for tables of which another one has the name now, which has not been counted.';
+
+
+--
+-- Name: run_of_day(date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.run_of_day(snapshot_date date) RETURNS bigint
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_run_id bigint;
+begin
+  select day.run_id into v_run_id
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date = run_of_day.snapshot_date;
+  if not found then
+    raise exception 'no result for %', coalesce(run_of_day.snapshot_date::text, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = (
+          select case
+            when count(*) = 0 then 'nor for any other day'
+            else format(
+              'the nearest days with a result: %s',
+              concat_ws(
+                ' and ',
+                max(day.snapshot_date) filter (where day.snapshot_date < run_of_day.snapshot_date),
+                min(day.snapshot_date) filter (where day.snapshot_date > run_of_day.snapshot_date)
+              )
+            )
+          end
+          from nms.table_metrics_daily_snapshot as day
+        ),
+        hint = coalesce(
+          (
+            select format('Ask for %s, the nearest day with a result.', day.snapshot_date)
+            from nms.table_metrics_daily_snapshot as day
+            order by abs(day.snapshot_date - run_of_day.snapshot_date), day.snapshot_date desc
+            limit 1
+          ),
+          'Start a run: select * from nms.collect_table_metrics();'
+        );
+  end if;
+  return v_run_id;
+end
+$$;
+
+
+--
+-- Name: FUNCTION run_of_day(snapshot_date date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.run_of_day(snapshot_date date) IS 'The run that owns a business day. Raises P0002 for a day without a result.';
 
 
 --
@@ -4912,6 +6421,85 @@ COMMENT ON FUNCTION nms_private.run_payload(run_id bigint) IS 'The measurements 
 
 
 --
+-- Name: run_result(bigint, bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with compared as materialized (
+    select per_table.*
+    from nms.compare_runs(before => run_result.since, after => run_result.run_id) as per_table
+    where run_result.since is not null
+  ),
+  measured as materialized (
+    select
+      measurement.schema_name,
+      measurement.table_name,
+      measurement.table_kind,
+      measurement.is_partition,
+      measurement.row_count,
+      measurement.own_row_count,
+      measurement.method,
+      compared.change,
+      compared.change_percent,
+      measurement.error_sqlstate,
+      measurement.error_message
+    from nms.table_metrics_measurements as measurement
+    left join compared
+      on compared.schema_name = measurement.schema_name
+      and compared.table_name = measurement.table_name
+    where measurement.run_id = run_result.run_id
+  )
+  select jsonb_build_object(
+    'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
+    'totals', (
+      select jsonb_build_object('tables', count(*), 'rows', coalesce(sum(measured.own_row_count), 0)) from measured
+    ),
+    'previous_run_id', run_result.since,
+    'previous_date', (
+      select run.snapshot_date from nms.table_metrics_runs as run where run.run_id = run_result.since
+    ),
+    'change', (select coalesce(sum(compared.own_change), 0) from compared having run_result.since is not null),
+    'changed_most', (
+      select coalesce(jsonb_agg(to_jsonb(most) order by most.size desc, most.schema_name, most.table_name), '[]')
+      from (
+        select
+          compared.schema_name,
+          compared.table_name,
+          compared.outcome,
+          compared.rows_before,
+          compared.rows_after,
+          compared.change,
+          abs(coalesce(compared.change, compared.rows_after, -compared.rows_before, 0)) as size
+        from compared
+        where compared.outcome not in ('unchanged', 'left out')
+        order by size desc, compared.schema_name, compared.table_name
+        limit 10
+      ) as most
+    ),
+    'tables', (
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(measured) order by measured.row_count desc nulls first, measured.schema_name, measured.table_name
+        ),
+        '[]'
+      )
+      from measured
+    )
+  )
+$$;
+
+
+--
+-- Name: FUNCTION run_result(run_id bigint, since bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.run_result(run_id bigint, since bigint) IS 'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null.';
+
+
+--
 -- Name: score_counts(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -4920,163 +6508,53 @@ CREATE FUNCTION nms_private.score_counts(run_id bigint) RETURNS TABLE(schema_nam
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   with
-  owner as materialized (
-    select
-      history.owner,
-      history.snapshot_date - given.snapshot_date as day -- the day of the run itself is 0
-    from nms.table_metrics_runs as given
-    cross join nms_private.day_owners(run_id => score_counts.run_id) as history
-    where given.run_id = score_counts.run_id
-  ),
   candidate as materialized (
-    select row_number() over ()::integer as id, changed.*
+    select changed.*, row_number() over () as number
     from nms_private.changed_counts(run_id => score_counts.run_id) as changed
   ),
-  counted as (
-    select candidate.id, 0 as day, candidate.row_count from candidate
-    union all
-    select candidate.id, owner.day, past.row_count
+  named as (
+    select
+      array_agg(candidate.schema_name order by candidate.number) as schema_names,
+      array_agg(candidate.table_name order by candidate.number) as table_names
     from candidate
-    -- offset: the index of each table, however many there are, rather than a scan of the whole history
-    cross join lateral (
-      select measurement.run_id, measurement.row_count
-      from nms.table_metrics_measurements as measurement
-      where
-        measurement.schema_name = candidate.schema_name
-        and measurement.table_name = candidate.table_name
-        and measurement.run_id between (select min(owner.owner) from owner) and (select max(owner.owner) from owner)
-      offset 0
-    ) as past
-    join owner on owner.owner = past.run_id
-    where past.row_count is not null
   ),
-  before as (
+  past as (
     select
-      size.*,
-      size.day < 0 and size.row_count > 0 and lag(size.row_count) over by_day = 0 as is_refilled,
-      lag(y, 1) over by_day as a1, lag(y, 2) over by_day as a2, lag(y, 3) over by_day as a3,
-      lag(y, 4) over by_day as b1, lag(y, 5) over by_day as b2, lag(y, 6) over by_day as b3,
-      lag(y, 7) over by_day as c
-    from (
-      select counted.*, ln(greatest(counted.row_count::double precision, 0.5)) as y
-      from counted
-    ) as size
-    window by_day as (partition by size.id order by size.day)
-  ),
-  sorted as (
-    select
-      before.*,
-      least(a1, a2, a3) as a_low, a1 + a2 + a3 - least(a1, a2, a3) - greatest(a1, a2, a3) as a_mid, greatest(a1, a2, a3) as a_high,
-      least(b1, b2, b3) as b_low, b1 + b2 + b3 - least(b1, b2, b3) - greatest(b1, b2, b3) as b_mid, greatest(b1, b2, b3) as b_high,
-      lag(y, 1) over by_weekday as w1, lag(y, 2) over by_weekday as w2, lag(y, 3) over by_weekday as w3
-    from before
-    window by_weekday as (partition by before.id, mod(before.day, 7) order by before.day)
-  ),
-  departure as (
-    select
-      sorted.id,
-      sorted.day,
-      sorted.y,
-      sorted.row_count,
-      sorted.is_refilled,
-      -- The fourth of seven: c, between the third and the fourth of the other six.
-      sorted.y - greatest(
-        least(a_high, greatest(a_mid, b_low), greatest(a_low, b_mid), b_high),
-        least(c, least(greatest(a_low, b_high), greatest(a_mid, b_mid), greatest(a_high, b_low)))
-      ) + 0 * c as from_week,
-      sorted.y - case
-        when w3 is not null then greatest(least(w1, w2), least(greatest(w1, w2), w3))
-        when w2 is not null then (w1 + w2) / 2
-        else w1
-      end as from_weekday
-    from sorted
-  ),
-  summary as (
-    select
-      departure.id,
-      count(*) as days,
-      percentile_disc(0.5) within group (order by departure.row_count) as usual,
-      count(*) filter (where is_refilled) as times_refilled,
-      min(y) as lowest,
-      max(y) as highest,
-      percentile_cont(0.5) within group (order by from_week) as growth_of_week,
-      percentile_cont(0.5) within group (order by from_weekday) filter (where from_week is not null) as growth_of_weeks
-    from departure
-    where departure.day < 0
-    group by departure.id
-  ),
-  grown as (
-    select
-      departure.*,
-      departure.from_week - summary.growth_of_week as off_week,
-      departure.from_weekday - summary.growth_of_weeks as off_weekday
-    from departure
-    join summary using (id)
-    where departure.from_week is not null
-  ),
-  habit as (
-    select
-      grown.id,
-      count(*) >= 14
-        and percentile_cont(0.9) within group (order by abs(off_weekday))
-          < 0.5 * percentile_cont(0.9) within group (order by abs(off_week)) as is_weekly
-    from grown
-    where grown.day < 0 and grown.off_weekday is not null
-    group by grown.id
-  ),
-  unexplained as (
-    select
-      grown.*,
-      case
-        when off_weekday is null then off_week
-        when habit.is_weekly or abs(off_weekday) < abs(off_week) then off_weekday
-        else off_week
-      end as off
-    from grown
-    left join habit using (id)
-  ),
-  monthly as (
-    select
-      unexplained.*,
-      min(off) over last_month as last_low, max(off) over last_month as last_high,
-      min(off) over month_before as before_low, max(off) over month_before as before_high
-    from unexplained
-    window
-      last_month as (partition by unexplained.id order by unexplained.day range between 31 preceding and 28 preceding),
-      month_before as (partition by unexplained.id order by unexplained.day range between 62 preceding and 59 preceding)
-  ),
-  residual as (
-    select
-      monthly.*,
-      off - least(greatest(off, least(0, last_low, before_low)), greatest(0, last_high, before_high)) as rest
-    from monthly
-  ),
-  spread as (
-    select
-      residual.id,
-      max(y - rest) filter (where day = 0) as expected,
-      1.4826 * percentile_cont(0.5) within group (order by abs(off)) filter (where day < 0) as noise,
-      percentile_cont(array[0.05, 0.95]) within group (order by rest) filter (where day < 0) as reach
-    from residual
-    group by residual.id
+      result.table_number as number,
+      count(*) filter (where day < 0) as days,
+      percentile_disc(0.5) within group (order by result.row_count) filter (where day < 0) as usual,
+      count(*) filter (where day < 0 and is_refilled) as times_refilled,
+      min(size) filter (where day < 0) as lowest,
+      max(size) filter (where day < 0) as highest,
+      max(size - unexplained) filter (where day = 0) as expected,
+      -- 1.4826 times the median deviation estimates the standard deviation.
+      1.4826 * percentile_cont(0.5) within group (order by abs(departure)) filter (where day < 0) as noise,
+      percentile_cont(array[0.05, 0.95]) within group (order by unexplained) filter (where day < 0) as reach
+    from named
+    cross join nms_private.unexplained_by_day(
+      run_id => score_counts.run_id,
+      schema_names => named.schema_names,
+      table_names => named.table_names
+    ) as result
+    group by result.table_number
   )
   select
     candidate.schema_name,
     candidate.table_name,
     candidate.is_partition,
     candidate.row_count,
-    summary.days,
-    summary.usual,
-    summary.times_refilled,
-    spread.expected,
-    greatest(4.5 * spread.noise, -1.75 * spread.reach[1]),
-    greatest(4.5 * spread.noise, 1.75 * spread.reach[2]),
-    summary.lowest,
-    summary.highest,
-    spread.noise
+    past.days,
+    past.usual,
+    past.times_refilled,
+    past.expected,
+    greatest(4.5 * past.noise, -1.75 * past.reach[1]),
+    greatest(4.5 * past.noise, 1.75 * past.reach[2]),
+    past.lowest,
+    past.highest,
+    past.noise
   from candidate
-  join summary using (id)
-  left join spread using (id)
+  join past using (number)
+  where past.days > 0
 $$;
 
 
@@ -5130,31 +6608,6 @@ COMMENT ON FUNCTION nms_private.sessions_in_the_way(relations regclass[]) IS 'Wh
 
 
 --
--- Name: set_target_count(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
---
-
-CREATE FUNCTION nms_private.set_target_count(run_id bigint) RETURNS void
-    LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  update nms.table_metrics_runs as run
-  set target_count = (
-    select count(*)
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = set_target_count.run_id
-  )
-  where run.run_id = set_target_count.run_id
-$$;
-
-
---
--- Name: FUNCTION set_target_count(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON FUNCTION nms_private.set_target_count(run_id bigint) IS 'Writes how many tables a run had to count, which ends its counting.';
-
-
---
 -- Name: settle_targets(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5168,15 +6621,13 @@ CREATE FUNCTION nms_private.settle_targets(run_id bigint) RETURNS void
 declare
   v_rounds constant bigint := bigint '3';
   v_round bigint;
-  v_stale oid[];
-  v_misnamed oid[];
+  v_is_misnamed boolean;
   v_unmeasured nms_private.target[];
-  v_gone nms_private.target[];
 begin
-  -- One session after the other. All of them share the header's row, which this mode does not conflict with.
+  -- One session at a time. This lock goes together with those on the header of the sessions that count.
   perform from nms.table_metrics_runs as run where run.run_id = settle_targets.run_id for no key update;
 
-  -- Whatever others have claimed may yet come back.
+  -- What others have claimed may come back to the queue.
   if
     exists (
       select
@@ -5200,124 +6651,26 @@ begin
     update nms.table_metrics_runs as run set is_online = true where run.run_id = settle_targets.run_id;
   end if;
 
-  -- Another table has its name now, and has not been counted.
-  delete from nms.table_metrics_measurements as measurement
-  using pg_class as relation
-  join pg_namespace as schema on schema.oid = relation.relnamespace
-  where
-    measurement.run_id = settle_targets.run_id
-    and v_round <= v_rounds
-    and schema.nspname = measurement.schema_name
-    and relation.relname = measurement.table_name
-    and relation.relkind in ('r', 'p')
-    and relation.oid <> measurement.table_oid;
-
-  -- It failed and is gone.
-  delete from nms.table_metrics_measurements as measurement
-  where
-    measurement.run_id = settle_targets.run_id
-    and measurement.error_sqlstate = 'NM001'
-    and not exists (select from pg_class as relation where relation.oid = measurement.table_oid);
-
-  -- Counted again with its family, under another name by then.
-  delete from nms.table_metrics_measurements as former
-  using nms.table_metrics_measurements as latter
-  where
-    former.run_id = settle_targets.run_id
-    and latter.run_id = settle_targets.run_id
-    and latter.table_oid = former.table_oid
-    and latter.measured_at > former.measured_at;
-
-  -- Dropped before its family was counted again: its rows may be elsewhere in it.
-  v_stale := array(
-    select former.table_oid
-    from nms.table_metrics_measurements as former
-    where
-      former.run_id = settle_targets.run_id
-      and former.table_oid not in (select relation.oid from pg_class as relation)
-      and exists (
-        select
-        from nms_private.targets as claim
-        cross join unnest(claim.targets) as itself
-        join nms_private.targets as other on other.run_id = claim.run_id
-        cross join unnest(other.targets) as relative
-        join nms.table_metrics_measurements as latter
-          on latter.run_id = claim.run_id and latter.table_oid = relative.table_oid
-        where
-          claim.run_id = settle_targets.run_id
-          and itself.table_oid = former.table_oid
-          and relative.family = itself.family
-          and latter.measured_at > former.measured_at
-      )
-  );
-  delete from nms.table_metrics_measurements as measurement
-  where
-    measurement.run_id = settle_targets.run_id
-    and measurement.table_oid = any (v_stale);
-
-  -- Counted under another name than the one that it was queued by, and has again.
-  v_misnamed := array(
-    select current_target.table_oid
-    from nms.table_metrics_runs as run
-    cross join nms_private.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
-    where
-      run.run_id = settle_targets.run_id
-      and current_target.is_reported
-      and (current_target.schema_name, current_target.table_name) not in (
-        select measurement.schema_name, measurement.table_name
-        from nms.table_metrics_measurements as measurement
-        where measurement.run_id = settle_targets.run_id
-      )
-      and (current_target.schema_name, current_target.table_name) in (
-        select queued.schema_name, queued.table_name
-        from nms_private.targets as claim
-        cross join unnest(claim.targets) as queued
-        where claim.run_id = settle_targets.run_id and queued.is_reported
-      )
-  );
-  delete from nms.table_metrics_measurements as measurement
-  where
-    measurement.run_id = settle_targets.run_id
-    and measurement.table_oid = any (v_misnamed);
+  if v_round <= v_rounds then
+    perform nms_private.retract_replaced(run_id => settle_targets.run_id);
+  end if;
+  perform nms_private.retract_gone(run_id => settle_targets.run_id);
+  v_is_misnamed := nms_private.retract_misnamed(run_id => settle_targets.run_id);
 
   if v_round <= v_rounds and nms_private.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
     return;
   end if;
 
   v_unmeasured := array(
-    select current_target
-    from nms.table_metrics_runs as run
-    cross join nms_private.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
-    where
-      run.run_id = settle_targets.run_id
-      and current_target.is_reported
-      and current_target.table_oid not in (
-        select measurement.table_oid
-        from nms.table_metrics_measurements as measurement
-        where measurement.run_id = settle_targets.run_id
-      )
+    select unmeasured from nms_private.unmeasured_targets(run_id => settle_targets.run_id) as unmeasured
   );
-  -- The catalogue has changed since it was queued from: the next call looks again.
   if v_round <= v_rounds and v_unmeasured <> '{}' then
-    return;
+    return; -- the catalogue has changed meanwhile: the next call looks again
   end if;
 
-  -- What has appeared since the last look is no part of the run. Unless a table has gone without a trace: then it
-  -- may be that one, whatever it is called now.
-  v_gone := array(
-    select target
-    from nms_private.targets as claim
-    cross join unnest(claim.targets) as target
-    where
-      claim.run_id = settle_targets.run_id
-      and target.is_reported
-      and target.table_oid not in (
-        select measurement.table_oid
-        from nms.table_metrics_measurements as measurement
-        where measurement.run_id = settle_targets.run_id
-      )
-  );
-  if v_gone <> '{}' or v_misnamed <> '{}' then
+  -- A table that has appeared since the last look is no part of the run, unless one that was queued is lost: it may
+  -- be that one under another name.
+  if v_is_misnamed or nms_private.has_lost_targets(run_id => settle_targets.run_id) then
     perform nms_private.record_failure(
       run_id => settle_targets.run_id,
       target => unmeasured,
@@ -5327,7 +6680,7 @@ begin
     from unnest(v_unmeasured) as unmeasured;
   end if;
 
-  perform nms_private.set_target_count(run_id => settle_targets.run_id);
+  perform nms_private.finish_counting(run_id => settle_targets.run_id);
 end
 $$;
 
@@ -5340,6 +6693,76 @@ COMMENT ON FUNCTION nms_private.settle_targets(run_id bigint) IS 'When nothing o
 
 
 --
+-- Name: slot_of_job(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.slot_of_job(payload jsonb, OUT slot timestamp with time zone, OUT problem text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  -- A worker takes a job when its slot has come, by the clock of a server that another may have replaced since.
+  v_latest constant timestamptz := clock_timestamp() + interval '1 minute';
+  v_scheduled_for timestamptz;
+begin
+  v_scheduled_for := (payload #>> '{_cron,ts}')::timestamptz;
+  if v_scheduled_for > v_latest then
+    problem := format(
+      '_cron: saw the slot %s, which is in the future, expected one that has come', payload #>> '{_cron,ts}'
+    );
+  elsif payload ? 'localTime' then
+    slot := nms_private.latest_slot(local_time => (payload ->> 'localTime')::time, at => v_scheduled_for);
+  else
+    slot := v_scheduled_for;
+  end if;
+exception
+  when data_exception then
+    problem := format(
+      '_cron: saw %s, expected an instant that exists, such as {"ts": "2026-11-20T05:15:00.000Z"}',
+      left(payload ->> '_cron', 200)
+    );
+end
+$$;
+
+
+--
+-- Name: FUNCTION slot_of_job(payload jsonb, OUT slot timestamp with time zone, OUT problem text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.slot_of_job(payload jsonb, OUT slot timestamp with time zone, OUT problem text) IS 'The slot that a job with this payload is for: the time of the schedule, or with localTime the latest such time of day in the business time zone. Null for a job that no schedule has made, and when there is a problem: a slot that does not exist or is in the future.';
+
+
+--
+-- Name: spellings_of(text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.spellings_of(schema_names text[], table_names text[] DEFAULT NULL::text[]) RETURNS TABLE(schema_name text, table_name text, spelling text)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    given.schema_name,
+    given.table_name,
+    concat_ws(
+      '.',
+      case when schema.is_quoted then format('"%s"', replace(given.schema_name, '"', '""')) else given.schema_name end,
+      case when relation.is_quoted then format('"%s"', replace(given.table_name, '"', '""')) else given.table_name end
+    )
+  from unnest(spellings_of.schema_names, spellings_of.table_names) as given (schema_name, table_name)
+  cross join (values (false), (true)) as schema (is_quoted)
+  cross join (values (false), (true)) as relation (is_quoted)
+  where not relation.is_quoted or given.table_name is not null
+$$;
+
+
+--
+-- Name: FUNCTION spellings_of(schema_names text[], table_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.spellings_of(schema_names text[], table_names text[]) IS 'How an entry of skip or exclude may spell these schemas, or these tables, given as schemas and as many names: each name as the catalogue does or quoted as in SQL, with a dot between.';
+
+
+--
 -- Name: start_run(jsonb, jsonb, text, timestamp with time zone); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5348,7 +6771,7 @@ CREATE FUNCTION nms_private.start_run(skip jsonb, exclude jsonb, problem text, s
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_started_at constant timestamptz := clock_timestamp(); -- the transaction may be older than its day
+  v_started_at constant timestamptz := clock_timestamp(); -- not now(): the transaction may have begun the day before
   v_unmatched jsonb := jsonb '[]';
   v_left_out bigint;
   v_run_id bigint;
@@ -5399,6 +6822,82 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone) IS 'Writes the header of a run and returns its run_id: RUNNING, or FAILED when something is wrong with its request, which is the problem. slot: the slot of the schedule that it serves, if any.';
+
+
+--
+-- Name: store_measurements(nms.table_metrics_measurements[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.store_measurements(measured nms.table_metrics_measurements[], OUT tables_counted bigint, OUT rows_counted numeric) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  with stored as (
+    insert into nms.table_metrics_measurements as measurement
+    select counted.*
+    from unnest(store_measurements.measured) as counted
+    order by counted.schema_name, counted.table_name
+    -- Somebody may have counted a table before it came into its family.
+    on conflict on constraint table_metrics_measurements_pkey do update
+    set
+      table_kind = excluded.table_kind,
+      is_partition = excluded.is_partition,
+      row_count = excluded.row_count,
+      own_row_count = excluded.own_row_count,
+      measured_at = excluded.measured_at,
+      error_sqlstate = excluded.error_sqlstate,
+      error_message = excluded.error_message
+    where
+      measurement.table_oid = excluded.table_oid
+      and exists (
+        select from pg_inherits where excluded.table_oid in (inhrelid, inhparent)
+      )
+    returning measurement.own_row_count
+  )
+  select count(*), coalesce(sum(stored.own_row_count), 0)
+  into strict tables_counted, rows_counted
+  from stored;
+end
+$$;
+
+
+--
+-- Name: FUNCTION store_measurements(measured nms.table_metrics_measurements[], OUT tables_counted bigint, OUT rows_counted numeric); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.store_measurements(measured nms.table_metrics_measurements[], OUT tables_counted bigint, OUT rows_counted numeric) IS 'Stores these measurements, and returns how many tables and rows they are. Of a table that has one already, the later one stays when it belongs to a family, which was counted together; otherwise the former.';
+
+
+--
+-- Name: take_day(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.take_day(run_id bigint) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  insert into nms.table_metrics_daily_snapshot as daily (snapshot_date, run_id, payload, collected_at, is_imported)
+  select run.snapshot_date, run.run_id, snapshot.payload, snapshot.collected_at, run.is_imported
+  from nms.table_metrics_run_snapshot as snapshot
+  join nms.table_metrics_runs as run on run.run_id = snapshot.run_id
+  where snapshot.run_id = take_day.run_id
+  on conflict on constraint table_metrics_daily_snapshot_pkey do update
+  set
+    run_id = excluded.run_id,
+    payload = excluded.payload,
+    collected_at = excluded.collected_at,
+    is_imported = excluded.is_imported
+  -- Asked of the day: its run may have been written after the snapshot of this transaction.
+  where (not daily.is_imported, daily.run_id) <= (not excluded.is_imported, excluded.run_id)
+$$;
+
+
+--
+-- Name: FUNCTION take_day(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.take_day(run_id bigint) IS 'Makes the JSON of a successful run that of its business day, unless the day has that of a later run, or of a counted one while this was imported: the last successful run wins, whichever finishes first.';
 
 
 --
@@ -5481,6 +6980,93 @@ COMMENT ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) I
 
 
 --
+-- Name: unexplained_by_day(bigint, text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.unexplained_by_day(run_id bigint, schema_names text[], table_names text[]) RETURNS TABLE(table_number bigint, day integer, row_count bigint, size double precision, is_refilled boolean, departure double precision, unexplained double precision)
+    LANGUAGE sql STABLE ROWS 100000 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  departed as materialized (
+    select departed.*
+    from nms_private.departures_by_day(
+      run_id => unexplained_by_day.run_id,
+      schema_names => unexplained_by_day.schema_names,
+      table_names => unexplained_by_day.table_names
+    ) as departed
+    order by departed.table_number, departed.day
+  ),
+  growth as materialized (
+    select
+      departed.table_number,
+      percentile_cont(0.5) within group (order by from_week) as since_week,
+      percentile_cont(0.5) within group (order by from_weekday) as since_weekday
+    from departed
+    where departed.day < 0
+    group by departed.table_number
+  ),
+  grown as not materialized (
+    select
+      departed.*,
+      departed.from_week - growth.since_week as off_week,
+      departed.from_weekday - growth.since_weekday as off_weekday
+    from departed
+    left join growth using (table_number)
+  ),
+  -- A table whose counts are twice as near to those of their weekday follows the week.
+  habit as (
+    select
+      grown.table_number,
+      count(*) >= 14
+        and percentile_cont(0.9) within group (order by abs(off_weekday))
+          < 0.5 * percentile_cont(0.9) within group (order by abs(off_week)) as is_weekly
+    from grown
+    where grown.day < 0 and grown.off_weekday is not null
+    group by grown.table_number
+  ),
+  nearest as (
+    select
+      grown.*,
+      case
+        when off_weekday is null then off_week
+        when habit.is_weekly or abs(off_weekday) < abs(off_week) then off_weekday
+        else off_week
+      end as departure
+    from grown
+    left join habit using (table_number)
+  ),
+  monthly as (
+    select
+      nearest.*,
+      min(departure) over last_month as last_low, max(departure) over last_month as last_high,
+      min(departure) over month_before as before_low, max(departure) over month_before as before_high
+    from nearest
+    window
+      last_month as (partition by nearest.table_number order by nearest.day range between 31 preceding and 28 preceding),
+      month_before as (partition by nearest.table_number order by nearest.day range between 62 preceding and 59 preceding)
+  )
+  select
+    monthly.table_number,
+    monthly.day,
+    monthly.row_count,
+    monthly.size,
+    monthly.is_refilled,
+    monthly.departure,
+    -- A departure up to the size of one at that time of the last two months is explained.
+    departure - least(greatest(departure, least(0, last_low, before_low)), greatest(0, last_high, before_high))
+  from monthly
+$$;
+
+
+--
+-- Name: FUNCTION unexplained_by_day(run_id bigint, schema_names text[], table_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.unexplained_by_day(run_id bigint, schema_names text[], table_names text[]) IS 'How much of each departure of nms_private.departures_by_day() is left when what is usual is taken off. departure: from the nearer of week and weekday, always the weekday where a table follows the week, without the usual growth, which is the median. unexplained: without what it was at that time of the last two months. Null before there are seven results.';
+
+
+--
 -- Name: unmatched_entries(jsonb, jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5518,6 +7104,57 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.unmatched_entries(skip jsonb, exclude jsonb) IS 'The entries of a well-formed request that match nothing in this database, likely typing errors: [{"argument": "skip" or "exclude", "entry": …}].';
+
+
+--
+-- Name: unmeasured_targets(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.unmeasured_targets(run_id bigint) RETURNS SETOF nms_private.target
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select current_target.*
+  from nms.table_metrics_runs as run
+  cross join nms_private.find_targets(skip => run.skip_schemas, exclude => run.exclude_tables) as current_target
+  where
+    run.run_id = unmeasured_targets.run_id
+    and current_target.is_reported
+    and current_target.table_oid not in (
+      select measurement.table_oid
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = unmeasured_targets.run_id
+    )
+$$;
+
+
+--
+-- Name: FUNCTION unmeasured_targets(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.unmeasured_targets(run_id bigint) IS 'The tables that an online run has to count as the catalogue is now, and has no measurement of.';
+
+
+--
+-- Name: use_lock_timeout(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.use_lock_timeout() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
+  from nms.table_metrics_settings as settings;
+end
+$$;
+
+
+--
+-- Name: FUNCTION use_lock_timeout(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.use_lock_timeout() IS 'Lets the calling function wait for locks as long as the lock_timeout setting says: until that function ends, if it has a lock_timeout of its own, otherwise until the transaction ends.';
 
 
 --
@@ -5573,6 +7210,31 @@ COMMENT ON FUNCTION nms_private.validate_counts(payload jsonb) IS 'What is wrong
 
 
 --
+-- Name: validate_deadline(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.validate_deadline(deadline text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    case
+      when parsed.duration is null then 'one number and one unit'
+      when parsed.duration = '0' then 'more than no time'
+      when extract(year from parsed.duration) + extract(month from parsed.duration) > 0 then 'a unit that is always as long'
+    end || ', such as "30m", "90s" or "2 hours"'
+  from nms_private.parse_duration(duration => validate_deadline.deadline) as parsed (duration)
+$$;
+
+
+--
+-- Name: FUNCTION validate_deadline(deadline text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.validate_deadline(deadline text) IS 'What is expected instead of this deadline. Null when nothing is wrong with it.';
+
+
+--
 -- Name: validate_job(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5591,9 +7253,8 @@ CREATE FUNCTION nms_private.validate_job(payload jsonb) RETURNS text
       ),
       (
         'deadline',
-        jsonb_typeof(payload -> 'deadline') = 'string'
-          and payload ->> 'deadline' ~ '^[1-9][0-9]{0,5} ?(s|m|h|min|minutes?|hours?|seconds?)$',
-        'a time such as "30m", "90s" or "2h"'
+        nms_private.validate_deadline(deadline => payload ->> 'deadline') is null,
+        nms_private.validate_deadline(deadline => payload ->> 'deadline')
       ),
       (
         'localTime',
@@ -5653,6 +7314,98 @@ COMMENT ON FUNCTION nms_private.validate_job(payload jsonb) IS 'What is wrong wi
 
 
 --
+-- Name: validate_keep_time(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.validate_keep_time(keep_time text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select
+    case
+      when parsed.duration is null then 'one number and one unit'
+      when validate_keep_time.keep_time ~ '[0-9] ?m$'
+        then format('"%1$son" or "%1$sin", whichever m is meant to be, or a time of another unit', validate_keep_time.keep_time)
+    end || ', such as "90d", "18mon" or "90 days"'
+  from nms_private.parse_duration(duration => validate_keep_time.keep_time) as parsed (duration)
+$_$;
+
+
+--
+-- Name: FUNCTION validate_keep_time(keep_time text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.validate_keep_time(keep_time text) IS 'What is expected instead of this as the time for which runs or days are kept. Null when nothing is wrong with it.';
+
+
+--
+-- Name: validate_prune_job(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.validate_prune_job(payload jsonb) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  given as (
+    select
+      entry.key,
+      entry.value,
+      nms_private.parse_duration(duration => entry.value #>> '{}') as duration,
+      nms_private.validate_keep_time(keep_time => entry.value #>> '{}') as expected
+    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload else '{}' end) as entry
+    where entry.key <> '_cron' -- which graphile-worker writes
+  ),
+  retention as (
+    select
+      max(given.duration) filter (where given.key = 'keepRuns') as keep_runs,
+      max(given.duration) filter (where given.key = 'keepDaily') as keep_daily
+    from given
+  ),
+  problem (place, text) as (
+    select
+      1,
+      format('payload: saw %s, expected an object such as {"keepRuns": "90 days", "keepDaily": "5 years"}', left(payload::text, 200))
+    where jsonb_typeof(payload) <> 'object'
+    union all
+    select 2, format('payload: saw the unknown key %s, expected only keepRuns and keepDaily', to_jsonb(given.key))
+    from given
+    where given.key not in ('keepRuns', 'keepDaily')
+    union all
+    select 3, format('%s: saw %s, expected %s', given.key, left(given.value::text, 200), given.expected)
+    from given
+    where given.key in ('keepRuns', 'keepDaily') and given.expected is not null
+    union all
+    select 4, 'payload: saw no time, expected {"keepRuns": "90 days", "keepDaily": "5 years"} or one of the two'
+    where jsonb_typeof(payload) = 'object' and not exists (select from given)
+    union all
+    select
+      5,
+      'payload: ' || nms_private.validate_retention(keep_runs => retention.keep_runs, keep_daily => retention.keep_daily)
+    from retention
+    union all
+    select
+      case given.key when 'keepRuns' then 6 else 7 end,
+      format(
+        '%s: saw %s, expected %s at least: a job keeps no less than keep_at_least in nms.table_metrics_settings says',
+        given.key, given.value, settings.keep_at_least
+      )
+    from given
+    cross join nms.table_metrics_settings as settings
+    where given.key in ('keepRuns', 'keepDaily') and given.expected is null and given.duration < settings.keep_at_least
+  )
+  select string_agg(problem.text, '; ' order by problem.place, problem.text) from problem
+$$;
+
+
+--
+-- Name: FUNCTION validate_prune_job(payload jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.validate_prune_job(payload jsonb) IS 'What is wrong with the payload of a job that prunes: which key, what was seen, what is expected; also that it would keep less than keep_at_least in the settings. Null when nothing is.';
+
+
+--
 -- Name: validate_request(jsonb, jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5704,105 +7457,49 @@ COMMENT ON FUNCTION nms_private.validate_request(skip jsonb, exclude jsonb) IS '
 
 
 --
--- Name: validate_retention(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: validate_retention(interval, interval); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.validate_retention(payload jsonb) RETURNS text
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-declare
-  v_problem text;
-  v_detail text;
-begin
-  with
-  given as (
-    select entry.key, entry.value
-    from jsonb_each(case jsonb_typeof(payload) when 'object' then payload else '{}' end) as entry
-    where entry.key <> '_cron' -- which graphile-worker writes
-  ),
-  problem (place, text) as (
-    select
-      1,
-      format('payload: saw %s, expected an object such as {"keepRuns": "90 days", "keepDaily": "5 years"}', left(payload::text, 200))
-    where jsonb_typeof(payload) <> 'object'
-    union all
-    select 2, format('payload: saw the unknown key %s, expected only keepRuns and keepDaily', to_jsonb(given.key))
-    from given
-    where given.key not in ('keepRuns', 'keepDaily')
-    union all
-    select 3, format('%s: saw %s, expected a time with its unit such as "90 days"', given.key, left(given.value::text, 200))
-    from given
-    where
-      given.key in ('keepRuns', 'keepDaily')
-      -- As an interval, 90 is so many seconds, and m a minute: either would delete nearly everything.
-      and (jsonb_typeof(given.value) <> 'string' or given.value #>> '{}' ~* '^[\s\d.+-]*m?\s*$')
-    union all
-    select 4, 'payload: saw no time, expected {"keepRuns": "90 days", "keepDaily": "5 years"} or one of the two'
-    where jsonb_typeof(payload) = 'object' and not exists (select from given)
-  )
-  select string_agg(problem.text, '; ' order by problem.place, problem.text) into v_problem from problem;
-  if v_problem is null then
-    perform nms_private.check_retention(
-      keep_runs => (payload ->> 'keepRuns')::interval,
-      keep_daily => (payload ->> 'keepDaily')::interval
-    );
-
-    select
-      string_agg(
-        format(
-          '%s: saw %s, expected %s at least: a job keeps no less than keep_at_least in nms.table_metrics_settings says',
-          given.key, given.value, settings.keep_at_least
-        ),
-        '; ' order by given.key desc
-      )
-    into v_problem
-    from jsonb_each(payload) as given
-    cross join nms.table_metrics_settings as settings
-    where given.key in ('keepRuns', 'keepDaily') and (given.value #>> '{}')::interval < settings.keep_at_least;
-  end if;
-  return v_problem;
-exception
-  when data_exception then
-    get stacked diagnostics v_problem = message_text, v_detail = pg_exception_detail;
-    return concat_ws('; ', v_problem, nullif(v_detail, ''));
-end
-$_$;
-
-
---
--- Name: FUNCTION validate_retention(payload jsonb); Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON FUNCTION nms_private.validate_retention(payload jsonb) IS 'What is wrong with the payload of a job that prunes: which key, what was seen, what is expected; also that it would keep less than keep_at_least in the settings. Null when nothing is.';
-
-
---
--- Name: was_counted_in_vain(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
---
-
-CREATE FUNCTION nms_private.was_counted_in_vain(run_id bigint) RETURNS boolean
-    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+CREATE FUNCTION nms_private.validate_retention(keep_runs interval, keep_daily interval) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select
-    run.status = 'FAILED'
-    and run.target_count is not null
-    and not exists (
-      select
-      from nms.table_metrics_measurements as measurement
-      where measurement.run_id = run.run_id and measurement.error_sqlstate is not null
-    )
-  from nms.table_metrics_runs as run
-  where run.run_id = was_counted_in_vain.run_id
+  select format(
+    'saw %s for runs and %s for days, expected two times from 0 to 1000 years, the second no shorter than the first',
+    coalesce(keep_runs::text, 'ever'),
+    coalesce(keep_daily::text, 'ever')
+  )
+  where
+    keep_runs not between '0' and '1000 years'
+    or keep_daily not between '0' and '1000 years'
+    or keep_daily < keep_runs
 $$;
 
 
 --
--- Name: FUNCTION was_counted_in_vain(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION validate_retention(keep_runs interval, keep_daily interval); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.was_counted_in_vain(run_id bigint) IS 'Whether a run counted every table and FAILED all the same, such as one that another session kept from writing its result: the same request may succeed at once. Null for an unknown run.';
+COMMENT ON FUNCTION nms_private.validate_retention(keep_runs interval, keep_daily interval) IS 'What is wrong with the times for which runs and days are kept; null of them means for ever. Null when nothing is.';
+
+
+--
+-- Name: with_separators(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.with_separators(number bigint) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select to_char(with_separators.number, 'FM9,999,999,999,999,999,990')
+$$;
+
+
+--
+-- Name: FUNCTION with_separators(number bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.with_separators(number bigint) IS 'A number for a person to read, such as 1,234,567.';
 
 
 --
@@ -5864,7 +7561,7 @@ declare
   v_attempts constant bigint := bigint '3';
   v_run nms.table_metrics_runs := nms_private.claim_run(run_id => yield_target.run_id, shared => true);
   v_claim nms_private.targets;
-  v_put_back nms_private.targets;
+  v_yielded nms_private.targets;
   v_yielding nms_private.target[];
 begin
   begin
@@ -5883,9 +7580,9 @@ begin
     return null;
   end if;
 
-  v_put_back := v_claim;
-  v_put_back.times_yielded := v_claim.times_yielded + 1;
-  -- A family is counted under one snapshot: all of it gives way.
+  v_yielded := v_claim;
+  v_yielded.times_yielded := v_claim.times_yielded + 1;
+  -- A family is counted under one snapshot: all of it yields.
   v_yielding := array(
     select target
     from unnest(v_claim.targets) as target
@@ -5900,14 +7597,14 @@ begin
     claim => v_claim,
     targets => array(select target from unnest(v_claim.targets) as target where target <> all (v_yielding))
   );
-  if v_put_back.times_yielded < v_attempts then
-    perform nms_private.requeue_targets(claim => v_put_back, targets => v_yielding);
+  if v_yielded.times_yielded < v_attempts then
+    perform nms_private.requeue_targets(claim => v_yielded, targets => v_yielding);
   else
     perform nms_private.record_failure(
       run_id => v_run.run_id,
       target => yielding,
       error_sqlstate => 'NM003',
-      error_message => format('gave way to %s, and to others before: %s attempts', waiting_session, v_attempts)
+      error_message => format('yielded to %s, and to others before: %s attempts', waiting_session, v_attempts)
     )
     from unnest(v_yielding) as yielding
     where yielding.is_reported;
@@ -5916,7 +7613,7 @@ begin
   set is_done = true
   where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
 
-  return case when v_put_back.times_yielded < v_attempts then 'put back' else 'given up' end;
+  return case when v_yielded.times_yielded < v_attempts then 'put back' else 'given up' end;
 end
 $$;
 
@@ -5940,128 +7637,6 @@ ALTER TABLE nms.table_metrics_alert_log ALTER COLUMN alert_id ADD GENERATED ALWA
     NO MAXVALUE
     CACHE 1
 );
-
-
---
--- Name: table_metrics_alert_rules; Type: TABLE; Schema: nms; Owner: -
---
-
-CREATE TABLE nms.table_metrics_alert_rules (
-    schema_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
-    table_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
-    kind text DEFAULT '*'::text NOT NULL,
-    is_on boolean,
-    silenced_until date,
-    drop_percent numeric,
-    spike_percent numeric,
-    min_rows bigint,
-    min_change bigint,
-    sensitivity numeric,
-    failures_in_a_row bigint,
-    late_after interval,
-    CONSTRAINT a_rule_decides_something CHECK ((num_nonnulls(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after) > 0)),
-    CONSTRAINT a_table_is_named_with_its_schema CHECK (((schema_name <> '*'::text) OR (table_name = '*'::text))),
-    CONSTRAINT drop_percent_is_between_1_and_100 CHECK (((drop_percent >= (1)::numeric) AND (drop_percent <= (100)::numeric))),
-    CONSTRAINT failures_and_lateness_are_of_no_schema CHECK (((schema_name = '*'::text) OR (num_nonnulls(failures_in_a_row, late_after) = 0))),
-    CONSTRAINT failures_in_a_row_is_1_or_more CHECK ((failures_in_a_row >= 1)),
-    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['*'::text, 'repeated_failures'::text, 'no_run_today'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text]))),
-    CONSTRAINT late_after_is_between_0_and_30_days CHECK (((late_after >= '00:00:00'::interval) AND (late_after <= '30 days'::interval))),
-    CONSTRAINT min_change_is_0_or_more CHECK ((min_change >= 0)),
-    CONSTRAINT min_rows_is_0_or_more CHECK ((min_rows >= 0)),
-    CONSTRAINT sensitivity_is_between_a_tenth_and_10 CHECK (((sensitivity >= 0.1) AND (sensitivity <= (10)::numeric))),
-    CONSTRAINT spike_percent_is_between_1_and_1000000 CHECK (((spike_percent >= (1)::numeric) AND (spike_percent <= (1000000)::numeric)))
-);
-
-
---
--- Name: TABLE table_metrics_alert_rules; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON TABLE nms.table_metrics_alert_rules IS 'What to be told about, for a table, for a schema, or for all (*). A column that is null decides nothing: for each column, of all rules that fit and decide it, that of the table wins, then that of its schema, then that for all; among these that of the kind. Without rules the defaults named at each column hold.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.schema_name; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.schema_name IS 'Schema as the catalogue spells it, or * for every schema.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.table_name; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.table_name IS 'Table as the catalogue spells it, or * for every table of the schema.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.kind; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.kind IS 'Kind of alert, or * for every kind.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.is_on; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.is_on IS 'False: no such alerts. Default: true.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.silenced_until; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.silenced_until IS 'No such alerts before this business day. Default: none are silenced.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.drop_percent; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.drop_percent IS 'By how many per cent a count may be below what is usual. Default: 15.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.spike_percent; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.spike_percent IS 'By how many per cent a count may be above what is usual. Default: 30.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.min_rows; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.min_rows IS 'Tables that usually have fewer rows have no drop, and none that drops to zero; with fewer rows they have no spike. Default: 50.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.min_change; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.min_change IS 'A change of fewer rows is neither drop nor spike. Default: 20.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.sensitivity; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.sensitivity IS 'How closely a table is held to its habit: 2 allows half of its usual fluctuation, 0.5 the double. Default: 1.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.failures_in_a_row; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.failures_in_a_row IS 'After how many failed runs in a row there is an alert. Default: 3.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.late_after; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.late_after IS 'How long after the usual time a business day may be without a result. Default: 1 hour.';
 
 
 --
@@ -6150,7 +7725,7 @@ CREATE VIEW nms.table_metrics_next_due AS
  SELECT run.run_id,
     run.snapshot_date,
     next.snapshot_date AS next_date,
-    (((next.snapshot_date + usual.time_of_day) AT TIME ZONE settings.business_time_zone) + COALESCE(rule.late_after, '01:00:00'::interval)) AS due_at
+    (((next.snapshot_date + usual.time_of_day) AT TIME ZONE settings.business_time_zone) + rule.late_after) AS due_at
    FROM ((((nms.table_metrics_runs run
      CROSS JOIN nms.table_metrics_settings settings)
      CROSS JOIN LATERAL ( SELECT max((result.ended - (result.snapshot_date)::timestamp without time zone)) AS time_of_day,
@@ -6164,11 +7739,7 @@ CREATE VIEW nms.table_metrics_next_due AS
      CROSS JOIN LATERAL ( SELECT min((run.snapshot_date + days.days)) AS snapshot_date
            FROM generate_series(1, 7) days(days)
           WHERE ((usual.first_date > (run.snapshot_date - 14)) OR (EXTRACT(isodow FROM (run.snapshot_date + days.days)) = ANY (usual.weekdays)))) next)
-     LEFT JOIN LATERAL ( SELECT rule_1.late_after
-           FROM nms.table_metrics_alert_rules rule_1
-          WHERE ((rule_1.schema_name = '*'::text) AND (rule_1.kind = ANY (ARRAY['*'::text, 'no_run_today'::text])) AND (rule_1.late_after IS NOT NULL))
-          ORDER BY (rule_1.kind = '*'::text)
-         LIMIT 1) rule ON (true))
+     CROSS JOIN nms_private.alert_rule(schema_name => NULL::text, table_name => NULL::text, kind => 'run_late'::text) rule(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after))
   WHERE ((run.status = 'SUCCEEDED'::text) AND (NOT run.is_imported));
 
 
@@ -6231,9 +7802,9 @@ CREATE VIEW nms.table_metrics_alerts AS
             log.opened_at AS since,
             log.opened_by_run AS run_id
            FROM nms.table_metrics_alert_log log
-          WHERE ((log.closed_at IS NULL) AND (log.kind <> 'no_run_today'::text))
+          WHERE ((log.closed_at IS NULL) AND (log.kind <> 'run_late'::text))
         UNION ALL
-         SELECT 'no_run_today'::text,
+         SELECT 'run_late'::text,
             NULL::text,
             NULL::text,
             NULL::bigint,
@@ -6250,24 +7821,8 @@ CREATE VIEW nms.table_metrics_alerts AS
              JOIN nms.table_metrics_next_due due ON ((due.run_id = latest.run_id)))
           WHERE (statement_timestamp() > due.due_at)) alert
      CROSS JOIN nms.table_metrics_settings settings)
-     LEFT JOIN LATERAL ( SELECT (array_agg(rule_1.is_on ORDER BY rule_1.place) FILTER (WHERE (rule_1.is_on IS NOT NULL)))[1] AS is_on,
-            (array_agg(rule_1.silenced_until ORDER BY rule_1.place) FILTER (WHERE (rule_1.silenced_until IS NOT NULL)))[1] AS silenced_until
-           FROM ( SELECT rule_2.schema_name,
-                    rule_2.table_name,
-                    rule_2.kind,
-                    rule_2.is_on,
-                    rule_2.silenced_until,
-                    rule_2.drop_percent,
-                    rule_2.spike_percent,
-                    rule_2.min_rows,
-                    rule_2.min_change,
-                    rule_2.sensitivity,
-                    rule_2.failures_in_a_row,
-                    rule_2.late_after,
-                    row_number() OVER (ORDER BY (rule_2.table_name = '*'::text), (rule_2.schema_name = '*'::text), (rule_2.kind = '*'::text)) AS place
-                   FROM nms.table_metrics_alert_rules rule_2
-                  WHERE ((rule_2.schema_name = ANY (ARRAY['*'::text, alert.schema_name])) AND (rule_2.table_name = ANY (ARRAY['*'::text, alert.table_name])) AND (rule_2.kind = ANY (ARRAY['*'::text, alert.kind])))) rule_1) rule ON (true))
-  WHERE ((rule.is_on IS NOT FALSE) AND ((((statement_timestamp() AT TIME ZONE settings.business_time_zone))::date < rule.silenced_until) IS NOT TRUE));
+     CROSS JOIN LATERAL nms_private.alert_rule(schema_name => alert.schema_name, table_name => alert.table_name, kind => alert.kind) rule(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after))
+  WHERE (rule.is_on AND ((((statement_timestamp() AT TIME ZONE settings.business_time_zone))::date < rule.silenced_until) IS NOT TRUE));
 
 
 --
@@ -6281,7 +7836,7 @@ COMMENT ON VIEW nms.table_metrics_alerts IS 'The alerts that are open, without t
 -- Name: COLUMN table_metrics_alerts.kind; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_alerts.kind IS 'What is strange: repeated_failures, no_run_today, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
+COMMENT ON COLUMN nms.table_metrics_alerts.kind IS 'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
 
 
 --
@@ -6337,122 +7892,62 @@ COMMENT ON COLUMN nms.table_metrics_alerts.since IS 'When it was first found.';
 -- Name: COLUMN table_metrics_alerts.run_id; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_alerts.run_id IS 'Run in which it was first found; null for no_run_today.';
+COMMENT ON COLUMN nms.table_metrics_alerts.run_id IS 'Run in which it was first found; null for run_late.';
 
 
 --
--- Name: table_metrics_measurements; Type: TABLE; Schema: nms; Owner: -
+-- Name: table_metrics_daily_snapshot; Type: TABLE; Schema: nms; Owner: -
 --
 
-CREATE TABLE nms.table_metrics_measurements (
+CREATE TABLE nms.table_metrics_daily_snapshot (
+    snapshot_date date NOT NULL,
     run_id bigint NOT NULL,
-    schema_name text NOT NULL COLLATE pg_catalog."C",
-    table_name text NOT NULL COLLATE pg_catalog."C",
-    row_count bigint,
-    own_row_count bigint,
-    method text DEFAULT 'exact'::text NOT NULL,
-    measured_at timestamp with time zone NOT NULL,
-    table_kind text NOT NULL,
-    is_partition boolean NOT NULL,
-    table_oid oid NOT NULL,
-    error_sqlstate text,
-    error_message text,
-    CONSTRAINT counted_or_failed_with_a_reason CHECK ((((row_count IS NULL) = (error_sqlstate IS NOT NULL)) AND ((own_row_count IS NULL) = (error_sqlstate IS NOT NULL)) AND ((error_message IS NULL) = (error_sqlstate IS NULL)))),
-    CONSTRAINT method_is_known CHECK ((method = ANY (ARRAY['exact'::text, 'estimate'::text, 'maintained'::text, 'carried'::text, 'imported'::text]))),
-    CONSTRAINT own_row_count_is_part_of_row_count CHECK (((own_row_count >= 0) AND (own_row_count <= row_count))),
-    CONSTRAINT table_kind_is_known CHECK ((table_kind = ANY (ARRAY['table'::text, 'partitioned table'::text])))
+    payload jsonb NOT NULL,
+    collected_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_imported boolean DEFAULT false NOT NULL
 );
 
 
 --
--- Name: TABLE table_metrics_measurements; Type: COMMENT; Schema: nms; Owner: -
+-- Name: TABLE table_metrics_daily_snapshot; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON TABLE nms.table_metrics_measurements IS 'What one run found for one table. No row: the run left the table out, or it did not exist throughout the run. sum(own_row_count) over a run is the number of rows in all its tables, each counted once.';
-
-
---
--- Name: COLUMN table_metrics_measurements.run_id; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_measurements.run_id IS 'Run that took the measurement.';
+COMMENT ON TABLE nms.table_metrics_daily_snapshot IS 'The one JSON of each business day: of its last successful run, which is the counted one with the highest run_id, or without any the imported one. No row: no run of that day has succeeded.';
 
 
 --
--- Name: COLUMN table_metrics_measurements.schema_name; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN table_metrics_daily_snapshot.snapshot_date; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_measurements.schema_name IS 'Schema of the table, as the catalogue spells it.';
-
-
---
--- Name: COLUMN table_metrics_measurements.table_name; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_measurements.table_name IS 'Name of the table, as the catalogue spells it.';
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.snapshot_date IS 'Business day, a date in the business time zone.';
 
 
 --
--- Name: COLUMN table_metrics_measurements.row_count; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN table_metrics_daily_snapshot.run_id; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_measurements.row_count IS 'Rows that select count(*) on the table shows, those of its partitions and children included; null, never 0, when it could not be counted.';
-
-
---
--- Name: COLUMN table_metrics_measurements.own_row_count; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_measurements.own_row_count IS 'Rows that are stored in the table itself, without partitions and children: 0 for a partitioned table, null when it could not be counted.';
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.run_id IS 'Run that owns the day.';
 
 
 --
--- Name: COLUMN table_metrics_measurements.method; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN table_metrics_daily_snapshot.payload; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_measurements.method IS 'How row_count was found: exact is a count of every row, imported was given to nms.import_run.';
-
-
---
--- Name: COLUMN table_metrics_measurements.measured_at; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_measurements.measured_at IS 'When the count of this table ended. All counts of a run are as of its one snapshot, taken before the first; tables that were rewritten meanwhile, as of a later one.';
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.payload IS 'Row counts as {schema: {table: count}}, the same as in the snapshot of that run.';
 
 
 --
--- Name: COLUMN table_metrics_measurements.table_kind; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN table_metrics_daily_snapshot.collected_at; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_measurements.table_kind IS 'table or partitioned table.';
-
-
---
--- Name: COLUMN table_metrics_measurements.is_partition; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_measurements.is_partition IS 'True when the table is a partition of another one, whose row_count has these rows too.';
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.collected_at IS 'When the run that owns the day started.';
 
 
 --
--- Name: COLUMN table_metrics_measurements.table_oid; Type: COMMENT; Schema: nms; Owner: -
+-- Name: COLUMN table_metrics_daily_snapshot.is_imported; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_measurements.table_oid IS 'OID of the table: the same after a rename, another one after drop and create; 0 when an imported table does not exist.';
-
-
---
--- Name: COLUMN table_metrics_measurements.error_sqlstate; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_measurements.error_sqlstate IS 'SQLSTATE of why the table could not be counted, NM001 when it changed under every snapshot; null when it was counted.';
-
-
---
--- Name: COLUMN table_metrics_measurements.error_message; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_measurements.error_message IS 'Why the table could not be counted; null when it was.';
+COMMENT ON COLUMN nms.table_metrics_daily_snapshot.is_imported IS 'True when that run was imported rather than counted: any counted run takes the day from it.';
 
 
 --
@@ -6575,6 +8070,47 @@ COMMENT ON COLUMN nms.table_metrics_daily.run_id IS 'Run that owns the day.';
 
 
 --
+-- Name: winning_runs; Type: VIEW; Schema: nms_private; Owner: -
+--
+
+CREATE VIEW nms_private.winning_runs AS
+ SELECT DISTINCT ON (run.snapshot_date) run.snapshot_date,
+    run.run_id,
+    run.is_imported
+   FROM nms.table_metrics_runs run
+  WHERE (run.status = 'SUCCEEDED'::text)
+  ORDER BY run.snapshot_date DESC, run.is_imported, run.run_id DESC;
+
+
+--
+-- Name: VIEW winning_runs; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON VIEW nms_private.winning_runs IS 'Of each business day the run whose result it has: its last successful one, "last" meaning the highest run_id, and a counted one rather than an imported one. No row: no run of that day has succeeded.';
+
+
+--
+-- Name: COLUMN winning_runs.snapshot_date; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.winning_runs.snapshot_date IS 'The business day.';
+
+
+--
+-- Name: COLUMN winning_runs.run_id; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.winning_runs.run_id IS 'The run that it has.';
+
+
+--
+-- Name: COLUMN winning_runs.is_imported; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.winning_runs.is_imported IS 'True when no run has counted that day.';
+
+
+--
 -- Name: table_metrics_latest; Type: VIEW; Schema: nms; Owner: -
 --
 
@@ -6589,11 +8125,10 @@ CREATE VIEW nms.table_metrics_latest AS
     measurement.measured_at,
     latest.run_id,
     latest.snapshot_date
-   FROM (( SELECT run.run_id,
-            run.snapshot_date
-           FROM nms.table_metrics_runs run
-          WHERE (run.status = 'SUCCEEDED'::text)
-          ORDER BY run.snapshot_date DESC, run.is_imported, run.run_id DESC
+   FROM (( SELECT winning.run_id,
+            winning.snapshot_date
+           FROM nms_private.winning_runs winning
+          ORDER BY winning.snapshot_date DESC
          LIMIT 1) latest
      JOIN nms.table_metrics_measurements measurement USING (run_id));
 
@@ -6769,6 +8304,174 @@ COMMENT ON COLUMN nms.table_metrics_estimates.needs_analyze IS 'True when reltup
 --
 
 COMMENT ON COLUMN nms.table_metrics_estimates.measured_at IS 'When the exact count ended: the estimates may have changed since.';
+
+
+--
+-- Name: table_metrics_history; Type: VIEW; Schema: nms; Owner: -
+--
+
+CREATE VIEW nms.table_metrics_history AS
+ SELECT run.run_id,
+    run.snapshot_date,
+    run.collected_at,
+    run.status,
+    measurement.schema_name,
+    measurement.table_name,
+    measurement.table_kind,
+    measurement.is_partition,
+    measurement.row_count,
+    measurement.own_row_count,
+    measurement.method,
+    measurement.measured_at,
+    measurement.error_sqlstate,
+    measurement.error_message
+   FROM (nms.table_metrics_runs run
+     JOIN nms.table_metrics_measurements measurement USING (run_id))
+  WHERE (run.status <> 'RUNNING'::text);
+
+
+--
+-- Name: VIEW table_metrics_history; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON VIEW nms.table_metrics_history IS 'Every measurement of the runs that have ended, beside the run that took it: what an export has.';
+
+
+--
+-- Name: COLUMN table_metrics_history.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.run_id IS 'Run that took the measurement.';
+
+
+--
+-- Name: COLUMN table_metrics_history.snapshot_date; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.snapshot_date IS 'Its business day.';
+
+
+--
+-- Name: COLUMN table_metrics_history.collected_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.collected_at IS 'When it started.';
+
+
+--
+-- Name: COLUMN table_metrics_history.status; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.status IS 'SUCCEEDED or FAILED.';
+
+
+--
+-- Name: COLUMN table_metrics_history.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.schema_name IS 'Schema of the table.';
+
+
+--
+-- Name: COLUMN table_metrics_history.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.table_name IS 'Name of the table.';
+
+
+--
+-- Name: COLUMN table_metrics_history.table_kind; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.table_kind IS 'table or partitioned table.';
+
+
+--
+-- Name: COLUMN table_metrics_history.is_partition; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.is_partition IS 'True when the table is a partition of another one, whose row_count has these rows too.';
+
+
+--
+-- Name: COLUMN table_metrics_history.row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.row_count IS 'Rows, those of partitions and children included; null when it could not be counted.';
+
+
+--
+-- Name: COLUMN table_metrics_history.own_row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.own_row_count IS 'Rows stored in the table itself: its sum over a run is the number of rows in all tables, each counted once.';
+
+
+--
+-- Name: COLUMN table_metrics_history.method; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.method IS 'How row_count was found.';
+
+
+--
+-- Name: COLUMN table_metrics_history.measured_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.measured_at IS 'When the count of this table ended.';
+
+
+--
+-- Name: COLUMN table_metrics_history.error_sqlstate; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.error_sqlstate IS 'Why it could not be counted, as SQLSTATE; null when it was.';
+
+
+--
+-- Name: COLUMN table_metrics_history.error_message; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.error_message IS 'The same in words.';
+
+
+--
+-- Name: table_metrics_run_snapshot; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_run_snapshot (
+    run_id bigint NOT NULL,
+    payload jsonb NOT NULL,
+    collected_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+--
+-- Name: TABLE table_metrics_run_snapshot; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_run_snapshot IS 'The whole result of one run as one JSON. No row: the run has not succeeded.';
+
+
+--
+-- Name: COLUMN table_metrics_run_snapshot.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_run_snapshot.run_id IS 'Run whose result this is.';
+
+
+--
+-- Name: COLUMN table_metrics_run_snapshot.payload; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_run_snapshot.payload IS 'Row counts as {schema: {table: count}}; {} when the run found no table. A partitioned table and its partitions each have an entry.';
+
+
+--
+-- Name: COLUMN table_metrics_run_snapshot.collected_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_run_snapshot.collected_at IS 'When the run started.';
 
 
 --
@@ -7114,6 +8817,7 @@ GRANT USAGE ON SCHEMA nms TO table_metrics_reader;
 
 GRANT USAGE ON SCHEMA nms_private TO table_metrics_collector;
 GRANT USAGE ON SCHEMA nms_private TO table_metrics_worker;
+GRANT USAGE ON SCHEMA nms_private TO table_metrics_maintainer;
 
 
 --
@@ -7167,6 +8871,17 @@ GRANT ALL ON FUNCTION nms.compare_days(before date, after date) TO table_metrics
 
 
 --
+-- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION compare_runs(before bigint, after bigint); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -7175,6 +8890,17 @@ GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_met
 GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_metrics_maintainer;
 GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION day_report(snapshot_date date); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.day_report(snapshot_date date) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_reader;
 
 
 --
@@ -7189,12 +8915,45 @@ GRANT ALL ON FUNCTION nms.find_alerts(run_id bigint) TO table_metrics_reader;
 
 
 --
+-- Name: FUNCTION find_day(named text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.find_day(named text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.find_day(named text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.find_day(named text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.find_day(named text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.find_day(named text) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION find_problems(payload jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms.find_problems(payload jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms.find_problems(payload jsonb) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms.find_problems(payload jsonb) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION find_run(named text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.find_run(named text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION find_table(named text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.find_table(named text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.find_table(named text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.find_table(named text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.find_table(named text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.find_table(named text) TO table_metrics_reader;
 
 
 --
@@ -7233,6 +8992,15 @@ GRANT ALL ON FUNCTION nms.preview_run(skip jsonb, exclude jsonb) TO table_metric
 
 
 --
+-- Name: FUNCTION prunable_runs(keep_runs interval, keep_daily interval); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.prunable_runs(keep_runs interval, keep_daily interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.prunable_runs(keep_runs interval, keep_daily interval) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.prunable_runs(keep_runs interval, keep_daily interval) TO table_metrics_maintainer;
+
+
+--
 -- Name: FUNCTION prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -7242,39 +9010,19 @@ GRANT ALL ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily int
 
 
 --
--- Name: TABLE table_metrics_daily_snapshot; Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION rebuild_daily_snapshot(INOUT snapshot_date date, OUT run_id bigint, OUT payload jsonb, OUT collected_at timestamp with time zone, OUT is_imported boolean, OUT effect text); Type: ACL; Schema: nms; Owner: -
 --
 
-GRANT SELECT ON TABLE nms.table_metrics_daily_snapshot TO table_metrics_collector;
-GRANT SELECT ON TABLE nms.table_metrics_daily_snapshot TO table_metrics_worker;
-GRANT SELECT ON TABLE nms.table_metrics_daily_snapshot TO table_metrics_maintainer;
-GRANT SELECT ON TABLE nms.table_metrics_daily_snapshot TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.rebuild_daily_snapshot(INOUT snapshot_date date, OUT run_id bigint, OUT payload jsonb, OUT collected_at timestamp with time zone, OUT is_imported boolean, OUT effect text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.rebuild_daily_snapshot(INOUT snapshot_date date, OUT run_id bigint, OUT payload jsonb, OUT collected_at timestamp with time zone, OUT is_imported boolean, OUT effect text) TO table_metrics_maintainer;
 
 
 --
--- Name: FUNCTION rebuild_daily_snapshot(snapshot_date date); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION rebuild_run_snapshot(INOUT run_id bigint, OUT payload jsonb, OUT collected_at timestamp with time zone, OUT effect text); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.rebuild_daily_snapshot(snapshot_date date) TO table_metrics_maintainer;
-
-
---
--- Name: TABLE table_metrics_run_snapshot; Type: ACL; Schema: nms; Owner: -
---
-
-GRANT SELECT ON TABLE nms.table_metrics_run_snapshot TO table_metrics_collector;
-GRANT SELECT ON TABLE nms.table_metrics_run_snapshot TO table_metrics_worker;
-GRANT SELECT ON TABLE nms.table_metrics_run_snapshot TO table_metrics_maintainer;
-GRANT SELECT ON TABLE nms.table_metrics_run_snapshot TO table_metrics_reader;
-
-
---
--- Name: FUNCTION rebuild_run_snapshot(run_id bigint); Type: ACL; Schema: nms; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms.rebuild_run_snapshot(run_id bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.rebuild_run_snapshot(run_id bigint) TO table_metrics_maintainer;
+REVOKE ALL ON FUNCTION nms.rebuild_run_snapshot(INOUT run_id bigint, OUT payload jsonb, OUT collected_at timestamp with time zone, OUT effect text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.rebuild_run_snapshot(INOUT run_id bigint, OUT payload jsonb, OUT collected_at timestamp with time zone, OUT effect text) TO table_metrics_maintainer;
 
 
 --
@@ -7288,14 +9036,25 @@ GRANT ALL ON FUNCTION nms.record_alerts(run_id bigint) TO table_metrics_maintain
 
 
 --
--- Name: FUNCTION run_of_day(snapshot_date date); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION run_report(run_id bigint); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.run_of_day(snapshot_date date) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.run_of_day(snapshot_date date) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.run_of_day(snapshot_date date) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.run_of_day(snapshot_date date) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.run_of_day(snapshot_date date) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.run_report(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.run_report(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.run_report(run_id bigint) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.run_report(run_id bigint) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.run_report(run_id bigint) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION status_report(runs integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.status_report(runs integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.status_report(runs integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.status_report(runs integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.status_report(runs integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.status_report(runs integer) TO table_metrics_reader;
 
 
 --
@@ -7307,6 +9066,17 @@ GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days in
 GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) TO table_metrics_maintainer;
 GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION trend_report(schema_name text, table_name text, days integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer) TO table_metrics_reader;
 
 
 --
@@ -7323,6 +9093,10 @@ GRANT ALL ON FUNCTION nms_private.abandon_silent_runs(silent_for interval) TO ta
 --
 
 REVOKE ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_reader;
 
 
 --
@@ -7366,13 +9140,6 @@ REVOKE ALL ON FUNCTION nms_private.changed_counts(run_id bigint) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION check_retention(keep_runs interval, keep_daily interval); Type: ACL; Schema: nms_private; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms_private.check_retention(keep_runs interval, keep_daily interval) FROM PUBLIC;
-
-
---
 -- Name: FUNCTION chunks_of(table_oid oid); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -7401,17 +9168,24 @@ REVOKE ALL ON FUNCTION nms_private.classify_relations(skip jsonb, exclude jsonb,
 
 
 --
--- Name: FUNCTION count_each(targets nms_private.target[], stop_at text[]); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION collecting_call(payload jsonb); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.count_each(targets nms_private.target[], stop_at text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.collecting_call(payload jsonb) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION count_tables(targets nms_private.target[], stop_at text[]); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION count_each(targets nms_private.target[], stop_at text[], lock_timeout text); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.count_tables(targets nms_private.target[], stop_at text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.count_each(targets nms_private.target[], stop_at text[], lock_timeout text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION count_tables(targets nms_private.target[], stop_at text[], lock_timeout text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.count_tables(targets nms_private.target[], stop_at text[], lock_timeout text) FROM PUBLIC;
 
 
 --
@@ -7422,10 +9196,27 @@ REVOKE ALL ON FUNCTION nms_private.count_targets(run_id bigint) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION count_unlocked_tables(targets nms_private.target[], stop_at text[]); Type: ACL; Schema: nms_private; Owner: -
+-- Name: TABLE table_metrics_measurements; Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.count_unlocked_tables(targets nms_private.target[], stop_at text[]) FROM PUBLIC;
+GRANT SELECT ON TABLE nms.table_metrics_measurements TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_measurements TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_measurements TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_measurements TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION count_under_one_snapshot(run_id bigint, among oid[], as_one boolean, retryable text[], OUT measured nms.table_metrics_measurements[], OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[], OUT schema_places tid[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.count_under_one_snapshot(run_id bigint, among oid[], as_one boolean, retryable text[], OUT measured nms.table_metrics_measurements[], OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[], OUT schema_places tid[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION counting_role(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.counting_role() FROM PUBLIC;
 
 
 --
@@ -7435,6 +9226,13 @@ REVOKE ALL ON FUNCTION nms_private.count_unlocked_tables(targets nms_private.tar
 REVOKE ALL ON FUNCTION nms_private.counting_sessions(run_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.counting_sessions(run_id bigint) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.counting_sessions(run_id bigint) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION counts_by_day(run_id bigint, schema_names text[], table_names text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.counts_by_day(run_id bigint, schema_names text[], table_names text[]) FROM PUBLIC;
 
 
 --
@@ -7452,10 +9250,34 @@ REVOKE ALL ON FUNCTION nms_private.day_owners(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: TABLE table_metrics_alert_rules; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE nms.table_metrics_alert_rules TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION default_alert_rule(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.default_alert_rule() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION delete_measurements_of_deleted_runs(); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.delete_measurements_of_deleted_runs() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION departures_by_day(run_id bigint, schema_names text[], table_names text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.departures_by_day(run_id bigint, schema_names text[], table_names text[]) FROM PUBLIC;
 
 
 --
@@ -7480,10 +9302,26 @@ REVOKE ALL ON FUNCTION nms_private.fail_run(run_id bigint, reason text) FROM PUB
 
 
 --
+-- Name: FUNCTION failed_after_counting(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.failed_after_counting(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.failed_after_counting(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.failed_after_counting(run_id bigint) TO table_metrics_worker;
+
+
+--
 -- Name: FUNCTION failure_summary(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.failure_summary(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION family_members(targets nms_private.target[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.family_members(targets nms_private.target[]) FROM PUBLIC;
 
 
 --
@@ -7531,6 +9369,13 @@ GRANT ALL ON FUNCTION nms_private.find_worker_problems(worker_schema text) TO ta
 
 
 --
+-- Name: FUNCTION finish_counting(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.finish_counting(run_id bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION forbid_deleting_the_settings(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -7551,6 +9396,13 @@ REVOKE ALL ON FUNCTION nms_private.forbid_rewriting_a_finished_run() FROM PUBLIC
 REVOKE ALL ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION has_lost_targets(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.has_lost_targets(run_id bigint) FROM PUBLIC;
 
 
 --
@@ -7594,10 +9446,136 @@ GRANT ALL ON FUNCTION nms_private.job_payload(payload text) TO table_metrics_wor
 
 
 --
+-- Name: FUNCTION job_request(payload jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.job_request(payload jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION known_business_date(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.known_business_date() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION latest_slot(local_time time without time zone, at timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.latest_slot(local_time time without time zone, at timestamp with time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_last_run_failed(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_last_run_failed(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_machinery_is_counted(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_machinery_is_counted(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_malformed_payload(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_malformed_payload(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_no_run_today(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_no_run_today(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_nothing_to_count(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_nothing_to_count(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_owned_by_superuser(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_owned_by_superuser(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_owner_lacks_right(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_owner_lacks_right(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_run_abandoned(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_run_abandoned(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_runs_functions_of_others(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_runs_functions_of_others(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_server_is_read_only(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_server_is_read_only(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_table_not_readable(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_table_not_readable(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_table_thinned_by_policies(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_table_thinned_by_policies(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_time_is_limited(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_time_is_limited(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_time_zone_unknown(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_time_zone_unknown(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_too_few_locks(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_too_few_locks(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_user_mapping_missing(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_user_mapping_missing(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
 
 
 --
@@ -7624,10 +9602,27 @@ GRANT ALL ON FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT r
 
 
 --
+-- Name: FUNCTION parse_duration(duration text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.parse_duration(duration text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.parse_duration(duration text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.parse_duration(duration text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms_private.parse_duration(duration text) TO table_metrics_maintainer;
+
+
+--
 -- Name: FUNCTION queue_targets(run_id bigint, round bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.queue_targets(run_id bigint, round bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION rebuild_effect(former jsonb, rebuilt jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.rebuild_effect(former jsonb, rebuilt jsonb) FROM PUBLIC;
 
 
 --
@@ -7651,6 +9646,13 @@ REVOKE ALL ON FUNCTION nms_private.record_failure(run_id bigint, target nms_priv
 REVOKE ALL ON FUNCTION nms_private.record_missing_run() FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.record_missing_run() TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.record_missing_run() TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION refused_tables(tables oid[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.refused_tables(tables oid[]) FROM PUBLIC;
 
 
 --
@@ -7689,10 +9691,52 @@ REVOKE ALL ON FUNCTION nms_private.resolve_schemas(entries text[]) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION resolve_tables(entries text[]); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION resolve_tables(entries text[], among oid[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.resolve_tables(entries text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.resolve_tables(entries text[], among oid[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION retract_gone(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.retract_gone(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION retract_misnamed(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.retract_misnamed(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION retract_namesakes(run_id bigint, measured nms.table_metrics_measurements[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.retract_namesakes(run_id bigint, measured nms.table_metrics_measurements[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION retract_renamed(schema_places tid[], retryable text[], INOUT measured nms.table_metrics_measurements[], INOUT changed_targets nms_private.target[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.retract_renamed(schema_places tid[], retryable text[], INOUT measured nms.table_metrics_measurements[], INOUT changed_targets nms_private.target[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION retract_replaced(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.retract_replaced(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION run_of_day(snapshot_date date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.run_of_day(snapshot_date date) FROM PUBLIC;
 
 
 --
@@ -7700,6 +9744,13 @@ REVOKE ALL ON FUNCTION nms_private.resolve_tables(entries text[]) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.run_payload(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION run_result(run_id bigint, since bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.run_result(run_id bigint, since bigint) FROM PUBLIC;
 
 
 --
@@ -7717,13 +9768,6 @@ REVOKE ALL ON FUNCTION nms_private.sessions_in_the_way(relations regclass[]) FRO
 
 
 --
--- Name: FUNCTION set_target_count(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms_private.set_target_count(run_id bigint) FROM PUBLIC;
-
-
---
 -- Name: FUNCTION settle_targets(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -7731,10 +9775,38 @@ REVOKE ALL ON FUNCTION nms_private.settle_targets(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION slot_of_job(payload jsonb, OUT slot timestamp with time zone, OUT problem text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.slot_of_job(payload jsonb, OUT slot timestamp with time zone, OUT problem text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION spellings_of(schema_names text[], table_names text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.spellings_of(schema_names text[], table_names text[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.start_run(skip jsonb, exclude jsonb, problem text, slot timestamp with time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION store_measurements(measured nms.table_metrics_measurements[], OUT tables_counted bigint, OUT rows_counted numeric); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.store_measurements(measured nms.table_metrics_measurements[], OUT tables_counted bigint, OUT rows_counted numeric) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION take_day(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.take_day(run_id bigint) FROM PUBLIC;
 
 
 --
@@ -7754,6 +9826,13 @@ GRANT ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer)
 
 
 --
+-- Name: FUNCTION unexplained_by_day(run_id bigint, schema_names text[], table_names text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.unexplained_by_day(run_id bigint, schema_names text[], table_names text[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION unmatched_entries(skip jsonb, exclude jsonb); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -7761,10 +9840,33 @@ REVOKE ALL ON FUNCTION nms_private.unmatched_entries(skip jsonb, exclude jsonb) 
 
 
 --
+-- Name: FUNCTION unmeasured_targets(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.unmeasured_targets(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION use_lock_timeout(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.use_lock_timeout() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION validate_counts(payload jsonb); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.validate_counts(payload jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION validate_deadline(deadline text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.validate_deadline(deadline text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.validate_deadline(deadline text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.validate_deadline(deadline text) TO table_metrics_worker;
 
 
 --
@@ -7777,6 +9879,24 @@ GRANT ALL ON FUNCTION nms_private.validate_job(payload jsonb) TO table_metrics_w
 
 
 --
+-- Name: FUNCTION validate_keep_time(keep_time text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.validate_keep_time(keep_time text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.validate_keep_time(keep_time text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms_private.validate_keep_time(keep_time text) TO table_metrics_maintainer;
+
+
+--
+-- Name: FUNCTION validate_prune_job(payload jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.validate_prune_job(payload jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.validate_prune_job(payload jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.validate_prune_job(payload jsonb) TO table_metrics_worker;
+
+
+--
 -- Name: FUNCTION validate_request(skip jsonb, exclude jsonb); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -7784,21 +9904,17 @@ REVOKE ALL ON FUNCTION nms_private.validate_request(skip jsonb, exclude jsonb) F
 
 
 --
--- Name: FUNCTION validate_retention(payload jsonb); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION validate_retention(keep_runs interval, keep_daily interval); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.validate_retention(payload jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms_private.validate_retention(payload jsonb) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms_private.validate_retention(payload jsonb) TO table_metrics_worker;
+REVOKE ALL ON FUNCTION nms_private.validate_retention(keep_runs interval, keep_daily interval) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION was_counted_in_vain(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION with_separators(number bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.was_counted_in_vain(run_id bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms_private.was_counted_in_vain(run_id bigint) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms_private.was_counted_in_vain(run_id bigint) TO table_metrics_worker;
+REVOKE ALL ON FUNCTION nms_private.with_separators(number bigint) FROM PUBLIC;
 
 
 --
@@ -7817,16 +9933,6 @@ GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_worke
 REVOKE ALL ON FUNCTION nms_private.yield_target(run_id bigint, table_oid oid, waiting_session text) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.yield_target(run_id bigint, table_oid oid, waiting_session text) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.yield_target(run_id bigint, table_oid oid, waiting_session text) TO table_metrics_worker;
-
-
---
--- Name: TABLE table_metrics_alert_rules; Type: ACL; Schema: nms; Owner: -
---
-
-GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_collector;
-GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_worker;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE nms.table_metrics_alert_rules TO table_metrics_maintainer;
-GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_reader;
 
 
 --
@@ -7860,13 +9966,13 @@ GRANT SELECT ON TABLE nms.table_metrics_alerts TO table_metrics_reader;
 
 
 --
--- Name: TABLE table_metrics_measurements; Type: ACL; Schema: nms; Owner: -
+-- Name: TABLE table_metrics_daily_snapshot; Type: ACL; Schema: nms; Owner: -
 --
 
-GRANT SELECT ON TABLE nms.table_metrics_measurements TO table_metrics_collector;
-GRANT SELECT ON TABLE nms.table_metrics_measurements TO table_metrics_worker;
-GRANT SELECT ON TABLE nms.table_metrics_measurements TO table_metrics_maintainer;
-GRANT SELECT ON TABLE nms.table_metrics_measurements TO table_metrics_reader;
+GRANT SELECT ON TABLE nms.table_metrics_daily_snapshot TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_daily_snapshot TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_daily_snapshot TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_daily_snapshot TO table_metrics_reader;
 
 
 --
@@ -7897,6 +10003,26 @@ GRANT SELECT ON TABLE nms.table_metrics_estimates TO table_metrics_collector;
 GRANT SELECT ON TABLE nms.table_metrics_estimates TO table_metrics_worker;
 GRANT SELECT ON TABLE nms.table_metrics_estimates TO table_metrics_maintainer;
 GRANT SELECT ON TABLE nms.table_metrics_estimates TO table_metrics_reader;
+
+
+--
+-- Name: TABLE table_metrics_history; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_history TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_history TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_history TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_history TO table_metrics_reader;
+
+
+--
+-- Name: TABLE table_metrics_run_snapshot; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_run_snapshot TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_run_snapshot TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_run_snapshot TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_run_snapshot TO table_metrics_reader;
 
 
 --

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:8434709ed0eafdba64733d7dc985ef536fcbd50d
+--! Hash: sha1:2e35d8ae1d3237f39c81c9c931a88c6a909a09bf
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -3346,6 +3346,7 @@ language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_today constant date := nms.business_date();
   v_problem constant text := nms_private.validate_retention(
     keep_runs => prunable_runs.keep_runs,
     keep_daily => prunable_runs.keep_daily
@@ -3367,7 +3368,7 @@ begin
     run.status <> 'RUNNING'
     and case
       when day.run_id is null then run.collected_at < statement_timestamp() - prunable_runs.keep_runs
-      else day.snapshot_date < nms.business_date() - prunable_runs.keep_daily
+      else day.snapshot_date < v_today - prunable_runs.keep_daily
     end
     and run.run_id is distinct from (
       select latest.run_id
@@ -6791,6 +6792,19 @@ comment on column nms.table_metrics_daily.change_percent is 'change in per cent 
 comment on column nms.table_metrics_daily.run_id is 'Run that owns the day.';
 revoke all on table nms.table_metrics_daily from public;
 --! EndIncluded views/table_metrics_daily.sql
+--! Included views/winning_runs.sql
+create or replace view nms_private.winning_runs as
+  select distinct on (run.snapshot_date) run.snapshot_date, run.run_id, run.is_imported
+  from nms.table_metrics_runs as run
+  where run.status = 'SUCCEEDED'
+  order by run.snapshot_date desc, run.is_imported, run.run_id desc;
+comment on view nms_private.winning_runs is
+  'Of each business day the run whose result it has: its last successful one, "last" meaning the highest run_id, and a counted one rather than an imported one. No row: no run of that day has succeeded.';
+comment on column nms_private.winning_runs.snapshot_date is 'The business day.';
+comment on column nms_private.winning_runs.run_id is 'The run that it has.';
+comment on column nms_private.winning_runs.is_imported is 'True when no run has counted that day.';
+revoke all on table nms_private.winning_runs from public;
+--! EndIncluded views/winning_runs.sql
 --! Included views/table_metrics_latest.sql
 create or replace view nms.table_metrics_latest as
   select
@@ -6921,19 +6935,6 @@ comment on column nms.table_metrics_today.payload is 'Row counts as {schema: {ta
 comment on column nms.table_metrics_today.collected_at is 'When that run started.';
 revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
---! Included views/winning_runs.sql
-create or replace view nms_private.winning_runs as
-  select distinct on (run.snapshot_date) run.snapshot_date, run.run_id, run.is_imported
-  from nms.table_metrics_runs as run
-  where run.status = 'SUCCEEDED'
-  order by run.snapshot_date desc, run.is_imported, run.run_id desc;
-comment on view nms_private.winning_runs is
-  'Of each business day the run whose result it has: its last successful one, "last" meaning the highest run_id, and a counted one rather than an imported one. No row: no run of that day has succeeded.';
-comment on column nms_private.winning_runs.snapshot_date is 'The business day.';
-comment on column nms_private.winning_runs.run_id is 'The run that it has.';
-comment on column nms_private.winning_runs.is_imported is 'True when no run has counted that day.';
-revoke all on table nms_private.winning_runs from public;
---! EndIncluded views/winning_runs.sql
 
 -- Triggers
 create or replace trigger forbid_deleting_the_settings
