@@ -45,7 +45,11 @@ export function fixtures(): string[] {
     if (ordered.includes(view)) return
     const text = fixtureText(view)
     for (const other of views) {
-      if (other !== view && new RegExp(`(from|join) (?:nms|nms_private)\\.${objectName(other)}\\b`).test(text)) place(other)
+      if (
+        other !== view &&
+        new RegExp(`(from|join) (?:nms|nms_private)\\.${objectName(other)}\\b`).test(text)
+      )
+        place(other)
     }
     ordered.push(view)
   }

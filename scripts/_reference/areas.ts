@@ -22,6 +22,7 @@ export const areaOfRelation: Record<string, Area> = {
   table_metrics_next_due: 'schedule',
   table_metrics_today: 'reading',
   table_metrics_daily: 'reading',
+  table_metrics_history: 'reading',
   table_metrics_latest: 'reading',
   table_metrics_estimates: 'reading',
   table_metrics_daily_snapshot: 'history',
@@ -41,5 +42,5 @@ export const codes: Record<string, string> = {
     'The table was rewritten, truncated or replaced after the snapshot was taken, each time it was counted.',
   NM002:
     'Releases the locks of a table that was counted. It is caught where it is raised: nobody ever sees it.',
-  NM003: 'The count gave way to sessions that waited for the table, as often as it may.',
+  NM003: 'The count yielded to sessions that waited for the table, as often as it may.',
 }
