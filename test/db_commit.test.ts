@@ -108,8 +108,8 @@ test('an error of Postgres comes with file and line, and nothing is written', as
     ],
     [
       'migrations/roles.sql',
-      (text) => text.replace('  nms.run_of_day,', '  nms.run_of_night,'),
-      /^error: migrations\/roles\.sql:\d+: could not find a function named "nms\.run_of_night"\n/,
+      (text) => text.replace('  nms.find_run,', '  nms.find_fun,'),
+      /^error: migrations\/roles\.sql:\d+: could not find a function named "nms\.find_fun"\n/,
     ],
   ]
   for (const [file, change, expected] of broken) {

@@ -33,7 +33,7 @@ export async function copyCheckout(t: ExecutionContext): Promise<Checkout> {
     'scripts',
     'migrations',
     'docs',
-    'sample',
+    'demo',
     '.gmrc',
     'CHANGELOG.md',
     'package.json',

@@ -26,9 +26,9 @@ test('export prints each measurement as a line of CSV, oldest first, names quote
   t.deepEqual(
     lines.map((line) => line.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/g, 'TIME')),
     [
-      `1,${await dayAgo(db.sql, 2)},TIME,SUCCEEDED,"My, ""Shop""","a b",table,false,7,7,recorded,TIME,,`,
-      `1,${await dayAgo(db.sql, 2)},TIME,SUCCEEDED,public,orders,table,false,1000,1000,recorded,TIME,,`,
-      `2,${await dayAgo(db.sql, 0)},TIME,SUCCEEDED,public,orders,table,false,9007199254740993,9007199254740993,recorded,TIME,,`,
+      `1,${await dayAgo(db.sql, 2)},TIME,SUCCEEDED,"My, ""Shop""","a b",table,false,7,7,imported,TIME,,`,
+      `1,${await dayAgo(db.sql, 2)},TIME,SUCCEEDED,public,orders,table,false,1000,1000,imported,TIME,,`,
+      `2,${await dayAgo(db.sql, 0)},TIME,SUCCEEDED,public,orders,table,false,9007199254740993,9007199254740993,imported,TIME,,`,
     ],
   )
 })
