@@ -1719,64 +1719,55 @@ COMMENT ON FUNCTION nms.run_report(run_id bigint) IS 'What a run found, by defau
 --
 
 CREATE FUNCTION nms.status_report(runs integer DEFAULT 10) RETURNS jsonb
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-declare
-  v_alerts jsonb;
-begin
-  -- An older install has none; this statement is looked at only when it is reached.
-  if to_regclass('nms.table_metrics_alerts') is not null then
-    select coalesce(
-      jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name),
-      '[]'
-    ) into strict v_alerts
-    from nms.table_metrics_alerts as alert;
-  end if;
-
-  return (
-    select jsonb_build_object(
-      'business_date', nms.business_date(),
-      'business_time_zone', settings.business_time_zone,
-      'today', (select to_jsonb(today) - 'payload' from nms.table_metrics_today as today),
-      'last_day', (
-        select to_jsonb(day) - '{payload,is_imported}'::text[]
-        from nms.table_metrics_daily_snapshot as day
-        order by day.snapshot_date desc
-        limit 1
-      ),
-      'runs', (
-        select coalesce(
-          jsonb_agg(
-            to_jsonb(last) || jsonb_build_object(
-              'seconds', extract(epoch from coalesce(last.finished_at, clock_timestamp()) - last.collected_at),
-              'totals', jsonb_build_object(
-                'tables', last.target_count,
-                'rows', case
-                  when last.status = 'SUCCEEDED' then (
-                    select coalesce(sum(measurement.own_row_count), 0)
-                    from nms.table_metrics_measurements as measurement
-                    where measurement.run_id = last.run_id
-                  )
-                end
-              )
+  select jsonb_build_object(
+    'business_date', nms.business_date(),
+    'business_time_zone', settings.business_time_zone,
+    'today', (select to_jsonb(today) - 'payload' from nms.table_metrics_today as today),
+    'last_day', (
+      select to_jsonb(day) - '{payload,is_imported}'::text[]
+      from nms.table_metrics_daily_snapshot as day
+      order by day.snapshot_date desc
+      limit 1
+    ),
+    'runs', (
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(last) || jsonb_build_object(
+            'seconds', extract(epoch from coalesce(last.finished_at, clock_timestamp()) - last.collected_at),
+            'totals', jsonb_build_object(
+              'tables', last.target_count,
+              'rows', case
+                when last.status = 'SUCCEEDED' then (
+                  select coalesce(sum(measurement.own_row_count), 0)
+                  from nms.table_metrics_measurements as measurement
+                  where measurement.run_id = last.run_id
+                )
+              end
             )
-            order by last.run_id desc
-          ),
-          '[]'
-        )
-        from (
-          select run.*
-          from nms.table_metrics_runs as run
-          order by run.run_id desc
-          limit status_report.runs
-        ) as last
-      ),
-      'alerts', v_alerts
+          )
+          order by last.run_id desc
+        ),
+        '[]'
+      )
+      from (
+        select run.*
+        from nms.table_metrics_runs as run
+        order by run.run_id desc
+        limit status_report.runs
+      ) as last
+    ),
+    'alerts', (
+      select coalesce(
+        jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name),
+        '[]'
+      )
+      from nms.table_metrics_alerts as alert
     )
-    from nms.table_metrics_settings as settings
-  );
-end
+  )
+  from nms.table_metrics_settings as settings
 $$;
 
 

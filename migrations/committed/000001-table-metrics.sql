@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:2a8d88b141c804bc57f6a62d483ebee9d9b3f01f
+--! Hash: sha1:175f287f6f6666d6fac381378bac286c7a0586b9
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -5071,52 +5071,52 @@ returns jsonb
 language sql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
-select jsonb_build_object(
-  'business_date', nms.business_date(),
-  'business_time_zone', settings.business_time_zone,
-  'today', (select to_jsonb(today) - 'payload' from nms.table_metrics_today as today),
-  'last_day', (
-    select to_jsonb(day) - '{payload,is_imported}'::text[]
-    from nms.table_metrics_daily_snapshot as day
-    order by day.snapshot_date desc
-    limit 1
-  ),
-  'runs', (
-    select coalesce(
-      jsonb_agg(
-        to_jsonb(last) || jsonb_build_object(
-          'seconds', extract(epoch from coalesce(last.finished_at, clock_timestamp()) - last.collected_at),
-          'totals', jsonb_build_object(
-            'tables', last.target_count,
-            'rows', case
-              when last.status = 'SUCCEEDED' then (
-                select coalesce(sum(measurement.own_row_count), 0)
-                from nms.table_metrics_measurements as measurement
-                where measurement.run_id = last.run_id
-              )
-            end
+  select jsonb_build_object(
+    'business_date', nms.business_date(),
+    'business_time_zone', settings.business_time_zone,
+    'today', (select to_jsonb(today) - 'payload' from nms.table_metrics_today as today),
+    'last_day', (
+      select to_jsonb(day) - '{payload,is_imported}'::text[]
+      from nms.table_metrics_daily_snapshot as day
+      order by day.snapshot_date desc
+      limit 1
+    ),
+    'runs', (
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(last) || jsonb_build_object(
+            'seconds', extract(epoch from coalesce(last.finished_at, clock_timestamp()) - last.collected_at),
+            'totals', jsonb_build_object(
+              'tables', last.target_count,
+              'rows', case
+                when last.status = 'SUCCEEDED' then (
+                  select coalesce(sum(measurement.own_row_count), 0)
+                  from nms.table_metrics_measurements as measurement
+                  where measurement.run_id = last.run_id
+                )
+              end
+            )
           )
-        )
-        order by last.run_id desc
-      ),
-      '[]'
+          order by last.run_id desc
+        ),
+        '[]'
+      )
+      from (
+        select run.*
+        from nms.table_metrics_runs as run
+        order by run.run_id desc
+        limit status_report.runs
+      ) as last
+    ),
+    'alerts', (
+      select coalesce(
+        jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name),
+        '[]'
+      )
+      from nms.table_metrics_alerts as alert
     )
-    from (
-      select run.*
-      from nms.table_metrics_runs as run
-      order by run.run_id desc
-      limit status_report.runs
-    ) as last
-  ),
-  'alerts', (
-    select coalesce(
-      jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name),
-      '[]'
-    )
-    from nms.table_metrics_alerts as alert
   )
-)
-from nms.table_metrics_settings as settings
+  from nms.table_metrics_settings as settings
 $$;
 comment on function nms.status_report(integer) is
   'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; the last runs come newest first, each with its seconds (so far, while it is RUNNING) and its totals; alerts are those of nms.table_metrics_alerts, oldest first.';

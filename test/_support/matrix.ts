@@ -14,16 +14,12 @@ const files = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter(
  * connections and the package, to which a server is a server, on 18 only.
  */
 function filesFor(major: number): string[] {
-  const chosen =
-    major === 18
-      ? /./
-      : major === 15
-        ? /^(functions|dying|storm_checker|[a-z_]+\.test)/
-        : /^functions|^(counted_beats_imported|ending_badly|hostile|install|installer_names|last_run_wins|left_out|midnight|online_names|rights|schema|settings|sources|strangers|views|worker_rights)\.test/
+  const decidedByServer =
+    /^functions|^(counted_beats_imported|ending_badly|hostile|installer_names|last_run_wins|left_out|midnight|online_names|rights|schema|settings|sources|strangers|strangers_in_our_place|views|dying.(install|uninstall|worker_rights))\.test/
   const programs =
-    /^(addresses|bench|command_line|connecting|connection|db_commit|db_watch|embedded_server|hostile_path|log|package|readme|search_path|start|stubborn|terminal|worker_parent)/
+    /^(commands|terminal|command_line|connection|log|private_parts|search_path)|^dying.(addresses|bench|connecting|db_commit|db_watch|embedded_server|hostile_path|hostile_text|package|readme|start|stubborn|worker_parent)/
   return files
-    .filter((file) => chosen.test(file) && (major === 18 || !programs.test(file)))
+    .filter((file) => major === 18 || (major === 15 ? !programs.test(file) : decidedByServer.test(file)))
     .map((file) => `test/${file}`)
 }
 

@@ -1,6 +1,6 @@
 // Starts a server, installs into its template database, runs ava against it, stops it.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import postgres from 'postgres'
 import { startTemporaryServer } from '../../demo/embedded/server.ts'
 import { migrate } from '../../src/install/migrate.ts'
@@ -23,9 +23,9 @@ async function run(): Promise<number> {
   await sql.end()
   await migrate(server.url('nms_template'), undefined, { keepOwner: true })
 
-  const first = await ava(process.argv.slice(2))
-  // Thousands of tests with real processes and deadlines, on a machine that others use as well: who
-  // fails has a second try with the machine for itself, and the output says so.
+  const first = await ava(process.argv.length > 2 ? process.argv.slice(2) : everyday())
+  // Thousands of tests with real processes and deadlines, on a machine that others use as well: who fails has a
+  // second try with the machine for itself. That is named, and more than one in a thousand is a failure in .ci/run.
   const files = first.code === 0 ? [] : filesOf(first.failures)
   const again =
     files.length > 0 && first.failed === first.failures.length ? await ava(['--serial', ...files]) : first
@@ -41,6 +41,14 @@ async function run(): Promise<number> {
   const failed = again.code !== 0 && again.failed === 0 ? 1 : again.failed
   console.log(`${first.passed + recovered} passed, ${failed} failed`)
   return again.code === 0 && first.passed > 0 ? 0 : 1
+}
+
+/** All but what kills, waits or installs for long: npm run test:dying has that. */
+function everyday(): string[] {
+  const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
+  return files
+    .filter((file) => file.endsWith('.test.ts') && !file.startsWith('dying/'))
+    .map((file) => `test/${file}`)
 }
 
 interface Outcome {

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import anyTest, { type ExecutionContext, type TestFn } from 'ava'
 import postgres from 'postgres'
-import { connect } from '../src/connection/database.ts'
-import { eventually } from './_support/eventually.ts'
-import { libraries } from './_support/libraries.ts'
-import { tableMetrics } from './_support/process.ts'
-import { createEmpty, type SecureServer, startSecureServer, startStandby } from './_support/secure_server.ts'
+import { connect } from '../../src/connection/database.ts'
+import { eventually } from '../_support/eventually.ts'
+import { libraries } from '../_support/libraries.ts'
+import { tableMetrics } from '../_support/process.ts'
+import { createEmpty, type SecureServer, startSecureServer, startStandby } from '../_support/secure_server.ts'
 
 const test = anyTest as TestFn<{ server: SecureServer; standby: Awaited<ReturnType<typeof startStandby>> }>
 

@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { startTemporaryServer } from '../demo/embedded/server.ts'
-import { migrate } from '../src/install/migrate.ts'
-import { renderAsPsql } from './_support/psql.ts'
+import { startTemporaryServer } from '../../demo/embedded/server.ts'
+import { migrate } from '../../src/install/migrate.ts'
+import { renderAsPsql } from '../_support/psql.ts'
 
-const project = fileURLToPath(new URL('..', import.meta.url))
+const project = fileURLToPath(new URL('../..', import.meta.url))
 const run = promisify(execFile)
 const docs = (await readdir(join(project, 'docs'))).filter((name) => name.endsWith('.md'))
 

@@ -1,8 +1,8 @@
 import ava from 'ava'
-import { uninstallScript } from '../src/install/install_script.ts'
-import { migrate } from '../src/install/migrate.ts'
-import { collect, createDatabase, rowCounts, type Sql, type TestDatabase } from './_support/database.ts'
-import { tableMetrics } from './_support/process.ts'
+import { uninstallScript } from '../../src/install/install_script.ts'
+import { migrate } from '../../src/install/migrate.ts'
+import { collect, createDatabase, rowCounts, type Sql, type TestDatabase } from '../_support/database.ts'
+import { tableMetrics } from '../_support/process.ts'
 
 // Each starts processes of its own.
 const test = ava.serial

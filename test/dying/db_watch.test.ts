@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import postgres from 'postgres'
-import { copyCheckout } from './_support/checkout.ts'
-import { eventually, hang } from './_support/eventually.ts'
-import { start } from './_support/process.ts'
+import { copyCheckout } from '../_support/checkout.ts'
+import { eventually, hang } from '../_support/eventually.ts'
+import { start } from '../_support/process.ts'
 
-const project = fileURLToPath(new URL('..', import.meta.url))
+const project = fileURLToPath(new URL('../..', import.meta.url))
 const remedy = 'migrations/fixtures/functions/run/remedy.sql'
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

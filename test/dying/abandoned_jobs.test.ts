@@ -1,8 +1,8 @@
 import test from 'ava'
 import { runMigrations } from 'graphile-worker'
-import { pinned } from '../src/connection/search_path.ts'
-import { freeAbandonedJobs } from '../src/worker/abandoned_jobs.ts'
-import { createDatabase, type TestDatabase } from './_support/database.ts'
+import { pinned } from '../../src/connection/search_path.ts'
+import { freeAbandonedJobs } from '../../src/worker/abandoned_jobs.ts'
+import { createDatabase, type TestDatabase } from '../_support/database.ts'
 
 const cases: Record<string, { arrange: string; free: boolean; dead?: string[] }> = {
   'was taken a while ago, and no run has been under way since': { arrange: '', free: true },

@@ -15,21 +15,21 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { serverAccount } from '../demo/embedded/account.ts'
-import { makeRootHome } from '../demo/embedded/binaries.ts'
+import { serverAccount } from '../../demo/embedded/account.ts'
+import { makeRootHome } from '../../demo/embedded/binaries.ts'
 import {
   type EmbeddedServer,
   type EmbeddedServerOptions,
   startServer,
   startTemporaryServer,
-} from '../demo/embedded/server.ts'
-import { eventually } from './_support/eventually.ts'
-import { isAlive, processesIn, run, start } from './_support/process.ts'
+} from '../../demo/embedded/server.ts'
+import { eventually } from '../_support/eventually.ts'
+import { isAlive, processesIn, run, start } from '../_support/process.ts'
 
 // Each starts servers of its own.
 const test = ava.serial
 
-const source = new URL('../demo/embedded/server.ts', import.meta.url)
+const source = new URL('../../demo/embedded/server.ts', import.meta.url)
 
 test('a server ends with the process that holds it, even if that is killed', async (t) => {
   const holder = startScript(

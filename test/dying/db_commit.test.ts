@@ -3,9 +3,9 @@ import { lstat, readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import { blank, copyCheckout } from './_support/checkout.ts'
+import { blank, copyCheckout } from '../_support/checkout.ts'
 
-const project = fileURLToPath(new URL('..', import.meta.url))
+const project = fileURLToPath(new URL('../..', import.meta.url))
 const first = 'migrations/committed/000001-table-metrics.sql'
 const silent = 'migrations/fixtures/functions/run/is_silent.sql'
 

@@ -1,6 +1,6 @@
 import anyTest, { type TestFn } from 'ava'
-import { libraries } from './_support/libraries.ts'
-import { type SecureServer, startSecureServer } from './_support/secure_server.ts'
+import { libraries } from '../_support/libraries.ts'
+import { type SecureServer, startSecureServer } from '../_support/secure_server.ts'
 
 const test = anyTest as TestFn<{ server: SecureServer }>
 

@@ -4,11 +4,11 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { migrationsFolder } from '../src/install/migrations.ts'
-import { eventsOf, untilEvent } from './_support/jobs.ts'
-import { failsClearly, tableMetrics } from './_support/process.ts'
-import { type Database, type OwnServer, startOwnServer } from './_support/server.ts'
-import { addJob, startWorker, stopWorker } from './_support/worker.ts'
+import { migrationsFolder } from '../../src/install/migrations.ts'
+import { eventsOf, untilEvent } from '../_support/jobs.ts'
+import { failsClearly, tableMetrics } from '../_support/process.ts'
+import { type Database, type OwnServer, startOwnServer } from '../_support/server.ts'
+import { addJob, startWorker, stopWorker } from '../_support/worker.ts'
 
 let server: OwnServer
 const workerScript = await readFile(`${migrationsFolder}/worker_roles.sql`, 'utf8')

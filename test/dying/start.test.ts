@@ -19,14 +19,14 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ava, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { createDatabase } from './_support/database.ts'
-import { eventually } from './_support/eventually.ts'
-import { type Finished, type ProcessOptions, processesIn, run, start } from './_support/process.ts'
+import { createDatabase } from '../_support/database.ts'
+import { eventually } from '../_support/eventually.ts'
+import { type Finished, type ProcessOptions, processesIn, run, start } from '../_support/process.ts'
 
 // Each starts a server of its own.
 const test = ava.serial
 
-const checkout = fileURLToPath(new URL('..', import.meta.url))
+const checkout = fileURLToPath(new URL('../..', import.meta.url))
 const isRoot = process.getuid?.() === 0
 const rootHome = '/var/lib/nms-table-metrics'
 

@@ -4,17 +4,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ava, { type ExecutionContext } from 'ava'
-import { eventually, inTime } from './_support/eventually.ts'
-import { holdAt, isGone, prepareShop } from './_support/moments.ts'
-import { isAlive, start } from './_support/process.ts'
-import { createDatabase } from './_support/server.ts'
-import { addJob, runs } from './_support/worker.ts'
+import { eventually, inTime } from '../_support/eventually.ts'
+import { holdAt, isGone, prepareShop } from '../_support/moments.ts'
+import { isAlive, start } from '../_support/process.ts'
+import { createDatabase } from '../_support/server.ts'
+import { addJob, runs } from '../_support/worker.ts'
 
 // Each starts several programs.
 const test = ava.serial
 
-const checkout = fileURLToPath(new URL('..', import.meta.url))
-const crontab = fileURLToPath(new URL('empty_crontab', import.meta.url))
+const checkout = fileURLToPath(new URL('../..', import.meta.url))
+const crontab = fileURLToPath(new URL('../empty_crontab', import.meta.url))
 const options = `--log json --crontab ${crontab}`
 
 test('SIGTERM to what the README starts: the worker stops, and the run has FAILED, "stopped"', async (t) => {

@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import type { Result } from '../bench/_measure.ts'
-import { type ScenarioReport, scenarioReport } from '../bench/_report.ts'
-import type { Bar } from '../bench/_scenario.ts'
-import { run } from './_support/process.ts'
+import type { Result } from '../../bench/_measure.ts'
+import { type ScenarioReport, scenarioReport } from '../../bench/_report.ts'
+import type { Bar } from '../../bench/_scenario.ts'
+import { run } from '../_support/process.ts'
 
-const bench = fileURLToPath(new URL('../bench/run.ts', import.meta.url))
+const bench = fileURLToPath(new URL('../../bench/run.ts', import.meta.url))
 
 test('the bench reads a long history, and prunes half of it without making a run wait', async (t) => {
   t.timeout(300_000)

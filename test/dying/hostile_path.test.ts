@@ -1,12 +1,12 @@
 // Names that strangers have laid where our sessions look: nothing of it runs, and every answer is right.
 import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { createDatabase, type TestDatabase } from './_support/database.ts'
-import { hasSprung, paths, plantTraps } from './_support/hostile_path.ts'
-import { untilJobsAreDone } from './_support/jobs.ts'
-import { startPgbouncer } from './_support/pgbouncer.ts'
-import { tableMetrics } from './_support/process.ts'
-import { addJob, startWorker, stopWorker } from './_support/worker.ts'
+import { createDatabase, type TestDatabase } from '../_support/database.ts'
+import { hasSprung, paths, plantTraps } from '../_support/hostile_path.ts'
+import { untilJobsAreDone } from '../_support/jobs.ts'
+import { startPgbouncer } from '../_support/pgbouncer.ts'
+import { tableMetrics } from '../_support/process.ts'
+import { addJob, startWorker, stopWorker } from '../_support/worker.ts'
 
 const counts = { shop: { customers: 3, orders: 7 } }
 

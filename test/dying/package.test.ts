@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
-import { createDatabase } from './_support/database.ts'
-import { run } from './_support/process.ts'
-import { fetchNode } from './_support/versions.ts'
+import { createDatabase } from '../_support/database.ts'
+import { run } from '../_support/process.ts'
+import { fetchNode } from '../_support/versions.ts'
 
 const execute = promisify(execFile)
-const project = fileURLToPath(new URL('..', import.meta.url))
+const project = fileURLToPath(new URL('../..', import.meta.url))
 
 test('the packed package, installed elsewhere, works on each supported Node', async (t) => {
   t.timeout(240_000)

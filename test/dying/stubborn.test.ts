@@ -1,9 +1,9 @@
 // Counts that do not react to a cancel, because a function in an index of the table catches it.
 import test, { type ExecutionContext } from 'ava'
-import { collectTableMetrics } from '../src/run/collect.ts'
-import { createDatabase, rowCounts, type TestDatabase } from './_support/database.ts'
-import { eventually, inTime } from './_support/eventually.ts'
-import { startTableMetrics, tableMetrics } from './_support/process.ts'
+import { collectTableMetrics } from '../../src/run/collect.ts'
+import { createDatabase, rowCounts, type TestDatabase } from '../_support/database.ts'
+import { eventually, inTime } from '../_support/eventually.ts'
+import { startTableMetrics, tableMetrics } from '../_support/process.ts'
 
 /** A table whose count ends with its session, and others. */
 async function stubbornShop(t: ExecutionContext): Promise<TestDatabase> {
