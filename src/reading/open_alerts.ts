@@ -14,11 +14,11 @@ export interface Alert {
   detail: string
 }
 
-/** The alerts that are open as JSON rendered by the server, oldest first; nothing where the install has none. */
-export async function readAlerts(sql: Sql): Promise<{ json: string | null; zone: string }> {
-  const [row] = await sql<[{ json: string | null; zone: string }]>`
+/** The alerts that are open as JSON rendered by the server, oldest first. */
+export async function readAlerts(sql: Sql): Promise<{ json: string; zone: string }> {
+  const [row] = await sql<[{ json: string; zone: string }]>`
     select
-      nullif(status -> 'alerts', 'null')::text as json,
+      (status -> 'alerts')::text as json,
       status ->> 'business_time_zone' as zone
     from nms.status_report(runs => 0) as status
   `

@@ -14,8 +14,7 @@ export interface StatusReport {
   today: { run_id: string } | null
   last_day: { snapshot_date: string } | null
   runs: LastRun[]
-  /** Null where the install has none. */
-  alerts: Alert[] | null
+  alerts: Alert[]
 }
 
 interface LastRun {
@@ -82,8 +81,7 @@ function describeFailures(runs: LastRun[]): string[] {
   return lines.length > 0 ? ['', ...lines] : []
 }
 
-function describeAlerts(alerts: Alert[] | null, zone: string): string[] {
-  if (!alerts) return []
+function describeAlerts(alerts: Alert[], zone: string): string[] {
   if (alerts.length === 0) return ['open alerts: none']
   const count = formatCount(String(alerts.length))
   return [paint('yellow', `open alerts: ${count}`), '', tabulateAlerts(alerts, zone)]

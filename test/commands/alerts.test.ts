@@ -1,6 +1,6 @@
 import ava, { type ExecutionContext } from 'ava'
 import { collect, createDatabase, type TestDatabase } from '../_support/database.ts'
-import { failsClearly, tableMetrics } from '../_support/process.ts'
+import { tableMetrics } from '../_support/process.ts'
 import { createHistory, dayAgo } from './_history.ts'
 
 // Each starts processes of its own.
@@ -90,16 +90,4 @@ test('nothing strange is said in one line, and is an empty list', async (t) => {
   t.is((await tableMetrics(t, db.url, ['alerts'])).stdout, 'no open alerts\n')
   t.deepEqual(JSON.parse((await tableMetrics(t, db.url, ['alerts', '--json'])).stdout), [])
   t.regex((await tableMetrics(t, db.url, ['status'])).stdout, /^open alerts: none$/m)
-})
-
-test('an install from before there were alerts is told to update; status goes without them', async (t) => {
-  const db = await createDatabase(t)
-  await db.sql`select from nms.import_run('2026-01-01', '{"public": {"orders": 1}}')`
-  await db.sql`alter view nms.table_metrics_alerts rename to former_alerts`
-
-  failsClearly(t, await tableMetrics(t, db.url, ['alerts']), 'table-metrics migrate')
-  const { status, stdout } = await tableMetrics(t, db.url, ['status'])
-
-  t.is(status, 0)
-  t.notRegex(stdout, /alerts/)
 })
