@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:175f287f6f6666d6fac381378bac286c7a0586b9
+--! Hash: sha1:90a0564f87b9d0ec8acca330753af5aa52608096
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -66,7 +66,7 @@ comment on column nms.table_metrics_settings.lock_timeout is
 comment on column nms.table_metrics_settings.abandon_after is
   'How long a RUNNING run that no session holds may be silent before the next run marks it FAILED.';
 comment on column nms.table_metrics_settings.yield_after is
-  'How long an online count may make another session wait before it gives way.';
+  'How long an online count may make another session wait before it yields.';
 comment on column nms.table_metrics_settings.keep_at_least is
   'A job that prunes is refused when it would keep runs or days for a shorter time than this. A direct call of nms.prune_table_metrics() is not.';
 
