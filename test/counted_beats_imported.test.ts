@@ -1,7 +1,7 @@
 import test from 'ava'
-import { findAlerts, writeRuns } from './_support/alerts.ts'
+import { findAlerts } from './_support/alerts.ts'
 import { collect, createDatabase, type Run, type Sql, untilItWaits } from './_support/database.ts'
-import { daysAgo, writeRun } from './_support/days.ts'
+import { daysAgo, writeRun, writeRuns } from './_support/history.ts'
 
 const recorded = { public: { orders: 70, lines: 900 } }
 const counted = { public: { orders: 3 } }

@@ -6,7 +6,7 @@ import { findProblems, type Problem } from '../src/doctor/doctor.ts'
 import { installScript } from '../src/install/install_script.ts'
 import { migrate } from '../src/install/migrate.ts'
 import { collect, createDatabase, type Sql, withDatabase } from './_support/database.ts'
-import { daysAgo, writeRun } from './_support/days.ts'
+import { daysAgo, writeRun } from './_support/history.ts'
 import { runAsOwner } from './_support/owner.ts'
 import { failsClearly, tableMetrics } from './_support/process.ts'
 

@@ -1,7 +1,7 @@
 import test from 'ava'
-import { kinds, type PastRun, writeRuns } from './_support/alerts.ts'
+import { kinds } from './_support/alerts.ts'
 import { collect, createDatabase, type Sql } from './_support/database.ts'
-import { daysAgo } from './_support/days.ts'
+import { daysAgo, type PastRun, writeRuns } from './_support/history.ts'
 
 const shop = `
   create schema stage;

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
-import { writeRuns } from './_support/alerts.ts'
 import { collect, createDatabase, type Sql } from './_support/database.ts'
+import { writeRuns } from './_support/history.ts'
 
 /**
  * A transaction that began on one business day and goes on when the next one has begun: the business time zone is one

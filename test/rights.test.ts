@@ -5,7 +5,7 @@ import { startTemporaryServer } from '../demo/embedded/server.ts'
 import { installScript } from '../src/install/install_script.ts'
 import { migrate } from '../src/install/migrate.ts'
 import { migrationsFolder } from '../src/install/migrations.ts'
-import { findAlerts, openAlerts, writeRuns } from './_support/alerts.ts'
+import { findAlerts, openAlerts } from './_support/alerts.ts'
 import {
   collect,
   createDatabase,
@@ -15,7 +15,7 @@ import {
   type TestDatabase,
   withDatabase,
 } from './_support/database.ts'
-import { daysAgo } from './_support/days.ts'
+import { daysAgo, writeRuns } from './_support/history.ts'
 import { tableMetrics } from './_support/process.ts'
 
 // The roles belong to the whole server: one test at a time.

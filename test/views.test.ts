@@ -1,6 +1,6 @@
 import test from 'ava'
 import { collect, createDatabase } from './_support/database.ts'
-import { daysAgo, writeRun } from './_support/days.ts'
+import { daysAgo, writeRun } from './_support/history.ts'
 
 test('latest has one row per table of the last successful run of the last day', async (t) => {
   const { sql } = await createDatabase(t)

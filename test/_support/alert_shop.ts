@@ -1,7 +1,6 @@
 import type { ExecutionContext } from 'ava'
-import { writeRuns } from './alerts.ts'
 import { collect, createDatabase, type Run, type Sql, type TestDatabase } from './database.ts'
-import { daysAgo } from './days.ts'
+import { daysAgo, writeRuns } from './history.ts'
 
 /** A database with 100 orders and 7 lines, and results of twenty days that have found as many. */
 export async function createShop(t: ExecutionContext): Promise<TestDatabase> {

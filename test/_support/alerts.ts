@@ -1,26 +1,5 @@
 import type { Sql } from './database.ts'
 
-/** A run of the past, as the collector would have left it. Its alerts are not recorded. */
-export interface PastRun {
-  /** Days after day zero. */
-  day: number
-  /** When it ended, by the business clock: `06:00` unless given. */
-  at?: string
-  status?: 'SUCCEEDED' | 'FAILED' | 'RUNNING'
-  error?: string
-  /** `{'schema.table': rows}`; null where a table was not counted. */
-  counts?: Record<string, number | string | null>
-  /** Which of the tables are partitions. */
-  partitions?: string[]
-  /** OIDs of tables, where they matter. */
-  oids?: Record<string, number>
-  skip?: string[]
-  exclude?: string[]
-  recorded?: boolean
-  /** What the settings left out; those of now unless given. */
-  machinery?: string[]
-}
-
 export interface Alert {
   kind: string
   schema_name: string | null
@@ -30,76 +9,6 @@ export interface Alert {
   expected_high: string | null
   detail: string
 }
-
-/** Monday, 5 January 2026. */
-const monday = '2026-01-05'
-
-/** Writes runs in this order, from day zero on, and returns the run_id of the last one. */
-export async function writeRuns(sql: Sql, runs: PastRun[], dayZero = monday): Promise<string> {
-  const given = runs.map(({ counts = {}, partitions = [], oids = {}, ...run }) => ({
-    ...run,
-    tables: Object.entries(counts).map(([name, rows]) => ({
-      schema: name.slice(0, name.indexOf('.')),
-      table: name.slice(name.indexOf('.') + 1),
-      rows,
-      oid: oids[name] ?? null,
-      partition: partitions.includes(name),
-    })),
-  }))
-  const [{ last }] = await sql<[{ last: string }]>`
-    with given as (
-      select
-        coalesce((select max(run_id) from nms.table_metrics_runs), 0) + place as run_id,
-        run.*,
-        ${dayZero}::date + run.day as snapshot_date,
-        (${dayZero}::date + run.day + coalesce(run.at, '06:00')) at time zone 'America/New_York' as ended,
-        coalesce(run.status, 'SUCCEEDED') as ending
-      from jsonb_array_elements(${sql.json(given as never)}) with ordinality as element (value, place)
-      cross join jsonb_to_record(value) as run (
-        day integer, at interval, status text, error text, skip jsonb, exclude jsonb, recorded boolean, tables jsonb,
-        machinery text[]
-      )
-    ),
-    run as (
-      insert into nms.table_metrics_runs (
-        run_id, snapshot_date, collected_at, finished_at, status, error_message,
-        skip_schemas, exclude_tables, is_imported, target_count, machinery_schemas
-      )
-      overriding system value
-      select
-        run_id, snapshot_date, ended - interval '1 min', case when ending <> 'RUNNING' then ended end, ending,
-        case when ending = 'FAILED' then coalesce(error, 'lost its way') end,
-        coalesce(skip, '[]'), coalesce(exclude, '[]'), coalesce(recorded, false), jsonb_array_length(tables),
-        coalesce(machinery, (select machinery_schemas from nms.table_metrics_settings))
-      from given
-      returning run_id
-    ),
-    measurement as (
-      insert into nms.table_metrics_measurements (
-        run_id, schema_name, table_name, row_count, own_row_count, measured_at, table_kind, is_partition,
-        table_oid, error_sqlstate, error_message
-      )
-      select
-        run_id, "schema", "table", rows, rows, ended, 'table', "partition",
-        coalesce(oid, hashtext("schema" || '.' || "table")::bigint & 2147483647)::oid,
-        case when rows is null then '42501' end, case when rows is null then 'permission denied' end
-      from given
-      cross join jsonb_to_recordset(tables) as measured (
-        "schema" text, "table" text, rows bigint, oid bigint, "partition" boolean
-      )
-    )
-    select setval(pg_get_serial_sequence('nms.table_metrics_runs', 'run_id'), max(run_id))::text as last from run
-  `
-  return last
-}
-
-/** One run a day at 6 o'clock that counts public.orders. */
-export const daily = (counts: (number | null)[]): PastRun[] =>
-  counts.map((orders, day) => ({
-    day,
-    counts: { 'public.orders': orders },
-    status: orders === null ? 'FAILED' : 'SUCCEEDED',
-  }))
 
 export async function findAlerts(sql: Sql, runId: string): Promise<Alert[]> {
   return [...(await sql<Alert[]>`select * from nms.find_alerts(run_id => ${runId})`)]

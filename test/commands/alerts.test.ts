@@ -1,7 +1,7 @@
 import ava, { type ExecutionContext } from 'ava'
 import { collect, createDatabase, type TestDatabase } from '../_support/database.ts'
+import { createHistory, daysAgo } from '../_support/history.ts'
 import { tableMetrics } from '../_support/process.ts'
-import { createHistory, dayAgo } from './_history.ts'
 
 // Each starts processes of its own.
 const test = ava.serial
@@ -27,7 +27,7 @@ test('alerts tells what is strange, since when, and what would have been usual',
   t.regex(
     stdout,
     new RegExp(
-      `^dropped_to_zero public\\.orders, since ${await dayAgo(db.sql, 0)} \\d\\d:\\d\\d\n  empty, usually it has about 1,000 rows\n$`,
+      `^dropped_to_zero public\\.orders, since ${await daysAgo(db.sql, 0)} \\d\\d:\\d\\d\n  empty, usually it has about 1,000 rows\n$`,
     ),
   )
 })

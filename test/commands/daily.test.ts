@@ -1,7 +1,7 @@
 import ava from 'ava'
 import { createDatabase } from '../_support/database.ts'
+import { createHistory, daysAgo } from '../_support/history.ts'
 import { failsClearly, tableMetrics } from '../_support/process.ts'
-import { createHistory, dayAgo } from './_history.ts'
 
 // Each starts processes of its own.
 const test = ava.serial
@@ -27,20 +27,20 @@ test('daily shows today: each table, largest first, with the change since the la
     ],
   )
   t.true(
-    stdout.includes(`business day ${await dayAgo(db.sql, 0)} (America/New_York), counted by run 2\n`),
+    stdout.includes(`business day ${await daysAgo(db.sql, 0)} (America/New_York), counted by run 2\n`),
     stdout,
   )
   t.regex(
     stdout,
     /^3 tables, 9,007,199,254,742,248 rows, each counted once \(\+9,007,199,254,741,236 since /m,
   )
-  t.true(stdout.includes(`since ${await dayAgo(db.sql, 2)})`), stdout)
+  t.true(stdout.includes(`since ${await daysAgo(db.sql, 2)})`), stdout)
 })
 
 test('daily takes the day as a date', async (t) => {
   const db = await createHistory(t, days)
 
-  const { status, stdout } = await tableMetrics(t, db.url, ['daily', await dayAgo(db.sql, 2)])
+  const { status, stdout } = await tableMetrics(t, db.url, ['daily', await daysAgo(db.sql, 2)])
 
   t.is(status, 0)
   t.regex(stdout, /^shop\.gone +table +7$/m)
@@ -97,7 +97,7 @@ test('of many tables daily shows the largest and says how to see the others', as
 
 test('a day without a result gives one line with the nearest day that has one', async (t) => {
   const db = await createHistory(t, { 9: { public: { orders: 1 } }, 2: { public: { orders: 1 } } })
-  const [asked, nearest] = [await dayAgo(db.sql, 4), await dayAgo(db.sql, 2)]
+  const [asked, nearest] = [await daysAgo(db.sql, 4), await daysAgo(db.sql, 2)]
 
   const finished = await tableMetrics(t, db.url, ['daily', asked])
 

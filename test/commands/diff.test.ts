@@ -1,7 +1,7 @@
 import ava from 'ava'
 import { createDatabase } from '../_support/database.ts'
+import { createHistory, daysAgo } from '../_support/history.ts'
 import { failsClearly, tableMetrics } from '../_support/process.ts'
-import { createHistory, dayAgo } from './_history.ts'
 
 // Each starts processes of its own.
 const test = ava.serial
@@ -14,7 +14,7 @@ const days = {
 
 test('diff without arguments shows what changed between the last two days, most first', async (t) => {
   const db = await createHistory(t, days)
-  const [before, after] = [await dayAgo(db.sql, 3), await dayAgo(db.sql, 1)]
+  const [before, after] = [await daysAgo(db.sql, 3), await daysAgo(db.sql, 1)]
 
   const { status, stdout, stderr } = await tableMetrics(t, db.url, ['diff'])
 
@@ -61,7 +61,7 @@ test('of many tables diff shows those that changed most and says how to see the 
 
 test('diff takes days and runs, and the last day for what is not named', async (t) => {
   const db = await createHistory(t, days)
-  const [first, second] = [await dayAgo(db.sql, 9), await dayAgo(db.sql, 3)]
+  const [first, second] = [await daysAgo(db.sql, 9), await daysAgo(db.sql, 3)]
 
   for (const [args, before, after] of [
     [['1', '2'], 1, 2],
@@ -185,5 +185,5 @@ for (const [args, words] of [
 test('while only one day has a result, diff says so', async (t) => {
   const db = await createHistory(t, { 0: before })
 
-  failsClearly(t, await tableMetrics(t, db.url, ['diff']), await dayAgo(db.sql, 0), 'table-metrics status')
+  failsClearly(t, await tableMetrics(t, db.url, ['diff']), await daysAgo(db.sql, 0), 'table-metrics status')
 })

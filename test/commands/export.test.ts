@@ -1,7 +1,7 @@
 import ava from 'ava'
 import { collect, createDatabase } from '../_support/database.ts'
+import { createHistory, daysAgo } from '../_support/history.ts'
 import { failsClearly, run, tableMetrics } from '../_support/process.ts'
-import { createHistory, dayAgo } from './_history.ts'
 
 // Each starts processes of its own.
 const test = ava.serial
@@ -26,9 +26,9 @@ test('export prints each measurement as a line of CSV, oldest first, names quote
   t.deepEqual(
     lines.map((line) => line.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/g, 'TIME')),
     [
-      `1,${await dayAgo(db.sql, 2)},TIME,SUCCEEDED,"My, ""Shop""","a b",table,false,7,7,imported,TIME,,`,
-      `1,${await dayAgo(db.sql, 2)},TIME,SUCCEEDED,public,orders,table,false,1000,1000,imported,TIME,,`,
-      `2,${await dayAgo(db.sql, 0)},TIME,SUCCEEDED,public,orders,table,false,9007199254740993,9007199254740993,imported,TIME,,`,
+      `1,${await daysAgo(db.sql, 2)},TIME,SUCCEEDED,"My, ""Shop""","a b",table,false,7,7,imported,TIME,,`,
+      `1,${await daysAgo(db.sql, 2)},TIME,SUCCEEDED,public,orders,table,false,1000,1000,imported,TIME,,`,
+      `2,${await daysAgo(db.sql, 0)},TIME,SUCCEEDED,public,orders,table,false,9007199254740993,9007199254740993,imported,TIME,,`,
     ],
   )
 })
@@ -92,12 +92,12 @@ test('--since and --table leave out the rest; times are in UTC, whatever the ses
   }
 
   t.deepEqual(await ids('--since', 'yesterday'), [[2, 'orders']])
-  t.deepEqual(await ids('--since', await dayAgo(db.sql, 2), '--table', 'public.orders'), [
+  t.deepEqual(await ids('--since', await daysAgo(db.sql, 2), '--table', 'public.orders'), [
     [1, 'orders'],
     [2, 'orders'],
   ])
   const { stdout } = await tableMetrics(t, db.url, ['export', '--since', 'today'])
-  t.true(stdout.includes(`\n2,${await dayAgo(db.sql, 0)},${second.at},`), stdout)
+  t.true(stdout.includes(`\n2,${await daysAgo(db.sql, 0)},${second.at},`), stdout)
 })
 
 test('a long history arrives whole, and a reader that has seen enough is no error', async (t) => {

@@ -1,8 +1,7 @@
 import ava, { type ExecutionContext } from 'ava'
-import { writeRuns } from '../_support/alerts.ts'
 import { collect, createDatabase } from '../_support/database.ts'
+import { daysAgo, writeRuns } from '../_support/history.ts'
 import { tableMetrics } from '../_support/process.ts'
-import { dayAgo } from './_history.ts'
 
 // Each starts processes of its own.
 const test = ava.serial
@@ -16,7 +15,7 @@ async function createShop(t: ExecutionContext) {
     create table stage.big as select generate_series(1, 50) as id;
     create table stage.other as select generate_series(1, 40) as id;
   `)
-  const yesterday = await dayAgo(db.sql, 1)
+  const yesterday = await daysAgo(db.sql, 1)
   await writeRuns(
     db.sql,
     [{ day: 0, counts: { 'public.orders': 10, 'stage.big': 5_000_000, 'stage.other': 2_000_000 } }],
@@ -86,8 +85,8 @@ test('diff tells what was left out, after what has changed, and no --fail-on min
 
 test('trend shows a gap for days on which the table was left out, also where it ends', async (t) => {
   const db = await createDatabase(t)
-  const first = await dayAgo(db.sql, 5)
-  const last = await dayAgo(db.sql, 0)
+  const first = await daysAgo(db.sql, 5)
+  const last = await daysAgo(db.sql, 0)
   const counted = (orders: number) => ({ counts: { 'public.orders': orders, 'public.other': 1 } })
   const without = { counts: { 'public.other': 1 }, exclude: ['public.orders'] }
   await writeRuns(
@@ -114,7 +113,7 @@ test('trend shows a gap for days on which the table was left out, also where it 
     '    └────────────────────────',
     `     ${first}    ${last}`,
   ])
-  t.regex(stdout, new RegExp(`^200 rows on ${await dayAgo(db.sql, 2)}\\n\\+100 .* since ${first}$`, 'm'))
+  t.regex(stdout, new RegExp(`^200 rows on ${await daysAgo(db.sql, 2)}\\n\\+100 .* since ${first}$`, 'm'))
   t.regex(stdout, /^3 of the last 30 days have a result, 3 left the table out$/m)
   t.deepEqual(
     JSON.parse(json.stdout).days.map(({ row_count, change }: Record<string, number>) => [row_count, change]),

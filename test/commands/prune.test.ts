@@ -1,8 +1,8 @@
 import ava from 'ava'
 import type { TestDatabase } from '../_support/database.ts'
 import { eventually } from '../_support/eventually.ts'
+import { createHistory } from '../_support/history.ts'
 import { failsClearly, startTableMetrics, tableMetrics } from '../_support/process.ts'
-import { createHistory } from './_history.ts'
 
 // Each starts processes of its own.
 const test = ava.serial

@@ -1,7 +1,7 @@
 import ava from 'ava'
 import { collect, createDatabase } from '../_support/database.ts'
+import { createHistory, daysAgo } from '../_support/history.ts'
 import { failsClearly, tableMetrics } from '../_support/process.ts'
-import { createHistory, dayAgo } from './_history.ts'
 
 // Each starts processes of its own.
 const test = ava.serial
@@ -15,8 +15,8 @@ test('rebuild leaves an untouched day and run as they are, and says so', async (
   const before = await db.sql`select payload::text, run_id from nms.table_metrics_daily_snapshot`
 
   for (const [target, text] of [
-    ['today', `${await dayAgo(db.sql, 0)}, from run 1: the same as before\n`],
-    [await dayAgo(db.sql, 0), `${await dayAgo(db.sql, 0)}, from run 1: the same as before\n`],
+    ['today', `${await daysAgo(db.sql, 0)}, from run 1: the same as before\n`],
+    [await daysAgo(db.sql, 0), `${await daysAgo(db.sql, 0)}, from run 1: the same as before\n`],
     ['1', 'run 1: the same as before\n'],
   ] as const) {
     const { status, stdout, stderr } = await tableMetrics(t, db.url, ['rebuild', target])
@@ -62,7 +62,7 @@ test('a day or run from which nothing can be made gives one clear message', asyn
   await collect(db.sql, { exclude: ['orders'] })
 
   for (const [target, words] of [
-    [await dayAgo(db.sql, 5), [await dayAgo(db.sql, 5), 'no successful run']],
+    [await daysAgo(db.sql, 5), [await daysAgo(db.sql, 5), 'no successful run']],
     ['2', ['run 2 has no snapshot', 'FAILED']],
     ['3', ['no run 3', 'the last one is 2']],
     ['everything', ['saw everything', '2026-11-20', '42']],

@@ -1,7 +1,7 @@
 import ava from 'ava'
 import { collect, createDatabase } from '../_support/database.ts'
+import { createHistory, daysAgo } from '../_support/history.ts'
 import { tableMetrics } from '../_support/process.ts'
-import { createHistory, dayAgo } from './_history.ts'
 
 // Each starts processes of its own.
 const test = ava.serial
@@ -17,7 +17,7 @@ test('status says that today was counted, and how each of the last runs went', a
   await collect(db.sql)
   await collect(db.sql, { exclude: ['orders'] })
   await collect(db.sql)
-  const today = await dayAgo(db.sql, 0)
+  const today = await daysAgo(db.sql, 0)
 
   const { status, stdout, stderr } = await tableMetrics(t, db.url, ['status'])
 
@@ -47,7 +47,7 @@ test('status says in full why the last run failed, and which day is the last wit
   const { status, stdout } = await tableMetrics(t, db.url, ['status'])
 
   t.is(status, 0)
-  t.true(stdout.includes(`: no result yet, the last day with one is ${await dayAgo(db.sql, 3)}\n`), stdout)
+  t.true(stdout.includes(`: no result yet, the last day with one is ${await daysAgo(db.sql, 3)}\n`), stdout)
   t.regex(stdout, /^last run: 2, FAILED, /m)
   t.regex(
     stdout,
@@ -93,7 +93,7 @@ test('status --json prints today and the last runs with their durations', async 
   t.is(status, 0)
   t.is(stderr, '')
   const { business_date, business_time_zone, today, runs } = JSON.parse(stdout)
-  t.is(business_date, await dayAgo(db.sql, 0))
+  t.is(business_date, await daysAgo(db.sql, 0))
   t.is(business_time_zone, 'America/New_York')
   t.like(today, { run_id: 1, snapshot_date: business_date })
   t.like(runs, [

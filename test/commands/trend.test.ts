@@ -1,7 +1,7 @@
 import ava from 'ava'
 import { drawChart } from '../../src/terminal/chart.ts'
+import { createHistory, daysAgo } from '../_support/history.ts'
 import { failsClearly, tableMetrics } from '../_support/process.ts'
-import { createHistory, dayAgo } from './_history.ts'
 
 // Each starts processes of its own.
 const test = ava.serial
@@ -10,7 +10,7 @@ const orders = (count: number | string) => ({ public: { orders: count } })
 
 test('trend draws each day, shows a gap where there is no result, and says how it has grown', async (t) => {
   const db = await createHistory(t, { 5: orders(1000), 4: orders(1900), 2: orders(1300), 0: orders(1200) })
-  const [first, last, lowest, highest] = await Promise.all([5, 0, 5, 4].map((ago) => dayAgo(db.sql, ago)))
+  const [first, last, lowest, highest] = await Promise.all([5, 0, 5, 4].map((ago) => daysAgo(db.sql, ago)))
 
   const { status, stdout, stderr } = await tableMetrics(t, db.url, ['trend', 'public.orders'], {
     COLUMNS: '80',
@@ -86,7 +86,7 @@ test('--days decides how far back; --json prints exact counts', async (t) => {
   t.is(`${schema_name}.${table_name}`, 'public.orders')
   t.deepEqual(
     days.map((day: { snapshot_date: string }) => day.snapshot_date),
-    [await dayAgo(db.sql, 1), await dayAgo(db.sql, 0)],
+    [await daysAgo(db.sql, 1), await daysAgo(db.sql, 0)],
   )
 })
 
@@ -129,7 +129,7 @@ test('a table without a result in these days gives one line with the days to ask
 
   const finished = await tableMetrics(t, db.url, ['trend', 'public.orders'])
 
-  failsClearly(t, finished, await dayAgo(db.sql, 40), '--days 41')
+  failsClearly(t, finished, await daysAgo(db.sql, 40), '--days 41')
   t.is((await tableMetrics(t, db.url, ['trend', 'public.orders', '--days', '41'])).status, 0)
 })
 

@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { rowCounts } from '../_support/database.ts'
-import { daysAgo, writeRun } from '../_support/days.ts'
 import { eventually, inTime } from '../_support/eventually.ts'
+import { daysAgo, writeRun } from '../_support/history.ts'
 import { eventsOf, jobs, parseEvents, untilEvent, untilJobsAreDone } from '../_support/jobs.ts'
 import { isGone } from '../_support/moments.ts'
 import { createDatabase, type Database } from '../_support/server.ts'

@@ -1,6 +1,7 @@
 import test from 'ava'
-import { kinds, type PastRun, writeRuns } from '../../_support/alerts.ts'
+import { kinds } from '../../_support/alerts.ts'
 import { createDatabase, type Sql } from '../../_support/database.ts'
+import { type PastRun, writeRuns } from '../../_support/history.ts'
 
 type Rule = Record<string, string | number | boolean>
 

@@ -1,6 +1,7 @@
 import test from 'ava'
-import { daily, findAlerts, kinds, type PastRun, writeRuns } from '../../_support/alerts.ts'
+import { findAlerts, kinds } from '../../_support/alerts.ts'
 import { createDatabase } from '../../_support/database.ts'
+import { daily, type PastRun, writeRuns } from '../../_support/history.ts'
 
 test('an unknown run and one that has not ended have no answer', async (t) => {
   const { sql } = await createDatabase(t)

@@ -1,7 +1,8 @@
 // What is read grows with what there is to count, and not with its square, nor with years of history.
+
 import test from 'ava'
-import { writeRuns } from '../../_support/alerts.ts'
 import { createDatabase } from '../../_support/database.ts'
+import { writeRuns } from '../../_support/history.ts'
 import { rowsRead } from '../../_support/reads.ts'
 
 test('alerts read the results that they compare, however many others there are', async (t) => {

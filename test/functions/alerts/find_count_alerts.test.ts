@@ -1,6 +1,7 @@
 import test from 'ava'
-import { daily, findAlerts, kinds, type PastRun, writeRuns } from '../../_support/alerts.ts'
+import { findAlerts, kinds } from '../../_support/alerts.ts'
 import { createDatabase } from '../../_support/database.ts'
+import { daily, type PastRun, writeRuns } from '../../_support/history.ts'
 
 const repeat = (times: number, ...counts: number[]) => Array(times).fill(counts).flat() as number[]
 const flat = (days: number) => repeat(Math.ceil(days / 4), 1000, 1004, 997, 1001).slice(0, days)

@@ -1,6 +1,7 @@
 import test from 'ava'
-import { findAlerts, kinds, type PastRun, writeRuns } from '../../_support/alerts.ts'
+import { findAlerts, kinds } from '../../_support/alerts.ts'
 import { createDatabase } from '../../_support/database.ts'
+import { type PastRun, writeRuns } from '../../_support/history.ts'
 
 /** Runs of one day, one after the other: S succeeded, F failed, r recorded. */
 const ended = (letters: string): PastRun[] =>

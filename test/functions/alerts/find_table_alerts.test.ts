@@ -1,6 +1,7 @@
 import test from 'ava'
-import { findAlerts, kinds, type PastRun, writeRuns } from '../../_support/alerts.ts'
+import { findAlerts, kinds } from '../../_support/alerts.ts'
 import { createDatabase } from '../../_support/database.ts'
+import { type PastRun, writeRuns } from '../../_support/history.ts'
 
 const both = { 'public.orders': 5, 'public.lines': 7 }
 const three: PastRun[] = [0, 1, 2].map((day) => ({ day, counts: both }))

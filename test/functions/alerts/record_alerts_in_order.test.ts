@@ -1,8 +1,8 @@
 import test from 'ava'
 import { collectRows, createShop, log } from '../../_support/alert_shop.ts'
-import { openAlerts, writeRuns } from '../../_support/alerts.ts'
+import { openAlerts } from '../../_support/alerts.ts'
 import type { Run } from '../../_support/database.ts'
-import { daysAgo } from '../../_support/days.ts'
+import { daysAgo, writeRuns } from '../../_support/history.ts'
 import { listen } from '../../_support/listen.ts'
 
 test('a run that a later one has overtaken records nothing', async (t) => {

@@ -1,7 +1,6 @@
 import test from 'ava'
-import { type PastRun, writeRuns } from '../../_support/alerts.ts'
 import { createDatabase, type Sql, untilItWaits } from '../../_support/database.ts'
-import { daysAgo } from '../../_support/days.ts'
+import { daysAgo, type PastRun, writeRuns } from '../../_support/history.ts'
 import { listen } from '../../_support/listen.ts'
 
 const counts = { 'public.orders': 5 }

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { createDatabase } from '../../_support/database.ts'
-import { daysAgo, writeRun } from '../../_support/days.ts'
+import { daysAgo, writeRun } from '../../_support/history.ts'
 
 test('recorded counts are a marked run that owns its day', async (t) => {
   const { sql } = await createDatabase(t)

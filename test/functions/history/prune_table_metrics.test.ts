@@ -1,6 +1,6 @@
 import test from 'ava'
 import { createDatabase, type Sql } from '../../_support/database.ts'
-import { daysAgo, writeRun } from '../../_support/days.ts'
+import { daysAgo, writeRun } from '../../_support/history.ts'
 
 /** Two successful runs and a failed one on each of these days. */
 async function writeHistory(sql: Sql, days: number[]): Promise<void> {

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { collect, createDatabase, type Sql } from '../../_support/database.ts'
-import { daysAgo, writeRun } from '../../_support/days.ts'
+import { daysAgo, writeRun } from '../../_support/history.ts'
 
 const before = {
   'public.same': 5,

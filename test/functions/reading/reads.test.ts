@@ -1,8 +1,8 @@
 // A report reads what it shows, and not years of history.
+
 import test from 'ava'
-import { writeRuns } from '../../_support/alerts.ts'
 import { createDatabase } from '../../_support/database.ts'
-import { daysAgo } from '../../_support/days.ts'
+import { daysAgo, writeRuns } from '../../_support/history.ts'
 import { rowsRead } from '../../_support/reads.ts'
 
 test('a report reads the runs that it shows, however many others there are', async (t) => {

@@ -1,8 +1,8 @@
 // What each report has: asked by somebody who may read and nothing else, as `--json` and HTTP give it.
+
 import test, { type ExecutionContext } from 'ava'
-import { writeRuns } from '../../_support/alerts.ts'
 import { createDatabase, type Sql } from '../../_support/database.ts'
-import { daysAgo } from '../../_support/days.ts'
+import { daysAgo, writeRuns } from '../../_support/history.ts'
 
 const huge = '9007199254740993'
 
