@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
+import type { TestDatabase } from '../_support/database.ts'
 import { inTime } from '../_support/eventually.ts'
 import { startTableMetrics } from '../_support/process.ts'
-import type { Database } from '../_support/server.ts'
 import { randomFrom } from '../_support/soak.ts'
 import { strike } from './faults.ts'
 import { nextOperation } from './operations.ts'
@@ -27,7 +27,7 @@ export interface Storm {
 const crontab = fileURLToPath(new URL('../empty_crontab', import.meta.url))
 
 /** Starts everything. Each session has a sequence of choices of its own, whatever becomes of them. */
-export function startStorm(t: ExecutionContext, db: Database, seed: number, sessions: number): Storm {
+export function startStorm(t: ExecutionContext, db: TestDatabase, seed: number, sessions: number): Storm {
   const committed: Counts = new Map()
   const givenUp: Counts = new Map()
   const faults: Counts = new Map()
@@ -35,7 +35,7 @@ export function startStorm(t: ExecutionContext, db: Database, seed: number, sess
 
   async function change(session: number): Promise<void> {
     const random = randomFrom(seed * 1000 + session)
-    const sql = db.connect('storm')
+    const sql = db.connect({ connection: { application_name: 'storm' } })
     await sql`set lock_timeout = '200 ms'`
     while (!isOver) {
       const operation = nextOperation(random)

@@ -10,53 +10,61 @@ if (!serverUrl) throw new Error('TEST_SERVER_URL is not set: run the tests with 
 export type { Run }
 export type Sql = postgres.Sql
 
-/** A database of one test, dropped when the test ends. */
+type Options = postgres.Options<Record<string, never>>
+
+/** A database of one test, dropped when the test ends. Sessions of the test itself go by the application name `test`. */
 export interface TestDatabase {
   name: string
   url: string
   /** A pool as superuser; bigint arrives as a string. */
   sql: Sql
   /** Another connection of its own, closed when the test ends. */
-  connect(options?: postgres.Options<Record<string, never>>): Sql
+  connect(options?: Options): Sql
   /** A role that is dropped when the test ends. Roles belong to the whole server: names are made unique. */
   createRole(attributes?: string): Promise<{ name: string; url: string; connect(): Sql }>
 }
 
-/** Creates a database with an installed collector and nothing else. */
+/** Creates a database with an installed collector and nothing else, by default on the server of all tests. */
 export async function createDatabase(
   t: ExecutionContext,
   template = 'nms_template',
   on = serverUrl as string,
 ): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`
-  const admin = postgres(on, { max: 1, connect_timeout: hang, onnotice: () => undefined })
-  await admin`create database ${admin(name)} template ${admin(template)}`
   const url = withDatabase(on, name)
   const connections: Sql[] = []
-  const connect: TestDatabase['connect'] = (options = {}) => {
-    const sql = postgres(url, {
+  const open = (to: string, { connection, ...options }: Options = {}) => {
+    const sql = postgres(to, {
       max: 1,
+      backoff: false,
       connect_timeout: hang,
       onnotice: () => undefined,
       types: plainDates,
+      connection: { ...unharmed, application_name: 'test', ...connection },
       ...options,
     }) as Sql
     connections.push(sql)
     return sql
   }
+  const admin = open(on)
+  await admin`create database ${admin(name)} template ${admin(template)}`
   const roles: string[] = []
   t.teardown(async () => {
-    await Promise.all(connections.map((sql) => sql.end({ timeout: 1 })))
-    await admin`drop database ${admin(name)} with (force)`
+    await Promise.all(connections.slice(1).map((sql) => sql.end({ timeout: 1 })))
+    // The connection that met a fault may be dead without knowing it.
+    await eventually(
+      async () => (await admin`drop database if exists ${admin(name)} with (force)`) !== null,
+      'the database is dropped',
+    )
     // Where roles were made by it, a role stays: its server goes.
     if (on === serverUrl) for (const role of roles) await admin`drop role ${admin(role)}`
-    await admin.end()
+    await admin.end({ timeout: 1 })
   })
   return {
     name,
     url,
-    sql: connect({ max: 4 }),
-    connect,
+    sql: open(url, { max: 4 }),
+    connect: (options) => open(url, options),
     async createRole(attributes = '') {
       const role = `test_${randomBytes(6).toString('hex')}`
       await admin.unsafe(`create role ${role} login password 'secret' ${attributes}`)
@@ -67,16 +75,7 @@ export async function createDatabase(
       return {
         name: role,
         url: roleUrl.href,
-        connect: () => {
-          const sql = postgres(roleUrl.href, {
-            max: 1,
-            connect_timeout: hang,
-            onnotice: () => undefined,
-            types: plainDates,
-          }) as Sql
-          connections.push(sql)
-          return sql
-        },
+        connect: () => open(roleUrl.href),
       }
     },
   }
@@ -122,6 +121,13 @@ export function withDatabase(url: string, name: string): string {
   const changed = new URL(url)
   changed.pathname = `/${name}`
   return changed.href
+}
+
+// What a test sets for the database or the server is meant for others.
+const unharmed: object = {
+  default_transaction_read_only: 'off',
+  idle_in_transaction_session_timeout: '0',
+  statement_timeout: '0',
 }
 
 // A date is a day, not an instant: as text, it cannot slip into the day before.

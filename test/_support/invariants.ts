@@ -1,10 +1,10 @@
 import type { ExecutionContext } from 'ava'
+import type { TestDatabase } from './database.ts'
 import { collect, rowCounts, type Sql } from './database.ts'
 import { eventually, hang, inTime } from './eventually.ts'
-import type { Database } from './server.ts'
 
 /** Notes every header as it is when its run ends, for `expectInvariants` to compare with later. */
-export async function watchHeaders({ sql }: Pick<Database, 'sql'>): Promise<void> {
+export async function watchHeaders({ sql }: Pick<TestDatabase, 'sql'>): Promise<void> {
   await sql.unsafe(`
     create schema watch;
     create table watch.ended (run_id bigint primary key, header jsonb not null);
@@ -25,7 +25,7 @@ export async function watchHeaders({ sql }: Pick<Database, 'sql'>): Promise<void
  */
 export async function expectInvariants(
   t: ExecutionContext,
-  { sql }: Pick<Database, 'sql'>,
+  { sql }: Pick<TestDatabase, 'sql'>,
   counts: Record<string, number>,
   seconds = hang,
 ): Promise<void> {

@@ -1,9 +1,9 @@
 import type { LogEvent } from '../../src/log.ts'
+import type { TestDatabase } from './database.ts'
 import { eventually } from './eventually.ts'
 import type { Running } from './process.ts'
-import type { Database } from './server.ts'
 
-type Db = Pick<Database, 'sql'>
+type Db = Pick<TestDatabase, 'sql'>
 
 /** The jobs that are left, oldest first. */
 export const jobs = async ({ sql }: Db) => [

@@ -1,5 +1,5 @@
+import type { TestDatabase } from './database.ts'
 import { eventually } from './eventually.ts'
-import type { Database } from './server.ts'
 
 /** What a run is doing when a fault meets it. */
 export type Moment = (typeof moments)[number]
@@ -26,7 +26,7 @@ export const shopCounts = {
  * calls it, so that a count takes as long as the test likes, and neither waits for a lock nor is in
  * anybody's way.
  */
-export async function prepareShop({ sql }: Pick<Database, 'sql'>): Promise<void> {
+export async function prepareShop({ sql }: Pick<TestDatabase, 'sql'>): Promise<void> {
   await sql.unsafe(`
     create function public.pass_the_gate() returns boolean language plpgsql immutable as $$
     begin
@@ -48,7 +48,7 @@ export async function prepareShop({ sql }: Pick<Database, 'sql'>): Promise<void>
 }
 
 /** Puts an obstacle in the way of the next run. Taken away at the latest when the test ends. */
-export async function holdAt(db: Pick<Database, 'sql' | 'connect'>, moment: Moment) {
+export async function holdAt(db: Pick<TestDatabase, 'sql' | 'connect'>, moment: Moment) {
   const holder = db.connect()
   await holder`select set_config(name, '0', false) from pg_settings where name = 'transaction_timeout'`
   await holder`begin`
@@ -78,11 +78,11 @@ export async function holdAt(db: Pick<Database, 'sql' | 'connect'>, moment: Mome
 }
 
 /** True while a backend executes something. */
-export async function isBusy({ sql }: Pick<Database, 'sql'>, pid: number): Promise<boolean> {
+export async function isBusy({ sql }: Pick<TestDatabase, 'sql'>, pid: number): Promise<boolean> {
   return (await sql`select from pg_stat_activity where pid = ${pid} and state = 'active'`).length > 0
 }
 
 /** True once no backend has this process id any more. */
-export async function isGone({ sql }: Pick<Database, 'sql'>, pid: number): Promise<boolean> {
+export async function isGone({ sql }: Pick<TestDatabase, 'sql'>, pid: number): Promise<boolean> {
   return (await sql`select from pg_stat_activity where pid = ${pid}`).length === 0
 }

@@ -1,8 +1,8 @@
 import type { ExecutionContext } from 'ava'
+import type { TestDatabase } from './database.ts'
 import { expectInvariants } from './invariants.ts'
 import { holdAt, type Moment, shopCounts } from './moments.ts'
 import type { Running } from './process.ts'
-import type { Database } from './server.ts'
 import {
   addJob,
   modes,
@@ -17,7 +17,7 @@ import {
 
 /** A worker on a database of its own, held at one moment of a run. */
 export interface Site {
-  db: Database
+  db: TestDatabase
   worker: Running
   payload: object
   /** The backend that works on the run. */
@@ -30,8 +30,8 @@ export async function startSite(
   t: ExecutionContext,
   moment: Moment,
   payload: object,
-  create?: (t: ExecutionContext) => Promise<Database>,
-  options?: (db: Database) => WorkerOptions | Promise<WorkerOptions>,
+  create?: (t: ExecutionContext) => Promise<TestDatabase>,
+  options?: (db: TestDatabase) => WorkerOptions | Promise<WorkerOptions>,
 ): Promise<Site> {
   const db = await prepareSite(t, create)
   const worker = await startWorker(t, db, await options?.(db))

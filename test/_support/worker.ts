@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
+import { createDatabase, type TestDatabase } from './database.ts'
 import { eventually, inTime } from './eventually.ts'
 import { watchHeaders } from './invariants.ts'
 import { prepareShop } from './moments.ts'
 import { isAlive, type Running, startTableMetrics } from './process.ts'
-import { createDatabase, type Database } from './server.ts'
 
 /** The two ways of counting, as the payload of a job. */
 export const modes = { 'one snapshot': {}, online: { online: true, jobs: 2 } }
@@ -27,7 +27,7 @@ async function itsTurn(t: ExecutionContext): Promise<void> {
 }
 
 /** A database with a shop, whose headers are watched. */
-export async function prepareSite(t: ExecutionContext, create = createDatabase): Promise<Database> {
+export async function prepareSite(t: ExecutionContext, create = createDatabase): Promise<TestDatabase> {
   await itsTurn(t)
   const db = await create(t)
   await prepareShop(db)
@@ -48,7 +48,7 @@ export interface WorkerOptions {
 /** Starts `table-metrics worker`. */
 export async function startWorker(
   t: ExecutionContext,
-  db: Database,
+  db: TestDatabase,
   { crontab = '', clock, url = db.url, args = [] }: WorkerOptions = {},
 ): Promise<Running> {
   const folder = await mkdtemp(join(tmpdir(), 'worker-'))
@@ -72,7 +72,7 @@ const migrations = readdirSync(new URL('../sql', import.meta.resolve('graphile-w
 
 /** Adds a job as anybody can from SQL, once the worker has installed what that takes. */
 export async function addJob(
-  { sql }: Pick<Database, 'sql'>,
+  { sql }: Pick<TestDatabase, 'sql'>,
   payload: object = {},
   task = 'collect_table_metrics',
 ): Promise<void> {
@@ -86,7 +86,7 @@ export async function addJob(
 }
 
 /** The headers of all runs so far. */
-export const runs = async ({ sql }: Pick<Database, 'sql'>) => [
+export const runs = async ({ sql }: Pick<TestDatabase, 'sql'>) => [
   ...(await sql<{ run_id: string; status: string; error_message: string | null; slot: string | null }[]>`
     select
       run_id, status, error_message,
@@ -97,7 +97,7 @@ export const runs = async ({ sql }: Pick<Database, 'sql'>) => [
 ]
 
 /** Waits until a run has succeeded after the given one: nobody but a worker that goes on makes it. */
-export function untilSuccess(db: Pick<Database, 'sql'>, after = '0'): Promise<void> {
+export function untilSuccess(db: Pick<TestDatabase, 'sql'>, after = '0'): Promise<void> {
   return eventually(
     async () =>
       (await runs(db)).some((run) => run.status === 'SUCCEEDED' && BigInt(run.run_id) > BigInt(after)),
@@ -106,7 +106,7 @@ export function untilSuccess(db: Pick<Database, 'sql'>, after = '0'): Promise<vo
 }
 
 /** Waits until a run, which nobody works on any more, has been closed: soon after abandon_after and a minute. */
-export function untilAbandoned(db: Pick<Database, 'sql'>, runId: string): Promise<void> {
+export function untilAbandoned(db: Pick<TestDatabase, 'sql'>, runId: string): Promise<void> {
   return eventually(
     async () => {
       const run = (await runs(db)).find(({ run_id }) => run_id === runId)
@@ -118,7 +118,7 @@ export function untilAbandoned(db: Pick<Database, 'sql'>, runId: string): Promis
 }
 
 /** Waits until no run is RUNNING: those that nobody works on are closed soon after abandon_after and a minute. */
-export function untilNoneRuns(db: Pick<Database, 'sql'>): Promise<void> {
+export function untilNoneRuns(db: Pick<TestDatabase, 'sql'>): Promise<void> {
   return eventually(
     async () => (await runs(db)).every(({ status }) => status !== 'RUNNING'),
     'no run is RUNNING',

@@ -1,11 +1,11 @@
 // The command ends with its run: whatever happens to it, it never leaves with 0 unless the run has succeeded.
 import test, { type ExecutionContext } from 'ava'
+import type { TestDatabase } from '../_support/database.ts'
 import { eventually, hang, inTime } from '../_support/eventually.ts'
 import { expectInvariants } from '../_support/invariants.ts'
 import { holdAt, isBusy, isGone, type Moment, moments, shopCounts } from '../_support/moments.ts'
 import { startTableMetrics } from '../_support/process.ts'
 import { startProxy } from '../_support/proxy.ts'
-import type { Database } from '../_support/server.ts'
 import { prepareSite, runs } from '../_support/worker.ts'
 
 const commands = {
@@ -83,7 +83,7 @@ async function startCommand(
   t: ExecutionContext,
   moment: Moment,
   args: string[],
-  site?: Database,
+  site?: TestDatabase,
   url?: string,
 ) {
   const db = site ?? (await prepareSite(t))

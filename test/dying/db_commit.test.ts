@@ -8,6 +8,8 @@ import { blank, copyCheckout } from '../_support/checkout.ts'
 const project = fileURLToPath(new URL('../..', import.meta.url))
 const first = 'migrations/committed/000001-table-metrics.sql'
 const silent = 'migrations/fixtures/functions/run/is_silent.sql'
+// Called by PL/pgSQL alone, which does not mind until it is run.
+const turn = 'migrations/fixtures/functions/run/take_turn.sql'
 
 test('nothing changed: it says so', async (t) => {
   t.timeout(600_000)
@@ -152,8 +154,8 @@ test('what does not load twice, or means something else the second time, is not 
     ],
     // Seen only when it is installed, after it was written.
     [
-      'drop function nms_private.is_silent(bigint, interval);\n',
-      /^error: the install is incomplete, nms lacks is_silent:/,
+      'drop function nms_private.take_turn(regclass);\n',
+      /^error: the install is incomplete, nms lacks take_turn:/,
     ],
   ]
   for (const [sql, expected] of pending) {
@@ -176,41 +178,39 @@ test('after a release, it makes the next migration, and never leaves an old func
   t.regex((await checkout.commit()).stdout, /^nothing has changed: /)
 
   await checkout.write('current.sql', 'create table if not exists nms_private.noted (note text);\n')
-  await checkout.edit(silent, (text) =>
-    text.replaceAll('silent_for interval', 'silent_for interval, since text'),
-  )
-  await checkout.edit(silent, (text) => text.replaceAll('(bigint, interval)', '(bigint, interval, text)'))
-  const refused = await checkout.commit('Silence has a beginning')
+  await checkout.edit(turn, (text) => text.replace('of regclass', 'of regclass, since text'))
+  await checkout.edit(turn, (text) => text.replaceAll('(regclass)', '(regclass, text)'))
+  const refused = await checkout.commit('Turns have a beginning')
   t.is(refused.status, 1)
   t.regex(
     refused.stderr,
-    /^error: released, and made by no file any more: nms_private\.is_silent\(bigint,interval\)\nhint: .*drop function nms_private\.is_silent\(bigint,interval\);\n$/,
+    /^error: released, and made by no file any more: nms_private\.take_turn\(regclass\)\nhint: .*drop function nms_private\.take_turn\(regclass\);\n$/,
   )
 
   await checkout.edit(
     'current.sql',
-    (text) => `drop function if exists nms_private.is_silent(bigint, interval);\n${text}`,
+    (text) => `drop function if exists nms_private.take_turn(regclass);\n${text}`,
   )
-  const { status, stdout, stderr } = await checkout.commit('Silence has a beginning')
+  const { status, stdout, stderr } = await checkout.commit('Turns have a beginning')
 
   t.is(stderr, '')
   t.is(status, 0)
-  t.regex(stdout, /^migrations\/committed\/000002-silence-has-a-beginning\.sql: new$/m)
+  t.regex(stdout, /^migrations\/committed\/000002-turns-have-a-beginning\.sql: new$/m)
   t.is(await checkout.read(first), released)
-  const second = await checkout.read('migrations/committed/000002-silence-has-a-beginning.sql')
+  const second = await checkout.read('migrations/committed/000002-turns-have-a-beginning.sql')
   const hash = /^--! Hash: (\S+)$/m.exec(released)?.[1]
   t.true(second.startsWith(`--! Previous: ${hash}\n`))
-  t.regex(second, /^--! Message: Silence has a beginning$/m)
-  t.regex(second, /^--! Included functions\/run\/is_silent\.sql$/m)
+  t.regex(second, /^--! Message: Turns have a beginning$/m)
+  t.regex(second, /^--! Included functions\/run\/take_turn\.sql$/m)
   t.is(await checkout.read('current.sql'), blank)
   t.true((await lstat(join(checkout.folder, 'migrations/current.sql'))).isSymbolicLink())
   t.is(await readlink(join(checkout.folder, 'migrations/current.sql')), '../current.sql')
   t.regex((await checkout.commit()).stdout, /^nothing has changed: /)
 
-  await checkout.remove('migrations/fixtures/functions/run/is_silent.sql')
-  const gone = await checkout.commit('nobody is silent')
+  await checkout.remove(turn)
+  const gone = await checkout.commit('nobody takes turns')
   t.is(gone.status, 1)
-  t.regex(gone.stderr, /hint: .*drop function nms_private\.is_silent\(bigint,interval,text\);\n$/)
+  t.regex(gone.stderr, /hint: .*drop function nms_private\.take_turn\(regclass,text\);\n$/)
 
   await checkout.edit(first, (text) => text.replace('how many rows', 'how few rows'))
   const edited = await checkout.commit('history is rewritten')

@@ -1,8 +1,8 @@
 import test from 'ava'
+import type { TestDatabase } from '../_support/database.ts'
 import { eventually } from '../_support/eventually.ts'
 import { expectInvariants } from '../_support/invariants.ts'
 import { shopCounts } from '../_support/moments.ts'
-import type { Database } from '../_support/server.ts'
 import {
   addJob,
   modes,
@@ -46,7 +46,7 @@ for (const [mode, payload] of Object.entries(modes)) {
 }
 
 /** Makes every insert into a table fail as it does when the disk is full. */
-async function fillDisk({ sql }: Database, table: string) {
+async function fillDisk({ sql }: TestDatabase, table: string) {
   await sql.unsafe(`
     create sequence watch.refused; -- outlasts what is rolled back
     create function watch.refuse() returns trigger language plpgsql security definer as $$

@@ -1,11 +1,12 @@
 // The faults of this folder do what they say.
 import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
+import { createDatabase, type TestDatabase } from '../_support/database.ts'
 import { eventually } from '../_support/eventually.ts'
 import { holdAt, isGone, moments, prepareShop } from '../_support/moments.ts'
 import { startPgbouncer } from '../_support/pgbouncer.ts'
 import { startProxy } from '../_support/proxy.ts'
-import { createDatabase, type Database, type OwnServer, startOwnServer } from '../_support/server.ts'
+import { type OwnServer, startOwnServer } from '../_support/server.ts'
 
 let server: OwnServer
 test.before(async () => {
@@ -173,7 +174,7 @@ const client = (t: ExecutionContext, url: string, connect_timeout = 30) => {
 
 const quarterOfASecond = () => new Promise((resolve) => setTimeout(resolve, 250, 'nothing'))
 
-const untilItSleeps = ({ sql }: Database) =>
+const untilItSleeps = ({ sql }: TestDatabase) =>
   eventually(
     async () =>
       (await sql`select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`)

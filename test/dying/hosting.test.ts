@@ -5,15 +5,14 @@ import pg from 'pg'
 import { cronItems } from '../../src/schedule/crontab.ts'
 import { preset } from '../../src/worker/preset.ts'
 import { createTasks, tasks } from '../../src/worker/tasks.ts'
-import { rowCounts } from '../_support/database.ts'
+import { createDatabase, rowCounts, type TestDatabase } from '../_support/database.ts'
 import { daysAgo, writeRun } from '../_support/history.ts'
 import { jobs, untilJobsAreDone } from '../_support/jobs.ts'
 import { holdAt, prepareShop } from '../_support/moments.ts'
-import { createDatabase, type Database } from '../_support/server.ts'
 import { addJob, runs, untilSuccess } from '../_support/worker.ts'
 
 /** Somebody's own worker. Resolves once its schedule has been read; stops when the test ends. */
-async function host(t: ExecutionContext, { url }: Database, options: RunnerOptions): Promise<Runner> {
+async function host(t: ExecutionContext, { url }: TestDatabase, options: RunnerOptions): Promise<Runner> {
   const pgPool = new pg.Pool({ connectionString: url })
   pgPool.on('error', () => undefined)
   pgPool.on('connect', (client) => client.on('error', () => undefined))
@@ -29,13 +28,13 @@ async function host(t: ExecutionContext, { url }: Database, options: RunnerOptio
   return runner
 }
 
-const shop = async (t: ExecutionContext): Promise<Database> => {
+const shop = async (t: ExecutionContext): Promise<TestDatabase> => {
   const db = await createDatabase(t)
   await db.sql`create table public.orders as select generate_series(1, 3)`
   return db
 }
 
-const knownSchedules = async ({ sql }: Database) => [
+const knownSchedules = async ({ sql }: TestDatabase) => [
   ...(await sql`select identifier from graphile_worker._private_known_crontabs`),
 ]
 

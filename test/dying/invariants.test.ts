@@ -1,9 +1,8 @@
 // The check that ends every test of this folder finds what it is for.
 import test, { type ExecutionContext } from 'ava'
-import { collect } from '../_support/database.ts'
+import { collect, createDatabase, type TestDatabase } from '../_support/database.ts'
 import { expectInvariants, watchHeaders } from '../_support/invariants.ts'
 import { prepareShop, shopCounts } from '../_support/moments.ts'
-import { createDatabase, type Database } from '../_support/server.ts'
 
 test('a whole history passes', async (t) => {
   const db = await historyOfTwo(t)
@@ -13,7 +12,7 @@ test('a whole history passes', async (t) => {
 
 const fail = `update nms.table_metrics_runs set status = 'FAILED', error_message = '?', finished_at = now()`
 
-const breakages: [what: string, promise: string, breakIt: (db: Database) => Promise<unknown>][] = [
+const breakages: [what: string, promise: string, breakIt: (db: TestDatabase) => Promise<unknown>][] = [
   [
     'a terminal header that was rewritten',
     'a terminal header never changes',
@@ -81,7 +80,7 @@ const breakages: [what: string, promise: string, breakIt: (db: Database) => Prom
   [
     'a session that was left behind',
     'nothing is left behind',
-    ({ connect }) => connect('table-metrics')`select 1`,
+    ({ connect }) => connect({ connection: { application_name: 'table-metrics' } })`select 1`,
   ],
   [
     'a run that stays RUNNING',
@@ -109,7 +108,7 @@ for (const [what, promise, breakIt] of breakages) {
 }
 
 /** Two runs that have succeeded, and one that nobody works on. */
-async function historyOfTwo(t: ExecutionContext): Promise<Database> {
+async function historyOfTwo(t: ExecutionContext): Promise<TestDatabase> {
   const db = await createDatabase(t)
   await prepareShop(db)
   await watchHeaders(db)

@@ -1,16 +1,15 @@
 import test, { type ExecutionContext } from 'ava'
-import { rowCounts } from '../_support/database.ts'
+import { createDatabase, rowCounts, type TestDatabase } from '../_support/database.ts'
 import { eventually, inTime } from '../_support/eventually.ts'
 import { daysAgo, writeRun } from '../_support/history.ts'
 import { eventsOf, jobs, parseEvents, untilEvent, untilJobsAreDone } from '../_support/jobs.ts'
 import { isGone } from '../_support/moments.ts'
-import { createDatabase, type Database } from '../_support/server.ts'
 import { addJob, runs, startWorker, untilSuccess } from '../_support/worker.ts'
 
 const task = 'prune_table_metrics'
 
 /** Runs 1 to 4, each of a day of its own: 100, 90, 80 and 0 days ago. */
-async function createOldHistory(t: ExecutionContext): Promise<Database> {
+async function createOldHistory(t: ExecutionContext): Promise<TestDatabase> {
   const db = await createDatabase(t)
   await db.sql`update nms.table_metrics_settings set keep_at_least = '0'`
   for (const days of [100, 90, 80, 0]) {
@@ -19,10 +18,10 @@ async function createOldHistory(t: ExecutionContext): Promise<Database> {
   return db
 }
 
-const runIds = async (db: Database) => (await runs(db)).map(({ run_id }) => run_id)
+const runIds = async (db: TestDatabase) => (await runs(db)).map(({ run_id }) => run_id)
 
 /** Asserts that of these runs everything is there, and of others nothing. */
-async function expectWholeRuns(t: ExecutionContext, db: Database, expected: string[]): Promise<void> {
+async function expectWholeRuns(t: ExecutionContext, db: TestDatabase, expected: string[]): Promise<void> {
   t.deepEqual(await runIds(db), expected)
   for (const run_id of expected) {
     t.deepEqual(await rowCounts(db.sql, { run_id }), { 'public.apples': 1, 'public.pears': 2 })
@@ -38,7 +37,7 @@ async function expectWholeRuns(t: ExecutionContext, db: Database, expected: stri
 }
 
 /** Makes each deletion take a transaction of its own. */
-async function slowDown({ sql }: Database): Promise<void> {
+async function slowDown({ sql }: TestDatabase): Promise<void> {
   await sql.unsafe(`
     create function public.slow_down() returns trigger language plpgsql as $$
     begin
@@ -50,7 +49,7 @@ async function slowDown({ sql }: Database): Promise<void> {
 }
 
 /** Makes the deletion of run 2, in a transaction of its own, wait until it is released. */
-async function holdAtRun2(db: Database) {
+async function holdAtRun2(db: TestDatabase) {
   await slowDown(db)
   const holder = db.connect()
   await holder`begin`

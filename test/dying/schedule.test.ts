@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { createDatabase, type TestDatabase } from '../_support/database.ts'
 import { jobs, parseEvents, untilJobsAreDone } from '../_support/jobs.ts'
 import { type Finished, run, tableMetrics } from '../_support/process.ts'
-import { createDatabase, type Database } from '../_support/server.ts'
 import { runs, startWorker, type WorkerOptions } from '../_support/worker.ts'
 
 const once = async (
   t: Parameters<typeof startWorker>[0],
-  db: Database,
+  db: TestDatabase,
   options?: WorkerOptions,
 ): Promise<Finished> => (await startWorker(t, db, { ...options, args: ['--once'] })).finished
 
@@ -189,7 +189,7 @@ test('a malformed crontab of the package breaks nobody who imports it, until its
   await symlink(join(project, 'node_modules'), join(folder, 'node_modules'))
   await writeFile(join(folder, 'crontab'), '61 5 * * * collect_table_metrics')
   const program = `
-    import { cronItems, tasks } from '../src/index.ts'
+    import { cronItems, tasks } from './src/index.ts'
     console.log(Object.keys(tasks).join())
     for (const use of [() => [...cronItems], () => cronItems.map((item) => item.task), () => cronItems[0]]) {
       try { console.log('used', use()) } catch (error) { console.log(error.message) }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
+import type { TestDatabase } from '../_support/database.ts'
 import { eventually } from '../_support/eventually.ts'
 import { isGone } from '../_support/moments.ts'
-import type { Database } from '../_support/server.ts'
 import { expectToGoOn, places, startSite } from '../_support/site.ts'
 import { modes, runs } from '../_support/worker.ts'
 
@@ -64,7 +64,7 @@ for (const [mode, payload] of Object.entries(modes)) {
 }
 
 /** Sets what every session of a database to come starts with. */
-async function set(db: Database, name: string, value: string) {
+async function set(db: TestDatabase, name: string, value: string) {
   await db.sql.unsafe(
     `do $$ begin execute format('alter database %I set ${name} = %L', current_database(), '${value}'); end $$`,
   )

@@ -1,8 +1,8 @@
 import test from 'ava'
+import type { TestDatabase } from '../_support/database.ts'
 import { eventually } from '../_support/eventually.ts'
 import { expectInvariants } from '../_support/invariants.ts'
 import { shopCounts } from '../_support/moments.ts'
-import type { Database } from '../_support/server.ts'
 import { prepareSite, runs, startWorker, stopWorker, untilSuccess } from '../_support/worker.ts'
 
 const crontab = '* * * * * collect_table_metrics ?id=minutely'
@@ -46,7 +46,7 @@ test('of two workers with schedules of their own, their clocks 10 minutes apart,
 })
 
 /** Waits until a schedule has had its slot, and nothing is left to do. */
-const untilDone = ({ sql }: Database, schema: string, time: Date) =>
+const untilDone = ({ sql }: TestDatabase, schema: string, time: Date) =>
   eventually(async () => {
     const [{ is_done }] = await sql<[{ is_done: boolean }]>`
         select
@@ -56,5 +56,5 @@ const untilDone = ({ sql }: Database, schema: string, time: Date) =>
     return is_done
   }, 'the slot has come and gone')
 
-const successes = async (db: Database) =>
+const successes = async (db: TestDatabase) =>
   (await runs(db)).filter(({ status }) => status === 'SUCCEEDED').map((run) => run.slot)

@@ -1,9 +1,8 @@
 import test from 'ava'
-import { rowCounts } from '../_support/database.ts'
+import { createDatabase, rowCounts } from '../_support/database.ts'
 import { eventually } from '../_support/eventually.ts'
 import { eventsOf, jobs, untilEvent, untilJobsAreDone } from '../_support/jobs.ts'
 import { holdAt, prepareShop, shopCounts } from '../_support/moments.ts'
-import { createDatabase } from '../_support/server.ts'
 import { addJob, runs, startWorker, untilSuccess } from '../_support/worker.ts'
 
 const requests: Record<string, { payload: object; counts: Record<string, number> }> = {

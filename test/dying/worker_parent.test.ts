@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ava, { type ExecutionContext } from 'ava'
+import { createDatabase } from '../_support/database.ts'
 import { eventually, inTime } from '../_support/eventually.ts'
 import { holdAt, isGone, prepareShop } from '../_support/moments.ts'
 import { isAlive, start } from '../_support/process.ts'
-import { createDatabase } from '../_support/server.ts'
 import { addJob, runs } from '../_support/worker.ts'
 
 // Each starts several programs.

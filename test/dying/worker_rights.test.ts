@@ -5,9 +5,10 @@ import { readFile } from 'node:fs/promises'
 import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
 import { migrationsFolder } from '../../src/install/migrations.ts'
+import type { TestDatabase } from '../_support/database.ts'
 import { eventsOf, untilEvent } from '../_support/jobs.ts'
 import { failsClearly, tableMetrics } from '../_support/process.ts'
-import { type Database, type OwnServer, startOwnServer } from '../_support/server.ts'
+import { type OwnServer, startOwnServer } from '../_support/server.ts'
 import { addJob, startWorker, stopWorker } from '../_support/worker.ts'
 
 let server: OwnServer
@@ -335,7 +336,7 @@ test.serial('doctor tells what a worker of that role lacks, and what belongs to 
 })
 
 /** A database with a graphile_worker of its superuser. */
-async function withJobs(t: ExecutionContext, schema = 'graphile_worker'): Promise<Database> {
+async function withJobs(t: ExecutionContext, schema = 'graphile_worker'): Promise<TestDatabase> {
   const db = await server.createDatabase(t)
   await db.sql`create table public.orders as select 1 as id`
   const { status, stderr } = await tableMetrics(t, db.url, ['worker', '--once', '--schema', schema])
@@ -343,7 +344,7 @@ async function withJobs(t: ExecutionContext, schema = 'graphile_worker'): Promis
   return db
 }
 
-async function createRole(t: ExecutionContext, db: Database, attributes = '') {
+async function createRole(t: ExecutionContext, db: TestDatabase, attributes = '') {
   const name = `test_${randomBytes(6).toString('hex')}`
   await db.sql.unsafe(`create role ${name} login password 'secret' ${attributes}`)
   const url = new URL(db.url)
@@ -360,10 +361,10 @@ async function createRole(t: ExecutionContext, db: Database, attributes = '') {
   }
 }
 
-const databaseOf = ({ url }: Database) => new URL(url).pathname.slice(1)
+const databaseOf = ({ url }: TestDatabase) => new URL(url).pathname.slice(1)
 
 /** Policies, and what the role may do with which table. */
-async function rights({ sql }: Database): Promise<unknown[]> {
+async function rights({ sql }: TestDatabase): Promise<unknown[]> {
   return [
     ...(await sql`
       select

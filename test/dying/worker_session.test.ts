@@ -1,10 +1,11 @@
 import test from 'ava'
+import { createDatabase } from '../_support/database.ts'
 import { stopwatch } from '../_support/eventually.ts'
 import { eventsOf, jobs, untilEvent, untilJobsAreDone } from '../_support/jobs.ts'
 import { holdAt, prepareShop } from '../_support/moments.ts'
 import { isAlive } from '../_support/process.ts'
 import { startProxy } from '../_support/proxy.ts'
-import { createDatabase, startOwnServer } from '../_support/server.ts'
+import { startOwnServer } from '../_support/server.ts'
 import { addJob, runs, startWorker, untilSuccess } from '../_support/worker.ts'
 
 for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {

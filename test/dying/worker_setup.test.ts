@@ -2,10 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { createDatabase as createEmptyDatabase, withDatabase } from '../_support/database.ts'
+import { createDatabase, createDatabase as createEmptyDatabase, withDatabase } from '../_support/database.ts'
 import { eventsOf, untilEvent } from '../_support/jobs.ts'
 import { failsClearly, tableMetrics } from '../_support/process.ts'
-import { createDatabase } from '../_support/server.ts'
 import { addJob, startWorker, untilSuccess } from '../_support/worker.ts'
 
 const wrongPassword = (url: string) => {

@@ -1,13 +1,12 @@
 // A result that somebody else keeps from being written.
 import test from 'ava'
-import { type Run, rowCounts, type Sql } from '../../_support/database.ts'
+import { createDatabase, type Run, rowCounts, type Sql, type TestDatabase } from '../../_support/database.ts'
 import { eventually } from '../../_support/eventually.ts'
 import { untilEvent } from '../../_support/jobs.ts'
 import { tableMetrics } from '../../_support/process.ts'
-import { createDatabase, type Database } from '../../_support/server.ts'
 import { addJob, startWorker, untilSuccess } from '../../_support/worker.ts'
 
-async function createShop(t: Parameters<typeof createDatabase>[0]): Promise<Database> {
+async function createShop(t: Parameters<typeof createDatabase>[0]): Promise<TestDatabase> {
   const db = await createDatabase(t)
   await db.sql.unsafe(`
     create table public.orders as select generate_series(1, 5) as id;
@@ -17,8 +16,8 @@ async function createShop(t: Parameters<typeof createDatabase>[0]): Promise<Data
 }
 
 /** A session that has collected, and does not commit. */
-async function collectAndStay(db: Database) {
-  const session = db.connect('forgotten psql')
+async function collectAndStay(db: TestDatabase) {
+  const session = db.connect({ connection: { application_name: 'forgotten psql' } })
   await session`begin`
   const [{ pid }] = await session<[{ pid: number }]>`
     select pg_backend_pid() as pid from nms.collect_table_metrics()
@@ -91,7 +90,7 @@ test('a run is not in vain while it is RUNNING, after it has succeeded, nor when
   )
 })
 
-const failedRuns = (db: Database) => db.sql`select from nms.table_metrics_runs where status = 'FAILED'`
+const failedRuns = (db: TestDatabase) => db.sql`select from nms.table_metrics_runs where status = 'FAILED'`
 
 test('collect tries again when only somebody else kept its result from being written', async (t) => {
   const db = await createShop(t)
