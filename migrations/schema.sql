@@ -7698,7 +7698,7 @@ COMMENT ON COLUMN nms.table_metrics_settings.abandon_after IS 'How long a RUNNIN
 -- Name: COLUMN table_metrics_settings.yield_after; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_settings.yield_after IS 'How long an online count may make another session wait before it gives way.';
+COMMENT ON COLUMN nms.table_metrics_settings.yield_after IS 'How long an online count may make another session wait before it yields.';
 
 
 --

@@ -40,13 +40,13 @@ export async function createDatabase(
       connect_timeout: hang,
       onnotice: () => undefined,
       types: plainDates,
-      connection: { ...unharmed, application_name: 'test', ...connection },
+      connection: { application_name: 'test', ...connection },
       ...options,
     }) as Sql
     connections.push(sql)
     return sql
   }
-  const admin = open(on)
+  const admin = open(on, { connection: unharmed })
   await admin`create database ${admin(name)} template ${admin(template)}`
   const roles: string[] = []
   t.teardown(async () => {
@@ -63,8 +63,9 @@ export async function createDatabase(
   return {
     name,
     url,
-    sql: open(url, { max: 4 }),
-    connect: (options) => open(url, options),
+    sql: open(url, { max: 4, connection: unharmed }),
+    connect: ({ connection, ...options } = {}) =>
+      open(url, { ...options, connection: { ...unharmed, ...connection } }),
     async createRole(attributes = '') {
       const role = `test_${randomBytes(6).toString('hex')}`
       await admin.unsafe(`create role ${role} login password 'secret' ${attributes}`)
@@ -123,7 +124,7 @@ export function withDatabase(url: string, name: string): string {
   return changed.href
 }
 
-// What a test sets for the database or the server is meant for others.
+// What a test sets for the database or the server is meant for others, such as the roles that it creates.
 const unharmed: object = {
   default_transaction_read_only: 'off',
   idle_in_transaction_session_timeout: '0',

@@ -155,7 +155,7 @@ test('what does not load twice, or means something else the second time, is not 
     // Seen only when it is installed, after it was written.
     [
       'drop function nms_private.take_turn(regclass);\n',
-      /^error: the install is incomplete, nms lacks take_turn:/,
+      /^error: the install is incomplete, it lacks take_turn:/,
     ],
   ]
   for (const [sql, expected] of pending) {
