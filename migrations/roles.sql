@@ -199,6 +199,7 @@ grant execute on function
   nms.open_run,
   nms.measure_targets,
   nms.close_run,
+  nms.abandon_silent_runs,
   nms.preview_run,
   nms.record_alerts,
   nms.find_problems
@@ -218,7 +219,6 @@ grant execute on function
   nms_private.is_retryable,
   nms_private.failed_after_counting,
   nms_private.validate_prune_job,
-  nms_private.abandon_silent_runs,
   nms_private.find_worker_problems,
   nms_private.worker_trusts,
   nms_private.record_missing_run

@@ -493,7 +493,7 @@ for (const mode of [[], ['--online', '--jobs', '2']]) {
       t.is((await lastRun(db.sql)).status, 'RUNNING')
       await gate.open()
       await eventually(
-        async () => (await db.sql`select from nms_private.abandon_silent_runs()`).length === 1,
+        async () => (await db.sql`select from nms.abandon_silent_runs()`).length === 1,
         'it is closed as abandoned',
       )
       t.like(await lastRun(db.sql), { run_id: '1', status: 'FAILED' })

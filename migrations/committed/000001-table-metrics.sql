@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:90a0564f87b9d0ec8acca330753af5aa52608096
+--! Hash: sha1:76dc3acd91b50dc280ac9aca0f3f1ca121394203
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2948,7 +2948,7 @@ as $$
   select
     'warning', 'run_abandoned', format('run %s', run.run_id),
     format('RUNNING since %s, silent for longer than %s, and no session works on it', run.collected_at, settings.abandon_after),
-    'select * from nms_private.abandon_silent_runs(); -- the next run does so as well'
+    'select * from nms.abandon_silent_runs(); -- the next run does so as well'
   from nms.table_metrics_runs as run
   cross join nms.table_metrics_settings as settings
   where
@@ -5580,7 +5580,7 @@ revoke execute on function nms_private.validate_request(jsonb, jsonb) from publi
 --! EndIncluded functions/request/validate_request.sql
 --! Included functions/run/abandon_silent_runs.sql
 -- Whoever works on a run holds its header's row lock: "skip locked" leaves every live one alone.
-create or replace function nms_private.abandon_silent_runs(silent_for interval default null)
+create or replace function nms.abandon_silent_runs(silent_for interval default null)
 returns setof nms.table_metrics_runs
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
@@ -5610,9 +5610,9 @@ begin
   end loop;
 end
 $$;
-comment on function nms_private.abandon_silent_runs(interval) is
+comment on function nms.abandon_silent_runs(interval) is
   'Ends as FAILED every run that no session holds and that has been silent for longer than that, by default the abandon_after setting: its session or its server died. Returns the headers of those runs.';
-revoke execute on function nms_private.abandon_silent_runs(interval) from public;
+revoke execute on function nms.abandon_silent_runs(interval) from public;
 --! EndIncluded functions/run/abandon_silent_runs.sql
 --! Included functions/run/begin_run.sql
 create or replace function nms_private.begin_run(skip jsonb, exclude jsonb, run_id bigint)
@@ -5889,7 +5889,7 @@ begin
     )
   then
     perform from nms.table_metrics_runs as run where run.run_id = end_if_abandoned.run_id for update;
-    perform nms_private.abandon_silent_runs();
+    perform nms.abandon_silent_runs();
   end if;
   return not exists (
     select
@@ -6217,7 +6217,7 @@ declare
   v_left_out bigint;
   v_run_id bigint;
 begin
-  perform nms_private.abandon_silent_runs();
+  perform nms.abandon_silent_runs();
 
   if problem is null then
     v_unmatched := nms_private.unmatched_entries(skip => start_run.skip, exclude => start_run.exclude);

@@ -43,7 +43,7 @@ export async function retryHelps(sql: Sql, runId: string): Promise<boolean> {
 /** Ends the runs that nobody works on any more. */
 export async function reportAbandonedRuns(sql: Sql, log: Log): Promise<void> {
   const runs = await sql<{ run_id: string; reason: string }[]>`
-    select run_id::text, error_message as reason from nms_private.abandon_silent_runs()
+    select run_id::text, error_message as reason from nms.abandon_silent_runs()
   `
   for (const run of runs) {
     log.record({ event: 'run_abandoned', ...run })

@@ -188,7 +188,7 @@ for (const [where, { path, planting, atLeast }] of Object.entries(paths)) {
       'nms.find_problems()',
       "nms_private.open_job('{}')",
       "nms_private.validate_job('{}')",
-      'nms_private.abandon_silent_runs()',
+      'nms.abandon_silent_runs()',
       'nms_private.record_missing_run()',
       'nms.compare_runs(1, 2)',
       'nms.compare_days(nms.business_date(), nms.business_date())',

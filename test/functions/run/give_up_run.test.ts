@@ -347,7 +347,7 @@ test('a run whose sessions wait for a locked table is not taken for abandoned', 
   await measure(db.sql, run_id, '1 min')
   await db.sql`update nms.table_metrics_measurements set measured_at = now() - interval '1 hour' where run_id = ${run_id}`
 
-  const abandoned = await db.sql`select run_id from nms_private.abandon_silent_runs()`
+  const abandoned = await db.sql`select run_id from nms.abandon_silent_runs()`
 
   t.deepEqual([...abandoned], [])
   await holder`rollback`

@@ -24,7 +24,7 @@ for (const ending of ['commit', 'rollback'] as const) {
     await abandonedRun(db.sql, '2024-11-19T05:15:00Z')
     const upkeep = db.connect()
     await upkeep`begin`
-    t.is((await upkeep`select from nms_private.abandon_silent_runs()`).length, 1)
+    t.is((await upkeep`select from nms.abandon_silent_runs()`).length, 1)
     const session = db.connect()
     const [{ pid }] = await session<[{ pid: number }]>`select pg_backend_pid() as pid`
     let answer: string | undefined
