@@ -320,6 +320,48 @@ COMMENT ON COLUMN nms.table_metrics_runs.left_out_count IS 'How many tables the 
 
 
 --
+-- Name: abandon_silent_runs(interval); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.abandon_silent_runs(silent_for interval DEFAULT NULL::interval) RETURNS SETOF nms.table_metrics_runs
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
+    AS $$
+declare
+  v_silent record;
+begin
+  for v_silent in
+    select run.run_id, coalesce(abandon_silent_runs.silent_for, settings.abandon_after) as bound
+    from nms.table_metrics_runs as run
+    cross join nms.table_metrics_settings as settings
+    where
+      run.status = 'RUNNING'
+      and nms_private.is_silent(
+        run_id => run.run_id,
+        silent_for => coalesce(abandon_silent_runs.silent_for, settings.abandon_after)
+      )
+    for update of run skip locked
+  loop
+    return query
+    select failed.*
+    from nms_private.fail_run(
+      run_id => v_silent.run_id,
+      reason => format('abandoned: no sign of life for more than %s, and no session works on it', v_silent.bound)
+    ) as failed;
+  end loop;
+end
+$$;
+
+
+--
+-- Name: FUNCTION abandon_silent_runs(silent_for interval); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.abandon_silent_runs(silent_for interval) IS 'Ends as FAILED every run that no session holds and that has been silent for longer than that, by default the abandon_after setting: its session or its server died. Returns the headers of those runs.';
+
+
+--
 -- Name: close_run(bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -1924,48 +1966,6 @@ COMMENT ON FUNCTION nms.trend_report(schema_name text, table_name text, days int
 
 
 --
--- Name: abandon_silent_runs(interval); Type: FUNCTION; Schema: nms_private; Owner: -
---
-
-CREATE FUNCTION nms_private.abandon_silent_runs(silent_for interval DEFAULT NULL::interval) RETURNS SETOF nms.table_metrics_runs
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '10 s'
-    AS $$
-declare
-  v_silent record;
-begin
-  for v_silent in
-    select run.run_id, coalesce(abandon_silent_runs.silent_for, settings.abandon_after) as bound
-    from nms.table_metrics_runs as run
-    cross join nms.table_metrics_settings as settings
-    where
-      run.status = 'RUNNING'
-      and nms_private.is_silent(
-        run_id => run.run_id,
-        silent_for => coalesce(abandon_silent_runs.silent_for, settings.abandon_after)
-      )
-    for update of run skip locked
-  loop
-    return query
-    select failed.*
-    from nms_private.fail_run(
-      run_id => v_silent.run_id,
-      reason => format('abandoned: no sign of life for more than %s, and no session works on it', v_silent.bound)
-    ) as failed;
-  end loop;
-end
-$$;
-
-
---
--- Name: FUNCTION abandon_silent_runs(silent_for interval); Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON FUNCTION nms_private.abandon_silent_runs(silent_for interval) IS 'Ends as FAILED every run that no session holds and that has been silent for longer than that, by default the abandon_after setting: its session or its server died. Returns the headers of those runs.';
-
-
---
 -- Name: alert_rule(text, text, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -3510,7 +3510,7 @@ begin
     )
   then
     perform from nms.table_metrics_runs as run where run.run_id = end_if_abandoned.run_id for update;
-    perform nms_private.abandon_silent_runs();
+    perform nms.abandon_silent_runs();
   end if;
   return not exists (
     select
@@ -5056,7 +5056,7 @@ CREATE FUNCTION nms_private.lint_run_abandoned(payload jsonb, targets nms_privat
   select
     'warning', 'run_abandoned', format('run %s', run.run_id),
     format('RUNNING since %s, silent for longer than %s, and no session works on it', run.collected_at, settings.abandon_after),
-    'select * from nms_private.abandon_silent_runs(); -- the next run does so as well'
+    'select * from nms.abandon_silent_runs(); -- the next run does so as well'
   from nms.table_metrics_runs as run
   cross join nms.table_metrics_settings as settings
   where
@@ -6767,7 +6767,7 @@ declare
   v_left_out bigint;
   v_run_id bigint;
 begin
-  perform nms_private.abandon_silent_runs();
+  perform nms.abandon_silent_runs();
 
   if problem is null then
     v_unmatched := nms_private.unmatched_entries(skip => start_run.skip, exclude => start_run.exclude);
@@ -8833,6 +8833,15 @@ GRANT SELECT ON TABLE nms.table_metrics_runs TO table_metrics_reader;
 
 
 --
+-- Name: FUNCTION abandon_silent_runs(silent_for interval); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) TO table_metrics_worker;
+
+
+--
 -- Name: FUNCTION close_run(run_id bigint); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -9068,15 +9077,6 @@ GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days i
 GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer) TO table_metrics_maintainer;
 GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer) TO table_metrics_reader;
-
-
---
--- Name: FUNCTION abandon_silent_runs(silent_for interval); Type: ACL; Schema: nms_private; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms_private.abandon_silent_runs(silent_for interval) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms_private.abandon_silent_runs(silent_for interval) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms_private.abandon_silent_runs(silent_for interval) TO table_metrics_worker;
 
 
 --
