@@ -532,7 +532,10 @@ begin
     limit 1;
     if not found then
       raise exception 'no day has a result yet'
-        using errcode = 'no_data_found', hint = 'Start a run: select * from nms.collect_table_metrics();';
+        using
+          errcode = 'no_data_found',
+          detail = 'no run has succeeded',
+          hint = 'Start a run: select * from nms.collect_table_metrics();';
     end if;
   end if;
 
@@ -845,6 +848,7 @@ begin
   raise exception 'no such day: %', coalesce(find_day.named, 'null')
     using
       errcode = 'invalid_datetime_format',
+      detail = 'expected today, yesterday or year, month and day with hyphens between',
       hint = 'Name a day such as 2026-11-20, today or yesterday.';
 end
 $_$;
@@ -1707,7 +1711,10 @@ begin
       perform nms.find_run(named => run_report.run_id::text);
     end if;
     raise exception 'no run has succeeded yet'
-      using errcode = 'no_data_found', hint = 'Start one: select * from nms.collect_table_metrics();';
+      using
+        errcode = 'no_data_found',
+        detail = 'expected the run_id of any run, or one that is SUCCEEDED',
+        hint = 'Start one: select * from nms.collect_table_metrics();';
   end if;
 
   if v_run.status <> 'RUNNING' then
@@ -1936,6 +1943,7 @@ begin
       raise exception 'no run has met a table %.%', trend_report.schema_name, trend_report.table_name
         using
           errcode = 'no_data_found',
+          detail = 'expected schema and table as the catalogue spells them',
           hint = coalesce(
             (
               select format('Did you mean %s?', string_agg(name, ', '))

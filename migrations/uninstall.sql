@@ -44,6 +44,7 @@ begin
     raise exception '% needs %: nothing was removed', v_found.object, v_found.needed
       using
         errcode = 'dependent_objects_still_exist',
+        detail = 'it is not of table metrics, and would be dropped along',
         hint = 'Drop it first, or let it read something else.';
   end if;
 end

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:76dc3acd91b50dc280ac9aca0f3f1ca121394203
+--! Hash: sha1:2292baeb17c9bc299928271c083b3ad870761f3d
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4484,7 +4484,10 @@ begin
     limit 1;
     if not found then
       raise exception 'no day has a result yet'
-        using errcode = 'no_data_found', hint = 'Start a run: select * from nms.collect_table_metrics();';
+        using
+          errcode = 'no_data_found',
+          detail = 'no run has succeeded',
+          hint = 'Start a run: select * from nms.collect_table_metrics();';
     end if;
   end if;
 
@@ -4728,6 +4731,7 @@ begin
   raise exception 'no such day: %', coalesce(find_day.named, 'null')
     using
       errcode = 'invalid_datetime_format',
+      detail = 'expected today, yesterday or year, month and day with hyphens between',
       hint = 'Name a day such as 2026-11-20, today or yesterday.';
 end
 $$;
@@ -4948,7 +4952,10 @@ begin
       perform nms.find_run(named => run_report.run_id::text);
     end if;
     raise exception 'no run has succeeded yet'
-      using errcode = 'no_data_found', hint = 'Start one: select * from nms.collect_table_metrics();';
+      using
+        errcode = 'no_data_found',
+        detail = 'expected the run_id of any run, or one that is SUCCEEDED',
+        hint = 'Start one: select * from nms.collect_table_metrics();';
   end if;
 
   if v_run.status <> 'RUNNING' then
@@ -5236,6 +5243,7 @@ begin
       raise exception 'no run has met a table %.%', trend_report.schema_name, trend_report.table_name
         using
           errcode = 'no_data_found',
+          detail = 'expected schema and table as the catalogue spells them',
           hint = coalesce(
             (
               select format('Did you mean %s?', string_agg(name, ', '))

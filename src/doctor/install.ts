@@ -132,7 +132,7 @@ async function readHistory(sql: Sql): Promise<History> {
 /** What migrate says, too, about tables that an earlier state made. */
 async function earlierState(sql: Sql, keepsHistory: boolean): Promise<Problem | undefined> {
   try {
-    await sql.unsafe(await check('check_earlier', keepsHistory))
+    await sql.unsafe(await check(['check_earlier'], keepsHistory))
   } catch (error) {
     const { code, message, detail, hint } = error as Record<'code' | 'message' | 'detail' | 'hint', string>
     if (code !== '55000') throw error

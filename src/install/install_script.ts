@@ -39,19 +39,21 @@ export async function beginning(options: {
 }): Promise<string> {
   return [
     ...(options.timeZone ? [`set local nms.business_time_zone = ${literal(options.timeZone)};`] : []),
-    await check('check_install', options.keepsHistory),
-    await check('check_earlier', options.keepsHistory),
+    await check(['check_install', 'check_earlier'], options.keepsHistory),
   ].join('\n')
 }
 
-/** The statements of one of the checks: each raises 55000 where nothing can be installed, with the way out as its hint. */
-export async function check(name: 'check_install' | 'check_earlier', keepsHistory: boolean): Promise<string> {
+/** The statements of checks: each raises 55000 where nothing can be installed, with the way out as its hint. */
+export async function check(
+  names: ('check_install' | 'check_earlier')[],
+  keepsHistory: boolean,
+): Promise<string> {
+  const scripts = names.map((name) => readFile(`${migrationsFolder}/${name}.sql`, 'utf8'))
   return [
     `set local nms.keeps_history = ${keepsHistory ? 'on' : 'off'};`,
     `set local nms.tables = ${literal(JSON.stringify(await installedTables()))};`,
     '',
-    (await readFile(`${migrationsFolder}/${name}.sql`, 'utf8')).trim(),
-    '',
+    ...(await Promise.all(scripts)),
   ].join('\n')
 }
 

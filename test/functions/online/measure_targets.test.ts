@@ -9,6 +9,7 @@ import {
   untilItWaits,
 } from '../../_support/database.ts'
 import { eventually } from '../../_support/eventually.ts'
+import { runAsOwner } from '../../_support/owner.ts'
 
 interface Progress {
   tables_counted: string
@@ -91,20 +92,6 @@ async function lock({ connect }: TestDatabase, table: string, mode = 'access exc
     await holder`rollback`
   }
 }
-
-/** Makes a role that is no superuser the one as whom everything is counted. */
-const countAs = (role: string) => `
-  grant usage, create on schema nms, nms_private to ${role};
-  grant all on all tables in schema nms, nms_private to ${role};
-  do $$
-  declare
-    v_function regprocedure;
-  begin
-    for v_function in select oid from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) loop
-      execute format('alter function %s owner to ${role}', v_function);
-    end loop;
-  end $$;
-`
 
 const varied = `
   create table public.orders (id int primary key);
@@ -687,8 +674,8 @@ for (const [what, prepare, names] of [
       create table public.open as select generate_series(1, 4) as id;
       grant select on public.open to public;
       ${prepare};
-      ${countAs(owner.name)}
     `)
+    await runAsOwner(db.sql, owner.name)
     const run_id = await open(db.sql)
 
     await measureAll(db.sql, run_id)
