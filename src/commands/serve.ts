@@ -3,7 +3,7 @@ import { databaseUrl } from '../environment.ts'
 import { createLog } from '../log.ts'
 import { interruption } from '../terminal/interruption.ts'
 
-type Options = { host: string; port: number; log: 'json' | 'text' }
+type Options = { host: string; port: number; origin: string[]; log: 'json' | 'text' }
 
 export function addServeCommand(program: Command): void {
   program
@@ -17,15 +17,24 @@ export function addServeCommand(program: Command): void {
         .default(8787),
     )
     .addOption(
+      new Option(
+        '--origin <origin...>',
+        'pages of these sites may read, such as https://intranet.example.com',
+      )
+        .env('SERVE_ORIGINS')
+        .argParser(readOrigins)
+        .default([], 'none'),
+    )
+    .addOption(
       new Option('--log <format>', 'how events are written').choices(['json', 'text']).default('text'),
     )
     .addHelpText('after', '\nExample:\n  table-metrics serve --port 8787')
-    .action(async ({ host, port, log: format }: Options) => {
+    .action(async ({ host, port, origin: origins, log: format }: Options) => {
       const url = databaseUrl()
       // Loaded only now: fastify takes a while.
       const { serve } = await import('../serve/serve.ts')
       const log = createLog(format)
-      await serve({ databaseUrl: url, host, port, authentication: undefined, log }, interruption())
+      await serve({ databaseUrl: url, host, port, origins, authentication: undefined, log }, interruption())
       process.exitCode = 0
     })
 }
@@ -34,4 +43,16 @@ function readPort(value: string): number {
   const port = Number(value)
   if (/^\d{1,5}$/.test(value) && port <= 65_535) return port
   throw new InvalidArgumentError(`saw ${value}, expected a number from 0 to 65535`)
+}
+
+function readOrigins(value: string, before: string[]): string[] {
+  const given = value.split(/[\s,]+/).filter((each) => each !== '')
+  for (const origin of given) {
+    const url = URL.parse(origin)
+    if (url && /^https?:$/.test(url.protocol) && url.origin === origin) continue
+    throw new InvalidArgumentError(
+      `saw ${origin}, expected the origin of a site, such as https://intranet.example.com`,
+    )
+  }
+  return [...before, ...given]
 }

@@ -4,6 +4,7 @@ import type { Authentication, Caller } from './authentication/authentication.ts'
 import { refuseMalformed } from './client_errors.ts'
 import { crossOrigin } from './cross_origin.ts'
 import { collectMethods, refuseOtherMethods } from './methods.ts'
+import { describeRoutes } from './openapi.ts'
 import { describeParameters } from './parameters.ts'
 import { asProblem, Problem } from './problem.ts'
 import { signalOf } from './signal.ts'
@@ -29,6 +30,8 @@ export interface AppOptions {
 
 /** An area of the service: adds its routes. */
 export type Area = (app: FastifyInstance) => void | Promise<void>
+
+const always = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' }
 
 /** The service without a port: what holds for every request, and the routes of each area. */
 export async function buildApp(
@@ -56,14 +59,14 @@ export async function buildApp(
   })
   app.setErrorHandler((error, request, reply) => tell(error, request, reply, log))
   app.decorateRequest('caller', undefined)
-  const vary = ['Authorization', 'Accept', 'Accept-Encoding', ...(origins.length > 0 ? ['Origin'] : [])]
-  const headers = {
-    'x-content-type-options': 'nosniff',
-    'referrer-policy': 'no-referrer',
-    vary: vary.join(', '),
-  }
+  const varies = [
+    'Authorization',
+    'Accept',
+    'Accept-Encoding',
+    ...(origins.length > 0 ? ['Origin'] : []),
+  ].join(', ')
   app.addHook('onRequest', (request, reply, done) => {
-    reply.headers(headers)
+    reply.headers(always).header('vary', varies)
     signalOf(request, reply)
     done()
   })
@@ -78,6 +81,7 @@ export async function buildApp(
     throw notFound(request)
   })
   closeConnectionsWhileDraining(app)
+  await describeRoutes(app, authentication === undefined)
   const methods = collectMethods(app)
   for (const area of areas) await app.register(async (scope) => area(scope))
   refuseOtherMethods(app, methods)
@@ -101,7 +105,7 @@ function tell(error: unknown, request: FastifyRequest, reply: FastifyReply, log:
   }
   return reply
     .code(problem.status)
-    .headers({ 'cache-control': 'no-store', ...problem.headers })
+    .headers({ ...always, 'cache-control': 'no-store', ...problem.headers })
     .removeHeader('etag')
     .removeHeader('content-encoding')
     .type('application/problem+json')
@@ -116,7 +120,8 @@ function notFound({ url }: FastifyRequest): Problem {
 function zeroByteIn({ query, params }: FastifyRequest): Problem | undefined {
   for (const given of [query, params] as Record<string, unknown>[]) {
     for (const name in given) {
-      if (String(given[name]).includes('\0')) return new Problem(400, `${name}: saw a zero byte, expected text`)
+      if (String(given[name]).includes('\0'))
+        return new Problem(400, `${name}: saw a zero byte, expected text`)
     }
   }
 }

@@ -21,13 +21,3 @@ export function crossOrigin(app: FastifyInstance, origins: readonly string[]): v
       .send()
   })
 }
-
-/**
- * @param text as given by a user, such as `https://intranet.example.com`
- * @throws for anything but the origin of a site, as browsers send it
- */
-export function readOrigin(text: string): string {
-  const url = URL.parse(text)
-  if (url && /^https?:$/.test(url.protocol) && url.origin === text) return text
-  throw new Error(`saw ${text}, expected the origin of a site, such as https://intranet.example.com`)
-}

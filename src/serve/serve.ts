@@ -1,20 +1,18 @@
 import { once } from 'node:events'
-import type { Log } from '../log.ts'
-import { reasonOf } from '../log.ts'
+import { type Log, reasonOf } from '../log.ts'
 import { api } from './api.ts'
-import { buildApp } from './app.ts'
-import type { Authentication } from './authentication/authentication.ts'
+import { type AppOptions, type Area, buildApp } from './app.ts'
+import { closeWithin } from './drain.ts'
 import { health } from './health.ts'
-import { describeRoutes, openapi } from './openapi.ts'
+import { openapi } from './openapi.ts'
 import { questions } from './questions.ts'
-import { openSessions } from './sessions.ts'
+import { openSessions, type Sessions } from './sessions.ts'
 
-export interface ServeOptions {
+export interface ServeOptions extends AppOptions {
   databaseUrl: string
   host: string
   /** 0 for any that is free. */
   port: number
-  authentication: Authentication | undefined
   log: Log
 }
 
@@ -25,28 +23,32 @@ export interface Service {
   stop(): Promise<void>
 }
 
+const secondsToDrain = 9
+
 /** Starts to answer over HTTP, whether the database is there yet or not. */
 export async function startService(options: ServeOptions): Promise<Service> {
-  const { databaseUrl, host, port, authentication, log } = options
+  const { databaseUrl, host, port } = options
   const reader = openSessions(databaseUrl, { role: 'table_metrics_reader', size: 4, readOnly: true })
-  const app = await buildApp({ authentication, log }, [
-    (scope) => health(scope, reader.ask),
-    async (scope) => {
-      await describeRoutes(scope)
-      api(scope, reader.ask, questions)
-      openapi(scope, reader.ask)
-    },
-  ])
+  const app = await buildApp(options, areas(reader))
+  const close = closeWithin(app, secondsToDrain)
   await app.listen({ host, port })
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${portOf(app.server.address())}`
+  const { address, port: found } = app.server.address() as import('node:net').AddressInfo
   return {
-    url,
+    url: `http://${address.includes(':') ? `[${address}]` : address}:${found}`,
     stop: async () => {
-      const cut = setTimeout(() => app.server.closeAllConnections(), 9_000)
-      await app.close().finally(() => clearTimeout(cut))
+      await close()
       await reader.end()
     },
   }
+}
+
+/** Each adds its routes. */
+function areas(reader: Sessions): Area[] {
+  return [
+    (app) => health(app, reader.ask),
+    (app) => api(app, reader.ask, questions),
+    (app) => openapi(app, reader.ask, questions),
+  ]
 }
 
 /** Serves until the signal aborts. */
@@ -56,8 +58,4 @@ export async function serve(options: ServeOptions, signal: AbortSignal): Promise
   if (!signal.aborted) await once(signal, 'abort')
   await service.stop()
   options.log.record({ event: 'serving_stopped', reason: reasonOf(signal.reason) })
-}
-
-function portOf(address: ReturnType<import('node:net').Server['address']>): number {
-  return typeof address === 'object' && address ? address.port : 0
 }

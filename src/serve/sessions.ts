@@ -56,7 +56,10 @@ export function openSessions(url: string, { role, size, readOnly }: SessionsOpti
 
   function keep(sql: Sql): void {
     const timer = setTimeout(() => {
-      idle.splice(idle.findIndex((each) => each.sql === sql), 1)
+      idle.splice(
+        idle.findIndex((each) => each.sql === sql),
+        1,
+      )
       close(sql)
     }, keptIdle * 1000).unref()
     idle.push({ sql, timer })
