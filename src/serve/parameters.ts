@@ -126,11 +126,13 @@ export const parameters = {
 export function describeParameters(errors: FastifySchemaValidationError[], where: string): Error {
   const [error] = errors as [FastifySchemaValidationError & { data?: unknown; parentSchema?: unknown }]
   const named = (name: string) => (where === 'querystring' ? `the parameter ${seen(name)}` : seen(name))
-  const { additionalProperty, missingProperty } = error.params as Record<string, string | undefined>
-  const known = Object.keys((error.parentSchema as { properties?: object })?.properties ?? {})
-  if (additionalProperty !== undefined) {
+  const { missingProperty } = error.params as { missingProperty?: string }
+  if (error.instancePath === '') {
+    // A name that is written wrongly explains one that is missing.
+    const known = Object.keys((error.parentSchema as { properties?: object })?.properties ?? {})
+    const unknown = Object.keys(error.data as object).find((name) => !known.includes(name))
     const expected = known.length > 0 ? `expected ${known.join(', ')}` : 'expected none'
-    return new Problem(400, `saw ${named(additionalProperty)}, ${expected}`)
+    if (unknown !== undefined) return new Problem(400, `saw ${named(unknown)}, ${expected}`)
   }
   if (missingProperty !== undefined) {
     return new Problem(400, `saw no parameter ${missingProperty}, expected it once`)
