@@ -26,6 +26,14 @@ export interface Authentication {
   identify(request: Credentials): Promise<Caller>
 }
 
+/** Where it is told what callers are not; parts of these lines come from strangers. */
+export interface AuthenticationLog {
+  /** Somebody was not let in, and which claim or token was to blame. */
+  refused(reason: string): void
+  /** Something about the token file, such as that it was read again, or has to be mended. */
+  noticed(notice: string): void
+}
+
 /** Whoever asks where no method is configured: on loopback only, and never somebody who starts runs. */
 export const anybody: Caller = { name: 'anybody', mayRead: true, mayTrigger: false }
 

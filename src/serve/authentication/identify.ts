@@ -1,6 +1,6 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http'
 import { Problem } from '../problem.ts'
-import type { Authentication, Caller } from './authentication.ts'
+import type { Authentication, AuthenticationLog, Caller } from './authentication.ts'
 import { countFailures } from './failures.ts'
 import { type Method, Refusal } from './method.ts'
 
@@ -16,12 +16,10 @@ const details = {
 /**
  * Asks methods in turn: the first whose credential is there decides. Only who fails is ever told to wait: right
  * credentials are let in also from an address at which others guess.
- *
- * @param log each refusal, with its reason
  */
 export function identifyBy(
   methods: Method[],
-  log: (line: string) => void,
+  log: AuthenticationLog,
   failures = countFailures(),
 ): Authentication {
   const challenges = [...new Set(methods.flatMap((method) => method.challenges))].join(', ')
@@ -40,8 +38,9 @@ export function identifyBy(
 
   function problemOf({ status, message }: Refusal, address: string): Problem {
     const { failures: count, seconds } = failures.count(address)
-    if (count <= failuresAMinute) log(`${address}: ${status} ${STATUS_CODES[status]}: ${message}`)
-    if (count === failuresAMinute) log(`${address}: more of this in the next ${seconds} s is not logged`)
+    if (count <= failuresAMinute) log.refused(`${address}: ${status} ${STATUS_CODES[status]}: ${message}`)
+    if (count === failuresAMinute)
+      log.refused(`${address}: more of this in the next ${seconds} s is not logged`)
     if (status === 503) return new Problem(503, details[503], { headers: { 'retry-after': '5' } })
     if (count > failuresAMinute) {
       return new Problem(429, `${failuresAMinute} failures in a minute: wait ${seconds} s`, {

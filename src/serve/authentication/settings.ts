@@ -1,4 +1,4 @@
-import type { Authentication } from './authentication.ts'
+import type { Authentication, AuthenticationLog } from './authentication.ts'
 import { iap, iapIssuer } from './iap.ts'
 import { identifyBy } from './identify.ts'
 import type { Rule } from './jwt.ts'
@@ -13,8 +13,7 @@ export interface AuthenticationSettings {
   /** Of `--token-file`, which counts before `SERVE_TOKENS_FILE`. */
   tokenFile?: string | undefined
   environment?: Environment
-  /** One line for each refusal with its reason, and for what has to be mended; parts of it come from strangers. */
-  log(line: string): void
+  log: AuthenticationLog
 }
 
 const readers = { mayRead: true, mayTrigger: false }

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
-import type { Caller } from './authentication.ts'
+import type { AuthenticationLog, Caller } from './authentication.ts'
 import { basicChallenge, bearerChallenge, credentialOf, type Method, Refusal } from './method.ts'
 import { digestOf, parseTokens, type Token } from './token_file.ts'
 
@@ -8,10 +8,9 @@ import { digestOf, parseTokens, type Token } from './token_file.ts'
  * Knows callers by the tokens in a file, sent as Bearer or as the password of Basic, whatever the user's name. The
  * file is read again when it has changed; while the new one is not usable, the former tokens stay.
  *
- * @param log what people have to mend in the file
  * @throws when the file cannot be used at the start
  */
-export function tokens(file: string, log: (line: string) => void): Method {
+export function tokens(file: string, log: AuthenticationLog): Method {
   // Taken before each reading: a change meanwhile is seen at the next look.
   let seenState = stateOf(file)
   let known = readTokens(file, log)
@@ -22,9 +21,9 @@ export function tokens(file: string, log: (line: string) => void): Method {
     seenState = state
     try {
       known = readTokens(file, log)
-      log(`${file}: read again, ${known.length} ${known.length === 1 ? 'token' : 'tokens'}`)
+      log.noticed(`${file}: read again, ${known.length} ${known.length === 1 ? 'token' : 'tokens'}`)
     } catch (error) {
-      log(`${(error as Error).message}; the former tokens stay`)
+      log.noticed(`${(error as Error).message}; the former tokens stay`)
     }
   }
 
@@ -50,14 +49,13 @@ function passwordOf(authorization: string | undefined): string | undefined {
   return colon < 0 ? '' : text.slice(colon + 1)
 }
 
-function readTokens(file: string, log: (line: string) => void): Token[] {
+function readTokens(file: string, log: AuthenticationLog): Token[] {
   let found: Token[]
   try {
     const stat = statSync(file)
     if (!stat.isFile()) throw new Error('expected a file')
     found = parseTokens(readFileSync(file, 'utf8'))
-    if (stat.mode & 0o004)
-      log(`${file}: everybody on this machine may read it; mend it with: chmod 0600 ${file}`)
+    if (stat.mode & 0o004) log.noticed(`${file}: any user may read it; mend it with: chmod 0600 ${file}`)
   } catch (error) {
     throw new Error(`token file ${file}: ${(error as Error).message}`)
   }
