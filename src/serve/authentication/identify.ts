@@ -22,7 +22,8 @@ export function identifyBy(
   log: AuthenticationLog,
   failures = countFailures(),
 ): Authentication {
-  const challenges = [...new Set(methods.flatMap((method) => method.challenges))].join(', ')
+  // Basic comes first: some clients look at one challenge only, and browsers can meet that one.
+  const challenges = [...new Set(methods.flatMap((method) => method.challenges))].sort().join(', ')
   const unknown = (detail: string) =>
     new Problem(401, detail, { headers: { 'www-authenticate': challenges } })
 
