@@ -3,7 +3,7 @@ import { databaseUrl } from '../environment.ts'
 import { createLog } from '../log.ts'
 import { interruption } from '../terminal/interruption.ts'
 
-type Options = { host: string; port: number; origin: string[]; log: 'json' | 'text' }
+type Options = { host: string; port: number; tokenFile?: string; origin: string[]; log: 'json' | 'text' }
 
 export function addServeCommand(program: Command): void {
   program
@@ -29,12 +29,20 @@ export function addServeCommand(program: Command): void {
       new Option('--log <format>', 'how events are written').choices(['json', 'text']).default('text'),
     )
     .addHelpText('after', '\nExample:\n  table-metrics serve --port 8787')
-    .action(async ({ host, port, origin: origins, log: format }: Options) => {
+    .action(async ({ host, port, tokenFile, origin: origins, log: format }: Options) => {
       const url = databaseUrl()
       // Loaded only now: fastify takes a while.
       const { serve } = await import('../serve/serve.ts')
+      const { readAuthentication } = await import('../serve/authentication/settings.ts')
       const log = createLog(format)
-      await serve({ databaseUrl: url, host, port, origins, authentication: undefined, log }, interruption())
+      const authentication = readAuthentication({
+        tokenFile,
+        log: {
+          refused: (reason) => log.record({ event: 'caller_refused', reason }),
+          noticed: (detail) => log.record({ event: 'tokens_noticed', detail }),
+        },
+      })
+      await serve({ databaseUrl: url, host, port, origins, authentication, log }, interruption())
       process.exitCode = 0
     })
 }

@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type Log, reasonOf } from '../log.ts'
-import type { Authentication, Caller } from './authentication/authentication.ts'
+import { type Authentication, anybody, type Caller, requireRead } from './authentication/authentication.ts'
+import { refuseOtherSites, requireLoopbackHost } from './authentication/loopback.ts'
 import { refuseMalformed } from './client_errors.ts'
 import { crossOrigin } from './cross_origin.ts'
 import { collectMethods, refuseOtherMethods } from './methods.ts'
@@ -11,8 +12,8 @@ import { signalOf } from './signal.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Undefined where nobody has to say who they are. */
-    caller: Caller | undefined
+    /** Who asks; anybody where nobody has to say who they are. */
+    caller: Caller
   }
   interface FastifyContextConfig {
     /** True for what everybody may ask, such as whether the service lives. */
@@ -58,7 +59,7 @@ export async function buildApp(
     frameworkErrors: (error, request, reply) => tell(error, request, reply, log),
   })
   app.setErrorHandler((error, request, reply) => tell(error, request, reply, log))
-  app.decorateRequest('caller', undefined)
+  app.decorateRequest('caller', anybody)
   const varies = [
     'Authorization',
     'Accept',
@@ -72,8 +73,13 @@ export async function buildApp(
   })
   crossOrigin(app, origins)
   app.addHook('onRequest', async (request) => {
+    const { method, headers, ip: address } = request
     if (request.routeOptions.config?.isOpen) return
-    request.caller = await authentication?.identify({ headers: request.headers, address: request.ip })
+    refuseOtherSites(method, headers)
+    if (authentication) request.caller = await authentication.identify({ headers, address })
+    else requireLoopbackHost(headers)
+    // What changes something has a rule of its own.
+    if (method === 'GET' || method === 'HEAD') requireRead(request.caller)
     if (request.is404) throw notFound(request) // before a body is read
   })
   app.addHook('preValidation', (request, _, done) => done(zeroByteIn(request)))

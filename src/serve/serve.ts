@@ -1,7 +1,11 @@
+import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
 import { type Log, reasonOf } from '../log.ts'
 import { api } from './api.ts'
 import { type AppOptions, type Area, buildApp } from './app.ts'
+import { requireMethodUnlessLoopback } from './authentication/loopback.ts'
 import { closeWithin } from './drain.ts'
 import { health } from './health.ts'
 import { openapi } from './openapi.ts'
@@ -27,12 +31,13 @@ const secondsToDrain = 9
 
 /** Starts to answer over HTTP, whether the database is there yet or not. */
 export async function startService(options: ServeOptions): Promise<Service> {
-  const { databaseUrl, host, port } = options
+  const { databaseUrl, host, port, authentication } = options
+  requireMethodUnlessLoopback(host, authentication)
   const reader = openSessions(databaseUrl, { role: 'table_metrics_reader', size: 4, readOnly: true })
   const app = await buildApp(options, areas(reader))
   const close = closeWithin(app, secondsToDrain)
-  await app.listen({ host, port })
-  const { address, port: found } = app.server.address() as import('node:net').AddressInfo
+  await listen(app, host, port)
+  const { address, port: found } = app.server.address() as AddressInfo
   return {
     url: `http://${address.includes(':') ? `[${address}]` : address}:${found}`,
     stop: async () => {
@@ -40,6 +45,24 @@ export async function startService(options: ServeOptions): Promise<Service> {
       await reader.end()
     },
   }
+}
+
+async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
+  try {
+    // One address, also where a name such as localhost has two.
+    await app.listen({ host: (await lookup(host)).address, port })
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    await app.close()
+    throw new Error(`cannot listen on ${host}, port ${port}: ${reasons[code ?? ''] ?? message}`)
+  }
+}
+
+const reasons: Record<string, string> = {
+  EADDRINUSE: 'something else listens there; give another --port',
+  EACCES: 'only root may; give a --port above 1023',
+  EADDRNOTAVAIL: 'that is no address of this machine; give another --host',
+  ENOTFOUND: 'there is no such address; give another --host',
 }
 
 /** Each adds its routes. */

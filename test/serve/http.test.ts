@@ -272,7 +272,7 @@ for (const [what, request, expected] of [
 ] as const) {
   test(`${what}: is answered, and the service goes on`, async (t) => {
     const app = await buildApp({ authentication: undefined, log: silent }, [
-      (scope) => void scope.get('/live', async () => ({ status: 'live' })),
+      (scope) => void scope.get('/live', { config: { isOpen: true } }, async () => ({ status: 'live' })),
       (scope) => void scope.get('/v1/today', async () => 'x'),
     ])
     t.teardown(() => app.close())
