@@ -12,7 +12,7 @@ import { signalOf } from './signal.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks; anybody where nobody has to say who they are. */
+    /** Who asks; nobody in particular for what is open to everybody. */
     caller: Caller
   }
   interface FastifyContextConfig {
@@ -59,7 +59,7 @@ export async function buildApp(
     frameworkErrors: (error, request, reply) => tell(error, request, reply, log),
   })
   app.setErrorHandler((error, request, reply) => tell(error, request, reply, log))
-  app.decorateRequest('caller', anybody)
+  app.decorateRequest('caller')
   const varies = [
     'Authorization',
     'Accept',
@@ -77,7 +77,10 @@ export async function buildApp(
     if (request.routeOptions.config?.isOpen) return
     refuseOtherSites(method, headers)
     if (authentication) request.caller = await authentication.identify({ headers, address })
-    else requireLoopbackHost(headers)
+    else {
+      requireLoopbackHost(headers)
+      request.caller = anybody
+    }
     // What changes something has a rule of its own.
     if (method === 'GET' || method === 'HEAD') requireRead(request.caller)
     if (request.is404) throw notFound(request) // before a body is read

@@ -1,16 +1,36 @@
+import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
+import { migrationsFolder } from '../../src/install/migrations.ts'
 import { openSessions, type Sessions } from '../../src/serve/sessions.ts'
-import { createDatabase, type Sql, type TestDatabase } from '../_support/database.ts'
+import {
+  createDatabase as createDatabaseOn,
+  type Sql,
+  type TestDatabase,
+  withDatabase,
+} from '../_support/database.ts'
 import { eventually } from '../_support/eventually.ts'
-import { createHistory } from '../_support/history.ts'
+import { createHistory as createHistoryOn } from '../_support/history.ts'
 import { hasSprung, paths, plantTraps } from '../_support/hostile_path.ts'
 import { startPgbouncer } from '../_support/pgbouncer.ts'
 import { startProxy } from '../_support/proxy.ts'
+import { startOwnServer } from '../_support/server.ts'
 import { startTestService } from '../_support/service.ts'
 
 const { signal } = new AbortController()
+
+// Roles belong to the whole server: this one has those of the collector.
+const server = await startOwnServer()
+const template = postgres(withDatabase(server.url, 'nms_template'), { max: 1, onnotice: () => undefined })
+await template.unsafe(await readFile(`${migrationsFolder}/roles.sql`, 'utf8'))
+await template.end()
+test.after.always(server.remove)
+
+const createDatabase = (t: ExecutionContext, template = 'nms_template') =>
+  createDatabaseOn(t, template, server.url)
+const createHistory = (t: ExecutionContext, days: Parameters<typeof createHistoryOn>[1]) =>
+  createHistoryOn(t, days, createDatabase)
 
 function open(
   t: ExecutionContext,
@@ -91,7 +111,7 @@ test('a login without any right is told to nobody but the log, and the service i
 })
 
 test('a database without the collector is not ready, until it is installed', async (t) => {
-  const { url } = await createDatabase(t, 'empty_template')
+  const { url } = await createDatabase(t, 'template1')
   const { get } = await startTestService(t, url)
 
   t.is((await get('/ready')).status, 503)
@@ -170,11 +190,13 @@ test('a client that leaves cancels its question on the server, and its session i
   const { url, get } = await startTestService(t, db.url)
   t.is((await get('/v1/alerts')).status, 200)
   const lock = db.connect()
-  const held = Promise.withResolvers<void>()
+  const [shut, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const holding = lock.begin(async (transaction) => {
     await transaction`lock table nms.table_metrics_settings in access exclusive mode`
+    shut.resolve()
     await held.promise
   })
+  await shut.promise
   const waits = async () =>
     await db.sql`select pid from pg_locks where not granted and relation = 'nms.table_metrics_settings'::regclass`
   const leaving = new AbortController()
