@@ -32,6 +32,7 @@ const readingCalls = [
   'find_day',
   'find_run',
   'find_table',
+  'metrics_report',
   'run_report',
   'status_report',
   'table_trend',
