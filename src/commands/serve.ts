@@ -1,9 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { databaseUrl } from '../environment.ts'
 import { createLog } from '../log.ts'
+import { listedTables } from '../serve/metrics/listed_tables.ts'
 import { interruption } from '../terminal/interruption.ts'
 
-type Options = { host: string; port: number; log: 'json' | 'text' }
+type Options = { host: string; port: number; metricsTable?: string[]; log: 'json' | 'text' }
 
 export function addServeCommand(program: Command): void {
   program
@@ -16,16 +17,24 @@ export function addServeCommand(program: Command): void {
         .argParser(readPort)
         .default(8787),
     )
+    .option(
+      '--metrics-table <name...>',
+      'tables with a series of their own in /metrics; unless given, those of SERVE_METRICS_TABLES, a JSON array',
+    )
     .addOption(
       new Option('--log <format>', 'how events are written').choices(['json', 'text']).default('text'),
     )
     .addHelpText('after', '\nExample:\n  table-metrics serve --port 8787')
-    .action(async ({ host, port, log: format }: Options) => {
+    .action(async ({ host, port, metricsTable, log: format }: Options) => {
       const url = databaseUrl()
+      const metricsTables = listedTables(metricsTable, process.env.SERVE_METRICS_TABLES)
       // Loaded only now: fastify takes a while.
       const { serve } = await import('../serve/serve.ts')
       const log = createLog(format)
-      await serve({ databaseUrl: url, host, port, authentication: undefined, log }, interruption())
+      await serve(
+        { databaseUrl: url, host, port, authentication: undefined, metricsTables, log },
+        interruption(),
+      )
       process.exitCode = 0
     })
 }

@@ -5,6 +5,7 @@ import { api } from './api.ts'
 import { buildApp } from './app.ts'
 import type { Authentication } from './authentication/authentication.ts'
 import { health } from './health.ts'
+import { metrics } from './metrics/metrics.ts'
 import { describeRoutes, openapi } from './openapi.ts'
 import { questions } from './questions.ts'
 import { openSessions } from './sessions.ts'
@@ -15,6 +16,8 @@ export interface ServeOptions {
   /** 0 for any that is free. */
   port: number
   authentication: Authentication | undefined
+  /** Which tables have series of their own in /metrics. */
+  metricsTables: readonly string[]
   log: Log
 }
 
@@ -27,10 +30,11 @@ export interface Service {
 
 /** Starts to answer over HTTP, whether the database is there yet or not. */
 export async function startService(options: ServeOptions): Promise<Service> {
-  const { databaseUrl, host, port, authentication, log } = options
+  const { databaseUrl, host, port, authentication, metricsTables, log } = options
   const reader = openSessions(databaseUrl, { role: 'table_metrics_reader', size: 4, readOnly: true })
   const app = await buildApp({ authentication, log }, [
     (scope) => health(scope, reader.ask),
+    (scope) => metrics(scope, reader.ask, metricsTables),
     async (scope) => {
       await describeRoutes(scope)
       api(scope, reader.ask, questions)
