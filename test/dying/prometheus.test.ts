@@ -13,6 +13,7 @@ import { Problem } from '../../src/serve/problem.ts'
 import { startService } from '../../src/serve/serve.ts'
 import { createDatabase, type Sql, withDatabase } from '../_support/database.ts'
 import { eventually } from '../_support/eventually.ts'
+import { interpolate, readDashboards } from '../_support/grafana.ts'
 import { daysAgo, writeRuns } from '../_support/history.ts'
 import { reservePort } from '../_support/ports.ts'
 import { start } from '../_support/process.ts'
@@ -144,6 +145,14 @@ test('Prometheus scrapes the service with a token, reads every name as it is, an
     'each rule was evaluated',
   )
 
+  // Each panel of the dashboard on Prometheus has something to show.
+  const { panels = [] } = (await readDashboards())['overview_prometheus.json'] ?? {}
+  for (const { title, targets } of panels) {
+    const expr = interpolate(targets[0]?.expr as string, { datname: name })
+    const found = await query(expr)
+    t.true(found.length > 0 || title === 'Open alerts by kind', `${title}: ${expr}`)
+  }
+
   const admin = postgres(withDatabase(url, 'postgres'), { max: 1 })
   await admin`drop database ${admin(name)} with (force)`
   await admin.end()
@@ -179,9 +188,10 @@ test('the rules and the settings are what Prometheus takes', async (t) => {
   t.is(status, 0, output)
 })
 
-test('every metric of a rule is one of ours', async (t) => {
+test('every metric of a rule or a dashboard is one of ours', async (t) => {
   const rules = await readFile(join(folder, 'alerts.yml'), 'utf8')
-  const named = [...new Set(rules.match(/\bnms_\w+/g))]
+  const dashboard = JSON.stringify((await readDashboards())['overview_prometheus.json'])
+  const named = [...new Set((rules + dashboard).match(/\bnms_\w+/g))]
 
   t.true(named.length > 3)
   for (const name of named)
