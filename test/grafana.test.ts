@@ -54,7 +54,10 @@ type Rows = postgres.RowList<Record<string, unknown>[]>
 async function createReader(t: ExecutionContext) {
   const db = await server.createDatabase(t)
   const login = await db.createRole('in role table_metrics_reader')
-  await db.sql.unsafe(`alter role ${login.name} set default_transaction_read_only = on`)
+  await db.sql.unsafe(`
+    alter role ${login.name} set search_path = '';
+    alter role ${login.name} set default_transaction_read_only = on;
+  `)
   return { sql: db.sql, reader: login.connect() }
 }
 
