@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:0da5b4d51f73a47dcffe491e66bf8c4298c76d16
+--! Hash: sha1:5e42ccb79246c9b1c8fad47837e0d90b9a553e16
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -5940,7 +5940,7 @@ as $$
   )
 $$;
 comment on function nms.tables_report(text, text, text, integer) is
-  'The tables of the last business day that has a result, in the order of their names (by bytes): {run_id, snapshot_date, previous_date, tables, next}, with the change since the day before that has one, null when that did not count the table. alike: only those whose schema.table has this text in it, in upper or lower case. next, given as after, asks for those that follow; null when there are none. What a later run that FAILED found is told by nms.run_report. Raises P0002 for a schema that no run has met, 22023 for a limit that is not 1 to 1000 or an after that is no next.';
+  'The tables of the last business day that has a result, in the order of their names (by bytes): {run_id, snapshot_date, previous_date, tables, next}, with the change since the day before that has one, null when that did not count the table. alike: only those whose schema.table has this text in it, in upper or lower case as far as the locale of the database knows them. next, given as after, asks for those that follow; null when there are none. What a later run that FAILED found is told by nms.run_report. Raises P0002 for a schema that no run has met, 22023 for a limit that is not 1 to 1000 or an after that is no next.';
 revoke execute on function nms.tables_report(text, text, text, integer) from public;
 --! EndIncluded functions/reading/tables_report.sql
 --! Included functions/reading/trend_report.sql
