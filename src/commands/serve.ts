@@ -1,9 +1,17 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { databaseUrl } from '../environment.ts'
 import { createLog } from '../log.ts'
+import { listedTables } from '../serve/metrics/listed_tables.ts'
 import { interruption } from '../terminal/interruption.ts'
 
-type Options = { host: string; port: number; tokenFile?: string; origin: string[]; log: 'json' | 'text' }
+type Options = {
+  host: string
+  port: number
+  tokenFile?: string
+  origin: string[]
+  metricsTable?: string[]
+  log: 'json' | 'text'
+}
 
 export function addServeCommand(program: Command): void {
   program
@@ -15,6 +23,10 @@ export function addServeCommand(program: Command): void {
         .env('PORT')
         .argParser(readPort)
         .default(8787),
+    )
+    .option(
+      '--metrics-table <name...>',
+      'tables with a series of their own in /metrics; unless given, those of SERVE_METRICS_TABLES, a JSON array',
     )
     .addOption(
       new Option(
@@ -29,8 +41,9 @@ export function addServeCommand(program: Command): void {
       new Option('--log <format>', 'how events are written').choices(['json', 'text']).default('text'),
     )
     .addHelpText('after', '\nExample:\n  table-metrics serve --port 8787')
-    .action(async ({ host, port, tokenFile, origin: origins, log: format }: Options) => {
+    .action(async ({ host, port, tokenFile, origin: origins, metricsTable, log: format }: Options) => {
       const url = databaseUrl()
+      const metricsTables = listedTables(metricsTable, process.env.SERVE_METRICS_TABLES)
       // Loaded only now: fastify takes a while.
       const { serve } = await import('../serve/serve.ts')
       const { readAuthentication } = await import('../serve/authentication/settings.ts')
@@ -42,7 +55,10 @@ export function addServeCommand(program: Command): void {
           noticed: (detail) => log.record({ event: 'tokens_noticed', detail }),
         },
       })
-      await serve({ databaseUrl: url, host, port, origins, authentication, log }, interruption())
+      await serve(
+        { databaseUrl: url, host, port, origins, authentication, metricsTables, log },
+        interruption(),
+      )
       process.exitCode = 0
     })
 }

@@ -8,6 +8,7 @@ import { type AppOptions, type Area, buildApp } from './app.ts'
 import { requireMethodUnlessLoopback } from './authentication/loopback.ts'
 import { closeWithin } from './drain.ts'
 import { health } from './health.ts'
+import { metrics } from './metrics/metrics.ts'
 import { openapi } from './openapi.ts'
 import { questions } from './questions.ts'
 import { openSessions, type Sessions } from './sessions.ts'
@@ -17,6 +18,8 @@ export interface ServeOptions extends AppOptions {
   host: string
   /** 0 for any that is free. */
   port: number
+  /** Which tables have series of their own in /metrics. */
+  metricsTables?: readonly string[]
   log: Log
 }
 
@@ -34,7 +37,7 @@ export async function startService(options: ServeOptions): Promise<Service> {
   const { databaseUrl, host, port, authentication } = options
   requireMethodUnlessLoopback(host, authentication)
   const reader = openSessions(databaseUrl, { role: 'table_metrics_reader', size: 4, readOnly: true })
-  const app = await buildApp(options, areas(reader))
+  const app = await buildApp(options, areas(reader, options))
   const close = closeWithin(app, secondsToDrain)
   await listen(app, host, port)
   const { address, port: found } = app.server.address() as AddressInfo
@@ -66,11 +69,12 @@ const reasons: Record<string, string> = {
 }
 
 /** Each adds its routes. */
-function areas(reader: Sessions): Area[] {
+function areas({ ask }: Sessions, { metricsTables = [] }: ServeOptions): Area[] {
   return [
-    (app) => health(app, reader.ask),
-    (app) => api(app, reader.ask, questions),
-    (app) => openapi(app, reader.ask, questions),
+    (app) => health(app, ask),
+    (app) => metrics(app, ask, metricsTables),
+    (app) => api(app, ask, questions),
+    (app) => openapi(app, ask, questions),
   ]
 }
 

@@ -38,12 +38,7 @@ interface Idle {
 
 /** Sessions on a database, opened when they are needed, and anew after each one that was lost. */
 export function openSessions(url: string, { role, size, readOnly }: SessionsOptions): Sessions {
-  const preamble = [
-    ...(readOnly ? ['set transaction read only'] : []),
-    `set local statement_timeout = '${statementTimeout}s'`,
-    "set local lock_timeout = '5s'",
-    becomes(role),
-  ].join(';\n')
+  const preamble = preambleOf({ role, readOnly })
   const idle: Idle[] = []
   const turns = createTurns(size)
   let hasEnded = false
@@ -144,6 +139,16 @@ export function openSessions(url: string, { role, size, readOnly }: SessionsOpti
       closeIdle()
     },
   }
+}
+
+/** What goes before each question, in the same message and transaction. */
+export function preambleOf({ role, readOnly }: Pick<SessionsOptions, 'role' | 'readOnly'>): string {
+  return [
+    ...(readOnly ? ['set transaction read only'] : []),
+    `set local statement_timeout = '${statementTimeout}s'`,
+    "set local lock_timeout = '5s'",
+    becomes(role),
+  ].join(';\n')
 }
 
 /** Lets the server forget a question that may still be open there. */

@@ -31,7 +31,7 @@ test('every other method is refused with those that there are, before a body is 
 
   for (const method of METHODS.filter((name) => !/^(CONNECT|GET|HEAD|OPTIONS)$/.test(name))) {
     const { socket, received } = await dial()
-    socket.write(`${method} /v1/today HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n{`)
+    socket.write(`${method} /v1/today HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n{`)
     await eventually(async () => received().includes('"status":405'), `${method} is refused`)
     t.regex(received(), /^HTTP\/1.1 405 .*\r\n/)
     t.regex(received(), /\r\nallow: GET, HEAD, OPTIONS\r\n/)
@@ -121,7 +121,7 @@ test('what is compressed is what was counted', async (t) => {
   ] as const) {
     const { socket, closed } = await dial()
     socket.write(
-      `GET /v1/today HTTP/1.1\r\nHost: x\r\nAccept-Encoding: ${encoding}\r\nConnection: close\r\n\r\n`,
+      `GET /v1/today HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: ${encoding}\r\nConnection: close\r\n\r\n`,
     )
     const text = await closed
     const body = Buffer.from(text.slice(text.indexOf('\r\n\r\n') + 4), 'latin1')
@@ -230,43 +230,43 @@ for (const [what, request, expected] of [
   ],
   [
     'headers of 20 KiB',
-    `GET /live HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+    `GET /live HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
     /^HTTP\/1\.1 431 [\s\S]*"status":431/,
   ],
   [
     'three hundred headers',
-    `GET /live HTTP/1.1\r\nHost: x\r\n${'a: b\r\n'.repeat(300)}Connection: close\r\n\r\n`,
+    `GET /live HTTP/1.1\r\nHost: localhost\r\n${'a: b\r\n'.repeat(300)}Connection: close\r\n\r\n`,
     /^HTTP\/1\.1 200 /,
   ],
-  ['an address of 20 KiB', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, /^HTTP\/1\.1 431 /],
+  ['an address of 20 KiB', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`, /^HTTP\/1\.1 431 /],
   [
     'two lengths',
-    'POST /v1/today HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx',
+    'POST /v1/today HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx',
     /^HTTP\/1\.1 400 /,
   ],
   [
     'a length and chunks',
-    'POST /v1/today HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    'POST /v1/today HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
     /^HTTP\/1\.1 400 /,
   ],
   [
     'an unknown expectation',
-    'GET /live HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\nConnection: close\r\n\r\n',
+    'GET /live HTTP/1.1\r\nHost: localhost\r\nExpect: wonders\r\nConnection: close\r\n\r\n',
     /^HTTP\/1\.1 417 /,
   ],
   [
     'what to expect before a body',
-    'POST /v1/today HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}',
+    'POST /v1/today HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}',
     /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 405 /,
   ],
   [
     'three requests at once',
-    `${'GET /live HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2)}GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    `${'GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(2)}GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
     /^HTTP\/1\.1 200 [\s\S]*HTTP\/1\.1 200 [\s\S]*HTTP\/1\.1 404 /,
   ],
   [
     'a request with nonsense behind it',
-    'GET /live HTTP/1.1\r\nHost: x\r\n\r\n\x00\x01nonsense\r\n\r\n',
+    'GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n\x00\x01nonsense\r\n\r\n',
     /^HTTP\/1\.1 [24]00 /,
   ],
 ] as const) {
