@@ -96,7 +96,7 @@ function chapters(markdown: string): string[] {
 /** What may differ from one execution to the next is made alike. */
 function comparable(text: string): string {
   return text
-    .replace(/\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+Z)?)?)?/g, 'DATE')
+    .replace(/\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?)?)?/g, 'DATE')
     .replace(/took [\d.]+ s/g, 'took TIME')
     .replace(/ +$/gm, '')
     .trim()
