@@ -81,8 +81,13 @@ function areas({ ask }: Sessions, { metricsTables = [] }: ServeOptions): Area[] 
 /** Serves until the signal aborts. */
 export async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> {
   const service = await startService(options)
+  // What one request leaves behind must not end the others.
+  const survive = (error: unknown) =>
+    options.log.record({ event: 'request_failed', path: 'unknown', status: 500, reason: reasonOf(error) })
+  process.on('unhandledRejection', survive)
   options.log.record({ event: 'serving', url: service.url })
   if (!signal.aborted) await once(signal, 'abort')
   await service.stop()
+  process.off('unhandledRejection', survive)
   options.log.record({ event: 'serving_stopped', reason: reasonOf(signal.reason) })
 }
