@@ -32,14 +32,3 @@ export function requireLoopbackHost({ host = '' }: IncomingHttpHeaders): void {
   if (isLoopback(bracketed ?? plain ?? '')) return
   throw new Problem(421, 'without authentication this answers to localhost, 127.0.0.1 and [::1] only')
 }
-
-/**
- * Browsers send the password of Basic also for pages of others.
- *
- * @throws a Problem, 403, for what the page of another site wants to change here
- */
-export function refuseOtherSites(method: string, headers: IncomingHttpHeaders): void {
-  const from = headers['sec-fetch-site'] ?? 'none'
-  if (['GET', 'HEAD', 'OPTIONS'].includes(method) || from === 'same-origin' || from === 'none') return
-  throw new Problem(403, 'this came from a page of another site, which may change nothing here')
-}

@@ -76,6 +76,13 @@ test('what is remembered does not grow, and those that failed first are forgotte
   count('d')
   t.is(count('b').failures, 2)
   t.is(count('a').failures, 1, 'it was forgotten for d')
+
+  let time = 0
+  const { count: countTwo } = countFailures(2, () => time)
+  countTwo('a')
+  time = 61_000
+  for (const address of ['b', 'a', 'c']) countTwo(address)
+  t.is(countTwo('a').failures, 2, 'it had begun anew')
   const { count: countMany } = countFailures()
   const before = process.memoryUsage().heapUsed
   for (let n = 0; n < 300_000; n++)
