@@ -34,7 +34,20 @@ export interface AuthenticationLog {
   noticed(notice: string): void
 }
 
+/** Whoever asks where no method is configured: on loopback only, and never somebody who starts runs. */
+export const anybody: Caller = { name: 'anybody', mayRead: true, mayTrigger: false }
+
 /** @throws a Problem, 403, for a caller that may only post events */
 export function requireRead(caller: Caller): void {
   if (!caller.mayRead) throw new Problem(403, 'this caller may post events, and read nothing')
+}
+
+/** @throws a Problem, 403, for a caller that may only read */
+export function requireTrigger(caller: Caller): void {
+  if (!caller.mayTrigger) {
+    throw new Problem(
+      403,
+      'this caller may read, and post no events: expected a token with trigger behind it, or a sender of events',
+    )
+  }
 }

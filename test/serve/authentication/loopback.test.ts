@@ -1,4 +1,5 @@
 import test from 'ava'
+import { anybody, requireRead, requireTrigger } from '../../../src/serve/authentication/authentication.ts'
 import {
   isLoopback,
   requireLoopbackHost,
@@ -84,4 +85,19 @@ test('without a method it answers only to names of loopback', (t) => {
     t.is(problem?.status, 421)
   }
   t.true(isLoopback('::ffff:127.0.0.1'))
+})
+
+test('who may read may not trigger by that, nor the other way around', (t) => {
+  const sender = { name: 'scheduler', mayRead: false, mayTrigger: true }
+  const status = (act: () => void) => t.throws<Problem>(act, { instanceOf: Problem })?.status
+  t.notThrows(() => requireRead(anybody))
+  t.is(
+    status(() => requireTrigger(anybody)),
+    403,
+  )
+  t.notThrows(() => requireTrigger(sender))
+  t.is(
+    status(() => requireRead(sender)),
+    403,
+  )
 })

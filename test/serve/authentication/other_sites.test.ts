@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import test from 'ava'
-import { refuseOtherSites } from '../../../src/serve/authentication/other_sites.ts'
+import { refuseOtherSites } from '../../../src/serve/authentication/loopback.ts'
 import { Problem } from '../../../src/serve/problem.ts'
 
 const host = 'metrics.example.com:8787'
