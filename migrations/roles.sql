@@ -184,6 +184,7 @@ grant execute on function
   nms.run_report,
   nms.day_report,
   nms.status_report,
+  nms.metrics_report,
   nms.trend_report,
   nms.compare_report,
   nms.growth_report,

@@ -1,9 +1,17 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { databaseUrl } from '../environment.ts'
 import { createLog } from '../log.ts'
+import { listedTables } from '../serve/metrics/listed_tables.ts'
 import { interruption } from '../terminal/interruption.ts'
 
-type Options = { host: string; port: number; log: 'json' | 'text' }
+type Options = {
+  host: string
+  port: number
+  tokenFile?: string
+  origin: string[]
+  metricsTable?: string[]
+  log: 'json' | 'text'
+}
 
 export function addServeCommand(program: Command): void {
   program
@@ -16,16 +24,41 @@ export function addServeCommand(program: Command): void {
         .argParser(readPort)
         .default(8787),
     )
+    .option(
+      '--metrics-table <name...>',
+      'tables with a series of their own in /metrics; unless given, those of SERVE_METRICS_TABLES, a JSON array',
+    )
+    .addOption(
+      new Option(
+        '--origin <origin...>',
+        'pages of these sites may read, such as https://intranet.example.com',
+      )
+        .env('SERVE_ORIGINS')
+        .argParser(readOrigins)
+        .default([], 'none'),
+    )
     .addOption(
       new Option('--log <format>', 'how events are written').choices(['json', 'text']).default('text'),
     )
     .addHelpText('after', '\nExample:\n  table-metrics serve --port 8787')
-    .action(async ({ host, port, log: format }: Options) => {
+    .action(async ({ host, port, tokenFile, origin: origins, metricsTable, log: format }: Options) => {
       const url = databaseUrl()
+      const metricsTables = listedTables(metricsTable, process.env.SERVE_METRICS_TABLES)
       // Loaded only now: fastify takes a while.
       const { serve } = await import('../serve/serve.ts')
+      const { readAuthentication } = await import('../serve/authentication/settings.ts')
       const log = createLog(format)
-      await serve({ databaseUrl: url, host, port, authentication: undefined, log }, interruption())
+      const authentication = readAuthentication({
+        tokenFile,
+        log: {
+          refused: (reason) => log.record({ event: 'caller_refused', reason }),
+          noticed: (detail) => log.record({ event: 'tokens_noticed', detail }),
+        },
+      })
+      await serve(
+        { databaseUrl: url, host, port, origins, authentication, metricsTables, log },
+        interruption(),
+      )
       process.exitCode = 0
     })
 }
@@ -34,4 +67,16 @@ function readPort(value: string): number {
   const port = Number(value)
   if (/^\d{1,5}$/.test(value) && port <= 65_535) return port
   throw new InvalidArgumentError(`saw ${value}, expected a number from 0 to 65535`)
+}
+
+function readOrigins(value: string, before: string[]): string[] {
+  const given = value.split(/[\s,]+/).filter((each) => each !== '')
+  for (const origin of given) {
+    const url = URL.parse(origin)
+    if (url && /^https?:$/.test(url.protocol) && url.origin === origin) continue
+    throw new InvalidArgumentError(
+      `saw ${origin}, expected the origin of a site, such as https://intranet.example.com`,
+    )
+  }
+  return [...before, ...given]
 }

@@ -1,20 +1,25 @@
+import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
-import type { Log } from '../log.ts'
-import { reasonOf } from '../log.ts'
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { type Log, reasonOf } from '../log.ts'
 import { api } from './api.ts'
-import { buildApp } from './app.ts'
-import type { Authentication } from './authentication/authentication.ts'
+import { type AppOptions, type Area, buildApp } from './app.ts'
+import { requireMethodUnlessLoopback } from './authentication/loopback.ts'
+import { closeWithin } from './drain.ts'
 import { health } from './health.ts'
-import { describeRoutes, openapi } from './openapi.ts'
+import { metrics } from './metrics/metrics.ts'
+import { openapi } from './openapi.ts'
 import { questions } from './questions.ts'
-import { openSessions } from './sessions.ts'
+import { openSessions, type Sessions } from './sessions.ts'
 
-export interface ServeOptions {
+export interface ServeOptions extends AppOptions {
   databaseUrl: string
   host: string
   /** 0 for any that is free. */
   port: number
-  authentication: Authentication | undefined
+  /** Which tables have series of their own in /metrics. */
+  metricsTables?: readonly string[]
   log: Log
 }
 
@@ -25,28 +30,52 @@ export interface Service {
   stop(): Promise<void>
 }
 
+const secondsToDrain = 9
+
 /** Starts to answer over HTTP, whether the database is there yet or not. */
 export async function startService(options: ServeOptions): Promise<Service> {
-  const { databaseUrl, host, port, authentication, log } = options
+  const { databaseUrl, host, port, authentication } = options
+  requireMethodUnlessLoopback(host, authentication)
   const reader = openSessions(databaseUrl, { role: 'table_metrics_reader', size: 4, readOnly: true })
-  const app = await buildApp({ authentication, log }, [
-    (scope) => health(scope, reader.ask),
-    async (scope) => {
-      await describeRoutes(scope)
-      api(scope, reader.ask, questions)
-      openapi(scope, reader.ask)
-    },
-  ])
-  await app.listen({ host, port })
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${portOf(app.server.address())}`
+  const app = await buildApp(options, areas(reader, options))
+  const close = closeWithin(app, secondsToDrain)
+  await listen(app, host, port)
+  const { address, port: found } = app.server.address() as AddressInfo
   return {
-    url,
+    url: `http://${address.includes(':') ? `[${address}]` : address}:${found}`,
     stop: async () => {
-      const cut = setTimeout(() => app.server.closeAllConnections(), 9_000)
-      await app.close().finally(() => clearTimeout(cut))
+      await close()
       await reader.end()
     },
   }
+}
+
+async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
+  try {
+    // One address, also where a name such as localhost has two.
+    await app.listen({ host: (await lookup(host)).address, port })
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    await app.close()
+    throw new Error(`cannot listen on ${host}, port ${port}: ${reasons[code ?? ''] ?? message}`)
+  }
+}
+
+const reasons: Record<string, string> = {
+  EADDRINUSE: 'something else listens there; give another --port',
+  EACCES: 'only root may; give a --port above 1023',
+  EADDRNOTAVAIL: 'that is no address of this machine; give another --host',
+  ENOTFOUND: 'there is no such address; give another --host',
+}
+
+/** Each adds its routes. */
+function areas({ ask }: Sessions, { metricsTables = [] }: ServeOptions): Area[] {
+  return [
+    (app) => health(app, ask),
+    (app) => metrics(app, ask, metricsTables),
+    (app) => api(app, ask, questions),
+    (app) => openapi(app, ask, questions),
+  ]
 }
 
 /** Serves until the signal aborts. */
@@ -56,8 +85,4 @@ export async function serve(options: ServeOptions, signal: AbortSignal): Promise
   if (!signal.aborted) await once(signal, 'abort')
   await service.stop()
   options.log.record({ event: 'serving_stopped', reason: reasonOf(signal.reason) })
-}
-
-function portOf(address: ReturnType<import('node:net').Server['address']>): number {
-  return typeof address === 'object' && address ? address.port : 0
 }
