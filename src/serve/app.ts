@@ -61,7 +61,7 @@ export async function buildApp({ authentication, log }: AppOptions, areas: Area[
 
 function tell(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
   const problem = asProblem(error)
-  if (problem.status >= 500 && !request.raw.destroyed) {
+  if (problem.status >= 500 && !request.raw.socket.destroyed) {
     log.record({
       event: 'request_failed',
       path: request.url.split('?')[0] as string,

@@ -16,6 +16,9 @@ export interface EventsOptions {
 /** Where events are posted: each queues a run, once, and is answered at once. */
 export const eventsPath = '/v1/events'
 
+// A sender that leaves will send again: what it has sent may be stored as well.
+const toTheEnd = new AbortController().signal
+
 /** The routes of events. What is not posted by somebody who may start runs is not even read. */
 export function events(app: FastifyInstance, options: EventsOptions): void {
   app.removeAllContentTypeParsers()
@@ -44,7 +47,7 @@ async function receive(
 ): Promise<FastifyReply> {
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
   const received = readEvents(request.headers, body)
-  const queued = received.length > 0 ? await queue(ask(request.signal), schema, received) : 0
+  const queued = received.length > 0 ? await queue(ask(toTheEnd), schema, received) : 0
   if (queued === 0) return reply.code(204).send()
   log.record({ event: 'runs_queued', queued, received: received.length, caller: request.caller?.name ?? '' })
   return reply.code(202).send({ queued })
