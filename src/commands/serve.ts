@@ -3,7 +3,14 @@ import { databaseUrl } from '../environment.ts'
 import { createLog } from '../log.ts'
 import { interruption } from '../terminal/interruption.ts'
 
-type Options = { host: string; port: number; log: 'json' | 'text' }
+type Options = {
+  host: string
+  port: number
+  schema: string
+  withWorker?: true
+  crontab?: string
+  log: 'json' | 'text'
+}
 
 export function addServeCommand(program: Command): void {
   program
@@ -16,16 +23,28 @@ export function addServeCommand(program: Command): void {
         .argParser(readPort)
         .default(8787),
     )
+    .option('--schema <name>', 'the schema of graphile-worker, where events queue runs', 'graphile_worker')
+    .option('--with-worker', 'run the worker in this process as well')
+    .option('--crontab <file>', "the worker's schedule; unless given, daily at 05:15 UTC")
     .addOption(
       new Option('--log <format>', 'how events are written').choices(['json', 'text']).default('text'),
     )
     .addHelpText('after', '\nExample:\n  table-metrics serve --port 8787')
-    .action(async ({ host, port, log: format }: Options) => {
+    .action(async ({ host, port, schema, withWorker, crontab, log: format }: Options) => {
+      if (crontab && !withWorker)
+        throw new Error('--crontab: saw no worker that follows it: add --with-worker')
       const url = databaseUrl()
       // Loaded only now: fastify takes a while.
       const { serve } = await import('../serve/serve.ts')
       const log = createLog(format)
-      await serve({ databaseUrl: url, host, port, authentication: undefined, log }, interruption())
+      const serving = (signal: AbortSignal) =>
+        serve({ databaseUrl: url, host, port, authentication: undefined, schema, log }, signal)
+      if (withWorker) {
+        const { defaultCrontab, readSchedule } = await import('../schedule/crontab.ts')
+        const { withWorker: serveAndWork } = await import('../serve/with_worker.ts')
+        const cronItems = readSchedule(crontab ?? defaultCrontab)
+        await serveAndWork(serving, { databaseUrl: url, schema, cronItems, log, signal: interruption() })
+      } else await serving(interruption())
       process.exitCode = 0
     })
 }

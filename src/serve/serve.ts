@@ -4,6 +4,7 @@ import { reasonOf } from '../log.ts'
 import { api } from './api.ts'
 import { buildApp } from './app.ts'
 import type { Authentication } from './authentication/authentication.ts'
+import { events } from './events/events.ts'
 import { health } from './health.ts'
 import { describeRoutes, openapi } from './openapi.ts'
 import { questions } from './questions.ts'
@@ -15,6 +16,8 @@ export interface ServeOptions {
   /** 0 for any that is free. */
   port: number
   authentication: Authentication | undefined
+  /** That of graphile-worker, where events queue runs. */
+  schema: string
   log: Log
 }
 
@@ -27,13 +30,15 @@ export interface Service {
 
 /** Starts to answer over HTTP, whether the database is there yet or not. */
 export async function startService(options: ServeOptions): Promise<Service> {
-  const { databaseUrl, host, port, authentication, log } = options
+  const { databaseUrl, host, port, authentication, schema, log } = options
   const reader = openSessions(databaseUrl, { role: 'table_metrics_reader', size: 4, readOnly: true })
+  const requester = openSessions(databaseUrl, { role: 'table_metrics_requester', size: 2, readOnly: false })
   const app = await buildApp({ authentication, log }, [
     (scope) => health(scope, reader.ask),
     async (scope) => {
       await describeRoutes(scope)
       api(scope, reader.ask, questions)
+      await scope.register(async (inner) => events(inner, { ask: requester.ask, schema, log }))
       openapi(scope, reader.ask)
     },
   ])
@@ -44,7 +49,7 @@ export async function startService(options: ServeOptions): Promise<Service> {
     stop: async () => {
       const cut = setTimeout(() => app.server.closeAllConnections(), 9_000)
       await app.close().finally(() => clearTimeout(cut))
-      await reader.end()
+      await Promise.all([reader.end(), requester.end()])
     },
   }
 }
