@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
 import { migrationsFolder } from '../../src/install/migrations.ts'
 import type { Sql, TestDatabase } from '../_support/database.ts'
+import { cloudEvent, startEventService } from '../_support/event_service.ts'
 import { installJobs } from '../_support/jobs.ts'
 import { tableMetrics } from '../_support/process.ts'
 import { type OwnServer, startOwnServer } from '../_support/server.ts'
@@ -123,6 +124,31 @@ test('a requester trusts the owner of the database, or a superuser, and no other
   t.true(await queue(sql, '1'))
   await db.sql.unsafe(`grant pg_read_all_data to ${name}`)
   await t.throwsAsync(queue(sql, '2'), { code: '42501' })
+})
+
+test('the service queues as a requester, also when it connects as a superuser, and never beyond that', async (t) => {
+  const db = await withTable(t)
+  await installJobs(db.url)
+  await db.connect().unsafe(script)
+  await db.sql.unsafe(`
+    create table public.seen (name text);
+    grant insert on public.seen to public;
+    create function graphile_worker.note() returns trigger language plpgsql as
+      $$ begin insert into public.seen values (current_user); return new; end $$;
+    create trigger note before insert on graphile_worker._private_jobs for each row execute function graphile_worker.note();
+  `)
+  const web = await createRole(t, db, 'in role table_metrics_requester, table_metrics_reader')
+  const reader = await createRole(t, db, 'in role table_metrics_reader')
+
+  t.is((await (await startEventService(t, db.url)).post(...cloudEvent('1'))).status, 202)
+  t.is((await (await startEventService(t, web.url)).post(...cloudEvent('2'))).status, 202)
+  t.is((await (await startEventService(t, reader.url)).post(...cloudEvent('3'))).status, 503)
+
+  const seen = await db.sql`select name from public.seen`
+  t.deepEqual(
+    seen.map(({ name }) => name),
+    ['table_metrics_requester', 'table_metrics_requester'],
+  )
 })
 
 async function queue(sql: Sql | postgres.Sql, id: string, schema = 'graphile_worker'): Promise<boolean> {
