@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Log } from '../../log.ts'
-import { Problem } from '../problem.ts'
+import { anybody, requireTrigger } from '../authentication/authentication.ts'
 import type { AskWhile } from '../sessions.ts'
 import { readEvents } from './envelope.ts'
 import type { RunRequest } from './run_request.ts'
@@ -31,9 +31,7 @@ export function events(app: FastifyInstance, options: EventsOptions): void {
         'CloudEvents 1.0 in binary, structured or batched mode, or a push of Pub/Sub; the data is the request of the run. 202 when something was queued, 204 when all of it was known already.',
     },
     preParsing: async ({ caller }, _reply, payload) => {
-      if (caller && !caller.mayTrigger) {
-        throw new Problem(403, `${caller.name} may read, expected a caller who may start runs`)
-      }
+      requireTrigger(caller ?? anybody)
       return payload
     },
     handler: (request, reply) => receive(request, reply, options),

@@ -22,7 +22,7 @@ test('an event is queued at once, known when it comes again, and leaves one run'
 
   t.deepEqual([first.status, await first.json()], [202, { queued: 1 }])
   t.deepEqual([again.status, await again.text()], [204, ''])
-  t.deepEqual(log, [{ event: 'runs_queued', queued: 1, received: 1, caller: '' }])
+  t.deepEqual(log, [{ event: 'runs_queued', queued: 1, received: 1, caller: 'sender' }])
   t.deepEqual(await runs(db), [])
   const { status, stderr } = await tableMetrics(t, db.url, work)
   t.is(status, 0, stderr)
