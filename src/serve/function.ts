@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { databaseUrl } from '../environment.ts'
 import { createLog, type Log } from '../log.ts'
+import { authenticationLog } from './authentication/log.ts'
 import { Problem } from './problem.ts'
 
 /** What a host of functions gives: it may have read the body already, and keeps it as `rawBody`. */
@@ -24,12 +25,7 @@ export async function eventFunction(log: Log = createLog('json')): Promise<HttpF
   const { buildApp } = await import('./app.ts')
   const { events, eventsPath } = await import('./events/events.ts')
   const { openSessions } = await import('./sessions.ts')
-  const authentication = readAuthentication({
-    log: {
-      refused: (reason) => log.record({ event: 'caller_refused', reason }),
-      noticed: (notice) => log.record({ event: 'token_file', notice }),
-    },
-  })
+  const authentication = readAuthentication({ log: authenticationLog(log) })
   if (!authentication) {
     throw new Error(
       'saw no method of authentication, expected SERVE_EVENTS_OIDC_ISSUER and its like, or SERVE_TOKENS_FILE',
