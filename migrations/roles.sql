@@ -224,6 +224,7 @@ grant execute on function
   nms_private.validate_prune_job,
   nms_private.find_worker_problems,
   nms_private.worker_trusts,
+  nms_private.only_reads_and_requests,
   nms_private.record_missing_run
 to table_metrics_collector, table_metrics_worker;
 
@@ -257,7 +258,8 @@ grant execute on function
   nms_private.remember_event,
   nms_private.job_payload,
   nms_private.find_worker_problems,
-  nms_private.worker_trusts
+  nms_private.worker_trusts,
+  nms_private.only_reads_and_requests
 to table_metrics_requester;
 
 commit;

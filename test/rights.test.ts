@@ -64,6 +64,7 @@ const startingCalls = [
   'is_retryable',
   'failed_after_counting',
   'worker_trusts',
+  'only_reads_and_requests',
   ...readingCalls,
 ]
 const executes = {
@@ -85,6 +86,7 @@ const executes = {
   table_metrics_requester: [
     'find_worker_problems',
     'job_payload',
+    'only_reads_and_requests',
     'queue_run',
     'remember_event',
     'worker_trusts',

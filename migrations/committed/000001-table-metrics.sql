@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:26db0be3b3a0d8b88560fc5a71768136ca8d338f
+--! Hash: sha1:2ba3f866eb7a3c552a0736b755ca4730c898fc96
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -3214,6 +3214,54 @@ comment on function nms_private.lint_user_mapping_missing(jsonb, nms_private.tar
   'A foreign part of a table lies on a server that the role that counts has no user mapping for.';
 revoke execute on function nms_private.lint_user_mapping_missing(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_user_mapping_missing.sql
+--! Included functions/doctor/only_reads_and_requests.sql
+create or replace function nms_private.only_reads_and_requests(role oid)
+returns boolean
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select not exists (
+    select
+    from pg_roles as self
+    where
+      self.oid = only_reads_and_requests.role
+      and (self.rolbypassrls or self.rolcreaterole or self.rolcreatedb or self.rolreplication)
+  )
+  and not exists (
+    select
+    from pg_roles as other
+    where
+      pg_has_role(only_reads_and_requests.role, other.oid, 'member')
+      and other.oid <> only_reads_and_requests.role
+      and other.rolname not in ('table_metrics_reader', 'table_metrics_requester')
+  )
+  and not exists (
+    select
+    from pg_shdepend as dependency
+    join pg_roles as self on self.oid = dependency.refobjid and self.rolname <> 'table_metrics_requester'
+    where
+      dependency.refclassid = 'pg_authid'::regclass
+      and dependency.refobjid = only_reads_and_requests.role
+      -- To connect is no right that anybody could gain.
+      and not (
+        dependency.classid = 'pg_database'::regclass
+        and dependency.deptype = 'a'
+        and not exists (
+          select
+          from pg_database as database
+          cross join aclexplode(database.datacl) as granted
+          where
+            database.oid = dependency.objid
+            and granted.grantee = only_reads_and_requests.role
+            and granted.privilege_type = 'CREATE'
+        )
+      )
+  )
+$$;
+comment on function nms_private.only_reads_and_requests(oid) is
+  'True for a role that may read table metrics or queue runs, and nothing else: it is a member of no other role, owns nothing, and was granted nothing itself, in any database, but to connect.';
+revoke execute on function nms_private.only_reads_and_requests(oid) from public;
+--! EndIncluded functions/doctor/only_reads_and_requests.sql
 --! Included functions/doctor/refused_tables.sql
 create or replace function nms_private.refused_tables(tables oid[])
 returns table (table_oid oid, may_enter boolean, may_select boolean, is_thinned boolean)
@@ -3241,9 +3289,8 @@ comment on function nms_private.refused_tables(oid[]) is
 revoke execute on function nms_private.refused_tables(oid[]) from public;
 --! EndIncluded functions/doctor/refused_tables.sql
 --! Included functions/doctor/worker_trusts.sql
--- A worker runs what lies in the schema of graphile-worker: whoever may leave code there must have nothing to gain by
--- it. The session's user counts as well, because such code may reset the role. The roles named below are those that
--- workers and requesters need.
+-- A worker runs what lies in the schema of graphile-worker, and so does a requester: whoever may leave code there must
+-- have nothing to gain by it. The user of the session counts as well, because such code may take that role back.
 create or replace function nms_private.worker_trusts(role oid)
 returns boolean
 language sql stable parallel unsafe
@@ -3265,6 +3312,7 @@ as $$
             pg_has_role(worker.oid, other.oid, 'member')
             and not pg_has_role(worker_trusts.role, other.oid, 'member')
             and other.oid <> worker.oid
+            -- Those that every worker, and every requester, needs.
             and other.rolname not in (
               'table_metrics_worker', 'table_metrics_collector', 'table_metrics_reader', 'table_metrics_requester'
             )
@@ -3275,6 +3323,14 @@ as $$
           where schema.nspname in ('nms', 'nms_private') and schema.nspowner = worker.oid
         )
       )
+      or (
+        nms_private.only_reads_and_requests(role => worker.oid)
+        and exists (
+          select
+          from pg_roles as working
+          where working.rolname = 'table_metrics_worker' and pg_has_role(worker_trusts.role, working.oid, 'member')
+        )
+      )
     )
   ), false)
   from pg_roles as worker
@@ -3282,7 +3338,7 @@ as $$
   where worker.rolname in (current_user, session_user) and database.datname = current_database()
 $$;
 comment on function nms_private.worker_trusts(oid) is
-  'True when a role may leave code in the schema of graphile-worker for a worker, or a requester, that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker. role: 0 is everybody.';
+  'True when a role may leave code in the schema of graphile-worker for a worker or a requester that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker; or it is a worker''s, and the user may only read results and queue runs. role: 0 is everybody.';
 revoke execute on function nms_private.worker_trusts(oid) from public;
 --! EndIncluded functions/doctor/worker_trusts.sql
 --! Included functions/history/import_run.sql
@@ -6642,7 +6698,7 @@ begin
       using
         errcode = 'insufficient_privilege',
         detail = v_problem,
-        hint = format('Connect as %s, or let the owner of the database own what is there.', v_owner);
+        hint = format('Connect as a role that may do nothing but read results and queue runs, or as %s.', v_owner);
   end if;
 
   if not nms_private.remember_event(source => queue_run.source, event_id => queue_run.event_id) then

@@ -109,6 +109,45 @@ test('workers that start at once give the right once', async (t) => {
   t.is((await rights(db)).length, 3)
 })
 
+test('two logins: one works and owns the schema, the other serves and takes events', async (t) => {
+  const db = await withTable(t)
+  const counting = await createRole(t, db, 'in role table_metrics_worker')
+  const serving = await createRole(t, db, 'in role table_metrics_reader, table_metrics_requester')
+  await db.sql.unsafe(`
+    grant create on database ${databaseOf(db)} to ${counting.name};
+    grant connect on database ${databaseOf(db)} to ${serving.name};
+  `)
+  t.is((await tableMetrics(t, counting.url, work)).status, 0)
+  const { post } = await startEventService(t, serving.url)
+
+  t.is((await post(...cloudEvent('1'))).status, 202)
+  t.is((await post(...cloudEvent('1'))).status, 204)
+
+  const { status, stderr } = await tableMetrics(t, counting.url, work)
+  t.is(status, 0, stderr)
+  t.deepEqual(
+    (await runs(db)).map(({ status }) => status),
+    ['SUCCEEDED'],
+  )
+  for (const more of [
+    `grant select on public.orders to ${serving.name}`,
+    `create schema ${serving.name} authorization ${serving.name}`,
+    `grant create on database ${databaseOf(db)} to ${serving.name}`,
+    `alter role ${serving.name} createdb`,
+    `grant table_metrics_maintainer to ${serving.name}`,
+  ]) {
+    await db.sql.unsafe(more)
+    t.is((await post(...cloudEvent(more))).status, 503, more)
+    await db.sql.unsafe(`
+      drop owned by ${serving.name};
+      revoke table_metrics_maintainer from ${serving.name};
+      alter role ${serving.name} nocreatedb;
+      grant table_metrics_requester to ${serving.name};
+    `)
+    t.is((await post(...cloudEvent(more))).status, 202, more)
+  }
+})
+
 test('a requester trusts the owner of the database, or a superuser, and no other who owns the schema', async (t) => {
   const db = await withTable(t)
   const owner = await createRole(t, db)
