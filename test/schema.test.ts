@@ -88,6 +88,7 @@ test('the primary keys are the documented ones', async (t) => {
       'nms.table_metrics_run_snapshot: PRIMARY KEY (run_id)',
       'nms.table_metrics_runs: PRIMARY KEY (run_id)',
       'nms.table_metrics_settings: PRIMARY KEY (singleton)',
+      'nms_private.events: PRIMARY KEY (source, event_id)',
       'nms_private.targets: PRIMARY KEY (run_id, "position")',
     ],
   )
@@ -415,6 +416,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'rebuild_run_snapshot',
       'record_alerts',
       'record_missing_run',
+      'remember_event',
       'run_report',
       'run_snapshot',
       'runs_report',

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:c729b930b9059a095256e5d88a3138f738596191
+--! Hash: sha1:47871f5b241ccf24711511bcc33904d5b8a5efa4
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -3195,6 +3195,54 @@ comment on function nms_private.lint_user_mapping_missing(jsonb, nms_private.tar
   'A foreign part of a table lies on a server that the role that counts has no user mapping for.';
 revoke execute on function nms_private.lint_user_mapping_missing(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_user_mapping_missing.sql
+--! Included functions/doctor/only_reads_and_requests.sql
+create or replace function nms_private.only_reads_and_requests(role oid)
+returns boolean
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select not exists (
+    select
+    from pg_roles as self
+    where
+      self.oid = only_reads_and_requests.role
+      and (self.rolbypassrls or self.rolcreaterole or self.rolcreatedb or self.rolreplication)
+  )
+  and not exists (
+    select
+    from pg_roles as other
+    where
+      pg_has_role(only_reads_and_requests.role, other.oid, 'member')
+      and other.oid <> only_reads_and_requests.role
+      and other.rolname not in ('table_metrics_reader', 'table_metrics_requester')
+  )
+  and not exists (
+    select
+    from pg_shdepend as dependency
+    join pg_roles as self on self.oid = dependency.refobjid and self.rolname <> 'table_metrics_requester'
+    where
+      dependency.refclassid = 'pg_authid'::regclass
+      and dependency.refobjid = only_reads_and_requests.role
+      -- To connect is no right that anybody could gain.
+      and not (
+        dependency.classid = 'pg_database'::regclass
+        and dependency.deptype = 'a'
+        and not exists (
+          select
+          from pg_database as database
+          cross join aclexplode(database.datacl) as granted
+          where
+            database.oid = dependency.objid
+            and granted.grantee = only_reads_and_requests.role
+            and granted.privilege_type = 'CREATE'
+        )
+      )
+  )
+$$;
+comment on function nms_private.only_reads_and_requests(oid) is
+  'True for a role that may read table metrics or queue runs, and nothing else: it is a member of no other role, owns nothing, and was granted nothing itself, in any database, but to connect.';
+revoke execute on function nms_private.only_reads_and_requests(oid) from public;
+--! EndIncluded functions/doctor/only_reads_and_requests.sql
 --! Included functions/doctor/refused_tables.sql
 create or replace function nms_private.refused_tables(tables oid[])
 returns table (table_oid oid, may_enter boolean, may_select boolean, is_thinned boolean)
@@ -3222,14 +3270,14 @@ comment on function nms_private.refused_tables(oid[]) is
 revoke execute on function nms_private.refused_tables(oid[]) from public;
 --! EndIncluded functions/doctor/refused_tables.sql
 --! Included functions/doctor/worker_trusts.sql
--- A worker runs what lies in the schema of graphile-worker: whoever may leave code there must have nothing to gain by
--- it. The three roles named below are those that every worker needs.
+-- A worker runs what lies in the schema of graphile-worker, and so does a requester: whoever may leave code there must
+-- have nothing to gain by it. The user of the session counts as well, because such code may take that role back.
 create or replace function nms_private.worker_trusts(role oid)
 returns boolean
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
-  select
+  select coalesce(bool_and(
     worker_trusts.role <> 0 -- public
     and (
       pg_has_role(worker_trusts.role, worker.oid, 'member')
@@ -3245,7 +3293,10 @@ as $$
             pg_has_role(worker.oid, other.oid, 'member')
             and not pg_has_role(worker_trusts.role, other.oid, 'member')
             and other.oid <> worker.oid
-            and other.rolname not in ('table_metrics_worker', 'table_metrics_collector', 'table_metrics_reader')
+            -- Those that every worker, and every requester, needs.
+            and other.rolname not in (
+              'table_metrics_worker', 'table_metrics_collector', 'table_metrics_reader', 'table_metrics_requester'
+            )
         )
         and not exists (
           select
@@ -3253,13 +3304,22 @@ as $$
           where schema.nspname in ('nms', 'nms_private') and schema.nspowner = worker.oid
         )
       )
+      or (
+        nms_private.only_reads_and_requests(role => worker.oid)
+        and exists (
+          select
+          from pg_roles as working
+          where working.rolname = 'table_metrics_worker' and pg_has_role(worker_trusts.role, working.oid, 'member')
+        )
+      )
     )
+  ), false)
   from pg_roles as worker
   cross join pg_database as database
-  where worker.rolname = current_user and database.datname = current_database()
+  where worker.rolname in (current_user, session_user) and database.datname = current_database()
 $$;
 comment on function nms_private.worker_trusts(oid) is
-  'True when a role may leave code in the schema of graphile-worker for a worker that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker. role: 0 is everybody.';
+  'True when a role may leave code in the schema of graphile-worker for a worker or a requester that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker; or it is a worker''s, and the user may only read results and queue runs. role: 0 is everybody.';
 revoke execute on function nms_private.worker_trusts(oid) from public;
 --! EndIncluded functions/doctor/worker_trusts.sql
 --! Included functions/history/import_run.sql
@@ -7337,6 +7397,108 @@ comment on function nms_private.open_job(jsonb) is
   'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
 revoke execute on function nms_private.open_job(jsonb) from public;
 --! EndIncluded functions/schedule/open_job.sql
+--! Included functions/schedule/queue_run.sql
+-- Security invoker: what lies in the schema of graphile-worker runs with the rights of the caller, and only where the
+-- caller trusts whoever may leave code there.
+create or replace function nms.queue_run(
+  source text,
+  event_id text,
+  request text default '{}',
+  worker_schema text default 'graphile_worker'
+)
+returns boolean
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_most_attempts constant integer := 8;
+  v_schema constant oid := to_regnamespace(quote_ident(queue_run.worker_schema))::oid;
+  v_owner text;
+  v_problem text;
+begin
+  for v_problem in
+    select format('%s: saw %s, expected a text of 1 to 1,000 bytes', given.name, coalesce(octet_length(given.value) || ' bytes', 'null'))
+    from (values (1, 'source', queue_run.source), (2, 'event_id', queue_run.event_id)) as given (place, name, value)
+    where coalesce(octet_length(given.value), 0) not between 1 and 1000
+    order by given.place
+  loop
+    raise exception '%', v_problem using errcode = 'invalid_parameter_value';
+  end loop;
+
+  if v_schema is null then
+    raise exception 'there is no schema %', quote_ident(queue_run.worker_schema)
+      using
+        errcode = 'invalid_schema_name',
+        detail = 'it is where the jobs of a worker are',
+        hint = 'Start a worker, which makes it: table-metrics worker';
+  end if;
+  select schema.nspowner::regrole::text into strict v_owner from pg_namespace as schema where schema.oid = v_schema;
+  if not has_schema_privilege(v_schema, 'usage') then
+    raise exception 'permission denied for schema %', quote_ident(queue_run.worker_schema)
+      using
+        errcode = 'insufficient_privilege',
+        detail = format('%I may not queue jobs there', current_user),
+        hint = format('Run migrations/requester_roles.sql as %s.', v_owner);
+  end if;
+  select problem.detail into v_problem
+  from nms_private.find_worker_problems(worker_schema => queue_run.worker_schema) as problem
+  where problem.problem = 'worker_schema_of_stranger'
+  limit 1;
+  if found then
+    raise exception 'the schema % is not to be trusted', quote_ident(queue_run.worker_schema)
+      using
+        errcode = 'insufficient_privilege',
+        detail = v_problem,
+        hint = format('Connect as a role that may do nothing but read results and queue runs, or as %s.', v_owner);
+  end if;
+
+  if not nms_private.remember_event(source => queue_run.source, event_id => queue_run.event_id) then
+    return false;
+  end if;
+  execute format(
+    'select from %I.add_job(identifier => $1, payload => $2, max_attempts => $3)', queue_run.worker_schema
+  )
+  using 'collect_table_metrics', nms_private.job_payload(payload => queue_run.request)::json, v_most_attempts;
+  return true;
+end
+$$;
+comment on function nms.queue_run(text, text, text, text) is
+  'Queues a run for an event, once: the job and the event are stored together, and a second call with the same source and event_id, also at the same time, queues nothing. request: the payload of the job as JSON text; of a malformed one a run is FAILED and says why. worker_schema: that of graphile-worker. False when the event is known already, for 31 days at least. Raises 22023 for a source or an id without 1 to 1,000 bytes, 3F000 before a worker has started once, 42501 where the caller may not add jobs or does not trust whoever owns what is there.';
+revoke execute on function nms.queue_run(text, text, text, text) from public;
+--! EndIncluded functions/schedule/queue_run.sql
+--! Included functions/schedule/remember_event.sql
+-- No worker may ever look after this table: who adds to it also takes what is old, up to a limit.
+create or replace function nms_private.remember_event(source text, event_id text)
+returns boolean
+language sql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  old as (
+    select event.source, event.event_id
+    from nms_private.events as event
+    where event.received_at < now() - interval '31 days'
+    order by event.received_at
+    limit 100
+    for update skip locked
+  ),
+  forgotten as (
+    delete from nms_private.events as event
+    using old
+    where event.source = old.source and event.event_id = old.event_id
+  ),
+  remembered as (
+    insert into nms_private.events (source, event_id)
+    values (remember_event.source, remember_event.event_id)
+    on conflict (source, event_id) do nothing -- waits for whoever is just storing it
+    returning true
+  )
+  select exists (select from remembered)
+$$;
+comment on function nms_private.remember_event(text, text) is
+  'Stores that an event has arrived. False when it had already. Forgets up to a hundred that are older than 31 days.';
+revoke execute on function nms_private.remember_event(text, text) from public;
+--! EndIncluded functions/schedule/remember_event.sql
 --! Included functions/schedule/slot_of_job.sql
 create or replace function nms_private.slot_of_job(payload jsonb, out slot timestamptz, out problem text)
 returns record

@@ -99,7 +99,7 @@ export async function buildApp(
 
 function tell(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
   const problem = asProblem(error)
-  if (problem.status >= 500 && !request.raw.destroyed) {
+  if (problem.status >= 500 && !request.raw.socket.destroyed) {
     log.record({
       event: 'request_failed',
       path: request.url.split('?')[0] as string,
