@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:47871f5b241ccf24711511bcc33904d5b8a5efa4
+--! Hash: sha1:421d24541b3e08b7f9474003f257ccc02ab8c296
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -338,6 +338,25 @@ comment on table nms_private.job_turn is
 create table if not exists nms_private.alert_turn ();
 comment on table nms_private.alert_turn is
   'Always empty. Whoever records the alerts of a run locks it, so that each alert is announced once.';
+
+create table if not exists nms_private.events (
+  source text collate "C" not null
+    constraint source_has_1_to_1000_bytes check (octet_length(source) between 1 and 1000),
+  event_id text collate "C" not null
+    constraint event_id_has_1_to_1000_bytes check (octet_length(event_id) between 1 and 1000),
+  received_at timestamptz not null default now(),
+  primary key (source, event_id)
+);
+create index if not exists events_received_at_idx
+  on nms_private.events (received_at);
+comment on table nms_private.events is
+  'Events that have asked for a run, so that one that is delivered again asks for no other. Kept for 31 days at least.';
+comment on column nms_private.events.source is
+  'Who has sent it, such as a CloudEvents source, or a Pub/Sub subscription.';
+comment on column nms_private.events.event_id is
+  'Its name, which no other event of that source has.';
+comment on column nms_private.events.received_at is
+  'When it arrived first.';
 
 create table if not exists nms.table_metrics_alert_rules (
   schema_name text collate "C" not null default '*',
