@@ -185,6 +185,7 @@ grant execute on function
   nms.run_report,
   nms.day_report,
   nms.status_report,
+  nms.metrics_report,
   nms.trend_report,
   nms.compare_report,
   nms.growth_report,

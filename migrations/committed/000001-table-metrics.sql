@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:1c9a46f63d8f52b7c76dd05258f359ad300248aa
+--! Hash: sha1:47871f5b241ccf24711511bcc33904d5b8a5efa4
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -338,25 +338,6 @@ comment on table nms_private.job_turn is
 create table if not exists nms_private.alert_turn ();
 comment on table nms_private.alert_turn is
   'Always empty. Whoever records the alerts of a run locks it, so that each alert is announced once.';
-
-create table if not exists nms_private.events (
-  source text collate "C" not null
-    constraint source_has_1_to_1000_bytes check (octet_length(source) between 1 and 1000),
-  event_id text collate "C" not null
-    constraint event_id_has_1_to_1000_bytes check (octet_length(event_id) between 1 and 1000),
-  received_at timestamptz not null default now(),
-  primary key (source, event_id)
-);
-create index if not exists events_received_at_idx
-  on nms_private.events (received_at);
-comment on table nms_private.events is
-  'Events that have asked for a run, so that one that is delivered again asks for no other. Kept for 31 days at least.';
-comment on column nms_private.events.source is
-  'Who has sent it, such as a CloudEvents source, or a Pub/Sub subscription.';
-comment on column nms_private.events.event_id is
-  'Its name, which no other event of that source has.';
-comment on column nms_private.events.received_at is
-  'When it arrived first.';
 
 create table if not exists nms.table_metrics_alert_rules (
   schema_name text collate "C" not null default '*',
@@ -4969,7 +4950,7 @@ revoke execute on function nms.find_run(text) from public;
 --! Included functions/reading/find_table.sql
 create or replace function nms.find_table(named text)
 returns jsonb
-language plpgsql stable parallel safe
+language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -4979,7 +4960,6 @@ declare
   v_table text := regexp_replace(find_table.named, '^.*\.', '');
   v_schema text := coalesce(substring(find_table.named from '^(.*)\.'), '');
 begin
-  -- Names may have dots as well: each may be the one that stands between schema and table.
   select coalesce(
     jsonb_agg(
       jsonb_build_object(
@@ -4991,25 +4971,11 @@ begin
     ),
     '[]'
   ) into strict v_found
-  from (
-    select distinct schema.name as schema_name, relation.name as table_name
-    from generate_series(2, length(find_table.named) - 1) as dot
-    cross join lateral (
-      values (left(find_table.named, dot - 1), substr(find_table.named, dot + 1))
-    ) as part (before, after)
-    cross join lateral (
-      values (part.before), (replace(substring(part.before from '^"((?:[^"]|"")+)"$'), '""', '"'))
-    ) as schema (name)
-    cross join lateral (
-      values (part.after), (replace(substring(part.after from '^"((?:[^"]|"")+)"$'), '""', '"'))
-    ) as relation (name)
-    where
-      substr(find_table.named, dot, 1) = '.'
-      and exists (
-        select from nms.table_metrics_measurements as measurement
-        where measurement.schema_name = schema.name and measurement.table_name = relation.name
-      )
-  ) as known;
+  from nms_private.names_spelled(spelling => find_table.named) as known
+  where exists (
+    select from nms.table_metrics_measurements as measurement
+    where measurement.schema_name = known.schema_name and measurement.table_name = known.table_name
+  );
 
   -- Names are alike that share pairs of neighbouring letters, in their last part above all.
   if v_found = '[]' then
@@ -5456,6 +5422,133 @@ comment on function nms_private.list_tables(text, text, text, integer) is
   'What nms.tables_report answers, for a limit that was checked.';
 revoke execute on function nms_private.list_tables(text, text, text, integer) from public;
 --! EndIncluded functions/reading/list_tables.sql
+--! Included functions/reading/metrics_report.sql
+create or replace function nms.metrics_report(tables text[] default '{}')
+returns jsonb
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  counted as materialized (
+    select latest.schema_name, latest.table_name, latest.row_count, latest.own_row_count
+    from nms.table_metrics_latest as latest
+    where latest.row_count is not null
+  ),
+  listed as materialized (
+    select listed.entry, counted.schema_name, counted.table_name, counted.row_count
+    from (select distinct unnest(metrics_report.tables)) as listed (entry)
+    left join lateral nms_private.names_spelled(spelling => listed.entry) as spelled on true
+    left join counted on counted.schema_name = spelled.schema_name and counted.table_name = spelled.table_name
+    where listed.entry is not null
+  ),
+  last_success as (
+    select run.run_id, run.snapshot_date, run.finished_at
+    from nms.table_metrics_runs as run
+    where run.status = 'SUCCEEDED' and not run.is_imported
+    order by run.snapshot_date desc, run.run_id desc
+    limit 1
+  ),
+  last_run as (
+    select run.run_id, run.status, run.collected_at, run.finished_at
+    from nms.table_metrics_runs as run
+    where run.status <> 'RUNNING' and not run.is_imported
+    order by run.run_id desc
+    limit 1
+  )
+  select jsonb_build_object(
+    'datname', current_database(),
+    'database_rows', (select sum(counted.own_row_count) from counted),
+    'database_tables', (select count(*) from counted having count(*) > 0),
+    'schema_rows', (
+      select coalesce(jsonb_agg(to_jsonb(grouped) order by grouped.schemaname), '[]')
+      from (
+        select counted.schema_name as schemaname, sum(counted.own_row_count) as rows
+        from counted
+        group by counted.schema_name
+      ) as grouped
+    ),
+    'table_rows', (
+      select coalesce(jsonb_agg(to_jsonb(found) order by found.schemaname, found.relname), '[]')
+      from (
+        select distinct listed.schema_name as schemaname, listed.table_name as relname, listed.row_count as rows
+        from listed
+        where listed.table_name is not null
+      ) as found
+    ),
+    'listed_tables_missing', (
+      select coalesce(jsonb_agg(missing.entry order by missing.entry collate "C"), '[]')
+      from (select listed.entry from listed group by listed.entry having count(listed.table_name) = 0) as missing
+    ),
+    'open_alerts', (
+      select jsonb_object_agg(known.kind, coalesce(open.alerts, 0))
+      from unnest(
+        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike}'::text[]
+      ) as known (kind)
+      left join (
+        select alert.kind, count(*) as alerts from nms.table_metrics_alerts as alert group by alert.kind
+      ) as open using (kind)
+    ),
+    'last_success_timestamp_seconds', (select extract(epoch from last_success.finished_at) from last_success),
+    'last_run_timestamp_seconds', (select extract(epoch from last_run.finished_at) from last_run),
+    'last_run_duration_seconds', (select extract(epoch from last_run.finished_at - last_run.collected_at) from last_run),
+    'last_run_succeeded', (select last_run.status = 'SUCCEEDED' from last_run),
+    'last_run_tables_not_counted', (
+      select (
+        select count(*)
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = last_run.run_id and measurement.row_count is null
+      )
+      from last_run
+    ),
+    'next_due_timestamp_seconds', (
+      select extract(epoch from due.due_at)
+      from last_success
+      join nms.table_metrics_next_due as due on due.run_id = last_success.run_id
+    ),
+    'overdue_results', (
+      select (
+        select count(*)
+        from generate_series(1, nms.business_date() - last_success.snapshot_date) as days
+        cross join lateral (select last_success.snapshot_date + days) as day (date)
+        where
+          (extract(isodow from day.date) = any (due.usual_weekdays)) is not false
+          and statement_timestamp() > (day.date + due.usual_time) at time zone settings.business_time_zone + rule.late_after
+      )
+      from last_success
+      join nms.table_metrics_next_due as due on due.run_id = last_success.run_id
+      cross join nms.table_metrics_settings as settings
+      cross join nms_private.alert_rule(schema_name => null, table_name => null, kind => 'run_late') as rule
+    )
+  )
+$$;
+comment on function nms.metrics_report(text[]) is
+  'What /metrics shows, by the names of the metrics without nms_: the rows of the last result, of the whole database and of each schema every row counted once, and of the listed tables (named as in nms.find_table) as a query counts them; listed names that the last result does not have; open alerts of each kind, 0 included; the last run that ended and the last that succeeded, without imported ones; when the next result is due, and how many business days are overdue. Times are seconds since 1970. Null: there is none; what was not counted is not there.';
+revoke execute on function nms.metrics_report(text[]) from public;
+--! EndIncluded functions/reading/metrics_report.sql
+--! Included functions/reading/names_spelled.sql
+-- Names may have dots as well: each may be the one that stands between schema and table.
+create or replace function nms_private.names_spelled(spelling text)
+returns table (schema_name text, table_name text)
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select distinct schema.name, relation.name
+  from generate_series(2, length(names_spelled.spelling) - 1) as dot
+  cross join lateral (
+    values (left(names_spelled.spelling, dot - 1), substr(names_spelled.spelling, dot + 1))
+  ) as part (before, after)
+  cross join lateral (
+    values (part.before), (replace(substring(part.before from '^"((?:[^"]|"")+)"$'), '""', '"'))
+  ) as schema (name)
+  cross join lateral (
+    values (part.after), (replace(substring(part.after from '^"((?:[^"]|"")+)"$'), '""', '"'))
+  ) as relation (name)
+  where substr(names_spelled.spelling, dot, 1) = '.' and schema.name is not null and relation.name is not null
+$$;
+comment on function nms_private.names_spelled(text) is
+  'The schemas and tables that a text may stand for: both names with a dot between, each spelled as the catalogue does or quoted as in SQL. Whether there is such a table is another question.';
+revoke execute on function nms_private.names_spelled(text) from public;
+--! EndIncluded functions/reading/names_spelled.sql
 --! Included functions/reading/open_alerts.sql
 create or replace function nms_private.open_alerts()
 returns jsonb
@@ -7571,14 +7664,19 @@ create or replace view nms.table_metrics_next_due as
     run.run_id,
     run.snapshot_date,
     next.snapshot_date as next_date,
-    (next.snapshot_date + usual.time_of_day) at time zone settings.business_time_zone + rule.late_after as due_at
+    (next.snapshot_date + usual.time_of_day) at time zone settings.business_time_zone + rule.late_after as due_at,
+    usual.time_of_day as usual_time,
+    usual.weekdays as usual_weekdays
   from nms.table_metrics_runs as run
   cross join nms.table_metrics_settings as settings
   cross join lateral (
     select
       max(result.ended - result.snapshot_date) as time_of_day,
-      array_agg(distinct extract(isodow from result.snapshot_date)) as weekdays,
-      min(result.snapshot_date) as first_date
+      -- After two weeks of practice only the weekdays that have ever had a result.
+      case
+        when min(result.snapshot_date) <= run.snapshot_date - 14
+          then array_agg(distinct extract(isodow from result.snapshot_date)::integer)
+      end as weekdays
     from (
       select
         past.snapshot_date,
@@ -7594,11 +7692,10 @@ create or replace view nms.table_metrics_next_due as
     ) as result
   ) as usual
   cross join lateral (
-    -- The next day, or after two weeks of practice the next of a weekday that has ever had a result.
     select min(run.snapshot_date + days) as snapshot_date
     from generate_series(1, 7) as days
     where
-      usual.first_date > run.snapshot_date - 14
+      usual.weekdays is null
       or extract(isodow from run.snapshot_date + days) = any (usual.weekdays)
   ) as next
   cross join nms_private.alert_rule(schema_name => null, table_name => null, kind => 'run_late') as rule
@@ -7609,6 +7706,8 @@ comment on column nms.table_metrics_next_due.run_id is 'The successful run after
 comment on column nms.table_metrics_next_due.snapshot_date is 'Its business day.';
 comment on column nms.table_metrics_next_due.next_date is 'The next business day that should have a result.';
 comment on column nms.table_metrics_next_due.due_at is 'When it should be there.';
+comment on column nms.table_metrics_next_due.usual_time is 'The latest time at which a result was there, after the midnight with which its business day begins.';
+comment on column nms.table_metrics_next_due.usual_weekdays is 'Days of the week that have results, 1 for Monday to 7 for Sunday; null for every day, in the first two weeks.';
 revoke all on table nms.table_metrics_next_due from public;
 --! EndIncluded views/table_metrics_next_due.sql
 --! Included views/table_metrics_alerts.sql

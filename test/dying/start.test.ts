@@ -109,10 +109,13 @@ test('the server of a killed start stops by itself, and the next start works', a
   t.deepEqual(await processesIn(join(project.home, 'data')), [])
 })
 
-test('a start that serves ends with its server at SIGTERM', async (t) => {
+test('a start that serves has a page of what it counted, and ends with its server at SIGTERM', async (t) => {
   const project = await copyProject(t)
   const serving = project.serve()
   await eventually(async () => serving.stdout().includes('serving'), 'it serves')
+  const [, page = ''] = /^ +page: (http:\/\/127\.0\.0\.1:\d+\/)$/m.exec(serving.stdout()) ?? []
+  const today = await (await fetch(`${page}v1/today`)).json()
+  t.deepEqual(today.payload, shop)
 
   serving.kill('SIGTERM')
 

@@ -10,18 +10,16 @@ export type KeySource = { keys: URL } | { discoverFor: string }
 
 /**
  * The public keys of an issuer, kept for six hours and fetched earlier for a key that is not among them, at most every
- * 30 seconds.
+ * 30 seconds. A fetch has five seconds.
  *
- * @param timeout milliseconds for all of a fetch
  * @returns what throws a Refusal, 503, while keys cannot be had
  */
-export function remoteKeys(source: KeySource, timeout = 5000): JWTVerifyGetKey {
+export function remoteKeys(source: KeySource): JWTVerifyGetKey {
   const address = 'keys' in source ? source.keys : discoveryOf(source.discoverFor)
   const fetchKeys: FetchImplementation =
     'keys' in source ? get : (url, options) => discover(url, source.discoverFor, options)
   const keys = createRemoteJWKSet(address, {
     cacheMaxAge: keptFor,
-    timeoutDuration: timeout,
     [customFetch]: withPauses(fetchKeys),
   })
   return async (header, token) => {

@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava'
+import fc from 'fast-check'
 import { countFailures, networkOf } from '../../../src/serve/authentication/failures.ts'
 import { failuresAMinute, identifyBy } from '../../../src/serve/authentication/identify.ts'
 import { type Method, Refusal } from '../../../src/serve/authentication/method.ts'
@@ -69,6 +70,29 @@ test('networks of addresses', (t) => {
   t.not(networkOf('::ffff:192.0.2.1'), networkOf('::ffff:192.0.2.2'))
 })
 
+test('every spelling of an address is in the same network', (t) => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(0xffff), { minLength: 8, maxLength: 8 }),
+      fc.boolean(),
+      (groups, isPadded) => {
+        const text = groups.map((group) => group.toString(16).padStart(isPadded ? 4 : 1, '0')).join(':')
+        const { hostname } = new URL(`http://[${text}]`)
+        const network = networkOf(text.toUpperCase())
+        return (
+          network === networkOf(hostname.slice(1, -1)) &&
+          network
+            .split(':')
+            .map((group) => Number.parseInt(group, 16))
+            .join() === groups.slice(0, 4).join()
+        )
+      },
+    ),
+  )
+  fc.assert(fc.property(fc.ipV6(), (address) => networkOf(address).split(':').length < 5))
+  t.pass()
+})
+
 test('what is remembered does not grow, and those that failed first are forgotten first', (t) => {
   const { count } = countFailures(3)
   for (const address of ['a', 'a', 'b', 'c']) count(address)
@@ -76,6 +100,13 @@ test('what is remembered does not grow, and those that failed first are forgotte
   count('d')
   t.is(count('b').failures, 2)
   t.is(count('a').failures, 1, 'it was forgotten for d')
+
+  let time = 0
+  const { count: countTwo } = countFailures(2, () => time)
+  countTwo('a')
+  time = 61_000
+  for (const address of ['b', 'a', 'c']) countTwo(address)
+  t.is(countTwo('a').failures, 2, 'it had begun anew')
   const { count: countMany } = countFailures()
   const before = process.memoryUsage().heapUsed
   for (let n = 0; n < 300_000; n++)

@@ -89,17 +89,18 @@ test('a server of keys that is down is asked once in five seconds, whoever asks'
 })
 
 test('whatever a server of keys may answer instead, it is 503', async (t) => {
+  const { issuer } = await withKeys(t)
+  await issuer.start()
+  const elsewhere = JSON.stringify({ issuer: 'https://evil.test', jwks_uri: issuer.keys })
   const answers: [what: string, path: string, head: [number, Record<string, string>], body: string][] = [
     ['an error', '/keys', [500, {}], ''],
     ['no JSON', '/keys', [200, {}], '<html>'],
     ['no keys', '/keys', [200, {}], '{"keys": 7}'],
     ['a way elsewhere', '/keys', [302, { location: '/elsewhere' }], ''],
-    ['another issuer', '/.well-known/openid-configuration', [200, {}], '{"issuer": "https://evil.test"}'],
+    ['another issuer', '/.well-known/openid-configuration', [200, {}], elsewhere],
     ['null', '/.well-known/openid-configuration', [200, {}], 'null'],
     ['a list', '/.well-known/openid-configuration', [200, {}], '[]'],
   ]
-  const { issuer } = await withKeys(t)
-  await issuer.start()
   for (const [what, path, head, body] of answers) {
     const { authentication } = by(issuer)
     issuer.answer((asked, response) => asked === path && Boolean(response.writeHead(...head).end(body)))
@@ -121,7 +122,7 @@ test('a server of keys that does not answer is given up', async (t) => {
   const { issuer } = await withKeys(t)
   await issuer.start()
   for (const slow of ['/keys', '/.well-known/openid-configuration']) {
-    const { authentication, lines } = by(issuer, 200)
+    const { authentication, lines } = by(issuer)
     issuer.answer((path) => path === slow)
     t.is(await statusFor(authentication, bearer(await issuer.sign())), 503)
     t.regex(lines[0] as string, /timed out/)
@@ -134,13 +135,13 @@ async function withKeys(t: ExecutionContext) {
 }
 
 /** An authentication that has no keys yet. */
-function by(issuer: TestIssuer, timeout?: number) {
+function by(issuer: TestIssuer) {
   const { log, lines } = takeNotes()
   const rule = {
     issuer: {
       names: [issuer.url],
       algorithms: ['RS256'],
-      keys: remoteKeys({ discoverFor: issuer.url }, timeout),
+      keys: remoteKeys({ discoverFor: issuer.url }),
     },
     audience: 'table-metrics',
     whyNot: verifiedEmails(['jane@example.com']),

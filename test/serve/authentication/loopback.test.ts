@@ -2,7 +2,6 @@ import test from 'ava'
 import { anybody, requireRead, requireTrigger } from '../../../src/serve/authentication/authentication.ts'
 import {
   isLoopback,
-  refuseOtherSites,
   requireLoopbackHost,
   requireMethodUnlessLoopback,
 } from '../../../src/serve/authentication/loopback.ts'
@@ -86,17 +85,6 @@ test('without a method it answers only to names of loopback', (t) => {
     t.is(problem?.status, 421)
   }
   t.true(isLoopback('::ffff:127.0.0.1'))
-})
-
-test('pages of other sites may change nothing', (t) => {
-  for (const from of ['cross-site', 'same-site', 'anything']) {
-    const headers = { 'sec-fetch-site': from }
-    t.is(t.throws<Problem>(() => refuseOtherSites('POST', headers), { instanceOf: Problem })?.status, 403)
-    for (const method of ['GET', 'HEAD', 'OPTIONS']) t.notThrows(() => refuseOtherSites(method, headers))
-  }
-  for (const headers of [{}, { 'sec-fetch-site': 'same-origin' }, { 'sec-fetch-site': 'none' }]) {
-    t.notThrows(() => refuseOtherSites('POST', headers))
-  }
 })
 
 test('who may read may not trigger by that, nor the other way around', (t) => {

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
+import fc from 'fast-check'
 import { readAuthentication } from '../../../src/serve/authentication/settings.ts'
 import { ask, bearer, statusFor, takeNotes } from '../../_support/callers.ts'
 import { makeIssuer } from '../../_support/issuer.ts'
@@ -118,6 +119,54 @@ test('with several methods the first whose credential is there decides', async (
       'www-authenticate': 'Basic realm="table metrics", charset="UTF-8", Bearer realm="table metrics"',
     },
   })
+})
+
+test('whatever strangers send, they are refused', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'table-metrics-settings-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  await writeFile(join(folder, 'tokens'), 'a-token-of-good-length', { mode: 0o600 })
+  const authentication = read({ ...oidc, ...iap, ...platform, SERVE_TOKENS_FILE: join(folder, 'tokens') })
+  const base64url = (value: unknown) => Buffer.from(JSON.stringify(value) ?? '').toString('base64url')
+  const names = fc.constantFrom(
+    'iss',
+    'aud',
+    'exp',
+    'iat',
+    'email',
+    'email_verified',
+    '__proto__',
+    'alg',
+    'kid',
+  )
+  const values = fc.oneof(
+    fc.constantFrom<unknown>(
+      'https://accounts.google.com',
+      platform.SERVE_PLATFORM_AUDIENCE,
+      4e9,
+      true,
+      'none',
+    ),
+    fc.jsonValue(),
+  )
+  const claims = fc.oneof(fc.dictionary(names, values), fc.jsonValue())
+  const jwt = fc
+    .tuple(claims, claims, fc.constantFrom('', 'c2ln', 'SIGNATURE_REMOVED_BY_GOOGLE'))
+    .map(([header, payload, signature]) => `${base64url(header)}.${base64url(payload)}.${signature}`)
+  const credential = fc.oneof(jwt, fc.string({ unit: 'binary' }), fc.base64String())
+  const header = fc.oneof(
+    fc.tuple(fc.constantFrom('Bearer ', 'Basic ', '', 'Digest '), credential).map((parts) => parts.join('')),
+    fc.constant(undefined),
+  )
+  const property = fc.asyncProperty(header, header, header, async (own, separate, assertion) => {
+    const headers = {
+      ...(own !== undefined && { authorization: own }),
+      ...(separate !== undefined && { 'x-serverless-authorization': separate }),
+      ...(assertion !== undefined && { 'x-goog-iap-jwt-assertion': assertion }),
+    }
+    return [401, 403, 429].includes(await statusFor(authentication, headers))
+  })
+  await fc.assert(property, { numRuns: 2000 })
+  t.pass()
 })
 
 test('the flag counts before the variable', async (t) => {

@@ -20,7 +20,7 @@ test('a token is sent as Bearer, or as the password of any user', async (t) => {
   t.deepEqual(await ask(authentication, bearer(reading)), reader)
   t.deepEqual(await ask(authentication, { authorization: `bEARER   ${reading}` }), reader)
   t.deepEqual(await ask(authentication, basic(`:${reading}`)), reader)
-  t.deepEqual(await ask(authentication, basic(`jörg ☃ 😀:${reading}`)), reader)
+  t.deepEqual(await ask(authentication, basic(`jörg ☃:${reading}`)), reader)
   t.deepEqual(await ask(authentication, bearer(triggering)), {
     name: 'the token in line 2',
     mayRead: true,
