@@ -177,6 +177,7 @@ test('what is asked for is handed on as it stands', (t) => {
 test('what no job takes is no fault of the envelope', (t) => {
   t.is(read(binary, 'not JSON')[0]?.request, 'not JSON')
   t.is(read(binary, Buffer.from([0xff, 0xfe]))[0]?.request, '"bytes that are not UTF-8"')
+  t.is(read(binary, '{"message": {}}')[0]?.request, '{"message": {}}')
   t.is(read(binary, 'zero\0byte')[0]?.request, '"zero\\u0000byte"')
   t.is(read(json, push({ messageId: '1', data: base64('not JSON') }))[0]?.request, 'not JSON')
 })
