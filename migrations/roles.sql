@@ -185,6 +185,7 @@ grant execute on function
   nms.day_report,
   nms.status_report,
   nms.trend_report,
+  nms.table_report,
   nms.compare_report,
   nms.table_trend,
   nms.compare_runs,

@@ -34,6 +34,7 @@ const readingCalls = [
   'find_table',
   'run_report',
   'status_report',
+  'table_report',
   'table_trend',
   'trend_report',
 ]

@@ -410,6 +410,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'record_missing_run',
       'run_report',
       'status_report',
+      'table_report',
       'table_trend',
       'validate_job',
       'validate_prune_job',
