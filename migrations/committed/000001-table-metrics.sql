@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:2292baeb17c9bc299928271c083b3ad870761f3d
+--! Hash: sha1:62c20f520d2be9b32cbe961565fb7058d6f964bb
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4678,6 +4678,51 @@ comment on function nms.compare_runs(bigint, bigint) is
   'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
 revoke execute on function nms.compare_runs(bigint, bigint) from public;
 --! EndIncluded functions/reading/compare_runs.sql
+--! Included functions/reading/counts_of_days.sql
+-- One array for each day rather than for each table: nothing but a few thousand entries is sorted at a time.
+create or replace function nms_private.counts_of_days(run_id bigint, until date, days integer)
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with named as materialized (
+    select
+      measurement.schema_name,
+      measurement.table_name,
+      row_number() over (
+        order by measurement.row_count desc nulls first, measurement.schema_name, measurement.table_name
+      ) as place
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = counts_of_days.run_id
+  )
+  select jsonb_agg(
+    jsonb_build_object('snapshot_date', calendar.snapshot_date, 'rows', found.rows, 'counts', found.counts)
+    order by calendar.snapshot_date
+  )
+  from (
+    select counts_of_days.until - ago as snapshot_date
+    from generate_series(0, counts_of_days.days - 1) as ago
+  ) as calendar
+  left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = calendar.snapshot_date
+  left join lateral (
+    select
+      coalesce(sum(measurement.own_row_count), 0) as rows,
+      coalesce(
+        jsonb_agg(measurement.row_count order by named.place) filter (where named.place is not null),
+        '[]'
+      ) as counts
+    from (
+      select counted.schema_name, counted.table_name, counted.row_count, counted.own_row_count
+      from nms.table_metrics_measurements as counted
+      where counted.run_id = day.run_id
+    ) as measurement
+    full join named using (schema_name, table_name)
+  ) as found on day.run_id is not null
+$$;
+comment on function nms_private.counts_of_days(bigint, date, integer) is
+  'How many rows the tables of a run had on each of the last so many business days up to one, oldest first: {snapshot_date, rows, counts}, one count for each table in the order of nms_private.run_result, null where it was not counted. rows are those of all tables of the day, each counted once. On a day without a result both are null.';
+revoke execute on function nms_private.counts_of_days(bigint, date, integer) from public;
+--! EndIncluded functions/reading/counts_of_days.sql
 --! Included functions/reading/day_report.sql
 create or replace function nms.day_report(snapshot_date date default null)
 returns jsonb
@@ -4883,6 +4928,164 @@ comment on function nms.find_table(text) is
   'The tables that a name stands for, of all that some run has met: {named, found: [{schema_name, table_name, quoted}], alike}. Schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL; several are found when names have dots of their own. When none is, alike has the three most similar names.';
 revoke execute on function nms.find_table(text) from public;
 --! EndIncluded functions/reading/find_table.sql
+--! Included functions/reading/overview_report.sql
+create or replace function nms.overview_report(snapshot_date date default null, days integer default 30)
+returns jsonb
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_zone text := (select settings.business_time_zone from nms.table_metrics_settings as settings);
+  v_today date := nms.business_date();
+  v_date date := overview_report.snapshot_date;
+  v_run nms.table_metrics_runs;
+  v_previous bigint;
+  v_has_result boolean;
+begin
+  if overview_report.days not between 1 and 366 or overview_report.days is null then
+    raise exception 'days out of range: %', coalesce(overview_report.days::text, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a whole number between 1 and 366',
+        hint = 'It says over how many days the counts of each table go back.';
+  elsif not isfinite(v_date) then
+    raise exception 'no such day: %', v_date
+      using
+        errcode = 'datetime_field_overflow',
+        detail = 'expected a date of the calendar',
+        hint = 'Name a day such as 2026-11-20.';
+  end if;
+  v_date := coalesce(v_date, (select max(day.snapshot_date) from nms.table_metrics_daily_snapshot as day), v_today);
+
+  -- The run that owns the day; without one, the last that tried.
+  select run.* into v_run
+  from nms.table_metrics_runs as run
+  left join nms.table_metrics_daily_snapshot as day on day.run_id = run.run_id and day.snapshot_date = v_date
+  where run.snapshot_date = v_date and (day.run_id is not null or run.status = 'FAILED')
+  order by day.run_id is null, run.run_id desc
+  limit 1;
+  v_has_result := v_run.status = 'SUCCEEDED';
+  if v_has_result then
+    select day.run_id into v_previous
+    from nms.table_metrics_daily_snapshot as day
+    where day.snapshot_date < v_date
+    order by day.snapshot_date desc
+    limit 1;
+  end if;
+
+  return nms_private.run_result(run_id => v_run.run_id, since => v_previous) || jsonb_build_object(
+    'database', current_database(),
+    'business_date', v_today,
+    'business_time_zone', v_zone,
+    'snapshot_date', v_date,
+    'has_result', coalesce(v_has_result, false),
+    'run', nms_private.run_header(run_id => v_run.run_id),
+    'earlier_date', (
+      select max(day.snapshot_date) from nms.table_metrics_daily_snapshot as day where day.snapshot_date < v_date
+    ),
+    'later_date', (
+      select min(day.snapshot_date) from nms.table_metrics_daily_snapshot as day where day.snapshot_date > v_date
+    ),
+    'days', nms_private.counts_of_days(run_id => v_run.run_id, until => v_date, days => overview_report.days),
+    'runs', (
+      select coalesce(jsonb_agg(nms_private.run_header(run_id => of_day.run_id) order by of_day.run_id desc), '[]')
+      from (
+        select run.run_id
+        from nms.table_metrics_runs as run
+        where run.snapshot_date = v_date
+        order by run.run_id desc
+        limit 50
+      ) as of_day
+    ),
+    'last_run', (
+      select nms_private.run_header(run_id => run.run_id) || jsonb_build_object(
+        'failures', (
+          select coalesce(
+            jsonb_agg(
+              jsonb_build_object(
+                'schema_name', failure.schema_name,
+                'table_name', failure.table_name,
+                'error_sqlstate', failure.error_sqlstate,
+                'error_message', failure.error_message
+              )
+              order by failure.schema_name, failure.table_name
+            ),
+            '[]'
+          )
+          from nms.table_metrics_measurements as failure
+          where failure.run_id = run.run_id and failure.error_sqlstate is not null
+        )
+      )
+      from nms.table_metrics_runs as run
+      order by run.run_id desc
+      limit 1
+    ),
+    'today', (
+      select jsonb_build_object(
+        'succeeded', count(*) filter (where run.status = 'SUCCEEDED'),
+        'failed', count(*) filter (where run.status = 'FAILED'),
+        'running', count(*) filter (where run.status = 'RUNNING')
+      )
+      from nms.table_metrics_runs as run
+      where run.snapshot_date = v_today
+    ),
+    'next_due', (
+      select jsonb_build_object('next_date', due.next_date, 'due_at', due.due_at)
+      from nms.table_metrics_next_due as due
+      where due.run_id = (
+        select run.run_id
+        from nms.table_metrics_runs as run
+        where run.status = 'SUCCEEDED' and not run.is_imported
+        order by run.snapshot_date desc, run.run_id desc
+        limit 1
+      )
+    ),
+    'alerts', (
+      select coalesce(
+        jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name),
+        '[]'
+      )
+      from nms.table_metrics_alerts as alert
+    )
+  );
+end
+$$;
+comment on function nms.overview_report(date, integer) is
+  'How things stand on a business day, by default the last one with a result: {snapshot_date, has_result, run, totals, change, changed_most, tables, days, runs, earlier_date, later_date}, and how table metrics is doing now: {business_date, today, last_run, next_due, alerts}. days are that day and those before it, oldest first: {snapshot_date, rows, counts}, where counts has one entry for each of tables, in their order, null where it was not counted; rows and counts are null on a day without a result. A day without a result has the tables of its last FAILED run, if there was any.';
+revoke execute on function nms.overview_report(date, integer) from public;
+--! EndIncluded functions/reading/overview_report.sql
+--! Included functions/reading/run_header.sql
+create or replace function nms_private.run_header(run_id bigint)
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'run_id', run.run_id,
+    'snapshot_date', run.snapshot_date,
+    'status', run.status,
+    'collected_at', run.collected_at,
+    'finished_at', run.finished_at,
+    'seconds', extract(epoch from coalesce(run.finished_at, clock_timestamp()) - run.collected_at),
+    'scheduled_for', run.scheduled_for,
+    'is_online', run.is_online,
+    'is_imported', run.is_imported,
+    'target_count', run.target_count,
+    'counted', (
+      select count(measurement.row_count)
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = run.run_id
+    ),
+    'left_out_count', run.left_out_count,
+    'error_message', run.error_message
+  )
+  from nms.table_metrics_runs as run
+  where run.run_id = run_header.run_id
+$$;
+comment on function nms_private.run_header(bigint) is
+  'What there is to say of a run in a line: when, how it ended, how long it took (so far, while it is RUNNING), and how many of its tables it has counted.';
+revoke execute on function nms_private.run_header(bigint) from public;
+--! EndIncluded functions/reading/run_header.sql
 --! Included functions/reading/run_of_day.sql
 create or replace function nms_private.run_of_day(snapshot_date date)
 returns bigint
