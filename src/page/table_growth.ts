@@ -1,5 +1,5 @@
 import { type Html, html } from './html.ts'
-import { changeCells, countCell } from './numbers.ts'
+import { changeCells, countCell } from './cells.ts'
 
 /** How a table grew by week or by month. */
 export interface Growth {

@@ -2,7 +2,7 @@ import { formatCount } from '../terminal/terminal.ts'
 import { dateOf, dayNumber } from './charts/days_axis.ts'
 import { type Html, html } from './html.ts'
 import { links } from './links.ts'
-import { changeCells, countCell } from './numbers.ts'
+import { changeCells, countCell } from './cells.ts'
 import type { ExpectedDay, TableDay, TableReport } from './table.ts'
 
 /** What the chart shows, in numbers: newest first, each gap as one row. */

@@ -2,7 +2,7 @@ import { formatChange, formatCount, formatMinute, inWords } from '../terminal/te
 import { visible } from '../terminal/visible.ts'
 import { type Html, html } from './html.ts'
 import { links } from './links.ts'
-import { directionOf } from './numbers.ts'
+import { directionOf } from './cells.ts'
 
 /** The runs of the last day that met a table, newest first. */
 export interface LastRuns {

@@ -1,6 +1,6 @@
 import { formatChange, formatCount, formatPercent } from '../terminal/terminal.ts'
 import { type Html, html } from './html.ts'
-import { directionOf } from './numbers.ts'
+import { directionOf } from './cells.ts'
 
 /** What the days of a table come to; all but the counts of days are null when none has a result. */
 export interface Summary {
