@@ -186,6 +186,7 @@ grant execute on function
   nms.run_snapshot,
   nms.day_snapshot,
   nms.status_report,
+  nms.overview_report,
   nms.trend_report,
   nms.table_report,
   nms.compare_report,

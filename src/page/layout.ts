@@ -10,11 +10,13 @@ export interface Layout {
   heading: Html | string
   /** One line beneath the heading. */
   status?: Html | string
+  /** What leads to the neighbours of the page, beside the heading. */
+  tools?: Html
   body: Html
   /** The business time zone, in which all times of the page are. */
   zone?: string
   /** Where a program finds the same. */
-  json?: string
+  json?: string | undefined
 }
 
 const entries = [
@@ -25,7 +27,7 @@ const entries = [
 ] as const
 
 /** A whole document. */
-export function layout({ title, path, heading, status, body, zone, json }: Layout): string {
+export function layout({ title, path, heading, status, tools, body, zone, json }: Layout): string {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -47,7 +49,7 @@ export function layout({ title, path, heading, status, body, zone, json }: Layou
   )}</ul></nav>
 </header>
 <main id="content">
-<div class="head"><h1>${heading}</h1>${status && html`<p class="status">${status}</p>`}</div>
+<div class="head"><div><h1>${heading}</h1>${status && html`<p class="status">${status}</p>`}</div>${tools}</div>
 ${body}
 </main>
 <footer class="foot">

@@ -1,6 +1,8 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type Log, reasonOf } from '../log.ts'
+import { problemPage } from '../page/problem_page.ts'
 import type { Authentication, Caller } from './authentication/authentication.ts'
+import { asksForPage, sendFailure } from './pages/document.ts'
 import { describeParameters } from './parameters.ts'
 import { asProblem, Problem } from './problem.ts'
 
@@ -69,11 +71,13 @@ function tell(error: unknown, request: FastifyRequest, reply: FastifyReply, log:
       reason: reasonOf(error),
     })
   }
-  return reply
-    .code(problem.status)
-    .headers({ 'cache-control': 'no-store', ...problem.headers })
-    .type('application/problem+json')
-    .send(JSON.stringify(problem))
+  reply.code(problem.status).headers({ 'cache-control': 'no-store', ...problem.headers })
+  if (asksForPage(request)) {
+    const { title, detail, hint } = problem.toJSON() as { title: string; detail: string; hint?: string }
+    const text = problemPage({ title, detail, ...(hint && { hint }) })
+    return sendFailure(reply, text)
+  }
+  return reply.type('application/problem+json').send(JSON.stringify(problem))
 }
 
 /** Otherwise a connection that is kept alive would hold up the end until its client lets go (fastify#7044). */

@@ -6,6 +6,7 @@ import { buildApp } from './app.ts'
 import type { Authentication } from './authentication/authentication.ts'
 import { health } from './health.ts'
 import { describeRoutes, openapi } from './openapi.ts'
+import { pages } from './pages.ts'
 import { questions } from './questions.ts'
 import { openSessions } from './sessions.ts'
 
@@ -36,6 +37,7 @@ export async function startService(options: ServeOptions): Promise<Service> {
       api(scope, reader.ask, questions)
       openapi(scope, reader.ask)
     },
+    (scope) => pages(scope, reader.ask),
   ])
   await app.listen({ host, port })
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${portOf(app.server.address())}`
