@@ -1,18 +1,19 @@
-import { formatChange, formatCount, formatPercent } from '../terminal/terminal.ts'
+import { formatCount } from '../terminal/terminal.ts'
 import { type Html, html } from './html.ts'
+import { changeOf, percentOf } from './numbers.ts'
 
-/** The cell of a count; a dash where nothing was counted. */
-export const countCell = (count: string | null) =>
+/** The cell of a count; a dash where there is none. */
+export const countCell = (count: string | null): Html =>
   html`<td class="number">${count === null ? html`<span class="muted">–</span>` : formatCount(count)}</td>`
 
 /** The cells of a change and of the same in per cent. */
-export function changeCells(of: { change: string | null; change_percent: string | null }): Html {
-  const style = directionOf(of.change)
-  return html`<td class="number ${style}">${formatChange(of.change)}</td><td class="number ${style}">${formatPercent(of)}</td>`
-}
+export const changeCells = (of: { change: string | null; change_percent: string | null }): Html =>
+  html`<td class="number">${changeOf(of.change)}</td><td class="number">${percentOf(of)}</td>`
 
-/** A class for what grew or shrank; the sign says it as well. */
-export function directionOf(change: string | null): '' | 'up' | 'down' {
-  if (change === null || change === '0') return ''
-  return change.startsWith('-') ? 'down' : 'up'
-}
+/** Headings of columns, in the order of their cells; those of numbers with `#` in front. */
+export const headRow = (...titles: string[]): Html =>
+  html`<thead><tr>${titles.map((title) =>
+    title.startsWith('#')
+      ? html`<th class="number" scope="col">${title.slice(1)}</th>`
+      : html`<th scope="col">${title}</th>`,
+  )}</tr></thead>`
