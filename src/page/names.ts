@@ -12,3 +12,15 @@ export function foreign(text: string): Html {
 export function tableLink({ schema_name, table_name }: Table): Html {
   return html`<a class="name" href="${links.table(schema_name, table_name)}"><span class="schema">${foreign(schema_name)}.</span>${foreign(table_name)}</a>`
 }
+
+/** What a table is, unless it is a plain one. */
+export function kindTag({
+  table_kind,
+  is_partition,
+}: {
+  table_kind: string
+  is_partition: boolean
+}): Html | null {
+  if (is_partition) return html` <span class="tag">partition</span>`
+  return table_kind === 'partitioned table' ? html` <span class="tag">partitioned</span>` : null
+}

@@ -12,13 +12,19 @@ export const shortened = (date: string) => shortDay.format(new Date(date))
 /** Instants of the server's on the clock of a zone; on that of UTC where the zone is known to the server only. */
 export function clockOf(timeZone: string) {
   const zone = isTimeZone(timeZone) ? timeZone : 'UTC'
+  const short = (instant: string) => {
+    const [date, time] = formatMinute(instant, zone).split(' ')
+    return `${shortened(date as string)} ${time}`.replaceAll(' ', '\u00a0')
+  }
   return {
     /** `2026-11-20 05:15` */
     minute: (instant: string) => formatMinute(instant, zone),
+    /** `20 Nov 05:15`, where the year is known. */
+    short,
     /** `05:15` on that day, with its date on any other. */
-    on(day: string, instant: string): string {
-      const [date, time] = formatMinute(instant, zone).split(' ') as [string, string]
-      return date === day ? time : `${date} ${time}`
+    on: (day: string, instant: string) => {
+      const [date, time] = formatMinute(instant, zone).split(' ')
+      return date === day ? (time as string) : short(instant)
     },
     /** Which part of its day has passed then: 0 to 1. */
     partOfDay(instant: string): number {

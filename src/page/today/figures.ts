@@ -5,6 +5,7 @@ import { links } from '../links.ts'
 import { changeOf, counted, percentOf } from '../numbers.ts'
 import { statusTag } from '../status_tag.ts'
 import { type Clock, shortened } from '../times.ts'
+import { numberOf } from './history.ts'
 import type { Overview } from './overview.ts'
 import { stripOfDay } from './strip.ts'
 
@@ -23,8 +24,8 @@ function rows({ totals, change, previous_date, days }: Overview): Html {
   const percent = before === 0n ? null : String((Number(change) / Number(before)) * 100)
   return html`<div><dt>Rows</dt>
 <dd class="figure">${formatCount(totals.rows)}</dd>
-${previous_date && html`<dd>${changeOf(change)} ${percentOf({ change, change_percent: percent })} <span class="muted">since ${shortened(previous_date)}</span></dd>`}
-<dd>${sparkline(days.map((day) => (day.rows === null ? null : Number(day.rows))))}</dd></div>`
+${previous_date && html`<dd>${changeOf(change)} ${change !== '0' && percent !== null && `(${percentOf({ change, change_percent: percent })})`}</dd><dd class="muted">since ${shortened(previous_date)}</dd>`}
+<dd>${sparkline(days.map(({ rows }) => numberOf(rows)))}</dd></div>`
 }
 
 function tables({ totals, tables, run }: Overview): Html {
@@ -52,7 +53,7 @@ function lastRun({ last_run: run }: Overview, clock: Clock): Html | null {
   const took = run.status === 'RUNNING' ? 'so far' : 'took'
   return html`<div><dt>Last run</dt>
 <dd class="figure">${statusTag(run.status)}</dd>
-<dd><a href="${links.run(run.run_id)}">Run ${run.run_id}</a> <span class="muted">of ${clock.minute(run.collected_at)}</span></dd>
+<dd><a href="${links.run(run.run_id)}">Run ${run.run_id}</a> <span class="muted">of ${clock.short(run.collected_at)}</span></dd>
 <dd class="muted">${run.is_imported ? 'imported' : `${took} ${formatDuration(run.seconds)}`}</dd></div>`
 }
 
@@ -68,5 +69,5 @@ function today(overview: Overview, clock: Clock): Html {
 <dd class="figure">${all === 0 ? 'no run yet' : counted(all, 'run')}</dd>
 ${all > 0 && html`<dd class="muted">${parts.join(', ')}${last_run?.snapshot_date === business_date && last_run.target_count !== null && `; ${formatCount(last_run.counted)} of ${counted(last_run.target_count, 'table')} counted`}</dd>`}
 ${snapshot_date === business_date && runs.length > 0 && html`<dd>${stripOfDay(runs, clock)}</dd>`}
-${next_due && html`<dd class="muted">next result due by ${clock.on(business_date, next_due.due_at)}</dd>`}</div>`
+${next_due && html`<dd class="muted">next due by ${clock.on(business_date, next_due.due_at)}</dd>`}</div>`
 }
