@@ -4,7 +4,7 @@ const day = 86_400_000
 const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: -7, PageDown: 7, Home: -Infinity, End: Infinity }
 const hint = 'Point at a day, or move with the arrow keys.'
 
-for (const figure of document.querySelectorAll('.trend')) readOut(figure)
+for (const figure of document.querySelectorAll('.trend-figure')) readOut(figure)
 
 function readOut(figure) {
   const plot = figure.querySelector('.trend-plot')

@@ -17,3 +17,9 @@ export const headRow = (...titles: string[]): Html =>
       ? html`<th class="number" scope="col">${title.slice(1)}</th>`
       : html`<th scope="col">${title}</th>`,
   )}</tr></thead>`
+
+/** A long count goes on in the next line after a comma. */
+export const breakable = (count: string | null): Html =>
+  html`${formatCount(count ?? '')
+    .split(',')
+    .map((digits, n) => (n === 0 ? digits : html`,<wbr>${digits}`))}`

@@ -120,7 +120,7 @@ function outcomeLinks({ outcomes: found, tables }: Comparison, view: ComparisonV
 }
 
 function tableOf(tables: readonly ComparedTable[]): Html {
-  return html`<div class="scroll"><table class="tables">
+  return html`<div class="scroll"><table>
 ${headRow('Table', 'Outcome', '#Before', '#After', '#Change', '#Per cent')}
 <tbody>${tables.map(
     (table) =>

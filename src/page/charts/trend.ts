@@ -56,7 +56,7 @@ export function trendChart({ days, expected = [], alerts = [], until }: Trend, l
 
   const widest = Math.max(...axis.ticks.map(({ text }) => text.length))
   const total = plot.top + plot.height + plot.bottom
-  return html`<figure class="trend" data-first="${dateOf(first)}" data-heights="${heights.join()}">
+  return html`<figure class="trend-figure" data-first="${dateOf(first)}" data-heights="${heights.join()}">
 <output class="trend-readout" aria-live="polite"></output>
 <svg class="trend-rows" width="${8 * widest + 8}" height="${total}" aria-hidden="true">${axis.ticks.map(
     ({ place, text }) =>

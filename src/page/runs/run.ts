@@ -2,7 +2,7 @@ import { kindOf, type Table } from '../../reading/tables.ts'
 import { formatCount, formatDuration, inWords } from '../../terminal/terminal.ts'
 import { visible, visibleLines } from '../../terminal/visible.ts'
 import { alertList } from '../alert_list.ts'
-import { changeCells, countCell, headRow } from '../cells.ts'
+import { breakable, changeCells, countCell, headRow } from '../cells.ts'
 import { type Html, html } from '../html.ts'
 import { layout } from '../layout.ts'
 import { links } from '../links.ts'
@@ -73,8 +73,9 @@ function figures({ run, totals, change, previous_run_id, previous_date, failures
   const leftOut = run.left_out_count ?? '0'
   return html`<dl class="figures">
 <div><dt>Tables</dt><dd class="figure">${formatCount(totals.tables)}</dd>${leftOut !== '0' && html`<dd class="muted">${counted(leftOut, 'table')} left out by request</dd>`}</div>
-<div><dt>Rows</dt><dd class="figure">${formatCount(totals.rows)}</dd><dd class="muted">each counted once</dd></div>
+${run.status === 'SUCCEEDED' && html`<div><dt>Rows</dt><dd class="figure">${breakable(totals.rows)}</dd><dd class="muted">each counted once</dd></div>`}
 ${
+  run.status === 'SUCCEEDED' &&
   previous_run_id &&
   html`<div><dt>Change</dt><dd class="figure">${changeOf(change)}</dd><dd class="muted">since <a href="${links.compare(previous_run_id, run.run_id)}">run ${previous_run_id}</a> of ${previous_date}</dd></div>`
 }
@@ -100,18 +101,20 @@ ${headRow('Table', 'Why', 'What to do')}
 </section>`
 }
 
+const notCounted = html`<td class="number"><span class="tag bad">not counted</span></td>`
+
 function tables({ tables }: RunOfPage): Html | null {
   if (tables.length === 0) return null
   return html`<section class="part" aria-labelledby="tables">
 <h2 id="tables">Tables</h2>
 ${tables.length > most && html`<p class="muted">The largest ${formatCount(String(most))} of ${counted(tables.length, 'table')}.</p>`}
-<div class="scroll"><table class="tables">
+<div class="scroll"><table>
 ${headRow('Table', 'Kind', '#Rows', '#Change', '#Per cent')}
 <tbody>${tables
     .slice(0, most)
     .map(
       (table) =>
-        html`<tr><th scope="row">${tableLink(table)}</th><td>${kindOf(table)}</td>${countCell(table.row_count)}${changeCells(table)}</tr>\n`,
+        html`<tr><th scope="row">${tableLink(table)}</th><td>${kindOf(table)}</td>${table.row_count === null ? notCounted : countCell(table.row_count)}${changeCells(table)}</tr>\n`,
     )}</tbody>
 </table></div>
 </section>`

@@ -45,7 +45,7 @@ export function runsPage({ runs, next }: RunList, zone: string, before: string |
       runs.length === 0
         ? html`<p class="notice">No run${before && ' is older'} yet.</p>`
         : html`<div class="scroll"><table>
-${headRow('Run', 'Status', 'Day', 'Started', '#Took', '#Tables', '#Rows')}
+${headRow('Run', 'Status', 'Day', 'Started', '#Took', '#Tables', '#Rows', 'Reason')}
 <tbody>${runs.map((run) => row(run, clock))}</tbody>
 </table></div>`
     }
@@ -55,9 +55,9 @@ ${headRow('Run', 'Status', 'Day', 'Started', '#Took', '#Tables', '#Rows')}
 
 function row(run: RunHeader, clock: Clock): Html {
   const { run_id, status, error_message, snapshot_date, totals } = run
-  return html`<tr><th scope="row"><a href="${links.run(run_id)}">${run_id}</a></th><td>${statusTag(status)}${
-    error_message !== null && html`<span class="reason clipped">${visible(inWords(error_message))}</span>`
-  }</td><td class="date"><a href="${links.today(snapshot_date)}">${snapshot_date}</a></td><td class="date">${clock.on(snapshot_date, run.collected_at)}</td><td class="number">${
+  return html`<tr><th scope="row"><a href="${links.run(run_id)}">${run_id}</a></th><td>${statusTag(status)}</td><td class="date"><a href="${links.today(snapshot_date)}">${snapshot_date}</a></td><td class="date">${clock.on(snapshot_date, run.collected_at)}</td><td class="number">${
     run.is_imported ? html`<span class="tag">imported</span>` : formatDuration(run.seconds)
-  }</td><td class="number">${formatCount(totals.tables ?? '')}</td><td class="number">${formatCount(totals.rows ?? '')}</td></tr>\n`
+  }</td><td class="number">${formatCount(totals.tables ?? '')}</td><td class="number">${formatCount(totals.rows ?? '')}</td><td>${
+    error_message !== null && html`<span class="reason clipped">${visible(inWords(error_message))}</span>`
+  }</td></tr>\n`
 }

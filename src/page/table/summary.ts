@@ -1,4 +1,5 @@
 import { formatCount } from '../../terminal/terminal.ts'
+import { breakable } from '../cells.ts'
 import { type Html, html } from '../html.ts'
 import { changeOf, counted, percentOf } from '../numbers.ts'
 import type { Summary } from './report.ts'
@@ -18,9 +19,3 @@ ${figure('Days', formatCount(days_found), `with a result${days_left_out === '0' 
 
 const figure = (name: string, value: Html | string | null, detail: string | null): Html =>
   html`<div><dt>${name}</dt><dd class="figure">${value}</dd><dd class="muted">${detail}</dd></div>`
-
-/** A long count goes on in the next line after a comma. */
-const breakable = (count: string | null): Html =>
-  html`${formatCount(count ?? '')
-    .split(',')
-    .map((digits, n) => (n === 0 ? digits : html`,<wbr>${digits}`))}`
