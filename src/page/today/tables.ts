@@ -96,7 +96,7 @@ function head([key, title, isNumber]: Column, view: View): Html {
 function tableRow({ table, place, failure }: Row, { days, last_run }: Overview, isHidden: boolean): Html {
   const rows =
     table.row_count === null ? html`<span class="tag bad">not counted</span>` : formatCount(table.row_count)
-  return html`<tr role="row"${isHidden && html` hidden`}><th role="rowheader">${tableLink(table)}${kindTag(table)}${failure && reasonOf(failure, table, last_run?.run_id)}</th><td role="cell" class="trend">${historyOf(days, place)}</td><td role="cell" class="number">${rows}</td><td role="cell" class="number">${changeOf(table.change)}</td><td role="cell" class="number">${percentOf(table)}</td></tr>
+  return html`<tr role="row"${isHidden && html` hidden`}><th role="rowheader">${tableLink(table)}${kindTag(table)}${failure && reasonOf(failure, table, last_run?.run_id)}</th><td role="cell" class="trend">${historyOf(days, place)}</td><td role="cell" class="number">${rows}</td><td role="cell" class="number">${changeOf(table.change)}</td><td role="cell" class="number" data-key="${table.change_percent}">${percentOf(table)}</td></tr>
 `
 }
 
