@@ -186,6 +186,7 @@ grant execute on function
   nms.status_report,
   nms.overview_report,
   nms.trend_report,
+  nms.table_report,
   nms.compare_report,
   nms.growth_report,
   nms.days_report,

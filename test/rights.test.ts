@@ -41,6 +41,7 @@ const readingCalls = [
   'run_snapshot',
   'runs_report',
   'status_report',
+  'table_report',
   'table_trend',
   'tables_report',
   'trend_report',

@@ -417,6 +417,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'run_snapshot',
       'runs_report',
       'status_report',
+      'table_report',
       'table_trend',
       'tables_report',
       'trend_report',

@@ -1,12 +1,15 @@
 import type { FastifyInstance } from 'fastify'
 import { assets } from './pages/assets.ts'
+import { compare } from './pages/compare.ts'
 import { sendDocument } from './pages/document.ts'
 import type { Page } from './pages/page.ts'
+import { run, runs } from './pages/runs.ts'
+import { table } from './pages/table.ts'
 import { today } from './pages/today.ts'
 import type { AskWhile } from './sessions.ts'
 
 /** Every page that is served. Each is a file of its own in src/serve/pages. */
-const all: readonly Page[] = [today]
+const all: readonly Page[] = [today, table, compare, runs, run]
 
 /** The routes of the page, for people: each asks one function, and shows its JSON. */
 export async function pages(app: FastifyInstance, ask: AskWhile): Promise<void> {

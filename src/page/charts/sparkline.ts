@@ -1,11 +1,11 @@
 import { Html } from '../html.ts'
 import { linesThrough } from './columns.ts'
 
-/** The size in pixels, which the style sheet repeats: without a viewBox each of thousands is shorter. */
-export const sparklineSize = { width: 90, height: 20 }
+/** Its shape is 5 to 1, in whatever size the style sheet gives it. */
+const size = { width: 100, height: 20 }
 
 const margin = 2
-const [right, bottom] = [sparklineSize.width - 2 * margin, sparklineSize.height - 2 * margin]
+const [right, bottom] = [size.width - 2 * margin, size.height - 2 * margin]
 
 /**
  * One count for each day, oldest first, as a line without axes; null is a day without a count, and parts it. The numbers
@@ -19,7 +19,9 @@ export function sparkline(counts: readonly (number | null)[]): Html {
     range === 0 ? bottom / 2 : Math.round(bottom * (1 - (count - lowest) / range))
   const lines = linesThrough(counts.map((value, day) => ({ x: placeOf(day, counts.length), value })))
   const path = lines.map((line) => draw(line.map(({ x, value }) => [margin + x, margin + y(value)]))).join('')
-  return new Html(`<svg class=sparkline aria-hidden=true><path d="${path}"/></svg>`)
+  return new Html(
+    `<svg class=sparkline viewBox="0 0 ${size.width} ${size.height}" aria-hidden=true><path d="${path}"/></svg>`,
+  )
 }
 
 /** The last day is at the right; more days than pixels share them. */

@@ -7,6 +7,8 @@ const folder = new URL('../../../assets/', import.meta.url)
 const types = {
   'page.css': 'text/css; charset=utf-8',
   'page.js': 'text/javascript; charset=utf-8',
+  'chart.css': 'text/css; charset=utf-8',
+  'chart.js': 'text/javascript; charset=utf-8',
   'icon.svg': 'image/svg+xml',
 }
 
