@@ -66,7 +66,10 @@ function describe(date) {
   const said = [...row.cells].slice(1, 5).map((cell, n) => {
     const text = cell.textContent.trim()
     const heading = headings[n + 1].textContent.trim().toLowerCase()
-    return text && (heading === 'rows' ? `${text} rows` : heading === 'per cent' ? `(${text})` : `${heading} ${text}`)
+    return (
+      text &&
+      (heading === 'rows' ? `${text} rows` : heading === 'per cent' ? `(${text})` : `${heading} ${text}`)
+    )
   })
   return said.filter(Boolean).join(' · ').replace(' · (', ' (').replace('left out rows', 'left out')
 }
