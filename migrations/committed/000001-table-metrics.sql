@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:1c4333891259fba3123105bf44e3542198ed0394
+--! Hash: sha1:2b4d179132e787e78bce9a326b938fe4743c231a
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -5595,13 +5595,7 @@ begin
         limit 1
       )
     ),
-    'alerts', (
-      select coalesce(
-        jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name),
-        '[]'
-      )
-      from nms.table_metrics_alerts as alert
-    )
+    'alerts', nms_private.open_alerts()
   );
 end
 $$;
@@ -6314,7 +6308,7 @@ as $$
   )
 $$;
 comment on function nms.tables_report(text, text, text, integer) is
-  'The tables of the last business day that has a result, in the order of their names (by bytes): {run_id, snapshot_date, previous_date, tables, next}, with the change since the day before that has one, null when that did not count the table. alike: only those whose schema.table has this text in it, in upper or lower case. next, given as after, asks for those that follow; null when there are none. What a later run that FAILED found is told by nms.run_report. Raises P0002 for a schema that no run has met, 22023 for a limit that is not 1 to 1000 or an after that is no next.';
+  'The tables of the last business day that has a result, in the order of their names (by bytes): {run_id, snapshot_date, previous_date, tables, next}, with the change since the day before that has one, null when that did not count the table. alike: only those whose schema.table has this text in it, in upper or lower case as far as the locale of the database knows them. next, given as after, asks for those that follow; null when there are none. What a later run that FAILED found is told by nms.run_report. Raises P0002 for a schema that no run has met, 22023 for a limit that is not 1 to 1000 or an after that is no next.';
 revoke execute on function nms.tables_report(text, text, text, integer) from public;
 --! EndIncluded functions/reading/tables_report.sql
 --! Included functions/reading/trend_report.sql

@@ -106,7 +106,7 @@ ${pointInput('after', 'After', view.after ?? after.snapshot_date)}
 }
 
 const pointInput = (name: string, label: string, value: string): Html =>
-  html`<label>${label} <input name="${name}" value="${value}" size="12" autocomplete="off" spellcheck="false" pattern="\\s*(\\d{4}-\\d\\d-\\d\\d|today|yesterday|[1-9]\\d*)\\s*" title="a day such as 2026-11-20, today or yesterday, or the number of a run"></label>`
+  html`<label>${label} <input name="${name}" value="${value}" size="12" autocomplete="off" spellcheck="false" pattern="\\d{4}-\\d\\d-\\d\\d|today|yesterday|[1-9]\\d*" title="a day such as 2026-11-20, today or yesterday, or the number of a run"></label>`
 
 function outcomeLinks({ outcomes: found, tables }: Comparison, view: ComparisonView): Html {
   const differing = tables.length - Number(found.unchanged ?? 0)

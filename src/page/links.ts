@@ -7,7 +7,7 @@ export const links = {
   compare: (before?: string, after?: string) => address('/compare', { before, after }),
   runs: () => '/runs',
   run: (runId: string) => `/runs/${runId}`,
-  alerts: () => '/alerts',
+  alerts: (before?: string) => address('/alerts', { before }),
 }
 
 /** A path with what is given of a query, each value encoded. */

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { alerts } from './pages/alerts.ts'
 import { assets } from './pages/assets.ts'
 import { compare } from './pages/compare.ts'
 import { sendDocument } from './pages/document.ts'
@@ -9,7 +10,7 @@ import { today } from './pages/today.ts'
 import type { AskWhile } from './sessions.ts'
 
 /** Every page that is served. Each is a file of its own in src/serve/pages. */
-const all: readonly Page[] = [today, table, compare, runs, run]
+const all: readonly Page[] = [today, table, compare, runs, run, alerts]
 
 /** The routes of the page, for people: each asks one function, and shows its JSON. */
 export async function pages(app: FastifyInstance, ask: AskWhile): Promise<void> {

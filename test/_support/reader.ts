@@ -20,9 +20,11 @@ export async function ask<T = Record<string, unknown>>(
   return { report: JSON.parse(row?.text ?? ''), text: row?.text ?? '' }
 }
 
-/** Makes the JSON of each run and each day, as closing them would have. */
+/** Makes the JSON of each successful run and its day, as closing them would have. */
 export async function rebuildSnapshots(sql: Sql): Promise<void> {
   await sql`
-    select nms.rebuild_run_snapshot(run_id), nms.rebuild_daily_snapshot(snapshot_date) from nms.table_metrics_runs
+    select nms.rebuild_run_snapshot(run_id), nms.rebuild_daily_snapshot(snapshot_date)
+    from nms.table_metrics_runs
+    where status = 'SUCCEEDED'
   `
 }

@@ -28,7 +28,7 @@ const strip = plot.height + 7 // beneath the plot: what is special about days
 export function trendChart({ days, expected = [], alerts = [], until }: Trend, label: string): Html {
   const [oldest] = days
   const newest = days.at(-1)
-  if (!oldest || !newest) return html``
+  if (!oldest || !newest || days.every(({ row_count }) => row_count === null)) return html``
   const first = dayNumber(oldest.snapshot_date)
   const last = Math.max(dayNumber(newest.snapshot_date), until ? dayNumber(until) : 0)
   const length = last - first + 1

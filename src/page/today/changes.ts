@@ -23,10 +23,10 @@ function listOf({ changed_most, tables, days }: Overview): Html {
   const rows = changed_most.slice(0, most).map((table) => {
     const place = places.get(keyOf(table)) ?? -1
     const change = changeIn(table)
-    return html`<tr><th scope="row">${tableLink(table)}${tables[place] && kindTag(tables[place])}${outcomeOf(table)}</th><td class="trend">${historyOf(days, place)}</td><td class="number">${changeOf(change)}</td><td class="number">${percentOf({ change, change_percent: percentIn(table) })}</td></tr>`
+    return html`<tr><th scope="row">${tableLink(table)}${tables[place] && kindTag(tables[place])}${outcomeOf(table)}</th><td class="spark">${historyOf(days, place)}</td><td class="number">${changeOf(change)}</td><td class="number">${percentOf({ change, change_percent: percentIn(table) })}</td></tr>`
   })
   return html`<table class="changes"><caption class="visually-hidden">The tables that changed most</caption>
-<thead><tr><th scope="col">Table</th><th scope="col" class="trend">${days.length} days</th><th scope="col" class="number">Change</th><th scope="col" class="number">Per cent</th></tr></thead>
+<thead><tr><th scope="col">Table</th><th scope="col" class="spark">${days.length} days</th><th scope="col" class="number">Change</th><th scope="col" class="number">Per cent</th></tr></thead>
 <tbody>${rows}</tbody></table>`
 }
 

@@ -5,7 +5,6 @@ import { links } from '../links.ts'
 import { changeOf, counted, percentOf } from '../numbers.ts'
 import { statusTag } from '../status_tag.ts'
 import { type Clock, shortened } from '../times.ts'
-import { numberOf } from './history.ts'
 import type { Overview } from './overview.ts'
 import { stripOfDay } from './strip.ts'
 
@@ -25,7 +24,7 @@ function rows({ totals, change, previous_date, days }: Overview): Html {
   return html`<div><dt>Rows</dt>
 <dd class="figure">${formatCount(totals.rows)}</dd>
 ${previous_date && html`<dd>${changeOf(change)} ${change !== '0' && percent !== null && `(${percentOf({ change, change_percent: percent })})`}</dd><dd class="muted">since ${shortened(previous_date)}</dd>`}
-<dd>${sparkline(days.map(({ rows }) => numberOf(rows)))}</dd></div>`
+<dd>${sparkline(days.map(({ rows }) => rows))}</dd></div>`
 }
 
 function tables({ totals, tables, run }: Overview): Html {

@@ -9,9 +9,5 @@ export const keyOf = ({ schema_name, table_name }: Table) => JSON.stringify([sch
 /** The counts of one of the tables as a line; nothing for a table that is not among them. */
 export function historyOf(days: readonly Day[], place: number): Html | null {
   if (place < 0) return null
-  return sparkline(days.map(({ counts }) => numberOf(counts?.[place])))
+  return sparkline(days.map(({ counts }) => counts?.[place] ?? null))
 }
-
-/** A count as a chart shows it, which is too coarse to tell 2^53 from its neighbours. */
-export const numberOf = (count: string | null | undefined) =>
-  count === null || count === undefined ? null : Number(count)

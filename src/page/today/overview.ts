@@ -1,6 +1,6 @@
 import type { Table } from '../../reading/tables.ts'
 
-/** What the server reports of a business day and of how things stand, its numbers as they are written. */
+/** What the server reports of a business day and of how things stand: numbers as they are written, but for `days`. */
 export interface Overview {
   database: string
   business_date: string
@@ -61,11 +61,12 @@ export interface Changed extends Table {
   change: string | null
 }
 
+/** For charts, which are too coarse to tell 2^53 from its neighbours. */
 export interface Day {
   snapshot_date: string
-  rows: string | null
+  rows: number | null
   /** One for each of the tables; null on a day without a result. */
-  counts: (string | null)[] | null
+  counts: (number | null)[] | null
 }
 
 export interface Alert {

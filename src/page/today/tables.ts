@@ -49,7 +49,7 @@ ${Object.entries({ date: view.date, sort: view.sort, dir: view.dir }).map(([name
 <label>Filter by name <input type="search" name="filter" value="${view.filter}" autocomplete="off" spellcheck="false"></label>
 <button>Filter</button></form></div>
 <table class="tables" role="table"${isWhole && html` data-whole`}><caption class="visually-hidden">All tables with their rows, the change since the day before, and the last ${days.length} days as a line</caption>
-<thead role="rowgroup"><tr role="row">${head(columns[0] as Column, view)}<th scope="col" role="columnheader" class="trend">${days.length} days</th>${columns.slice(1).map((column) => head(column, view))}</tr></thead>
+<thead role="rowgroup"><tr role="row">${head(columns[0] as Column, view)}<th scope="col" role="columnheader" class="spark">${days.length} days</th>${columns.slice(1).map((column) => head(column, view))}</tr></thead>
 <tbody role="rowgroup">
 ${shown.map((row) => tableRow(row, overview, !matches(row)))}</tbody></table>
 </section>`
@@ -96,7 +96,7 @@ function head([key, title, isNumber]: Column, view: View): Html {
 function tableRow({ table, place, failure }: Row, { days, last_run }: Overview, isHidden: boolean): Html {
   const rows =
     table.row_count === null ? html`<span class="tag bad">not counted</span>` : formatCount(table.row_count)
-  return html`<tr role="row"${isHidden && html` hidden`}><th role="rowheader">${tableLink(table)}${kindTag(table)}${failure && reasonOf(failure, table, last_run?.run_id)}</th><td role="cell" class="trend">${historyOf(days, place)}</td><td role="cell" class="number">${rows}</td><td role="cell" class="number">${changeOf(table.change)}</td><td role="cell" class="number">${percentOf(table)}</td></tr>
+  return html`<tr role="row"${isHidden && html` hidden`}><th role="rowheader">${tableLink(table)}${kindTag(table)}${failure && reasonOf(failure, table, last_run?.run_id)}</th><td role="cell" class="spark">${historyOf(days, place)}</td><td role="cell" class="number">${rows}</td><td role="cell" class="number">${changeOf(table.change)}</td><td role="cell" class="number" data-key="${table.change_percent}">${percentOf(table)}</td></tr>
 `
 }
 
