@@ -51,7 +51,10 @@ function rowsOf(document: string, id: string): string[][] {
   const body = /<tbody>(.*?)<\/tbody>/s.exec(section)?.[1] ?? ''
   return [...body.matchAll(/<tr[^>]*>(.*?)<\/tr>/gs)].map(([, row = '']) =>
     [...row.matchAll(/<t[hd][^>]*>(.*?)<\/t[hd]>/gs)].map(([, cell = '']) =>
-      cell.replaceAll(/<[^>]+>/g, '').trim(),
+      cell
+        .replaceAll(/<[^>]+>/g, '')
+        .replace('\u00a0', ' ')
+        .trim(),
     ),
   )
 }

@@ -49,7 +49,10 @@ ${headRow('Run', 'Status', 'Day', 'Started', '#Took', '#Tables', '#Rows', 'Reaso
 <tbody>${runs.map((run) => row(run, clock))}</tbody>
 </table></div>`
     }
-<nav class="ranges" aria-label="Other runs">${before && html`<a href="${links.runs()}">Newest</a>`}${next && html`<a href="${address(links.runs(), { before: next })}" rel="next">Older</a>`}</nav>`,
+${
+  (before || next) &&
+  html`<nav class="ranges" aria-label="Other runs">${before && html`<a href="${links.runs()}">Newest</a>`}${next && html`<a href="${address(links.runs(), { before: next })}" rel="next">Older</a>`}</nav>`
+}`,
   })
 }
 
