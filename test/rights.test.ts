@@ -37,6 +37,7 @@ const readingCalls = [
   'find_table',
   'growth',
   'growth_report',
+  'overview_report',
   'run_report',
   'run_snapshot',
   'runs_report',

@@ -406,6 +406,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'measure_targets',
       'open_job',
       'open_run',
+      'overview_report',
       'preview_run',
       'prunable_runs',
       'prune_table_metrics',

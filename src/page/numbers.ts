@@ -18,4 +18,4 @@ export const counted = (count: string | number, one: string, many = `${one}s`) =
   `${formatCount(String(count))} ${String(count) === '1' ? one : many}`
 
 /** A minus as wide as a plus, and no line ends before a per cent sign. */
-const typeset = (number: string) => number.replace('-', '−').replace(' ', ' ')
+const typeset = (number: string) => number.replace('-', '−').replace(' ', '\u00a0')

@@ -40,7 +40,7 @@ function failedRun(overview: Overview, clock: Clock): Html | null {
   const failures = failed.run_id === last_run?.run_id ? last_run.failures : failuresOf(overview)
   return html`<div class="notice bad"><h2><a href="${links.run(failed.run_id)}">Run ${failed.run_id}</a> failed, ${clock.minute(failed.collected_at)}</h2>
 ${failed.error_message && html`<pre class="reason">${visibleLines(failed.error_message, '')}</pre>`}
-${failures.length > 0 && html`<details><summary>${formatCount(String(failures.length))} not counted</summary><ul class="plain">${failures.slice(0, 50).map((failure) => html`<li>${tableLink(failure)}: ${visibleLines(failure.error_message ?? '', '')} <span class="muted">(${failure.error_sqlstate})</span></li>`)}</ul></details>`}</div>`
+${failures.length > 0 && html`<details${failures.length <= 10 && html` open`}><summary>${formatCount(String(failures.length))} not counted</summary><ul class="plain">${failures.slice(0, 50).map((failure) => html`<li>${tableLink(failure)}: ${visibleLines(failure.error_message ?? '', '')} <span class="muted">(${failure.error_sqlstate})</span></li>`)}</ul></details>`}</div>`
 }
 
 const failuresOf = ({ tables }: Overview) => tables.filter(({ row_count }) => row_count === null)

@@ -23,7 +23,8 @@ export async function assets(app: FastifyInstance): Promise<void> {
       handler: (request, reply) =>
         sendText(request, reply, text, {
           type: types[name as keyof typeof types],
-          cacheControl: 'public, no-cache',
+          // A browser asks for the icon again at each change of the address.
+          cacheControl: name === 'icon.svg' ? 'public, max-age=86400' : 'public, no-cache',
         }),
     })
   }
