@@ -11,8 +11,8 @@ import { startService } from '../src/serve/serve.ts'
 const folder = fileURLToPath(new URL('../docs/pictures/', import.meta.url))
 
 const pictures = [
-  ['today', '/', 860],
-  ['table', '/table?schema=Warehouse&table=Stock+Movements&days=30', 760],
+  ['today', '/', 840],
+  ['table', '/table?schema=Warehouse&table=Stock+Movements&days=30', 690],
 ] as const
 
 await runMain(async () => {
@@ -51,7 +51,7 @@ async function takePictures(url: string): Promise<void> {
   const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
   for (const colorScheme of ['light', 'dark'] as const) {
     for (const [name, path, height] of pictures) {
-      const page = await browser.newPage({ colorScheme, viewport: { width: 1200, height } })
+      const page = await browser.newPage({ colorScheme, viewport: { width: 1280, height } })
       await page.goto(url + path)
       await page.screenshot({ path: `${folder}${name}-${colorScheme}.png` })
       await page.close()
