@@ -199,6 +199,50 @@ test('a schema all of whose tables are excluded by name is left out, and one tha
   ])
 })
 
+test('whatever comes, goes and is left out: the change is of what both days have counted', async (t) => {
+  const random = randomNumbers(17)
+  const names = ['a.1', 'a.2', 'b.1', 'b.2', 'b.3', 'c.1']
+  const runs = Array.from({ length: 25 }, (_, day): PastRun => {
+    const skip = ['a', 'b', 'c'].filter(() => random(6) === 0)
+    const exclude = names.filter(() => random(8) === 0)
+    const counted = names.filter(
+      (name) => random(5) > 0 && !exclude.includes(name) && !skip.includes(schemaOf(name)),
+    )
+    return { day, skip, exclude, counts: Object.fromEntries(counted.map((name) => [name, random(1000)])) }
+  })
+  const { reader } = await createHistory(t, runs.length - 1, runs)
+  /** Its rows in a run; null when there was no such table, undefined when the run left it out. */
+  const rowsOf = ({ counts = {}, skip = [], exclude = [] }: PastRun, name: string) =>
+    name in counts
+      ? (counts[name] as number)
+      : skip.includes(schemaOf(name)) || exclude.includes(name)
+        ? undefined
+        : null
+  /** What both have counted, of the one and of the other; undefined when that is nothing. */
+  const compare = (before: PastRun, after: PastRun) => {
+    const both = names
+      .map((name) => [rowsOf(before, name), rowsOf(after, name)] as const)
+      .filter((rows) => !rows.includes(undefined) && rows.some((found) => found !== null))
+    const sum = (rows: (number | null | undefined)[]) =>
+      rows.reduce<number>((one, other) => one + (other ?? 0), 0)
+    return both.length > 0 ? [sum(both.map(([rows]) => rows)), sum(both.map(([, rows]) => rows))] : undefined
+  }
+
+  const all = await reader<Period[]>`select * from nms.growth()`
+
+  t.is(all.length, runs.length)
+  for (const [index, { rows, tables, change, change_percent }] of all.entries()) {
+    const [before, run] = [runs[index - 1], runs[index] as PastRun]
+    const counts = Object.values(run.counts ?? {}) as number[]
+    const [from = 0, to = 0] = (before && compare(before, run)) ?? []
+    t.is(tables, String(counts.length))
+    t.is(rows, String(counts.reduce((one, other) => one + other, 0)))
+    t.is(change, before && compare(before, run) ? String(to - from) : null, `day ${index}`)
+    const percent = change_percent === null ? 0 : Number(change_percent)
+    if (from > 0) t.true(Math.abs(percent - (100 * (to - from)) / from) < 0.006, `day ${index}`)
+  }
+})
+
 test('a day of which everything was left out has no rows, an empty database has none', async (t) => {
   const db = await createDatabase(t)
   const reader = await createReader(db)
@@ -325,6 +369,17 @@ for (const [call, code, hint] of [
     t.regex((error as unknown as { hint: string }).hint, hint)
     t.not((error as unknown as { detail: string }).detail, undefined)
   })
+}
+
+const schemaOf = (name: string) => name.slice(0, name.indexOf('.'))
+
+/** Whole numbers below a bound, the same ones for the same seed. */
+function randomNumbers(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (state * 48271) % 2147483647
+    return state % below
+  }
 }
 
 function addDays(day: Date, days: number): Date {
