@@ -65,7 +65,7 @@ const moods: Record<string, string> = {
 }
 
 /** At most so many rows stand in a page. */
-const most = 5_000
+const most = 1_000
 
 /** The page of two runs beside each other. */
 export function comparePage(report: Comparison, view: ComparisonView): string {
@@ -85,7 +85,7 @@ export function comparePage(report: Comparison, view: ComparisonView): string {
 ${form(report, view)}
 <section class="part" aria-labelledby="changes">
 <div class="part-head"><h2 id="changes">What changed</h2>${outcomeLinks(report, view)}</div>
-<p class="muted" role="status">${change === '0' ? 'As many rows as before' : html`${changeOf(change)} rows`} in all, each counted once; ${counted(found.length, 'table')} here, most changed first${found.length > most && `: these are the first ${formatCount(String(most))}`}.</p>
+<p class="muted" role="status">${change === '0' ? 'As many rows as before' : html`${changeOf(change)} rows`} in all, each counted once; ${counted(found.length, 'table')} here, most changed first${found.length > most && `: these are the first ${formatCount(String(most))}, filter to see others`}.</p>
 ${found.length > 0 ? tableOf(found.slice(0, most)) : html`<p class="notice">No table is like that.</p>`}
 </section>`,
   })

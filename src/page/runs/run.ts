@@ -35,7 +35,7 @@ export interface RunOfPage {
 }
 
 /** At most so many rows stand in a page. */
-const most = 5_000
+const most = 1_000
 
 /** The page of one run: what it was asked for, what failed and why, what it found. */
 export function runPage(report: RunOfPage): string {

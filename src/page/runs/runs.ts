@@ -51,7 +51,7 @@ ${headRow('Run', 'Status', 'Day', 'Started', '#Took', '#Tables', '#Rows', 'Reaso
     }
 ${
   (before || next) &&
-  html`<nav class="ranges" aria-label="Other runs">${before && html`<a href="${links.runs()}">Newest</a>`}${next && html`<a href="${address(links.runs(), { before: next })}" rel="next">Older</a>`}</nav>`
+  html`<p class="turn">${before && html`<a class="button" href="${links.runs()}">Newest</a>`} ${next && html`<a class="button" rel="next" href="${address(links.runs(), { before: next })}">Older →</a>`}</p>`
 }`,
   })
 }

@@ -9,7 +9,10 @@ export function growthOf(lists: readonly Growth[]): Html | null {
   return html`<section class="part" aria-labelledby="growth">
 <h2 id="growth">Growth</h2>
 <div class="beside">${filled.map(
-    ({ by, periods }) => html`<div class="scroll"><table>
+    ({
+      by,
+      periods,
+    }) => html`<div class="scroll" tabindex="0" role="region" aria-label="Growth by ${by}"><table>
 <caption>By ${by}: rows on the last day of each that has a result</caption>
 ${headRow(by === 'week' ? 'Week of' : 'Month', '#Rows', '#Change', '#Per cent')}
 <tbody>${periods

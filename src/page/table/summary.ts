@@ -10,12 +10,15 @@ export function figuresOf(summary: Summary): Html {
   return html`<dl class="figures">
 ${figure('Last', breakable(summary.last_rows), summary.last_date)}
 ${figure('First', breakable(summary.first_rows), summary.first_date)}
-${figure('Change', changeOf(summary.change), percentOf(summary) || 'unchanged')}
+${
+  summary.first_date !== summary.last_date &&
+  figure('Change', changeOf(summary.change), percentOf(summary) || (summary.change === '0' && 'unchanged'))
+}
 ${figure('Lowest', breakable(summary.lowest), summary.lowest_date)}
 ${figure('Highest', breakable(summary.highest), summary.highest_date)}
 ${figure('Days', formatCount(days_found), `with a result${days_left_out === '0' ? '' : `; ${counted(days_left_out, 'day')} left it out`}`)}
 </dl>`
 }
 
-const figure = (name: string, value: Html | string | null, detail: string | null): Html =>
+const figure = (name: string, value: Html | string | null, detail: string | null | false): Html =>
   html`<div><dt>${name}</dt><dd class="figure">${value}</dd><dd class="muted">${detail}</dd></div>`

@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { createDatabase, type Sql } from '../../_support/database.ts'
 import { daysAgo, type PastRun, writeRuns } from '../../_support/history.ts'
+import { createReader, rebuildSnapshots } from '../../_support/reader.ts'
 
 interface Report {
   days: { snapshot_date: string; row_count: number | null }[]
@@ -9,21 +10,12 @@ interface Report {
   last_runs: { snapshot_date: string; runs: Record<string, unknown>[] }
 }
 
-/** Runs that end today, as a reader who may call this one function is told of them. */
+/** Runs until today, as a reader is told of them. */
 async function history(t: ExecutionContext, runs: PastRun[]) {
-  const { sql, createRole } = await createDatabase(t)
-  await writeRuns(sql, runs, await daysAgo(sql, 0))
-  await sql`
-    select nms.rebuild_daily_snapshot(day.snapshot_date)
-    from (select distinct snapshot_date from nms.table_metrics_runs where status = 'SUCCEEDED') as day
-  `
-  const reader = await createRole()
-  await sql.unsafe(`
-    grant usage on schema nms to ${reader.name};
-    grant execute on function nms.table_report to ${reader.name};
-  `)
-  t.teardown(() => sql.unsafe(`drop owned by ${reader.name}`))
-  return { sql, reader: reader.connect() }
+  const db = await createDatabase(t)
+  await writeRuns(db.sql, runs, await daysAgo(db.sql, 0))
+  await rebuildSnapshots(db.sql)
+  return { sql: db.sql, reader: await createReader(db) }
 }
 
 async function ask<T = Report>(sql: Sql, table: string, days = 90): Promise<T> {
