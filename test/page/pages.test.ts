@@ -47,7 +47,7 @@ async function createHostile(t: ExecutionContext, others: number): Promise<TestD
 }
 
 test('every page is for everybody, on a phone and on a desk, by day and by night', async (t) => {
-  const db = await createHostile(t, 40)
+  const db = await createHostile(t, 3)
   const url = await servePages(t, db)
   const [run] = await db.sql<[{ first: string; last: string }]>`
     select min(run_id) as first, max(run_id) as last from nms.table_metrics_runs

@@ -1,4 +1,5 @@
 import { formatCount, formatDuration } from '../../terminal/terminal.ts'
+import { inKind } from '../alert_list.ts'
 import { sparkline } from '../charts/sparkline.ts'
 import { type Html, html } from '../html.ts'
 import { links } from '../links.ts'
@@ -44,7 +45,7 @@ function alerts({ alerts }: Overview): Html {
 
 function kindsOf(alerts: Overview['alerts']): string {
   const counts = Map.groupBy(alerts, ({ kind }) => kind)
-  return [...counts].map(([kind, { length }]) => `${formatCount(String(length))} ${kind}`).join(', ')
+  return [...counts].map(([kind, { length }]) => `${formatCount(String(length))} ${inKind(kind)}`).join(', ')
 }
 
 function lastRun({ last_run: run }: Overview, clock: Clock): Html | null {
