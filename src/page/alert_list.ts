@@ -10,7 +10,7 @@ export function alertList(alerts: readonly Alert[], clock: Clock): Html {
   return html`<ul class="alerts">${alerts.map(
     (alert) =>
       html`<li><span class="tag warn">${inKind(alert.kind)}</span> ${alert.schema_name !== null && alert.table_name !== null && tableLink({ schema_name: alert.schema_name, table_name: alert.table_name })}
-<p>${visible(inWords(alert.detail))} <span class="muted">Since ${clock.minute(alert.since)}.</span></p></li>`,
+<p>${visible(inWords(alert.detail))}, <span class="muted">since ${clock.minute(alert.since)}</span></p></li>`,
   )}</ul>`
 }
 

@@ -59,7 +59,7 @@ ${history.length === 0 ? html`<p class="muted">No alert has been raised${before 
 }
 
 function logOf(history: readonly LoggedAlert[], clock: Clock): Html {
-  return html`<div class="scroll" role="region" aria-labelledby="log" tabindex="0"><table class="log"><caption class="visually-hidden">Every alert, last opened first</caption>
+  return html`<div class="scroll" role="region" aria-label="Every alert, last opened first" tabindex="0"><table class="log"><caption class="visually-hidden">Every alert, last opened first</caption>
 ${headRow('Opened', 'Ended', 'Alert', 'Table', 'Detail')}
 <tbody>${history.map((alert) => loggedRow(alert, clock))}</tbody></table></div>`
 }
