@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:2b4d179132e787e78bce9a326b938fe4743c231a
+--! Hash: sha1:59a2e3e092dcb0b31b8b06567920597570a9dcee
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4489,7 +4489,7 @@ as $$
     from nms.table_metrics_alert_log as log
     where alerts_report.history and (log.alert_id < alerts_report.before or alerts_report.before is null)
     order by log.alert_id desc
-    limit nms_private.checked_limit(argument => 'limit', value => alerts_report."limit")
+    limit alerts_report."limit"
   )
   select jsonb_build_object(
     'business_time_zone', settings.business_time_zone,
@@ -4508,6 +4508,7 @@ as $$
     )
   )
   from nms.table_metrics_settings as settings
+  where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
 $$;
 comment on function nms.alerts_report(boolean, integer, bigint) is
   'What is strange: {business_time_zone, open, history, next}. open: as nms.table_metrics_alerts, oldest first. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
