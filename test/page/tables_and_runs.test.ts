@@ -166,8 +166,8 @@ test('a run that failed is found in the list, and says what failed, why, and wha
   t.is(new URL(page.url()).pathname, '/runs/6')
   t.regex(await page.locator('pre.reason').innerText(), /<b>no<\/b>/)
   t.regex(
-    await page.locator('section', { hasText: 'What to do' }).locator('tbody').innerText(),
-    /public\.orders\s+permission denied 42501\s+let the owner/,
+    await page.locator('.alerts', { hasText: 'What to do' }).innerText(),
+    /^42501\s+public\.orders\s+permission denied What to do: let the owner/,
   )
   t.deepEqual(complaints, [])
 })

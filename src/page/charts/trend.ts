@@ -2,19 +2,7 @@ import { type Html, html } from '../html.ts'
 import { dateOf, dateTicks, dayNumber } from './days_axis.ts'
 import { legend } from './legend.ts'
 import { band, line, spans } from './paths.ts'
-import { rowsAxis } from './rows_axis.ts'
-
-/** What a chart of one table shows. Counts are decimal digits, as many as there are. */
-export interface Trend {
-  /** Oldest first; row_count is null on a day whose run left the table out. No day: it has no result. */
-  days: readonly { snapshot_date: string; row_count: string | null; method?: string | null }[]
-  /** What was expected of some of these days. */
-  expected?: readonly { snapshot_date: string; expected_low: string; expected_high: string }[]
-  /** Numbered from the first one on. */
-  alerts?: readonly { snapshot_date: string; number: number }[]
-  /** The axis ends here, or at the last day when that is later. */
-  until?: string
-}
+import { placeDays, type Trend, tenths } from './place_days.ts'
 
 const plot = { top: 30, height: 260, bottom: 34 }
 const strip = plot.height + 7 // beneath the plot: what is special about days
@@ -25,35 +13,11 @@ const strip = plot.height + 7 // beneath the plot: what is special about days
  *
  * @param label what it shows, for those who do not see it
  */
-export function trendChart({ days, expected = [], alerts = [], until }: Trend, label: string): Html {
-  const [oldest] = days
-  const newest = days.at(-1)
-  if (!oldest || !newest || days.every(({ row_count }) => row_count === null)) return html``
-  const first = dayNumber(oldest.snapshot_date)
-  const last = Math.max(dayNumber(newest.snapshot_date), until ? dayNumber(until) : 0)
-  const length = last - first + 1
-  const axis = rowsAxis([
-    ...days.flatMap(({ row_count }) => (row_count === null ? [] : [BigInt(row_count)])),
-    ...expected.flatMap(({ expected_low, expected_high }) => [BigInt(expected_low), BigInt(expected_high)]),
-  ])
-  const x = (number: number) => `${((100 * (number - first + 0.5)) / length).toFixed(2)}%`
-  const y = (rows: string) => tenths(plot.height * (1 - axis.place(BigInt(rows))))
-
-  const heights = Array<number | null>(length).fill(null)
-  const states = Array<string>(length).fill('none')
-  for (const { snapshot_date, row_count, method } of days) {
-    const place = dayNumber(snapshot_date) - first
-    heights[place] = row_count === null ? null : y(row_count)
-    states[place] = row_count === null ? 'left-out' : method === 'imported' ? 'imported' : 'counted'
-  }
-  const lows = Array<number | null>(length).fill(null)
-  const highs = Array<number | null>(length).fill(null)
-  for (const { snapshot_date, expected_low, expected_high } of expected) {
-    const place = dayNumber(snapshot_date) - first
-    lows[place] = y(expected_low)
-    highs[place] = y(expected_high)
-  }
-
+export function trendChart(trend: Trend, label: string): Html {
+  if (trend.days.every(({ row_count }) => row_count === null)) return html``
+  const { first, length, axis, heights, lows, highs, states } = placeDays(trend, plot.height)
+  const alerts = trend.alerts ?? []
+  const x = (place: number) => `${((100 * (place + 0.5)) / length).toFixed(2)}%`
   const widest = Math.max(...axis.ticks.map(({ text }) => text.length))
   const total = plot.top + plot.height + plot.bottom
   return html`<figure class="trend-figure" data-first="${dateOf(first)}" data-heights="${heights.join()}">
@@ -79,29 +43,27 @@ ${['imported', 'left-out', 'none'].map(
       .join('')}"/>`,
 )}
 </svg>
-${dateTicks(first, last).map(({ number, text }, n) => {
+${dateTicks(first, first + length - 1).map(({ number, text }, n) => {
   const place = (number - first + 0.5) / length
-  return html`<text class="trend-date${n % 2 === 1 && ' trend-second'}" x="${x(number)}" y="${plot.height + 28}" text-anchor="${place < 0.04 ? 'start' : place > 0.96 ? 'end' : 'middle'}">${text}</text>`
+  return html`<text class="trend-date${n % 2 === 1 && ' trend-second'}" x="${x(number - first)}" y="${plot.height + 28}" text-anchor="${place < 0.04 ? 'start' : place > 0.96 ? 'end' : 'middle'}">${text}</text>`
 })}
 <svg class="trend-cursor" overflow="visible" visibility="hidden"><line y2="${plot.height}"/><circle r="4.5"/></svg>
 </svg>
 ${flags(alerts, first, length).map(
-  ({ place, raised, number }) => html`<svg x="${x(first + place)}" overflow="visible" class="trend-alert">
+  ({ place, raised, number }) => html`<svg x="${x(place)}" overflow="visible" class="trend-alert">
 <line y1="${raised ? 14 : 26}" y2="${plot.top + plot.height}"/><path d="M0 ${plot.top + (heights[place] ?? plot.height) - 5}l5 5l-5 5l-5-5Z"/><text y="${raised ? 11 : 23}">${number}</text></svg>`,
 )}
 </svg></div>
 ${legend({
-  expected: expected.length > 0,
+  expected: lows.some((low) => low !== null),
   alerts: alerts.length > 0,
   states: new Set(states),
 })}
 </figure>`
 }
 
-const tenths = (number: number) => Math.round(number * 10) / 10
-
 /** One flag for each day; where the one before is too near, it is raised. */
-function flags(alerts: NonNullable<Trend['alerts']>, first: number, length: number) {
+function flags(alerts: Trend['alerts'] & object, first: number, length: number) {
   const byPlace = new Map<number, number[]>()
   for (const { snapshot_date, number } of alerts) {
     const place = dayNumber(snapshot_date) - first

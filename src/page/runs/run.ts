@@ -90,13 +90,11 @@ function failures({ run, failures }: RunOfPage): Html | null {
 ${run.error_message !== null && html`<pre class="reason">${visibleLines(run.error_message)}</pre>`}
 ${
   failures.length > 0 &&
-  html`<div class="scroll"><table>
-${headRow('Table', 'Why', 'What to do')}
-<tbody>${failures.map(
+  html`<ul class="alerts">${failures.slice(0, most).map(
     (failure) =>
-      html`<tr><th scope="row">${tableLink(failure)}</th><td>${visible(inWords(failure.error_message))} <code>${failure.error_sqlstate}</code></td><td>${visible(failure.remedy)}</td></tr>\n`,
-  )}</tbody>
-</table></div>`
+      html`<li><span class="tag bad">${failure.error_sqlstate}</span> ${tableLink(failure)}
+<p>${visible(inWords(failure.error_message))} <span class="muted">What to do: ${visible(failure.remedy)}.</span></p></li>`,
+  )}</ul>`
 }
 </section>`
 }

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { dateOf, dayNumber } from '../../../src/page/charts/days_axis.ts'
-import { type Trend, trendChart } from '../../../src/page/charts/trend.ts'
+import type { Trend } from '../../../src/page/charts/place_days.ts'
+import { trendChart } from '../../../src/page/charts/trend.ts'
 
 const draw = (trend: Trend) => trendChart(trend, 'Rows').markup
 const pathOf = (markup: string, name: string) =>
@@ -74,6 +75,16 @@ test('the expected range is an area, parted where there is none', (t) => {
     pathOf(markup, 'expected'),
     'M-0.5 0L0 0L1 0L1.5 0L1.5 260L1 260L0 260L-0.5 260ZM2.5 0L3 0L3.5 0L3.5 195L3 195L2.5 195Z',
   )
+})
+
+test('a range far beyond all counts goes off the chart, and leaves room for them', (t) => {
+  const markup = draw({
+    days: days([50, 100]),
+    expected: [{ snapshot_date: '2026-01-01', expected_low: '0', expected_high: '9200000000000000000' }],
+  })
+
+  t.is(pathOf(markup, 'expected'), 'M-0.5 0L0 0L0.5 0L0.5 260L0 260L-0.5 260Z')
+  t.is(pathOf(markup, 'line'), 'M0 195L1 130')
 })
 
 test('an alert has a flag with its number over its day, at the height of its count', (t) => {
