@@ -67,7 +67,7 @@ function today(overview: Overview, clock: Clock): Html {
   ].filter(Boolean)
   return html`<div><dt>Today, ${shortened(business_date)}</dt>
 <dd class="figure">${all === 0 ? 'no run yet' : counted(all, 'run')}</dd>
-${all > 0 && html`<dd class="muted">${parts.join(', ')}${last_run?.snapshot_date === business_date && last_run.target_count !== null && `; ${formatCount(last_run.counted)} of ${counted(last_run.target_count, 'table')} counted`}</dd>`}
+${all > 0 && html`<dd class="muted">${parts.join(', ')}${last_run?.snapshot_date === business_date && last_run.status !== 'RUNNING' && last_run.target_count !== null && `; ${formatCount(last_run.counted)} of ${counted(last_run.target_count, 'table')} counted`}</dd>`}
 ${snapshot_date === business_date && runs.length > 0 && html`<dd>${stripOfDay(runs, clock)}</dd>`}
 ${next_due && html`<dd class="muted">next due by ${clock.on(business_date, next_due.due_at)}</dd>`}</div>`
 }
