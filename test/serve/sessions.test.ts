@@ -239,16 +239,18 @@ test('as many as wait at a time wait, the rest is told to come again; those who 
     ),
   )
   await eventually(async () => (await waiting()).length === 2, 'two sessions ask')
-  const late = await sessions.ask(signal)`select 1`.catch((error) => error.status)
+  // Two ask, two hundred wait: the others are told at once.
+  t.deepEqual(await Promise.all(outcomes.slice(202)), Array(8).fill(503))
   leaving.abort(new Error('left'))
+  t.deepEqual(await Promise.all(outcomes.slice(2, 12)), Array(10).fill('left'))
+  const instead = sessions.ask(signal)`select 1`
   held.resolve()
   await holding
 
-  const seen = await Promise.all(outcomes)
-  t.is(late, 503)
-  t.is(seen.filter((outcome) => outcome === 'left').length, 10)
-  t.is(seen.filter((outcome) => outcome === 503).length, 8)
-  t.is(seen.filter((outcome) => outcome === 'answered').length, 192)
+  await t.notThrowsAsync(instead)
+  // On a busy machine some may have waited for too long.
+  for (const outcome of await Promise.all(outcomes.slice(12, 202)))
+    t.true(['answered', 503].includes(outcome))
 })
 
 test('sessions that were cut while nobody asked cost nobody an answer', async (t) => {
