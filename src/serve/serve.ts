@@ -11,6 +11,7 @@ import { events } from './events/events.ts'
 import { health } from './health.ts'
 import { metrics } from './metrics/metrics.ts'
 import { openapi } from './openapi.ts'
+import { pages } from './pages.ts'
 import { questions } from './questions.ts'
 import { type AskWhile, openSessions } from './sessions.ts'
 
@@ -88,6 +89,7 @@ function areas(
     (app) => api(app, ask, questions),
     (app) => openapi(app, ask, questions),
     (app) => metrics(app, ask, metricsTables),
+    (app) => pages(app, ask),
     (app) => events(app, { ask: request, schema, log }),
   ]
 }

@@ -129,6 +129,7 @@ async function copyProject(t: ExecutionContext): Promise<string> {
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   for (const part of [
     'src',
+    'assets',
     'demo',
     'migrations',
     'prometheus',
