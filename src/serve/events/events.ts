@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Log } from '../../log.ts'
-import { anybody, requireTrigger } from '../authentication/authentication.ts'
+import { requireTrigger } from '../authentication/authentication.ts'
 import type { AskWhile } from '../sessions.ts'
 import { readEvents } from './envelope.ts'
 import type { RunRequest } from './run_request.ts'
@@ -31,7 +31,7 @@ export function events(app: FastifyInstance, options: EventsOptions): void {
         'CloudEvents 1.0 in binary, structured or batched mode, or a push of Pub/Sub; the data is the request of the run. 202 when something was queued, 204 when all of it was known already.',
     },
     preParsing: async ({ caller }, _reply, payload) => {
-      requireTrigger(caller ?? anybody)
+      requireTrigger(caller)
       return payload
     },
     handler: (request, reply) => receive(request, reply, options),
@@ -47,7 +47,7 @@ async function receive(
   const received = readEvents(request.headers, body)
   const queued = received.length > 0 ? await queue(ask(toTheEnd), schema, received) : 0
   if (queued === 0) return reply.code(204).send()
-  log.record({ event: 'runs_queued', queued, received: received.length, caller: request.caller?.name ?? '' })
+  log.record({ event: 'runs_queued', queued, received: received.length, caller: request.caller.name })
   return reply.code(202).send({ queued })
 }
 
