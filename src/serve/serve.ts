@@ -16,8 +16,8 @@ export interface ServeOptions {
   /** 0 for any that is free. */
   port: number
   authentication: Authentication | undefined
-  /** Which tables have series of their own in /metrics. */
-  metricsTables: readonly string[]
+  /** Which tables have series of their own in /metrics; none unless given. */
+  metricsTables?: readonly string[]
   log: Log
 }
 
@@ -30,7 +30,7 @@ export interface Service {
 
 /** Starts to answer over HTTP, whether the database is there yet or not. */
 export async function startService(options: ServeOptions): Promise<Service> {
-  const { databaseUrl, host, port, authentication, metricsTables, log } = options
+  const { databaseUrl, host, port, authentication, metricsTables = [], log } = options
   const reader = openSessions(databaseUrl, { role: 'table_metrics_reader', size: 4, readOnly: true })
   const app = await buildApp({ authentication, log }, [
     (scope) => health(scope, reader.ask),
