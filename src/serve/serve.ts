@@ -20,7 +20,7 @@ export interface ServeOptions extends AppOptions {
   host: string
   /** 0 for any that is free. */
   port: number
-  /** Which tables have series of their own in /metrics. */
+  /** Which tables have series of their own in /metrics; none unless given. */
   metricsTables?: readonly string[]
   /** That of graphile-worker, where events queue runs. */
   schema?: string

@@ -174,5 +174,7 @@ function becomes(role: string): string {
         role.oid,
         case when current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end
       )
+      -- Roles belong to the whole server: it may be there for another database only.
+      and has_schema_privilege(role.oid, to_regnamespace('nms')::oid, 'usage')
   `
 }

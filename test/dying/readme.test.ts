@@ -148,14 +148,14 @@ async function copyProject(t: ExecutionContext): Promise<string> {
  * service's port. What runs in the background ends with the block.
  */
 async function runInShell(code: string, folder: string, url: string): Promise<string> {
-  const port = code.includes('8787') ? await reservePort() : 8787
+  const port = code.includes('8787') ? String(await reservePort()) : ''
   const script = `
     trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
-    export PORT=${port}
+    ${port && `export PORT=${port}`}
     npm() { [ "$1" = ci ] || command npm "$@"; }
     psql() { node test/_support/psql.ts "$@"; }
     export DATABASE_URL=${/npm start/.test(code) ? '' : `'${url}'`}
-    ${code.replace(/^export DATABASE_URL=.*$/m, '').replaceAll('8787', String(port))}
+    ${code.replace(/^export DATABASE_URL=.*$/m, '').replaceAll('8787', port)}
   `
   const { stdout, stderr } = await run('bash', ['-eo', 'pipefail', '-c', script], { cwd: folder })
   return stdout + stderr

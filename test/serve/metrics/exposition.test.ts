@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import test, { type ExecutionContext } from 'ava'
 import { parseExactly } from '../../../src/reading/exact_json.ts'
 import { expose } from '../../../src/serve/metrics/exposition.ts'
@@ -97,4 +98,27 @@ test('more schemas than can be watched have no series rather than some', async (
 
   t.is(series(mostSchemas), mostSchemas)
   t.is(series(mostSchemas + 1), undefined)
+})
+
+test('docs/monitoring.md names each metric with its labels, each alert rule and nothing else', async (t) => {
+  const project = new URL('../../../', import.meta.url)
+  const [page, rules] = await Promise.all(
+    ['docs/monitoring.md', 'prometheus/alerts.yml'].map((file) => readFile(new URL(file, project), 'utf8')),
+  )
+  const report = await hostileReport(t)
+  const documented = [...(page as string).matchAll(/`(nms_\w+)(?:\{([\w,]+)\})?`/g)].map(
+    ([, name, labels = '']) => [name, ...labels.split(',').filter(Boolean)],
+  )
+
+  t.deepEqual(
+    documented,
+    families.map(({ name, samples }) => [
+      name,
+      ...Object.keys(samples(report)[0]?.labels ?? {}).filter((label) => label !== 'datname'),
+    ]),
+  )
+  t.deepEqual(
+    [...(page as string).matchAll(/`(TableMetrics\w+)`/g)].map(([, name]) => name).sort(),
+    [...(rules as string).matchAll(/- alert: (\w+)/g)].map(([, name]) => name).sort(),
+  )
 })
