@@ -25,6 +25,10 @@ export function addServeCommand(program: Command): void {
         .default(8787),
     )
     .option(
+      '--token-file <file>',
+      'who may read: one token a line, trigger behind those that may post events; or SERVE_TOKENS_FILE',
+    )
+    .option(
       '--metrics-table <name...>',
       'tables with a series of their own in /metrics; unless given, those of SERVE_METRICS_TABLES, a JSON array',
     )
@@ -40,7 +44,10 @@ export function addServeCommand(program: Command): void {
     .addOption(
       new Option('--log <format>', 'how events are written').choices(['json', 'text']).default('text'),
     )
-    .addHelpText('after', '\nExample:\n  table-metrics serve --port 8787')
+    .addHelpText(
+      'after',
+      '\nExample:\n  table-metrics serve --host 0.0.0.0 --token-file /etc/table-metrics/tokens',
+    )
     .action(async ({ host, port, tokenFile, origin: origins, metricsTable, log: format }: Options) => {
       const url = databaseUrl()
       const metricsTables = listedTables(metricsTable, process.env.SERVE_METRICS_TABLES)

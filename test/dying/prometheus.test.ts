@@ -44,7 +44,7 @@ async function serve(t: ExecutionContext, databaseUrl: string, metricsTables: st
         const [scheme, given = ''] = authorization.split(/ (.*)/)
         const secret = scheme === 'Basic' ? Buffer.from(given, 'base64').toString().split(/:(.*)/)[1] : given
         if (secret !== token) throw new Problem(401, 'saw no token, expected one')
-        return { name: 'a test', mayTrigger: false }
+        return { name: 'a test', mayRead: true, mayTrigger: false }
       },
     },
     metricsTables,
