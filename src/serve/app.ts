@@ -1,11 +1,13 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type Log, reasonOf } from '../log.ts'
+import { problemPage } from '../page/problem_page.ts'
 import { type Authentication, anybody, type Caller, requireRead } from './authentication/authentication.ts'
 import { refuseOtherSites, requireLoopbackHost } from './authentication/loopback.ts'
 import { refuseMalformed } from './client_errors.ts'
 import { crossOrigin } from './cross_origin.ts'
 import { collectMethods, refuseOtherMethods } from './methods.ts'
 import { describeRoutes } from './openapi.ts'
+import { asksForPage, sendFailure } from './pages/document.ts'
 import { describeParameters } from './parameters.ts'
 import { asProblem, Problem } from './problem.ts'
 import { signalOf } from './signal.ts'
@@ -99,7 +101,7 @@ export async function buildApp(
 
 function tell(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
   const problem = asProblem(error)
-  if (problem.status >= 500 && !request.raw.destroyed) {
+  if (problem.status >= 500 && !request.raw.socket.destroyed) {
     log.record({
       event: 'request_failed',
       path: request.url.split('?')[0] as string,
@@ -112,13 +114,16 @@ function tell(error: unknown, request: FastifyRequest, reply: FastifyReply, log:
     reply.raw.destroy()
     return reply
   }
-  return reply
+  reply
     .code(problem.status)
     .headers({ ...always, 'cache-control': 'no-store', ...problem.headers })
     .removeHeader('etag')
     .removeHeader('content-encoding')
-    .type('application/problem+json')
-    .send(JSON.stringify(problem))
+  if (asksForPage(request)) {
+    const { title, detail, hint } = problem.toJSON() as { title: string; detail: string; hint?: string }
+    return sendFailure(reply, problemPage({ title, detail, ...(hint && { hint }) }))
+  }
+  return reply.type('application/problem+json').send(JSON.stringify(problem))
 }
 
 function notFound({ url }: FastifyRequest): Problem {

@@ -45,6 +45,7 @@ export function asProblem(error: unknown): Problem {
   if (/^(3F000|42883|42P01|42703|42501)$/.test(code)) {
     return later('the database is not ready for this service, expected an install that its login may read')
   }
+  if (/^(40|53|55P03)/.test(code)) return later('the database is busy, expected it to be free soon')
   if (code === '57014') return later('the answer took too long, expected one within 15 s')
   if (/^(55P03|40)/.test(code)) return later('something else holds what this needs, expected it to be free')
   if (/^(28|3D000|53)/.test(code) || isConnectionError(error)) return later('the database cannot be reached')

@@ -7,11 +7,13 @@ import { api } from './api.ts'
 import { type AppOptions, type Area, buildApp } from './app.ts'
 import { requireMethodUnlessLoopback } from './authentication/loopback.ts'
 import { closeWithin } from './drain.ts'
+import { events } from './events/events.ts'
 import { health } from './health.ts'
 import { metrics } from './metrics/metrics.ts'
 import { openapi } from './openapi.ts'
+import { pages } from './pages.ts'
 import { questions } from './questions.ts'
-import { openSessions, type Sessions } from './sessions.ts'
+import { type AskWhile, openSessions } from './sessions.ts'
 
 export interface ServeOptions extends AppOptions {
   databaseUrl: string
@@ -20,6 +22,8 @@ export interface ServeOptions extends AppOptions {
   port: number
   /** Which tables have series of their own in /metrics. */
   metricsTables?: readonly string[]
+  /** That of graphile-worker, where events queue runs. */
+  schema?: string
   log: Log
 }
 
@@ -37,7 +41,8 @@ export async function startService(options: ServeOptions): Promise<Service> {
   const { databaseUrl, host, port, authentication } = options
   requireMethodUnlessLoopback(host, authentication)
   const reader = openSessions(databaseUrl, { role: 'table_metrics_reader', size: 4, readOnly: true })
-  const app = await buildApp(options, areas(reader, options))
+  const requester = openSessions(databaseUrl, { role: 'table_metrics_requester', size: 2, readOnly: false })
+  const app = await buildApp(options, areas(reader.ask, requester.ask, options))
   const close = closeWithin(app, secondsToDrain)
   await listen(app, host, port)
   const { address, port: found } = app.server.address() as AddressInfo
@@ -45,7 +50,7 @@ export async function startService(options: ServeOptions): Promise<Service> {
     url: `http://${address.includes(':') ? `[${address}]` : address}:${found}`,
     stop: async () => {
       await close()
-      await reader.end()
+      await Promise.all([reader.end(), requester.end()])
     },
   }
 }
@@ -68,21 +73,37 @@ const reasons: Record<string, string> = {
   ENOTFOUND: 'there is no such address; give another --host',
 }
 
-/** Each adds its routes. */
-function areas({ ask }: Sessions, { metricsTables = [] }: ServeOptions): Area[] {
+/**
+ * Each adds its routes.
+ *
+ * @param ask as who may read
+ * @param request as who may queue runs
+ */
+function areas(
+  ask: AskWhile,
+  request: AskWhile,
+  { metricsTables = [], schema = 'graphile_worker', log }: ServeOptions,
+): Area[] {
   return [
     (app) => health(app, ask),
-    (app) => metrics(app, ask, metricsTables),
     (app) => api(app, ask, questions),
     (app) => openapi(app, ask, questions),
+    (app) => metrics(app, ask, metricsTables),
+    (app) => pages(app, ask),
+    (app) => events(app, { ask: request, schema, log }),
   ]
 }
 
 /** Serves until the signal aborts. */
 export async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> {
   const service = await startService(options)
+  // What one request leaves behind must not end the others.
+  const survive = (error: unknown) =>
+    options.log.record({ event: 'request_failed', path: 'unknown', status: 500, reason: reasonOf(error) })
+  process.on('unhandledRejection', survive)
   options.log.record({ event: 'serving', url: service.url })
   if (!signal.aborted) await once(signal, 'abort')
   await service.stop()
+  process.off('unhandledRejection', survive)
   options.log.record({ event: 'serving_stopped', reason: reasonOf(signal.reason) })
 }

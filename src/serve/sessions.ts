@@ -18,7 +18,7 @@ export interface Sessions {
 }
 
 export interface SessionsOptions {
-  /** As which role, where there is such a role and the login may become it: otherwise as the login itself. */
+  /** As which role, where it has rights and the login may become it: otherwise as the login itself. */
   role: string
   /** At most so many sessions. */
   size: number
@@ -169,6 +169,7 @@ function becomes(role: string): string {
     from pg_roles as role
     where
       role.rolname = '${role}'
+      and has_schema_privilege(role.oid, 'nms', 'usage') -- in another database it may be a stranger
       and pg_has_role(
         role.oid,
         case when current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end
