@@ -162,19 +162,20 @@ function close(sql: Sql): void {
   sql.end({ timeout: 0 }).catch(() => undefined)
 }
 
-/** Gives up the rights of the login, however many those are. */
+/**
+ * Gives up the rights of the login, however many those are. Roles belong to the whole server: this one may be there for
+ * another database only.
+ */
 function becomes(role: string): string {
   return `
     select set_config('role', role.rolname, true)
     from pg_roles as role
     where
       role.rolname = '${role}'
-      and has_schema_privilege(role.oid, 'nms', 'usage') -- in another database it may be a stranger
       and pg_has_role(
         role.oid,
         case when current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end
       )
-      -- Roles belong to the whole server: it may be there for another database only.
       and has_schema_privilege(role.oid, to_regnamespace('nms')::oid, 'usage')
   `
 }

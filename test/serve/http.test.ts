@@ -238,7 +238,11 @@ for (const [what, request, expected] of [
     `GET /live HTTP/1.1\r\nHost: localhost\r\n${'a: b\r\n'.repeat(300)}Connection: close\r\n\r\n`,
     /^HTTP\/1\.1 200 /,
   ],
-  ['an address of 20 KiB', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`, /^HTTP\/1\.1 431 /],
+  [
+    'an address of 20 KiB',
+    `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+    /^HTTP\/1\.1 431 /,
+  ],
   [
     'two lengths',
     'POST /v1/today HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx',
