@@ -183,6 +183,8 @@ grant execute on function
   nms.find_table,
   nms.run_report,
   nms.day_report,
+  nms.run_snapshot,
+  nms.day_snapshot,
   nms.status_report,
   nms.trend_report,
   nms.compare_report,

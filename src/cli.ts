@@ -10,6 +10,7 @@ import { addExportCommand } from './commands/export.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
 import { addPruneCommand } from './commands/prune.ts'
 import { addRebuildCommand } from './commands/rebuild.ts'
+import { addServeCommand } from './commands/serve.ts'
 import { addSqlCommand } from './commands/sql.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { addTrendCommand } from './commands/trend.ts'
@@ -26,6 +27,7 @@ addMigrateCommand(program)
 addSqlCommand(program)
 addCollectCommand(program)
 addWorkerCommand(program)
+addServeCommand(program)
 addDoctorCommand(program)
 addStatusCommand(program)
 addDailyCommand(program)

@@ -13,7 +13,14 @@ export type WorkerEvent =
   | { event: 'run_late'; detail: string }
   | { event: 'upkeep_failed'; reason: string }
 
-export type LogEvent = RunEvent | WorkerEvent
+/** Something that happened to the service. */
+export type ServeEvent =
+  | { event: 'serving'; url: string }
+  | { event: 'serving_stopped'; reason: string }
+  | { event: 'caller_refused'; reason: string }
+  | { event: 'request_failed'; path: string; status: number; reason: string }
+
+export type LogEvent = RunEvent | WorkerEvent | ServeEvent
 
 // People build alerts on these names.
 const events: Record<LogEvent['event'], [level: 'info' | 'warn' | 'error', words: string]> = {
@@ -32,6 +39,10 @@ const events: Record<LogEvent['event'], [level: 'info' | 'warn' | 'error', words
   pruned: ['info', 'old runs deleted'],
   schema_not_skipped: ['warn', "graphile-worker's own tables are counted"],
   run_late: ['error', 'a day has no result in time'],
+  serving: ['info', 'serving'],
+  serving_stopped: ['info', 'serving stopped'],
+  caller_refused: ['warn', 'caller refused'],
+  request_failed: ['error', 'request failed'],
   upkeep_failed: ['error', 'could not look for abandoned or missing runs'],
 }
 

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:2292baeb17c9bc299928271c083b3ad870761f3d
+--! Hash: sha1:4806911c9e1a7ede40da9b1c3b3c487d6808bf13
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4716,6 +4716,36 @@ comment on function nms.day_report(date) is
   'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since the day before that has a result, and how many tables the request left out. Raises P0002 for a day without a result.';
 revoke execute on function nms.day_report(date) from public;
 --! EndIncluded functions/reading/day_report.sql
+--! Included functions/reading/day_snapshot.sql
+create or replace function nms.day_snapshot(snapshot_date date default null)
+returns jsonb
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_snapshot jsonb;
+begin
+  select jsonb_build_object(
+    'run_id', day.run_id,
+    'snapshot_date', day.snapshot_date,
+    'collected_at', day.collected_at,
+    'payload', day.payload
+  ) into v_snapshot
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date = coalesce(
+    day_snapshot.snapshot_date,
+    (select max(any_day.snapshot_date) from nms.table_metrics_daily_snapshot as any_day)
+  );
+  if not found then
+    perform nms_private.run_of_day(snapshot_date => coalesce(day_snapshot.snapshot_date, nms.business_date()));
+  end if;
+  return v_snapshot;
+end
+$$;
+comment on function nms.day_snapshot(date) is
+  'The JSON of a business day, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, payload as {schema: {table: count}}. Raises P0002 for a day without a result.';
+revoke execute on function nms.day_snapshot(date) from public;
+--! EndIncluded functions/reading/day_snapshot.sql
 --! Included functions/reading/find_day.sql
 create or replace function nms.find_day(named text)
 returns date
@@ -4745,29 +4775,11 @@ returns bigint
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_run_id bigint;
-  v_last bigint;
 begin
   if find_run.named !~ '^[1-9][0-9]{0,17}$' then
     return nms_private.run_of_day(snapshot_date => nms.find_day(named => find_run.named));
   end if;
-
-  select run.run_id into v_run_id
-  from nms.table_metrics_runs as run
-  where run.run_id = find_run.named::bigint;
-  if not found then
-    select max(run.run_id) into v_last from nms.table_metrics_runs as run;
-    raise exception 'no run %', coalesce(find_run.named, 'null')
-      using
-        errcode = 'no_data_found',
-        detail = coalesce(format('the last one is %s', v_last), 'nor is there any other'),
-        hint = case
-          when v_last is null then 'Start one: select * from nms.collect_table_metrics();'
-          else 'The runs are in nms.table_metrics_runs.'
-        end;
-  end if;
-  return v_run_id;
+  return (nms_private.run_of_number(run_id => find_run.named::bigint)).run_id;
 end
 $$;
 comment on function nms.find_run(text) is
@@ -4917,7 +4929,9 @@ begin
           (
             select format('Ask for %s, the nearest day with a result.', day.snapshot_date)
             from nms.table_metrics_daily_snapshot as day
-            order by abs(day.snapshot_date - run_of_day.snapshot_date), day.snapshot_date desc
+            order by
+              case when isfinite(run_of_day.snapshot_date) then abs(day.snapshot_date - run_of_day.snapshot_date) end,
+              day.snapshot_date desc
             limit 1
           ),
           'Start a run: select * from nms.collect_table_metrics();'
@@ -4930,6 +4944,78 @@ comment on function nms_private.run_of_day(date) is
   'The run that owns a business day. Raises P0002 for a day without a result.';
 revoke execute on function nms_private.run_of_day(date) from public;
 --! EndIncluded functions/reading/run_of_day.sql
+--! Included functions/reading/run_of_number.sql
+create or replace function nms_private.run_of_number(run_id bigint)
+returns nms.table_metrics_runs
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run nms.table_metrics_runs;
+  v_before bigint;
+  v_after bigint;
+  v_last bigint;
+begin
+  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = run_of_number.run_id;
+  if not found then
+    select
+      max(run.run_id) filter (where run.run_id < run_of_number.run_id),
+      min(run.run_id) filter (where run.run_id > run_of_number.run_id),
+      max(run.run_id)
+    into v_before, v_after, v_last
+    from nms.table_metrics_runs as run;
+    raise exception 'no run %', coalesce(run_of_number.run_id::text, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = case
+          when v_last is null then 'nor is there any other'
+          when v_after is null then format('the last one is %s', v_last)
+          else format('the nearest: %s', concat_ws(' and ', v_before, v_after))
+        end,
+        hint = case
+          when v_last is null then 'Start one: select * from nms.collect_table_metrics();'
+          else 'The runs are in nms.table_metrics_runs.'
+        end;
+  end if;
+  return v_run;
+end
+$$;
+comment on function nms_private.run_of_number(bigint) is
+  'The run with this run_id. Raises P0002 when there is none.';
+revoke execute on function nms_private.run_of_number(bigint) from public;
+--! EndIncluded functions/reading/run_of_number.sql
+--! Included functions/reading/run_or_latest.sql
+create or replace function nms_private.run_or_latest(run_id bigint)
+returns nms.table_metrics_runs
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run nms.table_metrics_runs;
+begin
+  if run_or_latest.run_id is not null then
+    return nms_private.run_of_number(run_id => run_or_latest.run_id);
+  end if;
+
+  select run.* into v_run
+  from nms.table_metrics_runs as run
+  where run.status = 'SUCCEEDED'
+  order by run.snapshot_date desc, run.is_imported, run.run_id desc
+  limit 1;
+  if not found then
+    raise exception 'no run has succeeded yet'
+      using
+        errcode = 'no_data_found',
+        detail = 'expected the run_id of any run, or one that is SUCCEEDED',
+        hint = 'Start one: select * from nms.collect_table_metrics();';
+  end if;
+  return v_run;
+end
+$$;
+comment on function nms_private.run_or_latest(bigint) is
+  'The run of this number, or without one the latest successful run: of the last business day that has one, the run that owns it. Raises P0002 when there is no such run.';
+revoke execute on function nms_private.run_or_latest(bigint) from public;
+--! EndIncluded functions/reading/run_or_latest.sql
 --! Included functions/reading/run_report.sql
 create or replace function nms.run_report(run_id bigint default null)
 returns jsonb
@@ -4937,27 +5023,9 @@ language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_run nms.table_metrics_runs;
+  v_run constant nms.table_metrics_runs := nms_private.run_or_latest(run_id => run_report.run_id);
   v_since bigint;
 begin
-  select run.* into v_run
-  from nms.table_metrics_runs as run
-  where
-    run.run_id = run_report.run_id
-    or (run_report.run_id is null and run.status = 'SUCCEEDED')
-  order by run.snapshot_date desc, run.is_imported, run.run_id desc
-  limit 1;
-  if not found then
-    if run_report.run_id is not null then
-      perform nms.find_run(named => run_report.run_id::text);
-    end if;
-    raise exception 'no run has succeeded yet'
-      using
-        errcode = 'no_data_found',
-        detail = 'expected the run_id of any run, or one that is SUCCEEDED',
-        hint = 'Start one: select * from nms.collect_table_metrics();';
-  end if;
-
   if v_run.status <> 'RUNNING' then
     select run.run_id into v_since
     from nms.table_metrics_runs as run
@@ -5072,6 +5140,28 @@ comment on function nms_private.run_result(bigint, bigint) is
   'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null.';
 revoke execute on function nms_private.run_result(bigint, bigint) from public;
 --! EndIncluded functions/reading/run_result.sql
+--! Included functions/reading/run_snapshot.sql
+create or replace function nms.run_snapshot(run_id bigint default null)
+returns jsonb
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'run_id', run.run_id,
+    'snapshot_date', run.snapshot_date,
+    'collected_at', run.collected_at,
+    'status', run.status,
+    'finished_at', run.finished_at,
+    'error_message', run.error_message,
+    'payload', snapshot.payload
+  )
+  from nms_private.run_or_latest(run_id => run_snapshot.run_id) as run
+  left join nms.table_metrics_run_snapshot as snapshot on snapshot.run_id = run.run_id
+$$;
+comment on function nms.run_snapshot(bigint) is
+  'The JSON of a run, by default the latest successful one: {run_id, snapshot_date, collected_at, status, finished_at, error_message, payload}, payload as {schema: {table: count}}, null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
+revoke execute on function nms.run_snapshot(bigint) from public;
+--! EndIncluded functions/reading/run_snapshot.sql
 --! Included functions/reading/status_report.sql
 create or replace function nms.status_report(runs integer default 10)
 returns jsonb

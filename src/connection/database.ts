@@ -1,4 +1,3 @@
-import type postgres from 'postgres'
 import { readConnection } from './connection.ts'
 import { createOpener } from './open.ts'
 import { openPostgres } from './postgres.ts'
@@ -7,23 +6,25 @@ import { type Ask, pinned, type Sql } from './search_path.ts'
 /** A connection to the database to collect from. */
 export type { Ask, Sql }
 
+/** How a session is opened. */
+export interface SessionOptions {
+  /** What the server knows it by; unless given, the user decides. */
+  name?: string
+  /** Seconds that each address may take to answer, unless the user says so. */
+  connectTimeout?: number
+}
+
 /**
- * One connection, for one caller: what takes long blocks nobody else's queries.
+ * One connection, for one caller: what takes long blocks nobody else's queries. Notices are dropped.
  *
  * @param url as libpq reads it, together with the variables of the environment
- * @param onnotice receives the server's notices and warnings; dropped unless given
- * @param name what the server knows the session by; unless given, the user decides
  */
-export function connect(
-  url: string,
-  onnotice: (notice: postgres.Notice) => void = () => undefined,
-  name?: string,
-): Sql {
-  const connection = readConnection(url)
+export function connect(url: string, { name, connectTimeout = 30 }: SessionOptions = {}): Sql {
+  const connection = readConnection(url, process.env, { connectTimeout, keepAlive: 60 })
   return pinned(
     openPostgres(connection, createOpener(connection), {
       max: 1,
-      onnotice,
+      onnotice: () => undefined,
       prepare: false, // a pooler may give each transaction another server connection
       fetch_types: false, // its query would resolve names by the path of the session
       connection: {

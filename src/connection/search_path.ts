@@ -8,7 +8,7 @@ import { safeBegin } from '../private_parts/postgres.ts'
 export const pinPath = 'set local search_path = pg_catalog, pg_temp'
 
 /** What may stand in a query: a value, the JSON of {@link Sql.json}, a name, or a part of a query. */
-type Value =
+export type Value =
   | string
   | number
   | bigint
@@ -65,7 +65,7 @@ export function pinned(connection: postgres.Sql): Sql {
   const send = (statements: string) => connection.unsafe(`${pinPath};\n${statements}`)
   function sql(what: TemplateStringsArray | string, ...values: Value[]): Answer<unknown> | Name {
     if (typeof what === 'string') return new Name(what)
-    const query = what.reduce((before, part, n) => before + literal(values[n - 1]) + part)
+    const query = compose(what, values)
     return answer(query, async () => lastResult(await send(query)))
   }
   return Object.assign(sql, {
@@ -78,6 +78,11 @@ export function pinned(connection: postgres.Sql): Sql {
       }),
     end: connection.end,
   }) as unknown as Sql
+}
+
+/** A statement with its values in it, each quoted. */
+export function compose(parts: TemplateStringsArray, values: readonly Value[]): string {
+  return parts.reduce((before, part, n) => before + literal(values[n - 1]) + part)
 }
 
 /** As Postgres reads it with either setting of standard_conforming_strings. */
@@ -114,7 +119,7 @@ function answer<T>(query: string, ask: () => Promise<T>): Answer<T> {
 }
 
 /** Of a message with several statements, what the last one has returned. */
-function lastResult(results: readonly unknown[]): unknown {
+export function lastResult(results: readonly unknown[]): unknown {
   const last = results.at(-1)
   return Array.isArray(last) ? last : results
 }

@@ -25,7 +25,7 @@ async function work(payload: unknown, helpers: JobHelpers, options: TaskOptions)
 }
 
 async function pruneAll(url: string, keep: Keep, log: Log, signal: AbortSignal): Promise<void> {
-  const sql = connect(url, undefined, pruningSession)
+  const sql = connect(url, { name: pruningSession })
   const startedAt = Date.now()
   let runs_deleted = '0'
   let done = false

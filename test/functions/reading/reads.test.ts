@@ -21,6 +21,8 @@ test('a report reads the runs that it shows, however many others there are', asy
     ['run_report()', 6 * 50],
     ['day_report()', 6 * 50],
     ['compare_report()', 4 * 50],
+    ['day_snapshot()', 0],
+    ['run_snapshot()', 0],
     [`trend_report('public', 't7', 5)`, 5],
   ] as const) {
     const read = await rowsRead(sql, 'nms.table_metrics_measurements', `select nms.${call}`)

@@ -32,7 +32,7 @@ async function createHistory(t: ExecutionContext) {
     grant select on all tables in schema nms to ${reader.name};
     grant execute on function
       nms.business_date, nms.table_trend, nms.compare_runs, nms.compare_days, nms.find_day, nms.find_run, nms.find_table,
-      nms.run_report, nms.day_report, nms.status_report, nms.trend_report, nms.compare_report
+      nms.run_report, nms.day_report, nms.run_snapshot, nms.day_snapshot, nms.status_report, nms.trend_report, nms.compare_report
     to ${reader.name};
   `)
   t.teardown(() => db.sql.unsafe(`drop owned by ${reader.name}`))
@@ -115,6 +115,34 @@ test('a reader gets the report of a day beside the day before', async (t) => {
     previous_date: null,
     change: null,
     payload: { public: { orders: 100, items: 50, gone: 7 }, stage: { big: 900 } },
+  })
+})
+
+test('a reader gets the JSON of a day and of a run as it is stored', async (t) => {
+  const { sql, reader } = await createHistory(t)
+  const [yesterday, today] = [await daysAgo(sql, 1), await daysAgo(sql, 0)]
+  await writeRuns(sql, [{ day: 0, status: 'FAILED', error: 'lost its way' }], today)
+
+  const first = { run_id: 1, snapshot_date: yesterday }
+  const payload = { public: { orders: 100, items: 50, gone: 7 }, stage: { big: 900 } }
+  const last = await ask(reader, 'day_snapshot()')
+  t.like(last.report, { run_id: 2, snapshot_date: today })
+  t.true(
+    last.text.includes(`"payload": {"public": {"fresh": ${huge}, "items": 20, "orders": 110}}`),
+    last.text,
+  )
+  const ofDay = (await ask(reader, `day_snapshot('${yesterday}')`)).report
+  t.deepEqual(Object.keys(ofDay).sort(), ['collected_at', 'payload', 'run_id', 'snapshot_date'])
+  t.like(ofDay, { ...first, payload })
+  const ofRun = (await ask(reader, 'run_snapshot(1)')).report
+  t.like(ofRun, { ...first, payload, status: 'SUCCEEDED', error_message: null })
+  t.is(Date.parse(String(ofRun.finished_at)) - Date.parse(String(ofRun.collected_at)), 60_000)
+  t.like((await ask(reader, 'run_snapshot()')).report, { run_id: 2, status: 'SUCCEEDED' })
+  t.like((await ask(reader, 'run_snapshot(3)')).report, {
+    run_id: 3,
+    status: 'FAILED',
+    error_message: 'lost its way',
+    payload: null,
   })
 })
 
@@ -222,6 +250,9 @@ test('before the first run the reports say that there is nothing, and what to do
   for (const call of [
     'run_report()',
     'day_report()',
+    'run_snapshot()',
+    'run_snapshot(1)',
+    'day_snapshot()',
     'compare_report()',
     `find_run('today')`,
     `find_run('1')`,
@@ -234,6 +265,10 @@ test('before the first run the reports say that there is nothing, and what to do
 for (const [call, code, hint] of [
   ['run_report(99)', 'P0002', /nms\.table_metrics_runs/],
   [`day_report('2020-02-20')`, 'P0002', /Ask for \d{4}-\d\d-\d\d/],
+  ['run_snapshot(0)', 'P0002', /nms\.table_metrics_runs/],
+  ['run_snapshot(9223372036854775807)', 'P0002', /nms\.table_metrics_runs/],
+  [`day_snapshot('2020-02-20')`, 'P0002', /Ask for \d{4}-\d\d-\d\d/],
+  [`day_snapshot('infinity')`, 'P0002', /Ask for \d{4}-\d\d-\d\d/],
   [`find_run('99')`, 'P0002', /nms\.table_metrics_runs/],
   [`find_run('2020-02-20')`, 'P0002', /Ask for \d{4}-\d\d-\d\d/],
   [`find_run(null)`, 'P0002', /nms\.table_metrics_runs/],
