@@ -105,8 +105,8 @@ async function serves(container: Container): Promise<void> {
     (await fetch(`http://127.0.0.1:${port}${path}`, { headers })).status
   assert.equal(await ask('/live'), 200)
   assert.equal(await ask('/ready'), 200)
-  assert.equal(await ask('/v1/latest'), 401)
-  assert.equal(await ask('/v1/latest', { authorization: `Bearer ${token}` }), 200)
+  assert.equal(await ask('/v1/today'), 401)
+  assert.equal(await ask('/v1/today', { authorization: `Bearer ${token}` }), 200)
   await container.run(container.healthcheck, { PORT: port })
   console.log(
     `  serve: live, ready, healthy; 401 without a token; SIGTERM ends it with ${await service.stop()}`,
