@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
@@ -116,6 +116,30 @@ test('Grafana is told all that its data sources ask the environment for', async 
   )
   const path: string = dashboards.providers[0].options.path
   t.true(services.grafana.volumes.includes(`./grafana/dashboards:${path}:ro`))
+})
+
+test('what docs/deploy.md types makes the secrets, which nobody else can reach', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'table-metrics-compose-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const page = await readFile('docs/deploy.md', 'utf8')
+  const [, code = ''] = /^```sh\n(mkdir .*?)^```$/ms.exec(page) ?? []
+
+  const { status, stderr } = await run(t, 'sh', ['-euc', code], { cwd: folder })
+
+  t.is(status, 0, stderr)
+  const given = Object.values<{ file: string }>(secrets).map(({ file }) => file)
+  const made = (await readdir(join(folder, 'secrets'))).map((name) => `secrets/${name}`)
+  t.deepEqual(made.sort(), [...given, ...services.grafana.env_file].sort())
+  t.is((await stat(join(folder, 'secrets'))).mode & 0o777, 0o700)
+  const read = (file: string) => readFile(join(folder, 'secrets', file), 'utf8')
+  const { host, pathname, password } = new URL((await read('database_url')).trim())
+  t.is(password, (await read('postgres_password')).trim())
+  t.is(`${host}${pathname}`, `postgres/${services.postgres.environment.POSTGRES_DB}`)
+  t.regex(await read('token'), /^[0-9a-f]{64}\n$/)
+  t.regex(
+    await read('grafana.env'),
+    /^GF_SECURITY_ADMIN_PASSWORD=[0-9a-f]{48}\nTABLE_METRICS_PASSWORD=[0-9a-f]{48}\n$/,
+  )
 })
 
 interface Service {

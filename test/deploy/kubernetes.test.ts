@@ -5,6 +5,7 @@ import { parse, parseAllDocuments } from 'yaml'
 import { expectKnown } from './_command_line.ts'
 
 const folder = 'deploy/kubernetes'
+const all = await pods()
 
 test('kustomization.yaml names what lies beside it, each a file, and either the worker or the schedule', async (t) => {
   const text = await readFile(join(folder, 'kustomization.yaml'), 'utf8')
@@ -16,7 +17,7 @@ test('kustomization.yaml names what lies beside it, each a file, and either the 
   t.deepEqual(others, ['collect.yaml'])
 })
 
-for (const { name, spec } of await pods()) {
+for (const { name, spec } of all) {
   test(`${name} is allowed by the restricted Pod Security Standard`, (t) => {
     for (const host of ['hostNetwork', 'hostPID', 'hostIPC']) t.falsy(spec[host])
     for (const volume of spec.volumes) {
@@ -117,8 +118,7 @@ type Document = any
 
 async function pods(): Promise<{ name: string; spec: Document }[]> {
   const files = (await readdir(folder)).filter((file) => file !== 'kustomization.yaml')
-  const all = await Promise.all(files.map(documents))
-  return all
+  return (await Promise.all(files.map(documents)))
     .flat()
     .map(({ kind, metadata, spec }) => ({
       name: `${kind} ${metadata.name}`,

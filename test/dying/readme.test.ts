@@ -70,12 +70,15 @@ async function prepareHistory(sql: Sql, url: string): Promise<void> {
   await sql`select from nms.collect_table_metrics()`
 }
 
+/** Lines for cron and pg_cron, which cron.test.ts executes, and what is typed where no test can. */
+const notHere = ['crontab', 'pgsql', 'console']
+
 /** The blocks to execute, each with the output that the page shows right after it. */
 function blocks(markdown: string): { language: string; code: string; shown?: string }[] {
   const found: { language: string; code: string; shown?: string }[] = []
   for (const [, language = '', code = ''] of markdown.matchAll(/^```(\w+)\n(.*?)^```$/gms)) {
     const last = found.at(-1)
-    if (language === 'crontab') continue
+    if (notHere.includes(language)) continue
     if (language !== 'text') found.push({ language, code })
     else if (last) last.shown = code
   }
