@@ -23,20 +23,26 @@ const rolesScript = await readFile(`${migrationsFolder}/roles.sql`, 'utf8')
 
 const readingCalls = [
   'alert_rule',
+  'alerts_report',
   'business_date',
   'compare_days',
   'compare_report',
   'compare_runs',
   'day_report',
   'day_snapshot',
+  'days_report',
   'find_alerts',
   'find_day',
   'find_run',
   'find_table',
+  'growth',
+  'growth_report',
   'run_report',
   'run_snapshot',
+  'runs_report',
   'status_report',
   'table_trend',
+  'tables_report',
   'trend_report',
 ]
 const startingCalls = [

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:4806911c9e1a7ede40da9b1c3b3c487d6808bf13
+--! Hash: sha1:3ec02b0966c1329928ba6e557ee3cd31a9f75528
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4424,6 +4424,68 @@ comment on function nms_private.yield_target(bigint, oid, text) is
   'After the count of a table was canceled because another session waited for it: puts the table back at the end of the queue, or, the third time, records it as not counted. Returns which of the two, null when the table is not in the queue any more, or being counted again.';
 revoke execute on function nms_private.yield_target(bigint, oid, text) from public;
 --! EndIncluded functions/online/yield_target.sql
+--! Included functions/reading/alerts_report.sql
+create or replace function nms.alerts_report(
+  history boolean default false,
+  "limit" integer default 100,
+  before bigint default null
+)
+returns jsonb
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  logged as materialized (
+    select log.*
+    from nms.table_metrics_alert_log as log
+    where alerts_report.history and (log.alert_id < alerts_report.before or alerts_report.before is null)
+    order by log.alert_id desc
+    limit alerts_report."limit"
+  )
+  select jsonb_build_object(
+    'business_time_zone', settings.business_time_zone,
+    'open', nms_private.open_alerts(),
+    'history', (
+      select coalesce(jsonb_agg(to_jsonb(logged) order by logged.alert_id desc), '[]')
+      from logged
+      having alerts_report.history
+    ),
+    'next', (
+      select min(logged.alert_id)
+      from logged
+      having exists (
+        select from nms.table_metrics_alert_log as log where log.alert_id < (select min(logged.alert_id) from logged)
+      )
+    )
+  )
+  from nms.table_metrics_settings as settings
+  where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
+$$;
+comment on function nms.alerts_report(boolean, integer, bigint) is
+  'What is strange: {business_time_zone, open, history, next}. open: as nms.table_metrics_alerts, oldest first. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+revoke execute on function nms.alerts_report(boolean, integer, bigint) from public;
+--! EndIncluded functions/reading/alerts_report.sql
+--! Included functions/reading/checked_limit.sql
+create or replace function nms_private.checked_limit(argument text, value integer)
+returns integer
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if (checked_limit.value between 1 and 1000) is not true then
+    raise exception 'no such %: %', checked_limit.argument, coalesce(checked_limit.value::text, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a whole number from 1 to 1000',
+        hint = format('For example: %s => 30', quote_ident(checked_limit.argument));
+  end if;
+  return checked_limit.value;
+end
+$$;
+comment on function nms_private.checked_limit(text, integer) is
+  'How many entries a report was asked for. Raises 22023 unless they are 1 to 1000.';
+revoke execute on function nms_private.checked_limit(text, integer) from public;
+--! EndIncluded functions/reading/checked_limit.sql
 --! Included functions/reading/compare_days.sql
 create or replace function nms.compare_days(before date, after date)
 returns table (
@@ -4746,6 +4808,45 @@ comment on function nms.day_snapshot(date) is
   'The JSON of a business day, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, payload as {schema: {table: count}}. Raises P0002 for a day without a result.';
 revoke execute on function nms.day_snapshot(date) from public;
 --! EndIncluded functions/reading/day_snapshot.sql
+--! Included functions/reading/days_report.sql
+create or replace function nms.days_report("limit" integer default 30, before date default null)
+returns jsonb
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  -- One more, which the last of them is compared with.
+  day as materialized (
+    select found.*, row_number() over (order by found.snapshot_date desc) as place
+    from (
+      select daily.snapshot_date, daily.run_id, daily.collected_at, daily.is_imported
+      from nms.table_metrics_daily_snapshot as daily
+      where daily.snapshot_date < coalesce(days_report.before, 'infinity')
+      order by daily.snapshot_date desc
+      limit nms_private.checked_limit(argument => 'limit', value => days_report."limit") + 1
+    ) as found
+  ),
+  page as (
+    select day.*, found.tables, found.rows, found.change, found.change_percent, found.tables_left_out
+    from nms_private.growth_over(
+      run_ids => (select array_agg(day.run_id order by day.snapshot_date) from day)
+    ) as found
+    join day on day.run_id = found.run_id
+    where day.place <= days_report."limit"
+  )
+  select jsonb_build_object(
+    'days', (select coalesce(jsonb_agg(to_jsonb(page) - 'place' order by page.place), '[]') from page),
+    'next', (
+      select day.snapshot_date
+      from day
+      where day.place = days_report."limit" and exists (select from day where day.place > days_report."limit")
+    )
+  )
+$$;
+comment on function nms.days_report(integer, date) is
+  'The business days that have a result, newest first: {days, next}, each with the run that owns it, its tables and rows, and the change since the day before that has one, as in nms.growth. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+revoke execute on function nms.days_report(integer, date) from public;
+--! EndIncluded functions/reading/days_report.sql
 --! Included functions/reading/find_day.sql
 create or replace function nms.find_day(named text)
 returns date
@@ -4895,6 +4996,564 @@ comment on function nms.find_table(text) is
   'The tables that a name stands for, of all that some run has met: {named, found: [{schema_name, table_name, quoted}], alike}. Schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL; several are found when names have dots of their own. When none is, alike has the three most similar names.';
 revoke execute on function nms.find_table(text) from public;
 --! EndIncluded functions/reading/find_table.sql
+--! Included functions/reading/growth.sql
+create or replace function nms.growth(
+  by text default 'day',
+  schema_name text default null,
+  table_name text default null,
+  periods integer default 30
+)
+returns table (
+  period_start date,
+  snapshot_date date,
+  rows numeric,
+  tables bigint,
+  change numeric,
+  change_percent numeric,
+  per_day numeric,
+  tables_left_out bigint,
+  run_id bigint
+)
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if (growth.by in ('day', 'week', 'month')) is not true then
+    raise exception 'no such period: %', coalesce(growth.by, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected day, week or month',
+        hint = 'A week begins on Monday.';
+  elsif growth.schema_name is null and growth.table_name is not null then
+    raise exception 'a table without its schema: %', growth.table_name
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a schema and a table of it, a schema alone, or neither for the whole database',
+        hint = 'Name its schema as well.';
+  end if;
+  perform nms_private.checked_limit(argument => 'periods', value => growth.periods);
+  if growth.table_name is not null then
+    perform nms_private.refuse_unknown_table(schema_name => growth.schema_name, table_name => growth.table_name);
+  elsif growth.schema_name is not null then
+    perform nms_private.refuse_unknown_schema(schema_name => growth.schema_name);
+  end if;
+
+  return query
+  with ended as materialized (
+    select period.* from nms_private.period_ends(by => growth.by, periods => growth.periods) as period
+  )
+  select
+    ended.period_start,
+    ended.snapshot_date,
+    found.rows,
+    found.tables,
+    found.change,
+    found.change_percent,
+    round(found.change / (ended.snapshot_date - since.snapshot_date), 2),
+    found.tables_left_out,
+    found.run_id
+  from nms_private.growth_over(
+    run_ids => (select array_agg(ended.run_id order by ended.snapshot_date) from ended),
+    schema_name => growth.schema_name,
+    table_name => growth.table_name
+  ) as found
+  join ended on ended.run_id = found.run_id
+  left join ended as since on since.run_id = found.since
+  where ended.is_asked_for
+  order by ended.snapshot_date;
+end
+$$;
+comment on function nms.growth(text, text, text, integer) is
+  'How a table, a schema (table_name null) or the whole database (both null) grew over the last so many days, weeks from Monday or months, the current one included: of each the last day with a result, and the change since that of the period before, in rows, per cent and rows per day. rows and change are null when that day''s request left it out, and no row: no result, or it did not exist. In a total each row counts once (sum of own_row_count), and change is that of the tables which both days counted, with those that appeared and disappeared: tables_left_out, by the request or settings of one of both days, change nothing. Names as the catalogue spells them. Raises P0002 for an unknown name, 22023 for an unknown period.';
+revoke execute on function nms.growth(text, text, text, integer) from public;
+--! EndIncluded functions/reading/growth.sql
+--! Included functions/reading/growth_over.sql
+create or replace function nms_private.growth_over(
+  run_ids bigint[],
+  schema_name text default null,
+  table_name text default null
+)
+returns table (
+  run_id bigint,
+  rows numeric,
+  tables bigint,
+  change numeric,
+  change_percent numeric,
+  tables_left_out bigint,
+  since bigint
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  found as materialized (
+    select given.place, run.*, total.rows, total.tables
+    from unnest(growth_over.run_ids) with ordinality as given (run_id, place)
+    join nms.table_metrics_runs as run on run.run_id = given.run_id
+    cross join lateral nms_private.rows_of(
+      run_id => given.run_id, schema_name => growth_over.schema_name, table_name => growth_over.table_name
+    ) as total
+  ),
+  -- By these names a request may leave out what a run has nothing of.
+  known as materialized (
+    select coalesce(growth_over.table_name, '') as name
+    union
+    select measurement.table_name
+    from nms.table_metrics_measurements as measurement
+    where
+      measurement.run_id in (select found.run_id from found)
+      and measurement.schema_name = growth_over.schema_name
+      and growth_over.table_name is null
+  ),
+  judged as (
+    select
+      found.*,
+      case
+        when found.tables > 0 then false
+        when growth_over.schema_name is null then coalesce(found.left_out_count > 0, false)
+        else exists (
+          select
+          from (select array_agg(known.name) as names, array_agg(growth_over.schema_name) as schemas from known) as given
+          cross join lateral nms_private.request_excludes(
+            run_id => found.run_id, schema_names => given.schemas, table_names => given.names
+          )
+        )
+      end as is_left_out
+    from found
+  ),
+  beside as (
+    select
+      judged.run_id,
+      case when not judged.is_left_out then judged.rows end as rows,
+      judged.tables,
+      lag(judged.run_id) over by_place as since,
+      lag(case when not judged.is_left_out then judged.rows end) over by_place as rows_before,
+      growth_over.table_name is not null
+        or (judged.skip_schemas, judged.exclude_tables, judged.machinery_schemas)
+          = lag((judged.skip_schemas, judged.exclude_tables, judged.machinery_schemas)) over by_place as is_same_request,
+      judged.place
+    from judged
+    where judged.tables > 0 or judged.is_left_out or growth_over.schema_name is null
+    window by_place as (order by judged.place)
+  )
+  select
+    beside.run_id,
+    beside.rows,
+    case when beside.rows is not null then beside.tables end,
+    difference.change,
+    round(100 * difference.change / nullif(difference.base, 0), 2),
+    coalesce(compared.tables_left_out, 0),
+    beside.since
+  from beside
+  -- Under the same request both have counted everything there was: nothing has to be compared table by table.
+  left join lateral (
+    select
+      case when count(*) = 0 then 0 else sum(per_table.own_change) end as change,
+      coalesce(sum(former.own_row_count) filter (where per_table.outcome = 'left out'), 0) as rows_left_out,
+      count(*) filter (where per_table.outcome = 'left out') as tables_left_out
+    from nms.compare_runs(before => beside.since, after => beside.run_id) as per_table
+    left join nms.table_metrics_measurements as former
+      on former.run_id = beside.since
+      and former.schema_name = per_table.schema_name
+      and former.table_name = per_table.table_name
+      and per_table.outcome = 'left out'
+    where
+      not beside.is_same_request
+      and (growth_over.schema_name is null or per_table.schema_name = growth_over.schema_name)
+  ) as compared on not beside.is_same_request
+  cross join lateral (
+    select
+      case when beside.is_same_request then beside.rows - beside.rows_before else compared.change end,
+      beside.rows_before - coalesce(compared.rows_left_out, 0)
+  ) as difference (change, base)
+  order by beside.place
+$$;
+comment on function nms_private.growth_over(bigint[], text, text) is
+  'How a table, a schema or the whole database grew over some successful runs, given oldest first: rows and tables of each, and the change since the one before it in this list. rows and tables are null for a run that left it out; no row: it did not exist. The change of a total is of what both runs have counted, appeared and disappeared tables included; tables_left_out, which one of them leaves out, are no part of it, nor of what change_percent is taken of.';
+revoke execute on function nms_private.growth_over(bigint[], text, text) from public;
+--! EndIncluded functions/reading/growth_over.sql
+--! Included functions/reading/growth_report.sql
+create or replace function nms.growth_report(
+  by text default 'day',
+  schema_name text default null,
+  table_name text default null,
+  periods integer default 30
+)
+returns jsonb
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  growth as materialized (
+    select found.*
+    from nms.growth(
+      by => growth_report.by,
+      schema_name => growth_report.schema_name,
+      table_name => growth_report.table_name,
+      periods => growth_report.periods
+    ) as found
+  ),
+  first as (
+    select growth.* from growth where growth.rows is not null order by growth.snapshot_date limit 1
+  ),
+  last as (
+    select growth.* from growth where growth.rows is not null order by growth.snapshot_date desc limit 1
+  )
+  select jsonb_build_object(
+    'by', growth_report.by,
+    'schema_name', growth_report.schema_name,
+    'table_name', growth_report.table_name,
+    'periods', (select coalesce(jsonb_agg(to_jsonb(growth) order by growth.snapshot_date), '[]') from growth),
+    'summary', jsonb_build_object(
+      'periods_found', (select count(growth.rows) from growth),
+      'periods_left_out', (select count(*) - count(growth.rows) from growth),
+      'first_date', first.snapshot_date,
+      'first_rows', first.rows,
+      'last_date', last.snapshot_date,
+      'last_rows', last.rows,
+      'change', total.change,
+      'change_percent', total.change_percent,
+      'per_day', round(total.change / nullif(last.snapshot_date - first.snapshot_date, 0), 2),
+      'tables_left_out', total.tables_left_out
+    ) || case
+      when first.run_id is null then jsonb_build_object(
+        'last_date_with_result', (
+          select day.snapshot_date
+          from nms.table_metrics_daily_snapshot as day
+          cross join lateral nms_private.rows_of(
+            run_id => day.run_id, schema_name => growth_report.schema_name, table_name => growth_report.table_name
+          ) as found
+          where found.tables > 0
+          order by day.snapshot_date desc
+          limit 1
+        )
+      )
+      else '{}'
+    end
+  )
+  from (values (1)) as one
+  left join first on true
+  left join last on true
+  left join lateral (
+    select over.*
+    from nms_private.growth_over(
+      run_ids => array[first.run_id, last.run_id],
+      schema_name => growth_report.schema_name,
+      table_name => growth_report.table_name
+    ) as over
+    where over.since is not null
+  ) as total on first.run_id <> last.run_id
+$$;
+comment on function nms.growth_report(text, text, text, integer) is
+  'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
+revoke execute on function nms.growth_report(text, text, text, integer) from public;
+--! EndIncluded functions/reading/growth_report.sql
+--! Included functions/reading/list_runs.sql
+create or replace function nms_private.list_runs("limit" integer, before bigint default null)
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    jsonb_agg(
+      to_jsonb(last) || jsonb_build_object(
+        'seconds', extract(epoch from coalesce(last.finished_at, clock_timestamp()) - last.collected_at),
+        'totals', jsonb_build_object(
+          'tables', last.target_count,
+          'rows', case
+            when last.status = 'SUCCEEDED' then (
+              select found.rows
+              from nms_private.rows_of(run_id => last.run_id, schema_name => null, table_name => null) as found
+            )
+          end
+        )
+      )
+      order by last.run_id desc
+    ),
+    '[]'
+  )
+  from (
+    select run.*
+    from nms.table_metrics_runs as run
+    where run.run_id < list_runs.before or list_runs.before is null
+    order by run.run_id desc
+    limit list_runs."limit"
+  ) as last
+$$;
+comment on function nms_private.list_runs(integer, bigint) is
+  'The last runs, or the last before one of them, newest first: each header with its seconds (so far, while it is RUNNING) and its totals, whose rows are null unless it SUCCEEDED.';
+revoke execute on function nms_private.list_runs(integer, bigint) from public;
+--! EndIncluded functions/reading/list_runs.sql
+--! Included functions/reading/list_tables.sql
+create or replace function nms_private.list_tables(schema_name text, alike text, after text, how_many integer)
+returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_after constant text[] := regexp_match(list_tables.after, '^("(?:[^"]|"")+"|[^".]+)\.("(?:[^"]|"")+"|[^".]+)$');
+  v_after_schema text := '';
+  v_after_table text := '';
+  v_day record;
+  v_previous record;
+begin
+  if list_tables.after is not null then
+    if v_after is null then
+      raise exception 'no place to go on from: %', list_tables.after
+        using
+          errcode = 'invalid_parameter_value',
+          detail = 'expected schema and table, quoted as in SQL, with a dot between',
+          hint = 'Give next of the page before as it is, or nothing for the first page.';
+    end if;
+    v_after_schema := coalesce(replace(substring(v_after[1] from '^"(.*)"$'), '""', '"'), v_after[1]);
+    v_after_table := coalesce(replace(substring(v_after[2] from '^"(.*)"$'), '""', '"'), v_after[2]);
+  end if;
+  if list_tables.schema_name is not null then
+    perform nms_private.refuse_unknown_schema(schema_name => list_tables.schema_name);
+  end if;
+
+  select day.snapshot_date, day.run_id into v_day
+  from nms.table_metrics_daily_snapshot as day
+  order by day.snapshot_date desc
+  limit 1;
+  select day.snapshot_date, day.run_id into v_previous
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date < v_day.snapshot_date
+  order by day.snapshot_date desc
+  limit 1;
+
+  return (
+    with
+    found as materialized (
+      select measurement.*, row_number() over (order by measurement.schema_name, measurement.table_name) as place
+      from nms.table_metrics_measurements as measurement
+      where
+        measurement.run_id = v_day.run_id
+        and (measurement.schema_name = list_tables.schema_name or list_tables.schema_name is null)
+        and (measurement.schema_name, measurement.table_name) > (v_after_schema, v_after_table)
+        -- The columns' collation knows no letters but those of ASCII.
+        and strpos(
+          lower((measurement.schema_name || '.' || measurement.table_name) collate "default"),
+          lower(coalesce(list_tables.alike, ''))
+        ) > 0
+      order by measurement.schema_name, measurement.table_name
+      limit list_tables.how_many + 1
+    )
+    select jsonb_build_object(
+      'run_id', v_day.run_id,
+      'snapshot_date', v_day.snapshot_date,
+      'previous_date', v_previous.snapshot_date,
+      'tables', coalesce(
+        jsonb_agg(
+          jsonb_build_object(
+            'schema_name', found.schema_name,
+            'table_name', found.table_name,
+            'table_kind', found.table_kind,
+            'is_partition', found.is_partition,
+            'row_count', found.row_count,
+            'own_row_count', found.own_row_count,
+            'method', found.method,
+            'change', found.row_count - former.row_count,
+            'change_percent', round(100.0 * (found.row_count - former.row_count) / nullif(former.row_count, 0), 2)
+          )
+          order by found.place
+        ) filter (where found.place <= list_tables.how_many),
+        '[]'
+      ),
+      'next', case
+        when max(found.place) > list_tables.how_many
+          then max(format('%I.%I', found.schema_name, found.table_name)) filter (where found.place = list_tables.how_many)
+      end
+    )
+    from found
+    left join nms.table_metrics_measurements as former
+      on former.run_id = v_previous.run_id
+      and former.schema_name = found.schema_name
+      and former.table_name = found.table_name
+  );
+end
+$$;
+comment on function nms_private.list_tables(text, text, text, integer) is
+  'What nms.tables_report answers, for a limit that was checked.';
+revoke execute on function nms_private.list_tables(text, text, text, integer) from public;
+--! EndIncluded functions/reading/list_tables.sql
+--! Included functions/reading/open_alerts.sql
+create or replace function nms_private.open_alerts()
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name), '[]')
+  from nms.table_metrics_alerts as alert
+$$;
+comment on function nms_private.open_alerts() is
+  'The alerts of nms.table_metrics_alerts, oldest first.';
+revoke execute on function nms_private.open_alerts() from public;
+--! EndIncluded functions/reading/open_alerts.sql
+--! Included functions/reading/period_ends.sql
+create or replace function nms_private.period_ends(by text, periods integer)
+returns table (period_start date, snapshot_date date, run_id bigint, is_asked_for boolean)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  first as (
+    select (
+      date_trunc(period_ends.by, nms.business_date()::timestamp)
+        - (period_ends.periods - 1) * format('1 %s', period_ends.by)::interval
+    )::date as day
+  ),
+  last_of_each as (
+    select distinct on (date_trunc(period_ends.by, day.snapshot_date::timestamp))
+      date_trunc(period_ends.by, day.snapshot_date::timestamp)::date as period_start,
+      day.snapshot_date,
+      day.run_id,
+      true as is_asked_for
+    from nms.table_metrics_daily_snapshot as day
+    where day.snapshot_date >= (select first.day from first)
+    order by date_trunc(period_ends.by, day.snapshot_date::timestamp), day.snapshot_date desc
+  ),
+  last_before as (
+    select
+      date_trunc(period_ends.by, day.snapshot_date::timestamp)::date,
+      day.snapshot_date,
+      day.run_id,
+      false
+    from nms.table_metrics_daily_snapshot as day
+    where day.snapshot_date < (select first.day from first)
+    order by day.snapshot_date desc
+    limit 1
+  )
+  select * from last_of_each
+  union all
+  select * from last_before
+  order by 2
+$$;
+comment on function nms_private.period_ends(text, integer) is
+  'The last day with a result of each of the last so many days, weeks (from Monday) or months, the current one included, and the run that owns it; before them, not asked for, the last day of an earlier period. No row: the period has no result.';
+revoke execute on function nms_private.period_ends(text, integer) from public;
+--! EndIncluded functions/reading/period_ends.sql
+--! Included functions/reading/refuse_unknown_schema.sql
+create or replace function nms_private.refuse_unknown_schema(schema_name text)
+returns void
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_known text[];
+begin
+  if exists (
+    select
+    from nms.table_metrics_measurements as measurement
+    where measurement.schema_name = refuse_unknown_schema.schema_name
+  ) then
+    return;
+  end if;
+
+  -- From one name to the next one in the index, rather than through all measurements.
+  with recursive known (name) as (
+    select min(measurement.schema_name) from nms.table_metrics_measurements as measurement
+    union all
+    select (
+      select min(measurement.schema_name)
+      from nms.table_metrics_measurements as measurement
+      where measurement.schema_name > known.name
+    )
+    from known
+    where known.name is not null
+  )
+  select array_agg(known.name order by known.name) into v_known from known where known.name is not null;
+  raise exception 'no run has met a schema %', coalesce(refuse_unknown_schema.schema_name, 'null')
+    using
+      errcode = 'no_data_found',
+      detail = 'expected a schema as the catalogue spells it',
+      hint = case
+        when v_known is null then 'Start a run: select * from nms.collect_table_metrics();'
+        else format(
+          'There are: %s%s',
+          array_to_string(v_known[:20], ', '),
+          case when cardinality(v_known) > 20 then format(', and %s others', cardinality(v_known) - 20) end
+        )
+      end;
+end
+$$;
+comment on function nms_private.refuse_unknown_schema(text) is
+  'Raises P0002, with the names that there are, when no run has met a schema of this name.';
+revoke execute on function nms_private.refuse_unknown_schema(text) from public;
+--! EndIncluded functions/reading/refuse_unknown_schema.sql
+--! Included functions/reading/refuse_unknown_table.sql
+create or replace function nms_private.refuse_unknown_table(schema_name text, table_name text)
+returns void
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (
+    select
+    from nms.table_metrics_measurements as measurement
+    where
+      measurement.schema_name = refuse_unknown_table.schema_name
+      and measurement.table_name = refuse_unknown_table.table_name
+  ) then
+    return;
+  end if;
+
+  raise exception 'no run has met a table %.%', refuse_unknown_table.schema_name, refuse_unknown_table.table_name
+    using
+      errcode = 'no_data_found',
+      detail = 'expected schema and table as the catalogue spells them',
+      hint = coalesce(
+        (
+          select format('Did you mean %s?', string_agg(name, ', '))
+          from jsonb_array_elements_text(
+            nms.find_table(
+              format('%I.%I', refuse_unknown_table.schema_name, refuse_unknown_table.table_name)
+            ) -> 'alike'
+          ) as name
+          having count(*) > 0
+        ),
+        'Those of the last run are in nms.table_metrics_latest.'
+      );
+end
+$$;
+comment on function nms_private.refuse_unknown_table(text, text) is
+  'Raises P0002, with the names most alike, when no run has met a table of this name.';
+revoke execute on function nms_private.refuse_unknown_table(text, text) from public;
+--! EndIncluded functions/reading/refuse_unknown_table.sql
+--! Included functions/reading/rows_of.sql
+-- Three statements, for each its index.
+create or replace function nms_private.rows_of(run_id bigint, schema_name text, table_name text)
+returns table (rows numeric, tables bigint)
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 1
+as $$
+begin
+  if rows_of.table_name is not null then
+    return query
+    select max(measurement.row_count)::numeric, count(*)
+    from nms.table_metrics_measurements as measurement
+    where
+      measurement.run_id = rows_of.run_id
+      and measurement.schema_name = rows_of.schema_name
+      and measurement.table_name = rows_of.table_name;
+  elsif rows_of.schema_name is not null then
+    return query
+    select coalesce(sum(measurement.own_row_count), 0), count(*)
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = rows_of.run_id and measurement.schema_name = rows_of.schema_name;
+  else
+    return query
+    select coalesce(sum(measurement.own_row_count), 0), count(*)
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = rows_of.run_id;
+  end if;
+end
+$$;
+comment on function nms_private.rows_of(bigint, text, text) is
+  'How many rows a run found, and in how many tables: of one table; without table_name of a schema, without schema_name too of all of them, and then each row counted once.';
+revoke execute on function nms_private.rows_of(bigint, text, text) from public;
+--! EndIncluded functions/reading/rows_of.sql
 --! Included functions/reading/run_of_day.sql
 create or replace function nms_private.run_of_day(snapshot_date date)
 returns bigint
@@ -5162,6 +5821,28 @@ comment on function nms.run_snapshot(bigint) is
   'The JSON of a run, by default the latest successful one: {run_id, snapshot_date, collected_at, status, finished_at, error_message, payload}, payload as {schema: {table: count}}, null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
 revoke execute on function nms.run_snapshot(bigint) from public;
 --! EndIncluded functions/reading/run_snapshot.sql
+--! Included functions/reading/runs_report.sql
+create or replace function nms.runs_report("limit" integer default 30, before bigint default null)
+returns jsonb
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'runs', listed.runs,
+    'next', case
+      when exists (select from nms.table_metrics_runs as run where run.run_id < (listed.runs #>> '{-1,run_id}')::bigint)
+        then listed.runs #> '{-1,run_id}'
+    end
+  )
+  from nms_private.list_runs(
+    "limit" => nms_private.checked_limit(argument => 'limit', value => runs_report."limit"),
+    before => runs_report.before
+  ) as listed (runs)
+$$;
+comment on function nms.runs_report(integer, bigint) is
+  'The runs, also those that failed, newest first: {runs, next}, each with its whole header, its seconds (so far, while it is RUNNING) and its totals. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+revoke execute on function nms.runs_report(integer, bigint) from public;
+--! EndIncluded functions/reading/runs_report.sql
 --! Included functions/reading/status_report.sql
 create or replace function nms.status_report(runs integer default 10)
 returns jsonb
@@ -5178,45 +5859,13 @@ as $$
       order by day.snapshot_date desc
       limit 1
     ),
-    'runs', (
-      select coalesce(
-        jsonb_agg(
-          to_jsonb(last) || jsonb_build_object(
-            'seconds', extract(epoch from coalesce(last.finished_at, clock_timestamp()) - last.collected_at),
-            'totals', jsonb_build_object(
-              'tables', last.target_count,
-              'rows', case
-                when last.status = 'SUCCEEDED' then (
-                  select coalesce(sum(measurement.own_row_count), 0)
-                  from nms.table_metrics_measurements as measurement
-                  where measurement.run_id = last.run_id
-                )
-              end
-            )
-          )
-          order by last.run_id desc
-        ),
-        '[]'
-      )
-      from (
-        select run.*
-        from nms.table_metrics_runs as run
-        order by run.run_id desc
-        limit status_report.runs
-      ) as last
-    ),
-    'alerts', (
-      select coalesce(
-        jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name),
-        '[]'
-      )
-      from nms.table_metrics_alerts as alert
-    )
+    'runs', nms_private.list_runs("limit" => status_report.runs),
+    'alerts', nms_private.open_alerts()
   )
   from nms.table_metrics_settings as settings
 $$;
 comment on function nms.status_report(integer) is
-  'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; the last runs come newest first, each with its seconds (so far, while it is RUNNING) and its totals; alerts are those of nms.table_metrics_alerts, oldest first.';
+  'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first.';
 revoke execute on function nms.status_report(integer) from public;
 --! EndIncluded functions/reading/status_report.sql
 --! Included functions/reading/table_trend.sql
@@ -5273,16 +5922,37 @@ comment on function nms.table_trend(text, text, integer) is
   'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted, and has no method. No row: the day has no result, or not this table. Names as the catalogue spells them.';
 revoke execute on function nms.table_trend(text, text, integer) from public;
 --! EndIncluded functions/reading/table_trend.sql
+--! Included functions/reading/tables_report.sql
+create or replace function nms.tables_report(
+  schema_name text default null,
+  alike text default null,
+  after text default null,
+  "limit" integer default 100
+)
+returns jsonb
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select nms_private.list_tables(
+    schema_name => tables_report.schema_name,
+    alike => tables_report.alike,
+    after => tables_report.after,
+    how_many => nms_private.checked_limit(argument => 'limit', value => tables_report."limit")
+  )
+$$;
+comment on function nms.tables_report(text, text, text, integer) is
+  'The tables of the last business day that has a result, in the order of their names (by bytes): {run_id, snapshot_date, previous_date, tables, next}, with the change since the day before that has one, null when that did not count the table. alike: only those whose schema.table has this text in it, in upper or lower case as far as the locale of the database knows them. next, given as after, asks for those that follow; null when there are none. What a later run that FAILED found is told by nms.run_report. Raises P0002 for a schema that no run has met, 22023 for a limit that is not 1 to 1000 or an after that is no next.';
+revoke execute on function nms.tables_report(text, text, text, integer) from public;
+--! EndIncluded functions/reading/tables_report.sql
 --! Included functions/reading/trend_report.sql
 create or replace function nms.trend_report(schema_name text, table_name text, days integer default 30)
 returns jsonb
-language plpgsql stable parallel safe
+language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_report jsonb;
   v_last date;
-  v_found jsonb;
 begin
   with trend as materialized (
     select found.*
@@ -5328,21 +5998,9 @@ begin
   order by day.snapshot_date desc
   limit 1;
   if not found then
-    v_found := nms.find_table(format('%I.%I', trend_report.schema_name, trend_report.table_name));
-    if v_found -> 'found' = '[]' then
-      raise exception 'no run has met a table %.%', trend_report.schema_name, trend_report.table_name
-        using
-          errcode = 'no_data_found',
-          detail = 'expected schema and table as the catalogue spells them',
-          hint = coalesce(
-            (
-              select format('Did you mean %s?', string_agg(name, ', '))
-              from jsonb_array_elements_text(v_found -> 'alike') as name
-              having count(*) > 0
-            ),
-            'Those of the last run are in nms.table_metrics_latest.'
-          );
-    end if;
+    perform nms_private.refuse_unknown_table(
+      schema_name => trend_report.schema_name, table_name => trend_report.table_name
+    );
   end if;
   return jsonb_set(
     v_report,

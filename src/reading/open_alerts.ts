@@ -18,9 +18,9 @@ export interface Alert {
 export async function readAlerts(sql: Sql): Promise<{ json: string; zone: string }> {
   const [row] = await sql<[{ json: string; zone: string }]>`
     select
-      (status -> 'alerts')::text as json,
-      status ->> 'business_time_zone' as zone
-    from nms.status_report(runs => 0) as status
+      (report -> 'open')::text as json,
+      report ->> 'business_time_zone' as zone
+    from nms.alerts_report() as report
   `
   return row
 }

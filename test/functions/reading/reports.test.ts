@@ -1,8 +1,9 @@
 // What each report has: asked by somebody who may read and nothing else, as `--json` and HTTP give it.
 
 import test, { type ExecutionContext } from 'ava'
-import { createDatabase, type Sql } from '../../_support/database.ts'
+import { createDatabase } from '../../_support/database.ts'
 import { daysAgo, writeRuns } from '../../_support/history.ts'
+import { ask, createReader, rebuildSnapshots } from '../../_support/reader.ts'
 
 const huge = '9007199254740993'
 
@@ -23,26 +24,8 @@ async function createHistory(t: ExecutionContext) {
     ],
     await daysAgo(db.sql, 1),
   )
-  await db.sql`
-    select nms.rebuild_run_snapshot(run_id), nms.rebuild_daily_snapshot(snapshot_date) from nms.table_metrics_runs
-  `
-  const reader = await db.createRole()
-  await db.sql.unsafe(`
-    grant usage on schema nms to ${reader.name};
-    grant select on all tables in schema nms to ${reader.name};
-    grant execute on function
-      nms.business_date, nms.table_trend, nms.compare_runs, nms.compare_days, nms.find_day, nms.find_run, nms.find_table,
-      nms.run_report, nms.day_report, nms.run_snapshot, nms.day_snapshot, nms.status_report, nms.trend_report, nms.compare_report
-    to ${reader.name};
-  `)
-  t.teardown(() => db.sql.unsafe(`drop owned by ${reader.name}`))
-  return { sql: db.sql, reader: reader.connect() }
-}
-
-/** The report of a call, and the same as the text that the server rendered. */
-async function ask<T = Report>(sql: Sql, call: string): Promise<{ report: T; text: string }> {
-  const [row] = await sql.unsafe<{ text: string }[]>(`select nms.${call}::text as text`)
-  return { report: JSON.parse(row?.text ?? ''), text: row?.text ?? '' }
+  await rebuildSnapshots(db.sql)
+  return { sql: db.sql, reader: await createReader(db) }
 }
 
 const names = (tables: unknown) => (tables as { table_name: string }[]).map(({ table_name }) => table_name)
