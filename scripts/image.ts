@@ -1,6 +1,5 @@
-// Builds the image with buildah and tries it on a PostgreSQL of its own: npm run image. Where nothing can be pulled,
-// npm run image -- --own-base makes what it is built on; without a container runtime, as root, STORAGE_DRIVER=vfs
-// BUILDAH_ISOLATION=chroot suffices for buildah.
+// Builds the image with buildah and tries it on a PostgreSQL of its own: npm run image. --own-base makes what it is
+// built on, where nothing can be pulled; --base names that. As root, BUILDAH_ISOLATION=chroot needs no runtime.
 import { execFile, spawn } from 'node:child_process'
 import { parseArgs, promisify } from 'node:util'
 import { makeBase } from './_image/base.ts'
@@ -11,11 +10,10 @@ const tag = 'localhost/table-metrics'
 
 const base = values['own-base'] ? await timed('the base', makeBase) : values.base
 await timed('the image', () => build(base))
-const { stdout } = await promisify(execFile)('buildah', ['images', '--format', '{{.Size}} {{.Digest}}', tag])
-console.log(`${tag}: ${stdout.trim()}`)
+console.log(await describe())
 await timed('the trial', () => tryImage(tag))
 
-/** The same files have the same digest, whenever it is built. */
+/** The same files make the same layer, whenever it is built. */
 function build(base: string | undefined): Promise<void> {
   return stream('buildah', [
     'build',
@@ -25,6 +23,13 @@ function build(base: string | undefined): Promise<void> {
     `--tag=${tag}`,
     '.',
   ])
+}
+
+async function describe(): Promise<string> {
+  const run = promisify(execFile)
+  const { stdout: size } = await run('buildah', ['images', '--format', '{{.Size}}', tag])
+  const { stdout } = await run('buildah', ['inspect', '--type=image', tag])
+  return `${tag}: ${size.trim()}, layer ${JSON.parse(stdout).Docker.rootfs.diff_ids}`
 }
 
 function stream(command: string, args: string[]): Promise<void> {

@@ -71,6 +71,13 @@ test('the database, the worker and the service start without a profile', (t) => 
   t.deepEqual(services.grafana.profiles, ['grafana'])
 })
 
+test('our image is built, never one of the same name pulled', (t) => {
+  t.deepEqual(
+    ours.map(([, { pull_policy }]) => pull_policy),
+    ['build', 'build', 'build'],
+  )
+})
+
 test('every image is pinned, every folder of ours is there, every volume is declared', (t) => {
   for (const [name, { image, build, volumes: mounts = [] }] of Object.entries<Service>(services)) {
     t.true(build !== undefined || /:v?\d+\.\d+/.test(image), name)
@@ -145,6 +152,7 @@ test('what docs/deploy.md types makes the secrets, which nobody else can reach',
 interface Service {
   image: string
   build?: object
+  pull_policy?: string
   command?: string[]
   environment?: Record<string, string>
   secrets?: string[]

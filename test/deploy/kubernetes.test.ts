@@ -6,6 +6,8 @@ import { expectKnown } from './_command_line.ts'
 
 const folder = 'deploy/kubernetes'
 const all = await pods()
+const { images } = parse(await readFile(join(folder, 'kustomization.yaml'), 'utf8'))
+const [yours] = images
 
 test('kustomization.yaml names what lies beside it, each a file, and either the worker or the schedule', async (t) => {
   const text = await readFile(join(folder, 'kustomization.yaml'), 'utf8')
@@ -61,7 +63,8 @@ for (const { name, spec } of all) {
   })
 
   test(`${name} gives table-metrics what it knows, and files that are there`, async (t) => {
-    const [{ args, env, volumeMounts }] = spec.containers
+    const [{ image, args, env, volumeMounts }] = spec.containers
+    t.is(image, `${yours.name}:${yours.newTag}`)
     await expectKnown(
       t,
       args,
