@@ -32,7 +32,7 @@ export async function tryImage(tag: string): Promise<void> {
   }
 }
 
-const token = 'a token of 32 characters or more'
+const token = 'a-token-that-is-long-enough'
 
 /** Files that its user may read, as a runtime mounts them. */
 async function secrets(folder: string, server: EmbeddedServer): Promise<Record<string, string>> {
