@@ -108,10 +108,10 @@ async function serves(container: Container): Promise<void> {
   assert.equal(await ask('/v1/today'), 401)
   assert.equal(await ask('/v1/today', { authorization: `Bearer ${token}` }), 200)
   await container.run(container.healthcheck, { PORT: port })
-  console.log(
-    `  serve: live, ready, healthy; 401 without a token; SIGTERM ends it with ${await service.stop()}`,
-  )
+  assert.equal(await service.stop(), 0)
   await assert.rejects(container.run(container.healthcheck, { PORT: port }))
+  await assert.rejects(container.tableMetrics(container.command), /no authentication/)
+  console.log('  serve is live, ready and healthy, wants a token, and ends well at SIGTERM')
 }
 
 async function freePort(): Promise<number> {
