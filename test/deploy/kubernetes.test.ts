@@ -79,6 +79,16 @@ for (const { name, spec } of all) {
   })
 }
 
+test('the keys of the secret are what docs/deploy.md makes', async (t) => {
+  const page = await readFile('docs/deploy.md', 'utf8')
+  const made = [...page.matchAll(/--from-file=([\w-]+)/g)].map(([, key]) => key)
+  const wanted = all.flatMap(({ spec }) =>
+    spec.volumes.flatMap(({ secret }: Volume) => secret.items.map(({ key }) => key)),
+  )
+
+  t.deepEqual([...new Set(wanted)].sort(), made.sort())
+})
+
 test('a new worker starts when the old one has ended, and that has time to', async (t) => {
   const [worker] = await documents('worker.yaml')
 
