@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:59a2e3e092dcb0b31b8b06567920597570a9dcee
+--! Hash: sha1:e9f83f72bc86d3c7a7c64e80afba3c29700285cc
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -5555,6 +5555,11 @@ begin
     ),
     'last_run', (
       select nms_private.run_header(run_id => run.run_id) || jsonb_build_object(
+        'counted', (
+          select count(measurement.row_count)
+          from nms.table_metrics_measurements as measurement
+          where measurement.run_id = run.run_id
+        ),
         'failures', (
           select coalesce(
             jsonb_agg(
@@ -5785,11 +5790,6 @@ as $$
     'is_online', run.is_online,
     'is_imported', run.is_imported,
     'target_count', run.target_count,
-    'counted', (
-      select count(measurement.row_count)
-      from nms.table_metrics_measurements as measurement
-      where measurement.run_id = run.run_id
-    ),
     'left_out_count', run.left_out_count,
     'error_message', run.error_message
   )
@@ -5797,7 +5797,7 @@ as $$
   where run.run_id = run_header.run_id
 $$;
 comment on function nms_private.run_header(bigint) is
-  'What there is to say of a run in a line: when, how it ended, how long it took (so far, while it is RUNNING), and how many of its tables it has counted.';
+  'What there is to say of a run in a line: when, how it ended, and how long it took (so far, while it is RUNNING).';
 revoke execute on function nms_private.run_header(bigint) from public;
 --! EndIncluded functions/reading/run_header.sql
 --! Included functions/reading/run_of_day.sql

@@ -1,4 +1,5 @@
 import { formatCount, formatDuration } from '../../terminal/terminal.ts'
+import { inKind } from '../alert_list.ts'
 import { sparkline } from '../charts/sparkline.ts'
 import { type Html, html } from '../html.ts'
 import { links } from '../links.ts'
@@ -44,7 +45,7 @@ function alerts({ alerts }: Overview): Html {
 
 function kindsOf(alerts: Overview['alerts']): string {
   const counts = Map.groupBy(alerts, ({ kind }) => kind)
-  return [...counts].map(([kind, { length }]) => `${formatCount(String(length))} ${kind}`).join(', ')
+  return [...counts].map(([kind, { length }]) => `${formatCount(String(length))} ${inKind(kind)}`).join(', ')
 }
 
 function lastRun({ last_run: run }: Overview, clock: Clock): Html | null {
@@ -66,7 +67,7 @@ function today(overview: Overview, clock: Clock): Html {
   ].filter(Boolean)
   return html`<div><dt>Today, ${shortened(business_date)}</dt>
 <dd class="figure">${all === 0 ? 'no run yet' : counted(all, 'run')}</dd>
-${all > 0 && html`<dd class="muted">${parts.join(', ')}${last_run?.snapshot_date === business_date && last_run.target_count !== null && `; ${formatCount(last_run.counted)} of ${counted(last_run.target_count, 'table')} counted`}</dd>`}
+${all > 0 && html`<dd class="muted">${parts.join(', ')}${last_run?.snapshot_date === business_date && last_run.status !== 'RUNNING' && last_run.target_count !== null && `; ${formatCount(last_run.counted)} of ${counted(last_run.target_count, 'table')} counted`}</dd>`}
 ${snapshot_date === business_date && runs.length > 0 && html`<dd>${stripOfDay(runs, clock)}</dd>`}
 ${next_due && html`<dd class="muted">next due by ${clock.on(business_date, next_due.due_at)}</dd>`}</div>`
 }

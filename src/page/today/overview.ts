@@ -19,7 +19,7 @@ export interface Overview {
   days: Day[]
   /** Those of the day, newest first. */
   runs: Run[]
-  last_run: (Run & { failures: Failure[] }) | null
+  last_run: LastRun | null
   /** How many runs of the current business day. */
   today: { succeeded: string; failed: string; running: string }
   next_due: { next_date: string; due_at: string } | null
@@ -34,10 +34,14 @@ export interface Run {
   seconds: string
   is_imported: boolean
   target_count: string | null
-  /** Of the targets, so far. */
-  counted: string
   left_out_count: string | null
   error_message: string | null
+}
+
+export interface LastRun extends Run {
+  /** How many of its targets it has counted, as far as others can see. */
+  counted: string
+  failures: Failure[]
 }
 
 export interface Failure extends Table {

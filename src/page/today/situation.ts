@@ -4,7 +4,7 @@ import { type Html, html } from '../html.ts'
 import { links } from '../links.ts'
 import { tableLink } from '../names.ts'
 import { type Clock, dayInWords } from '../times.ts'
-import type { Overview, Run } from './overview.ts'
+import type { LastRun, Overview } from './overview.ts'
 
 /** What somebody has to know before the numbers: a day without a result, a run that failed, one that works. */
 export function situation(overview: Overview, clock: Clock): Html[] {
@@ -50,7 +50,7 @@ function runningRun({ last_run }: Overview): Html | null {
   return html`<div class="notice"><p><a href="${links.run(last_run.run_id)}">Run ${last_run.run_id}</a> is counting, for ${formatDuration(last_run.seconds)} so far${progressOf(last_run)}.</p></div>`
 }
 
-function progressOf({ counted, target_count }: Run): string {
+function progressOf({ counted, target_count }: LastRun): string {
   if (target_count === null || counted === '0') return ''
   return `: ${formatCount(counted)} of ${formatCount(target_count)} tables`
 }
