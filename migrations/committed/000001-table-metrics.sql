@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:e9f83f72bc86d3c7a7c64e80afba3c29700285cc
+--! Hash: sha1:b03287c85db37f8da332168e995001fb4d078334
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -338,6 +338,25 @@ comment on table nms_private.job_turn is
 create table if not exists nms_private.alert_turn ();
 comment on table nms_private.alert_turn is
   'Always empty. Whoever records the alerts of a run locks it, so that each alert is announced once.';
+
+create table if not exists nms_private.events (
+  source text collate "C" not null
+    constraint source_has_1_to_1000_bytes check (octet_length(source) between 1 and 1000),
+  event_id text collate "C" not null
+    constraint event_id_has_1_to_1000_bytes check (octet_length(event_id) between 1 and 1000),
+  received_at timestamptz not null default now(),
+  primary key (source, event_id)
+);
+create index if not exists events_received_at_idx
+  on nms_private.events (received_at);
+comment on table nms_private.events is
+  'Events that have asked for a run, so that one that is delivered again asks for no other. Kept for 31 days at least.';
+comment on column nms_private.events.source is
+  'Who has sent it, such as a CloudEvents source, or a Pub/Sub subscription.';
+comment on column nms_private.events.event_id is
+  'Its name, which no other event of that source has.';
+comment on column nms_private.events.received_at is
+  'When it arrived first.';
 
 create table if not exists nms.table_metrics_alert_rules (
   schema_name text collate "C" not null default '*',
@@ -3244,6 +3263,54 @@ comment on function nms_private.lint_user_mapping_missing(jsonb, nms_private.tar
   'A foreign part of a table lies on a server that the role that counts has no user mapping for.';
 revoke execute on function nms_private.lint_user_mapping_missing(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_user_mapping_missing.sql
+--! Included functions/doctor/only_reads_and_requests.sql
+create or replace function nms_private.only_reads_and_requests(role oid)
+returns boolean
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select not exists (
+    select
+    from pg_roles as self
+    where
+      self.oid = only_reads_and_requests.role
+      and (self.rolbypassrls or self.rolcreaterole or self.rolcreatedb or self.rolreplication)
+  )
+  and not exists (
+    select
+    from pg_roles as other
+    where
+      pg_has_role(only_reads_and_requests.role, other.oid, 'member')
+      and other.oid <> only_reads_and_requests.role
+      and other.rolname not in ('table_metrics_reader', 'table_metrics_requester')
+  )
+  and not exists (
+    select
+    from pg_shdepend as dependency
+    join pg_roles as self on self.oid = dependency.refobjid and self.rolname <> 'table_metrics_requester'
+    where
+      dependency.refclassid = 'pg_authid'::regclass
+      and dependency.refobjid = only_reads_and_requests.role
+      -- To connect is no right that anybody could gain.
+      and not (
+        dependency.classid = 'pg_database'::regclass
+        and dependency.deptype = 'a'
+        and not exists (
+          select
+          from pg_database as database
+          cross join aclexplode(database.datacl) as granted
+          where
+            database.oid = dependency.objid
+            and granted.grantee = only_reads_and_requests.role
+            and granted.privilege_type = 'CREATE'
+        )
+      )
+  )
+$$;
+comment on function nms_private.only_reads_and_requests(oid) is
+  'True for a role that may read table metrics or queue runs, and nothing else: it is a member of no other role, owns nothing, and was granted nothing itself, in any database, but to connect.';
+revoke execute on function nms_private.only_reads_and_requests(oid) from public;
+--! EndIncluded functions/doctor/only_reads_and_requests.sql
 --! Included functions/doctor/refused_tables.sql
 create or replace function nms_private.refused_tables(tables oid[])
 returns table (table_oid oid, may_enter boolean, may_select boolean, is_thinned boolean)
@@ -3271,14 +3338,14 @@ comment on function nms_private.refused_tables(oid[]) is
 revoke execute on function nms_private.refused_tables(oid[]) from public;
 --! EndIncluded functions/doctor/refused_tables.sql
 --! Included functions/doctor/worker_trusts.sql
--- A worker runs what lies in the schema of graphile-worker: whoever may leave code there must have nothing to gain by
--- it. The three roles named below are those that every worker needs.
+-- A worker runs what lies in the schema of graphile-worker, and so does a requester: whoever may leave code there must
+-- have nothing to gain by it. The user of the session counts as well, because such code may take that role back.
 create or replace function nms_private.worker_trusts(role oid)
 returns boolean
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
-  select
+  select coalesce(bool_and(
     worker_trusts.role <> 0 -- public
     and (
       pg_has_role(worker_trusts.role, worker.oid, 'member')
@@ -3294,7 +3361,10 @@ as $$
             pg_has_role(worker.oid, other.oid, 'member')
             and not pg_has_role(worker_trusts.role, other.oid, 'member')
             and other.oid <> worker.oid
-            and other.rolname not in ('table_metrics_worker', 'table_metrics_collector', 'table_metrics_reader')
+            -- Those that every worker, and every requester, needs.
+            and other.rolname not in (
+              'table_metrics_worker', 'table_metrics_collector', 'table_metrics_reader', 'table_metrics_requester'
+            )
         )
         and not exists (
           select
@@ -3302,13 +3372,22 @@ as $$
           where schema.nspname in ('nms', 'nms_private') and schema.nspowner = worker.oid
         )
       )
+      or (
+        nms_private.only_reads_and_requests(role => worker.oid)
+        and exists (
+          select
+          from pg_roles as working
+          where working.rolname = 'table_metrics_worker' and pg_has_role(worker_trusts.role, working.oid, 'member')
+        )
+      )
     )
+  ), false)
   from pg_roles as worker
   cross join pg_database as database
-  where worker.rolname = current_user and database.datname = current_database()
+  where worker.rolname in (current_user, session_user) and database.datname = current_database()
 $$;
 comment on function nms_private.worker_trusts(oid) is
-  'True when a role may leave code in the schema of graphile-worker for a worker that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker. role: 0 is everybody.';
+  'True when a role may leave code in the schema of graphile-worker for a worker or a requester that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker; or it is a worker''s, and the user may only read results and queue runs. role: 0 is everybody.';
 revoke execute on function nms_private.worker_trusts(oid) from public;
 --! EndIncluded functions/doctor/worker_trusts.sql
 --! Included functions/history/import_run.sql
@@ -4984,7 +5063,7 @@ revoke execute on function nms.find_run(text) from public;
 --! Included functions/reading/find_table.sql
 create or replace function nms.find_table(named text)
 returns jsonb
-language plpgsql stable parallel safe
+language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -4994,7 +5073,6 @@ declare
   v_table text := regexp_replace(find_table.named, '^.*\.', '');
   v_schema text := coalesce(substring(find_table.named from '^(.*)\.'), '');
 begin
-  -- Names may have dots as well: each may be the one that stands between schema and table.
   select coalesce(
     jsonb_agg(
       jsonb_build_object(
@@ -5006,25 +5084,11 @@ begin
     ),
     '[]'
   ) into strict v_found
-  from (
-    select distinct schema.name as schema_name, relation.name as table_name
-    from generate_series(2, length(find_table.named) - 1) as dot
-    cross join lateral (
-      values (left(find_table.named, dot - 1), substr(find_table.named, dot + 1))
-    ) as part (before, after)
-    cross join lateral (
-      values (part.before), (replace(substring(part.before from '^"((?:[^"]|"")+)"$'), '""', '"'))
-    ) as schema (name)
-    cross join lateral (
-      values (part.after), (replace(substring(part.after from '^"((?:[^"]|"")+)"$'), '""', '"'))
-    ) as relation (name)
-    where
-      substr(find_table.named, dot, 1) = '.'
-      and exists (
-        select from nms.table_metrics_measurements as measurement
-        where measurement.schema_name = schema.name and measurement.table_name = relation.name
-      )
-  ) as known;
+  from nms_private.names_spelled(spelling => find_table.named) as known
+  where exists (
+    select from nms.table_metrics_measurements as measurement
+    where measurement.schema_name = known.schema_name and measurement.table_name = known.table_name
+  );
 
   -- Names are alike that share pairs of neighbouring letters, in their last part above all.
   if v_found = '[]' then
@@ -5471,6 +5535,133 @@ comment on function nms_private.list_tables(text, text, text, integer) is
   'What nms.tables_report answers, for a limit that was checked.';
 revoke execute on function nms_private.list_tables(text, text, text, integer) from public;
 --! EndIncluded functions/reading/list_tables.sql
+--! Included functions/reading/metrics_report.sql
+create or replace function nms.metrics_report(tables text[] default '{}')
+returns jsonb
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  counted as materialized (
+    select latest.schema_name, latest.table_name, latest.row_count, latest.own_row_count
+    from nms.table_metrics_latest as latest
+    where latest.row_count is not null
+  ),
+  listed as materialized (
+    select listed.entry, counted.schema_name, counted.table_name, counted.row_count
+    from (select distinct unnest(metrics_report.tables)) as listed (entry)
+    left join lateral nms_private.names_spelled(spelling => listed.entry) as spelled on true
+    left join counted on counted.schema_name = spelled.schema_name and counted.table_name = spelled.table_name
+    where listed.entry is not null
+  ),
+  last_success as (
+    select run.run_id, run.snapshot_date, run.finished_at
+    from nms.table_metrics_runs as run
+    where run.status = 'SUCCEEDED' and not run.is_imported
+    order by run.snapshot_date desc, run.run_id desc
+    limit 1
+  ),
+  last_run as (
+    select run.run_id, run.status, run.collected_at, run.finished_at
+    from nms.table_metrics_runs as run
+    where run.status <> 'RUNNING' and not run.is_imported
+    order by run.run_id desc
+    limit 1
+  )
+  select jsonb_build_object(
+    'datname', current_database(),
+    'database_rows', (select sum(counted.own_row_count) from counted),
+    'database_tables', (select count(*) from counted having count(*) > 0),
+    'schema_rows', (
+      select coalesce(jsonb_agg(to_jsonb(grouped) order by grouped.schemaname), '[]')
+      from (
+        select counted.schema_name as schemaname, sum(counted.own_row_count) as rows
+        from counted
+        group by counted.schema_name
+      ) as grouped
+    ),
+    'table_rows', (
+      select coalesce(jsonb_agg(to_jsonb(found) order by found.schemaname, found.relname), '[]')
+      from (
+        select distinct listed.schema_name as schemaname, listed.table_name as relname, listed.row_count as rows
+        from listed
+        where listed.table_name is not null
+      ) as found
+    ),
+    'listed_tables_missing', (
+      select coalesce(jsonb_agg(missing.entry order by missing.entry collate "C"), '[]')
+      from (select listed.entry from listed group by listed.entry having count(listed.table_name) = 0) as missing
+    ),
+    'open_alerts', (
+      select jsonb_object_agg(known.kind, coalesce(open.alerts, 0))
+      from unnest(
+        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike}'::text[]
+      ) as known (kind)
+      left join (
+        select alert.kind, count(*) as alerts from nms.table_metrics_alerts as alert group by alert.kind
+      ) as open using (kind)
+    ),
+    'last_success_timestamp_seconds', (select extract(epoch from last_success.finished_at) from last_success),
+    'last_run_timestamp_seconds', (select extract(epoch from last_run.finished_at) from last_run),
+    'last_run_duration_seconds', (select extract(epoch from last_run.finished_at - last_run.collected_at) from last_run),
+    'last_run_succeeded', (select last_run.status = 'SUCCEEDED' from last_run),
+    'last_run_tables_not_counted', (
+      select (
+        select count(*)
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = last_run.run_id and measurement.row_count is null
+      )
+      from last_run
+    ),
+    'next_due_timestamp_seconds', (
+      select extract(epoch from due.due_at)
+      from last_success
+      join nms.table_metrics_next_due as due on due.run_id = last_success.run_id
+    ),
+    'overdue_results', (
+      select (
+        select count(*)
+        from generate_series(1, nms.business_date() - last_success.snapshot_date) as days
+        cross join lateral (select last_success.snapshot_date + days) as day (date)
+        where
+          (extract(isodow from day.date) = any (due.usual_weekdays)) is not false
+          and statement_timestamp() > (day.date + due.usual_time) at time zone settings.business_time_zone + rule.late_after
+      )
+      from last_success
+      join nms.table_metrics_next_due as due on due.run_id = last_success.run_id
+      cross join nms.table_metrics_settings as settings
+      cross join nms_private.alert_rule(schema_name => null, table_name => null, kind => 'run_late') as rule
+    )
+  )
+$$;
+comment on function nms.metrics_report(text[]) is
+  'What /metrics shows, by the names of the metrics without nms_: the rows of the last result, of the whole database and of each schema every row counted once, and of the listed tables (named as in nms.find_table) as a query counts them; listed names that the last result does not have; open alerts of each kind, 0 included; the last run that ended and the last that succeeded, without imported ones; when the next result is due, and how many business days are overdue. Times are seconds since 1970. Null: there is none; what was not counted is not there.';
+revoke execute on function nms.metrics_report(text[]) from public;
+--! EndIncluded functions/reading/metrics_report.sql
+--! Included functions/reading/names_spelled.sql
+-- Names may have dots as well: each may be the one that stands between schema and table.
+create or replace function nms_private.names_spelled(spelling text)
+returns table (schema_name text, table_name text)
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select distinct schema.name, relation.name
+  from generate_series(2, length(names_spelled.spelling) - 1) as dot
+  cross join lateral (
+    values (left(names_spelled.spelling, dot - 1), substr(names_spelled.spelling, dot + 1))
+  ) as part (before, after)
+  cross join lateral (
+    values (part.before), (replace(substring(part.before from '^"((?:[^"]|"")+)"$'), '""', '"'))
+  ) as schema (name)
+  cross join lateral (
+    values (part.after), (replace(substring(part.after from '^"((?:[^"]|"")+)"$'), '""', '"'))
+  ) as relation (name)
+  where substr(names_spelled.spelling, dot, 1) = '.' and schema.name is not null and relation.name is not null
+$$;
+comment on function nms_private.names_spelled(text) is
+  'The schemas and tables that a text may stand for: both names with a dot between, each spelled as the catalogue does or quoted as in SQL. Whether there is such a table is another question.';
+revoke execute on function nms_private.names_spelled(text) from public;
+--! EndIncluded functions/reading/names_spelled.sql
 --! Included functions/reading/open_alerts.sql
 create or replace function nms_private.open_alerts()
 returns jsonb
@@ -7593,6 +7784,108 @@ comment on function nms_private.open_job(jsonb) is
   'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
 revoke execute on function nms_private.open_job(jsonb) from public;
 --! EndIncluded functions/schedule/open_job.sql
+--! Included functions/schedule/queue_run.sql
+-- Security invoker: what lies in the schema of graphile-worker runs with the rights of the caller, and only where the
+-- caller trusts whoever may leave code there.
+create or replace function nms.queue_run(
+  source text,
+  event_id text,
+  request text default '{}',
+  worker_schema text default 'graphile_worker'
+)
+returns boolean
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_most_attempts constant integer := 8;
+  v_schema constant oid := to_regnamespace(quote_ident(queue_run.worker_schema))::oid;
+  v_owner text;
+  v_problem text;
+begin
+  for v_problem in
+    select format('%s: saw %s, expected a text of 1 to 1,000 bytes', given.name, coalesce(octet_length(given.value) || ' bytes', 'null'))
+    from (values (1, 'source', queue_run.source), (2, 'event_id', queue_run.event_id)) as given (place, name, value)
+    where coalesce(octet_length(given.value), 0) not between 1 and 1000
+    order by given.place
+  loop
+    raise exception '%', v_problem using errcode = 'invalid_parameter_value';
+  end loop;
+
+  if v_schema is null then
+    raise exception 'there is no schema %', quote_ident(queue_run.worker_schema)
+      using
+        errcode = 'invalid_schema_name',
+        detail = 'it is where the jobs of a worker are',
+        hint = 'Start a worker, which makes it: table-metrics worker';
+  end if;
+  select schema.nspowner::regrole::text into strict v_owner from pg_namespace as schema where schema.oid = v_schema;
+  if not has_schema_privilege(v_schema, 'usage') then
+    raise exception 'permission denied for schema %', quote_ident(queue_run.worker_schema)
+      using
+        errcode = 'insufficient_privilege',
+        detail = format('%I may not queue jobs there', current_user),
+        hint = format('Run migrations/requester_roles.sql as %s.', v_owner);
+  end if;
+  select problem.detail into v_problem
+  from nms_private.find_worker_problems(worker_schema => queue_run.worker_schema) as problem
+  where problem.problem = 'worker_schema_of_stranger'
+  limit 1;
+  if found then
+    raise exception 'the schema % is not to be trusted', quote_ident(queue_run.worker_schema)
+      using
+        errcode = 'insufficient_privilege',
+        detail = v_problem,
+        hint = format('Connect as a role that may do nothing but read results and queue runs, or as %s.', v_owner);
+  end if;
+
+  if not nms_private.remember_event(source => queue_run.source, event_id => queue_run.event_id) then
+    return false;
+  end if;
+  execute format(
+    'select from %I.add_job(identifier => $1, payload => $2, max_attempts => $3)', queue_run.worker_schema
+  )
+  using 'collect_table_metrics', nms_private.job_payload(payload => queue_run.request)::json, v_most_attempts;
+  return true;
+end
+$$;
+comment on function nms.queue_run(text, text, text, text) is
+  'Queues a run for an event, once: the job and the event are stored together, and a second call with the same source and event_id, also at the same time, queues nothing. request: the payload of the job as JSON text; of a malformed one a run is FAILED and says why. worker_schema: that of graphile-worker. False when the event is known already, for 31 days at least. Raises 22023 for a source or an id without 1 to 1,000 bytes, 3F000 before a worker has started once, 42501 where the caller may not add jobs or does not trust whoever owns what is there.';
+revoke execute on function nms.queue_run(text, text, text, text) from public;
+--! EndIncluded functions/schedule/queue_run.sql
+--! Included functions/schedule/remember_event.sql
+-- No worker may ever look after this table: who adds to it also takes what is old, up to a limit.
+create or replace function nms_private.remember_event(source text, event_id text)
+returns boolean
+language sql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  old as (
+    select event.source, event.event_id
+    from nms_private.events as event
+    where event.received_at < now() - interval '31 days'
+    order by event.received_at
+    limit 100
+    for update skip locked
+  ),
+  forgotten as (
+    delete from nms_private.events as event
+    using old
+    where event.source = old.source and event.event_id = old.event_id
+  ),
+  remembered as (
+    insert into nms_private.events (source, event_id)
+    values (remember_event.source, remember_event.event_id)
+    on conflict (source, event_id) do nothing -- waits for whoever is just storing it
+    returning true
+  )
+  select exists (select from remembered)
+$$;
+comment on function nms_private.remember_event(text, text) is
+  'Stores that an event has arrived. False when it had already. Forgets up to a hundred that are older than 31 days.';
+revoke execute on function nms_private.remember_event(text, text) from public;
+--! EndIncluded functions/schedule/remember_event.sql
 --! Included functions/schedule/slot_of_job.sql
 create or replace function nms_private.slot_of_job(payload jsonb, out slot timestamptz, out problem text)
 returns record
@@ -7758,14 +8051,19 @@ create or replace view nms.table_metrics_next_due as
     run.run_id,
     run.snapshot_date,
     next.snapshot_date as next_date,
-    (next.snapshot_date + usual.time_of_day) at time zone settings.business_time_zone + rule.late_after as due_at
+    (next.snapshot_date + usual.time_of_day) at time zone settings.business_time_zone + rule.late_after as due_at,
+    usual.time_of_day as usual_time,
+    usual.weekdays as usual_weekdays
   from nms.table_metrics_runs as run
   cross join nms.table_metrics_settings as settings
   cross join lateral (
     select
       max(result.ended - result.snapshot_date) as time_of_day,
-      array_agg(distinct extract(isodow from result.snapshot_date)) as weekdays,
-      min(result.snapshot_date) as first_date
+      -- After two weeks of practice only the weekdays that have ever had a result.
+      case
+        when min(result.snapshot_date) <= run.snapshot_date - 14
+          then array_agg(distinct extract(isodow from result.snapshot_date)::integer)
+      end as weekdays
     from (
       select
         past.snapshot_date,
@@ -7781,11 +8079,10 @@ create or replace view nms.table_metrics_next_due as
     ) as result
   ) as usual
   cross join lateral (
-    -- The next day, or after two weeks of practice the next of a weekday that has ever had a result.
     select min(run.snapshot_date + days) as snapshot_date
     from generate_series(1, 7) as days
     where
-      usual.first_date > run.snapshot_date - 14
+      usual.weekdays is null
       or extract(isodow from run.snapshot_date + days) = any (usual.weekdays)
   ) as next
   cross join nms_private.alert_rule(schema_name => null, table_name => null, kind => 'run_late') as rule
@@ -7796,6 +8093,8 @@ comment on column nms.table_metrics_next_due.run_id is 'The successful run after
 comment on column nms.table_metrics_next_due.snapshot_date is 'Its business day.';
 comment on column nms.table_metrics_next_due.next_date is 'The next business day that should have a result.';
 comment on column nms.table_metrics_next_due.due_at is 'When it should be there.';
+comment on column nms.table_metrics_next_due.usual_time is 'The latest time at which a result was there, after the midnight with which its business day begins.';
+comment on column nms.table_metrics_next_due.usual_weekdays is 'Days of the week that have results, 1 for Monday to 7 for Sunday; null for every day, in the first two weeks.';
 revoke all on table nms.table_metrics_next_due from public;
 --! EndIncluded views/table_metrics_next_due.sql
 --! Included views/table_metrics_alerts.sql

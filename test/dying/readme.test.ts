@@ -8,6 +8,7 @@ import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
 import { startTemporaryServer } from '../../demo/embedded/server.ts'
 import { migrate } from '../../src/install/migrate.ts'
+import { reservePort } from '../_support/ports.ts'
 import { renderAsPsql } from '../_support/psql.ts'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
@@ -70,12 +71,15 @@ async function prepareHistory(sql: Sql, url: string): Promise<void> {
   await sql`select from nms.collect_table_metrics()`
 }
 
+/** Lines for cron and pg_cron, which cron.test.ts executes, and what is typed where no test can. */
+const notHere = ['crontab', 'pgsql', 'console']
+
 /** The blocks to execute, each with the output that the page shows right after it. */
 function blocks(markdown: string): { language: string; code: string; shown?: string }[] {
   const found: { language: string; code: string; shown?: string }[] = []
   for (const [, language = '', code = ''] of markdown.matchAll(/^```(\w+)\n(.*?)^```$/gms)) {
     const last = found.at(-1)
-    if (language === 'crontab') continue
+    if (notHere.includes(language)) continue
     if (language !== 'text') found.push({ language, code })
     else if (last) last.shown = code
   }
@@ -95,7 +99,7 @@ function chapters(markdown: string): string[] {
 /** What may differ from one execution to the next is made alike. */
 function comparable(text: string): string {
   return text
-    .replace(/\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+Z)?)?)?/g, 'DATE')
+    .replace(/\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?)?)?/g, 'DATE')
     .replace(/took [\d.]+ s/g, 'took TIME')
     .replace(/ +$/gm, '')
     .trim()
@@ -123,20 +127,35 @@ function textual(oid: number) {
 async function copyProject(t: ExecutionContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'table-metrics-readme-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  for (const part of ['src', 'demo', 'migrations', 'crontab', 'package.json', 'test/_support/psql.ts']) {
+  for (const part of [
+    'src',
+    'assets',
+    'demo',
+    'migrations',
+    'prometheus',
+    'crontab',
+    'package.json',
+    'test/_support/psql.ts',
+  ]) {
     await cp(join(project, part), join(folder, part), { recursive: true, verbatimSymlinks: true })
   }
   await symlink(join(project, 'node_modules'), join(folder, 'node_modules'))
   return folder
 }
 
-/** As typed, but for three things: the database's URL, `npm ci`, which has run, and psql, which may be missing. */
+/**
+ * As typed, but for four things: the database's URL, `npm ci`, which has run, psql, which may be missing, and the
+ * service's port. What runs in the background ends with the block.
+ */
 async function runInShell(code: string, folder: string, url: string): Promise<string> {
+  const port = code.includes('8787') ? await reservePort() : 8787
   const script = `
+    trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+    export PORT=${port}
     npm() { [ "$1" = ci ] || command npm "$@"; }
     psql() { node test/_support/psql.ts "$@"; }
     export DATABASE_URL=${/npm start/.test(code) ? '' : `'${url}'`}
-    ${code.replace(/^export DATABASE_URL=.*$/m, '')}
+    ${code.replace(/^export DATABASE_URL=.*$/m, '').replaceAll('8787', String(port))}
   `
   const { stdout, stderr } = await run('bash', ['-eo', 'pipefail', '-c', script], { cwd: folder })
   return stdout + stderr

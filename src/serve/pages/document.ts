@@ -26,11 +26,7 @@ export async function sendDocument(
 
 /** Sends the page of a problem, whose status and headers are set. */
 export function sendFailure(reply: FastifyReply, text: string): FastifyReply {
-  return reply
-    .header('content-security-policy', policy)
-    .header('vary', 'Authorization, Accept')
-    .type(html)
-    .send(text)
+  return reply.header('content-security-policy', policy).type(html).send(text)
 }
 
 const html = 'text/html; charset=utf-8'

@@ -18,6 +18,7 @@ test('a report reads the runs that it shows, however many others there are', asy
 
   for (const [call, most] of [
     ['status_report(2)', 2 * 50],
+    [`metrics_report('{public.t7,no.such}')`, 3 * 50],
     ['run_report()', 6 * 50],
     ['day_report()', 6 * 50],
     ['compare_report()', 4 * 50],
