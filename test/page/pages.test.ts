@@ -61,6 +61,8 @@ test('every page is for everybody, on a phone and on a desk, by day and by night
     `/runs/${run.last}`,
     `/runs/${run.first}`,
     '/compare',
+    '/compare?before=20&after=21&outcome=all',
+    '/table?schema=public&table=huge&days=all',
     addressOf(hostileNames[0] as string),
     addressOf('x'.repeat(63)),
     '/no/such/page',

@@ -1,31 +1,23 @@
 // The pages of one table, of two days and of runs, as a browser shows them and a person uses them.
 
 import test, { type ExecutionContext } from 'ava'
-import type { BrowserContextOptions, Page } from 'playwright-core'
-import { accessibilityProblems, closeBrowser, openPage, overflow, servePages } from '../_support/browser.ts'
+import type { Page } from 'playwright-core'
+import { closeBrowser, openPage, servePages } from '../_support/browser.ts'
 import { createDatabase } from '../_support/database.ts'
 import { daysAgo, type PastRun, writeRuns } from '../_support/history.ts'
 import { rebuildSnapshots } from '../_support/reader.ts'
 
 test.after.always(closeBrowser)
 
-const hostile = [
-  '<script>alert(1)</script>',
-  '"><img src=x onerror=alert(2)>',
-  "a'b\\c&amp; e.f%2e%2e#?",
-  '\u202edesrever\u0007',
-  'x'.repeat(63),
-]
-const hostileReason = `1 of 9 tables could not be counted. ${'<b>no</b> '.repeat(40)}`
+const reason = `1 of 2 tables could not be counted. ${'<b>no</b> '.repeat(40)}`
 
 /** Thirty days until yesterday. Of them, the fifth has no result, the seventh leaves the orders out, the tenth has none. */
 async function createMonth(t: ExecutionContext) {
   const db = await createDatabase(t)
-  const others = Object.fromEntries(hostile.map((name, n) => [`public.${name}`, n + 7]))
   const runs = Array.from({ length: 30 }, (_, n): PastRun => {
-    const rest = { ...others, 'public.huge': `90071992547409${10 + n}` }
+    const rest = { 'public.items': 7 }
     const counts = { ...rest, 'public.orders': n === 10 ? 0 : 1000 + n }
-    if (n === 5) return { day: n, status: 'FAILED', error: hostileReason, counts: { 'public.orders': null } }
+    if (n === 5) return { day: n, status: 'FAILED', error: reason, counts: { 'public.orders': null } }
     return n === 7 ? { day: n, exclude: ['public.orders'], counts: rest } : { day: n, counts }
   })
   await writeRuns(db.sql, runs, await daysAgo(db.sql, 30))
@@ -197,31 +189,3 @@ test('what there is not is a 404 that names the nearest, what nobody understands
     t.regex(words ?? '', text, path)
   }
 })
-
-for (const colorScheme of ['light', 'dark'] as const) {
-  for (const width of [360, 1280]) {
-    test(`everybody can read these pages: ${colorScheme}, ${width} pixels wide`, async (t) => {
-      const { url } = await createMonth(t)
-      const options: BrowserContextOptions = { colorScheme, viewport: { width, height: 800 } }
-      const paths = [
-        `${orders}&days=30`,
-        '/table?schema=public&table=huge&days=all',
-        ...hostile.map((name) => `/table?${new URLSearchParams({ schema: 'public', table: name })}`),
-        '/compare?before=10&after=11&outcome=all',
-        '/runs',
-        '/runs/6',
-        '/runs/30',
-      ]
-      const { page: checked } = await openPage(t, url + orders, { ...options, bypassCSP: true })
-      const { page, complaints } = await openPage(t, url + orders, options)
-
-      for (const path of paths) {
-        await checked.goto(url + path)
-        t.deepEqual(await accessibilityProblems(checked), [], path)
-        await page.goto(url + path)
-        t.true((await overflow(page)) <= 0, `${path} is ${await overflow(page)} pixels wider than its window`)
-      }
-      t.deepEqual(complaints, [])
-    })
-  }
-}
