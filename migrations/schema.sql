@@ -362,6 +362,50 @@ COMMENT ON FUNCTION nms.abandon_silent_runs(silent_for interval) IS 'Ends as FAI
 
 
 --
+-- Name: alerts_report(boolean, integer, bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer DEFAULT 100, before bigint DEFAULT NULL::bigint) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  logged as materialized (
+    select log.*
+    from nms.table_metrics_alert_log as log
+    where alerts_report.history and (log.alert_id < alerts_report.before or alerts_report.before is null)
+    order by log.alert_id desc
+    limit alerts_report."limit"
+  )
+  select jsonb_build_object(
+    'business_time_zone', settings.business_time_zone,
+    'open', nms_private.open_alerts(),
+    'history', (
+      select coalesce(jsonb_agg(to_jsonb(logged) order by logged.alert_id desc), '[]')
+      from logged
+      having alerts_report.history
+    ),
+    'next', (
+      select min(logged.alert_id)
+      from logged
+      having exists (
+        select from nms.table_metrics_alert_log as log where log.alert_id < (select min(logged.alert_id) from logged)
+      )
+    )
+  )
+  from nms.table_metrics_settings as settings
+  where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
+$$;
+
+
+--
+-- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, history, next}. open: as nms.table_metrics_alerts, oldest first. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+
+
+--
 -- Name: close_run(bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -773,6 +817,89 @@ COMMENT ON FUNCTION nms.day_report(snapshot_date date) IS 'What a business day f
 
 
 --
+-- Name: day_snapshot(date); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.day_snapshot(snapshot_date date DEFAULT NULL::date) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_snapshot jsonb;
+begin
+  select jsonb_build_object(
+    'run_id', day.run_id,
+    'snapshot_date', day.snapshot_date,
+    'collected_at', day.collected_at,
+    'payload', day.payload
+  ) into v_snapshot
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date = coalesce(
+    day_snapshot.snapshot_date,
+    (select max(any_day.snapshot_date) from nms.table_metrics_daily_snapshot as any_day)
+  );
+  if not found then
+    perform nms_private.run_of_day(snapshot_date => coalesce(day_snapshot.snapshot_date, nms.business_date()));
+  end if;
+  return v_snapshot;
+end
+$$;
+
+
+--
+-- Name: FUNCTION day_snapshot(snapshot_date date); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.day_snapshot(snapshot_date date) IS 'The JSON of a business day, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, payload as {schema: {table: count}}. Raises P0002 for a day without a result.';
+
+
+--
+-- Name: days_report(integer, date); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.days_report("limit" integer DEFAULT 30, before date DEFAULT NULL::date) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  -- One more, which the last of them is compared with.
+  day as materialized (
+    select found.*, row_number() over (order by found.snapshot_date desc) as place
+    from (
+      select daily.snapshot_date, daily.run_id, daily.collected_at, daily.is_imported
+      from nms.table_metrics_daily_snapshot as daily
+      where daily.snapshot_date < coalesce(days_report.before, 'infinity')
+      order by daily.snapshot_date desc
+      limit nms_private.checked_limit(argument => 'limit', value => days_report."limit") + 1
+    ) as found
+  ),
+  page as (
+    select day.*, found.tables, found.rows, found.change, found.change_percent, found.tables_left_out
+    from nms_private.growth_over(
+      run_ids => (select array_agg(day.run_id order by day.snapshot_date) from day)
+    ) as found
+    join day on day.run_id = found.run_id
+    where day.place <= days_report."limit"
+  )
+  select jsonb_build_object(
+    'days', (select coalesce(jsonb_agg(to_jsonb(page) - 'place' order by page.place), '[]') from page),
+    'next', (
+      select day.snapshot_date
+      from day
+      where day.place = days_report."limit" and exists (select from day where day.place > days_report."limit")
+    )
+  )
+$$;
+
+
+--
+-- Name: FUNCTION days_report("limit" integer, before date); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.days_report("limit" integer, before date) IS 'The business days that have a result, newest first: {days, next}, each with the run that owns it, its tables and rows, and the change since the day before that has one, as in nms.growth. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+
+
+--
 -- Name: find_alerts(bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -930,29 +1057,11 @@ CREATE FUNCTION nms.find_run(named text) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-declare
-  v_run_id bigint;
-  v_last bigint;
 begin
   if find_run.named !~ '^[1-9][0-9]{0,17}$' then
     return nms_private.run_of_day(snapshot_date => nms.find_day(named => find_run.named));
   end if;
-
-  select run.run_id into v_run_id
-  from nms.table_metrics_runs as run
-  where run.run_id = find_run.named::bigint;
-  if not found then
-    select max(run.run_id) into v_last from nms.table_metrics_runs as run;
-    raise exception 'no run %', coalesce(find_run.named, 'null')
-      using
-        errcode = 'no_data_found',
-        detail = coalesce(format('the last one is %s', v_last), 'nor is there any other'),
-        hint = case
-          when v_last is null then 'Start one: select * from nms.collect_table_metrics();'
-          else 'The runs are in nms.table_metrics_runs.'
-        end;
-  end if;
-  return v_run_id;
+  return (nms_private.run_of_number(run_id => find_run.named::bigint)).run_id;
 end
 $_$;
 
@@ -969,9 +1078,9 @@ COMMENT ON FUNCTION nms.find_run(named text) IS 'The run that a text names: its 
 --
 
 CREATE FUNCTION nms.find_table(named text) RETURNS jsonb
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
 declare
   v_found jsonb;
   v_alike jsonb := '[]'::jsonb;
@@ -979,7 +1088,6 @@ declare
   v_table text := regexp_replace(find_table.named, '^.*\.', '');
   v_schema text := coalesce(substring(find_table.named from '^(.*)\.'), '');
 begin
-  -- Names may have dots as well: each may be the one that stands between schema and table.
   select coalesce(
     jsonb_agg(
       jsonb_build_object(
@@ -991,25 +1099,11 @@ begin
     ),
     '[]'
   ) into strict v_found
-  from (
-    select distinct schema.name as schema_name, relation.name as table_name
-    from generate_series(2, length(find_table.named) - 1) as dot
-    cross join lateral (
-      values (left(find_table.named, dot - 1), substr(find_table.named, dot + 1))
-    ) as part (before, after)
-    cross join lateral (
-      values (part.before), (replace(substring(part.before from '^"((?:[^"]|"")+)"$'), '""', '"'))
-    ) as schema (name)
-    cross join lateral (
-      values (part.after), (replace(substring(part.after from '^"((?:[^"]|"")+)"$'), '""', '"'))
-    ) as relation (name)
-    where
-      substr(find_table.named, dot, 1) = '.'
-      and exists (
-        select from nms.table_metrics_measurements as measurement
-        where measurement.schema_name = schema.name and measurement.table_name = relation.name
-      )
-  ) as known;
+  from nms_private.names_spelled(spelling => find_table.named) as known
+  where exists (
+    select from nms.table_metrics_measurements as measurement
+    where measurement.schema_name = known.schema_name and measurement.table_name = known.table_name
+  );
 
   -- Names are alike that share pairs of neighbouring letters, in their last part above all.
   if v_found = '[]' then
@@ -1070,7 +1164,7 @@ begin
 
   return jsonb_build_object('named', find_table.named, 'found', v_found, 'alike', v_alike);
 end
-$_$;
+$$;
 
 
 --
@@ -1078,6 +1172,147 @@ $_$;
 --
 
 COMMENT ON FUNCTION nms.find_table(named text) IS 'The tables that a name stands for, of all that some run has met: {named, found: [{schema_name, table_name, quoted}], alike}. Schema and table with a dot between, each spelled as the catalogue does or quoted as in SQL; several are found when names have dots of their own. When none is, alike has the three most similar names.';
+
+
+--
+-- Name: growth(text, text, text, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.growth(by text DEFAULT 'day'::text, schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, periods integer DEFAULT 30) RETURNS TABLE(period_start date, snapshot_date date, rows numeric, tables bigint, change numeric, change_percent numeric, per_day numeric, tables_left_out bigint, run_id bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if (growth.by in ('day', 'week', 'month')) is not true then
+    raise exception 'no such period: %', coalesce(growth.by, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected day, week or month',
+        hint = 'A week begins on Monday.';
+  elsif growth.schema_name is null and growth.table_name is not null then
+    raise exception 'a table without its schema: %', growth.table_name
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a schema and a table of it, a schema alone, or neither for the whole database',
+        hint = 'Name its schema as well.';
+  end if;
+  perform nms_private.checked_limit(argument => 'periods', value => growth.periods);
+  if growth.table_name is not null then
+    perform nms_private.refuse_unknown_table(schema_name => growth.schema_name, table_name => growth.table_name);
+  elsif growth.schema_name is not null then
+    perform nms_private.refuse_unknown_schema(schema_name => growth.schema_name);
+  end if;
+
+  return query
+  with ended as materialized (
+    select period.* from nms_private.period_ends(by => growth.by, periods => growth.periods) as period
+  )
+  select
+    ended.period_start,
+    ended.snapshot_date,
+    found.rows,
+    found.tables,
+    found.change,
+    found.change_percent,
+    round(found.change / (ended.snapshot_date - since.snapshot_date), 2),
+    found.tables_left_out,
+    found.run_id
+  from nms_private.growth_over(
+    run_ids => (select array_agg(ended.run_id order by ended.snapshot_date) from ended),
+    schema_name => growth.schema_name,
+    table_name => growth.table_name
+  ) as found
+  join ended on ended.run_id = found.run_id
+  left join ended as since on since.run_id = found.since
+  where ended.is_asked_for
+  order by ended.snapshot_date;
+end
+$$;
+
+
+--
+-- Name: FUNCTION growth(by text, schema_name text, table_name text, periods integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.growth(by text, schema_name text, table_name text, periods integer) IS 'How a table, a schema (table_name null) or the whole database (both null) grew over the last so many days, weeks from Monday or months, the current one included: of each the last day with a result, and the change since that of the period before, in rows, per cent and rows per day. rows and change are null when that day''s request left it out, and no row: no result, or it did not exist. In a total each row counts once (sum of own_row_count), and change is that of the tables which both days counted, with those that appeared and disappeared: tables_left_out, by the request or settings of one of both days, change nothing. Names as the catalogue spells them. Raises P0002 for an unknown name, 22023 for an unknown period.';
+
+
+--
+-- Name: growth_report(text, text, text, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, periods integer DEFAULT 30) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  growth as materialized (
+    select found.*
+    from nms.growth(
+      by => growth_report.by,
+      schema_name => growth_report.schema_name,
+      table_name => growth_report.table_name,
+      periods => growth_report.periods
+    ) as found
+  ),
+  first as (
+    select growth.* from growth where growth.rows is not null order by growth.snapshot_date limit 1
+  ),
+  last as (
+    select growth.* from growth where growth.rows is not null order by growth.snapshot_date desc limit 1
+  )
+  select jsonb_build_object(
+    'by', growth_report.by,
+    'schema_name', growth_report.schema_name,
+    'table_name', growth_report.table_name,
+    'periods', (select coalesce(jsonb_agg(to_jsonb(growth) order by growth.snapshot_date), '[]') from growth),
+    'summary', jsonb_build_object(
+      'periods_found', (select count(growth.rows) from growth),
+      'periods_left_out', (select count(*) - count(growth.rows) from growth),
+      'first_date', first.snapshot_date,
+      'first_rows', first.rows,
+      'last_date', last.snapshot_date,
+      'last_rows', last.rows,
+      'change', total.change,
+      'change_percent', total.change_percent,
+      'per_day', round(total.change / nullif(last.snapshot_date - first.snapshot_date, 0), 2),
+      'tables_left_out', total.tables_left_out
+    ) || case
+      when first.run_id is null then jsonb_build_object(
+        'last_date_with_result', (
+          select day.snapshot_date
+          from nms.table_metrics_daily_snapshot as day
+          cross join lateral nms_private.rows_of(
+            run_id => day.run_id, schema_name => growth_report.schema_name, table_name => growth_report.table_name
+          ) as found
+          where found.tables > 0
+          order by day.snapshot_date desc
+          limit 1
+        )
+      )
+      else '{}'
+    end
+  )
+  from (values (1)) as one
+  left join first on true
+  left join last on true
+  left join lateral (
+    select over.*
+    from nms_private.growth_over(
+      run_ids => array[first.run_id, last.run_id],
+      schema_name => growth_report.schema_name,
+      table_name => growth_report.table_name
+    ) as over
+    where over.since is not null
+  ) as total on first.run_id <> last.run_id
+$$;
+
+
+--
+-- Name: FUNCTION growth_report(by text, schema_name text, table_name text, periods integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) IS 'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
 
 
 --
@@ -1218,6 +1453,116 @@ COMMENT ON FUNCTION nms.measure_targets(run_id bigint, budget interval, OUT tabl
 
 
 --
+-- Name: metrics_report(text[]); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.metrics_report(tables text[] DEFAULT '{}'::text[]) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  counted as materialized (
+    select latest.schema_name, latest.table_name, latest.row_count, latest.own_row_count
+    from nms.table_metrics_latest as latest
+    where latest.row_count is not null
+  ),
+  listed as materialized (
+    select listed.entry, counted.schema_name, counted.table_name, counted.row_count
+    from (select distinct unnest(metrics_report.tables)) as listed (entry)
+    left join lateral nms_private.names_spelled(spelling => listed.entry) as spelled on true
+    left join counted on counted.schema_name = spelled.schema_name and counted.table_name = spelled.table_name
+    where listed.entry is not null
+  ),
+  last_success as (
+    select run.run_id, run.snapshot_date, run.finished_at
+    from nms.table_metrics_runs as run
+    where run.status = 'SUCCEEDED' and not run.is_imported
+    order by run.snapshot_date desc, run.run_id desc
+    limit 1
+  ),
+  last_run as (
+    select run.run_id, run.status, run.collected_at, run.finished_at
+    from nms.table_metrics_runs as run
+    where run.status <> 'RUNNING' and not run.is_imported
+    order by run.run_id desc
+    limit 1
+  )
+  select jsonb_build_object(
+    'datname', current_database(),
+    'database_rows', (select sum(counted.own_row_count) from counted),
+    'database_tables', (select count(*) from counted having count(*) > 0),
+    'schema_rows', (
+      select coalesce(jsonb_agg(to_jsonb(grouped) order by grouped.schemaname), '[]')
+      from (
+        select counted.schema_name as schemaname, sum(counted.own_row_count) as rows
+        from counted
+        group by counted.schema_name
+      ) as grouped
+    ),
+    'table_rows', (
+      select coalesce(jsonb_agg(to_jsonb(found) order by found.schemaname, found.relname), '[]')
+      from (
+        select distinct listed.schema_name as schemaname, listed.table_name as relname, listed.row_count as rows
+        from listed
+        where listed.table_name is not null
+      ) as found
+    ),
+    'listed_tables_missing', (
+      select coalesce(jsonb_agg(missing.entry order by missing.entry collate "C"), '[]')
+      from (select listed.entry from listed group by listed.entry having count(listed.table_name) = 0) as missing
+    ),
+    'open_alerts', (
+      select jsonb_object_agg(known.kind, coalesce(open.alerts, 0))
+      from unnest(
+        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike}'::text[]
+      ) as known (kind)
+      left join (
+        select alert.kind, count(*) as alerts from nms.table_metrics_alerts as alert group by alert.kind
+      ) as open using (kind)
+    ),
+    'last_success_timestamp_seconds', (select extract(epoch from last_success.finished_at) from last_success),
+    'last_run_timestamp_seconds', (select extract(epoch from last_run.finished_at) from last_run),
+    'last_run_duration_seconds', (select extract(epoch from last_run.finished_at - last_run.collected_at) from last_run),
+    'last_run_succeeded', (select last_run.status = 'SUCCEEDED' from last_run),
+    'last_run_tables_not_counted', (
+      select (
+        select count(*)
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = last_run.run_id and measurement.row_count is null
+      )
+      from last_run
+    ),
+    'next_due_timestamp_seconds', (
+      select extract(epoch from due.due_at)
+      from last_success
+      join nms.table_metrics_next_due as due on due.run_id = last_success.run_id
+    ),
+    'overdue_results', (
+      select (
+        select count(*)
+        from generate_series(1, nms.business_date() - last_success.snapshot_date) as days
+        cross join lateral (select last_success.snapshot_date + days) as day (date)
+        where
+          (extract(isodow from day.date) = any (due.usual_weekdays)) is not false
+          and statement_timestamp() > (day.date + due.usual_time) at time zone settings.business_time_zone + rule.late_after
+      )
+      from last_success
+      join nms.table_metrics_next_due as due on due.run_id = last_success.run_id
+      cross join nms.table_metrics_settings as settings
+      cross join nms_private.alert_rule(schema_name => null, table_name => null, kind => 'run_late') as rule
+    )
+  )
+$$;
+
+
+--
+-- Name: FUNCTION metrics_report(tables text[]); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.metrics_report(tables text[]) IS 'What /metrics shows, by the names of the metrics without nms_: the rows of the last result, of the whole database and of each schema every row counted once, and of the listed tables (named as in nms.find_table) as a query counts them; listed names that the last result does not have; open alerts of each kind, 0 included; the last run that ended and the last that succeeded, without imported ones; when the next result is due, and how many business days are overdue. Times are seconds since 1970. Null: there is none; what was not counted is not there.';
+
+
+--
 -- Name: open_run(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -1244,6 +1589,138 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) IS 'Starts a run: writes its RUNNING header and returns its run_id. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". A malformed request is written as a FAILED run, with a warning. Runs that were abandoned are marked FAILED first.';
+
+
+--
+-- Name: overview_report(date, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.overview_report(snapshot_date date DEFAULT NULL::date, days integer DEFAULT 30) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_zone text := (select settings.business_time_zone from nms.table_metrics_settings as settings);
+  v_today date := nms.business_date();
+  v_date date := overview_report.snapshot_date;
+  v_run nms.table_metrics_runs;
+  v_previous bigint;
+  v_has_result boolean;
+begin
+  if overview_report.days not between 1 and 366 or overview_report.days is null then
+    raise exception 'days out of range: %', coalesce(overview_report.days::text, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a whole number between 1 and 366',
+        hint = 'It says over how many days the counts of each table go back.';
+  elsif not isfinite(v_date) then
+    raise exception 'no such day: %', v_date
+      using
+        errcode = 'datetime_field_overflow',
+        detail = 'expected a date of the calendar',
+        hint = 'Name a day such as 2026-11-20.';
+  end if;
+  v_date := coalesce(v_date, (select max(day.snapshot_date) from nms.table_metrics_daily_snapshot as day), v_today);
+
+  -- The run that owns the day; without one, the last that tried.
+  select run.* into v_run
+  from nms.table_metrics_runs as run
+  left join nms.table_metrics_daily_snapshot as day on day.run_id = run.run_id and day.snapshot_date = v_date
+  where run.snapshot_date = v_date and (day.run_id is not null or run.status = 'FAILED')
+  order by day.run_id is null, run.run_id desc
+  limit 1;
+  v_has_result := v_run.status = 'SUCCEEDED';
+  if v_has_result then
+    select day.run_id into v_previous
+    from nms.table_metrics_daily_snapshot as day
+    where day.snapshot_date < v_date
+    order by day.snapshot_date desc
+    limit 1;
+  end if;
+
+  return nms_private.run_result(run_id => v_run.run_id, since => v_previous) || jsonb_build_object(
+    'database', current_database(),
+    'business_date', v_today,
+    'business_time_zone', v_zone,
+    'snapshot_date', v_date,
+    'has_result', coalesce(v_has_result, false),
+    'run', nms_private.run_header(run_id => v_run.run_id),
+    'earlier_date', (
+      select max(day.snapshot_date) from nms.table_metrics_daily_snapshot as day where day.snapshot_date < v_date
+    ),
+    'later_date', (
+      select min(day.snapshot_date) from nms.table_metrics_daily_snapshot as day where day.snapshot_date > v_date
+    ),
+    'days', nms_private.counts_of_days(run_id => v_run.run_id, until => v_date, days => overview_report.days),
+    'runs', (
+      select coalesce(jsonb_agg(nms_private.run_header(run_id => of_day.run_id) order by of_day.run_id desc), '[]')
+      from (
+        select run.run_id
+        from nms.table_metrics_runs as run
+        where run.snapshot_date = v_date
+        order by run.run_id desc
+        limit 50
+      ) as of_day
+    ),
+    'last_run', (
+      select nms_private.run_header(run_id => run.run_id) || jsonb_build_object(
+        'counted', (
+          select count(measurement.row_count)
+          from nms.table_metrics_measurements as measurement
+          where measurement.run_id = run.run_id
+        ),
+        'failures', (
+          select coalesce(
+            jsonb_agg(
+              jsonb_build_object(
+                'schema_name', failure.schema_name,
+                'table_name', failure.table_name,
+                'error_sqlstate', failure.error_sqlstate,
+                'error_message', failure.error_message
+              )
+              order by failure.schema_name, failure.table_name
+            ),
+            '[]'
+          )
+          from nms.table_metrics_measurements as failure
+          where failure.run_id = run.run_id and failure.error_sqlstate is not null
+        )
+      )
+      from nms.table_metrics_runs as run
+      order by run.run_id desc
+      limit 1
+    ),
+    'today', (
+      select jsonb_build_object(
+        'succeeded', count(*) filter (where run.status = 'SUCCEEDED'),
+        'failed', count(*) filter (where run.status = 'FAILED'),
+        'running', count(*) filter (where run.status = 'RUNNING')
+      )
+      from nms.table_metrics_runs as run
+      where run.snapshot_date = v_today
+    ),
+    'next_due', (
+      select jsonb_build_object('next_date', due.next_date, 'due_at', due.due_at)
+      from nms.table_metrics_next_due as due
+      where due.run_id = (
+        select run.run_id
+        from nms.table_metrics_runs as run
+        where run.status = 'SUCCEEDED' and not run.is_imported
+        order by run.snapshot_date desc, run.run_id desc
+        limit 1
+      )
+    ),
+    'alerts', nms_private.open_alerts()
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION overview_report(snapshot_date date, days integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.overview_report(snapshot_date date, days integer) IS 'How things stand on a business day, by default the last one with a result: {snapshot_date, has_result, run, totals, change, changed_most, tables, days, runs, earlier_date, later_date}, and how table metrics is doing now: {business_date, today, last_run, next_due, alerts}. days are that day and those before it, oldest first: {snapshot_date, rows, counts}, where counts has one entry for each of tables, in their order, null where it was not counted; rows and counts are null on a day without a result. A day without a result has the tables of its last FAILED run, if there was any.';
 
 
 --
@@ -1451,6 +1928,75 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint) IS 'Deletes the runs that nms.prunable_runs() lists with everything that belongs to them, oldest first, for about as long as the budget says. Returns how many it has deleted and how many are left: call it again until none is. Raises 22023 when days would be kept for a shorter time than runs.';
+
+
+--
+-- Name: queue_run(text, text, text, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.queue_run(source text, event_id text, request text DEFAULT '{}'::text, worker_schema text DEFAULT 'graphile_worker'::text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_most_attempts constant integer := 8;
+  v_schema constant oid := to_regnamespace(quote_ident(queue_run.worker_schema))::oid;
+  v_owner text;
+  v_problem text;
+begin
+  for v_problem in
+    select format('%s: saw %s, expected a text of 1 to 1,000 bytes', given.name, coalesce(octet_length(given.value) || ' bytes', 'null'))
+    from (values (1, 'source', queue_run.source), (2, 'event_id', queue_run.event_id)) as given (place, name, value)
+    where coalesce(octet_length(given.value), 0) not between 1 and 1000
+    order by given.place
+  loop
+    raise exception '%', v_problem using errcode = 'invalid_parameter_value';
+  end loop;
+
+  if v_schema is null then
+    raise exception 'there is no schema %', quote_ident(queue_run.worker_schema)
+      using
+        errcode = 'invalid_schema_name',
+        detail = 'it is where the jobs of a worker are',
+        hint = 'Start a worker, which makes it: table-metrics worker';
+  end if;
+  select schema.nspowner::regrole::text into strict v_owner from pg_namespace as schema where schema.oid = v_schema;
+  if not has_schema_privilege(v_schema, 'usage') then
+    raise exception 'permission denied for schema %', quote_ident(queue_run.worker_schema)
+      using
+        errcode = 'insufficient_privilege',
+        detail = format('%I may not queue jobs there', current_user),
+        hint = format('Run migrations/requester_roles.sql as %s.', v_owner);
+  end if;
+  select problem.detail into v_problem
+  from nms_private.find_worker_problems(worker_schema => queue_run.worker_schema) as problem
+  where problem.problem = 'worker_schema_of_stranger'
+  limit 1;
+  if found then
+    raise exception 'the schema % is not to be trusted', quote_ident(queue_run.worker_schema)
+      using
+        errcode = 'insufficient_privilege',
+        detail = v_problem,
+        hint = format('Connect as a role that may do nothing but read results and queue runs, or as %s.', v_owner);
+  end if;
+
+  if not nms_private.remember_event(source => queue_run.source, event_id => queue_run.event_id) then
+    return false;
+  end if;
+  execute format(
+    'select from %I.add_job(identifier => $1, payload => $2, max_attempts => $3)', queue_run.worker_schema
+  )
+  using 'collect_table_metrics', nms_private.job_payload(payload => queue_run.request)::json, v_most_attempts;
+  return true;
+end
+$_$;
+
+
+--
+-- Name: FUNCTION queue_run(source text, event_id text, request text, worker_schema text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.queue_run(source text, event_id text, request text, worker_schema text) IS 'Queues a run for an event, once: the job and the event are stored together, and a second call with the same source and event_id, also at the same time, queues nothing. request: the payload of the job as JSON text; of a malformed one a run is FAILED and says why. worker_schema: that of graphile-worker. False when the event is known already, for 31 days at least. Raises 22023 for a source or an id without 1 to 1,000 bytes, 3F000 before a worker has started once, 42501 where the caller may not add jobs or does not trust whoever owns what is there.';
 
 
 --
@@ -1696,27 +2242,9 @@ CREATE FUNCTION nms.run_report(run_id bigint DEFAULT NULL::bigint) RETURNS jsonb
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_run nms.table_metrics_runs;
+  v_run constant nms.table_metrics_runs := nms_private.run_or_latest(run_id => run_report.run_id);
   v_since bigint;
 begin
-  select run.* into v_run
-  from nms.table_metrics_runs as run
-  where
-    run.run_id = run_report.run_id
-    or (run_report.run_id is null and run.status = 'SUCCEEDED')
-  order by run.snapshot_date desc, run.is_imported, run.run_id desc
-  limit 1;
-  if not found then
-    if run_report.run_id is not null then
-      perform nms.find_run(named => run_report.run_id::text);
-    end if;
-    raise exception 'no run has succeeded yet'
-      using
-        errcode = 'no_data_found',
-        detail = 'expected the run_id of any run, or one that is SUCCEEDED',
-        hint = 'Start one: select * from nms.collect_table_metrics();';
-  end if;
-
   if v_run.status <> 'RUNNING' then
     select run.run_id into v_since
     from nms.table_metrics_runs as run
@@ -1739,6 +2267,7 @@ begin
       select coalesce(
         jsonb_agg(
           to_jsonb(failure) - '{run_id,row_count,own_row_count}'::text[]
+          || jsonb_build_object('remedy', nms_private.remedy(error_sqlstate => failure.error_sqlstate))
           order by failure.schema_name, failure.table_name
         ),
         '[]'
@@ -1760,7 +2289,65 @@ $$;
 -- Name: FUNCTION run_report(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.run_report(run_id bigint) IS 'What a run found, by default the latest successful one: {run_id, snapshot_date, collected_at, payload} and the whole header as run, the totals, the tables, largest first, the change since the successful run before it, the failures, and the open alerts that it raised. payload is null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
+COMMENT ON FUNCTION nms.run_report(run_id bigint) IS 'What a run found, by default the latest successful one: {run_id, snapshot_date, collected_at, payload} and the whole header as run, the totals, the tables, largest first, the change since the successful run before it, the failures, each with its remedy, and the open alerts that it raised. payload is null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
+
+
+--
+-- Name: run_snapshot(bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.run_snapshot(run_id bigint DEFAULT NULL::bigint) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select jsonb_build_object(
+    'run_id', run.run_id,
+    'snapshot_date', run.snapshot_date,
+    'collected_at', run.collected_at,
+    'status', run.status,
+    'finished_at', run.finished_at,
+    'error_message', run.error_message,
+    'payload', snapshot.payload
+  )
+  from nms_private.run_or_latest(run_id => run_snapshot.run_id) as run
+  left join nms.table_metrics_run_snapshot as snapshot on snapshot.run_id = run.run_id
+$$;
+
+
+--
+-- Name: FUNCTION run_snapshot(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.run_snapshot(run_id bigint) IS 'The JSON of a run, by default the latest successful one: {run_id, snapshot_date, collected_at, status, finished_at, error_message, payload}, payload as {schema: {table: count}}, null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
+
+
+--
+-- Name: runs_report(integer, bigint); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.runs_report("limit" integer DEFAULT 30, before bigint DEFAULT NULL::bigint) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select jsonb_build_object(
+    'runs', listed.runs,
+    'next', case
+      when exists (select from nms.table_metrics_runs as run where run.run_id < (listed.runs #>> '{-1,run_id}')::bigint)
+        then listed.runs #> '{-1,run_id}'
+    end
+  )
+  from nms_private.list_runs(
+    "limit" => nms_private.checked_limit(argument => 'limit', value => runs_report."limit"),
+    before => runs_report.before
+  ) as listed (runs)
+$$;
+
+
+--
+-- Name: FUNCTION runs_report("limit" integer, before bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.runs_report("limit" integer, before bigint) IS 'The runs, also those that failed, newest first: {runs, next}, each with its whole header, its seconds (so far, while it is RUNNING) and its totals. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 
 
 --
@@ -1781,40 +2368,8 @@ CREATE FUNCTION nms.status_report(runs integer DEFAULT 10) RETURNS jsonb
       order by day.snapshot_date desc
       limit 1
     ),
-    'runs', (
-      select coalesce(
-        jsonb_agg(
-          to_jsonb(last) || jsonb_build_object(
-            'seconds', extract(epoch from coalesce(last.finished_at, clock_timestamp()) - last.collected_at),
-            'totals', jsonb_build_object(
-              'tables', last.target_count,
-              'rows', case
-                when last.status = 'SUCCEEDED' then (
-                  select coalesce(sum(measurement.own_row_count), 0)
-                  from nms.table_metrics_measurements as measurement
-                  where measurement.run_id = last.run_id
-                )
-              end
-            )
-          )
-          order by last.run_id desc
-        ),
-        '[]'
-      )
-      from (
-        select run.*
-        from nms.table_metrics_runs as run
-        order by run.run_id desc
-        limit status_report.runs
-      ) as last
-    ),
-    'alerts', (
-      select coalesce(
-        jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name),
-        '[]'
-      )
-      from nms.table_metrics_alerts as alert
-    )
+    'runs', nms_private.list_runs("limit" => status_report.runs),
+    'alerts', nms_private.open_alerts()
   )
   from nms.table_metrics_settings as settings
 $$;
@@ -1824,7 +2379,135 @@ $$;
 -- Name: FUNCTION status_report(runs integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.status_report(runs integer) IS 'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; the last runs come newest first, each with its seconds (so far, while it is RUNNING) and its totals; alerts are those of nms.table_metrics_alerts, oldest first.';
+COMMENT ON FUNCTION nms.status_report(runs integer) IS 'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first.';
+
+
+--
+-- Name: table_report(text, text, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.table_report(schema_name text, table_name text, days integer DEFAULT 90) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    AS $$
+declare
+  -- First, because it refuses a table that no run has met.
+  v_trend constant jsonb := nms.trend_report(table_report.schema_name, table_report.table_name, table_report.days);
+  v_today constant date := nms.business_date();
+  v_last nms.table_metrics_history;
+begin
+  select measured.* into v_last
+  from nms.table_metrics_runs as run
+  -- offset: each run is asked for this table, the last one first, rather than the table for all of its runs
+  cross join lateral (
+    select history.*
+    from nms.table_metrics_history as history
+    where
+      history.run_id = run.run_id
+      and history.schema_name = table_report.schema_name
+      and history.table_name = table_report.table_name
+    offset 0
+  ) as measured
+  order by run.snapshot_date desc, run.is_imported, run.run_id desc
+  limit 1;
+
+  return v_trend || jsonb_build_object(
+    'business_date', v_today,
+    'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
+    'table_kind', v_last.table_kind,
+    'is_partition', v_last.is_partition,
+    'partition_of', (
+      select jsonb_build_object('schema_name', schema.nspname, 'table_name', parent.relname)
+      from pg_class as relation
+      join pg_inherits as inheritance on inheritance.inhrelid = relation.oid
+      join pg_class as parent on parent.oid = inheritance.inhparent
+      join pg_namespace as schema on schema.oid = parent.relnamespace
+      where
+        relation.relispartition
+        and relation.relname = table_report.table_name
+        and relation.relnamespace = (
+          select namespace.oid from pg_namespace as namespace where namespace.nspname = table_report.schema_name
+        )
+    ),
+    'expected', (
+      select coalesce(
+        jsonb_agg(
+          jsonb_build_object(
+            'snapshot_date', day.snapshot_date,
+            'expected_low', judged.expected_low,
+            'expected_high', judged.expected_high
+          )
+          order by day.snapshot_date
+        ),
+        '[]'
+      )
+      from nms.table_metrics_daily_snapshot as day
+      cross join lateral nms_private.expected_counts(
+        run_id => day.run_id,
+        schema_names => array[table_report.schema_name],
+        table_names => array[table_report.table_name]
+      ) as judged
+      where
+        day.snapshot_date > v_today - least(table_report.days, 366)
+        and not day.is_imported
+        and judged.is_long_enough
+    ),
+    'alerts', (
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(log) || jsonb_build_object('snapshot_date', found.snapshot_date)
+          order by log.opened_at desc, log.alert_id desc
+        ),
+        '[]'
+      )
+      from nms.table_metrics_alert_log as log
+      left join nms.table_metrics_runs as run on run.run_id = log.opened_by_run
+      cross join lateral (
+        select coalesce(run.snapshot_date, nms.business_date(at => log.opened_at)) as snapshot_date
+      ) as found
+      where
+        log.schema_name = table_report.schema_name
+        and log.table_name = table_report.table_name
+        and (log.closed_at is null or found.snapshot_date > v_today - table_report.days)
+    ),
+    'last_runs', jsonb_build_object(
+      'snapshot_date', v_last.snapshot_date,
+      'runs', (
+        select coalesce(
+          jsonb_agg(
+            to_jsonb(measured)
+            || jsonb_build_object('is_result', measured.run_id = (
+              select day.run_id
+              from nms.table_metrics_daily_snapshot as day
+              where day.snapshot_date = measured.snapshot_date
+            ))
+            order by measured.run_id desc
+          ),
+          '[]'
+        )
+        from (
+          select history.*, history.row_count - lag(history.row_count) over (order by history.run_id) as change
+          from nms.table_metrics_history as history
+          where
+            history.run_id in (
+              select run.run_id from nms.table_metrics_runs as run where run.snapshot_date = v_last.snapshot_date
+            )
+            and history.schema_name = table_report.schema_name
+            and history.table_name = table_report.table_name
+        ) as measured
+      )
+    )
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION table_report(schema_name text, table_name text, days integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.table_report(schema_name text, table_name text, days integer) IS 'All about one table, for a page: what nms.trend_report says, what it is, expected (on each day that the alert rules judge, of the last year at most: how many rows would have been usual), the alerts that are open or were opened on these days, newest first, and last_runs: each run that met it on the last day, newest first. Raises P0002 for a table that no run has met.';
 
 
 --
@@ -1882,17 +2565,40 @@ COMMENT ON FUNCTION nms.table_trend(schema_name text, table_name text, days inte
 
 
 --
+-- Name: tables_report(text, text, text, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.tables_report(schema_name text DEFAULT NULL::text, alike text DEFAULT NULL::text, after text DEFAULT NULL::text, "limit" integer DEFAULT 100) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select nms_private.list_tables(
+    schema_name => tables_report.schema_name,
+    alike => tables_report.alike,
+    after => tables_report.after,
+    how_many => nms_private.checked_limit(argument => 'limit', value => tables_report."limit")
+  )
+$$;
+
+
+--
+-- Name: FUNCTION tables_report(schema_name text, alike text, after text, "limit" integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.tables_report(schema_name text, alike text, after text, "limit" integer) IS 'The tables of the last business day that has a result, in the order of their names (by bytes): {run_id, snapshot_date, previous_date, tables, next}, with the change since the day before that has one, null when that did not count the table. alike: only those whose schema.table has this text in it, in upper or lower case as far as the locale of the database knows them. next, given as after, asks for those that follow; null when there are none. What a later run that FAILED found is told by nms.run_report. Raises P0002 for a schema that no run has met, 22023 for a limit that is not 1 to 1000 or an after that is no next.';
+
+
+--
 -- Name: trend_report(text, text, integer); Type: FUNCTION; Schema: nms; Owner: -
 --
 
 CREATE FUNCTION nms.trend_report(schema_name text, table_name text, days integer DEFAULT 30) RETURNS jsonb
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_report jsonb;
   v_last date;
-  v_found jsonb;
 begin
   with trend as materialized (
     select found.*
@@ -1938,21 +2644,9 @@ begin
   order by day.snapshot_date desc
   limit 1;
   if not found then
-    v_found := nms.find_table(format('%I.%I', trend_report.schema_name, trend_report.table_name));
-    if v_found -> 'found' = '[]' then
-      raise exception 'no run has met a table %.%', trend_report.schema_name, trend_report.table_name
-        using
-          errcode = 'no_data_found',
-          detail = 'expected schema and table as the catalogue spells them',
-          hint = coalesce(
-            (
-              select format('Did you mean %s?', string_agg(name, ', '))
-              from jsonb_array_elements_text(v_found -> 'alike') as name
-              having count(*) > 0
-            ),
-            'Those of the last run are in nms.table_metrics_latest.'
-          );
-    end if;
+    perform nms_private.refuse_unknown_table(
+      schema_name => trend_report.schema_name, table_name => trend_report.table_name
+    );
   end if;
   return jsonb_set(
     v_report,
@@ -2325,6 +3019,34 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.changed_counts(run_id bigint) IS 'The tables of a finished run that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
+
+
+--
+-- Name: checked_limit(text, integer); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.checked_limit(argument text, value integer) RETURNS integer
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if (checked_limit.value between 1 and 1000) is not true then
+    raise exception 'no such %: %', checked_limit.argument, coalesce(checked_limit.value::text, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a whole number from 1 to 1000',
+        hint = format('For example: %s => 30', quote_ident(checked_limit.argument));
+  end if;
+  return checked_limit.value;
+end
+$$;
+
+
+--
+-- Name: FUNCTION checked_limit(argument text, value integer); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.checked_limit(argument text, value integer) IS 'How many entries a report was asked for. Raises 22023 unless they are 1 to 1000.';
 
 
 --
@@ -3176,6 +3898,57 @@ COMMENT ON FUNCTION nms_private.counts_by_day(run_id bigint, schema_names text[]
 
 
 --
+-- Name: counts_of_days(bigint, date, integer); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.counts_of_days(run_id bigint, until date, days integer) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with named as materialized (
+    select
+      measurement.schema_name,
+      measurement.table_name,
+      row_number() over (
+        order by measurement.row_count desc nulls first, measurement.schema_name, measurement.table_name
+      ) as place
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = counts_of_days.run_id
+  )
+  select jsonb_agg(
+    jsonb_build_object('snapshot_date', calendar.snapshot_date, 'rows', found.rows, 'counts', found.counts)
+    order by calendar.snapshot_date
+  )
+  from (
+    select counts_of_days.until - ago as snapshot_date
+    from generate_series(0, counts_of_days.days - 1) as ago
+  ) as calendar
+  left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = calendar.snapshot_date
+  left join lateral (
+    select
+      coalesce(sum(measurement.own_row_count), 0) as rows,
+      coalesce(
+        jsonb_agg(measurement.row_count order by named.place) filter (where named.place is not null),
+        '[]'
+      ) as counts
+    from (
+      select counted.schema_name, counted.table_name, counted.row_count, counted.own_row_count
+      from nms.table_metrics_measurements as counted
+      where counted.run_id = day.run_id
+    ) as measurement
+    full join named using (schema_name, table_name)
+  ) as found on day.run_id is not null
+$$;
+
+
+--
+-- Name: FUNCTION counts_of_days(run_id bigint, until date, days integer); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.counts_of_days(run_id bigint, until date, days integer) IS 'How many rows the tables of a run had on each of the last so many business days up to one, oldest first: {snapshot_date, rows, counts}, one count for each table in the order of nms_private.run_result, null where it was not counted. rows are those of all tables of the day, each counted once. On a day without a result both are null.';
+
+
+--
 -- Name: current_targets(jsonb, jsonb, oid[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -3540,6 +4313,79 @@ COMMENT ON FUNCTION nms_private.end_if_abandoned(run_id bigint) IS 'Ends a run a
 
 
 --
+-- Name: expected_counts(bigint, text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.expected_counts(run_id bigint, schema_names text[], table_names text[]) RETURNS TABLE(table_number bigint, row_count bigint, days bigint, is_long_enough boolean, usual bigint, times_refilled bigint, kind text, min_rows bigint, min_change bigint, middle double precision, is_below boolean, is_above boolean, expected_low bigint, expected_high bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with judged as (
+    select
+      score.*,
+      today.y,
+      aim.kind,
+      rule.min_rows,
+      rule.min_change,
+      round(exp(middle.y)) as middle, -- exp(ln(50)) is a little less than 50
+      -- A count is strange outside of what was expected of that day, or outside of all that the 13 weeks had.
+      greatest(
+        score.expected - greatest(fall.least, score.lower_reach / rule.sensitivity),
+        score.lowest - fall.least - score.noise / 2 / rule.sensitivity
+      ) as low,
+      least(
+        score.expected + greatest(rise.least, score.upper_reach / rule.sensitivity),
+        score.highest + rise.least + score.noise / 2 / rule.sensitivity
+      ) as high
+    from nms_private.score_counts(
+      run_id => expected_counts.run_id,
+      schema_names => expected_counts.schema_names,
+      table_names => expected_counts.table_names
+    ) as score
+    cross join lateral (select ln(greatest(score.row_count::double precision, 0.5))) as today (y)
+    cross join lateral (select least(greatest(score.expected, score.lowest), score.highest)) as middle (y)
+    cross join lateral (
+      select case
+        when score.row_count = 0 then 'dropped_to_zero'
+        when today.y < middle.y then 'drop'
+        else 'spike'
+      end
+    ) as aim (kind)
+    cross join nms_private.alert_rule(
+      schema_name => score.schema_name,
+      table_name => score.table_name,
+      kind => aim.kind
+    ) as rule
+    cross join lateral (select -ln(greatest(1 - rule.drop_percent / 100, 1e-9))::double precision) as fall (least)
+    cross join lateral (select ln(1 + rule.spike_percent / 100)::double precision) as rise (least)
+  )
+  select
+    judged.table_number,
+    judged.row_count,
+    judged.days,
+    judged.days >= 14,
+    judged.usual,
+    judged.times_refilled,
+    judged.kind,
+    judged.min_rows,
+    judged.min_change,
+    judged.middle,
+    judged.y < judged.low,
+    judged.y > judged.high,
+    round(least(exp(coalesce(judged.low, judged.lowest)), 9.2e18))::bigint,
+    round(least(exp(coalesce(judged.high, judged.highest)), 9.2e18))::bigint
+  from judged
+$$;
+
+
+--
+-- Name: FUNCTION expected_counts(run_id bigint, schema_names text[], table_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.expected_counts(run_id bigint, schema_names text[], table_names text[]) IS 'How many rows each of these tables was expected to have on the day of a run that has counted it, by its past and by the alert rules: expected_low to expected_high, and whether row_count lies outside. Before 14 days of history the range is what it has been, and nothing is told of it.';
+
+
+--
 -- Name: extension_tables(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -3766,59 +4612,37 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   with
-  judged as (
+  candidate as materialized (
+    select changed.*, row_number() over () as number
+    from nms_private.changed_counts(run_id => find_count_alerts.run_id) as changed
+  ),
+  named as (
     select
-      score.*,
-      today.y,
-      aim.kind,
-      rule.min_rows,
-      rule.min_change,
-      round(exp(middle.y)) as middle, -- exp(ln(50)) is a little less than 50
-      -- A count is strange outside of what was expected of that day, or outside of all that the 13 weeks had.
-      greatest(
-        score.expected - greatest(fall.least, score.lower_reach / rule.sensitivity),
-        score.lowest - fall.least - score.noise / 2 / rule.sensitivity
-      ) as low,
-      least(
-        score.expected + greatest(rise.least, score.upper_reach / rule.sensitivity),
-        score.highest + rise.least + score.noise / 2 / rule.sensitivity
-      ) as high
-    from nms_private.score_counts(run_id => find_count_alerts.run_id) as score
-    cross join lateral (select ln(greatest(score.row_count::double precision, 0.5))) as today (y)
-    cross join lateral (select least(greatest(score.expected, score.lowest), score.highest)) as middle (y)
-    cross join lateral (
-      select case
-        when score.row_count = 0 then 'dropped_to_zero'
-        when today.y < middle.y then 'drop'
-        else 'spike'
-      end
-    ) as aim (kind)
-    cross join nms_private.alert_rule(
-      schema_name => score.schema_name,
-      table_name => score.table_name,
-      kind => aim.kind
-    ) as rule
-    cross join lateral (select -ln(greatest(1 - rule.drop_percent / 100, 1e-9))::double precision) as fall (least)
-    cross join lateral (select ln(1 + rule.spike_percent / 100)::double precision) as rise (least)
+      array_agg(candidate.schema_name order by candidate.number) as schema_names,
+      array_agg(candidate.table_name order by candidate.number) as table_names
+    from candidate
   ),
   found as (
-    select
-      judged.*,
-      round(least(exp(coalesce(judged.low, judged.lowest)), 9.2e18))::bigint as expected_low,
-      round(least(exp(coalesce(judged.high, judged.highest)), 9.2e18))::bigint as expected_high
-    from judged
+    select candidate.schema_name, candidate.table_name, judged.*
+    from named
+    cross join nms_private.expected_counts(
+      run_id => find_count_alerts.run_id,
+      schema_names => named.schema_names,
+      table_names => named.table_names
+    ) as judged
+    join candidate on candidate.number = judged.table_number
     where case judged.kind
       when 'dropped_to_zero' then
         judged.days >= 3 and judged.usual >= judged.min_rows and judged.times_refilled < 2
       when 'drop' then
-        judged.days >= 14
-        and judged.y < judged.low
+        judged.is_long_enough
+        and judged.is_below
         and judged.middle >= judged.min_rows
         and judged.middle - judged.row_count >= judged.min_change
       else
-        judged.days >= 14
-        and judged.y > judged.high
-        and not judged.is_partition -- created empty, it fills at once when its time comes
+        judged.is_long_enough
+        and judged.is_above
+        and not candidate.is_partition -- created empty, it fills at once when its time comes
         and judged.row_count >= judged.min_rows
         and judged.row_count - judged.middle >= judged.min_change
     end
@@ -4573,6 +5397,106 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) IS 'Ends a RUNNING run that no session works on as FAILED for this reason; what an online run has not counted by then is recorded as not counted. Returns the header.';
+
+
+--
+-- Name: growth_over(bigint[], text, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.growth_over(run_ids bigint[], schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text) RETURNS TABLE(run_id bigint, rows numeric, tables bigint, change numeric, change_percent numeric, tables_left_out bigint, since bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  found as materialized (
+    select given.place, run.*, total.rows, total.tables
+    from unnest(growth_over.run_ids) with ordinality as given (run_id, place)
+    join nms.table_metrics_runs as run on run.run_id = given.run_id
+    cross join lateral nms_private.rows_of(
+      run_id => given.run_id, schema_name => growth_over.schema_name, table_name => growth_over.table_name
+    ) as total
+  ),
+  -- By these names a request may leave out what a run has nothing of.
+  known as materialized (
+    select coalesce(growth_over.table_name, '') as name
+    union
+    select measurement.table_name
+    from nms.table_metrics_measurements as measurement
+    where
+      measurement.run_id in (select found.run_id from found)
+      and measurement.schema_name = growth_over.schema_name
+      and growth_over.table_name is null
+  ),
+  judged as (
+    select
+      found.*,
+      case
+        when found.tables > 0 then false
+        when growth_over.schema_name is null then coalesce(found.left_out_count > 0, false)
+        else exists (
+          select
+          from (select array_agg(known.name) as names, array_agg(growth_over.schema_name) as schemas from known) as given
+          cross join lateral nms_private.request_excludes(
+            run_id => found.run_id, schema_names => given.schemas, table_names => given.names
+          )
+        )
+      end as is_left_out
+    from found
+  ),
+  beside as (
+    select
+      judged.run_id,
+      case when not judged.is_left_out then judged.rows end as rows,
+      judged.tables,
+      lag(judged.run_id) over by_place as since,
+      lag(case when not judged.is_left_out then judged.rows end) over by_place as rows_before,
+      growth_over.table_name is not null
+        or (judged.skip_schemas, judged.exclude_tables, judged.machinery_schemas)
+          = lag((judged.skip_schemas, judged.exclude_tables, judged.machinery_schemas)) over by_place as is_same_request,
+      judged.place
+    from judged
+    where judged.tables > 0 or judged.is_left_out or growth_over.schema_name is null
+    window by_place as (order by judged.place)
+  )
+  select
+    beside.run_id,
+    beside.rows,
+    case when beside.rows is not null then beside.tables end,
+    difference.change,
+    round(100 * difference.change / nullif(difference.base, 0), 2),
+    coalesce(compared.tables_left_out, 0),
+    beside.since
+  from beside
+  -- Under the same request both have counted everything there was: nothing has to be compared table by table.
+  left join lateral (
+    select
+      case when count(*) = 0 then 0 else sum(per_table.own_change) end as change,
+      coalesce(sum(former.own_row_count) filter (where per_table.outcome = 'left out'), 0) as rows_left_out,
+      count(*) filter (where per_table.outcome = 'left out') as tables_left_out
+    from nms.compare_runs(before => beside.since, after => beside.run_id) as per_table
+    left join nms.table_metrics_measurements as former
+      on former.run_id = beside.since
+      and former.schema_name = per_table.schema_name
+      and former.table_name = per_table.table_name
+      and per_table.outcome = 'left out'
+    where
+      not beside.is_same_request
+      and (growth_over.schema_name is null or per_table.schema_name = growth_over.schema_name)
+  ) as compared on not beside.is_same_request
+  cross join lateral (
+    select
+      case when beside.is_same_request then beside.rows - beside.rows_before else compared.change end,
+      beside.rows_before - coalesce(compared.rows_left_out, 0)
+  ) as difference (change, base)
+  order by beside.place
+$$;
+
+
+--
+-- Name: FUNCTION growth_over(run_ids bigint[], schema_name text, table_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.growth_over(run_ids bigint[], schema_name text, table_name text) IS 'How a table, a schema or the whole database grew over some successful runs, given oldest first: rows and tables of each, and the change since the one before it in this list. rows and tables are null for a run that left it out; no row: it did not exist. The change of a total is of what both runs have counted, appeared and disappeared tables included; tables_left_out, which one of them leaves out, are no part of it, nor of what change_percent is taken of.';
 
 
 --
@@ -5370,6 +6294,149 @@ COMMENT ON FUNCTION nms_private.lint_user_mapping_missing(payload jsonb, targets
 
 
 --
+-- Name: list_runs(integer, bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.list_runs("limit" integer, before bigint DEFAULT NULL::bigint) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(
+    jsonb_agg(
+      to_jsonb(last) || jsonb_build_object(
+        'seconds', extract(epoch from coalesce(last.finished_at, clock_timestamp()) - last.collected_at),
+        'totals', jsonb_build_object(
+          'tables', last.target_count,
+          'rows', case
+            when last.status = 'SUCCEEDED' then (
+              select found.rows
+              from nms_private.rows_of(run_id => last.run_id, schema_name => null, table_name => null) as found
+            )
+          end
+        )
+      )
+      order by last.run_id desc
+    ),
+    '[]'
+  )
+  from (
+    select run.*
+    from nms.table_metrics_runs as run
+    where run.run_id < list_runs.before or list_runs.before is null
+    order by run.run_id desc
+    limit list_runs."limit"
+  ) as last
+$$;
+
+
+--
+-- Name: FUNCTION list_runs("limit" integer, before bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.list_runs("limit" integer, before bigint) IS 'The last runs, or the last before one of them, newest first: each header with its seconds (so far, while it is RUNNING) and its totals, whose rows are null unless it SUCCEEDED.';
+
+
+--
+-- Name: list_tables(text, text, text, integer); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.list_tables(schema_name text, alike text, after text, how_many integer) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_after constant text[] := regexp_match(list_tables.after, '^("(?:[^"]|"")+"|[^".]+)\.("(?:[^"]|"")+"|[^".]+)$');
+  v_after_schema text := '';
+  v_after_table text := '';
+  v_day record;
+  v_previous record;
+begin
+  if list_tables.after is not null then
+    if v_after is null then
+      raise exception 'no place to go on from: %', list_tables.after
+        using
+          errcode = 'invalid_parameter_value',
+          detail = 'expected schema and table, quoted as in SQL, with a dot between',
+          hint = 'Give next of the page before as it is, or nothing for the first page.';
+    end if;
+    v_after_schema := coalesce(replace(substring(v_after[1] from '^"(.*)"$'), '""', '"'), v_after[1]);
+    v_after_table := coalesce(replace(substring(v_after[2] from '^"(.*)"$'), '""', '"'), v_after[2]);
+  end if;
+  if list_tables.schema_name is not null then
+    perform nms_private.refuse_unknown_schema(schema_name => list_tables.schema_name);
+  end if;
+
+  select day.snapshot_date, day.run_id into v_day
+  from nms.table_metrics_daily_snapshot as day
+  order by day.snapshot_date desc
+  limit 1;
+  select day.snapshot_date, day.run_id into v_previous
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date < v_day.snapshot_date
+  order by day.snapshot_date desc
+  limit 1;
+
+  return (
+    with
+    found as materialized (
+      select measurement.*, row_number() over (order by measurement.schema_name, measurement.table_name) as place
+      from nms.table_metrics_measurements as measurement
+      where
+        measurement.run_id = v_day.run_id
+        and (measurement.schema_name = list_tables.schema_name or list_tables.schema_name is null)
+        and (measurement.schema_name, measurement.table_name) > (v_after_schema, v_after_table)
+        -- The columns' collation knows no letters but those of ASCII.
+        and strpos(
+          lower((measurement.schema_name || '.' || measurement.table_name) collate "default"),
+          lower(coalesce(list_tables.alike, ''))
+        ) > 0
+      order by measurement.schema_name, measurement.table_name
+      limit list_tables.how_many + 1
+    )
+    select jsonb_build_object(
+      'run_id', v_day.run_id,
+      'snapshot_date', v_day.snapshot_date,
+      'previous_date', v_previous.snapshot_date,
+      'tables', coalesce(
+        jsonb_agg(
+          jsonb_build_object(
+            'schema_name', found.schema_name,
+            'table_name', found.table_name,
+            'table_kind', found.table_kind,
+            'is_partition', found.is_partition,
+            'row_count', found.row_count,
+            'own_row_count', found.own_row_count,
+            'method', found.method,
+            'change', found.row_count - former.row_count,
+            'change_percent', round(100.0 * (found.row_count - former.row_count) / nullif(former.row_count, 0), 2)
+          )
+          order by found.place
+        ) filter (where found.place <= list_tables.how_many),
+        '[]'
+      ),
+      'next', case
+        when max(found.place) > list_tables.how_many
+          then max(format('%I.%I', found.schema_name, found.table_name)) filter (where found.place = list_tables.how_many)
+      end
+    )
+    from found
+    left join nms.table_metrics_measurements as former
+      on former.run_id = v_previous.run_id
+      and former.schema_name = found.schema_name
+      and former.table_name = found.table_name
+  );
+end
+$_$;
+
+
+--
+-- Name: FUNCTION list_tables(schema_name text, alike text, after text, how_many integer); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.list_tables(schema_name text, alike text, after text, how_many integer) IS 'What nms.tables_report answers, for a limit that was checked.';
+
+
+--
 -- Name: measure(bigint, oid[], boolean, text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5510,6 +6577,111 @@ COMMENT ON FUNCTION nms_private.measure_next_target(run_id bigint, OUT tables_co
 
 
 --
+-- Name: names_spelled(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.names_spelled(spelling text) RETURNS TABLE(schema_name text, table_name text)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select distinct schema.name, relation.name
+  from generate_series(2, length(names_spelled.spelling) - 1) as dot
+  cross join lateral (
+    values (left(names_spelled.spelling, dot - 1), substr(names_spelled.spelling, dot + 1))
+  ) as part (before, after)
+  cross join lateral (
+    values (part.before), (replace(substring(part.before from '^"((?:[^"]|"")+)"$'), '""', '"'))
+  ) as schema (name)
+  cross join lateral (
+    values (part.after), (replace(substring(part.after from '^"((?:[^"]|"")+)"$'), '""', '"'))
+  ) as relation (name)
+  where substr(names_spelled.spelling, dot, 1) = '.' and schema.name is not null and relation.name is not null
+$_$;
+
+
+--
+-- Name: FUNCTION names_spelled(spelling text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.names_spelled(spelling text) IS 'The schemas and tables that a text may stand for: both names with a dot between, each spelled as the catalogue does or quoted as in SQL. Whether there is such a table is another question.';
+
+
+--
+-- Name: only_reads_and_requests(oid); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.only_reads_and_requests(role oid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select not exists (
+    select
+    from pg_roles as self
+    where
+      self.oid = only_reads_and_requests.role
+      and (self.rolbypassrls or self.rolcreaterole or self.rolcreatedb or self.rolreplication)
+  )
+  and not exists (
+    select
+    from pg_roles as other
+    where
+      pg_has_role(only_reads_and_requests.role, other.oid, 'member')
+      and other.oid <> only_reads_and_requests.role
+      and other.rolname not in ('table_metrics_reader', 'table_metrics_requester')
+  )
+  and not exists (
+    select
+    from pg_shdepend as dependency
+    join pg_roles as self on self.oid = dependency.refobjid and self.rolname <> 'table_metrics_requester'
+    where
+      dependency.refclassid = 'pg_authid'::regclass
+      and dependency.refobjid = only_reads_and_requests.role
+      -- To connect is no right that anybody could gain.
+      and not (
+        dependency.classid = 'pg_database'::regclass
+        and dependency.deptype = 'a'
+        and not exists (
+          select
+          from pg_database as database
+          cross join aclexplode(database.datacl) as granted
+          where
+            database.oid = dependency.objid
+            and granted.grantee = only_reads_and_requests.role
+            and granted.privilege_type = 'CREATE'
+        )
+      )
+  )
+$$;
+
+
+--
+-- Name: FUNCTION only_reads_and_requests(role oid); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.only_reads_and_requests(role oid) IS 'True for a role that may read table metrics or queue runs, and nothing else: it is a member of no other role, owns nothing, and was granted nothing itself, in any database, but to connect.';
+
+
+--
+-- Name: open_alerts(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.open_alerts() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name), '[]')
+  from nms.table_metrics_alerts as alert
+$$;
+
+
+--
+-- Name: FUNCTION open_alerts(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.open_alerts() IS 'The alerts of nms.table_metrics_alerts, oldest first.';
+
+
+--
 -- Name: open_job(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5579,6 +6751,56 @@ $_$;
 --
 
 COMMENT ON FUNCTION nms_private.parse_duration(duration text) IS 'A time as it is written on the command line, in the payload of a job and in SQL: one number and one unit, short or in full, such as 30m, 90d, 18mon, 90 days or 5 years. m is a minute. Null for anything else.';
+
+
+--
+-- Name: period_ends(text, integer); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.period_ends(by text, periods integer) RETURNS TABLE(period_start date, snapshot_date date, run_id bigint, is_asked_for boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  first as (
+    select (
+      date_trunc(period_ends.by, nms.business_date()::timestamp)
+        - (period_ends.periods - 1) * format('1 %s', period_ends.by)::interval
+    )::date as day
+  ),
+  last_of_each as (
+    select distinct on (date_trunc(period_ends.by, day.snapshot_date::timestamp))
+      date_trunc(period_ends.by, day.snapshot_date::timestamp)::date as period_start,
+      day.snapshot_date,
+      day.run_id,
+      true as is_asked_for
+    from nms.table_metrics_daily_snapshot as day
+    where day.snapshot_date >= (select first.day from first)
+    order by date_trunc(period_ends.by, day.snapshot_date::timestamp), day.snapshot_date desc
+  ),
+  last_before as (
+    select
+      date_trunc(period_ends.by, day.snapshot_date::timestamp)::date,
+      day.snapshot_date,
+      day.run_id,
+      false
+    from nms.table_metrics_daily_snapshot as day
+    where day.snapshot_date < (select first.day from first)
+    order by day.snapshot_date desc
+    limit 1
+  )
+  select * from last_of_each
+  union all
+  select * from last_before
+  order by 2
+$$;
+
+
+--
+-- Name: FUNCTION period_ends(by text, periods integer); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.period_ends(by text, periods integer) IS 'The last day with a result of each of the last so many days, weeks (from Monday) or months, the current one included, and the run that owns it; before them, not asked for, the last day of an earlier period. No row: the period has no result.';
 
 
 --
@@ -5781,6 +7003,107 @@ COMMENT ON FUNCTION nms_private.record_missing_run() IS 'Announces that a busine
 
 
 --
+-- Name: refuse_unknown_schema(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.refuse_unknown_schema(schema_name text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_known text[];
+begin
+  if exists (
+    select
+    from nms.table_metrics_measurements as measurement
+    where measurement.schema_name = refuse_unknown_schema.schema_name
+  ) then
+    return;
+  end if;
+
+  -- From one name to the next one in the index, rather than through all measurements.
+  with recursive known (name) as (
+    select min(measurement.schema_name) from nms.table_metrics_measurements as measurement
+    union all
+    select (
+      select min(measurement.schema_name)
+      from nms.table_metrics_measurements as measurement
+      where measurement.schema_name > known.name
+    )
+    from known
+    where known.name is not null
+  )
+  select array_agg(known.name order by known.name) into v_known from known where known.name is not null;
+  raise exception 'no run has met a schema %', coalesce(refuse_unknown_schema.schema_name, 'null')
+    using
+      errcode = 'no_data_found',
+      detail = 'expected a schema as the catalogue spells it',
+      hint = case
+        when v_known is null then 'Start a run: select * from nms.collect_table_metrics();'
+        else format(
+          'There are: %s%s',
+          array_to_string(v_known[:20], ', '),
+          case when cardinality(v_known) > 20 then format(', and %s others', cardinality(v_known) - 20) end
+        )
+      end;
+end
+$$;
+
+
+--
+-- Name: FUNCTION refuse_unknown_schema(schema_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.refuse_unknown_schema(schema_name text) IS 'Raises P0002, with the names that there are, when no run has met a schema of this name.';
+
+
+--
+-- Name: refuse_unknown_table(text, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.refuse_unknown_table(schema_name text, table_name text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if exists (
+    select
+    from nms.table_metrics_measurements as measurement
+    where
+      measurement.schema_name = refuse_unknown_table.schema_name
+      and measurement.table_name = refuse_unknown_table.table_name
+  ) then
+    return;
+  end if;
+
+  raise exception 'no run has met a table %.%', refuse_unknown_table.schema_name, refuse_unknown_table.table_name
+    using
+      errcode = 'no_data_found',
+      detail = 'expected schema and table as the catalogue spells them',
+      hint = coalesce(
+        (
+          select format('Did you mean %s?', string_agg(name, ', '))
+          from jsonb_array_elements_text(
+            nms.find_table(
+              format('%I.%I', refuse_unknown_table.schema_name, refuse_unknown_table.table_name)
+            ) -> 'alike'
+          ) as name
+          having count(*) > 0
+        ),
+        'Those of the last run are in nms.table_metrics_latest.'
+      );
+end
+$$;
+
+
+--
+-- Name: FUNCTION refuse_unknown_table(schema_name text, table_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.refuse_unknown_table(schema_name text, table_name text) IS 'Raises P0002, with the names most alike, when no run has met a table of this name.';
+
+
+--
 -- Name: refused_tables(oid[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5850,6 +7173,45 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.remedy(error_sqlstate text) IS 'What to do about a table that could not be counted, from the SQLSTATE of its measurement.';
+
+
+--
+-- Name: remember_event(text, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.remember_event(source text, event_id text) RETURNS boolean
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  old as (
+    select event.source, event.event_id
+    from nms_private.events as event
+    where event.received_at < now() - interval '31 days'
+    order by event.received_at
+    limit 100
+    for update skip locked
+  ),
+  forgotten as (
+    delete from nms_private.events as event
+    using old
+    where event.source = old.source and event.event_id = old.event_id
+  ),
+  remembered as (
+    insert into nms_private.events (source, event_id)
+    values (remember_event.source, remember_event.event_id)
+    on conflict (source, event_id) do nothing -- waits for whoever is just storing it
+    returning true
+  )
+  select exists (select from remembered)
+$$;
+
+
+--
+-- Name: FUNCTION remember_event(source text, event_id text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.remember_event(source text, event_id text) IS 'Stores that an event has arrived. False when it had already. Forgets up to a hundred that are older than 31 days.';
 
 
 --
@@ -6339,6 +7701,79 @@ COMMENT ON FUNCTION nms_private.retract_replaced(run_id bigint) IS 'Deletes what
 
 
 --
+-- Name: rows_of(bigint, text, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.rows_of(run_id bigint, schema_name text, table_name text) RETURNS TABLE(rows numeric, tables bigint)
+    LANGUAGE plpgsql STABLE ROWS 1 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if rows_of.table_name is not null then
+    return query
+    select max(measurement.row_count)::numeric, count(*)
+    from nms.table_metrics_measurements as measurement
+    where
+      measurement.run_id = rows_of.run_id
+      and measurement.schema_name = rows_of.schema_name
+      and measurement.table_name = rows_of.table_name;
+  elsif rows_of.schema_name is not null then
+    return query
+    select coalesce(sum(measurement.own_row_count), 0), count(*)
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = rows_of.run_id and measurement.schema_name = rows_of.schema_name;
+  else
+    return query
+    select coalesce(sum(measurement.own_row_count), 0), count(*)
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = rows_of.run_id;
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION rows_of(run_id bigint, schema_name text, table_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.rows_of(run_id bigint, schema_name text, table_name text) IS 'How many rows a run found, and in how many tables: of one table; without table_name of a schema, without schema_name too of all of them, and then each row counted once.';
+
+
+--
+-- Name: run_header(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.run_header(run_id bigint) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select jsonb_build_object(
+    'run_id', run.run_id,
+    'snapshot_date', run.snapshot_date,
+    'status', run.status,
+    'collected_at', run.collected_at,
+    'finished_at', run.finished_at,
+    'seconds', extract(epoch from coalesce(run.finished_at, clock_timestamp()) - run.collected_at),
+    'scheduled_for', run.scheduled_for,
+    'is_online', run.is_online,
+    'is_imported', run.is_imported,
+    'target_count', run.target_count,
+    'left_out_count', run.left_out_count,
+    'error_message', run.error_message
+  )
+  from nms.table_metrics_runs as run
+  where run.run_id = run_header.run_id
+$$;
+
+
+--
+-- Name: FUNCTION run_header(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.run_header(run_id bigint) IS 'What there is to say of a run in a line: when, how it ended, and how long it took (so far, while it is RUNNING).';
+
+
+--
 -- Name: run_of_day(date); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -6374,7 +7809,9 @@ begin
           (
             select format('Ask for %s, the nearest day with a result.', day.snapshot_date)
             from nms.table_metrics_daily_snapshot as day
-            order by abs(day.snapshot_date - run_of_day.snapshot_date), day.snapshot_date desc
+            order by
+              case when isfinite(run_of_day.snapshot_date) then abs(day.snapshot_date - run_of_day.snapshot_date) end,
+              day.snapshot_date desc
             limit 1
           ),
           'Start a run: select * from nms.collect_table_metrics();'
@@ -6390,6 +7827,92 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.run_of_day(snapshot_date date) IS 'The run that owns a business day. Raises P0002 for a day without a result.';
+
+
+--
+-- Name: run_of_number(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.run_of_number(run_id bigint) RETURNS nms.table_metrics_runs
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_run nms.table_metrics_runs;
+  v_before bigint;
+  v_after bigint;
+  v_last bigint;
+begin
+  select run.* into v_run from nms.table_metrics_runs as run where run.run_id = run_of_number.run_id;
+  if not found then
+    select
+      max(run.run_id) filter (where run.run_id < run_of_number.run_id),
+      min(run.run_id) filter (where run.run_id > run_of_number.run_id),
+      max(run.run_id)
+    into v_before, v_after, v_last
+    from nms.table_metrics_runs as run;
+    raise exception 'no run %', coalesce(run_of_number.run_id::text, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = case
+          when v_last is null then 'nor is there any other'
+          when v_after is null then format('the last one is %s', v_last)
+          else format('the nearest: %s', concat_ws(' and ', v_before, v_after))
+        end,
+        hint = case
+          when v_last is null then 'Start one: select * from nms.collect_table_metrics();'
+          else 'The runs are in nms.table_metrics_runs.'
+        end;
+  end if;
+  return v_run;
+end
+$$;
+
+
+--
+-- Name: FUNCTION run_of_number(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.run_of_number(run_id bigint) IS 'The run with this run_id. Raises P0002 when there is none.';
+
+
+--
+-- Name: run_or_latest(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.run_or_latest(run_id bigint) RETURNS nms.table_metrics_runs
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_run nms.table_metrics_runs;
+begin
+  if run_or_latest.run_id is not null then
+    return nms_private.run_of_number(run_id => run_or_latest.run_id);
+  end if;
+
+  select run.* into v_run
+  from nms.table_metrics_runs as run
+  where run.status = 'SUCCEEDED'
+  order by run.snapshot_date desc, run.is_imported, run.run_id desc
+  limit 1;
+  if not found then
+    raise exception 'no run has succeeded yet'
+      using
+        errcode = 'no_data_found',
+        detail = 'expected the run_id of any run, or one that is SUCCEEDED',
+        hint = 'Start one: select * from nms.collect_table_metrics();';
+  end if;
+  return v_run;
+end
+$$;
+
+
+--
+-- Name: FUNCTION run_or_latest(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.run_or_latest(run_id bigint) IS 'The run of this number, or without one the latest successful run: of the last business day that has one, the run that owns it. Raises P0002 when there is no such run.';
 
 
 --
@@ -6499,27 +8022,17 @@ COMMENT ON FUNCTION nms_private.run_result(run_id bigint, since bigint) IS 'What
 
 
 --
--- Name: score_counts(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: score_counts(bigint, text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.score_counts(run_id bigint) RETURNS TABLE(schema_name text, table_name text, is_partition boolean, row_count bigint, days bigint, usual bigint, times_refilled bigint, expected double precision, lower_reach double precision, upper_reach double precision, lowest double precision, highest double precision, noise double precision)
+CREATE FUNCTION nms_private.score_counts(run_id bigint, schema_names text[], table_names text[]) RETURNS TABLE(table_number bigint, schema_name text, table_name text, row_count bigint, days bigint, usual bigint, times_refilled bigint, expected double precision, lower_reach double precision, upper_reach double precision, lowest double precision, highest double precision, noise double precision)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  with
-  candidate as materialized (
-    select changed.*, row_number() over () as number
-    from nms_private.changed_counts(run_id => score_counts.run_id) as changed
-  ),
-  named as (
-    select
-      array_agg(candidate.schema_name order by candidate.number) as schema_names,
-      array_agg(candidate.table_name order by candidate.number) as table_names
-    from candidate
-  ),
-  past as (
+  with past as (
     select
       result.table_number as number,
+      max(result.row_count) filter (where day = 0) as row_count,
       count(*) filter (where day < 0) as days,
       percentile_disc(0.5) within group (order by result.row_count) filter (where day < 0) as usual,
       count(*) filter (where day < 0 and is_refilled) as times_refilled,
@@ -6529,19 +8042,18 @@ CREATE FUNCTION nms_private.score_counts(run_id bigint) RETURNS TABLE(schema_nam
       -- 1.4826 times the median deviation estimates the standard deviation.
       1.4826 * percentile_cont(0.5) within group (order by abs(departure)) filter (where day < 0) as noise,
       percentile_cont(array[0.05, 0.95]) within group (order by unexplained) filter (where day < 0) as reach
-    from named
-    cross join nms_private.unexplained_by_day(
+    from nms_private.unexplained_by_day(
       run_id => score_counts.run_id,
-      schema_names => named.schema_names,
-      table_names => named.table_names
+      schema_names => score_counts.schema_names,
+      table_names => score_counts.table_names
     ) as result
     group by result.table_number
   )
   select
+    past.number,
     candidate.schema_name,
     candidate.table_name,
-    candidate.is_partition,
-    candidate.row_count,
+    past.row_count,
     past.days,
     past.usual,
     past.times_refilled,
@@ -6551,17 +8063,18 @@ CREATE FUNCTION nms_private.score_counts(run_id bigint) RETURNS TABLE(schema_nam
     past.lowest,
     past.highest,
     past.noise
-  from candidate
-  join past using (number)
-  where past.days > 0
+  from past
+  join unnest(score_counts.schema_names, score_counts.table_names)
+    with ordinality as candidate (schema_name, table_name, number) using (number)
+  where past.days > 0 and past.row_count is not null
 $$;
 
 
 --
--- Name: FUNCTION score_counts(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION score_counts(run_id bigint, schema_names text[], table_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.score_counts(run_id bigint) IS 'For each table of nms_private.changed_counts(): what is usual for it, by its own past. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
+COMMENT ON FUNCTION nms_private.score_counts(run_id bigint, schema_names text[], table_names text[]) IS 'What is usual for each of these tables, by its own past, on the day of a run that has counted it. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
 
 
 --
@@ -7509,7 +9022,7 @@ CREATE FUNCTION nms_private.worker_trusts(role oid) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select
+  select coalesce(bool_and(
     worker_trusts.role <> 0 -- public
     and (
       pg_has_role(worker_trusts.role, worker.oid, 'member')
@@ -7525,7 +9038,10 @@ CREATE FUNCTION nms_private.worker_trusts(role oid) RETURNS boolean
             pg_has_role(worker.oid, other.oid, 'member')
             and not pg_has_role(worker_trusts.role, other.oid, 'member')
             and other.oid <> worker.oid
-            and other.rolname not in ('table_metrics_worker', 'table_metrics_collector', 'table_metrics_reader')
+            -- Those that every worker, and every requester, needs.
+            and other.rolname not in (
+              'table_metrics_worker', 'table_metrics_collector', 'table_metrics_reader', 'table_metrics_requester'
+            )
         )
         and not exists (
           select
@@ -7533,10 +9049,19 @@ CREATE FUNCTION nms_private.worker_trusts(role oid) RETURNS boolean
           where schema.nspname in ('nms', 'nms_private') and schema.nspowner = worker.oid
         )
       )
+      or (
+        nms_private.only_reads_and_requests(role => worker.oid)
+        and exists (
+          select
+          from pg_roles as working
+          where working.rolname = 'table_metrics_worker' and pg_has_role(worker_trusts.role, working.oid, 'member')
+        )
+      )
     )
+  ), false)
   from pg_roles as worker
   cross join pg_database as database
-  where worker.rolname = current_user and database.datname = current_database()
+  where worker.rolname in (current_user, session_user) and database.datname = current_database()
 $$;
 
 
@@ -7544,7 +9069,7 @@ $$;
 -- Name: FUNCTION worker_trusts(role oid); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.worker_trusts(role oid) IS 'True when a role may leave code in the schema of graphile-worker for a worker that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker. role: 0 is everybody.';
+COMMENT ON FUNCTION nms_private.worker_trusts(role oid) IS 'True when a role may leave code in the schema of graphile-worker for a worker or a requester that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker; or it is a worker''s, and the user may only read results and queue runs. role: 0 is everybody.';
 
 
 --
@@ -7724,12 +9249,16 @@ CREATE VIEW nms.table_metrics_next_due AS
  SELECT run.run_id,
     run.snapshot_date,
     next.snapshot_date AS next_date,
-    (((next.snapshot_date + usual.time_of_day) AT TIME ZONE settings.business_time_zone) + rule.late_after) AS due_at
+    (((next.snapshot_date + usual.time_of_day) AT TIME ZONE settings.business_time_zone) + rule.late_after) AS due_at,
+    usual.time_of_day AS usual_time,
+    usual.weekdays AS usual_weekdays
    FROM ((((nms.table_metrics_runs run
      CROSS JOIN nms.table_metrics_settings settings)
      CROSS JOIN LATERAL ( SELECT max((result.ended - (result.snapshot_date)::timestamp without time zone)) AS time_of_day,
-            array_agg(DISTINCT EXTRACT(isodow FROM result.snapshot_date)) AS weekdays,
-            min(result.snapshot_date) AS first_date
+                CASE
+                    WHEN (min(result.snapshot_date) <= (run.snapshot_date - 14)) THEN array_agg(DISTINCT (EXTRACT(isodow FROM result.snapshot_date))::integer)
+                    ELSE NULL::integer[]
+                END AS weekdays
            FROM ( SELECT past.snapshot_date,
                     min((past.finished_at AT TIME ZONE settings.business_time_zone)) AS ended
                    FROM nms.table_metrics_runs past
@@ -7737,7 +9266,7 @@ CREATE VIEW nms.table_metrics_next_due AS
                   GROUP BY past.snapshot_date) result) usual)
      CROSS JOIN LATERAL ( SELECT min((run.snapshot_date + days.days)) AS snapshot_date
            FROM generate_series(1, 7) days(days)
-          WHERE ((usual.first_date > (run.snapshot_date - 14)) OR (EXTRACT(isodow FROM (run.snapshot_date + days.days)) = ANY (usual.weekdays)))) next)
+          WHERE ((usual.weekdays IS NULL) OR (EXTRACT(isodow FROM (run.snapshot_date + days.days)) = ANY ((usual.weekdays)::numeric[])))) next)
      CROSS JOIN nms_private.alert_rule(schema_name => NULL::text, table_name => NULL::text, kind => 'run_late'::text) rule(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after))
   WHERE ((run.status = 'SUCCEEDED'::text) AND (NOT run.is_imported));
 
@@ -7775,6 +9304,20 @@ COMMENT ON COLUMN nms.table_metrics_next_due.next_date IS 'The next business day
 --
 
 COMMENT ON COLUMN nms.table_metrics_next_due.due_at IS 'When it should be there.';
+
+
+--
+-- Name: COLUMN table_metrics_next_due.usual_time; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_next_due.usual_time IS 'The latest time at which a result was there, after the midnight with which its business day begins.';
+
+
+--
+-- Name: COLUMN table_metrics_next_due.usual_weekdays; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_next_due.usual_weekdays IS 'Days of the week that have results, 1 for Monday to 7 for Sunday; null for every day, in the first two weeks.';
 
 
 --
@@ -8551,6 +10094,47 @@ COMMENT ON TABLE nms_private.alert_turn IS 'Always empty. Whoever records the al
 
 
 --
+-- Name: events; Type: TABLE; Schema: nms_private; Owner: -
+--
+
+CREATE TABLE nms_private.events (
+    source text NOT NULL COLLATE pg_catalog."C",
+    event_id text NOT NULL COLLATE pg_catalog."C",
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT event_id_has_1_to_1000_bytes CHECK (((octet_length(event_id) >= 1) AND (octet_length(event_id) <= 1000))),
+    CONSTRAINT source_has_1_to_1000_bytes CHECK (((octet_length(source) >= 1) AND (octet_length(source) <= 1000)))
+);
+
+
+--
+-- Name: TABLE events; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON TABLE nms_private.events IS 'Events that have asked for a run, so that one that is delivered again asks for no other. Kept for 31 days at least.';
+
+
+--
+-- Name: COLUMN events.source; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.events.source IS 'Who has sent it, such as a CloudEvents source, or a Pub/Sub subscription.';
+
+
+--
+-- Name: COLUMN events.event_id; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.events.event_id IS 'Its name, which no other event of that source has.';
+
+
+--
+-- Name: COLUMN events.received_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.events.received_at IS 'When it arrived first.';
+
+
+--
 -- Name: job_turn; Type: TABLE; Schema: nms_private; Owner: -
 --
 
@@ -8636,6 +10220,14 @@ ALTER TABLE ONLY nms.table_metrics_settings
 
 
 --
+-- Name: events events_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE ONLY nms_private.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (source, event_id);
+
+
+--
 -- Name: targets targets_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
 --
 
@@ -8697,6 +10289,13 @@ CREATE INDEX table_metrics_runs_snapshot_date_idx ON nms.table_metrics_runs USIN
 --
 
 COMMENT ON INDEX nms.table_metrics_runs_snapshot_date_idx IS 'A business day belongs to the SUCCEEDED run that comes last here: counted rather than imported, and of those the highest run_id.';
+
+
+--
+-- Name: events_received_at_idx; Type: INDEX; Schema: nms_private; Owner: -
+--
+
+CREATE INDEX events_received_at_idx ON nms_private.events USING btree (received_at);
 
 
 --
@@ -8808,6 +10407,7 @@ GRANT USAGE ON SCHEMA nms TO table_metrics_collector;
 GRANT USAGE ON SCHEMA nms TO table_metrics_worker;
 GRANT USAGE ON SCHEMA nms TO table_metrics_maintainer;
 GRANT USAGE ON SCHEMA nms TO table_metrics_reader;
+GRANT USAGE ON SCHEMA nms TO table_metrics_requester;
 
 
 --
@@ -8817,6 +10417,7 @@ GRANT USAGE ON SCHEMA nms TO table_metrics_reader;
 GRANT USAGE ON SCHEMA nms_private TO table_metrics_collector;
 GRANT USAGE ON SCHEMA nms_private TO table_metrics_worker;
 GRANT USAGE ON SCHEMA nms_private TO table_metrics_maintainer;
+GRANT USAGE ON SCHEMA nms_private TO table_metrics_requester;
 
 
 --
@@ -8847,6 +10448,17 @@ GRANT SELECT ON TABLE nms.table_metrics_runs TO table_metrics_reader;
 REVOKE ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) TO table_metrics_reader;
 
 
 --
@@ -8912,6 +10524,28 @@ GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_reader
 
 
 --
+-- Name: FUNCTION day_snapshot(snapshot_date date); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.day_snapshot(snapshot_date date) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.day_snapshot(snapshot_date date) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.day_snapshot(snapshot_date date) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.day_snapshot(snapshot_date date) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.day_snapshot(snapshot_date date) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION days_report("limit" integer, before date); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.days_report("limit" integer, before date) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.days_report("limit" integer, before date) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.days_report("limit" integer, before date) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.days_report("limit" integer, before date) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.days_report("limit" integer, before date) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION find_alerts(run_id bigint); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -8965,6 +10599,28 @@ GRANT ALL ON FUNCTION nms.find_table(named text) TO table_metrics_reader;
 
 
 --
+-- Name: FUNCTION growth(by text, schema_name text, table_name text, periods integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.growth(by text, schema_name text, table_name text, periods integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.growth(by text, schema_name text, table_name text, periods integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.growth(by text, schema_name text, table_name text, periods integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.growth(by text, schema_name text, table_name text, periods integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.growth(by text, schema_name text, table_name text, periods integer) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION growth_report(by text, schema_name text, table_name text, periods integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION import_run(snapshot_date date, payload jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -8982,12 +10638,34 @@ GRANT ALL ON FUNCTION nms.measure_targets(run_id bigint, budget interval, OUT ta
 
 
 --
+-- Name: FUNCTION metrics_report(tables text[]); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.metrics_report(tables text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.metrics_report(tables text[]) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.metrics_report(tables text[]) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.metrics_report(tables text[]) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.metrics_report(tables text[]) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION open_run(skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms.open_run(skip jsonb, exclude jsonb) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION overview_report(snapshot_date date, days integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.overview_report(snapshot_date date, days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.overview_report(snapshot_date date, days integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.overview_report(snapshot_date date, days integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.overview_report(snapshot_date date, days integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.overview_report(snapshot_date date, days integer) TO table_metrics_reader;
 
 
 --
@@ -9015,6 +10693,14 @@ GRANT ALL ON FUNCTION nms.prunable_runs(keep_runs interval, keep_daily interval)
 REVOKE ALL ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms.prune_table_metrics(keep_runs interval, keep_daily interval, budget interval, OUT runs_deleted bigint, OUT runs_left bigint) TO table_metrics_maintainer;
+
+
+--
+-- Name: FUNCTION queue_run(source text, event_id text, request text, worker_schema text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.queue_run(source text, event_id text, request text, worker_schema text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.queue_run(source text, event_id text, request text, worker_schema text) TO table_metrics_requester;
 
 
 --
@@ -9055,6 +10741,28 @@ GRANT ALL ON FUNCTION nms.run_report(run_id bigint) TO table_metrics_reader;
 
 
 --
+-- Name: FUNCTION run_snapshot(run_id bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.run_snapshot(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.run_snapshot(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.run_snapshot(run_id bigint) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.run_snapshot(run_id bigint) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.run_snapshot(run_id bigint) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION runs_report("limit" integer, before bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.runs_report("limit" integer, before bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.runs_report("limit" integer, before bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.runs_report("limit" integer, before bigint) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.runs_report("limit" integer, before bigint) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.runs_report("limit" integer, before bigint) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION status_report(runs integer); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -9066,6 +10774,17 @@ GRANT ALL ON FUNCTION nms.status_report(runs integer) TO table_metrics_reader;
 
 
 --
+-- Name: FUNCTION table_report(schema_name text, table_name text, days integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.table_report(schema_name text, table_name text, days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.table_report(schema_name text, table_name text, days integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.table_report(schema_name text, table_name text, days integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.table_report(schema_name text, table_name text, days integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.table_report(schema_name text, table_name text, days integer) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION table_trend(schema_name text, table_name text, days integer); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -9074,6 +10793,17 @@ GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days in
 GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) TO table_metrics_maintainer;
 GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION tables_report(schema_name text, alike text, after text, "limit" integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.tables_report(schema_name text, alike text, after text, "limit" integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.tables_report(schema_name text, alike text, after text, "limit" integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.tables_report(schema_name text, alike text, after text, "limit" integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.tables_report(schema_name text, alike text, after text, "limit" integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.tables_report(schema_name text, alike text, after text, "limit" integer) TO table_metrics_reader;
 
 
 --
@@ -9136,6 +10866,13 @@ GRANT ALL ON FUNCTION nms_private.cancel_if_client_is_gone() TO table_metrics_wo
 --
 
 REVOKE ALL ON FUNCTION nms_private.changed_counts(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION checked_limit(argument text, value integer); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.checked_limit(argument text, value integer) FROM PUBLIC;
 
 
 --
@@ -9235,6 +10972,13 @@ REVOKE ALL ON FUNCTION nms_private.counts_by_day(run_id bigint, schema_names tex
 
 
 --
+-- Name: FUNCTION counts_of_days(run_id bigint, until date, days integer); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.counts_of_days(run_id bigint, until date, days integer) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION current_targets(skip jsonb, exclude jsonb, among oid[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -9284,6 +11028,13 @@ REVOKE ALL ON FUNCTION nms_private.departures_by_day(run_id bigint, schema_names
 --
 
 REVOKE ALL ON FUNCTION nms_private.end_if_abandoned(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION expected_counts(run_id bigint, schema_names text[], table_names text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.expected_counts(run_id bigint, schema_names text[], table_names text[]) FROM PUBLIC;
 
 
 --
@@ -9365,6 +11116,7 @@ REVOKE ALL ON FUNCTION nms_private.find_targets(skip jsonb, exclude jsonb, among
 REVOKE ALL ON FUNCTION nms_private.find_worker_problems(worker_schema text) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.find_worker_problems(worker_schema text) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.find_worker_problems(worker_schema text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms_private.find_worker_problems(worker_schema text) TO table_metrics_requester;
 
 
 --
@@ -9395,6 +11147,13 @@ REVOKE ALL ON FUNCTION nms_private.forbid_rewriting_a_finished_run() FROM PUBLIC
 REVOKE ALL ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION growth_over(run_ids bigint[], schema_name text, table_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.growth_over(run_ids bigint[], schema_name text, table_name text) FROM PUBLIC;
 
 
 --
@@ -9442,6 +11201,7 @@ GRANT ALL ON FUNCTION nms_private.is_time_zone(name text) TO table_metrics_maint
 REVOKE ALL ON FUNCTION nms_private.job_payload(payload text) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.job_payload(payload text) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.job_payload(payload text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms_private.job_payload(payload text) TO table_metrics_requester;
 
 
 --
@@ -9578,6 +11338,20 @@ REVOKE ALL ON FUNCTION nms_private.lint_user_mapping_missing(payload jsonb, targ
 
 
 --
+-- Name: FUNCTION list_runs("limit" integer, before bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.list_runs("limit" integer, before bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION list_tables(schema_name text, alike text, after text, how_many integer); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.list_tables(schema_name text, alike text, after text, how_many integer) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -9589,6 +11363,30 @@ REVOKE ALL ON FUNCTION nms_private.measure(run_id bigint, among oid[], as_one bo
 --
 
 REVOKE ALL ON FUNCTION nms_private.measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION names_spelled(spelling text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.names_spelled(spelling text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION only_reads_and_requests(role oid); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.only_reads_and_requests(role oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.only_reads_and_requests(role oid) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.only_reads_and_requests(role oid) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms_private.only_reads_and_requests(role oid) TO table_metrics_requester;
+
+
+--
+-- Name: FUNCTION open_alerts(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.open_alerts() FROM PUBLIC;
 
 
 --
@@ -9608,6 +11406,13 @@ REVOKE ALL ON FUNCTION nms_private.parse_duration(duration text) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.parse_duration(duration text) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.parse_duration(duration text) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms_private.parse_duration(duration text) TO table_metrics_maintainer;
+
+
+--
+-- Name: FUNCTION period_ends(by text, periods integer); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.period_ends(by text, periods integer) FROM PUBLIC;
 
 
 --
@@ -9648,6 +11453,20 @@ GRANT ALL ON FUNCTION nms_private.record_missing_run() TO table_metrics_worker;
 
 
 --
+-- Name: FUNCTION refuse_unknown_schema(schema_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.refuse_unknown_schema(schema_name text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION refuse_unknown_table(schema_name text, table_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.refuse_unknown_table(schema_name text, table_name text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION refused_tables(tables oid[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -9659,6 +11478,14 @@ REVOKE ALL ON FUNCTION nms_private.refused_tables(tables oid[]) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.remedy(error_sqlstate text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION remember_event(source text, event_id text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.remember_event(source text, event_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.remember_event(source text, event_id text) TO table_metrics_requester;
 
 
 --
@@ -9732,10 +11559,38 @@ REVOKE ALL ON FUNCTION nms_private.retract_replaced(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION rows_of(run_id bigint, schema_name text, table_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.rows_of(run_id bigint, schema_name text, table_name text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION run_header(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.run_header(run_id bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION run_of_day(snapshot_date date); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.run_of_day(snapshot_date date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION run_of_number(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.run_of_number(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION run_or_latest(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.run_or_latest(run_id bigint) FROM PUBLIC;
 
 
 --
@@ -9753,10 +11608,10 @@ REVOKE ALL ON FUNCTION nms_private.run_result(run_id bigint, since bigint) FROM 
 
 
 --
--- Name: FUNCTION score_counts(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION score_counts(run_id bigint, schema_names text[], table_names text[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.score_counts(run_id bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.score_counts(run_id bigint, schema_names text[], table_names text[]) FROM PUBLIC;
 
 
 --
@@ -9923,6 +11778,7 @@ REVOKE ALL ON FUNCTION nms_private.with_separators(number bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION nms_private.worker_trusts(role oid) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_requester;
 
 
 --
