@@ -16,9 +16,9 @@ export const metrics = {
   memory: { unit: 'MB', digits: 0 },
   /** What the process of that session occupies; some of it are pages of the shared buffers that it has touched. */
   resident: { unit: 'MB', digits: 0 },
-  /** Statements of the application meanwhile. */
+  /** Statements of the application meanwhile, or requests that were answered. */
   throughput: { unit: '/s', digits: 0 },
-  /** The 99th percentile of how long a statement of the application took. */
+  /** The 99th percentile of how long a statement of the application, or a request, took. */
   p99: { unit: 'ms', digits: 2 },
   /** The one that took longest. */
   longest: { unit: 'ms', digits: 1 },

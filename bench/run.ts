@@ -13,8 +13,9 @@ import { load } from './load.ts'
 import { many } from './many.ts'
 import { mixed } from './mixed.ts'
 import { partitioned } from './partitioned.ts'
+import { serve } from './serve.ts'
 
-const all = [many, large, partitioned, mixed, load, histories, alerts]
+const all = [many, large, partitioned, mixed, load, histories, alerts, serve]
 const names = all.map(({ name }) => name).join(',')
 const usage = `npm run bench -- [options]
   --only ${names}

@@ -12,6 +12,7 @@ import { withDatabase } from '../src/connection/with_database.ts'
 import { databaseUrl, snapshotTimeZone } from '../src/environment.ts'
 import { runMain } from '../src/errors.ts'
 import { migrate, planOf } from '../src/install/migrate.ts'
+import { createLog } from '../src/log.ts'
 import { parseExactly } from '../src/reading/exact_json.ts'
 import { describeRun, readRunReport } from '../src/reading/report.ts'
 import { collectTableMetrics } from '../src/run/collect.ts'
@@ -40,11 +41,30 @@ async function start(): Promise<void> {
     const url = server.url('shop')
     await prepareShop(server)
     await collectAndShow(url)
-    const ended = serve && once(interruption(), 'abort')
-    print(nextSteps(url, serve))
-    await ended
+    if (serve) await serveUntilStopped(url)
+    else print(nextSteps(url))
   } finally {
     await server.stop()
+  }
+}
+
+async function serveUntilStopped(url: string): Promise<void> {
+  // Loaded only now: fastify takes a while.
+  const { startService } = await import('../src/serve/serve.ts')
+  const signal = interruption()
+  const service = await startService({
+    databaseUrl: url,
+    host: '127.0.0.1',
+    port: 0,
+    authentication: undefined,
+    log: createLog('text'),
+  })
+  try {
+    const ended = once(signal, 'abort')
+    print(nextSteps(url, service.url))
+    if (!signal.aborted) await ended
+  } finally {
+    await service.stop()
   }
 }
 
@@ -119,11 +139,12 @@ async function reportDay(sql: Sql, day: string): Promise<string> {
   return `\nthe daily JSON of ${day}, from run ${snapshot.run_id}:\n${snapshot.payload}`
 }
 
-function nextSteps(url: string, serving: boolean): string {
+function nextSteps(url: string, page?: string): string {
   return [
     '',
-    serving ? 'serving until Ctrl-C; next:' : 'next:',
-    `  psql ${url}${serving ? '' : '   # while npm start -- --serve runs'}`,
+    page ? 'serving until Ctrl-C; next:' : 'next:',
+    ...(page ? [`  page: ${page}/`] : []),
+    `  psql ${url}${page ? '' : '   # while npm start -- --serve runs'}`,
     '  npm start                                      # collect again, see what changed',
     '  DATABASE_URL=postgres://user@host/db npm start # use your own database: asks first',
   ].join('\n')

@@ -10,9 +10,9 @@
 --
 -- To undo it in one database:
 --   reassign owned by table_metrics_owner to postgres;
---   drop owned by table_metrics_owner, table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader;
+--   drop owned by table_metrics_owner, table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader, table_metrics_requester;
 -- and when that is done in all of them:
---   drop role table_metrics_owner, table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader;
+--   drop role table_metrics_owner, table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader, table_metrics_requester;
 
 begin;
 
@@ -35,7 +35,8 @@ begin
           'table_metrics_maintainer',
           'May import, rebuild and prune table metrics, change the settings and the alert rules, and read the results.'
         ),
-        ('table_metrics_reader', 'May read table metrics, and nothing else.')
+        ('table_metrics_reader', 'May read table metrics, and nothing else.'),
+        ('table_metrics_requester', 'May queue runs of table metrics, and nothing else.')
     ) as role (name, purpose)
     where to_regrole(role.name) is null
   loop
@@ -171,7 +172,7 @@ begin
 end
 $$;
 
--- All of them may read all results. What a later migration adds is granted when this runs again.
+-- Four of them may read all results. What a later migration adds is granted when this runs again.
 grant usage on schema nms
   to table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader;
 grant select on all tables in schema nms
@@ -184,7 +185,10 @@ grant execute on function
   nms.run_report,
   nms.day_report,
   nms.status_report,
+  nms.metrics_report,
+  nms.overview_report,
   nms.trend_report,
+  nms.table_report,
   nms.compare_report,
   nms.growth_report,
   nms.days_report,
@@ -229,6 +233,7 @@ grant execute on function
   nms_private.validate_prune_job,
   nms_private.find_worker_problems,
   nms_private.worker_trusts,
+  nms_private.only_reads_and_requests,
   nms_private.record_missing_run
 to table_metrics_collector, table_metrics_worker;
 
@@ -254,5 +259,16 @@ grant execute on function nms_private.parse_duration
 grant execute on function nms_private.validate_deadline to table_metrics_collector, table_metrics_worker;
 grant execute on function nms_private.validate_keep_time, nms.prunable_runs
   to table_metrics_worker, table_metrics_maintainer;
+
+-- A requester queues runs for a worker, and reads nothing. In the schema of graphile-worker, requester_roles.sql lets it.
+grant usage on schema nms, nms_private to table_metrics_requester;
+grant execute on function
+  nms.queue_run,
+  nms_private.remember_event,
+  nms_private.job_payload,
+  nms_private.find_worker_problems,
+  nms_private.worker_trusts,
+  nms_private.only_reads_and_requests
+to table_metrics_requester;
 
 commit;

@@ -18,6 +18,8 @@ export type ServeEvent =
   | { event: 'serving'; url: string }
   | { event: 'serving_stopped'; reason: string }
   | { event: 'caller_refused'; reason: string }
+  | { event: 'token_file'; notice: string }
+  | { event: 'runs_queued'; queued: number; received: number; caller: string }
   | { event: 'request_failed'; path: string; status: number; reason: string }
 
 export type LogEvent = RunEvent | WorkerEvent | ServeEvent
@@ -42,6 +44,8 @@ const events: Record<LogEvent['event'], [level: 'info' | 'warn' | 'error', words
   serving: ['info', 'serving'],
   serving_stopped: ['info', 'serving stopped'],
   caller_refused: ['warn', 'caller refused'],
+  token_file: ['info', 'token file'],
+  runs_queued: ['info', 'runs queued'],
   request_failed: ['error', 'request failed'],
   upkeep_failed: ['error', 'could not look for abandoned or missing runs'],
 }

@@ -37,10 +37,13 @@ const readingCalls = [
   'find_table',
   'growth',
   'growth_report',
+  'metrics_report',
+  'overview_report',
   'run_report',
   'run_snapshot',
   'runs_report',
   'status_report',
+  'table_report',
   'table_trend',
   'tables_report',
   'trend_report',
@@ -70,6 +73,7 @@ const startingCalls = [
   'is_retryable',
   'failed_after_counting',
   'worker_trusts',
+  'only_reads_and_requests',
   ...readingCalls,
 ]
 const executes = {
@@ -88,7 +92,16 @@ const executes = {
     ...readingCalls,
   ],
   table_metrics_reader: readingCalls,
+  table_metrics_requester: [
+    'find_worker_problems',
+    'job_payload',
+    'only_reads_and_requests',
+    'queue_run',
+    'remember_event',
+    'worker_trusts',
+  ],
 }
+const readers = Object.keys(executes).filter((role) => role !== 'table_metrics_requester')
 // What else than reading a role may do with a table.
 const writes: Record<string, Record<string, string[]>> = {
   table_metrics_maintainer: {
@@ -140,7 +153,7 @@ test.serial('a collector drives a run piece by piece and previews one', async (t
   t.true(today?.is_today)
 })
 
-for (const role of Object.keys(executes) as (keyof typeof executes)[]) {
+for (const role of readers) {
   test.serial(
     `a member of ${role} reads every table of nms, and writes to ${role in writes ? 'two' : 'none'}`,
     async (t) => {
@@ -179,7 +192,9 @@ for (const role of Object.keys(executes) as (keyof typeof executes)[]) {
       t.deepEqual(await rowCounts(sql, run), { 'public.orders': 5 })
     },
   )
+}
 
+for (const [role, calls] of Object.entries(executes)) {
   test.serial(`a member of ${role} executes its functions of nms and no other`, async (t) => {
     const db = await withRoles(t)
     const { sql, name } = await member(db, role)
@@ -200,9 +215,9 @@ for (const role of Object.keys(executes) as (keyof typeof executes)[]) {
 
     t.deepEqual(
       functions.filter(({ is_granted }) => is_granted).map(({ name }) => name),
-      [...executes[role]].sort(),
+      [...calls].sort(),
     )
-    for (const { name, call } of functions) if (!executes[role].includes(name)) await refused(t, sql, call)
+    for (const { name, call } of functions) if (!calls.includes(name)) await refused(t, sql, call)
   })
 }
 
@@ -294,6 +309,18 @@ test.serial('a collector has alerts recorded again, and announces that a run is 
   t.deepEqual([...(await sql`select nms.record_alerts(1) as opened`)], [{ opened: '1' }])
 
   t.deepEqual((await openAlerts(sql)).sort(), ['no_tables', 'run_late'])
+})
+
+test.serial('a requester reads nothing', async (t) => {
+  const db = await withRoles(t)
+  const { sql } = await member(db, 'table_metrics_requester')
+  const tables = await db.sql<{ name: string }[]>`
+    select oid::regclass::text as name from pg_class
+    where relnamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and relkind in ('r', 'v')
+  `
+  t.true(tables.length > 10)
+  for (const { name } of tables) await refused(t, sql, `select from ${name}`)
+  await refused(t, sql, `insert into nms_private.events (source, event_id) values ('cron', '1')`)
 })
 
 test.serial('a role that was granted nothing gets nowhere', async (t) => {
@@ -502,6 +529,7 @@ for (const attributes of ['createrole', 'superuser']) {
         'role table_metrics_worker',
         'role table_metrics_maintainer',
         'role table_metrics_reader',
+        'role table_metrics_requester',
       ])
       t.is(first.owner, 'table_metrics_owner')
       t.is(first.keptBecause, null)

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:3ec02b0966c1329928ba6e557ee3cd31a9f75528
+--! Hash: sha1:b03287c85db37f8da332168e995001fb4d078334
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -338,6 +338,25 @@ comment on table nms_private.job_turn is
 create table if not exists nms_private.alert_turn ();
 comment on table nms_private.alert_turn is
   'Always empty. Whoever records the alerts of a run locks it, so that each alert is announced once.';
+
+create table if not exists nms_private.events (
+  source text collate "C" not null
+    constraint source_has_1_to_1000_bytes check (octet_length(source) between 1 and 1000),
+  event_id text collate "C" not null
+    constraint event_id_has_1_to_1000_bytes check (octet_length(event_id) between 1 and 1000),
+  received_at timestamptz not null default now(),
+  primary key (source, event_id)
+);
+create index if not exists events_received_at_idx
+  on nms_private.events (received_at);
+comment on table nms_private.events is
+  'Events that have asked for a run, so that one that is delivered again asks for no other. Kept for 31 days at least.';
+comment on column nms_private.events.source is
+  'Who has sent it, such as a CloudEvents source, or a Pub/Sub subscription.';
+comment on column nms_private.events.event_id is
+  'Its name, which no other event of that source has.';
+comment on column nms_private.events.received_at is
+  'When it arrived first.';
 
 create table if not exists nms.table_metrics_alert_rules (
   schema_name text collate "C" not null default '*',
@@ -762,6 +781,87 @@ comment on function nms_private.departures_by_day(bigint, text[], text[]) is
   'How far each count of nms_private.counts_by_day() is from the median of the seven results before it, and from that of the last three of its weekday; null before there are seven. is_refilled: the result before was empty and this one is not.';
 revoke execute on function nms_private.departures_by_day(bigint, text[], text[]) from public;
 --! EndIncluded functions/alerts/departures_by_day.sql
+--! Included functions/alerts/expected_counts.sql
+create or replace function nms_private.expected_counts(run_id bigint, schema_names text[], table_names text[])
+returns table (
+  table_number bigint,    -- its position in the arrays
+  row_count bigint,
+  days bigint,            -- of its history
+  is_long_enough boolean, -- that history, to tell a drop or a spike
+  usual bigint,
+  times_refilled bigint,
+  kind text,              -- of the alert that it would be
+  min_rows bigint,
+  min_change bigint,
+  middle double precision,
+  is_below boolean,
+  is_above boolean,
+  expected_low bigint,
+  expected_high bigint
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with judged as (
+    select
+      score.*,
+      today.y,
+      aim.kind,
+      rule.min_rows,
+      rule.min_change,
+      round(exp(middle.y)) as middle, -- exp(ln(50)) is a little less than 50
+      -- A count is strange outside of what was expected of that day, or outside of all that the 13 weeks had.
+      greatest(
+        score.expected - greatest(fall.least, score.lower_reach / rule.sensitivity),
+        score.lowest - fall.least - score.noise / 2 / rule.sensitivity
+      ) as low,
+      least(
+        score.expected + greatest(rise.least, score.upper_reach / rule.sensitivity),
+        score.highest + rise.least + score.noise / 2 / rule.sensitivity
+      ) as high
+    from nms_private.score_counts(
+      run_id => expected_counts.run_id,
+      schema_names => expected_counts.schema_names,
+      table_names => expected_counts.table_names
+    ) as score
+    cross join lateral (select ln(greatest(score.row_count::double precision, 0.5))) as today (y)
+    cross join lateral (select least(greatest(score.expected, score.lowest), score.highest)) as middle (y)
+    cross join lateral (
+      select case
+        when score.row_count = 0 then 'dropped_to_zero'
+        when today.y < middle.y then 'drop'
+        else 'spike'
+      end
+    ) as aim (kind)
+    cross join nms_private.alert_rule(
+      schema_name => score.schema_name,
+      table_name => score.table_name,
+      kind => aim.kind
+    ) as rule
+    cross join lateral (select -ln(greatest(1 - rule.drop_percent / 100, 1e-9))::double precision) as fall (least)
+    cross join lateral (select ln(1 + rule.spike_percent / 100)::double precision) as rise (least)
+  )
+  select
+    judged.table_number,
+    judged.row_count,
+    judged.days,
+    judged.days >= 14,
+    judged.usual,
+    judged.times_refilled,
+    judged.kind,
+    judged.min_rows,
+    judged.min_change,
+    judged.middle,
+    judged.y < judged.low,
+    judged.y > judged.high,
+    round(least(exp(coalesce(judged.low, judged.lowest)), 9.2e18))::bigint,
+    round(least(exp(coalesce(judged.high, judged.highest)), 9.2e18))::bigint
+  from judged
+$$;
+comment on function nms_private.expected_counts(bigint, text[], text[]) is
+  'How many rows each of these tables was expected to have on the day of a run that has counted it, by its past and by the alert rules: expected_low to expected_high, and whether row_count lies outside. Before 14 days of history the range is what it has been, and nothing is told of it.';
+revoke execute on function nms_private.expected_counts(bigint, text[], text[]) from public;
+--! EndIncluded functions/alerts/expected_counts.sql
 --! Included functions/alerts/find_alerts.sql
 create or replace function nms.find_alerts(run_id bigint)
 returns table (
@@ -837,59 +937,37 @@ language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   with
-  judged as (
+  candidate as materialized (
+    select changed.*, row_number() over () as number
+    from nms_private.changed_counts(run_id => find_count_alerts.run_id) as changed
+  ),
+  named as (
     select
-      score.*,
-      today.y,
-      aim.kind,
-      rule.min_rows,
-      rule.min_change,
-      round(exp(middle.y)) as middle, -- exp(ln(50)) is a little less than 50
-      -- A count is strange outside of what was expected of that day, or outside of all that the 13 weeks had.
-      greatest(
-        score.expected - greatest(fall.least, score.lower_reach / rule.sensitivity),
-        score.lowest - fall.least - score.noise / 2 / rule.sensitivity
-      ) as low,
-      least(
-        score.expected + greatest(rise.least, score.upper_reach / rule.sensitivity),
-        score.highest + rise.least + score.noise / 2 / rule.sensitivity
-      ) as high
-    from nms_private.score_counts(run_id => find_count_alerts.run_id) as score
-    cross join lateral (select ln(greatest(score.row_count::double precision, 0.5))) as today (y)
-    cross join lateral (select least(greatest(score.expected, score.lowest), score.highest)) as middle (y)
-    cross join lateral (
-      select case
-        when score.row_count = 0 then 'dropped_to_zero'
-        when today.y < middle.y then 'drop'
-        else 'spike'
-      end
-    ) as aim (kind)
-    cross join nms_private.alert_rule(
-      schema_name => score.schema_name,
-      table_name => score.table_name,
-      kind => aim.kind
-    ) as rule
-    cross join lateral (select -ln(greatest(1 - rule.drop_percent / 100, 1e-9))::double precision) as fall (least)
-    cross join lateral (select ln(1 + rule.spike_percent / 100)::double precision) as rise (least)
+      array_agg(candidate.schema_name order by candidate.number) as schema_names,
+      array_agg(candidate.table_name order by candidate.number) as table_names
+    from candidate
   ),
   found as (
-    select
-      judged.*,
-      round(least(exp(coalesce(judged.low, judged.lowest)), 9.2e18))::bigint as expected_low,
-      round(least(exp(coalesce(judged.high, judged.highest)), 9.2e18))::bigint as expected_high
-    from judged
+    select candidate.schema_name, candidate.table_name, judged.*
+    from named
+    cross join nms_private.expected_counts(
+      run_id => find_count_alerts.run_id,
+      schema_names => named.schema_names,
+      table_names => named.table_names
+    ) as judged
+    join candidate on candidate.number = judged.table_number
     where case judged.kind
       when 'dropped_to_zero' then
         judged.days >= 3 and judged.usual >= judged.min_rows and judged.times_refilled < 2
       when 'drop' then
-        judged.days >= 14
-        and judged.y < judged.low
+        judged.is_long_enough
+        and judged.is_below
         and judged.middle >= judged.min_rows
         and judged.middle - judged.row_count >= judged.min_change
       else
-        judged.days >= 14
-        and judged.y > judged.high
-        and not judged.is_partition -- created empty, it fills at once when its time comes
+        judged.is_long_enough
+        and judged.is_above
+        and not candidate.is_partition -- created empty, it fills at once when its time comes
         and judged.row_count >= judged.min_rows
         and judged.row_count - judged.middle >= judged.min_change
     end
@@ -1340,11 +1418,11 @@ comment on function nms_private.record_missing_run() is
 revoke execute on function nms_private.record_missing_run() from public;
 --! EndIncluded functions/alerts/record_missing_run.sql
 --! Included functions/alerts/score_counts.sql
-create or replace function nms_private.score_counts(run_id bigint)
+create or replace function nms_private.score_counts(run_id bigint, schema_names text[], table_names text[])
 returns table (
+  table_number bigint, -- its position in the arrays
   schema_name text,
   table_name text,
-  is_partition boolean,
   row_count bigint,
   days bigint,          -- of its history
   usual bigint,
@@ -1359,20 +1437,10 @@ returns table (
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  with
-  candidate as materialized (
-    select changed.*, row_number() over () as number
-    from nms_private.changed_counts(run_id => score_counts.run_id) as changed
-  ),
-  named as (
-    select
-      array_agg(candidate.schema_name order by candidate.number) as schema_names,
-      array_agg(candidate.table_name order by candidate.number) as table_names
-    from candidate
-  ),
-  past as (
+  with past as (
     select
       result.table_number as number,
+      max(result.row_count) filter (where day = 0) as row_count,
       count(*) filter (where day < 0) as days,
       percentile_disc(0.5) within group (order by result.row_count) filter (where day < 0) as usual,
       count(*) filter (where day < 0 and is_refilled) as times_refilled,
@@ -1382,19 +1450,18 @@ as $$
       -- 1.4826 times the median deviation estimates the standard deviation.
       1.4826 * percentile_cont(0.5) within group (order by abs(departure)) filter (where day < 0) as noise,
       percentile_cont(array[0.05, 0.95]) within group (order by unexplained) filter (where day < 0) as reach
-    from named
-    cross join nms_private.unexplained_by_day(
+    from nms_private.unexplained_by_day(
       run_id => score_counts.run_id,
-      schema_names => named.schema_names,
-      table_names => named.table_names
+      schema_names => score_counts.schema_names,
+      table_names => score_counts.table_names
     ) as result
     group by result.table_number
   )
   select
+    past.number,
     candidate.schema_name,
     candidate.table_name,
-    candidate.is_partition,
-    candidate.row_count,
+    past.row_count,
     past.days,
     past.usual,
     past.times_refilled,
@@ -1404,13 +1471,14 @@ as $$
     past.lowest,
     past.highest,
     past.noise
-  from candidate
-  join past using (number)
-  where past.days > 0
+  from past
+  join unnest(score_counts.schema_names, score_counts.table_names)
+    with ordinality as candidate (schema_name, table_name, number) using (number)
+  where past.days > 0 and past.row_count is not null
 $$;
-comment on function nms_private.score_counts(bigint) is
-  'For each table of nms_private.changed_counts(): what is usual for it, by its own past. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
-revoke execute on function nms_private.score_counts(bigint) from public;
+comment on function nms_private.score_counts(bigint, text[], text[]) is
+  'What is usual for each of these tables, by its own past, on the day of a run that has counted it. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
+revoke execute on function nms_private.score_counts(bigint, text[], text[]) from public;
 --! EndIncluded functions/alerts/score_counts.sql
 --! Included functions/alerts/unexplained_by_day.sql
 create or replace function nms_private.unexplained_by_day(run_id bigint, schema_names text[], table_names text[])
@@ -3195,6 +3263,54 @@ comment on function nms_private.lint_user_mapping_missing(jsonb, nms_private.tar
   'A foreign part of a table lies on a server that the role that counts has no user mapping for.';
 revoke execute on function nms_private.lint_user_mapping_missing(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_user_mapping_missing.sql
+--! Included functions/doctor/only_reads_and_requests.sql
+create or replace function nms_private.only_reads_and_requests(role oid)
+returns boolean
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select not exists (
+    select
+    from pg_roles as self
+    where
+      self.oid = only_reads_and_requests.role
+      and (self.rolbypassrls or self.rolcreaterole or self.rolcreatedb or self.rolreplication)
+  )
+  and not exists (
+    select
+    from pg_roles as other
+    where
+      pg_has_role(only_reads_and_requests.role, other.oid, 'member')
+      and other.oid <> only_reads_and_requests.role
+      and other.rolname not in ('table_metrics_reader', 'table_metrics_requester')
+  )
+  and not exists (
+    select
+    from pg_shdepend as dependency
+    join pg_roles as self on self.oid = dependency.refobjid and self.rolname <> 'table_metrics_requester'
+    where
+      dependency.refclassid = 'pg_authid'::regclass
+      and dependency.refobjid = only_reads_and_requests.role
+      -- To connect is no right that anybody could gain.
+      and not (
+        dependency.classid = 'pg_database'::regclass
+        and dependency.deptype = 'a'
+        and not exists (
+          select
+          from pg_database as database
+          cross join aclexplode(database.datacl) as granted
+          where
+            database.oid = dependency.objid
+            and granted.grantee = only_reads_and_requests.role
+            and granted.privilege_type = 'CREATE'
+        )
+      )
+  )
+$$;
+comment on function nms_private.only_reads_and_requests(oid) is
+  'True for a role that may read table metrics or queue runs, and nothing else: it is a member of no other role, owns nothing, and was granted nothing itself, in any database, but to connect.';
+revoke execute on function nms_private.only_reads_and_requests(oid) from public;
+--! EndIncluded functions/doctor/only_reads_and_requests.sql
 --! Included functions/doctor/refused_tables.sql
 create or replace function nms_private.refused_tables(tables oid[])
 returns table (table_oid oid, may_enter boolean, may_select boolean, is_thinned boolean)
@@ -3222,14 +3338,14 @@ comment on function nms_private.refused_tables(oid[]) is
 revoke execute on function nms_private.refused_tables(oid[]) from public;
 --! EndIncluded functions/doctor/refused_tables.sql
 --! Included functions/doctor/worker_trusts.sql
--- A worker runs what lies in the schema of graphile-worker: whoever may leave code there must have nothing to gain by
--- it. The three roles named below are those that every worker needs.
+-- A worker runs what lies in the schema of graphile-worker, and so does a requester: whoever may leave code there must
+-- have nothing to gain by it. The user of the session counts as well, because such code may take that role back.
 create or replace function nms_private.worker_trusts(role oid)
 returns boolean
 language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
-  select
+  select coalesce(bool_and(
     worker_trusts.role <> 0 -- public
     and (
       pg_has_role(worker_trusts.role, worker.oid, 'member')
@@ -3245,7 +3361,10 @@ as $$
             pg_has_role(worker.oid, other.oid, 'member')
             and not pg_has_role(worker_trusts.role, other.oid, 'member')
             and other.oid <> worker.oid
-            and other.rolname not in ('table_metrics_worker', 'table_metrics_collector', 'table_metrics_reader')
+            -- Those that every worker, and every requester, needs.
+            and other.rolname not in (
+              'table_metrics_worker', 'table_metrics_collector', 'table_metrics_reader', 'table_metrics_requester'
+            )
         )
         and not exists (
           select
@@ -3253,13 +3372,22 @@ as $$
           where schema.nspname in ('nms', 'nms_private') and schema.nspowner = worker.oid
         )
       )
+      or (
+        nms_private.only_reads_and_requests(role => worker.oid)
+        and exists (
+          select
+          from pg_roles as working
+          where working.rolname = 'table_metrics_worker' and pg_has_role(worker_trusts.role, working.oid, 'member')
+        )
+      )
     )
+  ), false)
   from pg_roles as worker
   cross join pg_database as database
-  where worker.rolname = current_user and database.datname = current_database()
+  where worker.rolname in (current_user, session_user) and database.datname = current_database()
 $$;
 comment on function nms_private.worker_trusts(oid) is
-  'True when a role may leave code in the schema of graphile-worker for a worker that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker. role: 0 is everybody.';
+  'True when a role may leave code in the schema of graphile-worker for a worker or a requester that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker; or it is a worker''s, and the user may only read results and queue runs. role: 0 is everybody.';
 revoke execute on function nms_private.worker_trusts(oid) from public;
 --! EndIncluded functions/doctor/worker_trusts.sql
 --! Included functions/history/import_run.sql
@@ -4740,6 +4868,51 @@ comment on function nms.compare_runs(bigint, bigint) is
   'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
 revoke execute on function nms.compare_runs(bigint, bigint) from public;
 --! EndIncluded functions/reading/compare_runs.sql
+--! Included functions/reading/counts_of_days.sql
+-- One array for each day rather than for each table: nothing but a few thousand entries is sorted at a time.
+create or replace function nms_private.counts_of_days(run_id bigint, until date, days integer)
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with named as materialized (
+    select
+      measurement.schema_name,
+      measurement.table_name,
+      row_number() over (
+        order by measurement.row_count desc nulls first, measurement.schema_name, measurement.table_name
+      ) as place
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = counts_of_days.run_id
+  )
+  select jsonb_agg(
+    jsonb_build_object('snapshot_date', calendar.snapshot_date, 'rows', found.rows, 'counts', found.counts)
+    order by calendar.snapshot_date
+  )
+  from (
+    select counts_of_days.until - ago as snapshot_date
+    from generate_series(0, counts_of_days.days - 1) as ago
+  ) as calendar
+  left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = calendar.snapshot_date
+  left join lateral (
+    select
+      coalesce(sum(measurement.own_row_count), 0) as rows,
+      coalesce(
+        jsonb_agg(measurement.row_count order by named.place) filter (where named.place is not null),
+        '[]'
+      ) as counts
+    from (
+      select counted.schema_name, counted.table_name, counted.row_count, counted.own_row_count
+      from nms.table_metrics_measurements as counted
+      where counted.run_id = day.run_id
+    ) as measurement
+    full join named using (schema_name, table_name)
+  ) as found on day.run_id is not null
+$$;
+comment on function nms_private.counts_of_days(bigint, date, integer) is
+  'How many rows the tables of a run had on each of the last so many business days up to one, oldest first: {snapshot_date, rows, counts}, one count for each table in the order of nms_private.run_result, null where it was not counted. rows are those of all tables of the day, each counted once. On a day without a result both are null.';
+revoke execute on function nms_private.counts_of_days(bigint, date, integer) from public;
+--! EndIncluded functions/reading/counts_of_days.sql
 --! Included functions/reading/day_report.sql
 create or replace function nms.day_report(snapshot_date date default null)
 returns jsonb
@@ -4890,7 +5063,7 @@ revoke execute on function nms.find_run(text) from public;
 --! Included functions/reading/find_table.sql
 create or replace function nms.find_table(named text)
 returns jsonb
-language plpgsql stable parallel safe
+language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -4900,7 +5073,6 @@ declare
   v_table text := regexp_replace(find_table.named, '^.*\.', '');
   v_schema text := coalesce(substring(find_table.named from '^(.*)\.'), '');
 begin
-  -- Names may have dots as well: each may be the one that stands between schema and table.
   select coalesce(
     jsonb_agg(
       jsonb_build_object(
@@ -4912,25 +5084,11 @@ begin
     ),
     '[]'
   ) into strict v_found
-  from (
-    select distinct schema.name as schema_name, relation.name as table_name
-    from generate_series(2, length(find_table.named) - 1) as dot
-    cross join lateral (
-      values (left(find_table.named, dot - 1), substr(find_table.named, dot + 1))
-    ) as part (before, after)
-    cross join lateral (
-      values (part.before), (replace(substring(part.before from '^"((?:[^"]|"")+)"$'), '""', '"'))
-    ) as schema (name)
-    cross join lateral (
-      values (part.after), (replace(substring(part.after from '^"((?:[^"]|"")+)"$'), '""', '"'))
-    ) as relation (name)
-    where
-      substr(find_table.named, dot, 1) = '.'
-      and exists (
-        select from nms.table_metrics_measurements as measurement
-        where measurement.schema_name = schema.name and measurement.table_name = relation.name
-      )
-  ) as known;
+  from nms_private.names_spelled(spelling => find_table.named) as known
+  where exists (
+    select from nms.table_metrics_measurements as measurement
+    where measurement.schema_name = known.schema_name and measurement.table_name = known.table_name
+  );
 
   -- Names are alike that share pairs of neighbouring letters, in their last part above all.
   if v_found = '[]' then
@@ -5377,6 +5535,133 @@ comment on function nms_private.list_tables(text, text, text, integer) is
   'What nms.tables_report answers, for a limit that was checked.';
 revoke execute on function nms_private.list_tables(text, text, text, integer) from public;
 --! EndIncluded functions/reading/list_tables.sql
+--! Included functions/reading/metrics_report.sql
+create or replace function nms.metrics_report(tables text[] default '{}')
+returns jsonb
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  counted as materialized (
+    select latest.schema_name, latest.table_name, latest.row_count, latest.own_row_count
+    from nms.table_metrics_latest as latest
+    where latest.row_count is not null
+  ),
+  listed as materialized (
+    select listed.entry, counted.schema_name, counted.table_name, counted.row_count
+    from (select distinct unnest(metrics_report.tables)) as listed (entry)
+    left join lateral nms_private.names_spelled(spelling => listed.entry) as spelled on true
+    left join counted on counted.schema_name = spelled.schema_name and counted.table_name = spelled.table_name
+    where listed.entry is not null
+  ),
+  last_success as (
+    select run.run_id, run.snapshot_date, run.finished_at
+    from nms.table_metrics_runs as run
+    where run.status = 'SUCCEEDED' and not run.is_imported
+    order by run.snapshot_date desc, run.run_id desc
+    limit 1
+  ),
+  last_run as (
+    select run.run_id, run.status, run.collected_at, run.finished_at
+    from nms.table_metrics_runs as run
+    where run.status <> 'RUNNING' and not run.is_imported
+    order by run.run_id desc
+    limit 1
+  )
+  select jsonb_build_object(
+    'datname', current_database(),
+    'database_rows', (select sum(counted.own_row_count) from counted),
+    'database_tables', (select count(*) from counted having count(*) > 0),
+    'schema_rows', (
+      select coalesce(jsonb_agg(to_jsonb(grouped) order by grouped.schemaname), '[]')
+      from (
+        select counted.schema_name as schemaname, sum(counted.own_row_count) as rows
+        from counted
+        group by counted.schema_name
+      ) as grouped
+    ),
+    'table_rows', (
+      select coalesce(jsonb_agg(to_jsonb(found) order by found.schemaname, found.relname), '[]')
+      from (
+        select distinct listed.schema_name as schemaname, listed.table_name as relname, listed.row_count as rows
+        from listed
+        where listed.table_name is not null
+      ) as found
+    ),
+    'listed_tables_missing', (
+      select coalesce(jsonb_agg(missing.entry order by missing.entry collate "C"), '[]')
+      from (select listed.entry from listed group by listed.entry having count(listed.table_name) = 0) as missing
+    ),
+    'open_alerts', (
+      select jsonb_object_agg(known.kind, coalesce(open.alerts, 0))
+      from unnest(
+        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike}'::text[]
+      ) as known (kind)
+      left join (
+        select alert.kind, count(*) as alerts from nms.table_metrics_alerts as alert group by alert.kind
+      ) as open using (kind)
+    ),
+    'last_success_timestamp_seconds', (select extract(epoch from last_success.finished_at) from last_success),
+    'last_run_timestamp_seconds', (select extract(epoch from last_run.finished_at) from last_run),
+    'last_run_duration_seconds', (select extract(epoch from last_run.finished_at - last_run.collected_at) from last_run),
+    'last_run_succeeded', (select last_run.status = 'SUCCEEDED' from last_run),
+    'last_run_tables_not_counted', (
+      select (
+        select count(*)
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = last_run.run_id and measurement.row_count is null
+      )
+      from last_run
+    ),
+    'next_due_timestamp_seconds', (
+      select extract(epoch from due.due_at)
+      from last_success
+      join nms.table_metrics_next_due as due on due.run_id = last_success.run_id
+    ),
+    'overdue_results', (
+      select (
+        select count(*)
+        from generate_series(1, nms.business_date() - last_success.snapshot_date) as days
+        cross join lateral (select last_success.snapshot_date + days) as day (date)
+        where
+          (extract(isodow from day.date) = any (due.usual_weekdays)) is not false
+          and statement_timestamp() > (day.date + due.usual_time) at time zone settings.business_time_zone + rule.late_after
+      )
+      from last_success
+      join nms.table_metrics_next_due as due on due.run_id = last_success.run_id
+      cross join nms.table_metrics_settings as settings
+      cross join nms_private.alert_rule(schema_name => null, table_name => null, kind => 'run_late') as rule
+    )
+  )
+$$;
+comment on function nms.metrics_report(text[]) is
+  'What /metrics shows, by the names of the metrics without nms_: the rows of the last result, of the whole database and of each schema every row counted once, and of the listed tables (named as in nms.find_table) as a query counts them; listed names that the last result does not have; open alerts of each kind, 0 included; the last run that ended and the last that succeeded, without imported ones; when the next result is due, and how many business days are overdue. Times are seconds since 1970. Null: there is none; what was not counted is not there.';
+revoke execute on function nms.metrics_report(text[]) from public;
+--! EndIncluded functions/reading/metrics_report.sql
+--! Included functions/reading/names_spelled.sql
+-- Names may have dots as well: each may be the one that stands between schema and table.
+create or replace function nms_private.names_spelled(spelling text)
+returns table (schema_name text, table_name text)
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select distinct schema.name, relation.name
+  from generate_series(2, length(names_spelled.spelling) - 1) as dot
+  cross join lateral (
+    values (left(names_spelled.spelling, dot - 1), substr(names_spelled.spelling, dot + 1))
+  ) as part (before, after)
+  cross join lateral (
+    values (part.before), (replace(substring(part.before from '^"((?:[^"]|"")+)"$'), '""', '"'))
+  ) as schema (name)
+  cross join lateral (
+    values (part.after), (replace(substring(part.after from '^"((?:[^"]|"")+)"$'), '""', '"'))
+  ) as relation (name)
+  where substr(names_spelled.spelling, dot, 1) = '.' and schema.name is not null and relation.name is not null
+$$;
+comment on function nms_private.names_spelled(text) is
+  'The schemas and tables that a text may stand for: both names with a dot between, each spelled as the catalogue does or quoted as in SQL. Whether there is such a table is another question.';
+revoke execute on function nms_private.names_spelled(text) from public;
+--! EndIncluded functions/reading/names_spelled.sql
 --! Included functions/reading/open_alerts.sql
 create or replace function nms_private.open_alerts()
 returns jsonb
@@ -5390,6 +5675,131 @@ comment on function nms_private.open_alerts() is
   'The alerts of nms.table_metrics_alerts, oldest first.';
 revoke execute on function nms_private.open_alerts() from public;
 --! EndIncluded functions/reading/open_alerts.sql
+--! Included functions/reading/overview_report.sql
+create or replace function nms.overview_report(snapshot_date date default null, days integer default 30)
+returns jsonb
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_zone text := (select settings.business_time_zone from nms.table_metrics_settings as settings);
+  v_today date := nms.business_date();
+  v_date date := overview_report.snapshot_date;
+  v_run nms.table_metrics_runs;
+  v_previous bigint;
+  v_has_result boolean;
+begin
+  if overview_report.days not between 1 and 366 or overview_report.days is null then
+    raise exception 'days out of range: %', coalesce(overview_report.days::text, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a whole number between 1 and 366',
+        hint = 'It says over how many days the counts of each table go back.';
+  elsif not isfinite(v_date) then
+    raise exception 'no such day: %', v_date
+      using
+        errcode = 'datetime_field_overflow',
+        detail = 'expected a date of the calendar',
+        hint = 'Name a day such as 2026-11-20.';
+  end if;
+  v_date := coalesce(v_date, (select max(day.snapshot_date) from nms.table_metrics_daily_snapshot as day), v_today);
+
+  -- The run that owns the day; without one, the last that tried.
+  select run.* into v_run
+  from nms.table_metrics_runs as run
+  left join nms.table_metrics_daily_snapshot as day on day.run_id = run.run_id and day.snapshot_date = v_date
+  where run.snapshot_date = v_date and (day.run_id is not null or run.status = 'FAILED')
+  order by day.run_id is null, run.run_id desc
+  limit 1;
+  v_has_result := v_run.status = 'SUCCEEDED';
+  if v_has_result then
+    select day.run_id into v_previous
+    from nms.table_metrics_daily_snapshot as day
+    where day.snapshot_date < v_date
+    order by day.snapshot_date desc
+    limit 1;
+  end if;
+
+  return nms_private.run_result(run_id => v_run.run_id, since => v_previous) || jsonb_build_object(
+    'database', current_database(),
+    'business_date', v_today,
+    'business_time_zone', v_zone,
+    'snapshot_date', v_date,
+    'has_result', coalesce(v_has_result, false),
+    'run', nms_private.run_header(run_id => v_run.run_id),
+    'earlier_date', (
+      select max(day.snapshot_date) from nms.table_metrics_daily_snapshot as day where day.snapshot_date < v_date
+    ),
+    'later_date', (
+      select min(day.snapshot_date) from nms.table_metrics_daily_snapshot as day where day.snapshot_date > v_date
+    ),
+    'days', nms_private.counts_of_days(run_id => v_run.run_id, until => v_date, days => overview_report.days),
+    'runs', (
+      select coalesce(jsonb_agg(nms_private.run_header(run_id => of_day.run_id) order by of_day.run_id desc), '[]')
+      from (
+        select run.run_id
+        from nms.table_metrics_runs as run
+        where run.snapshot_date = v_date
+        order by run.run_id desc
+        limit 50
+      ) as of_day
+    ),
+    'last_run', (
+      select nms_private.run_header(run_id => run.run_id) || jsonb_build_object(
+        'counted', (
+          select count(measurement.row_count)
+          from nms.table_metrics_measurements as measurement
+          where measurement.run_id = run.run_id
+        ),
+        'failures', (
+          select coalesce(
+            jsonb_agg(
+              jsonb_build_object(
+                'schema_name', failure.schema_name,
+                'table_name', failure.table_name,
+                'error_sqlstate', failure.error_sqlstate,
+                'error_message', failure.error_message
+              )
+              order by failure.schema_name, failure.table_name
+            ),
+            '[]'
+          )
+          from nms.table_metrics_measurements as failure
+          where failure.run_id = run.run_id and failure.error_sqlstate is not null
+        )
+      )
+      from nms.table_metrics_runs as run
+      order by run.run_id desc
+      limit 1
+    ),
+    'today', (
+      select jsonb_build_object(
+        'succeeded', count(*) filter (where run.status = 'SUCCEEDED'),
+        'failed', count(*) filter (where run.status = 'FAILED'),
+        'running', count(*) filter (where run.status = 'RUNNING')
+      )
+      from nms.table_metrics_runs as run
+      where run.snapshot_date = v_today
+    ),
+    'next_due', (
+      select jsonb_build_object('next_date', due.next_date, 'due_at', due.due_at)
+      from nms.table_metrics_next_due as due
+      where due.run_id = (
+        select run.run_id
+        from nms.table_metrics_runs as run
+        where run.status = 'SUCCEEDED' and not run.is_imported
+        order by run.snapshot_date desc, run.run_id desc
+        limit 1
+      )
+    ),
+    'alerts', nms_private.open_alerts()
+  );
+end
+$$;
+comment on function nms.overview_report(date, integer) is
+  'How things stand on a business day, by default the last one with a result: {snapshot_date, has_result, run, totals, change, changed_most, tables, days, runs, earlier_date, later_date}, and how table metrics is doing now: {business_date, today, last_run, next_due, alerts}. days are that day and those before it, oldest first: {snapshot_date, rows, counts}, where counts has one entry for each of tables, in their order, null where it was not counted; rows and counts are null on a day without a result. A day without a result has the tables of its last FAILED run, if there was any.';
+revoke execute on function nms.overview_report(date, integer) from public;
+--! EndIncluded functions/reading/overview_report.sql
 --! Included functions/reading/period_ends.sql
 create or replace function nms_private.period_ends(by text, periods integer)
 returns table (period_start date, snapshot_date date, run_id bigint, is_asked_for boolean)
@@ -5554,6 +5964,33 @@ comment on function nms_private.rows_of(bigint, text, text) is
   'How many rows a run found, and in how many tables: of one table; without table_name of a schema, without schema_name too of all of them, and then each row counted once.';
 revoke execute on function nms_private.rows_of(bigint, text, text) from public;
 --! EndIncluded functions/reading/rows_of.sql
+--! Included functions/reading/run_header.sql
+create or replace function nms_private.run_header(run_id bigint)
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'run_id', run.run_id,
+    'snapshot_date', run.snapshot_date,
+    'status', run.status,
+    'collected_at', run.collected_at,
+    'finished_at', run.finished_at,
+    'seconds', extract(epoch from coalesce(run.finished_at, clock_timestamp()) - run.collected_at),
+    'scheduled_for', run.scheduled_for,
+    'is_online', run.is_online,
+    'is_imported', run.is_imported,
+    'target_count', run.target_count,
+    'left_out_count', run.left_out_count,
+    'error_message', run.error_message
+  )
+  from nms.table_metrics_runs as run
+  where run.run_id = run_header.run_id
+$$;
+comment on function nms_private.run_header(bigint) is
+  'What there is to say of a run in a line: when, how it ended, and how long it took (so far, while it is RUNNING).';
+revoke execute on function nms_private.run_header(bigint) from public;
+--! EndIncluded functions/reading/run_header.sql
 --! Included functions/reading/run_of_day.sql
 create or replace function nms_private.run_of_day(snapshot_date date)
 returns bigint
@@ -5707,6 +6144,7 @@ begin
       select coalesce(
         jsonb_agg(
           to_jsonb(failure) - '{run_id,row_count,own_row_count}'::text[]
+          || jsonb_build_object('remedy', nms_private.remedy(error_sqlstate => failure.error_sqlstate))
           order by failure.schema_name, failure.table_name
         ),
         '[]'
@@ -5723,7 +6161,7 @@ begin
 end
 $$;
 comment on function nms.run_report(bigint) is
-  'What a run found, by default the latest successful one: {run_id, snapshot_date, collected_at, payload} and the whole header as run, the totals, the tables, largest first, the change since the successful run before it, the failures, and the open alerts that it raised. payload is null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
+  'What a run found, by default the latest successful one: {run_id, snapshot_date, collected_at, payload} and the whole header as run, the totals, the tables, largest first, the change since the successful run before it, the failures, each with its remedy, and the open alerts that it raised. payload is null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
 revoke execute on function nms.run_report(bigint) from public;
 --! EndIncluded functions/reading/run_report.sql
 --! Included functions/reading/run_result.sql
@@ -5868,6 +6306,127 @@ comment on function nms.status_report(integer) is
   'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first.';
 revoke execute on function nms.status_report(integer) from public;
 --! EndIncluded functions/reading/status_report.sql
+--! Included functions/reading/table_report.sql
+create or replace function nms.table_report(schema_name text, table_name text, days integer default 90)
+returns jsonb
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+set jit = off -- compiling these queries takes longer than running them
+as $$
+declare
+  -- First, because it refuses a table that no run has met.
+  v_trend constant jsonb := nms.trend_report(table_report.schema_name, table_report.table_name, table_report.days);
+  v_today constant date := nms.business_date();
+  v_last nms.table_metrics_history;
+begin
+  select measured.* into v_last
+  from nms.table_metrics_runs as run
+  -- offset: each run is asked for this table, the last one first, rather than the table for all of its runs
+  cross join lateral (
+    select history.*
+    from nms.table_metrics_history as history
+    where
+      history.run_id = run.run_id
+      and history.schema_name = table_report.schema_name
+      and history.table_name = table_report.table_name
+    offset 0
+  ) as measured
+  order by run.snapshot_date desc, run.is_imported, run.run_id desc
+  limit 1;
+
+  return v_trend || jsonb_build_object(
+    'business_date', v_today,
+    'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
+    'table_kind', v_last.table_kind,
+    'is_partition', v_last.is_partition,
+    'partition_of', (
+      select jsonb_build_object('schema_name', schema.nspname, 'table_name', parent.relname)
+      from pg_class as relation
+      join pg_inherits as inheritance on inheritance.inhrelid = relation.oid
+      join pg_class as parent on parent.oid = inheritance.inhparent
+      join pg_namespace as schema on schema.oid = parent.relnamespace
+      where
+        relation.relispartition
+        and relation.relname = table_report.table_name
+        and relation.relnamespace = (
+          select namespace.oid from pg_namespace as namespace where namespace.nspname = table_report.schema_name
+        )
+    ),
+    'expected', (
+      select coalesce(
+        jsonb_agg(
+          jsonb_build_object(
+            'snapshot_date', day.snapshot_date,
+            'expected_low', judged.expected_low,
+            'expected_high', judged.expected_high
+          )
+          order by day.snapshot_date
+        ),
+        '[]'
+      )
+      from nms.table_metrics_daily_snapshot as day
+      cross join lateral nms_private.expected_counts(
+        run_id => day.run_id,
+        schema_names => array[table_report.schema_name],
+        table_names => array[table_report.table_name]
+      ) as judged
+      where
+        day.snapshot_date > v_today - least(table_report.days, 366)
+        and not day.is_imported
+        and judged.is_long_enough
+    ),
+    'alerts', (
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(log) || jsonb_build_object('snapshot_date', found.snapshot_date)
+          order by log.opened_at desc, log.alert_id desc
+        ),
+        '[]'
+      )
+      from nms.table_metrics_alert_log as log
+      left join nms.table_metrics_runs as run on run.run_id = log.opened_by_run
+      cross join lateral (
+        select coalesce(run.snapshot_date, nms.business_date(at => log.opened_at)) as snapshot_date
+      ) as found
+      where
+        log.schema_name = table_report.schema_name
+        and log.table_name = table_report.table_name
+        and (log.closed_at is null or found.snapshot_date > v_today - table_report.days)
+    ),
+    'last_runs', jsonb_build_object(
+      'snapshot_date', v_last.snapshot_date,
+      'runs', (
+        select coalesce(
+          jsonb_agg(
+            to_jsonb(measured)
+            || jsonb_build_object('is_result', measured.run_id = (
+              select day.run_id
+              from nms.table_metrics_daily_snapshot as day
+              where day.snapshot_date = measured.snapshot_date
+            ))
+            order by measured.run_id desc
+          ),
+          '[]'
+        )
+        from (
+          select history.*, history.row_count - lag(history.row_count) over (order by history.run_id) as change
+          from nms.table_metrics_history as history
+          where
+            history.run_id in (
+              select run.run_id from nms.table_metrics_runs as run where run.snapshot_date = v_last.snapshot_date
+            )
+            and history.schema_name = table_report.schema_name
+            and history.table_name = table_report.table_name
+        ) as measured
+      )
+    )
+  );
+end
+$$;
+comment on function nms.table_report(text, text, integer) is
+  'All about one table, for a page: what nms.trend_report says, what it is, expected (on each day that the alert rules judge, of the last year at most: how many rows would have been usual), the alerts that are open or were opened on these days, newest first, and last_runs: each run that met it on the last day, newest first. Raises P0002 for a table that no run has met.';
+revoke execute on function nms.table_report(text, text, integer) from public;
+--! EndIncluded functions/reading/table_report.sql
 --! Included functions/reading/table_trend.sql
 create or replace function nms.table_trend(schema_name text, table_name text, days integer default 30)
 returns table (
@@ -7225,6 +7784,108 @@ comment on function nms_private.open_job(jsonb) is
   'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
 revoke execute on function nms_private.open_job(jsonb) from public;
 --! EndIncluded functions/schedule/open_job.sql
+--! Included functions/schedule/queue_run.sql
+-- Security invoker: what lies in the schema of graphile-worker runs with the rights of the caller, and only where the
+-- caller trusts whoever may leave code there.
+create or replace function nms.queue_run(
+  source text,
+  event_id text,
+  request text default '{}',
+  worker_schema text default 'graphile_worker'
+)
+returns boolean
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_most_attempts constant integer := 8;
+  v_schema constant oid := to_regnamespace(quote_ident(queue_run.worker_schema))::oid;
+  v_owner text;
+  v_problem text;
+begin
+  for v_problem in
+    select format('%s: saw %s, expected a text of 1 to 1,000 bytes', given.name, coalesce(octet_length(given.value) || ' bytes', 'null'))
+    from (values (1, 'source', queue_run.source), (2, 'event_id', queue_run.event_id)) as given (place, name, value)
+    where coalesce(octet_length(given.value), 0) not between 1 and 1000
+    order by given.place
+  loop
+    raise exception '%', v_problem using errcode = 'invalid_parameter_value';
+  end loop;
+
+  if v_schema is null then
+    raise exception 'there is no schema %', quote_ident(queue_run.worker_schema)
+      using
+        errcode = 'invalid_schema_name',
+        detail = 'it is where the jobs of a worker are',
+        hint = 'Start a worker, which makes it: table-metrics worker';
+  end if;
+  select schema.nspowner::regrole::text into strict v_owner from pg_namespace as schema where schema.oid = v_schema;
+  if not has_schema_privilege(v_schema, 'usage') then
+    raise exception 'permission denied for schema %', quote_ident(queue_run.worker_schema)
+      using
+        errcode = 'insufficient_privilege',
+        detail = format('%I may not queue jobs there', current_user),
+        hint = format('Run migrations/requester_roles.sql as %s.', v_owner);
+  end if;
+  select problem.detail into v_problem
+  from nms_private.find_worker_problems(worker_schema => queue_run.worker_schema) as problem
+  where problem.problem = 'worker_schema_of_stranger'
+  limit 1;
+  if found then
+    raise exception 'the schema % is not to be trusted', quote_ident(queue_run.worker_schema)
+      using
+        errcode = 'insufficient_privilege',
+        detail = v_problem,
+        hint = format('Connect as a role that may do nothing but read results and queue runs, or as %s.', v_owner);
+  end if;
+
+  if not nms_private.remember_event(source => queue_run.source, event_id => queue_run.event_id) then
+    return false;
+  end if;
+  execute format(
+    'select from %I.add_job(identifier => $1, payload => $2, max_attempts => $3)', queue_run.worker_schema
+  )
+  using 'collect_table_metrics', nms_private.job_payload(payload => queue_run.request)::json, v_most_attempts;
+  return true;
+end
+$$;
+comment on function nms.queue_run(text, text, text, text) is
+  'Queues a run for an event, once: the job and the event are stored together, and a second call with the same source and event_id, also at the same time, queues nothing. request: the payload of the job as JSON text; of a malformed one a run is FAILED and says why. worker_schema: that of graphile-worker. False when the event is known already, for 31 days at least. Raises 22023 for a source or an id without 1 to 1,000 bytes, 3F000 before a worker has started once, 42501 where the caller may not add jobs or does not trust whoever owns what is there.';
+revoke execute on function nms.queue_run(text, text, text, text) from public;
+--! EndIncluded functions/schedule/queue_run.sql
+--! Included functions/schedule/remember_event.sql
+-- No worker may ever look after this table: who adds to it also takes what is old, up to a limit.
+create or replace function nms_private.remember_event(source text, event_id text)
+returns boolean
+language sql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  old as (
+    select event.source, event.event_id
+    from nms_private.events as event
+    where event.received_at < now() - interval '31 days'
+    order by event.received_at
+    limit 100
+    for update skip locked
+  ),
+  forgotten as (
+    delete from nms_private.events as event
+    using old
+    where event.source = old.source and event.event_id = old.event_id
+  ),
+  remembered as (
+    insert into nms_private.events (source, event_id)
+    values (remember_event.source, remember_event.event_id)
+    on conflict (source, event_id) do nothing -- waits for whoever is just storing it
+    returning true
+  )
+  select exists (select from remembered)
+$$;
+comment on function nms_private.remember_event(text, text) is
+  'Stores that an event has arrived. False when it had already. Forgets up to a hundred that are older than 31 days.';
+revoke execute on function nms_private.remember_event(text, text) from public;
+--! EndIncluded functions/schedule/remember_event.sql
 --! Included functions/schedule/slot_of_job.sql
 create or replace function nms_private.slot_of_job(payload jsonb, out slot timestamptz, out problem text)
 returns record
@@ -7390,14 +8051,19 @@ create or replace view nms.table_metrics_next_due as
     run.run_id,
     run.snapshot_date,
     next.snapshot_date as next_date,
-    (next.snapshot_date + usual.time_of_day) at time zone settings.business_time_zone + rule.late_after as due_at
+    (next.snapshot_date + usual.time_of_day) at time zone settings.business_time_zone + rule.late_after as due_at,
+    usual.time_of_day as usual_time,
+    usual.weekdays as usual_weekdays
   from nms.table_metrics_runs as run
   cross join nms.table_metrics_settings as settings
   cross join lateral (
     select
       max(result.ended - result.snapshot_date) as time_of_day,
-      array_agg(distinct extract(isodow from result.snapshot_date)) as weekdays,
-      min(result.snapshot_date) as first_date
+      -- After two weeks of practice only the weekdays that have ever had a result.
+      case
+        when min(result.snapshot_date) <= run.snapshot_date - 14
+          then array_agg(distinct extract(isodow from result.snapshot_date)::integer)
+      end as weekdays
     from (
       select
         past.snapshot_date,
@@ -7413,11 +8079,10 @@ create or replace view nms.table_metrics_next_due as
     ) as result
   ) as usual
   cross join lateral (
-    -- The next day, or after two weeks of practice the next of a weekday that has ever had a result.
     select min(run.snapshot_date + days) as snapshot_date
     from generate_series(1, 7) as days
     where
-      usual.first_date > run.snapshot_date - 14
+      usual.weekdays is null
       or extract(isodow from run.snapshot_date + days) = any (usual.weekdays)
   ) as next
   cross join nms_private.alert_rule(schema_name => null, table_name => null, kind => 'run_late') as rule
@@ -7428,6 +8093,8 @@ comment on column nms.table_metrics_next_due.run_id is 'The successful run after
 comment on column nms.table_metrics_next_due.snapshot_date is 'Its business day.';
 comment on column nms.table_metrics_next_due.next_date is 'The next business day that should have a result.';
 comment on column nms.table_metrics_next_due.due_at is 'When it should be there.';
+comment on column nms.table_metrics_next_due.usual_time is 'The latest time at which a result was there, after the midnight with which its business day begins.';
+comment on column nms.table_metrics_next_due.usual_weekdays is 'Days of the week that have results, 1 for Monday to 7 for Sunday; null for every day, in the first two weeks.';
 revoke all on table nms.table_metrics_next_due from public;
 --! EndIncluded views/table_metrics_next_due.sql
 --! Included views/table_metrics_alerts.sql

@@ -16,7 +16,8 @@ export async function missingGrants(sql: postgres.Sql, fixtures: string[]): Prom
         from pg_roles as role
         where
           role.rolname in (
-            'table_metrics_collector', 'table_metrics_worker', 'table_metrics_maintainer', 'table_metrics_reader'
+            'table_metrics_collector', 'table_metrics_worker', 'table_metrics_maintainer', 'table_metrics_reader',
+            'table_metrics_requester'
           )
           and has_function_privilege(role.oid, function.oid, 'execute')
       )

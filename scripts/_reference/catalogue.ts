@@ -60,7 +60,10 @@ export function calls(sql: postgres.Sql): Promise<Call[]> {
     cross join lateral (
       select string_agg(replace(role.name, 'table_metrics_', '') || 's', ', ' order by role.place) as roles
       from unnest(
-        array['table_metrics_collector', 'table_metrics_worker', 'table_metrics_maintainer', 'table_metrics_reader']
+        array[
+          'table_metrics_collector', 'table_metrics_worker', 'table_metrics_maintainer', 'table_metrics_reader',
+          'table_metrics_requester'
+        ]
       ) with ordinality as role (name, place)
       where has_function_privilege(role.name, function.oid, 'execute')
     ) as granted

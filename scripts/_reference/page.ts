@@ -24,8 +24,9 @@ export async function referencePage(sql: postgres.Sql): Promise<string> {
   const page = [
     '# Reference',
     'Made from the comments in the catalogue by `npm run reference`. What people use is in the schema `nms`. The collectors,\n' +
-      'workers, maintainers and readers who may call something are the members of the roles `table_metrics_collector`,\n' +
-      '`table_metrics_worker`, `table_metrics_maintainer` and `table_metrics_reader`; each of them may read every table and view.',
+      'workers, maintainers, readers and requesters who may call something are the members of the roles\n' +
+      '`table_metrics_collector`, `table_metrics_worker`, `table_metrics_maintainer`, `table_metrics_reader` and\n' +
+      '`table_metrics_requester`; each of the first four may read every table and view.',
     [...Object.keys(areas), 'error codes', 'what the runner calls']
       .map((chapter) => `[${title(chapter)}](#${chapter.replaceAll(' ', '-')})`)
       .join(' · '),

@@ -142,7 +142,8 @@ async function missing(client: Client): Promise<string[]> {
         (5, 'role', 'table_metrics_collector'),
         (6, 'role', 'table_metrics_worker'),
         (7, 'role', 'table_metrics_maintainer'),
-        (8, 'role', 'table_metrics_reader')
+        (8, 'role', 'table_metrics_reader'),
+        (9, 'role', 'table_metrics_requester')
     ) as wanted (place, kind, name)
     where
       case wanted.kind

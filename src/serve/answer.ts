@@ -1,13 +1,6 @@
 import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { brotliCompress, constants, gzip } from 'node:zlib'
-import { negotiate } from '@fastify/accept-negotiator'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-
-const compress = {
-  br: (text: string) => promisify(brotliCompress)(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }),
-  gzip: (text: string) => promisify(gzip)(text),
-}
+import { compress, encodingFor } from './compression.ts'
 
 /** What goes with an answer. */
 export interface AnswerOptions {
@@ -25,36 +18,32 @@ export async function sendText(
   { type, tag = digest(text), cacheControl = 'private, no-cache' }: AnswerOptions,
 ): Promise<FastifyReply> {
   reply.header('cache-control', cacheControl)
-  if (isKnown(request, tag)) return sendNotModified(reply, tag)
-  const encoding = text.length > 1_000 ? encodingFor(request) : undefined
-  addTag(reply, tag, encoding).type(type)
+  const known = knownTag(request, tag)
+  if (known) return sendNotModified(reply, known)
+  const accepted = request.headers['accept-encoding']
+  const encoding = encodingFor(accepted && String(accepted), text.length)
+  reply.type(type).header('etag', encoding ? `"${tag}.${encoding}"` : `"${tag}"`)
   if (!encoding) return reply.send(text)
   return reply.header('content-encoding', encoding).send(await compress[encoding](text))
 }
 
-/** True when the client has this version. RFC 9110: compared weakly, in a list that may be *. */
-export function isKnown({ headers }: FastifyRequest, tag: string): boolean {
+/**
+ * The entity tag of this version by which the client has it, if it does. RFC 9110: compared weakly, in a list that may
+ * be *.
+ *
+ * @param tag without quotes, and without the encoding that goes behind it
+ */
+export function knownTag({ headers }: FastifyRequest, tag: string): string | undefined {
   const known = headers['if-none-match']
-  if (known === undefined) return false
+  if (known === undefined) return
+  if (known.trim() === '*') return `"${tag}"`
   const tags = known.split(',').map((each) => each.trim().replace(/^W\//, ''))
-  return tags.some((each) => each === '*' || each.replace(/\.(br|gzip)"$/, '"') === `"${tag}"`)
+  return tags.find((each) => each.replace(/\.(br|gzip)"$/, '"') === `"${tag}"`)
 }
 
 /** Answers that the client has it. */
-export function sendNotModified(reply: FastifyReply, tag: string): FastifyReply {
-  return addTag(reply, tag).code(304).send()
-}
-
-function addTag(reply: FastifyReply, tag: string, encoding?: string): FastifyReply {
-  return reply
-    .header('etag', encoding ? `"${tag}.${encoding}"` : `"${tag}"`)
-    .header('vary', 'Authorization, Accept, Accept-Encoding')
-}
-
-function encodingFor({ headers }: FastifyRequest): 'br' | 'gzip' | undefined {
-  const accepted = headers['accept-encoding']
-  if (!accepted) return
-  return (negotiate(String(accepted), ['br', 'gzip']) as 'br' | 'gzip' | null) ?? undefined
+export function sendNotModified(reply: FastifyReply, etag: string): FastifyReply {
+  return reply.header('etag', etag).code(304).send()
 }
 
 function digest(text: string): string {

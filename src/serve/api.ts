@@ -1,23 +1,30 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { isKnown, sendNotModified, sendText } from './answer.ts'
-import type { Question } from './questions.ts'
+import { knownTag, sendNotModified, sendText } from './answer.ts'
+import type { Question } from './questions/question.ts'
 import type { AskWhile } from './sessions.ts'
+
+const format = 'v1'
+const json = 'application/json; charset=utf-8'
 
 /** The routes of questions: each asks one function, and hands on its JSON as it is. */
 export function api(app: FastifyInstance, ask: AskWhile, questions: Question[]): void {
   for (const question of questions) {
-    const { path, title, answeredBy, required = {}, optional = {} } = question
-    const inPath = Object.keys(required).filter((name) => path.includes(`:${name}`))
-    const inQuery = Object.keys(required).filter((name) => !inPath.includes(name))
-    app.get(path, {
+    const { path, title, required = {}, optional = {} } = question
+    const isInPath = (name: string) => path.includes(`{${name}}`)
+    const inPath = Object.keys(required).filter(isInPath)
+    const inQuery = Object.keys(required).filter((name) => !isInPath(name))
+    const pick = (names: string[]) => Object.fromEntries(names.map((name) => [name, required[name]]))
+    app.get(path.replaceAll(/\{(\w+)\}/g, ':$1'), {
       schema: {
+        operationId: path
+          .replaceAll(/[^a-z_]+/g, ' ')
+          .trim()
+          .replaceAll(' ', '_')
+          .replace(/^v_/, ''),
         summary: title,
-        description: answeredBy, // the comment of the function takes its place
-        params: objectOf(Object.fromEntries(inPath.map((name) => [name, required[name]])), inPath),
-        querystring: objectOf(
-          Object.fromEntries(inQuery.map((name) => [name, required[name]]).concat(Object.entries(optional))),
-          inQuery,
-        ),
+        tags: ['counts'],
+        ...(inPath.length > 0 && { params: objectOf(pick(inPath), inPath) }),
+        querystring: objectOf({ ...pick(inQuery), ...optional }, inQuery),
       },
       handler: (request, reply) => answer(question, ask, request, reply),
     })
@@ -32,13 +39,25 @@ async function answer(
 ): Promise<FastifyReply> {
   const given = { ...(request.params as object), ...(request.query as object) }
   const asking = ask(request.signal)
-  const found = source && (await source(asking, given))[0]?.source
-  const tag = found ? `run-${found}-v1` : undefined
-  const cacheControl = isImmutable && found ? 'private, max-age=86400, immutable' : 'private, no-cache'
-  if (tag && isKnown(request, tag)) return sendNotModified(reply.header('cache-control', cacheControl), tag)
-  const [{ json }] = (await answer(asking, given)) as [{ json: string }]
-  return sendText(request, reply, json, { type: 'application/json', ...(tag && { tag }), cacheControl })
+  const cacheControl = isImmutable ? 'private, max-age=86400, immutable' : 'private, no-cache'
+  if (source && request.headers['if-none-match'] !== undefined) {
+    const [run] = await source(asking, given)
+    const known = run && knownTag(request, tagOf(run.source))
+    if (known) return sendNotModified(reply.header('cache-control', cacheControl), known)
+  }
+  const [found] = await answer(asking, given)
+  if (!found) throw new Error('a question has no answer')
+  if (isImmutable && !found.source) {
+    return reply.header('cache-control', 'no-store').type(json).send(found.json)
+  }
+  return sendText(request, reply, found.json, {
+    type: json,
+    ...(found.source && { tag: tagOf(found.source) }),
+    cacheControl,
+  })
 }
+
+const tagOf = (source: string) => `run-${source}-${format}`
 
 function objectOf(properties: object, required: string[]) {
   return { type: 'object', properties, required, additionalProperties: false }

@@ -1,13 +1,21 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type Log, reasonOf } from '../log.ts'
-import type { Authentication, Caller } from './authentication/authentication.ts'
+import { problemPage } from '../page/problem_page.ts'
+import { type Authentication, anybody, type Caller, requireRead } from './authentication/authentication.ts'
+import { refuseOtherSites, requireLoopbackHost } from './authentication/loopback.ts'
+import { refuseMalformed } from './client_errors.ts'
+import { crossOrigin } from './cross_origin.ts'
+import { collectMethods, refuseOtherMethods } from './methods.ts'
+import { describeRoutes } from './openapi.ts'
+import { asksForPage, sendFailure } from './pages/document.ts'
 import { describeParameters } from './parameters.ts'
 import { asProblem, Problem } from './problem.ts'
+import { signalOf } from './signal.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Undefined where nobody has to say who they are. */
-    caller: Caller | undefined
+    /** Who asks; nobody in particular for what is open to everybody. */
+    caller: Caller
   }
   interface FastifyContextConfig {
     /** True for what everybody may ask, such as whether the service lives. */
@@ -18,42 +26,74 @@ declare module 'fastify' {
 export interface AppOptions {
   /** Who may ask; everybody without, and then only from this machine. */
   authentication: Authentication | undefined
+  /** Pages of which sites may read, such as `https://intranet.example.com`. */
+  origins?: readonly string[]
   log: Log
 }
 
 /** An area of the service: adds its routes. */
 export type Area = (app: FastifyInstance) => void | Promise<void>
 
+const always = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' }
+
 /** The service without a port: what holds for every request, and the routes of each area. */
-export async function buildApp({ authentication, log }: AppOptions, areas: Area[]): Promise<FastifyInstance> {
+export async function buildApp(
+  { authentication, origins = [], log }: AppOptions,
+  areas: Area[],
+): Promise<FastifyInstance> {
   const app = fastify({
     bodyLimit: 1_048_576,
     requestTimeout: 30_000, // until a request has arrived
+    connectionTimeout: 60_000, // while nothing moves
     keepAliveTimeout: 620_000, // longer than a load balancer keeps a connection: Google's, 600 s
-    routerOptions: { maxParamLength: 1_000 },
-    http: { maxHeaderSize: 16_384, headersTimeout: 15_000 },
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 1_000, ignoreTrailingSlash: true },
+    http: { maxHeaderSize: 16_384, headersTimeout: 15_000, connectionsCheckingInterval: 5_000 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, verbose: true } },
-    schemaErrorFormatter: describeParameters,
+    schemaErrorFormatter: (errors, where) => {
+      try {
+        return describeParameters(errors, where)
+      } catch (error) {
+        return error as Error
+      }
+    },
+    clientErrorHandler: refuseMalformed,
     frameworkErrors: (error, request, reply) => tell(error, request, reply, log),
   })
   app.setErrorHandler((error, request, reply) => tell(error, request, reply, log))
-  app.setNotFoundHandler(({ url }) => {
-    throw new Problem(404, `no such path: ${url.split('?')[0]}, expected one of those in /v1/openapi.json`)
+  app.decorateRequest('caller')
+  const varies = [
+    'Authorization',
+    'Accept',
+    'Accept-Encoding',
+    ...(origins.length > 0 ? ['Origin'] : []),
+  ].join(', ')
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(always).header('vary', varies)
+    signalOf(request, reply)
+    done()
   })
-  app.decorateRequest('caller', undefined)
-  app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-content-type-options', 'nosniff').header('referrer-policy', 'no-referrer')
-    if (request.routeOptions.config.isOpen) return
-    request.caller = await authentication?.identify({ headers: request.headers, address: request.ip })
-  })
-  // No text of Postgres has one.
-  app.addHook('preValidation', async ({ query, params }) => {
-    for (const [name, value] of [...Object.entries(query as object), ...Object.entries(params as object)]) {
-      if (String(value).includes('\0')) throw new Problem(400, `${name}: saw a zero byte, expected text`)
+  crossOrigin(app, origins)
+  app.addHook('onRequest', async (request) => {
+    const { method, headers, ip: address } = request
+    if (request.routeOptions.config?.isOpen) return
+    refuseOtherSites(method, headers)
+    if (authentication) request.caller = await authentication.identify({ headers, address })
+    else {
+      requireLoopbackHost(headers)
+      request.caller = anybody
     }
+    // What changes something has a rule of its own.
+    if (method === 'GET' || method === 'HEAD') requireRead(request.caller)
+    if (request.is404) throw notFound(request) // before a body is read
+  })
+  app.addHook('preValidation', (request, _, done) => done(zeroByteIn(request)))
+  app.setNotFoundHandler((request) => {
+    throw notFound(request)
   })
   closeConnectionsWhileDraining(app)
-  const methods = methodsByPath(app)
+  await describeRoutes(app, authentication === undefined)
+  const methods = collectMethods(app)
   for (const area of areas) await app.register(async (scope) => area(scope))
   refuseOtherMethods(app, methods)
   return app
@@ -61,7 +101,7 @@ export async function buildApp({ authentication, log }: AppOptions, areas: Area[
 
 function tell(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
   const problem = asProblem(error)
-  if (problem.status >= 500 && !request.raw.destroyed) {
+  if (problem.status >= 500 && !request.raw.socket.destroyed) {
     log.record({
       event: 'request_failed',
       path: request.url.split('?')[0] as string,
@@ -69,11 +109,35 @@ function tell(error: unknown, request: FastifyRequest, reply: FastifyReply, log:
       reason: reasonOf(error),
     })
   }
-  return reply
+  if (reply.raw.headersSent) {
+    reply.hijack()
+    reply.raw.destroy()
+    return reply
+  }
+  reply
     .code(problem.status)
-    .headers({ 'cache-control': 'no-store', ...problem.headers })
-    .type('application/problem+json')
-    .send(JSON.stringify(problem))
+    .headers({ ...always, 'cache-control': 'no-store', ...problem.headers })
+    .removeHeader('etag')
+    .removeHeader('content-encoding')
+  if (asksForPage(request)) {
+    const { title, detail, hint } = problem.toJSON() as { title: string; detail: string; hint?: string }
+    return sendFailure(reply, problemPage({ title, detail, ...(hint && { hint }) }))
+  }
+  return reply.type('application/problem+json').send(JSON.stringify(problem))
+}
+
+function notFound({ url }: FastifyRequest): Problem {
+  return new Problem(404, `no such path: ${url.split('?')[0]}, expected one of those in /v1/openapi.json`)
+}
+
+/** No text of Postgres has one. */
+function zeroByteIn({ query, params }: FastifyRequest): Problem | undefined {
+  for (const given of [query, params] as Record<string, unknown>[]) {
+    for (const name in given) {
+      if (String(given[name]).includes('\0'))
+        return new Problem(400, `${name}: saw a zero byte, expected text`)
+    }
+  }
 }
 
 /** Otherwise a connection that is kept alive would hold up the end until its client lets go (fastify#7044). */
@@ -82,32 +146,8 @@ function closeConnectionsWhileDraining(app: FastifyInstance): void {
   app.addHook('preClose', async () => {
     isClosing = true
   })
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, payload, done) => {
     if (isClosing) reply.header('connection', 'close')
+    done(null, payload)
   })
-}
-
-function methodsByPath(app: FastifyInstance): Map<string, Set<string>> {
-  const methods = new Map<string, Set<string>>()
-  app.addHook('onRoute', ({ url, method }) => {
-    const known = methods.get(url) ?? new Set()
-    for (const name of [method].flat()) known.add(name)
-    methods.set(url, known)
-  })
-  return methods
-}
-
-function refuseOtherMethods(app: FastifyInstance, methods: Map<string, Set<string>>): void {
-  const all = [...app.supportedMethods]
-  for (const [url, known] of [...methods]) {
-    const allow = [...known].sort().join(', ')
-    app.route({
-      url,
-      method: all.filter((method) => !known.has(method)),
-      schema: { hide: true },
-      handler: ({ method }) => {
-        throw new Problem(405, `saw ${method}, expected ${allow}`, { headers: { allow } })
-      },
-    })
-  }
 }

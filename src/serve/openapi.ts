@@ -1,27 +1,58 @@
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { sendText } from './answer.ts'
+import type { Question } from './questions/question.ts'
+import { components } from './questions/schemas.ts'
 import type { AskWhile } from './sessions.ts'
 
-/** Describes what is added to the app from now on. */
-export async function describeRoutes(app: FastifyInstance): Promise<void> {
+type Operation = Record<string, unknown>
+type Document = { paths: Record<string, { get: Operation }> }
+
+/**
+ * Describes those routes added to the app from now on that have tags in their schema.
+ *
+ * @param isOpen true when nobody has to say who they are
+ */
+export async function describeRoutes(app: FastifyInstance, isOpen: boolean): Promise<void> {
   await app.register(swagger, {
+    hideUntagged: true,
     openapi: {
       openapi: '3.1.0',
       info: {
         title: 'Table metrics',
         version: '1',
         description:
-          'How many rows every table of a database holds, every day. Counts are JSON numbers with all their digits, also above 2^53, where JSON.parse of JavaScript rounds them.',
+          'How many rows every table of a database holds, every day. Days are those of the business calendar, times are instants. Answers have an ETag: ask again with If-None-Match.',
+        license: { name: 'MIT', identifier: 'MIT' } as never,
+      },
+      servers: [{ url: '/' }],
+      tags: [
+        { name: 'counts', description: 'What was counted.' },
+        { name: 'service', description: 'About the service itself.' },
+      ],
+      security: [{ bearer: [] }, { basic: [] }, ...(isOpen ? [{}] : [])],
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', description: 'A token.' },
+          basic: { type: 'http', scheme: 'basic', description: 'A token as the password, any user.' },
+        },
+        responses: {
+          NotModified: { description: 'What If-None-Match names is still the answer.' },
+          Problem: {
+            description: 'Why there is no answer: what was seen and what is expected.',
+            content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+          },
+        },
+        schemas: components as never,
       },
     },
   })
 }
 
 /** The description, as OpenAPI 3.1: what each question answers is said in the words of its function's comment. */
-export function openapi(app: FastifyInstance, ask: AskWhile): void {
+export function openapi(app: FastifyInstance, ask: AskWhile, questions: Question[]): void {
   app.get('/v1/openapi.json', {
-    schema: { summary: 'This description' },
+    schema: { operationId: 'openapi', summary: 'This description', tags: ['service'] },
     handler: async (request, reply) => {
       const rows = await ask(request.signal)<{ name: string; comment: string }[]>`
         select
@@ -32,14 +63,41 @@ export function openapi(app: FastifyInstance, ask: AskWhile): void {
         group by routine.proname
       `
       const comments = new Map(rows.map(({ name, comment }) => [name, comment]))
-      const description = app.swagger()
-      for (const path of Object.values(description.paths ?? {})) {
-        for (const operation of Object.values(path as Record<string, { description?: string }>)) {
-          const comment = comments.get(operation.description ?? '')
-          if (comment) operation.description = comment
-        }
-      }
-      return sendText(request, reply, JSON.stringify(description), { type: 'application/json' })
+      const document = describe(structuredClone(app.swagger()) as never, questions, comments)
+      return sendText(request, reply, JSON.stringify(document), {
+        type: 'application/json; charset=utf-8',
+      })
     },
   })
+}
+
+function describe(document: Document, questions: Question[], comments: Map<string, string>): Document {
+  for (const { path, answeredBy, schema } of questions) {
+    const operation = (document.paths[path] as { get: Operation }).get
+    const comment = comments.get(answeredBy)
+    if (comment) operation.description = comment
+    operation.responses = responses(schema)
+  }
+  const own = (document.paths['/v1/openapi.json'] as { get: Operation }).get
+  own.responses = responses({ type: 'object' })
+  return document
+}
+
+const problem = { $ref: '#/components/responses/Problem' }
+
+function responses(schema: object) {
+  return {
+    200: {
+      description: 'The answer.',
+      headers: { ETag: { description: 'Names this version of it.', schema: { type: 'string' } } },
+      content: { 'application/json': { schema } },
+    },
+    304: { $ref: '#/components/responses/NotModified' },
+    400: problem,
+    401: problem,
+    404: problem,
+    429: problem,
+    503: problem,
+    default: problem,
+  }
 }

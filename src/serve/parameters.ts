@@ -12,45 +12,76 @@ export interface Parameter {
   examples: string[]
 }
 
-/** What a caller may give, by name. */
+const date = '[0-9]{4}-[0-9]{2}-[0-9]{2}'
+const number = '[1-9][0-9]{0,17}'
+
+/** What a caller may give, by kind. */
 export const parameters = {
   date: {
     type: 'string',
     description: 'A business day: a date such as 2026-11-20, today or yesterday.',
-    pattern: '^([0-9]{4}-[0-9]{2}-[0-9]{2}|today|yesterday)$',
-    examples: ['2026-11-20', 'yesterday'],
+    pattern: `^(${date}|today|yesterday)$`,
+    examples: ['yesterday'],
   },
   run_id: {
     type: 'string',
     description: 'The number of a run.',
-    pattern: '^[1-9][0-9]{0,17}$',
-    examples: ['42'],
+    pattern: `^${number}$`,
+    examples: ['1'],
   },
   point: {
     type: 'string',
-    description: 'A business day or the number of a run.',
-    pattern: '^([0-9]{4}-[0-9]{2}-[0-9]{2}|today|yesterday|[1-9][0-9]{0,17})$',
-    examples: ['2026-11-20', '42'],
+    description: 'A business day, or the number of a run: 2026-11-20, today, yesterday or 42.',
+    pattern: `^(${date}|today|yesterday|${number})$`,
+    examples: ['yesterday'],
+  },
+  failOn: {
+    type: 'string',
+    description:
+      'What makes the verdict "failed": missing (a table without a count), drop (also fewer rows) or any difference.',
+    enum: ['missing', 'drop', 'any'],
+    examples: ['drop'],
   },
   schema: {
     type: 'string',
-    description: 'A schema, as the catalogue spells it.',
+    description: 'A schema, as the catalogue spells it: 1 to 63 characters.',
     minLength: 1,
     maxLength: 63,
     examples: ['sales'],
   },
   table: {
     type: 'string',
-    description: 'A table, as the catalogue spells it, without its schema.',
+    description: 'A table, as the catalogue spells it, without its schema: 1 to 63 characters.',
     minLength: 1,
     maxLength: 63,
     examples: ['orders'],
   },
+  like: {
+    type: 'string',
+    description:
+      'Only tables whose schema.table has this text in it, in upper or lower case: 1 to 127 characters.',
+    minLength: 1,
+    maxLength: 127,
+    examples: ['order'],
+  },
   days: {
     type: 'string',
-    description: 'How many business days, today included: a whole number from 1 to 9999.',
+    description: 'How many business days, today included: a whole number from 1 to 9999, 30 unless given.',
     pattern: '^[1-9][0-9]{0,3}$',
-    examples: ['30'],
+    examples: ['7'],
+  },
+  by: {
+    type: 'string',
+    description: 'Per day, week (from Monday) or month: day unless given.',
+    enum: ['day', 'week', 'month'],
+    examples: ['week'],
+  },
+  periods: {
+    type: 'string',
+    description:
+      'How many periods, the current one included: a whole number from 1 to 1000, 30 unless given.',
+    pattern: '^([1-9][0-9]{0,2}|1000)$',
+    examples: ['12'],
   },
   limit: {
     type: 'string',
@@ -58,29 +89,63 @@ export const parameters = {
     pattern: '^([1-9][0-9]{0,2}|1000)$',
     examples: ['30'],
   },
+  beforeDay: {
+    type: 'string',
+    description: 'Those before this day, as next of the page before has it: a date such as 2026-11-20.',
+    pattern: `^${date}$`,
+    examples: ['9999-12-31'],
+  },
+  beforeNumber: {
+    type: 'string',
+    description: 'Those before this number, as next of the page before has it.',
+    pattern: `^${number}$`,
+    examples: ['1000'],
+  },
+  after: {
+    type: 'string',
+    description: 'Those after this one: next of the page before, as it is.',
+    minLength: 1,
+    maxLength: 1000,
+    examples: [],
+  },
+  history: {
+    type: 'string',
+    description: 'Also those that are closed, the last opened first: true or false, false unless given.',
+    enum: ['true', 'false'],
+    examples: ['true'],
+  },
   version: {
     type: 'string',
     description: 'Version of the payload: 1, {schema: {table: count}}.',
     enum: ['1'],
     examples: ['1'],
   },
-} as const satisfies Record<string, Parameter>
+} satisfies Record<string, Parameter>
 
 /** What validation has found, in one line: what was seen, and what is expected. */
 export function describeParameters(errors: FastifySchemaValidationError[], where: string): Error {
   const [error] = errors as [FastifySchemaValidationError & { data?: unknown; parentSchema?: unknown }]
-  const named = (name: string) => (where === 'querystring' ? `the parameter ${name}` : name)
-  const { additionalProperty, missingProperty } = error.params as Record<string, string | undefined>
-  const known = Object.keys((error.parentSchema as { properties?: object })?.properties ?? {})
-  if (additionalProperty !== undefined) {
+  const named = (name: string) => (where === 'querystring' ? `the parameter ${seen(name)}` : seen(name))
+  const { missingProperty } = error.params as { missingProperty?: string }
+  if (error.instancePath === '') {
+    // A name that is written wrongly explains one that is missing.
+    const known = Object.keys((error.parentSchema as { properties?: object })?.properties ?? {})
+    const unknown = Object.keys(error.data as object).find((name) => !known.includes(name))
     const expected = known.length > 0 ? `expected ${known.join(', ')}` : 'expected none'
-    return new Problem(400, `saw ${named(additionalProperty)}, ${expected}`)
+    if (unknown !== undefined) return new Problem(400, `saw ${named(unknown)}, ${expected}`)
   }
-  if (missingProperty !== undefined) return new Problem(400, `saw no ${missingProperty}, expected one`)
+  if (missingProperty !== undefined) {
+    return new Problem(400, `saw no parameter ${missingProperty}, expected it once`)
+  }
   const name = error.instancePath.split('/')[1] ?? ''
-  if (Array.isArray(error.data) || error.keyword === 'type') {
+  if (Array.isArray(error.data)) {
     return new Problem(400, `saw ${named(name)} more than once, expected it once`)
   }
   const { description } = error.parentSchema as Parameter
-  return new Problem(400, `${name}: saw ${String(error.data)}, expected: ${description}`)
+  return new Problem(400, `${name}: saw ${seen(error.data)}, expected: ${description}`)
+}
+
+function seen(value: unknown): string {
+  const text = String(value)
+  return text.length > 100 ? `${text.slice(0, 100)}...` : text
 }

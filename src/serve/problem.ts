@@ -38,17 +38,35 @@ export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
   const { message, detail, hint, statusCode } = error as ServerError
   const code = codeOf(error) ?? ''
-  const said = [message, detail].filter(Boolean).join(': ')
-  if (code === 'P0002') return new Problem(404, said, { members: { hint } })
-  if (code === '55000') return new Problem(409, said, { members: { hint } })
-  if (/^22/.test(code)) return new Problem(400, said, { members: { hint } })
-  if (/^(3F000|42883|42P01|42501)$/.test(code)) {
+  const status = statuses.find(([codes]) => codes.test(code))?.[1]
+  if (status) {
+    return new Problem(status, [message, detail].filter(Boolean).join(': '), { members: { hint } })
+  }
+  if (/^(3F000|42883|42P01|42703|42501)$/.test(code)) {
     return later('the database is not ready for this service, expected an install that its login may read')
   }
+  if (/^(40|53|55P03)/.test(code)) return later('the database is busy, expected it to be free soon')
   if (code === '57014') return later('the answer took too long, expected one within 15 s')
-  if (isConnectionError(error)) return later('the database cannot be reached')
-  if (statusCode && statusCode >= 400 && statusCode < 500) return new Problem(statusCode, message)
+  if (/^(55P03|40)/.test(code)) return later('something else holds what this needs, expected it to be free')
+  if (/^(28|3D000|53)/.test(code) || isConnectionError(error)) return later('the database cannot be reached')
+  // Of the framework, about what it has read: not an error of ours that has such a property by chance.
+  if (code.startsWith('FST_') && statusCode && statusCode >= 400 && statusCode < 500) {
+    return new Problem(statusCode, wordsFor[code] ?? message)
+  }
   return new Problem(500, 'something went wrong, expected an answer: the log of the service has the reason')
+}
+
+// By SQLSTATE, what a function says to whoever called it.
+const statuses: [codes: RegExp, status: number][] = [
+  [/^P0002$/, 404],
+  [/^55000$/, 409],
+  [/^22/, 400],
+]
+
+const wordsFor: Record<string, string> = {
+  FST_ERR_BAD_URL: 'saw an address with a malformed escape, expected % and two hexadecimal digits',
+  FST_ERR_MAX_PARAM_LENGTH: 'saw an address with a name of more than 1000 characters, expected a shorter one',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'saw a body of more than 1 MiB, expected a smaller one',
 }
 
 function later(detail: string): Problem {

@@ -1,20 +1,29 @@
+import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
-import type { Log } from '../log.ts'
-import { reasonOf } from '../log.ts'
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { type Log, reasonOf } from '../log.ts'
 import { api } from './api.ts'
-import { buildApp } from './app.ts'
-import type { Authentication } from './authentication/authentication.ts'
+import { type AppOptions, type Area, buildApp } from './app.ts'
+import { requireMethodUnlessLoopback } from './authentication/loopback.ts'
+import { closeWithin } from './drain.ts'
+import { events } from './events/events.ts'
 import { health } from './health.ts'
-import { describeRoutes, openapi } from './openapi.ts'
+import { metrics } from './metrics/metrics.ts'
+import { openapi } from './openapi.ts'
+import { pages } from './pages.ts'
 import { questions } from './questions.ts'
-import { openSessions } from './sessions.ts'
+import { type AskWhile, openSessions } from './sessions.ts'
 
-export interface ServeOptions {
+export interface ServeOptions extends AppOptions {
   databaseUrl: string
   host: string
   /** 0 for any that is free. */
   port: number
-  authentication: Authentication | undefined
+  /** Which tables have series of their own in /metrics; none unless given. */
+  metricsTables?: readonly string[]
+  /** That of graphile-worker, where events queue runs. */
+  schema?: string
   log: Log
 }
 
@@ -25,39 +34,76 @@ export interface Service {
   stop(): Promise<void>
 }
 
+const secondsToDrain = 9
+
 /** Starts to answer over HTTP, whether the database is there yet or not. */
 export async function startService(options: ServeOptions): Promise<Service> {
-  const { databaseUrl, host, port, authentication, log } = options
+  const { databaseUrl, host, port, authentication } = options
+  requireMethodUnlessLoopback(host, authentication)
   const reader = openSessions(databaseUrl, { role: 'table_metrics_reader', size: 4, readOnly: true })
-  const app = await buildApp({ authentication, log }, [
-    (scope) => health(scope, reader.ask),
-    async (scope) => {
-      await describeRoutes(scope)
-      api(scope, reader.ask, questions)
-      openapi(scope, reader.ask)
-    },
-  ])
-  await app.listen({ host, port })
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${portOf(app.server.address())}`
+  const requester = openSessions(databaseUrl, { role: 'table_metrics_requester', size: 2, readOnly: false })
+  const app = await buildApp(options, areas(reader.ask, requester.ask, options))
+  const close = closeWithin(app, secondsToDrain)
+  await listen(app, host, port)
+  const { address, port: found } = app.server.address() as AddressInfo
   return {
-    url,
+    url: `http://${address.includes(':') ? `[${address}]` : address}:${found}`,
     stop: async () => {
-      const cut = setTimeout(() => app.server.closeAllConnections(), 9_000)
-      await app.close().finally(() => clearTimeout(cut))
-      await reader.end()
+      await close()
+      await Promise.all([reader.end(), requester.end()])
     },
   }
+}
+
+async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
+  try {
+    // One address, also where a name such as localhost has two.
+    await app.listen({ host: (await lookup(host)).address, port })
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    await app.close()
+    throw new Error(`cannot listen on ${host}, port ${port}: ${reasons[code ?? ''] ?? message}`)
+  }
+}
+
+const reasons: Record<string, string> = {
+  EADDRINUSE: 'something else listens there; give another --port',
+  EACCES: 'only root may; give a --port above 1023',
+  EADDRNOTAVAIL: 'that is no address of this machine; give another --host',
+  ENOTFOUND: 'there is no such address; give another --host',
+}
+
+/**
+ * Each adds its routes.
+ *
+ * @param ask as who may read
+ * @param request as who may queue runs
+ */
+function areas(
+  ask: AskWhile,
+  request: AskWhile,
+  { metricsTables = [], schema = 'graphile_worker', log }: ServeOptions,
+): Area[] {
+  return [
+    (app) => health(app, ask),
+    (app) => api(app, ask, questions),
+    (app) => openapi(app, ask, questions),
+    (app) => metrics(app, ask, metricsTables),
+    (app) => pages(app, ask),
+    (app) => events(app, { ask: request, schema, log }),
+  ]
 }
 
 /** Serves until the signal aborts. */
 export async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> {
   const service = await startService(options)
+  // What one request leaves behind must not end the others.
+  const survive = (error: unknown) =>
+    options.log.record({ event: 'request_failed', path: 'unknown', status: 500, reason: reasonOf(error) })
+  process.on('unhandledRejection', survive)
   options.log.record({ event: 'serving', url: service.url })
   if (!signal.aborted) await once(signal, 'abort')
   await service.stop()
+  process.off('unhandledRejection', survive)
   options.log.record({ event: 'serving_stopped', reason: reasonOf(signal.reason) })
-}
-
-function portOf(address: ReturnType<import('node:net').Server['address']>): number {
-  return typeof address === 'object' && address ? address.port : 0
 }

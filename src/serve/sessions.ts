@@ -1,8 +1,8 @@
 import { connect, type Sql } from '../connection/database.ts'
 import { compose, lastResult, type Value } from '../connection/search_path.ts'
-import { withTimeout } from '../connection/timeout.ts'
+import { isConnectionError, withTimeout } from '../connection/timeout.ts'
 import { codeOf } from '../errors.ts'
-import { Problem } from './problem.ts'
+import { createTurns } from './turns.ts'
 
 /** Asks one question in a transaction of its own; cancelled on the server when the signal aborts. */
 export type AskWhile = (
@@ -13,67 +13,93 @@ export type AskWhile = (
 export interface Sessions {
   /** @throws what the server or the connection reports; a Problem when too many wait already */
   ask: AskWhile
+  /** Ends those that are idle now, and each of the others after its question. */
   end(): Promise<void>
 }
 
 export interface SessionsOptions {
-  /** As which role, where there is such a role and the login may become it: otherwise as the login itself. */
+  /** As which role, where it has rights and the login may become it: otherwise as the login itself. */
   role: string
   /** At most so many sessions. */
   size: number
   readOnly: boolean
 }
 
-// The server gives up first, and says so; a link that is dead says nothing.
+// In seconds. The server gives up first, and says so; a link that is dead says nothing.
 const statementTimeout = 15
 const answerTimeout = 20
-const mostWaiting = 200
+const cancelTimeout = 5
+const keptIdle = 60
+
+interface Idle {
+  sql: Sql
+  timer: NodeJS.Timeout
+}
 
 /** Sessions on a database, opened when they are needed, and anew after each one that was lost. */
 export function openSessions(url: string, { role, size, readOnly }: SessionsOptions): Sessions {
-  const preamble = [
-    becomes(role),
-    `set local statement_timeout = '${statementTimeout}s'`,
-    "set local lock_timeout = '5s'",
-    ...(readOnly ? ['set transaction read only'] : []),
-  ].join(';\n')
-  const idle: Sql[] = []
-  const waiting: (() => void)[] = []
-  let taken = 0
+  const preamble = preambleOf({ role, readOnly })
+  const idle: Idle[] = []
+  const turns = createTurns(size)
   let hasEnded = false
 
-  async function lease(signal: AbortSignal): Promise<Sql> {
-    if (taken < size) taken++
-    else {
-      if (waiting.length >= mostWaiting) {
-        throw new Problem(503, 'too many questions at once, expected fewer', {
-          headers: { 'retry-after': '5' },
+  function takeIdle(): Sql | undefined {
+    const taken = idle.pop()
+    clearTimeout(taken?.timer)
+    return taken?.sql
+  }
+
+  function keep(sql: Sql): void {
+    const timer = setTimeout(() => {
+      idle.splice(
+        idle.findIndex((each) => each.sql === sql),
+        1,
+      )
+      close(sql)
+    }, keptIdle * 1000).unref()
+    idle.push({ sql, timer })
+  }
+
+  /** Those beside a session that was lost are most likely lost as well, without knowing it yet. */
+  function closeIdle(): void {
+    for (let sql = takeIdle(); sql; sql = takeIdle()) close(sql)
+  }
+
+  async function askOn(sql: Sql, statements: string, signal: AbortSignal): Promise<readonly object[]> {
+    const query = sql.unsafe(statements)
+    const left = Promise.withResolvers<never>()
+    const leave = () => left.reject(signal.reason)
+    signal.addEventListener('abort', leave, { once: true })
+    if (signal.aborted) leave()
+    let isSettled = false
+    let isSound = false
+    const settled = query.finally(() => {
+      isSettled = true
+    })
+    try {
+      const answer = Promise.race([settled, left.promise])
+      const results = await withTimeout(answerTimeout * 1000, answer, 'the database')
+      isSound = true
+      return lastResult(results) as readonly object[]
+    } catch (error) {
+      // What the server has refused has left nothing behind. After anything else the session may be gone, or what
+      // cancels its question may reach the next one.
+      isSound = isSettled && /^(0A|2[0-7]|3F|42|55|NM|P0)/.test(codeOf(error) ?? '')
+      if (!signal.aborted && isConnectionError(error)) closeIdle()
+      throw error
+    } finally {
+      signal.removeEventListener('abort', leave)
+      if (isSound && !hasEnded) {
+        keep(sql)
+        turns.pass()
+      } else {
+        // Its turn ends with it: those who come and go must not leave more sessions than there may be.
+        void (isSettled ? Promise.resolve() : cancel(query)).then(() => {
+          close(sql)
+          turns.pass()
         })
       }
-      await turn(signal)
     }
-    return idle.pop() ?? connect(url, { name: 'table-metrics serve', connectTimeout: 5 })
-  }
-
-  /** Resolves when a session is handed over, in the order in which they were asked for. */
-  function turn(signal: AbortSignal): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    waiting.push(resolve)
-    const leave = () => {
-      const place = waiting.indexOf(resolve)
-      if (place >= 0) waiting.splice(place, 1)
-      reject(signal.reason)
-    }
-    signal.addEventListener('abort', leave, { once: true })
-    return promise.finally(() => signal.removeEventListener('abort', leave))
-  }
-
-  function giveBack(sql: Sql, isSound: boolean): void {
-    if (isSound && !hasEnded) idle.push(sql)
-    else void sql.end({ timeout: 0 })
-    const next = waiting.shift()
-    if (next) next()
-    else taken--
   }
 
   const ask: AskWhile =
@@ -81,41 +107,65 @@ export function openSessions(url: string, { role, size, readOnly }: SessionsOpti
     async (parts, ...values) => {
       const statements = `${preamble};\n${compose(parts, values)}`
       signal.throwIfAborted()
-      const sql = await lease(signal)
-      const query = sql.unsafe(statements)
-      const left = Promise.withResolvers<never>()
-      const leave = () => {
-        query.cancel()
-        left.reject(signal.reason)
+      await turns.wait(signal)
+      const used = takeIdle()
+      if (used) {
+        try {
+          return (await askOn(used, statements, signal)) as never
+        } catch (error) {
+          // It was lost while nobody asked, such as when the server started again: that is no answer.
+          if (!readOnly || !isConnectionError(error) || codeOf(error) === 'ETIMEDOUT' || signal.aborted) {
+            throw error
+          }
+        }
+        await turns.wait(signal)
       }
-      signal.addEventListener('abort', leave, { once: true })
-      let isSound = false
-      try {
-        const answer = Promise.race([query, left.promise])
-        const results = await withTimeout(answerTimeout * 1000, answer, 'the database')
-        isSound = true
-        return lastResult(results) as never
-      } catch (error) {
-        // What the server has refused has left nothing behind. After anything else, the session may be gone, or
-        // what cancels its question may reach the next one.
-        isSound = !signal.aborted && /^(0A|2|42|NM|P0)/.test(codeOf(error) ?? '')
-        throw error
-      } finally {
-        signal.removeEventListener('abort', leave)
-        giveBack(sql, isSound)
-      }
+      return (await askOn(open(), statements, signal)) as never
     }
+
+  function open(): Sql {
+    try {
+      return connect(url, { name: 'table-metrics serve', connectTimeout: 5 })
+    } catch (error) {
+      turns.pass()
+      throw error
+    }
+  }
 
   return {
     ask,
     end: async () => {
       hasEnded = true
-      await Promise.all(idle.map((sql) => sql.end({ timeout: 1 })))
+      closeIdle()
     },
   }
 }
 
-/** Gives up the rights of the login, however many those are. */
+/** What goes before each question, in the same message and transaction. */
+export function preambleOf({ role, readOnly }: Pick<SessionsOptions, 'role' | 'readOnly'>): string {
+  return [
+    ...(readOnly ? ['set transaction read only'] : []),
+    `set local statement_timeout = '${statementTimeout}s'`,
+    "set local lock_timeout = '5s'",
+    becomes(role),
+  ].join(';\n')
+}
+
+/** Lets the server forget a question that may still be open there. */
+async function cancel(query: { cancel(): unknown }): Promise<void> {
+  await withTimeout(cancelTimeout * 1000, Promise.resolve(query.cancel()), 'the database').catch(
+    () => undefined,
+  )
+}
+
+function close(sql: Sql): void {
+  sql.end({ timeout: 0 }).catch(() => undefined)
+}
+
+/**
+ * Gives up the rights of the login, however many those are. Roles belong to the whole server: this one may be there for
+ * another database only.
+ */
 function becomes(role: string): string {
   return `
     select set_config('role', role.rolname, true)
@@ -126,5 +176,6 @@ function becomes(role: string): string {
         role.oid,
         case when current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end
       )
+      and has_schema_privilege(role.oid, to_regnamespace('nms')::oid, 'usage')
   `
 }

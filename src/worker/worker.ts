@@ -6,6 +6,7 @@ import { reasonOf } from '../log.ts'
 import { ask, reportAbandonedRuns, reportMissingRun } from '../schedule/open_job.ts'
 import { freeAbandonedJobs } from './abandoned_jobs.ts'
 import { isFatal, preflight } from './preflight.ts'
+import { admitRequesters } from './requesters.ts'
 import { type WorkerSession, type WorkerSessionOptions, withWorkerSession } from './session.ts'
 import { supervise } from './supervise.ts'
 
@@ -133,6 +134,7 @@ function tidy(
     await reportAbandonedRuns(sql, log)
     await reportMissingRun(sql, log)
     await freeAbandonedJobs(sql, schema, dead)
+    await admitRequesters(sql, schema)
   })
 }
 

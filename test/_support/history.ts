@@ -108,8 +108,9 @@ type Payload = Record<string, Record<string, number | string>>
 export async function createHistory(
   t: ExecutionContext,
   days: Record<number, Payload>,
+  create: (t: ExecutionContext) => Promise<TestDatabase> = createDatabase,
 ): Promise<TestDatabase> {
-  const db = await createDatabase(t)
+  const db = await create(t)
   for (const ago of Object.keys(days)
     .map(Number)
     .sort((one, other) => other - one)) {

@@ -1,3 +1,4 @@
+import { runMigrations } from 'graphile-worker'
 import type { LogEvent } from '../../src/log.ts'
 import type { TestDatabase } from './database.ts'
 import { eventually } from './eventually.ts'
@@ -52,4 +53,9 @@ export function untilEvent(
     async () => eventsOf(worker).filter(({ event }) => event === name).length >= count,
     `${name} is logged ${count} times`,
   )
+}
+
+/** Makes the schema of graphile-worker, as the first worker does. */
+export async function installJobs(url: string, schema = 'graphile_worker'): Promise<void> {
+  await runMigrations({ connectionString: url, schema })
 }

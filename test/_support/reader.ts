@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { migrationsFolder } from '../../src/install/migrations.ts'
 import type { Sql, TestDatabase } from './database.ts'
 
-const rolesScript = await readFile(`${migrationsFolder}/roles.sql`, 'utf8')
+/** What an installer runs to say who may read and write what. */
+export const rolesScript = await readFile(`${migrationsFolder}/roles.sql`, 'utf8')
 
 /** A session of somebody who is a table_metrics_reader and nothing else. */
 export async function createReader(db: TestDatabase): Promise<Sql> {

@@ -197,6 +197,7 @@ for (const [where, { path, planting, atLeast }] of Object.entries(paths)) {
       'nms.run_report()',
       'nms.day_report()',
       'nms.status_report()',
+      "nms.metrics_report('{shop.orders}')",
       "nms.trend_report('shop', 'orders')",
       "nms.find_table('shop.ordres')",
       "nms.find_run('today')",

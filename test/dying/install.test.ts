@@ -67,6 +67,7 @@ test('migrate installs, and a run works right after', async (t) => {
       'nms.table_metrics_runs',
       'nms.table_metrics_settings',
       'nms_private.alert_turn',
+      'nms_private.events',
       'nms_private.fail_run',
       'nms_private.job_turn',
       'nms_private.targets',

@@ -8,6 +8,7 @@ import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
 import { startTemporaryServer } from '../../demo/embedded/server.ts'
 import { migrate } from '../../src/install/migrate.ts'
+import { reservePort } from '../_support/ports.ts'
 import { renderAsPsql } from '../_support/psql.ts'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
@@ -98,7 +99,7 @@ function chapters(markdown: string): string[] {
 /** What may differ from one execution to the next is made alike. */
 function comparable(text: string): string {
   return text
-    .replace(/\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+Z)?)?)?/g, 'DATE')
+    .replace(/\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?)?)?/g, 'DATE')
     .replace(/took [\d.]+ s/g, 'took TIME')
     .replace(/ +$/gm, '')
     .trim()
@@ -126,20 +127,35 @@ function textual(oid: number) {
 async function copyProject(t: ExecutionContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'table-metrics-readme-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  for (const part of ['src', 'demo', 'migrations', 'crontab', 'package.json', 'test/_support/psql.ts']) {
+  for (const part of [
+    'src',
+    'assets',
+    'demo',
+    'migrations',
+    'prometheus',
+    'crontab',
+    'package.json',
+    'test/_support/psql.ts',
+  ]) {
     await cp(join(project, part), join(folder, part), { recursive: true, verbatimSymlinks: true })
   }
   await symlink(join(project, 'node_modules'), join(folder, 'node_modules'))
   return folder
 }
 
-/** As typed, but for three things: the database's URL, `npm ci`, which has run, and psql, which may be missing. */
+/**
+ * As typed, but for four things: the database's URL, `npm ci`, which has run, psql, which may be missing, and the
+ * service's port. What runs in the background ends with the block.
+ */
 async function runInShell(code: string, folder: string, url: string): Promise<string> {
+  const port = code.includes('8787') ? String(await reservePort()) : ''
   const script = `
+    trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+    ${port && `export PORT=${port}`}
     npm() { [ "$1" = ci ] || command npm "$@"; }
     psql() { node test/_support/psql.ts "$@"; }
     export DATABASE_URL=${/npm start/.test(code) ? '' : `'${url}'`}
-    ${code.replace(/^export DATABASE_URL=.*$/m, '')}
+    ${code.replace(/^export DATABASE_URL=.*$/m, '').replaceAll('8787', port)}
   `
   const { stdout, stderr } = await run('bash', ['-eo', 'pipefail', '-c', script], { cwd: folder })
   return stdout + stderr

@@ -109,10 +109,14 @@ test('the server of a killed start stops by itself, and the next start works', a
   t.deepEqual(await processesIn(join(project.home, 'data')), [])
 })
 
-test('a start that serves ends with its server at SIGTERM', async (t) => {
+test('a start that serves has a page of what it counted, and ends with its server at SIGTERM', async (t) => {
   const project = await copyProject(t)
   const serving = project.serve()
   await eventually(async () => serving.stdout().includes('serving'), 'it serves')
+  const [, page = ''] = /^ +page: (http:\/\/127\.0\.0\.1:\d+\/)$/m.exec(serving.stdout()) ?? []
+  const today = await (await fetch(`${page}v1/today`)).json()
+  t.deepEqual(today.payload, shop)
+  t.regex(await (await fetch(page)).text(), /<!doctype html>[\s\S]*sales/)
 
   serving.kill('SIGTERM')
 
@@ -305,7 +309,7 @@ async function copyProject(
     for (const path of [home, folder]) await rm(path, { recursive: true, force: true })
   })
   await chmod(folder, 0o755)
-  for (const part of ['src', 'demo', 'migrations', 'current.sql', 'package.json']) {
+  for (const part of ['src', 'assets', 'demo', 'migrations', 'current.sql', 'package.json']) {
     await cp(join(checkout, part), join(folder, part), { recursive: true, verbatimSymlinks: true })
   }
   if (dependencies === 'linked') await symlink(join(checkout, 'node_modules'), join(folder, 'node_modules'))

@@ -18,6 +18,7 @@ test('a report reads the runs that it shows, however many others there are', asy
 
   for (const [call, most] of [
     ['status_report(2)', 2 * 50],
+    [`metrics_report('{public.t7,no.such}')`, 3 * 50],
     ['run_report()', 6 * 50],
     ['day_report()', 6 * 50],
     ['compare_report()', 4 * 50],
@@ -31,6 +32,8 @@ test('a report reads the runs that it shows, however many others there are', asy
     ["growth_report('month')", 6 * 50],
     [`growth_report('day', 'public', 't7', 5)`, 20],
     [`trend_report('public', 't7', 5)`, 5],
+    // Each of these days is judged by the 13 weeks before it.
+    [`table_report('public', 't7', 2)`, 2 + 2 * 60 + 3],
   ] as const) {
     const read = await rowsRead(sql, 'nms.table_metrics_measurements', `select nms.${call}`)
 

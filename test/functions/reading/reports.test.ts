@@ -73,6 +73,7 @@ test('the report of a run tells which tables failed, and what is strange about i
   t.like(report.failures, [
     { table_name: 'items', error_sqlstate: '42501', error_message: 'permission denied' },
   ])
+  t.regex(String(report.failures?.[0]?.remedy), /^let the owner of the nms functions, .+ select from it/)
   t.like(report.alerts, [{ kind: 'drop', table_name: 'orders', run_id: 3 }])
 })
 

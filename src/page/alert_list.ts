@@ -1,0 +1,18 @@
+import { inWords } from '../terminal/terminal.ts'
+import { visible } from '../terminal/visible.ts'
+import { type Html, html } from './html.ts'
+import { tableLink } from './names.ts'
+import type { Clock } from './times.ts'
+import type { Alert } from './today/overview.ts'
+
+/** Alerts that are open, oldest first. */
+export function alertList(alerts: readonly Alert[], clock: Clock): Html {
+  return html`<ul class="alerts">${alerts.map(
+    (alert) =>
+      html`<li><span class="tag warn">${inKind(alert.kind)}</span> ${alert.schema_name !== null && alert.table_name !== null && tableLink({ schema_name: alert.schema_name, table_name: alert.table_name })}
+<p>${visible(inWords(alert.detail))}, <span class="muted">since ${clock.minute(alert.since)}</span></p></li>`,
+  )}</ul>`
+}
+
+/** A kind of alert in words: `dropped to zero`. */
+export const inKind = (kind: string) => kind.replaceAll('_', ' ')

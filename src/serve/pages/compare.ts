@@ -1,0 +1,30 @@
+import { type Comparison, type ComparisonView, comparePage, outcomes } from '../../page/compare.ts'
+import { parseExactly } from '../../reading/exact_json.ts'
+import { parameters } from '../parameters.ts'
+import type { Page } from './page.ts'
+import { view } from './view_parameters.ts'
+
+export const compare: Page = {
+  path: '/compare',
+  optional: {
+    before: parameters.point,
+    after: parameters.point,
+    filter: view.filter,
+    outcome: {
+      type: 'string',
+      description: `${outcomes.join(', ')}, or all.`,
+      enum: [...outcomes, 'all'],
+      examples: ['shrank'],
+    },
+  },
+  async show(ask, { before, after, filter = '', outcome }) {
+    const [row] = (await ask`
+      select nms.compare_report(
+        before => case when ${before ?? null}::text is not null then nms.find_run(${before ?? null}) end,
+        after => case when ${after ?? null}::text is not null then nms.find_run(${after ?? null}) end
+      )::text as json
+    `) as [{ json: string }]
+    const asked: ComparisonView = { before, after, filter, outcome }
+    return { text: comparePage(parseExactly<Comparison>(row.json), asked) }
+  },
+}

@@ -1,0 +1,218 @@
+/** A JSON Schema, of the dialect of OpenAPI 3.1. */
+export type Schema = Record<string, unknown>
+
+/** Number of rows: every digit that the server has written. */
+const count = { $ref: '#/components/schemas/Count' }
+const countOrNull = { $ref: '#/components/schemas/CountOrNull' }
+const text = { type: 'string' }
+const textOrNull = { type: ['string', 'null'] }
+const flag = { type: 'boolean' }
+const number = { type: 'number' }
+const numberOrNull = { type: ['number', 'null'] }
+const id = { type: 'integer', format: 'int64' }
+const idOrNull = { type: ['integer', 'null'], format: 'int64' }
+const date = { type: 'string', format: 'date' }
+const dateOrNull = { type: ['string', 'null'], format: 'date' }
+const time = { type: 'string', format: 'date-time' }
+const timeOrNull = { type: ['string', 'null'], format: 'date-time' }
+const texts = { type: 'array', items: text }
+const status = { enum: ['RUNNING', 'SUCCEEDED', 'FAILED'] }
+
+const object = (properties: Record<string, Schema>, required = Object.keys(properties)): Schema => ({
+  type: 'object',
+  properties,
+  required,
+})
+const list = (items: Schema): Schema => ({ type: 'array', items })
+
+const payload = { $ref: '#/components/schemas/Payload' }
+const run = { $ref: '#/components/schemas/Run' }
+const change = { change: countOrNull, change_percent: numberOrNull }
+const table = { schema_name: text, table_name: text }
+const named = { schema_name: textOrNull, table_name: textOrNull }
+
+const header = {
+  run_id: id,
+  snapshot_date: date,
+  status,
+  collected_at: time,
+  finished_at: timeOrNull,
+  error_message: textOrNull,
+  target_count: idOrNull,
+  left_out_count: idOrNull,
+  skip_schemas: { type: 'array' },
+  exclude_tables: { type: 'array' },
+  machinery_schemas: texts,
+  unmatched_entries: { type: 'array' },
+  is_online: flag,
+  is_imported: flag,
+  requested_by: textOrNull,
+  scheduled_for: timeOrNull,
+}
+
+const alert = { kind: text, ...named, detail: text }
+
+/** What the answers of several questions are made of, by name. */
+export const components: Record<string, Schema> = {
+  Count: {
+    type: 'integer',
+    format: 'int64',
+    description:
+      'Number of rows: a JSON integer with all its digits. Above 2^53, which is 9007199254740992, a reader that turns it into a floating-point number, as JSON.parse of JavaScript does, rounds it: read it as an integer of 64 bits, or from its text.',
+  },
+  CountOrNull: {
+    type: ['integer', 'null'],
+    format: 'int64',
+    description: 'As Count; null where nothing was counted, which is not zero.',
+  },
+  Payload: {
+    type: 'object',
+    description: 'Version 1: {schema: {table: count}}.',
+    additionalProperties: { type: 'object', additionalProperties: countOrNull },
+  },
+  Run: object(header),
+  Problem: {
+    ...object({ title: text, status: { type: 'integer' }, detail: text, hint: text }, [
+      'title',
+      'status',
+      'detail',
+    ]),
+    description: 'RFC 9457. detail says what was seen and what is expected.',
+  },
+}
+/** What each question answers. */
+export const schemas = {
+  day: object({ run_id: id, snapshot_date: date, collected_at: time, payload }),
+  run: object({
+    run_id: id,
+    snapshot_date: date,
+    collected_at: time,
+    status,
+    finished_at: timeOrNull,
+    error_message: textOrNull,
+    payload: { anyOf: [payload, { type: 'null' }] },
+  }),
+  days: object({
+    days: list(
+      object({
+        snapshot_date: date,
+        run_id: id,
+        collected_at: time,
+        is_imported: flag,
+        tables: id,
+        rows: countOrNull,
+        ...change,
+        tables_left_out: idOrNull,
+      }),
+    ),
+    next: dateOrNull,
+  }),
+  runs: object({
+    runs: list(
+      object({ ...header, seconds: number, totals: object({ tables: idOrNull, rows: countOrNull }) }),
+    ),
+    next: idOrNull,
+  }),
+  trend: object({
+    ...table,
+    days: list(
+      object({ snapshot_date: date, row_count: countOrNull, ...change, method: textOrNull, run_id: id }),
+    ),
+    summary: object(
+      {
+        days_found: id,
+        days_left_out: id,
+        first_date: dateOrNull,
+        first_rows: countOrNull,
+        last_date: dateOrNull,
+        last_rows: countOrNull,
+        lowest: countOrNull,
+        lowest_date: dateOrNull,
+        highest: countOrNull,
+        highest_date: dateOrNull,
+        ...change,
+        last_date_with_result: dateOrNull,
+        days_needed: idOrNull,
+      },
+      ['days_found', 'days_left_out', 'first_rows', 'last_rows', 'change', 'change_percent'],
+    ),
+  }),
+  growth: object({
+    by: { enum: ['day', 'week', 'month'] },
+    ...named,
+    periods: list(
+      object({
+        period_start: date,
+        snapshot_date: date,
+        run_id: id,
+        tables: id,
+        rows: countOrNull,
+        ...change,
+        per_day: numberOrNull,
+        tables_left_out: idOrNull,
+      }),
+    ),
+    summary: object(
+      {
+        periods_found: id,
+        periods_left_out: id,
+        first_date: dateOrNull,
+        first_rows: countOrNull,
+        last_date: dateOrNull,
+        last_rows: countOrNull,
+        ...change,
+        per_day: numberOrNull,
+        tables_left_out: idOrNull,
+        last_date_with_result: dateOrNull,
+      },
+      ['periods_found', 'periods_left_out', 'first_rows', 'last_rows', 'change', 'change_percent', 'per_day'],
+    ),
+  }),
+  comparison: object({
+    before: run,
+    after: run,
+    change: count,
+    outcomes: { type: 'object', additionalProperties: id },
+    tables: list(
+      object({
+        ...table,
+        table_kind: textOrNull,
+        is_partition: { type: ['boolean', 'null'] },
+        outcome: text,
+        rows_before: countOrNull,
+        rows_after: countOrNull,
+        ...change,
+        own_change: countOrNull,
+      }),
+    ),
+    fail_on: textOrNull,
+    failing: texts,
+    verdict: { enum: ['passed', 'failed', null] },
+  }),
+  alerts: object({
+    business_time_zone: text,
+    open: list(object({ ...alert, since: time })),
+    history: {
+      ...list(object({ ...alert, alert_id: id, opened_at: time, closed_at: timeOrNull })),
+      type: ['array', 'null'],
+    },
+    next: idOrNull,
+  }),
+  tables: object({
+    run_id: idOrNull,
+    snapshot_date: dateOrNull,
+    previous_date: dateOrNull,
+    tables: list(
+      object({
+        ...table,
+        table_kind: text,
+        is_partition: flag,
+        row_count: countOrNull,
+        own_row_count: countOrNull,
+        method: textOrNull,
+        ...change,
+      }),
+    ),
+    next: textOrNull,
+  }),
+} satisfies Record<string, Schema>
