@@ -20,6 +20,7 @@ export interface Container {
   /** Runs its ENTRYPOINT with a database. */
   tableMetrics(args: string[]): Output
   start(args: string[], env?: Variables): Service
+  /** Stops what was started, too. */
   remove(): Promise<void>
 }
 
@@ -48,6 +49,7 @@ export async function createContainer(tag: string, files: Variables): Promise<Co
     '--',
     ...program,
   ]
+  const services: Service[] = []
   const runProgram = (program: string[], env?: Variables) => execute('buildah', args(program, env))
   return {
     command: Cmd,
@@ -55,8 +57,13 @@ export async function createContainer(tag: string, files: Variables): Promise<Co
     root,
     run: runProgram,
     tableMetrics: (more) => runProgram([...Entrypoint, ...more]),
-    start: (more, env) => startService(args([...Entrypoint, ...more], env)),
+    start: (more, env) => {
+      const service = startService(args([...Entrypoint, ...more], env))
+      services.push(service)
+      return service
+    },
     remove: async () => {
+      for (const service of services) await service.stop()
       await execute('buildah', ['rm', name])
     },
   }
@@ -80,7 +87,7 @@ function startService(args: string[]): Service {
     },
     // To the program itself: a runtime passes the signal on, buildah kills.
     async stop() {
-      process.kill(await lastOfLine(child.pid as number), 'SIGTERM')
+      if (child.exitCode === null) process.kill(await lastOfLine(child.pid as number), 'SIGTERM')
       const [status] = await ended
       return status
     },
