@@ -1,5 +1,6 @@
-import { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
@@ -96,6 +97,36 @@ test('a transaction whose session is lost rejects, throws nothing where nobody c
     begin((transaction) => transaction`select 1 / 0`),
     { code: '22012' },
   )
+})
+
+test('a statement after the session was lost rejects as well', async (t) => {
+  const { url, sql } = await createDatabase(t)
+  const { hostname, port, username, password, pathname } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  await once(socket, 'connect')
+  const client = driver.openOnStreams(
+    {
+      host: hostname,
+      port: Number(port),
+      user: username,
+      pass: password,
+      database: pathname.slice(1),
+      max: 1,
+    },
+    () => socket,
+  )
+
+  await t.throwsAsync(
+    driver.safeBegin(client)(async (transaction) => {
+      const [{ pid }] = await transaction<[{ pid: number }]>`select pg_backend_pid() as pid`
+      const closed = once(socket, 'close')
+      await sql`select pg_terminate_backend(${pid}, 60000)`
+      await closed
+      await transaction`select 1`
+    }),
+    { message: /terminating connection|CONNECTION_|lost/ },
+  )
+  await new Promise(setImmediate) // when the driver would write
 })
 
 test.serial('a client opens the streams that it is given, whatever PGTARGETSESSIONATTRS says', async (t) => {

@@ -6,8 +6,8 @@ export const readIn = '3.4.9'
 type Options = postgres.Options<Record<string, never>>
 
 /**
- * A begin for a client with one session, which may be lost: the driver would then send a rollback over it, and
- * throw where nobody can catch that (porsager/postgres#1208).
+ * A begin for a client with one session, which may be lost: the driver would then send a rollback or the next statement
+ * over it, and throw where nobody can catch that (porsager/postgres#1208).
  */
 export function safeBegin(client: postgres.Sql) {
   let losses = 0
@@ -20,7 +20,15 @@ export function safeBegin(client: postgres.Sql) {
     try {
       return (await client.begin((transaction) => {
         const before = losses
-        return work(transaction).catch((error) => {
+        const whileOpen = <F extends (...values: never[]) => unknown>(ask: F) =>
+          new Proxy(ask, {
+            apply(target, self, values) {
+              if (losses === before) return Reflect.apply(target, self, values)
+              throw Object.assign(new Error('the session was lost'), { code: 'CONNECTION_CLOSED' })
+            },
+          })
+        const open = whileOpen(Object.assign(transaction, { unsafe: whileOpen(transaction.unsafe) }))
+        return work(open).catch((error) => {
           if (losses === before) throw error
           lost = error
           return new Promise<never>(() => undefined) // the driver rejects by itself
