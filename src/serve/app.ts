@@ -8,9 +8,9 @@ import { crossOrigin } from './cross_origin.ts'
 import { collectMethods, refuseOtherMethods } from './methods.ts'
 import { describeRoutes } from './openapi.ts'
 import { asksForPage, sendFailure } from './pages/document.ts'
-import { describeParameters } from './parameters.ts'
 import { asProblem, Problem } from './problem.ts'
 import { signalOf } from './signal.ts'
+import { describeParameters } from './validation.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
