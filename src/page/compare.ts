@@ -2,6 +2,7 @@ import { nameOf, type Table } from '../reading/tables.ts'
 import { formatCount } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
 import { changeCells, countCell, headRow } from './cells.ts'
+import { filterInput, isFound } from './filter.ts'
 import { type Html, html } from './html.ts'
 import { layout } from './layout.ts'
 import { address, links } from './links.ts'
@@ -73,8 +74,7 @@ export function comparePage(report: Comparison, view: ComparisonView): string {
   const wanted = tables.filter(({ outcome }) =>
     view.outcome === undefined ? outcome !== 'unchanged' : view.outcome === 'all' || outcome === view.outcome,
   )
-  const filter = view.filter.toLowerCase()
-  const found = wanted.filter((table) => visible(nameOf(table)).toLowerCase().includes(filter))
+  const found = wanted.filter((table) => isFound(visible(nameOf(table)), view.filter))
   return layout({
     title: `Compare ${before.snapshot_date} and ${after.snapshot_date}`,
     path: links.compare(),
@@ -99,7 +99,7 @@ function form({ before, after }: Comparison, view: ComparisonView): Html {
 ${view.outcome && html`<input type="hidden" name="outcome" value="${view.outcome}">`}
 ${pointInput('before', 'Before', view.before ?? before.snapshot_date)}
 ${pointInput('after', 'After', view.after ?? after.snapshot_date)}
-<label>Filter by name <input type="search" name="filter" value="${view.filter}" autocomplete="off" spellcheck="false"></label>
+${filterInput(view.filter)}
 <button>Compare</button>
 <span class="muted">A day such as ${after.snapshot_date} or yesterday, or the number of a run.</span>
 </form>`

@@ -6,6 +6,7 @@ import { layout } from '../layout.ts'
 import { address, links } from '../links.ts'
 import { statusTag } from '../status_tag.ts'
 import { type Clock, clockOf } from '../times.ts'
+import { turn } from '../turn.ts'
 
 /** What nms.runs_report says, each number as text. */
 export interface RunList {
@@ -49,10 +50,7 @@ ${headRow('Run', 'Status', 'Day', 'Started', '#Took', '#Tables', '#Rows', 'Reaso
 <tbody>${runs.map((run) => row(run, clock))}</tbody>
 </table></div>`
     }
-${
-  (before || next) &&
-  html`<p class="turn">${before && html`<a class="button" href="${links.runs()}">Newest</a>`} ${next && html`<a class="button" rel="next" href="${address(links.runs(), { before: next })}">Older →</a>`}</p>`
-}`,
+${turn(links.runs, before, next)}`,
   })
 }
 
