@@ -14,6 +14,7 @@ export interface Overview {
   later_date: string | null
   totals: { tables: string; rows: string }
   change: string | null
+  change_percent: string | null
   changed_most: Changed[]
   tables: CountedTable[]
   days: Day[]
@@ -63,6 +64,7 @@ export interface Changed extends Table {
   rows_before: string | null
   rows_after: string | null
   change: string | null
+  change_percent: string | null
 }
 
 /** For charts, which are too coarse to tell 2^53 from its neighbours. */
