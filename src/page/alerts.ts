@@ -1,3 +1,4 @@
+import type { Alert } from '../reading/open_alerts.ts'
 import { inWords } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
 import { alertList, inKind } from './alert_list.ts'
@@ -8,7 +9,6 @@ import { links } from './links.ts'
 import { tableLink } from './names.ts'
 import { counted } from './numbers.ts'
 import { type Clock, clockOf } from './times.ts'
-import type { Alert } from './today/overview.ts'
 import { turn } from './turn.ts'
 
 /** What nms.alerts_report says, each number as text. */
@@ -21,12 +21,7 @@ export interface AlertsReport {
   next: string | null
 }
 
-export interface LoggedAlert {
-  kind: string
-  /** Null for what concerns a whole run. */
-  schema_name: string | null
-  table_name: string | null
-  detail: string
+export interface LoggedAlert extends Omit<Alert, 'since'> {
   opened_at: string
   opened_by_run: string | null
   /** Null while it is open. */

@@ -1,11 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { knownTag, sendNotModified, sendText } from './answer.ts'
+import { json, knownTag, sendNotModified, sendText } from './answer.ts'
 import type { Question } from './questions/question.ts'
 import type { AskWhile } from './sessions.ts'
 import { schemaOf } from './validation.ts'
 
 const format = 'v1'
-const json = 'application/json; charset=utf-8'
 
 /** The routes of questions: each asks one function, and hands on its JSON as it is. */
 export function api(app: FastifyInstance, ask: AskWhile, questions: Question[]): void {

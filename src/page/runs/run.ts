@@ -1,3 +1,5 @@
+import type { Alert } from '../../reading/open_alerts.ts'
+import type { RunHeader } from '../../reading/status.ts'
 import { kindOf, type Table } from '../../reading/tables.ts'
 import { formatCount, formatDuration, inWords } from '../../terminal/terminal.ts'
 import { visible, visibleLines } from '../../terminal/visible.ts'
@@ -10,9 +12,7 @@ import { tableLink } from '../names.ts'
 import { changeOf, counted } from '../numbers.ts'
 import { statusTag } from '../status_tag.ts'
 import { type Clock, clockOf } from '../times.ts'
-import type { Alert } from '../today/overview.ts'
 import { type Request, requestOf } from './request.ts'
-import type { RunHeader } from './runs.ts'
 
 /** What nms.run_report says, each number as text, without the payload. */
 export interface RunOfPage {

@@ -1,3 +1,4 @@
+import type { RunHeader } from '../../reading/status.ts'
 import { formatCount, formatDuration, inWords } from '../../terminal/terminal.ts'
 import { visible } from '../../terminal/visible.ts'
 import { headRow } from '../cells.ts'
@@ -14,18 +15,6 @@ export interface RunList {
   runs: RunHeader[]
   /** Given as `before`, it asks for those that follow. */
   next: string | null
-}
-
-/** A row of nms.table_metrics_runs, how long it took, and what it found. */
-export interface RunHeader {
-  run_id: string
-  status: string
-  snapshot_date: string
-  collected_at: string
-  seconds: string
-  is_imported: boolean
-  error_message: string | null
-  totals: { tables: string | null; rows: string | null }
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Alert } from '../../reading/open_alerts.ts'
 import type { Table } from '../../reading/tables.ts'
 
 /** What the server reports of a business day and of how things stand: numbers as they are written, but for `days`. */
@@ -73,14 +74,4 @@ export interface Day {
   rows: number | null
   /** One for each of the tables; null on a day without a result. */
   counts: (number | null)[] | null
-}
-
-export interface Alert {
-  kind: string
-  /** Null for what concerns a whole run. */
-  schema_name: string | null
-  table_name: string | null
-  detail: string
-  since: string
-  run_id: string | null
 }

@@ -1,4 +1,4 @@
-import { type Comparison, type ComparisonView, comparePage, outcomes } from '../../page/compare.ts'
+import { type ComparisonView, comparePage, outcomes, type ShownComparison } from '../../page/compare.ts'
 import { parseExactly } from '../../reading/exact_json.ts'
 import { orNull, parameters } from '../parameters.ts'
 import type { Page } from './page.ts'
@@ -25,6 +25,6 @@ export const compare: Page = {
       )::text as json
     `
     const asked: ComparisonView = { before, after, filter, outcome }
-    return { text: comparePage(parseExactly<Comparison>(row.json), asked) }
+    return { text: comparePage(parseExactly<ShownComparison>(row.json), asked) }
   },
 }
