@@ -2,10 +2,9 @@
 
 import { readFile } from 'node:fs/promises'
 import test, { type ExecutionContext } from 'ava'
-import postgres from 'postgres'
+import type postgres from 'postgres'
 import { parse } from 'yaml'
-import { migrationsFolder } from '../src/install/migrations.ts'
-import { type Sql, withDatabase } from './_support/database.ts'
+import type { Sql } from './_support/database.ts'
 import {
   type Dashboard,
   expandMacros,
@@ -21,11 +20,7 @@ import { startOwnServer } from './_support/server.ts'
 const dashboards = await readDashboards()
 const server = await startOwnServer()
 test.after.always(server.remove)
-test.before(async () => {
-  const template = postgres(withDatabase(server.url, 'nms_template'), { max: 1, onnotice: () => undefined })
-  await template.unsafe(await readFile(`${migrationsFolder}/roles.sql`, 'utf8'))
-  await template.end()
-})
+test.before(server.addRoles)
 
 /** As Grafana writes a variable. */
 const braced = (name: string) => `\${${name}}`

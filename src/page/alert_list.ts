@@ -1,9 +1,9 @@
+import type { Alert } from '../reading/open_alerts.ts'
 import { inWords } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
 import { type Html, html } from './html.ts'
 import { tableLink } from './names.ts'
 import type { Clock } from './times.ts'
-import type { Alert } from './today/overview.ts'
 
 /** Alerts that are open, oldest first. */
 export function alertList(alerts: readonly Alert[], clock: Clock): Html {

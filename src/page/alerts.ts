@@ -1,3 +1,4 @@
+import type { Alert } from '../reading/open_alerts.ts'
 import { inWords } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
 import { alertList, inKind } from './alert_list.ts'
@@ -8,7 +9,7 @@ import { links } from './links.ts'
 import { tableLink } from './names.ts'
 import { counted } from './numbers.ts'
 import { type Clock, clockOf } from './times.ts'
-import type { Alert } from './today/overview.ts'
+import { turn } from './turn.ts'
 
 /** What nms.alerts_report says, each number as text. */
 export interface AlertsReport {
@@ -20,12 +21,7 @@ export interface AlertsReport {
   next: string | null
 }
 
-export interface LoggedAlert {
-  kind: string
-  /** Null for what concerns a whole run. */
-  schema_name: string | null
-  table_name: string | null
-  detail: string
+export interface LoggedAlert extends Omit<Alert, 'since'> {
   opened_at: string
   opened_by_run: string | null
   /** Null while it is open. */
@@ -51,7 +47,7 @@ export function alertsPage(
     body: html`${!before && open.length > 0 && html`<section class="part" aria-labelledby="open"><h2 id="open">Open</h2>${alertList(open, clock)}</section>`}
 <section class="part" aria-labelledby="log"><h2 id="log">Log</h2>
 ${history.length === 0 ? html`<p class="muted">No alert has been raised${before && ' before that'}.</p>` : logOf(history, clock)}
-<p class="turn">${before && html`<a class="button" href="${links.alerts()}">Newest</a>`} ${next && html`<a class="button" rel="next" href="${links.alerts(next)}">Older →</a>`}</p>
+${turn(links.alerts, before, next)}
 </section>`,
     zone: business_time_zone,
     json: '/v1/alerts',

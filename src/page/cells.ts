@@ -6,6 +6,9 @@ import { changeOf, percentOf } from './numbers.ts'
 export const countCell = (count: string | null): Html =>
   html`<td class="number">${count === null ? html`<span class="muted">–</span>` : formatCount(count)}</td>`
 
+/** Stands where a run has failed to count a table. */
+export const notCounted = html`<span class="tag bad">not counted</span>`
+
 /** The cells of a change and of the same in per cent. */
 export const changeCells = (of: { change: string | null; change_percent: string | null }): Html =>
   html`<td class="number">${changeOf(of.change)}</td><td class="number">${percentOf(of)}</td>`

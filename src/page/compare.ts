@@ -1,7 +1,9 @@
-import { nameOf, type Table } from '../reading/tables.ts'
+import type { ComparedRun, ComparedTable, ComparisonReport } from '../reading/diff.ts'
+import { nameOf } from '../reading/tables.ts'
 import { formatCount } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
 import { changeCells, countCell, headRow } from './cells.ts'
+import { filterInput, isFound } from './filter.ts'
 import { type Html, html } from './html.ts'
 import { layout } from './layout.ts'
 import { address, links } from './links.ts'
@@ -9,32 +11,8 @@ import { tableLink } from './names.ts'
 import { changeOf, counted } from './numbers.ts'
 import { statusTag } from './status_tag.ts'
 
-/** What nms.compare_report says, each number as text. */
-export interface Comparison {
-  before: ComparedRun
-  after: ComparedRun
-  /** Of all rows, each counted once. */
-  change: string
-  /** How many tables have which outcome. */
-  outcomes: Record<string, string>
-  /** Those that changed most first. */
-  tables: ComparedTable[]
-}
-
-interface ComparedRun {
-  run_id: string
-  snapshot_date: string
-  status: string
-}
-
-interface ComparedTable extends Table {
-  outcome: string
-  rows_before: string | null
-  rows_after: string | null
-  change: string | null
-  change_percent: string | null
-  is_partition: boolean
-}
+/** What the page shows of nms.compare_report. */
+export type ShownComparison = Omit<ComparisonReport, 'failing' | 'verdict'>
 
 /** What the address asks for: two days or runs, and which tables. */
 export interface ComparisonView {
@@ -68,13 +46,12 @@ const moods: Record<string, string> = {
 const most = 1_000
 
 /** The page of two runs beside each other. */
-export function comparePage(report: Comparison, view: ComparisonView): string {
+export function comparePage(report: ShownComparison, view: ComparisonView): string {
   const { before, after, change, tables } = report
   const wanted = tables.filter(({ outcome }) =>
     view.outcome === undefined ? outcome !== 'unchanged' : view.outcome === 'all' || outcome === view.outcome,
   )
-  const filter = view.filter.toLowerCase()
-  const found = wanted.filter((table) => visible(nameOf(table)).toLowerCase().includes(filter))
+  const found = wanted.filter((table) => isFound(visible(nameOf(table)), view.filter))
   return layout({
     title: `Compare ${before.snapshot_date} and ${after.snapshot_date}`,
     path: links.compare(),
@@ -94,12 +71,12 @@ ${found.length > 0 ? tableOf(found.slice(0, most)) : html`<p class="notice">No t
 const describeRun = ({ run_id, snapshot_date, status }: ComparedRun): Html =>
   html`<a href="${links.run(run_id)}">run ${run_id}</a> of ${snapshot_date}${status !== 'SUCCEEDED' && html` ${statusTag(status)}`}`
 
-function form({ before, after }: Comparison, view: ComparisonView): Html {
+function form({ before, after }: ShownComparison, view: ComparisonView): Html {
   return html`<form class="line" action="/compare">
 ${view.outcome && html`<input type="hidden" name="outcome" value="${view.outcome}">`}
 ${pointInput('before', 'Before', view.before ?? before.snapshot_date)}
 ${pointInput('after', 'After', view.after ?? after.snapshot_date)}
-<label>Filter by name <input type="search" name="filter" value="${view.filter}" autocomplete="off" spellcheck="false"></label>
+${filterInput(view.filter)}
 <button>Compare</button>
 <span class="muted">A day such as ${after.snapshot_date} or yesterday, or the number of a run.</span>
 </form>`
@@ -108,7 +85,7 @@ ${pointInput('after', 'After', view.after ?? after.snapshot_date)}
 const pointInput = (name: string, label: string, value: string): Html =>
   html`<label>${label} <input name="${name}" value="${value}" size="12" autocomplete="off" spellcheck="false" pattern="\\d{4}-\\d\\d-\\d\\d|today|yesterday|[1-9]\\d*" title="a day such as 2026-11-20, today or yesterday, or the number of a run"></label>`
 
-function outcomeLinks({ outcomes: found, tables }: Comparison, view: ComparisonView): Html {
+function outcomeLinks({ outcomes: found, tables }: ShownComparison, view: ComparisonView): Html {
   const differing = tables.length - Number(found.unchanged ?? 0)
   const link = (text: string, count: number | string, outcome?: string) =>
     html`<a href="${address('/compare', { before: view.before, after: view.after, filter: view.filter, outcome })}"${view.outcome === outcome && html` aria-current="true"`}>${formatCount(String(count))} ${text}</a>`

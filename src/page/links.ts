@@ -5,7 +5,7 @@ export const links = {
     address('/table', { schema, table, ...view }),
   /** Days or runs, as nms.find_run takes them. */
   compare: (before?: string, after?: string) => address('/compare', { before, after }),
-  runs: () => '/runs',
+  runs: (before?: string) => address('/runs', { before }),
   run: (runId: string) => `/runs/${runId}`,
   alerts: (before?: string) => address('/alerts', { before }),
 }

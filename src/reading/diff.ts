@@ -19,27 +19,31 @@ export type FailOn = (typeof failures)[number]
 
 /** What the server reports of two runs. */
 export interface ComparisonReport {
-  before: Run
-  after: Run
+  before: ComparedRun
+  after: ComparedRun
+  /** Of all rows, each counted once. */
   change: string
+  /** How many tables have which outcome. */
   outcomes: Record<string, string>
+  /** Those that changed most first. */
   tables: ComparedTable[]
   failing: string[]
   verdict: 'passed' | 'failed' | null
 }
 
-interface Run {
+export interface ComparedRun {
   run_id: string
   snapshot_date: string
   status: string
 }
 
-interface ComparedTable extends Table {
+export interface ComparedTable extends Table {
   outcome: string
   rows_before: string | null
   rows_after: string | null
   change: string | null
   change_percent: string | null
+  is_partition: boolean
 }
 
 /** Two runs beside each other, as JSON rendered by the server: every table, also unchanged ones. */
@@ -95,7 +99,7 @@ export function describeComparison(report: ComparisonReport, all = false): strin
   ].join('\n')
 }
 
-const describeRun = ({ run_id, snapshot_date, status }: Run) =>
+const describeRun = ({ run_id, snapshot_date, status }: ComparedRun) =>
   `run ${run_id} of ${snapshot_date}${status === 'SUCCEEDED' ? '' : ` (${status})`}`
 
 function summarize({ outcomes, change }: ComparisonReport): string {

@@ -13,11 +13,12 @@ export interface StatusReport {
   business_time_zone: string
   today: { run_id: string } | null
   last_day: { snapshot_date: string } | null
-  runs: LastRun[]
+  runs: RunHeader[]
   alerts: Alert[]
 }
 
-interface LastRun {
+/** A run in a line: its header, how long it took so far, and what it found. */
+export interface RunHeader {
   run_id: string
   status: string
   snapshot_date: string
@@ -69,12 +70,12 @@ export function describeStatus(report: StatusReport): string {
   ].join('\n')
 }
 
-function howLong({ is_imported, status, seconds }: LastRun): string {
+function howLong({ is_imported, status, seconds }: RunHeader): string {
   if (is_imported) return 'imported'
   return `${status === 'RUNNING' ? 'so far' : 'took'} ${formatDuration(seconds)}`
 }
 
-function describeFailures(runs: LastRun[]): string[] {
+function describeFailures(runs: RunHeader[]): string[] {
   const lines = runs.flatMap(({ run_id, error_message }) =>
     error_message ? [shorten(visible(`run ${run_id} FAILED: ${inWords(error_message)}`), outputWidth())] : [],
   )

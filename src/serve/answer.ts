@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { compress, encodingFor } from './compression.ts'
 
+/** The type of an answer in JSON. */
+export const json = 'application/json; charset=utf-8'
+
 /** What goes with an answer. */
 export interface AnswerOptions {
   type: string

@@ -1,20 +1,17 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { knownTag, sendNotModified, sendText } from './answer.ts'
+import { json, knownTag, sendNotModified, sendText } from './answer.ts'
 import type { Question } from './questions/question.ts'
 import type { AskWhile } from './sessions.ts'
+import { schemaOf } from './validation.ts'
 
 const format = 'v1'
-const json = 'application/json; charset=utf-8'
 
 /** The routes of questions: each asks one function, and hands on its JSON as it is. */
 export function api(app: FastifyInstance, ask: AskWhile, questions: Question[]): void {
   for (const question of questions) {
-    const { path, title, required = {}, optional = {} } = question
-    const isInPath = (name: string) => path.includes(`{${name}}`)
-    const inPath = Object.keys(required).filter(isInPath)
-    const inQuery = Object.keys(required).filter((name) => !isInPath(name))
-    const pick = (names: string[]) => Object.fromEntries(names.map((name) => [name, required[name]]))
-    app.get(path.replaceAll(/\{(\w+)\}/g, ':$1'), {
+    const { path, title } = question
+    const url = path.replaceAll(/\{(\w+)\}/g, ':$1')
+    app.get(url, {
       schema: {
         operationId: path
           .replaceAll(/[^a-z_]+/g, ' ')
@@ -23,8 +20,7 @@ export function api(app: FastifyInstance, ask: AskWhile, questions: Question[]):
           .replace(/^v_/, ''),
         summary: title,
         tags: ['counts'],
-        ...(inPath.length > 0 && { params: objectOf(pick(inPath), inPath) }),
-        querystring: objectOf({ ...pick(inQuery), ...optional }, inQuery),
+        ...schemaOf(url, question),
       },
       handler: (request, reply) => answer(question, ask, request, reply),
     })
@@ -58,7 +54,3 @@ async function answer(
 }
 
 const tagOf = (source: string) => `run-${source}-${format}`
-
-function objectOf(properties: object, required: string[]) {
-  return { type: 'object', properties, required, additionalProperties: false }
-}

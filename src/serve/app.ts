@@ -8,9 +8,9 @@ import { crossOrigin } from './cross_origin.ts'
 import { collectMethods, refuseOtherMethods } from './methods.ts'
 import { describeRoutes } from './openapi.ts'
 import { asksForPage, sendFailure } from './pages/document.ts'
-import { describeParameters } from './parameters.ts'
 import { asProblem, Problem } from './problem.ts'
 import { signalOf } from './signal.ts'
+import { describeParameters } from './validation.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -46,6 +46,7 @@ export async function buildApp(
     requestTimeout: 30_000, // until a request has arrived
     connectionTimeout: 60_000, // while nothing moves
     keepAliveTimeout: 620_000, // longer than a load balancer keeps a connection: Google's, 600 s
+    pluginTimeout: 0, // on a busy machine a start may take longer than 10 s
     return503OnClosing: false,
     routerOptions: { maxParamLength: 1_000, ignoreTrailingSlash: true },
     http: { maxHeaderSize: 16_384, headersTimeout: 15_000, connectionsCheckingInterval: 5_000 },

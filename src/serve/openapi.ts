@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
-import { sendText } from './answer.ts'
+import { json, sendText } from './answer.ts'
 import type { Question } from './questions/question.ts'
 import { components } from './questions/schemas.ts'
 import type { AskWhile } from './sessions.ts'
@@ -64,9 +64,7 @@ export function openapi(app: FastifyInstance, ask: AskWhile, questions: Question
       `
       const comments = new Map(rows.map(({ name, comment }) => [name, comment]))
       const document = describe(structuredClone(app.swagger()) as never, questions, comments)
-      return sendText(request, reply, JSON.stringify(document), {
-        type: 'application/json; charset=utf-8',
-      })
+      return sendText(request, reply, JSON.stringify(document), { type: json })
     },
   })
 }

@@ -1,6 +1,3 @@
-import type { FastifySchemaValidationError } from 'fastify/types/schema.js'
-import { Problem } from './problem.ts'
-
 /** A value in the query string or the path: always text, of which the server judges what the pattern does not. */
 export interface Parameter {
   type: 'string'
@@ -122,30 +119,5 @@ export const parameters = {
   },
 } satisfies Record<string, Parameter>
 
-/** What validation has found, in one line: what was seen, and what is expected. */
-export function describeParameters(errors: FastifySchemaValidationError[], where: string): Error {
-  const [error] = errors as [FastifySchemaValidationError & { data?: unknown; parentSchema?: unknown }]
-  const named = (name: string) => (where === 'querystring' ? `the parameter ${seen(name)}` : seen(name))
-  const { missingProperty } = error.params as { missingProperty?: string }
-  if (error.instancePath === '') {
-    // A name that is written wrongly explains one that is missing.
-    const known = Object.keys((error.parentSchema as { properties?: object })?.properties ?? {})
-    const unknown = Object.keys(error.data as object).find((name) => !known.includes(name))
-    const expected = known.length > 0 ? `expected ${known.join(', ')}` : 'expected none'
-    if (unknown !== undefined) return new Problem(400, `saw ${named(unknown)}, ${expected}`)
-  }
-  if (missingProperty !== undefined) {
-    return new Problem(400, `saw no parameter ${missingProperty}, expected it once`)
-  }
-  const name = error.instancePath.split('/')[1] ?? ''
-  if (Array.isArray(error.data)) {
-    return new Problem(400, `saw ${named(name)} more than once, expected it once`)
-  }
-  const { description } = error.parentSchema as Parameter
-  return new Problem(400, `${name}: saw ${seen(error.data)}, expected: ${description}`)
-}
-
-function seen(value: unknown): string {
-  const text = String(value)
-  return text.length > 100 ? `${text.slice(0, 100)}...` : text
-}
+/** An optional value for a function, which knows its own default. */
+export const orNull = (value: string | undefined) => value ?? null

@@ -2,6 +2,7 @@ import { connect, type Sql } from '../connection/database.ts'
 import { compose, lastResult, type Value } from '../connection/search_path.ts'
 import { isConnectionError, withTimeout } from '../connection/timeout.ts'
 import { codeOf } from '../errors.ts'
+import { type Acting, preambleOf } from './preamble.ts'
 import { createTurns } from './turns.ts'
 
 /** Asks one question in a transaction of its own; cancelled on the server when the signal aborts. */
@@ -17,16 +18,12 @@ export interface Sessions {
   end(): Promise<void>
 }
 
-export interface SessionsOptions {
-  /** As which role, where it has rights and the login may become it: otherwise as the login itself. */
-  role: string
+export interface SessionsOptions extends Acting {
   /** At most so many sessions. */
   size: number
-  readOnly: boolean
 }
 
-// In seconds. The server gives up first, and says so; a link that is dead says nothing.
-const statementTimeout = 15
+// In seconds. The server gives up earlier, and says so; a link that is dead says nothing.
 const answerTimeout = 20
 const cancelTimeout = 5
 const keptIdle = 60
@@ -141,16 +138,6 @@ export function openSessions(url: string, { role, size, readOnly }: SessionsOpti
   }
 }
 
-/** What goes before each question, in the same message and transaction. */
-export function preambleOf({ role, readOnly }: Pick<SessionsOptions, 'role' | 'readOnly'>): string {
-  return [
-    ...(readOnly ? ['set transaction read only'] : []),
-    `set local statement_timeout = '${statementTimeout}s'`,
-    "set local lock_timeout = '5s'",
-    becomes(role),
-  ].join(';\n')
-}
-
 /** Lets the server forget a question that may still be open there. */
 async function cancel(query: { cancel(): unknown }): Promise<void> {
   await withTimeout(cancelTimeout * 1000, Promise.resolve(query.cancel()), 'the database').catch(
@@ -160,22 +147,4 @@ async function cancel(query: { cancel(): unknown }): Promise<void> {
 
 function close(sql: Sql): void {
   sql.end({ timeout: 0 }).catch(() => undefined)
-}
-
-/**
- * Gives up the rights of the login, however many those are. Roles belong to the whole server: this one may be there for
- * another database only.
- */
-function becomes(role: string): string {
-  return `
-    select set_config('role', role.rolname, true)
-    from pg_roles as role
-    where
-      role.rolname = '${role}'
-      and pg_has_role(
-        role.oid,
-        case when current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end
-      )
-      and has_schema_privilege(role.oid, to_regnamespace('nms')::oid, 'usage')
-  `
 }

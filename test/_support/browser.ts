@@ -2,24 +2,16 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { startService } from '../../src/serve/serve.ts'
 import type { TestDatabase } from './database.ts'
 import { hang } from './eventually.ts'
 import { rolesScript } from './reader.ts'
+import { startTestService } from './service.ts'
 
 /** Serves the pages of a database to a login that may read and nothing else, until the test ends. */
 export async function servePages(t: ExecutionContext, db: TestDatabase): Promise<string> {
   await db.connect().unsafe(rolesScript)
   const { url } = await db.createRole('in role table_metrics_reader')
-  const service = await startService({
-    databaseUrl: url,
-    host: '127.0.0.1',
-    port: 0,
-    authentication: undefined,
-    log: { record: (event) => t.log(event) },
-  })
-  t.teardown(service.stop)
-  return service.url
+  return (await startTestService(t, url)).url
 }
 
 /** A page in a browser. */

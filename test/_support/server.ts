@@ -9,6 +9,7 @@ import { eventually } from './eventually.ts'
 import { inMemory } from './memory.ts'
 import { reservePort } from './ports.ts'
 import { isAlive } from './process.ts'
+import { rolesScript } from './reader.ts'
 
 /** A server of a test file's own, which may be hurt: nobody else uses it. It comes back on the same port and data. */
 export interface OwnServer {
@@ -16,6 +17,8 @@ export interface OwnServer {
   url: string
   /** A database with an installed collector. */
   createDatabase(t: ExecutionContext): Promise<TestDatabase>
+  /** Runs roles.sql in what its databases are made of from now on. */
+  addRoles(): Promise<void>
   stop(how: 'fast' | 'immediate'): Promise<void>
   start(): Promise<void>
   /** How often something stands in its log. */
@@ -40,6 +43,11 @@ export async function startOwnServer(settings: Record<string, string> = {}): Pro
   return {
     url,
     createDatabase: (t) => createDatabase(t, 'nms_template', url),
+    async addRoles() {
+      const sql = postgres(server.url('nms_template'), { max: 1, onnotice: () => undefined })
+      await sql.unsafe(rolesScript)
+      await sql.end()
+    },
     async stop(how) {
       if (how === 'immediate') {
         process.kill(server.pid, 'SIGQUIT')

@@ -20,7 +20,8 @@ test('versions are the same wherever they are named', async (t) => {
   t.true(versions[18].startsWith(`${postgres}.`))
   t.true(kustomization.includes(`newTag: ${version}\n`))
   t.true(service.includes(`table-metrics:${version}\n`))
-  for (const [, named] of page.matchAll(/(?:table-metrics[:-])(\d+\.\d+\.\d+)/g)) t.is(named, version)
+  const named = [...page.matchAll(/(?:table-metrics[:-])(\d+\.\d+\.\d+)/g)].map(([, version]) => version)
+  t.deepEqual([...new Set(named)], [version])
 })
 
 test('the image is given all of the package, and nothing but what it is made of', async (t) => {
@@ -41,7 +42,7 @@ test('the image runs without a shell, as a user by number', (t) => {
 
   t.regex(stage, /^USER \d+:\d+$/m)
   t.notRegex(stage, /^(RUN|ADD|SHELL)\b/m)
-  for (const [, command = ''] of stage.matchAll(/^(?:ENTRYPOINT|CMD| +CMD) (.*)$/gm)) {
-    t.true(Array.isArray(JSON.parse(command)), command)
-  }
+  const commands = [...stage.matchAll(/^(?:ENTRYPOINT|CMD| +CMD) (.*)$/gm)]
+  t.not(commands.length, 0)
+  for (const [, command = ''] of commands) t.true(Array.isArray(JSON.parse(command)), command)
 })

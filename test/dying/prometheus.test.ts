@@ -10,13 +10,13 @@ import postgres from 'postgres'
 import { parse, stringify } from 'yaml'
 import { families } from '../../src/serve/metrics/families.ts'
 import { Problem } from '../../src/serve/problem.ts'
-import { startService } from '../../src/serve/serve.ts'
 import { createDatabase, type Sql, withDatabase } from '../_support/database.ts'
 import { eventually } from '../_support/eventually.ts'
 import { interpolate, readDashboards } from '../_support/grafana.ts'
 import { daysAgo, writeRuns } from '../_support/history.ts'
 import { reservePort } from '../_support/ports.ts'
 import { start } from '../_support/process.ts'
+import { startTestService } from '../_support/service.ts'
 
 const folder = fileURLToPath(new URL('../../prometheus', import.meta.url))
 
@@ -35,10 +35,7 @@ function promtool(args: string[], input = '') {
 
 /** Answers whoever has the token, as Bearer or as the password of Basic. */
 async function serve(t: ExecutionContext, databaseUrl: string, metricsTables: string[]): Promise<URL> {
-  const service = await startService({
-    databaseUrl,
-    host: '127.0.0.1',
-    port: 0,
+  const { url } = await startTestService(t, databaseUrl, {
     authentication: {
       async identify({ headers: { authorization = '' } }) {
         const [scheme, given = ''] = authorization.split(/ (.*)/)
@@ -48,10 +45,8 @@ async function serve(t: ExecutionContext, databaseUrl: string, metricsTables: st
       },
     },
     metricsTables,
-    log: { record: () => undefined },
   })
-  t.teardown(service.stop)
-  return new URL(service.url)
+  return new URL(url)
 }
 
 /** Runs a Prometheus with our settings, but for what it scrapes and how often. Asks its API. */

@@ -17,11 +17,7 @@ const work = ['worker', '--once', '--crontab', 'test/empty_crontab']
 
 test.before(async () => {
   server = await startOwnServer()
-  const template = new URL(server.url)
-  template.pathname = '/nms_template'
-  const nms = postgres(template.href, { max: 1, onnotice: () => undefined })
-  await nms.unsafe(await readFile(`${migrationsFolder}/roles.sql`, 'utf8'))
-  await nms.end()
+  await server.addRoles()
 })
 test.after.always(() => server.remove())
 

@@ -17,12 +17,7 @@ const workerScript = await readFile(`${migrationsFolder}/worker_roles.sql`, 'utf
 test.before(async () => {
   server = await startOwnServer()
   const sql = postgres(server.url, { max: 1, onnotice: () => undefined })
-  // In the template of all the others: roles and what they may do.
-  const template = new URL(server.url)
-  template.pathname = '/nms_template'
-  const nms = postgres(template.href, { max: 1, onnotice: () => undefined })
-  await nms.unsafe(await readFile(`${migrationsFolder}/roles.sql`, 'utf8'))
-  await nms.end()
+  await server.addRoles()
   const [role] = await sql`select to_regrole('table_metrics_worker') is null as is_missing`
   if (role?.is_missing) {
     await sql.unsafe(

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { type Comparison, comparePage } from '../../src/page/compare.ts'
+import { comparePage, type ShownComparison } from '../../src/page/compare.ts'
 
 const table = (
   table_name: string,
@@ -17,7 +17,7 @@ const table = (
   is_partition: false,
 })
 
-const report: Comparison = {
+const report: ShownComparison = {
   before: { run_id: '41', snapshot_date: '2026-03-05', status: 'SUCCEEDED' },
   after: { run_id: '42', snapshot_date: '2026-03-06', status: 'FAILED' },
   change: '-9007199254740993',

@@ -1,15 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { migrationsFolder } from '../../src/install/migrations.ts'
 import { openSessions, type Sessions } from '../../src/serve/sessions.ts'
-import {
-  createDatabase as createDatabaseOn,
-  type Sql,
-  type TestDatabase,
-  withDatabase,
-} from '../_support/database.ts'
+import { createDatabase as createDatabaseOn, type Sql, type TestDatabase } from '../_support/database.ts'
 import { eventually } from '../_support/eventually.ts'
 import { createHistory as createHistoryOn } from '../_support/history.ts'
 import { hasSprung, paths, plantTraps } from '../_support/hostile_path.ts'
@@ -22,9 +15,7 @@ const { signal } = new AbortController()
 
 // Roles belong to the whole server: this one has those of the collector.
 const server = await startOwnServer()
-const template = postgres(withDatabase(server.url, 'nms_template'), { max: 1, onnotice: () => undefined })
-await template.unsafe(await readFile(`${migrationsFolder}/roles.sql`, 'utf8'))
-await template.end()
+await server.addRoles()
 test.after.always(server.remove)
 
 const createDatabase = (t: ExecutionContext, template = 'nms_template') =>

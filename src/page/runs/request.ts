@@ -1,5 +1,5 @@
-import { visible } from '../../terminal/visible.ts'
 import { type Html, html } from '../html.ts'
+import { foreign } from '../names.ts'
 import type { Clock } from '../times.ts'
 
 /** What a run was asked for, as its header has it: of one that was refused for that, it may be any JSON. */
@@ -17,7 +17,7 @@ export function requestOf(run: Request, clock: Clock): Html {
   return html`<section class="part" aria-labelledby="request">
 <h2 id="request">Request</h2>
 <dl class="facts">
-${fact('Requested by', html`<bdi>${visible(run.requested_by)}</bdi>`)}
+${fact('Requested by', foreign(run.requested_by))}
 ${run.scheduled_for && fact('Scheduled for', clock.minute(run.scheduled_for))}
 ${fact('Counted', run.is_online ? 'online, in many short transactions' : 'under one snapshot')}
 ${fact('Skipped schemas', entries(run.skip_schemas))}
@@ -32,6 +32,6 @@ const fact = (name: string, value: Html | string): Html => html`<div><dt>${name}
 function entries(given: unknown): Html | string {
   const list = Array.isArray(given) ? given : [given]
   if (list.length === 0) return 'none'
-  const text = (entry: unknown) => visible(typeof entry === 'string' ? entry : JSON.stringify(entry))
-  return html`<ul class="plain">${list.map((entry) => html`<li><code><bdi>${text(entry)}</bdi></code></li>`)}</ul>`
+  const text = (entry: unknown) => (typeof entry === 'string' ? entry : JSON.stringify(entry))
+  return html`<ul class="plain">${list.map((entry) => html`<li><code>${foreign(text(entry))}</code></li>`)}</ul>`
 }

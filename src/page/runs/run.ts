@@ -1,8 +1,10 @@
+import type { Alert } from '../../reading/open_alerts.ts'
+import type { RunHeader } from '../../reading/status.ts'
 import { kindOf, type Table } from '../../reading/tables.ts'
 import { formatCount, formatDuration, inWords } from '../../terminal/terminal.ts'
 import { visible, visibleLines } from '../../terminal/visible.ts'
 import { alertList } from '../alert_list.ts'
-import { breakable, changeCells, countCell, headRow } from '../cells.ts'
+import { breakable, changeCells, countCell, headRow, notCounted } from '../cells.ts'
 import { type Html, html } from '../html.ts'
 import { layout } from '../layout.ts'
 import { links } from '../links.ts'
@@ -10,9 +12,7 @@ import { tableLink } from '../names.ts'
 import { changeOf, counted } from '../numbers.ts'
 import { statusTag } from '../status_tag.ts'
 import { type Clock, clockOf } from '../times.ts'
-import type { Alert } from '../today/overview.ts'
 import { type Request, requestOf } from './request.ts'
-import type { RunHeader } from './runs.ts'
 
 /** What nms.run_report says, each number as text, without the payload. */
 export interface RunOfPage {
@@ -99,8 +99,6 @@ ${
 </section>`
 }
 
-const notCounted = html`<td class="number"><span class="tag bad">not counted</span></td>`
-
 function tables({ tables }: RunOfPage): Html | null {
   if (tables.length === 0) return null
   return html`<section class="part" aria-labelledby="tables">
@@ -112,7 +110,7 @@ ${headRow('Table', 'Kind', '#Rows', '#Change', '#Per cent')}
     .slice(0, most)
     .map(
       (table) =>
-        html`<tr><th scope="row">${tableLink(table)}</th><td>${kindOf(table)}</td>${table.row_count === null ? notCounted : countCell(table.row_count)}${changeCells(table)}</tr>\n`,
+        html`<tr><th scope="row">${tableLink(table)}</th><td>${kindOf(table)}</td>${table.row_count === null ? html`<td class="number">${notCounted}</td>` : countCell(table.row_count)}${changeCells(table)}</tr>\n`,
     )}</tbody>
 </table></div>
 </section>`

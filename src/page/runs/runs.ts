@@ -1,3 +1,4 @@
+import type { RunHeader } from '../../reading/status.ts'
 import { formatCount, formatDuration, inWords } from '../../terminal/terminal.ts'
 import { visible } from '../../terminal/visible.ts'
 import { headRow } from '../cells.ts'
@@ -6,6 +7,7 @@ import { layout } from '../layout.ts'
 import { address, links } from '../links.ts'
 import { statusTag } from '../status_tag.ts'
 import { type Clock, clockOf } from '../times.ts'
+import { turn } from '../turn.ts'
 
 /** What nms.runs_report says, each number as text. */
 export interface RunList {
@@ -13,18 +15,6 @@ export interface RunList {
   runs: RunHeader[]
   /** Given as `before`, it asks for those that follow. */
   next: string | null
-}
-
-/** A row of nms.table_metrics_runs, how long it took, and what it found. */
-export interface RunHeader {
-  run_id: string
-  status: string
-  snapshot_date: string
-  collected_at: string
-  seconds: string
-  is_imported: boolean
-  error_message: string | null
-  totals: { tables: string | null; rows: string | null }
 }
 
 /**
@@ -49,10 +39,7 @@ ${headRow('Run', 'Status', 'Day', 'Started', '#Took', '#Tables', '#Rows', 'Reaso
 <tbody>${runs.map((run) => row(run, clock))}</tbody>
 </table></div>`
     }
-${
-  (before || next) &&
-  html`<p class="turn">${before && html`<a class="button" href="${links.runs()}">Newest</a>`} ${next && html`<a class="button" rel="next" href="${address(links.runs(), { before: next })}">Older →</a>`}</p>`
-}`,
+${turn(links.runs, before, next)}`,
   })
 }
 

@@ -22,8 +22,7 @@ function listOf({ changed_most, tables, days }: Overview): Html {
   const places = new Map(tables.map((table, place) => [keyOf(table), place]))
   const rows = changed_most.slice(0, most).map((table) => {
     const place = places.get(keyOf(table)) ?? -1
-    const change = changeIn(table)
-    return html`<tr><th scope="row">${tableLink(table)}${tables[place] && kindTag(tables[place])}${outcomeOf(table)}</th><td class="spark">${historyOf(days, place)}</td><td class="number">${changeOf(change)}</td><td class="number">${percentOf({ change, change_percent: percentIn(table) })}</td></tr>`
+    return html`<tr><th scope="row">${tableLink(table)}${tables[place] && kindTag(tables[place])}${outcomeOf(table)}</th><td class="spark">${historyOf(days, place)}</td><td class="number">${changeOf(changeIn(table))}</td><td class="number">${percentOf(table)}</td></tr>`
   })
   return html`<table class="changes"><caption class="visually-hidden">The tables that changed most</caption>
 <thead><tr><th scope="col">Table</th><th scope="col" class="spark">${days.length} days</th><th scope="col" class="number">Change</th><th scope="col" class="number">Per cent</th></tr></thead>
@@ -35,11 +34,6 @@ function changeIn({ change, outcome, rows_before, rows_after }: Changed): string
   if (outcome === 'appeared') return rows_after
   if (outcome === 'disappeared') return rows_before === null ? null : String(-BigInt(rows_before))
   return change
-}
-
-function percentIn({ change, rows_before }: Changed): string | null {
-  if (change === null || rows_before === null || rows_before === '0') return null
-  return String((Number(change) / Number(rows_before)) * 100)
 }
 
 function outcomeOf({ outcome }: Changed): Html | null {

@@ -19,12 +19,11 @@ ${today(overview, clock)}
 </dl>`
 }
 
-function rows({ totals, change, previous_date, days }: Overview): Html {
-  const before = change === null ? 0n : BigInt(totals.rows) - BigInt(change)
-  const percent = before === 0n ? null : String((Number(change) / Number(before)) * 100)
+function rows({ totals, change, change_percent, previous_date, days }: Overview): Html {
+  const percent = percentOf({ change, change_percent })
   return html`<div><dt>Rows</dt>
 <dd class="figure">${formatCount(totals.rows)}</dd>
-${previous_date && html`<dd>${changeOf(change)} ${change !== '0' && percent !== null && `(${percentOf({ change, change_percent: percent })})`}</dd><dd class="muted">since ${shortened(previous_date)}</dd>`}
+${previous_date && html`<dd>${changeOf(change)} ${percent && `(${percent})`}</dd><dd class="muted">since ${shortened(previous_date)}</dd>`}
 <dd>${sparkline(days.map(({ rows }) => rows))}</dd></div>`
 }
 

@@ -1,3 +1,4 @@
+import type { Alert } from '../../reading/open_alerts.ts'
 import type { Table } from '../../reading/tables.ts'
 
 /** What the server reports of a business day and of how things stand: numbers as they are written, but for `days`. */
@@ -14,6 +15,7 @@ export interface Overview {
   later_date: string | null
   totals: { tables: string; rows: string }
   change: string | null
+  change_percent: string | null
   changed_most: Changed[]
   tables: CountedTable[]
   days: Day[]
@@ -63,6 +65,7 @@ export interface Changed extends Table {
   rows_before: string | null
   rows_after: string | null
   change: string | null
+  change_percent: string | null
 }
 
 /** For charts, which are too coarse to tell 2^53 from its neighbours. */
@@ -71,14 +74,4 @@ export interface Day {
   rows: number | null
   /** One for each of the tables; null on a day without a result. */
   counts: (number | null)[] | null
-}
-
-export interface Alert {
-  kind: string
-  /** Null for what concerns a whole run. */
-  schema_name: string | null
-  table_name: string | null
-  detail: string
-  since: string
-  run_id: string | null
 }

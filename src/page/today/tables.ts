@@ -1,6 +1,8 @@
 import { nameOf } from '../../reading/tables.ts'
 import { formatCount } from '../../terminal/terminal.ts'
 import { visible } from '../../terminal/visible.ts'
+import { notCounted } from '../cells.ts'
+import { filterInput, isFound } from '../filter.ts'
 import { type Html, html } from '../html.ts'
 import { links } from '../links.ts'
 import { kindTag, tableLink } from '../names.ts'
@@ -35,7 +37,7 @@ export interface Row {
 /** The table of all tables, those that the filter hides included: a script shows them without asking again. */
 export function tables(overview: Overview, view: View): Html {
   const rows = inOrder(rowsOf(overview), view)
-  const matches = ({ name }: Row) => name.toLowerCase().includes(view.filter.toLowerCase())
+  const matches = ({ name }: Row) => isFound(name, view.filter)
   const matching = rows.filter(matches)
   const isWhole = rows.length <= most
   const shown = isWhole ? rows : matching.slice(0, most)
@@ -46,7 +48,7 @@ export function tables(overview: Overview, view: View): Html {
 <p class="muted" id="found" role="status">${found(matching.length, rows.length)}${more > 0 && `, the first ${formatCount(String(most))} of them here: filter to see others`}</p></div>
 <form class="line" id="filter" role="search">
 ${Object.entries({ date: view.date, sort: view.sort, dir: view.dir }).map(([name, value]) => value && html`<input type="hidden" name="${name}" value="${value}">`)}
-<label>Filter by name <input type="search" name="filter" value="${view.filter}" autocomplete="off" spellcheck="false"></label>
+${filterInput(view.filter)}
 <button>Filter</button></form></div>
 <table class="tables" role="table"${isWhole && html` data-whole`}><caption class="visually-hidden">All tables with their rows, the change since the day before, and the last ${days.length} days as a line</caption>
 <thead role="rowgroup"><tr role="row">${head(columns[0] as Column, view)}<th scope="col" role="columnheader" class="spark">${days.length} days</th>${columns.slice(1).map((column) => head(column, view))}</tr></thead>
@@ -94,8 +96,7 @@ function head([key, title, isNumber]: Column, view: View): Html {
 }
 
 function tableRow({ table, place, failure }: Row, { days, last_run }: Overview, isHidden: boolean): Html {
-  const rows =
-    table.row_count === null ? html`<span class="tag bad">not counted</span>` : formatCount(table.row_count)
+  const rows = table.row_count === null ? notCounted : formatCount(table.row_count)
   return html`<tr role="row"${isHidden && html` hidden`}><th role="rowheader">${tableLink(table)}${kindTag(table)}${failure && reasonOf(failure, table, last_run?.run_id)}</th><td role="cell" class="spark">${historyOf(days, place)}</td><td role="cell" class="number">${rows}</td><td role="cell" class="number">${changeOf(table.change)}</td><td role="cell" class="number" data-key="${table.change_percent}">${percentOf(table)}</td></tr>
 `
 }

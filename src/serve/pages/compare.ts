@@ -1,6 +1,6 @@
-import { type Comparison, type ComparisonView, comparePage, outcomes } from '../../page/compare.ts'
+import { type ComparisonView, comparePage, outcomes, type ShownComparison } from '../../page/compare.ts'
 import { parseExactly } from '../../reading/exact_json.ts'
-import { parameters } from '../parameters.ts'
+import { orNull, parameters } from '../parameters.ts'
 import type { Page } from './page.ts'
 import { view } from './view_parameters.ts'
 
@@ -18,13 +18,13 @@ export const compare: Page = {
     },
   },
   async show(ask, { before, after, filter = '', outcome }) {
-    const [row] = (await ask`
+    const [row] = await ask<[{ json: string }]>`
       select nms.compare_report(
-        before => case when ${before ?? null}::text is not null then nms.find_run(${before ?? null}) end,
-        after => case when ${after ?? null}::text is not null then nms.find_run(${after ?? null}) end
+        before => case when ${orNull(before)}::text is not null then nms.find_run(named => ${orNull(before)}) end,
+        after => case when ${orNull(after)}::text is not null then nms.find_run(named => ${orNull(after)}) end
       )::text as json
-    `) as [{ json: string }]
+    `
     const asked: ComparisonView = { before, after, filter, outcome }
-    return { text: comparePage(parseExactly<Comparison>(row.json), asked) }
+    return { text: comparePage(parseExactly<ShownComparison>(row.json), asked) }
   },
 }

@@ -16,7 +16,7 @@ export const table: Page = {
   required: { schema: parameters.schema, table: parameters.table },
   optional: { days },
   async show(ask, { schema = '', table = '', days = '90' }) {
-    const [row] = (await ask`
+    const [row] = await ask<[{ report: string; growth: string }]>`
       select
         nms.table_report(
           schema_name => ${schema},
@@ -27,7 +27,7 @@ export const table: Page = {
           nms.growth_report(by => 'week', schema_name => ${schema}, table_name => ${table}, periods => 8),
           nms.growth_report(by => 'month', schema_name => ${schema}, table_name => ${table}, periods => 8)
         )::text as growth
-    `) as [{ report: string; growth: string }]
+    `
     return {
       text: tablePage(parseExactly<TableReport>(row.report), parseExactly<Growth[]>(row.growth), days),
     }

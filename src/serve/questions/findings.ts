@@ -1,5 +1,5 @@
-import { parameters } from '../parameters.ts'
-import { orNull, type Question } from './question.ts'
+import { orNull, parameters } from '../parameters.ts'
+import type { Question } from './question.ts'
 import { schemas } from './schemas.ts'
 
 const { after, beforeNumber, failOn, history, like, limit, point, schema } = parameters

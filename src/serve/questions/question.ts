@@ -1,18 +1,16 @@
-import type { Parameter } from '../parameters.ts'
 import type { AskWhile } from '../sessions.ts'
+import type { Accepted } from '../validation.ts'
 import type { Schema } from './schemas.ts'
 
 export type Given = Record<string, string | undefined>
 
 /** One question of the API: a path, and the function that answers. */
-export interface Question {
+export interface Question extends Accepted {
   /** With its parameters as `{name}`. */
   path: string
   /** The function, whose comment describes the question. */
   answeredBy: string
   title: string
-  required?: Record<string, Parameter>
-  optional?: Record<string, Parameter>
   /** What is answered, for the description. */
   schema: Schema
   /** JSON as the server has written it. */
@@ -31,6 +29,3 @@ export interface Answered {
   json: string
   source?: string | null
 }
-
-/** An optional value for a function, which knows its own default. */
-export const orNull = (value: string | undefined) => value ?? null

@@ -14,6 +14,9 @@ interface Overview {
   earlier_date: string | null
   later_date: string | null
   totals: { tables: number; rows: number }
+  change: number | null
+  change_percent: number | null
+  changed_most: { table_name: string; change: number | null; change_percent: number | null }[]
   tables: {
     schema_name: string
     table_name: string
@@ -118,7 +121,21 @@ test('it is of the last day with a result, and says what the last run could not 
     tables: [],
     runs: [],
   })
-  t.is((empty.report as unknown as Record<string, unknown>).change, null)
+  t.is(empty.report.change, null)
+})
+
+test('per cent are of what both days have counted, as in nms.growth', async (t) => {
+  const { overview, reader } = await createHistory(t, 1, [
+    { day: 0, counts: { 'shop.orders': 100 }, exclude: ['shop.lines'] },
+    { day: 1, counts: { 'shop.orders': 110, 'shop.lines': 50 } },
+  ])
+
+  const { report } = await overview()
+
+  t.like(report, { change: 10, change_percent: 10 })
+  t.like(report.changed_most, { length: 1, 0: { table_name: 'orders', change: 10, change_percent: 10 } })
+  const { report: growth } = await ask<{ periods: object[] }>(reader, 'growth_report()')
+  t.like(growth.periods.at(-1), { change: 10, change_percent: 10 })
 })
 
 test('before the first run there is nothing, and no error', async (t) => {

@@ -77,9 +77,9 @@ test('OpenMetrics ends with EOF and names units that end the name; the text of P
   t.regex(open, /\d\n# EOF\n$/)
   t.is(open.match(/^# EOF$/gm)?.length, 1)
   t.notRegex(text, /^# (EOF|UNIT)/m)
-  for (const [, name = '', unit = ''] of open.matchAll(/^# UNIT (\S+) (\S+)$/gm)) {
-    t.true(name.endsWith(`_${unit}`), name)
-  }
+  const units = [...open.matchAll(/^# UNIT (\S+) (\S+)$/gm)]
+  t.not(units.length, 0)
+  for (const [, name = '', unit = ''] of units) t.true(name.endsWith(`_${unit}`), name)
   // Whatever format: what it says is the same.
   t.deepEqual(read(open), read(text))
 })

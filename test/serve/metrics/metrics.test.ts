@@ -1,23 +1,14 @@
 import test, { type ExecutionContext } from 'ava'
-import { startService } from '../../../src/serve/serve.ts'
 import { collect, createDatabase } from '../../_support/database.ts'
 import { reservePort } from '../../_support/ports.ts'
+import { startTestService } from '../../_support/service.ts'
 
 async function serve(
   t: ExecutionContext,
   databaseUrl: string,
   metricsTables: string[] = [],
 ): Promise<string> {
-  const log = { record: () => undefined }
-  const service = await startService({
-    databaseUrl,
-    host: '127.0.0.1',
-    port: 0,
-    authentication: undefined,
-    metricsTables,
-    log,
-  })
-  t.teardown(service.stop)
+  const service = await startTestService(t, databaseUrl, { metricsTables })
   return `${service.url}/metrics`
 }
 
