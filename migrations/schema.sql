@@ -1645,6 +1645,11 @@ begin
     'snapshot_date', v_date,
     'has_result', coalesce(v_has_result, false),
     'run', nms_private.run_header(run_id => v_run.run_id),
+    'change_percent', (
+      select found.change_percent
+      from nms_private.growth_over(run_ids => array[v_previous, v_run.run_id]) as found
+      where found.run_id = v_run.run_id
+    ),
     'earlier_date', (
       select max(day.snapshot_date) from nms.table_metrics_daily_snapshot as day where day.snapshot_date < v_date
     ),
@@ -1720,7 +1725,7 @@ $$;
 -- Name: FUNCTION overview_report(snapshot_date date, days integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.overview_report(snapshot_date date, days integer) IS 'How things stand on a business day, by default the last one with a result: {snapshot_date, has_result, run, totals, change, changed_most, tables, days, runs, earlier_date, later_date}, and how table metrics is doing now: {business_date, today, last_run, next_due, alerts}. days are that day and those before it, oldest first: {snapshot_date, rows, counts}, where counts has one entry for each of tables, in their order, null where it was not counted; rows and counts are null on a day without a result. A day without a result has the tables of its last FAILED run, if there was any.';
+COMMENT ON FUNCTION nms.overview_report(snapshot_date date, days integer) IS 'How things stand on a business day, by default the last one with a result: {snapshot_date, has_result, run, totals, change, change_percent, changed_most, tables, days, runs, earlier_date, later_date}, and how table metrics is doing now: {business_date, today, last_run, next_due, alerts}. days are that day and those before it, oldest first: {snapshot_date, rows, counts}, where counts has one entry for each of tables, in their order, null where it was not counted; rows and counts are null on a day without a result. A day without a result has the tables of its last FAILED run, if there was any.';
 
 
 --
@@ -7994,6 +7999,7 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
           compared.rows_before,
           compared.rows_after,
           compared.change,
+          compared.change_percent,
           abs(coalesce(compared.change, compared.rows_after, -compared.rows_before, 0)) as size
         from compared
         where compared.outcome not in ('unchanged', 'left out')
