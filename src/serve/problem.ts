@@ -42,13 +42,15 @@ export function asProblem(error: unknown): Problem {
   if (status) {
     return new Problem(status, [message, detail].filter(Boolean).join(': '), { members: { hint } })
   }
-  if (/^(3F000|42883|42P01|42703|42501)$/.test(code)) {
-    return later('the database is not ready for this service, expected an install that its login may read')
+  if (/^(3F000|42883|42P01|42703)$/.test(code)) {
+    return later('the database has no install of this version, expected one: table-metrics migrate')
+  }
+  if (code === '42501') {
+    return later("the service's login may not do this, expected one that may: the log names the right")
   }
   if (/^(40|53|55P03)/.test(code)) return later('the database is busy, expected it to be free soon')
   if (code === '57014') return later('the answer took too long, expected one within 15 s')
-  if (/^(55P03|40)/.test(code)) return later('something else holds what this needs, expected it to be free')
-  if (/^(28|3D000|53)/.test(code) || isConnectionError(error)) return later('the database cannot be reached')
+  if (/^(28|3D000)/.test(code) || isConnectionError(error)) return later('the database cannot be reached')
   // Of the framework, about what it has read: not an error of ours that has such a property by chance.
   if (code.startsWith('FST_') && statusCode && statusCode >= 400 && statusCode < 500) {
     return new Problem(statusCode, wordsFor[code] ?? message)
