@@ -38,6 +38,10 @@ export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
   const { message, detail, hint, statusCode } = error as ServerError
   const code = codeOf(error) ?? ''
+  if (code === '22008') {
+    const [, seen = 'a date'] = /"([^"]*)"$/.exec(message) ?? []
+    return new Problem(400, `saw ${seen}, expected a date of the calendar, such as 2026-11-20`)
+  }
   const status = statuses.find(([codes]) => codes.test(code))?.[1]
   if (status) {
     return new Problem(status, [message, detail].filter(Boolean).join(': '), { members: { hint } })
