@@ -140,12 +140,18 @@ async function reportDay(sql: Sql, day: string): Promise<string> {
 }
 
 function nextSteps(url: string, page?: string): string {
-  return [
-    '',
-    page ? 'serving until Ctrl-C; next:' : 'next:',
-    ...(page ? [`  page: ${page}/`] : []),
-    `  psql ${url}${page ? '' : '   # while npm start -- --serve runs'}`,
-    '  npm start                                      # collect again, see what changed',
-    '  DATABASE_URL=postgres://user@host/db npm start # use your own database: asks first',
-  ].join('\n')
+  const steps = page
+    ? [
+        'serving until Ctrl-C; next:',
+        `  page: ${page}/`,
+        `  psql ${url}`,
+        `  DATABASE_URL=${url} npm run table-metrics -- collect # count again`,
+      ]
+    : [
+        'next:',
+        '  npm start -- --serve                           # look at it: a page, and psql',
+        '  npm start                                      # collect again, see what changed',
+        '  DATABASE_URL=postgres://user@host/db npm start # use your own database: asks first',
+      ]
+  return ['', ...steps].join('\n')
 }

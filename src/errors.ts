@@ -13,7 +13,8 @@ export function describeError(error: unknown): string {
   const { message, code, detail, hint } = error as ServerError
   const lines = [`error: ${visibleLines(message || connectionProblem(error))}`]
   if (detail) lines.push(`detail: ${visibleLines(detail)}`)
-  const advice = hint ?? remedies.find(([cause]) => cause.test(code ?? message))?.[1]
+  // What Postgres advises where a function is missing is to add type casts.
+  const advice = (code !== '42883' && hint) || remedies.find(([cause]) => cause.test(code ?? message))?.[1]
   if (advice) lines.push(`hint: ${visibleLines(advice)}`)
   return lines.join('\n')
 }

@@ -52,10 +52,13 @@ export function layout({ title, path, heading, status, tools, body, zone, json }
 <div class="head"><div><h1>${heading}</h1>${status && html`<p class="status">${status}</p>`}</div>${tools}</div>
 ${body}
 </main>
-<footer class="foot">
+${
+  (zone || json) &&
+  html`<footer class="foot">
 ${zone && html`<span>Days and times are those of ${zone}, the business time zone.</span>`}
 ${json && html`<a href="${json}">The same as JSON</a>`}
-</footer>
+</footer>`
+}
 </body>
 </html>
 `.markup

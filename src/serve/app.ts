@@ -121,11 +121,21 @@ function tell(error: unknown, request: FastifyRequest, reply: FastifyReply, log:
     .removeHeader('etag')
     .removeHeader('content-encoding')
   if (asksForPage(request)) {
-    const { title, detail, hint } = problem.toJSON() as { title: string; detail: string; hint?: string }
+    const asked = problem.headers['www-authenticate']?.startsWith('Basic') ? tokenWanted : undefined
+    const {
+      title,
+      detail,
+      hint = asked,
+    } = problem.toJSON() as Record<'title' | 'detail', string> & {
+      hint?: string
+    }
     return sendFailure(reply, problemPage({ title, detail, ...(hint && { hint }) }))
   }
   return reply.type('application/problem+json').send(JSON.stringify(problem))
 }
+
+// A browser asks for a password by itself, and shows the page to whoever gives none.
+const tokenWanted = 'Load this page again, and give a token as the password, with any name.'
 
 function notFound({ url }: FastifyRequest): Problem {
   return new Problem(404, `no such path: ${url.split('?')[0]}, expected one of those in /v1/openapi.json`)

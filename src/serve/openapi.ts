@@ -1,12 +1,14 @@
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { json, sendText } from './answer.ts'
+import { eventOperation } from './events/description.ts'
+import { eventsPath } from './events/events.ts'
 import type { Question } from './questions/question.ts'
 import { components } from './questions/schemas.ts'
 import type { AskWhile } from './sessions.ts'
 
 type Operation = Record<string, unknown>
-type Document = { paths: Record<string, { get: Operation }> }
+type Document = { paths: Record<string, Record<'get' | 'post', Operation>> }
 
 /**
  * Describes those routes added to the app from now on that have tags in their schema.
@@ -28,6 +30,7 @@ export async function describeRoutes(app: FastifyInstance, isOpen: boolean): Pro
       servers: [{ url: '/' }],
       tags: [
         { name: 'counts', description: 'What was counted.' },
+        { name: 'events', description: 'What starts runs.' },
         { name: 'service', description: 'About the service itself.' },
       ],
       security: [{ bearer: [] }, { basic: [] }, ...(isOpen ? [{}] : [])],
@@ -71,13 +74,14 @@ export function openapi(app: FastifyInstance, ask: AskWhile, questions: Question
 
 function describe(document: Document, questions: Question[], comments: Map<string, string>): Document {
   for (const { path, answeredBy, schema } of questions) {
-    const operation = (document.paths[path] as { get: Operation }).get
+    const operation = document.paths[path]?.get as Operation
     const comment = comments.get(answeredBy)
     if (comment) operation.description = comment
     operation.responses = responses(schema)
   }
-  const own = (document.paths['/v1/openapi.json'] as { get: Operation }).get
+  const own = document.paths['/v1/openapi.json']?.get as Operation
   own.responses = responses({ type: 'object' })
+  Object.assign(document.paths[eventsPath]?.post as Operation, eventOperation)
   return document
 }
 

@@ -38,12 +38,19 @@ export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
   const { message, detail, hint, statusCode } = error as ServerError
   const code = codeOf(error) ?? ''
+  if (code === '22008') {
+    const [, seen = 'a date'] = /"([^"]*)"$/.exec(message) ?? []
+    return new Problem(400, `saw ${seen}, expected a date of the calendar, such as 2026-11-20`)
+  }
   const status = statuses.find(([codes]) => codes.test(code))?.[1]
   if (status) {
     return new Problem(status, [message, detail].filter(Boolean).join(': '), { members: { hint } })
   }
-  if (/^(3F000|42883|42P01|42703|42501)$/.test(code)) {
-    return later('the database is not ready for this service, expected an install that its login may read')
+  if (/^(3F000|42883|42P01|42703)$/.test(code)) {
+    return later('the database has no install of this version, expected one: table-metrics migrate')
+  }
+  if (code === '42501') {
+    return later("the service's login may not do this, expected one that may: the log names the right")
   }
   if (/^(40|53|55P03)/.test(code)) return later('the database is busy, expected it to be free soon')
   if (code === '57014') return later('the answer took too long, expected one within 15 s')

@@ -49,7 +49,8 @@ export function describeParameters(errors: FastifySchemaValidationError[], where
     return new Problem(400, `saw ${named(name)} more than once, expected it once`)
   }
   const { description } = error.parentSchema as Parameter
-  return new Problem(400, `${name}: saw ${seen(error.data)}, expected: ${description}`)
+  const expected = description.charAt(0).toLowerCase() + description.slice(1).replace(/\.$/, '')
+  return new Problem(400, `${name}: saw ${seen(error.data)}, expected: ${expected}`)
 }
 
 function seen(value: unknown): string {

@@ -54,9 +54,8 @@ test('the first start shows the counts, the daily JSON, the run and what to type
   t.regex(finished.stdout, /^sales\.orders +partitioned table +1,500$/m)
   t.regex(finished.stdout, /^Warehouse\.Stock Movements +table +900$/m)
   t.regex(finished.stdout, /^support\.tickets +table +0$/m)
-  const [url, again, own] = finished.stdout.trimEnd().split('\n').slice(-3)
-  t.regex(url ?? '', /^ +psql postgres:\/\/postgres:\w+@127\.0\.0\.1:\d+\/shop /)
-  t.notRegex(url ?? '', /:5432\//)
+  const [look, again, own] = finished.stdout.trimEnd().split('\n').slice(-3)
+  t.regex(look ?? '', /^ +npm start -- --serve /)
   t.regex(again ?? '', /^ +npm start /)
   t.regex(own ?? '', /^ +DATABASE_URL=postgres:\/\/\S+ npm start /)
   t.deepEqual(await processesIn(join(project.home, 'data')), [])
@@ -117,6 +116,10 @@ test('a start that serves has a page of what it counted, and ends with its serve
   const today = await (await fetch(`${page}v1/today`)).json()
   t.deepEqual(today.payload, shop)
   t.regex(await (await fetch(page)).text(), /<!doctype html>[\s\S]*sales/)
+  const [, url = ''] =
+    /^ +psql (postgres:\/\/postgres:\w+@127\.0\.0\.1:\d+\/shop)$/m.exec(serving.stdout()) ?? []
+  t.notRegex(url, /:5432\//)
+  t.true(serving.stdout().includes(`DATABASE_URL=${url} npm run table-metrics -- collect`))
 
   serving.kill('SIGTERM')
 

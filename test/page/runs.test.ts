@@ -79,7 +79,7 @@ test('a run that failed says why, and what to do about each table; what it count
   t.regex(document, /<pre class="reason">1 of 2 tables could not be counted\.\n {2}&lt;b&gt;no<\/pre>/)
   t.regex(
     textOf(document),
-    /42501 public \. secret permission denied What to do: let the owner select from it\./,
+    /42501 public \. secret permission denied\. What to do: let the owner select from it\./,
   )
   t.notRegex(textOf(document), /each counted once/)
 })

@@ -159,7 +159,7 @@ test('a run that failed is found in the list, and says what failed, why, and wha
   t.regex(await page.locator('pre.reason').innerText(), /<b>no<\/b>/)
   t.regex(
     await page.locator('.alerts', { hasText: 'What to do' }).innerText(),
-    /^42501\s+public\.orders\s+permission denied What to do: let the owner/,
+    /^42501\s+public\.orders\s+permission denied\. What to do: let the owner/,
   )
   t.deepEqual(complaints, [])
 })

@@ -2,6 +2,8 @@ import { METHODS } from 'node:http'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import test from 'ava'
 import { buildApp } from '../../src/serve/app.ts'
+import { identifyBy } from '../../src/serve/authentication/identify.ts'
+import { basicChallenge, bearerChallenge, type Method } from '../../src/serve/authentication/method.ts'
 import { encodingFor } from '../../src/serve/compression.ts'
 import { Problem } from '../../src/serve/problem.ts'
 import { eventually } from '../_support/eventually.ts'
@@ -9,6 +11,11 @@ import { createHistory } from '../_support/history.ts'
 import { dialRaw, startTestService } from '../_support/service.ts'
 
 const many = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`table_${n}`, n]))
+const tokens: Method = {
+  challenges: [bearerChallenge, basicChallenge],
+  credential: () => undefined,
+  identify: () => ({ name: 'nobody', mayRead: false, mayTrigger: false }),
+}
 const silent = { record: () => undefined }
 
 test('HEAD has the headers of GET, and no body', async (t) => {
@@ -330,4 +337,17 @@ test('an error of our own ends no process, and tells nobody but the log what it 
   t.true((await fetch(`${url}/odd?a=1`)).status >= 400)
   t.is((await fetch(`${url}/nowhere`)).status, 404)
   t.true(reasons.filter((reason) => reason.includes('a secret')).length >= 3)
+})
+
+test('a person without a token is told on the page what to do, a program what it lacks', async (t) => {
+  const authentication = identifyBy([tokens], { refused: () => undefined, noticed: () => undefined })
+  const db = await createHistory(t, { 0: { s: { t: 1 } } })
+  const { get } = await startTestService(t, db.url, { authentication })
+
+  const page = await get('/', { accept: 'text/html' })
+  const problem = await get('/v1/today')
+
+  t.is(page.status, 401)
+  t.regex(await page.text(), /expected credentials[\s\S]*a token as the password/)
+  t.deepEqual(await problem.json(), { title: 'Unauthorized', status: 401, detail: 'expected credentials' })
 })

@@ -1,6 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import test, { type ExecutionContext } from 'ava'
 import { collect } from '../_support/database.ts'
+import { batch, cloudEvent } from '../_support/event_service.ts'
 import { createHistory } from '../_support/history.ts'
 import { startTestService } from '../_support/service.ts'
 
@@ -18,6 +19,7 @@ interface Operation {
   description: string
   tags: string[]
   parameters?: Parameter[]
+  requestBody?: { content: Record<string, { schema: object }> }
   responses: Record<string, { content?: Record<string, { schema: object }>; $ref?: string }>
 }
 
@@ -27,8 +29,9 @@ async function describedService(t: ExecutionContext) {
   const db = await createHistory(t, { 0: counted, 1: counted })
   const service = await startTestService(t, db.url)
   const document = await (await service.get('/v1/openapi.json')).json()
-  const operations = Object.entries(document.paths as Record<string, { get: Operation }>).map(
-    ([path, { get }]) => ({ path, ...get }),
+  const operations = Object.entries(document.paths as Record<string, Record<string, Operation>>).flatMap(
+    ([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => ({ path, method, ...operation })),
   )
   return { db, service, document, operations }
 }
@@ -43,7 +46,7 @@ test('the description has what OpenAPI 3.1 asks for, and names nothing that is n
   for (const key of ['title', 'version']) t.is(typeof document.info[key], 'string')
   t.is(new Set(operations.map(({ operationId }) => operationId)).size, operations.length)
   const tags = document.tags.map(({ name }: { name: string }) => name)
-  for (const { path, summary, description, parameters = [], responses, ...operation } of operations) {
+  for (const { path, method, summary, description, parameters = [], responses, ...operation } of operations) {
     t.regex(path, /^\/v1\/[a-z./{}_]+$/)
     t.regex(operation.operationId, /^[a-z_]+$/)
     t.true(operation.tags.every((tag) => tags.includes(tag)))
@@ -54,11 +57,11 @@ test('the description has what OpenAPI 3.1 asks for, and names nothing that is n
       [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name),
     )
     for (const parameter of parameters) {
-      t.true(['path', 'query'].includes(parameter.in))
+      t.true(['path', method === 'get' ? 'query' : 'header'].includes(parameter.in))
       t.true(parameter.description.length > 10)
       if (parameter.in === 'path') t.true(parameter.required)
     }
-    t.true(responses['200'] !== undefined && responses.default !== undefined)
+    t.true(responses[method === 'get' ? '200' : '202'] !== undefined && responses.default !== undefined)
   }
   for (const [, place = ''] of JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)) {
     t.truthy(
@@ -88,7 +91,8 @@ test('each path, asked with the examples of its parameters, answers what is desc
   ajv.addSchema({ $id: 'all', components: document.components })
 
   t.true(operations.length >= 12)
-  for (const { path, parameters = [], responses } of operations) {
+  for (const { path, method, parameters = [], responses } of operations) {
+    if (method !== 'get') continue
     const query = new URLSearchParams()
     let asked = path
     for (const { name, in: place, example, schema } of parameters) {
@@ -107,3 +111,32 @@ test('each path, asked with the examples of its parameters, answers what is desc
     if (properties) t.deepEqual(Object.keys(answer).sort(), Object.keys(properties).sort(), path)
   }
 })
+
+test('what may be posted as an event is described, and so is each answer', async (t) => {
+  const { operations } = await describedService(t)
+  const posted = operations.find(({ method }) => method === 'post')
+  const ajv = new Ajv2020({ strict: false })
+  const isDescribed = (type: string, body: object) =>
+    ajv.validate(posted?.requestBody?.content[type]?.schema as object, body)
+
+  t.is(posted?.path, '/v1/events')
+  for (const [headers, body] of [
+    cloudEvent('1'),
+    cloudEvent('2', { skipSchemas: ['tmp'] }),
+    batch('3', '4'),
+  ]) {
+    t.true(isDescribed(headers['content-type'] as string, body), ajv.errorsText())
+  }
+  t.true(isDescribed('application/json', { subscription: 's', message: { messageId: '1', data: 'e30=' } }))
+  t.false(isDescribed('application/cloudevents+json', { id: '1' }))
+  t.false(isDescribed(...cloudEventWith({ skipSchemas: 'tmp' })))
+  t.deepEqual(
+    Object.keys(posted?.responses ?? {}).filter((status) => status.startsWith('2')),
+    ['202', '204'],
+  )
+})
+
+const cloudEventWith = (data: object): [string, object] => {
+  const [headers, body] = cloudEvent('1', data)
+  return [headers['content-type'] as string, body]
+}

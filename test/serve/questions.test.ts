@@ -177,7 +177,7 @@ test('what another run of the day has counted anew is not taken for what the cli
 })
 
 const refused: [path: string, status: number, ...words: string[]][] = [
-  ['/v1/days/2026-02-30', 400, '2026-02-30'],
+  ['/v1/days/2026-02-30', 400, 'saw 2026-02-30, expected a date of the calendar'],
   ['/v1/days/20261120', 400, 'saw 20261120', 'such as 2026-11-20'],
   ['/v1/days/1999-01-01', 404, '1999-01-01'],
   ['/v1/days/2026%2F11%2F20', 400, 'saw 2026/11/20'],

@@ -109,6 +109,19 @@ test('a database without the collector is not ready, until it is installed', asy
   t.is((await get('/v1/today')).status, 503)
 })
 
+test('an install of an earlier version is told, and logged, with the command that updates it', async (t) => {
+  const { url, sql } = await createDatabase(t)
+  await sql`drop function nms.day_snapshot(date)`
+  const { get, events } = await startTestService(t, url)
+
+  const answer = await get('/v1/today')
+
+  t.is(answer.status, 503)
+  t.regex((await answer.json()).detail, /table-metrics migrate$/)
+  t.like(events, [{ event: 'request_failed' }])
+  t.regex((events[0] as { reason: string }).reason, /day_snapshot.*; hint: .*table-metrics migrate$/)
+})
+
 test('nothing can be written, whatever the question, and not even by taking that back', async (t) => {
   const { url, sql } = await createDatabase(t)
   await sql`create table public.things as select 1 as id`

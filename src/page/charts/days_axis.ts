@@ -14,7 +14,7 @@ export interface DateTick {
 }
 
 const show = (options: Intl.DateTimeFormatOptions) => {
-  const format = new Intl.DateTimeFormat('en', { ...options, timeZone: 'UTC' })
+  const format = new Intl.DateTimeFormat('en-GB', { ...options, timeZone: 'UTC' })
   return (number: number) => format.format(new Date(number * day))
 }
 const dayText = show({ month: 'short', day: 'numeric' })

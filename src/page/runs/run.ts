@@ -93,7 +93,7 @@ ${
   html`<ul class="alerts">${failures.slice(0, most).map(
     (failure) =>
       html`<li><span class="tag bad">${failure.error_sqlstate}</span> ${tableLink(failure)}
-<p>${visible(inWords(failure.error_message))} <span class="muted">What to do: ${visible(failure.remedy)}.</span></p></li>`,
+<p>${visible(inWords(failure.error_message))}. <span class="muted">What to do: ${visible(failure.remedy)}.</span></p></li>`,
   )}</ul>`
 }
 </section>`

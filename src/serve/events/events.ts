@@ -26,6 +26,8 @@ export function events(app: FastifyInstance, options: EventsOptions): void {
   app.options(eventsPath, { config: { isOpen: true }, schema: { hide: true }, handler: agree })
   app.post(eventsPath, {
     schema: {
+      operationId: 'events',
+      tags: ['events'],
       summary: 'Queue a run for each event that is new',
       description:
         'CloudEvents 1.0 in binary, structured or batched mode, or a push of Pub/Sub; the data is the request of the run. 202 when something was queued, 204 when all of it was known already.',

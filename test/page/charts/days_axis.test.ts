@@ -6,19 +6,19 @@ const texts = (first: string, last: string) =>
 
 test('a few days each have their date', (t) => {
   t.deepEqual(texts('2026-02-27', '2026-03-01'), [
-    '2026-02-27 Feb 27',
-    '2026-02-28 Feb 28',
-    '2026-03-01 Mar 1',
+    '2026-02-27 27 Feb',
+    '2026-02-28 28 Feb',
+    '2026-03-01 1 Mar',
   ])
 })
 
 test('a month has its Mondays, a quarter every other one', (t) => {
   t.deepEqual(texts('2026-11-01', '2026-11-30'), [
-    '2026-11-02 Nov 2',
-    '2026-11-09 Nov 9',
-    '2026-11-16 Nov 16',
-    '2026-11-23 Nov 23',
-    '2026-11-30 Nov 30',
+    '2026-11-02 2 Nov',
+    '2026-11-09 9 Nov',
+    '2026-11-16 16 Nov',
+    '2026-11-23 23 Nov',
+    '2026-11-30 30 Nov',
   ])
   t.is(texts('2026-08-23', '2026-11-20').length, 6)
 })
@@ -29,7 +29,7 @@ test('a year has first days of months, and says where the next one begins', (t) 
     '2026-03-01 Mar',
     '2026-05-01 May',
     '2026-07-01 Jul',
-    '2026-09-01 Sep',
+    '2026-09-01 Sept',
     '2026-11-01 Nov',
   ])
 })
