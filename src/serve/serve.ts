@@ -114,13 +114,23 @@ function areas(
 /** Serves until the signal aborts. */
 export async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> {
   const service = await startService(options)
-  // What one request leaves behind must not end the others.
-  const survive = (error: unknown) =>
-    options.log.record({ event: 'request_failed', path: 'unknown', status: 500, reason: reasonOf(error) })
-  process.on('unhandledRejection', survive)
   options.log.record({ event: 'serving', url: service.url })
   if (!signal.aborted) await once(signal, 'abort')
   await service.stop()
-  process.off('unhandledRejection', survive)
   options.log.record({ event: 'serving_stopped', reason: reasonOf(signal.reason) })
+}
+
+/**
+ * The same where nothing else is in this process: what one request leaves behind must not end the others. Beside a
+ * worker, rejections that nobody handles are for its supervision.
+ */
+export async function serveAlone(options: ServeOptions, signal: AbortSignal): Promise<void> {
+  const survive = (error: unknown) =>
+    options.log.record({ event: 'request_failed', path: 'unknown', status: 500, reason: reasonOf(error) })
+  process.on('unhandledRejection', survive)
+  try {
+    await serve(options, signal)
+  } finally {
+    process.off('unhandledRejection', survive)
+  }
 }
