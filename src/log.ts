@@ -82,11 +82,14 @@ export function forwardTo(
   }
 }
 
+// Never begun within blanks: a message of others may be a megabyte of them.
+const lineEnds = /(?<!\s)\s*\n\s*/g
+
 /** Why something failed, in one line. */
 export function reasonOf(error: unknown): string {
   return describeError(error)
     .replace(/^error: /, '')
-    .replaceAll(/\s*\n\s*/g, '; ')
+    .replaceAll(lineEnds, '; ')
 }
 
 function asJson(event: LogEvent): string {
@@ -103,6 +106,6 @@ function details({ event, ...rest }: LogEvent): string {
   const pairs = Object.entries(rest).map(
     ([name, value]) => `${name}: ${Array.isArray(value) ? value.join(', ') || 'none' : value}`,
   )
-  const line = visible(pairs.join('; ').replaceAll(/\s*\n\s*/g, ' '))
+  const line = visible(pairs.join('; ').replaceAll(lineEnds, ' '))
   return line ? ` (${line})` : ''
 }

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import test from 'ava'
-import { createLog, type LogEvent } from '../src/log.ts'
+import { createLog, type LogEvent, reasonOf } from '../src/log.ts'
 
 // Alerts are built on these names and levels.
 const samples: [level: string, event: LogEvent][] = [
@@ -71,3 +71,10 @@ for (const format of ['json', 'text'] as const) {
     await new Promise((resolve) => setImmediate(resolve))
   })
 }
+
+test('a megabyte of blanks in what others say holds up nobody', (t) => {
+  const blanks = ' '.repeat(1_000_000)
+  t.is(reasonOf(new Error(`one \n \n two${blanks}x`)), `one; two${blanks}x`)
+  const [line] = written('text', [{ event: 'run_late', detail: `one \n two${blanks}x` }])
+  t.true(line?.includes(`one two${blanks}x`))
+})

@@ -67,16 +67,16 @@ async function startServing(
   const url = databaseUrl()
   const metricsTables = listedTables(metricsTable, process.env.SERVE_METRICS_TABLES)
   // Loaded only now: fastify takes a while.
-  const { serve } = await import('../serve/serve.ts')
+  const { serve, serveAlone } = await import('../serve/serve.ts')
   const { authenticationLog } = await import('../serve/authentication/log.ts')
   const { readAuthentication } = await import('../serve/authentication/settings.ts')
   const authentication = readAuthentication({ tokenFile, log: authenticationLog(log) })
-  const serving = (signal: AbortSignal) =>
-    serve({ databaseUrl: url, host, port, origins, authentication, metricsTables, schema, log }, signal)
-  if (!withWorker) return serving(interruption())
+  const options = { databaseUrl: url, host, port, origins, authentication, metricsTables, schema, log }
+  if (!withWorker) return serveAlone(options, interruption())
   const { defaultCrontab, readSchedule } = await import('../schedule/crontab.ts')
   const { withWorker: serveAndWork } = await import('../serve/with_worker.ts')
   const cronItems = readSchedule(crontab ?? defaultCrontab)
+  const serving = (signal: AbortSignal) => serve(options, signal)
   await serveAndWork(serving, { databaseUrl: url, schema, cronItems, log, signal: interruption() })
 }
 

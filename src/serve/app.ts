@@ -34,7 +34,11 @@ export interface AppOptions {
 /** An area of the service: adds its routes. */
 export type Area = (app: FastifyInstance) => void | Promise<void>
 
-const always = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' }
+const always = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+}
 
 /** The service without a port: what holds for every request, and the routes of each area. */
 export async function buildApp(
@@ -78,7 +82,7 @@ export async function buildApp(
   app.addHook('onRequest', async (request) => {
     const { method, headers, ip: address } = request
     if (request.routeOptions.config?.isOpen) return
-    refuseOtherSites(method, headers)
+    refuseOtherSites(method, headers, origins)
     if (authentication) request.caller = await authentication.identify({ headers, address })
     else {
       requireLoopbackHost(headers)

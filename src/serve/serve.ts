@@ -40,12 +40,14 @@ const secondsToDrain = 9
 export async function startService(options: ServeOptions): Promise<Service> {
   const { databaseUrl, host, port, authentication } = options
   requireMethodUnlessLoopback(host, authentication)
+  const address = await resolve(host, port)
+  if (address !== host) requireMethodUnlessLoopback(address, authentication)
   const reader = openSessions(databaseUrl, { role: 'table_metrics_reader', size: 4, readOnly: true })
   const requester = openSessions(databaseUrl, { role: 'table_metrics_requester', size: 2, readOnly: false })
   const app = await buildApp(options, areas(reader.ask, requester.ask, options))
   const close = closeWithin(app, secondsToDrain)
-  await listen(app, host, port)
-  const { address, port: found } = app.server.address() as AddressInfo
+  await listen(app, { address, host, port })
+  const { port: found } = app.server.address() as AddressInfo
   return {
     url: `http://${address.includes(':') ? `[${address}]` : address}:${found}`,
     stop: async () => {
@@ -55,15 +57,30 @@ export async function startService(options: ServeOptions): Promise<Service> {
   }
 }
 
-async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
+/** One address, also where a name such as localhost has two. */
+async function resolve(host: string, port: number): Promise<string> {
   try {
-    // One address, also where a name such as localhost has two.
-    await app.listen({ host: (await lookup(host)).address, port })
+    return (await lookup(host)).address
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    await app.close()
-    throw new Error(`cannot listen on ${host}, port ${port}: ${reasons[code ?? ''] ?? message}`)
+    throw cannotListen(error, host, port)
   }
+}
+
+async function listen(
+  app: FastifyInstance,
+  { address, host, port }: { address: string; host: string; port: number },
+): Promise<void> {
+  try {
+    await app.listen({ host: address, port })
+  } catch (error) {
+    await app.close()
+    throw cannotListen(error, host, port)
+  }
+}
+
+function cannotListen(error: unknown, host: string, port: number): Error {
+  const { code, message } = error as NodeJS.ErrnoException
+  return new Error(`cannot listen on ${host}, port ${port}: ${reasons[code ?? ''] ?? message}`)
 }
 
 const reasons: Record<string, string> = {
@@ -97,13 +114,23 @@ function areas(
 /** Serves until the signal aborts. */
 export async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> {
   const service = await startService(options)
-  // What one request leaves behind must not end the others.
-  const survive = (error: unknown) =>
-    options.log.record({ event: 'request_failed', path: 'unknown', status: 500, reason: reasonOf(error) })
-  process.on('unhandledRejection', survive)
   options.log.record({ event: 'serving', url: service.url })
   if (!signal.aborted) await once(signal, 'abort')
   await service.stop()
-  process.off('unhandledRejection', survive)
   options.log.record({ event: 'serving_stopped', reason: reasonOf(signal.reason) })
+}
+
+/**
+ * The same where nothing else is in this process: what one request leaves behind must not end the others. Beside a
+ * worker, rejections that nobody handles are for its supervision.
+ */
+export async function serveAlone(options: ServeOptions, signal: AbortSignal): Promise<void> {
+  const survive = (error: unknown) =>
+    options.log.record({ event: 'request_failed', path: 'unknown', status: 500, reason: reasonOf(error) })
+  process.on('unhandledRejection', survive)
+  try {
+    await serve(options, signal)
+  } finally {
+    process.off('unhandledRejection', survive)
+  }
 }

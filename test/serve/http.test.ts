@@ -208,6 +208,23 @@ test('whether it lives is told without a token, everything else is not, not even
   t.is((await fetch(`${url}/v1/today`, { method: 'POST', body: 'x' })).status, 401)
 })
 
+test('strangers who ask whether it is ready take no more than one turn of the others', async (t) => {
+  const db = await createHistory(t, { 0: { s: { t: 1 } } })
+  const { dial } = await startTestService(t, db.url)
+  const { socket, closed } = await dial()
+
+  socket.write('GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(300))
+  socket.write('GET /live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+
+  t.is((await closed).match(/HTTP\/1\.1 200 /g)?.length, 301)
+  t.is(
+    (
+      await db.sql`select from pg_stat_activity where application_name = 'table-metrics serve' and datname = current_database()`
+    ).length,
+    1,
+  )
+})
+
 test('a slash at the end changes nothing, and a path of no route is told as such', async (t) => {
   const db = await createHistory(t, { 0: { s: { t: 1 } } })
   const { get } = await startTestService(t, db.url)

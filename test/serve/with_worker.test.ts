@@ -72,6 +72,40 @@ test('without a worker, a run is queued for one elsewhere; a schedule is for a w
   )
 })
 
+// Rejects at this signal, as a mistake in a dependency would.
+const rejecting = {
+  NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(
+    "process.on('SIGWINCH', () => Promise.reject(new Error('nobody handles this')))",
+  )}`,
+}
+
+test('a rejection that nobody handles is for the worker, which starts again', async (t) => {
+  const db = await createDatabase(t)
+  const process = startTableMetrics(t, db.url, [...serve, ...work], rejecting)
+  await untilEvent(process, 'serving')
+  await untilEvent(process, 'worker_started')
+
+  process.kill('SIGWINCH')
+
+  await untilEvent(process, 'worker_started', 2)
+  t.like(
+    eventsOf(process).find(({ event }) => event === 'worker_restarting'),
+    { reason: 'nobody handles this' },
+  )
+  t.is((await fetch(`${await addressOf(t, process)}/ready`)).status, 200)
+})
+
+test('without a worker such a rejection is told, and ends nothing', async (t) => {
+  const db = await createDatabase(t)
+  const process = startTableMetrics(t, db.url, serve, rejecting)
+  await untilEvent(process, 'serving')
+
+  process.kill('SIGWINCH')
+
+  await untilEvent(process, 'request_failed')
+  t.is((await fetch(`${await addressOf(t, process)}/ready`)).status, 200)
+})
+
 async function tokenFile(t: ExecutionContext): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), 'tokens-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))

@@ -34,14 +34,24 @@ export function requireLoopbackHost({ host = '' }: IncomingHttpHeaders): void {
 }
 
 /**
- * Browsers send the password of Basic also for pages of others, and reach loopback for them.
+ * Browsers send the password of Basic also for pages of others, and reach loopback for them. Such pages may lead here by
+ * a link; what they load unseen would tell them by its time what there is, and takes the turns of others.
  *
- * @throws a Problem, 403, for what the page of another site wants to change here
+ * @param origins of pages that may read all the same
+ * @throws a Problem, 403, for what the page of another site wants to change here, or to load
  */
-export function refuseOtherSites(method: string, headers: IncomingHttpHeaders): void {
-  if (['GET', 'HEAD', 'OPTIONS'].includes(method)) return
-  const { origin, host, 'sec-fetch-site': from = 'none' } = headers
+export function refuseOtherSites(
+  method: string,
+  headers: IncomingHttpHeaders,
+  origins: readonly string[] = [],
+): void {
+  const { origin, host, 'sec-fetch-site': from = 'none', 'sec-fetch-dest': use = 'document' } = headers
+  const isNear = from === 'same-origin' || from === 'none'
+  if (['GET', 'HEAD', 'OPTIONS'].includes(method)) {
+    if (isNear || use === 'document' || (origin !== undefined && origins.includes(origin))) return
+    throw new Problem(403, 'a page of another site loads this, expected a link or one of --origin')
+  }
   const isOurs = origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)
-  if (isOurs && (from === 'same-origin' || from === 'none')) return
+  if (isOurs && isNear) return
   throw new Problem(403, 'this came from a page of another site, which may change nothing here')
 }

@@ -34,3 +34,21 @@ test('programs, and our own pages, may', (t) => {
     t.notThrows(() => refuseOtherSites('POST', { host, ...headers }))
   }
 })
+
+test('pages of other sites may lead here, and load nothing unless they are named', (t) => {
+  const origin = 'https://intranet.example.com'
+  for (const from of ['cross-site', 'same-site', 'anything']) {
+    const elsewhere = { host, 'sec-fetch-site': from }
+    t.notThrows(() => refuseOtherSites('GET', { ...elsewhere, 'sec-fetch-dest': 'document' }))
+    for (const use of ['empty', 'image', 'script', 'style', 'object', 'embed', 'iframe', 'audio']) {
+      const headers = { ...elsewhere, 'sec-fetch-dest': use }
+      const refused = t.throws<Problem>(() => refuseOtherSites('GET', headers, [origin]), undefined, use)
+      t.is(refused?.status, 403)
+      t.throws(() => refuseOtherSites('GET', { ...headers, origin: `${origin}.evil.test` }, [origin]))
+      t.notThrows(() => refuseOtherSites('GET', { ...headers, origin }, [origin]))
+    }
+  }
+  for (const from of ['same-origin', 'none']) {
+    t.notThrows(() => refuseOtherSites('GET', { host, 'sec-fetch-site': from, 'sec-fetch-dest': 'style' }))
+  }
+})

@@ -114,6 +114,15 @@ test('without a method it answers to names of loopback, and not to pages of othe
     421,
   )
   t.is(await statusOf(service, 'GET', ['Host: localhost', 'Sec-Fetch-Site: cross-site']), 200, 'a link')
+  t.is(
+    await statusOf(service, 'GET', [
+      'Host: localhost',
+      'Sec-Fetch-Site: cross-site',
+      'Sec-Fetch-Dest: image',
+    ]),
+    403,
+  )
+  t.is((await service.get('/v1/latest')).headers.get('cross-origin-resource-policy'), 'same-origin')
   t.is(await statusOf(service, 'POST', ['Host: localhost', 'Sec-Fetch-Site: cross-site']), 403)
   t.is(await statusOf(service, 'POST', ['Host: localhost', 'Origin: http://evil.test']), 403)
 })
