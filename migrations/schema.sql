@@ -8798,7 +8798,7 @@ CREATE FUNCTION nms_private.validate_job(payload jsonb) RETURNS text
       2,
       format(
         'payload: saw the unknown key %s, expected only skipSchemas, exclude, online, jobs, deadline and localTime',
-        to_jsonb(given.key)
+        left(to_jsonb(given.key)::text, 200)
       )
     from jsonb_each(case jsonb_typeof(payload) when 'object' then payload else '{}' end) as given
     where given.key not in (select expected.key from expected)
@@ -8820,7 +8820,7 @@ CREATE FUNCTION nms_private.validate_job(payload jsonb) RETURNS text
       )
     where jsonb_typeof(payload) = 'object'
   )
-  select string_agg(problem.text, '; ' order by problem.place, problem.text) from problem
+  select left(string_agg(problem.text, '; ' order by problem.place, problem.text), 2000) from problem
 $_$;
 
 
@@ -8828,7 +8828,7 @@ $_$;
 -- Name: FUNCTION validate_job(payload jsonb); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.validate_job(payload jsonb) IS 'What is wrong with the payload of a graphile-worker job: which key, what was seen, what is expected. Null when nothing is.';
+COMMENT ON FUNCTION nms_private.validate_job(payload jsonb) IS 'What is wrong with the payload of a graphile-worker job: which key, what was seen, what is expected, in at most 2,000 characters. Null when nothing is.';
 
 
 --

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:b99a7a1dfdef4f5a9e03b35043ab1cb6cc733bb3
+--! Hash: sha1:fc894ea1da483585202418a77dde2cd3bd4539bb
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -7987,7 +7987,7 @@ as $$
       2,
       format(
         'payload: saw the unknown key %s, expected only skipSchemas, exclude, online, jobs, deadline and localTime',
-        to_jsonb(given.key)
+        left(to_jsonb(given.key)::text, 200)
       )
     from jsonb_each(case jsonb_typeof(payload) when 'object' then payload else '{}' end) as given
     where given.key not in (select expected.key from expected)
@@ -8009,10 +8009,10 @@ as $$
       )
     where jsonb_typeof(payload) = 'object'
   )
-  select string_agg(problem.text, '; ' order by problem.place, problem.text) from problem
+  select left(string_agg(problem.text, '; ' order by problem.place, problem.text), 2000) from problem
 $$;
 comment on function nms_private.validate_job(jsonb) is
-  'What is wrong with the payload of a graphile-worker job: which key, what was seen, what is expected. Null when nothing is.';
+  'What is wrong with the payload of a graphile-worker job: which key, what was seen, what is expected, in at most 2,000 characters. Null when nothing is.';
 revoke execute on function nms_private.validate_job(jsonb) from public;
 --! EndIncluded functions/schedule/validate_job.sql
 --! Included functions/settings/forbid_deleting_the_settings.sql

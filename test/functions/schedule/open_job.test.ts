@@ -260,8 +260,9 @@ test('however long or deep a malformed payload is, its run has a message of at m
     { exclude: [long] },
     { exclude: Array.from({ length: 5000 }, (_, n) => `table ${n}`) },
   ]) {
-    const { action } = await openJob(sql, payload)
+    const { action, message } = await openJob(sql, payload)
     t.is(action, 'reject')
+    t.true(message !== null && message.length <= 2000, String(message?.length))
     const length = (await runs(sql)).at(-1)?.error_message?.length ?? 0
     t.true(length > 0 && length <= 2000, String(length))
   }
