@@ -98,10 +98,10 @@ function outcomeLinks({ outcomes: found, tables }: ShownComparison, view: Compar
 
 function tableOf(tables: readonly ComparedTable[]): Html {
   return html`<div class="scroll"><table>
-${headRow('Table', 'Outcome', '#Before', '#After', '#Change', '#Per cent')}
+${headRow('Table', 'Outcome', '#Change', '#Per cent', '#Before', '#After')}
 <tbody>${tables.map(
     (table) =>
-      html`<tr><th scope="row">${tableLink(table)}${table.is_partition && html` <span class="tag">partition</span>`}</th><td><span class="tag ${moods[table.outcome] ?? ''}">${table.outcome}</span></td>${countCell(table.rows_before)}${countCell(table.rows_after)}${changeCells(table)}</tr>\n`,
+      html`<tr><th scope="row">${tableLink(table)}${table.is_partition && html` <span class="tag">partition</span>`}</th><td><span class="tag ${moods[table.outcome] ?? ''}">${table.outcome}</span></td>${changeCells(table)}${countCell(table.rows_before)}${countCell(table.rows_after)}</tr>\n`,
   )}</tbody>
 </table></div>`
 }

@@ -1,6 +1,6 @@
 // Starts a server, installs into its template database, runs ava against it, stops it.
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import postgres from 'postgres'
 import { startTemporaryServer } from '../../demo/embedded/server.ts'
 import { migrate } from '../../src/install/migrate.ts'
@@ -23,10 +23,11 @@ async function run(): Promise<number> {
   await sql.end()
   await migrate(server.url('nms_template'), undefined, { keepOwner: true })
 
-  const first = await ava(process.argv.length > 2 ? process.argv.slice(2) : everyday())
+  const args = process.argv.length > 2 ? process.argv.slice(2) : everyday()
+  const first = await ava(args)
   // Thousands of tests with real processes and deadlines, on a machine that others use as well: who fails has a
   // second try with the machine for itself. That is named, and more than one in a thousand is a failure in .ci/run.
-  const files = first.code === 0 ? [] : filesOf(first.failures)
+  const files = first.code === 0 ? [] : filesOf(first.failures, args)
   const again =
     files.length > 0 && first.failed === first.failures.length ? await ava(['--serial', ...files]) : first
   const recovered = again === first ? 0 : first.failed - Math.min(again.failed, first.failed)
@@ -86,16 +87,18 @@ async function ava(args: string[]): Promise<Outcome> {
   }
 }
 
-/** Which files the titles of failed tests belong to: `dying › server › a restart` to test/dying/server.test.ts. */
-function filesOf(titles: string[]): string[] {
+/**
+ * Which of the files that were run the titles of failed tests belong to. Titles begin with the path from the folder that
+ * all of those are in: `server › a restart` is of test/dying/server.test.ts when nothing but that folder was run.
+ */
+function filesOf(titles: string[], run: string[]): string[] {
   const files = titles.map((title) => {
     const parts = title.split(' › ')
-    const depth = parts.findIndex((_, n) => existsSync(fileAt(parts.slice(0, n + 1))))
-    return depth < 0 ? undefined : fileAt(parts.slice(0, depth + 1))
+    const found = parts.flatMap((_, n) => {
+      const path = `/${parts.slice(0, n + 1).join('/')}.test.ts`
+      return run.filter((file) => file.endsWith(path)).sort((one, other) => one.length - other.length)
+    })
+    return found[0] ?? (run.length === 1 ? run[0] : undefined)
   })
   return files.includes(undefined) ? [] : [...new Set(files as string[])]
-}
-
-function fileAt(parts: string[]): string {
-  return `test/${parts.join('/')}.test.ts`
 }
