@@ -140,7 +140,7 @@ test('two days are compared by their dates or by their runs, and the address can
   t.is(new URL(page.url()).search, `?before=10&after=${await day(db, 10)}&filter=ORD`)
   t.regex(
     await page.locator('tbody').innerText(),
-    /^public\.orders\s+shrank\s+1,009\s+0\s+−1,009\s+−100\.0\s%$/,
+    /^public\.orders\s+shrank\s+−1,009\s+−100\.0\s%\s+1,009\s+0$/,
   )
   await page.getByRole('link', { name: /in all/ }).click()
   t.is(await page.locator('tbody tr').count(), 1)
