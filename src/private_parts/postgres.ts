@@ -41,6 +41,14 @@ export function safeBegin(client: postgres.Sql) {
 }
 
 /**
+ * Asks the server to cancel a query, and resolves when it has heard of it. The query's own cancel() tells nobody when
+ * that is, and leaves a failure to whoever listens for unhandled rejections.
+ */
+export async function cancelQuery(query: object): Promise<void> {
+  await (query as { canceller: (query: object) => Promise<void> }).canceller(query)
+}
+
+/**
  * A client on streams of one's own, an option that its types do not have. PGTARGETSESSIONATTRS is hidden from
  * it: it refuses one of the values, and does not go on to the next address.
  */

@@ -2,6 +2,7 @@ import { connect, type Sql } from '../connection/database.ts'
 import { compose, lastResult, type Value } from '../connection/search_path.ts'
 import { isConnectionError, withTimeout } from '../connection/timeout.ts'
 import { codeOf } from '../errors.ts'
+import { cancelQuery } from '../private_parts/postgres.ts'
 import { type Acting, preambleOf } from './preamble.ts'
 import { createTurns } from './turns.ts'
 
@@ -139,10 +140,8 @@ export function openSessions(url: string, { role, size, readOnly }: SessionsOpti
 }
 
 /** Lets the server forget a question that may still be open there. */
-async function cancel(query: { cancel(): unknown }): Promise<void> {
-  await withTimeout(cancelTimeout * 1000, Promise.resolve(query.cancel()), 'the database').catch(
-    () => undefined,
-  )
+async function cancel(query: object): Promise<void> {
+  await withTimeout(cancelTimeout * 1000, cancelQuery(query), 'the database').catch(() => undefined)
 }
 
 function close(sql: Sql): void {

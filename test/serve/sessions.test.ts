@@ -212,7 +212,8 @@ test('a client that leaves cancels its question on the server, and its session i
 
   await t.throwsAsync(asked)
   const backend = () => db.sql`select from pg_stat_activity where pid = ${pid}`
-  await eventually(async () => (await backend()).length === 0, 'its session has ended', 4)
+  await eventually(async () => (await backend()).length === 0, 'its session has ended')
+  t.is(await server.logged(new RegExp(`\\[${pid}\\] ERROR: +canceling statement due to user request`)), 1)
   held.resolve()
   await holding
   t.is((await get('/v1/alerts')).status, 200)
