@@ -1955,7 +1955,11 @@ begin
     where coalesce(octet_length(given.value), 0) not between 1 and 1000
     order by given.place
   loop
-    raise exception '%', v_problem using errcode = 'invalid_parameter_value';
+    raise exception '%', v_problem
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'an event is known by its source and its id',
+        hint = 'Give both, and of what is longer a hash.';
   end loop;
 
   if v_schema is null then

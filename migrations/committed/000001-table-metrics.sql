@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:fc894ea1da483585202418a77dde2cd3bd4539bb
+--! Hash: sha1:03c5b5b796fb359951412bdb6334647abe0112ec
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -7815,7 +7815,11 @@ begin
     where coalesce(octet_length(given.value), 0) not between 1 and 1000
     order by given.place
   loop
-    raise exception '%', v_problem using errcode = 'invalid_parameter_value';
+    raise exception '%', v_problem
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'an event is known by its source and its id',
+        hint = 'Give both, and of what is longer a hash.';
   end loop;
 
   if v_schema is null then
