@@ -81,6 +81,11 @@ begin
           'alter role table_metrics_owner bypassrls',
           (select role.rolbypassrls from pg_roles as role where role.rolname = 'table_metrics_owner'),
           'Until then, a table with row-level security is recorded as not counted and the run is FAILED.'
+        ),
+        (
+          'grant pg_read_all_stats to table_metrics_owner',
+          pg_has_role('table_metrics_owner', 'pg_read_all_stats', 'usage'),
+          'Until then, no count is carried from an earlier run: every table is counted.'
         )
     ) as needed (statement, is_given, missing)
     where not needed.is_given
@@ -250,7 +255,8 @@ grant execute on function
   nms_private.is_time_zone -- checks a setting, and its schema need not be entered for that
 to table_metrics_maintainer;
 grant update on nms.table_metrics_settings to table_metrics_maintainer;
-grant insert, update, delete on nms.table_metrics_alert_rules to table_metrics_maintainer;
+grant insert, update, delete on nms.table_metrics_alert_rules, nms.table_metrics_count_rules, nms.table_metrics_filters
+  to table_metrics_maintainer;
 
 -- For how long a run may take, and history is kept, in the words that the command line takes.
 grant usage on schema nms_private to table_metrics_maintainer;

@@ -39,6 +39,17 @@ const publicTables = {
     table_oid oid not null
     error_sqlstate text
     error_message text
+    carried_from_run bigint
+    row_count_low bigint
+    row_count_high bigint
+    total_bytes bigint
+    table_bytes bigint
+    index_bytes bigint
+    own_total_bytes bigint
+    dead_rows bigint
+    frozen_age bigint
+    last_vacuum timestamp with time zone
+    last_analyze timestamp with time zone
   `,
   table_metrics_run_snapshot: `
     run_id bigint not null
@@ -83,12 +94,19 @@ test('the primary keys are the documented ones', async (t) => {
     [
       'nms.table_metrics_alert_log: PRIMARY KEY (alert_id)',
       'nms.table_metrics_alert_rules: PRIMARY KEY (schema_name, table_name, kind)',
+      'nms.table_metrics_comparisons: PRIMARY KEY (run_id, method, is_shadow)',
+      'nms.table_metrics_count_rules: PRIMARY KEY (schema_name, table_name)',
       'nms.table_metrics_daily_snapshot: PRIMARY KEY (snapshot_date)',
+      'nms.table_metrics_differences: PRIMARY KEY (difference_id)',
+      'nms.table_metrics_filtered_counts: PRIMARY KEY (run_id, schema_name, table_name, filter_name)',
+      'nms.table_metrics_filters: PRIMARY KEY (schema_name, table_name, filter_name)',
       'nms.table_metrics_measurements: PRIMARY KEY (run_id, schema_name, table_name)',
       'nms.table_metrics_run_snapshot: PRIMARY KEY (run_id)',
       'nms.table_metrics_runs: PRIMARY KEY (run_id)',
       'nms.table_metrics_settings: PRIMARY KEY (singleton)',
+      'nms_private.bases: PRIMARY KEY (table_oid)',
       'nms_private.events: PRIMARY KEY (source, event_id)',
+      'nms_private.maintained_counts: PRIMARY KEY (table_oid)',
       'nms_private.targets: PRIMARY KEY (run_id, "position")',
     ],
   )
@@ -107,6 +125,8 @@ test('the settings are one row with the documented defaults', async (t) => {
           lock_timeout: '00:00:05',
           abandon_after: '00:05:00',
           keep_at_least: '30 days',
+          payload_version: 1,
+          measure_storage: false,
           yield_after: '00:00:02',
         },
       },

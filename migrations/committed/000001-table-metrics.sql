@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:03c5b5b796fb359951412bdb6334647abe0112ec
+--! Hash: sha1:a5deb9d5e4850dc6835ad1b023aa66e3fae29ef7
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -51,7 +51,10 @@ create table if not exists nms.table_metrics_settings (
   yield_after interval not null default '2 s'
     constraint yield_after_is_between_1_ms_and_1_day check (yield_after between '1 ms' and '1 day'),
   keep_at_least interval not null default '30 days'
-    constraint keep_at_least_is_between_0_and_1000_years check (keep_at_least between '0' and '1000 years')
+    constraint keep_at_least_is_between_0_and_1000_years check (keep_at_least between '0' and '1000 years'),
+  payload_version smallint not null default 1
+    constraint payload_version_is_1_or_2 check (payload_version in (1, 2)),
+  measure_storage boolean not null default false
 );
 comment on table nms.table_metrics_settings is
   'The settings of the collector: always exactly one row. Change one with an update; an invalid value is refused.';
@@ -69,6 +72,10 @@ comment on column nms.table_metrics_settings.yield_after is
   'How long an online count may make another session wait before it yields.';
 comment on column nms.table_metrics_settings.keep_at_least is
   'A job that prunes is refused when it would keep runs or days for a shorter time than this. A direct call of nms.prune_table_metrics() is not.';
+comment on column nms.table_metrics_settings.payload_version is
+  'Which version of the JSON the snapshots hold from the next run on. nms.run_snapshot() and nms.day_snapshot() answer in either.';
+comment on column nms.table_metrics_settings.measure_storage is
+  'True: each run also measures bytes, dead rows, ages and the last vacuum of each table.';
 
 -- The first install takes the zone from a parameter of the session: set nms.business_time_zone = 'Europe/Berlin'.
 -- Without a row to insert, nothing that hangs on an existing table is executed.
@@ -177,17 +184,35 @@ create table if not exists nms.table_metrics_measurements (
     constraint method_is_known check (method in ('exact', 'estimate', 'maintained', 'carried', 'imported')),
   measured_at timestamptz not null,
   table_kind text not null
-    constraint table_kind_is_known check (table_kind in ('table', 'partitioned table')),
+    constraint table_kind_is_known check (table_kind in ('table', 'partitioned table', 'foreign table')),
   is_partition boolean not null,
   table_oid oid not null,
   error_sqlstate text,
   error_message text,
+  carried_from_run bigint,
+  row_count_low bigint,
+  row_count_high bigint,
+  total_bytes bigint,
+  table_bytes bigint,
+  index_bytes bigint,
+  own_total_bytes bigint,
+  dead_rows bigint,
+  frozen_age bigint,
+  last_vacuum timestamptz,
+  last_analyze timestamptz,
   primary key (run_id, schema_name, table_name),
   constraint counted_or_failed_with_a_reason check (
     (row_count is null) = (error_sqlstate is not null)
     and (own_row_count is null) = (error_sqlstate is not null)
     and (error_message is null) = (error_sqlstate is null)
-  )
+  ),
+  constraint carried_counts_name_their_run check ((method = 'carried') = (carried_from_run is not null)),
+  constraint estimates_have_a_range check (
+    (method = 'estimate' and row_count is not null)
+      = (row_count_low is not null and row_count_high is not null)
+    and (row_count_low is null) = (row_count_high is null)
+  ),
+  constraint estimates_lie_in_their_range check (row_count between row_count_low and row_count_high)
 );
 create index if not exists table_metrics_measurements_table_idx
   on nms.table_metrics_measurements (schema_name, table_name, run_id) include (row_count);
@@ -204,11 +229,11 @@ comment on column nms.table_metrics_measurements.row_count is
 comment on column nms.table_metrics_measurements.own_row_count is
   'Rows that are stored in the table itself, without partitions and children: 0 for a partitioned table, null when it could not be counted.';
 comment on column nms.table_metrics_measurements.method is
-  'How row_count was found: exact is a count of every row, imported was given to nms.import_run.';
+  'How row_count was found. exact: every row was counted now. carried: every row was counted in carried_from_run, and no row has come or gone since. maintained: kept by triggers. estimate: from a sample, between row_count_low and row_count_high. imported: given to nms.import_run. Of a table with partitions or children: the least sure of theirs.';
 comment on column nms.table_metrics_measurements.measured_at is
   'When the count of this table ended. All counts of a run are as of its one snapshot, taken before the first; tables that were rewritten meanwhile, as of a later one.';
 comment on column nms.table_metrics_measurements.table_kind is
-  'table or partitioned table.';
+  'table, partitioned table, or foreign table: a partition or child that lies on another server.';
 comment on column nms.table_metrics_measurements.is_partition is
   'True when the table is a partition of another one, whose row_count has these rows too.';
 comment on column nms.table_metrics_measurements.table_oid is
@@ -217,6 +242,78 @@ comment on column nms.table_metrics_measurements.error_sqlstate is
   'SQLSTATE of why the table could not be counted, NM001 when it changed under every snapshot; null when it was counted.';
 comment on column nms.table_metrics_measurements.error_message is
   'Why the table could not be counted; null when it was.';
+comment on column nms.table_metrics_measurements.carried_from_run is
+  'Run that counted the rows of a carried count, of several the first; null for every other method.';
+comment on column nms.table_metrics_measurements.row_count_low is
+  'With 99 % confidence there are at least as many rows; null unless it is an estimate.';
+comment on column nms.table_metrics_measurements.row_count_high is
+  'With 99 % confidence there are at most as many rows; null unless it is an estimate.';
+comment on column nms.table_metrics_measurements.total_bytes is
+  'Bytes on disk: table_bytes and index_bytes. Of a carried count, those of carried_from_run. Null when the measure_storage setting is false, or a lock was in the way.';
+comment on column nms.table_metrics_measurements.table_bytes is
+  'Bytes of the table with its toast, free space and visibility maps, those of its partitions and children included.';
+comment on column nms.table_metrics_measurements.index_bytes is
+  'Bytes of its indexes, those of its partitions and children included.';
+comment on column nms.table_metrics_measurements.own_total_bytes is
+  'Total bytes without partitions and children: 0 for a partitioned table. Their sum over a run has each byte once.';
+comment on column nms.table_metrics_measurements.dead_rows is
+  'Dead rows not yet vacuumed away, those of its partitions and children included: an estimate of the statistics collector, which a crash resets.';
+comment on column nms.table_metrics_measurements.frozen_age is
+  'Transactions since the oldest unfrozen one in the table or its toast, of partitions and children the greatest: a wraparound vacuum is forced at autovacuum_freeze_max_age.';
+comment on column nms.table_metrics_measurements.last_vacuum is
+  'When the table itself was last vacuumed, by hand or automatically; null if never since the statistics were reset.';
+comment on column nms.table_metrics_measurements.last_analyze is
+  'When the table itself was last analyzed, by hand or automatically; null if never since the statistics were reset.';
+
+-- No foreign key, for the same reason as there.
+create table if not exists nms.table_metrics_filtered_counts (
+  run_id bigint not null,
+  schema_name text collate "C" not null,
+  table_name text collate "C" not null,
+  filter_name text collate "C" not null,
+  row_count bigint
+    constraint row_count_is_0_or_more check (row_count >= 0),
+  own_row_count bigint
+    constraint own_row_count_is_part_of_row_count check (own_row_count between 0 and row_count),
+  method text not null default 'exact'
+    constraint method_is_known check (method in ('exact', 'carried')),
+  measured_at timestamptz not null,
+  table_oid oid not null,
+  error_sqlstate text,
+  error_message text,
+  primary key (run_id, schema_name, table_name, filter_name),
+  constraint counted_or_failed_with_a_reason check (
+    (row_count is null) = (error_sqlstate is not null)
+    and (own_row_count is null) = (error_sqlstate is not null)
+    and (error_message is null) = (error_sqlstate is null)
+  )
+);
+create index if not exists table_metrics_filtered_counts_table_idx
+  on nms.table_metrics_filtered_counts (schema_name, table_name, filter_name, run_id) include (row_count);
+comment on table nms.table_metrics_filtered_counts is
+  'How many rows of one table matched one filter of nms.table_metrics_filters in one run, counted in the same scan as the table itself.';
+comment on column nms.table_metrics_filtered_counts.run_id is
+  'Run that took the measurement.';
+comment on column nms.table_metrics_filtered_counts.schema_name is
+  'Schema of the table, as the catalogue spells it.';
+comment on column nms.table_metrics_filtered_counts.table_name is
+  'Name of the table, as the catalogue spells it.';
+comment on column nms.table_metrics_filtered_counts.filter_name is
+  'Name of the filter.';
+comment on column nms.table_metrics_filtered_counts.row_count is
+  'Rows that match, those of partitions and children included; null, never 0, when they could not be counted.';
+comment on column nms.table_metrics_filtered_counts.own_row_count is
+  'Rows that match and are stored in the table itself: 0 for a partitioned table.';
+comment on column nms.table_metrics_filtered_counts.method is
+  'How row_count was found, as in nms.table_metrics_measurements: exact or carried.';
+comment on column nms.table_metrics_filtered_counts.measured_at is
+  'When the count of this table ended.';
+comment on column nms.table_metrics_filtered_counts.table_oid is
+  'OID of the table.';
+comment on column nms.table_metrics_filtered_counts.error_sqlstate is
+  'SQLSTATE of why the rows could not be counted; null when they were.';
+comment on column nms.table_metrics_filtered_counts.error_message is
+  'Why they could not be counted; null when they were.';
 
 create table if not exists nms.table_metrics_run_snapshot (
   run_id bigint primary key references nms.table_metrics_runs on delete cascade,
@@ -228,7 +325,7 @@ comment on table nms.table_metrics_run_snapshot is
 comment on column nms.table_metrics_run_snapshot.run_id is
   'Run whose result this is.';
 comment on column nms.table_metrics_run_snapshot.payload is
-  'Row counts as {schema: {table: count}}; {} when the run found no table. A partitioned table and its partitions each have an entry.';
+  'Row counts as {schema: {table: count}}; {} when the run found no table. A partitioned table and its partitions each have an entry. When the payload_version setting was 2: {"_version": 2, schema: {table: {"count": …, "method": …}}}.';
 comment on column nms.table_metrics_run_snapshot.collected_at is
   'When the run started.';
 
@@ -291,6 +388,79 @@ comment on column nms_private.target.is_reported is
   'False when it is only read because a parent needs its rows: it is foreign, or the request left it out.';
 comment on column nms_private.target.is_whole is
   'True when an extension keeps its rows in chunks or shards, so that only a plain select shows them.';
+
+do $$
+begin
+  if to_regtype('nms_private.finding') is null then
+    create type nms_private.finding as (
+      table_oid oid,
+      own_row_count bigint,
+      method text,
+      carried_from_run bigint,
+      own_row_count_low bigint,
+      own_row_count_high bigint,
+      own_table_bytes bigint,
+      own_index_bytes bigint,
+      filtered jsonb,
+      claimed_method text,
+      claimed_row_count bigint,
+      claimed_from_run bigint,
+      measured_at timestamptz,
+      error_sqlstate text,
+      error_message text
+    );
+  end if;
+end
+$$;
+comment on type nms_private.finding is
+  'What a run has found out about the rows stored in one table, without its partitions and children.';
+comment on column nms_private.finding.table_oid is 'OID of the table.';
+comment on column nms_private.finding.own_row_count is 'Rows stored in it; null when they could not be counted.';
+comment on column nms_private.finding.method is 'How that was found out, as in nms.table_metrics_measurements.';
+comment on column nms_private.finding.carried_from_run is 'Run that has counted them; null unless carried.';
+comment on column nms_private.finding.own_row_count_low is 'Least number that an estimate allows; null unless it is one.';
+comment on column nms_private.finding.own_row_count_high is 'Greatest number that an estimate allows; null unless it is one.';
+comment on column nms_private.finding.own_table_bytes is 'Bytes of the table with its toast and maps; null when not measured.';
+comment on column nms_private.finding.own_index_bytes is 'Bytes of its indexes; null when not measured.';
+comment on column nms_private.finding.filtered is
+  'Per filter, by its name, how many rows match, or {"sqlstate": …, "message": …}; null without filters.';
+comment on column nms_private.finding.claimed_method is
+  'Of a count that was taken to verify another one: carried or maintained, which would have been the method; otherwise null.';
+comment on column nms_private.finding.claimed_row_count is 'The count that it verifies.';
+comment on column nms_private.finding.claimed_from_run is 'Run that has counted it; null unless claimed_method is carried.';
+comment on column nms_private.finding.measured_at is 'When the count ended.';
+comment on column nms_private.finding.error_sqlstate is 'SQLSTATE of why there is no count.';
+comment on column nms_private.finding.error_message is 'Why there is none.';
+
+do $$
+begin
+  if to_regtype('nms_private.reading') is null then
+    create type nms_private.reading as (
+      table_oid oid,
+      read_at timestamptz,
+      epoch text,
+      filenode oid,
+      catalogue_xmin xid,
+      inserted bigint,
+      deleted bigint,
+      updated bigint,
+      wal_lsn pg_lsn
+    );
+  end if;
+end
+$$;
+comment on type nms_private.reading is
+  'What the server knew about the changes of one table at one moment.';
+comment on column nms_private.reading.table_oid is 'OID of the table.';
+comment on column nms_private.reading.read_at is 'When that was.';
+comment on column nms_private.reading.epoch is 'As long as that is the same, counters of the server only grow.';
+comment on column nms_private.reading.filenode is 'The file in which it was stored.';
+comment on column nms_private.reading.catalogue_xmin is 'Transaction that wrote its row of pg_class.';
+comment on column nms_private.reading.inserted is 'Its n_tup_ins.';
+comment on column nms_private.reading.deleted is 'Its n_tup_del.';
+comment on column nms_private.reading.updated is 'Its n_tup_upd.';
+comment on column nms_private.reading.wal_lsn is
+  'Where the WAL ended; null when somebody was writing to the table, or WAL is not summarized.';
 
 create table if not exists nms_private.targets (
   run_id bigint not null references nms.table_metrics_runs on delete cascade,
@@ -358,6 +528,125 @@ comment on column nms_private.events.event_id is
 comment on column nms_private.events.received_at is
   'When it arrived first.';
 
+create table if not exists nms.table_metrics_count_rules (
+  schema_name text collate "C" not null default '*',
+  table_name text collate "C" not null default '*',
+  method text not null
+    constraint method_is_exact_carried_or_estimate check (method in ('exact', 'carried', 'estimate')),
+  recount_after interval not null default '14 days'
+    constraint recount_after_is_between_1_minute_and_1_year check (recount_after between '1 minute' and '1 year'),
+  shadow interval not null default '7 days'
+    constraint shadow_is_between_0_and_1_year check (shadow between '0' and '1 year'),
+  since timestamptz not null default now(),
+  primary key (schema_name, table_name),
+  constraint a_table_is_named_with_its_schema check (schema_name <> '*' or table_name = '*')
+);
+comment on table nms.table_metrics_count_rules is
+  'How runs find the number of rows, for a table, for a schema, or for all (*): of all rules that fit, that of the table wins, then that of its parent, then that of its schema, then that for all. Without any, every row is counted.';
+comment on column nms.table_metrics_count_rules.schema_name is
+  'Schema as the catalogue spells it, or * for every schema.';
+comment on column nms.table_metrics_count_rules.table_name is
+  'Table as the catalogue spells it, its partitions and children with it, or * for every table of the schema.';
+comment on column nms.table_metrics_count_rules.method is
+  'exact: count every row. carried: keep the count of an earlier run where no row can have come or gone since. estimate: read a sample of the pages.';
+comment on column nms.table_metrics_count_rules.recount_after is
+  'No carried count is older than that.';
+comment on column nms.table_metrics_count_rules.shadow is
+  'For so long a rule with method carried counts everything, and only records whether what it would have carried is right.';
+comment on column nms.table_metrics_count_rules.since is
+  'When that time began.';
+
+create table if not exists nms.table_metrics_filters (
+  schema_name text collate "C" not null,
+  table_name text collate "C" not null,
+  filter_name text collate "C" not null
+    constraint filter_name_has_1_to_63_bytes check (octet_length(filter_name) between 1 and 63),
+  filter jsonb,
+  function_name text,
+  primary key (schema_name, table_name, filter_name),
+  constraint either_a_filter_or_a_function check (num_nonnulls(filter, function_name) = 1)
+);
+comment on table nms.table_metrics_filters is
+  'What to count beside all rows of a table: the rows that match a test of one column, or what a function of the table''s owner returns.';
+comment on column nms.table_metrics_filters.schema_name is
+  'Schema of the table, as the catalogue spells it.';
+comment on column nms.table_metrics_filters.table_name is
+  'Table as the catalogue spells it. Its partitions and children are counted with it.';
+comment on column nms.table_metrics_filters.filter_name is
+  'What the count is called, such as active.';
+comment on column nms.table_metrics_filters.filter is
+  'Test of a column: {"column": "deleted_at", "is": "null"}. is: null, not null, true or false; or {"column": …, "equals": literal} for a column of a built-in base type.';
+comment on column nms.table_metrics_filters.function_name is
+  'Instead, a function without arguments that returns bigint, is security definer and belongs to the owner of the table: schema.function.';
+
+create table if not exists nms.table_metrics_comparisons (
+  run_id bigint not null,
+  method text not null
+    constraint method_is_carried_or_maintained check (method in ('carried', 'maintained')),
+  is_shadow boolean not null,
+  comparisons bigint not null,
+  differences bigint not null,
+  primary key (run_id, method, is_shadow),
+  constraint differences_are_part_of_comparisons check (differences between 0 and comparisons)
+);
+comment on table nms.table_metrics_comparisons is
+  'How often runs have counted a table whose number of rows was known without that, and how often the two were not the same.';
+comment on column nms.table_metrics_comparisons.run_id is
+  'Run that compared.';
+comment on column nms.table_metrics_comparisons.method is
+  'How the number was known: carried or maintained.';
+comment on column nms.table_metrics_comparisons.is_shadow is
+  'True for tables of which nothing is carried yet, because their rule is new.';
+comment on column nms.table_metrics_comparisons.comparisons is
+  'How many tables were compared.';
+comment on column nms.table_metrics_comparisons.differences is
+  'How many of them had another number of rows. Each is in nms.table_metrics_differences.';
+
+create table if not exists nms.table_metrics_differences (
+  difference_id bigint generated always as identity primary key,
+  run_id bigint not null,
+  schema_name text collate "C" not null,
+  table_name text collate "C" not null,
+  table_oid oid not null,
+  method text not null
+    constraint method_is_carried_or_maintained check (method in ('carried', 'maintained')),
+  claimed_row_count bigint not null,
+  row_count bigint not null,
+  claimed_from_run bigint,
+  detail text not null,
+  found_at timestamptz not null default now(),
+  resumed_at timestamptz,
+  resumed_by text
+);
+comment on table nms.table_metrics_differences is
+  'Counts that a recount has refuted. While one is open (resumed_at is null), that table is counted in every run.';
+comment on column nms.table_metrics_differences.difference_id is
+  'Number of the difference.';
+comment on column nms.table_metrics_differences.run_id is
+  'Run that found it, which retention may have deleted since.';
+comment on column nms.table_metrics_differences.schema_name is
+  'Schema of the table.';
+comment on column nms.table_metrics_differences.table_name is
+  'Name of the table.';
+comment on column nms.table_metrics_differences.table_oid is
+  'OID of the table.';
+comment on column nms.table_metrics_differences.method is
+  'How the wrong number was known: carried or maintained.';
+comment on column nms.table_metrics_differences.claimed_row_count is
+  'The number that was wrong.';
+comment on column nms.table_metrics_differences.row_count is
+  'The number that was counted.';
+comment on column nms.table_metrics_differences.claimed_from_run is
+  'Run that had counted the wrong number; null for maintained.';
+comment on column nms.table_metrics_differences.detail is
+  'What was known about the table both times, for a person.';
+comment on column nms.table_metrics_differences.found_at is
+  'When it was found.';
+comment on column nms.table_metrics_differences.resumed_at is
+  'When somebody had looked and called nms.resume_carrying(); null until then.';
+comment on column nms.table_metrics_differences.resumed_by is
+  'Who that was.';
+
 create table if not exists nms.table_metrics_alert_rules (
   schema_name text collate "C" not null default '*',
   table_name text collate "C" not null default '*',
@@ -365,7 +654,7 @@ create table if not exists nms.table_metrics_alert_rules (
     constraint kind_is_known check (
       kind in (
         '*', 'repeated_failures', 'run_late', 'no_tables', 'table_missing', 'table_new',
-        'dropped_to_zero', 'drop', 'spike'
+        'dropped_to_zero', 'drop', 'spike', 'count_differs', 'triggers_changed'
       )
     ),
   is_on boolean,
@@ -429,7 +718,7 @@ create table if not exists nms.table_metrics_alert_log (
     constraint kind_is_known check (
       kind in (
         'repeated_failures', 'run_late', 'no_tables', 'table_missing', 'table_new',
-        'dropped_to_zero', 'drop', 'spike'
+        'dropped_to_zero', 'drop', 'spike', 'count_differs', 'triggers_changed'
       )
     ),
   schema_name text collate "C",
@@ -442,22 +731,26 @@ create table if not exists nms.table_metrics_alert_log (
   opened_by_run bigint,
   closed_at timestamptz,
   closed_by_run bigint,
+  filter_name text collate "C",
   constraint schema_and_table_come_together check ((schema_name is null) = (table_name is null)),
+  constraint a_filter_is_of_a_table check (filter_name is null or table_name is not null),
   constraint alerts_close_after_they_open check (closed_at >= opened_at)
 );
 create unique index if not exists an_alert_is_open_once
-  on nms.table_metrics_alert_log (kind, coalesce(schema_name, ''), coalesce(table_name, ''))
+  on nms.table_metrics_alert_log (kind, coalesce(schema_name, ''), coalesce(table_name, ''), coalesce(filter_name, ''))
   where closed_at is null;
 comment on table nms.table_metrics_alert_log is
   'Every alert from when it was found until it held no longer. Those that are open are in nms.table_metrics_alerts.';
 comment on column nms.table_metrics_alert_log.alert_id is
   'Number of the alert.';
 comment on column nms.table_metrics_alert_log.kind is
-  'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
+  'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs or triggers_changed.';
 comment on column nms.table_metrics_alert_log.schema_name is
   'Schema of the table; null for what concerns a whole run.';
 comment on column nms.table_metrics_alert_log.table_name is
   'Name of the table; null for what concerns a whole run.';
+comment on column nms.table_metrics_alert_log.filter_name is
+  'Filter whose count is strange; null when it is that of all rows.';
 comment on column nms.table_metrics_alert_log.row_count is
   'Rows when it was last found; null where nothing was counted.';
 comment on column nms.table_metrics_alert_log.expected_low is
@@ -474,6 +767,90 @@ comment on column nms.table_metrics_alert_log.closed_at is
   'When it held no longer; null while it is open.';
 comment on column nms.table_metrics_alert_log.closed_by_run is
   'Run in which it held no longer; null while it is open.';
+
+create table if not exists nms_private.bases (
+  table_oid oid primary key,
+  run_id bigint not null,
+  own_row_count bigint not null,
+  filtered jsonb,
+  own_table_bytes bigint,
+  own_index_bytes bigint,
+  measured_at timestamptz not null,
+  read_at timestamptz not null,
+  epoch text not null,
+  filenode oid not null,
+  catalogue_xmin xid not null,
+  inserted bigint not null,
+  deleted bigint not null,
+  updated bigint not null,
+  wal_lsn pg_lsn
+);
+comment on table nms_private.bases is
+  'Of each table, the count that later runs may carry, and what was known about the table just before it was taken.';
+comment on column nms_private.bases.table_oid is
+  'OID of the table.';
+comment on column nms_private.bases.run_id is
+  'Run that counted it.';
+comment on column nms_private.bases.own_row_count is
+  'Rows stored in it then.';
+comment on column nms_private.bases.filtered is
+  'Counts of its filters then.';
+comment on column nms_private.bases.own_table_bytes is
+  'Its bytes then.';
+comment on column nms_private.bases.own_index_bytes is
+  'Bytes of its indexes then.';
+comment on column nms_private.bases.measured_at is
+  'When the count ended.';
+comment on column nms_private.bases.read_at is
+  'When the counters were read: before the snapshot of the count.';
+comment on column nms_private.bases.epoch is
+  'As long as that is the same, counters of the server only grow.';
+comment on column nms_private.bases.filenode is
+  'The file in which it was stored.';
+comment on column nms_private.bases.catalogue_xmin is
+  'Transaction that wrote its row of pg_class.';
+comment on column nms_private.bases.inserted is
+  'Its n_tup_ins.';
+comment on column nms_private.bases.deleted is
+  'Its n_tup_del.';
+comment on column nms_private.bases.updated is
+  'Its n_tup_upd.';
+comment on column nms_private.bases.wal_lsn is
+  'Where the WAL ended before the snapshot of the count; null when somebody was writing to the table, or WAL is not summarized.';
+
+create table if not exists nms_private.maintained_counts (
+  table_oid oid primary key,
+  row_count bigint not null,
+  fingerprint text not null,
+  seeded_at timestamptz not null
+);
+comment on table nms_private.maintained_counts is
+  'Of each table whose count is maintained by triggers, its rows without the deltas that are not folded yet.';
+comment on column nms_private.maintained_counts.table_oid is
+  'OID of the table.';
+comment on column nms_private.maintained_counts.row_count is
+  'Rows when the deltas were last folded.';
+comment on column nms_private.maintained_counts.fingerprint is
+  'The triggers as they were made: when they are not the same any more, writes may have been missed.';
+comment on column nms_private.maintained_counts.seeded_at is
+  'When its rows were last counted.';
+
+create table if not exists nms_private.count_deltas (
+  position bigint generated always as identity,
+  table_oid oid not null,
+  change bigint not null,
+  is_truncate boolean not null default false
+);
+comment on table nms_private.count_deltas is
+  'What statements have changed in the number of rows of maintained tables, until it is folded into nms_private.maintained_counts. Only ever appended to by them.';
+comment on column nms_private.count_deltas.position is
+  'Order in which they were written.';
+comment on column nms_private.count_deltas.table_oid is
+  'OID of the table.';
+comment on column nms_private.count_deltas.change is
+  'Rows that a statement has inserted, or less those that it has deleted.';
+comment on column nms_private.count_deltas.is_truncate is
+  'True: what was before does not count any more.';
 
 revoke all on all tables in schema nms, nms_private from public;
 
@@ -1275,7 +1652,7 @@ begin
         null, alert.kind,
         left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
         alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
-        v_run.finished_at, v_run.run_id, null, null
+        v_run.finished_at, v_run.run_id, null, null, null
       )::nms.table_metrics_alert_log
     from nms.find_alerts(run_id => record_alerts.run_id) as alert
   );
@@ -1715,13 +2092,7 @@ create or replace function nms_private.count_each(
   stop_at text[] default '{}',
   lock_timeout text default null -- for each table; null: that of the session
 )
-returns table (
-  table_oid oid,
-  own_row_count bigint,
-  measured_at timestamptz,
-  error_sqlstate text,
-  error_message text
-)
+returns setof nms_private.finding
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 set row_security = off -- an error, rather than only the rows that a policy shows
@@ -1735,17 +2106,18 @@ declare
   v_large_from constant bigint := bigint '33554432'; -- bytes
   v_page_size constant bigint := current_setting('block_size')::bigint;
   v_target nms_private.target;
+  v_found nms_private.finding;
   v_name text;
   v_chunks text;
   v_is_counted boolean;
 begin
   foreach v_target in array targets loop
-    table_oid := v_target.table_oid;
-    error_sqlstate := null;
-    error_message := null;
+    v_found := null;
+    v_found.table_oid := v_target.table_oid;
+    v_found.method := 'exact';
     v_is_counted := false;
     -- Its present name; its OID once it is gone.
-    v_name := table_oid::regclass::text;
+    v_name := v_target.table_oid::regclass::text;
 
     -- Raising and catching releases the locks at once: they belong to the aborted subtransaction.
     begin
@@ -1757,27 +2129,27 @@ begin
       if
         v_target.is_whole
         or v_target.pages * v_page_size >= v_large_from
-        or (v_target.pages = 0 and pg_relation_size(table_oid) >= v_large_from)
+        or (v_target.pages = 0 and pg_relation_size(v_target.table_oid) >= v_large_from)
       then
         perform set_config(setting.name, setting.reset_val, true)
         from pg_settings as setting
         where setting.name in ('enable_indexonlyscan', 'effective_io_concurrency');
       end if;
       if v_target.is_whole then
-        v_chunks := nms_private.chunks_of(table_oid => table_oid);
+        v_chunks := nms_private.chunks_of(table_oid => v_target.table_oid);
       end if;
 
       -- "execute … into" may use parallel workers; "select … into" never does.
       execute format('select count(*) from %s%s', case when not v_target.is_whole then 'only ' end, v_name)
-        into strict own_row_count;
-      measured_at := clock_timestamp();
+        into strict v_found.own_row_count;
+      v_found.measured_at := clock_timestamp();
 
       -- Under an older snapshot a rewritten or truncated table reads as empty. As long as its lock
       -- is held, neither its file nor its name can change any more.
       if
-        to_regclass(v_name)::oid is distinct from table_oid
-        or coalesce(pg_relation_filenode(table_oid), 0) <> v_target.filenode
-        or (v_target.is_whole and nms_private.chunks_of_now(table_oid => table_oid) is distinct from v_chunks)
+        to_regclass(v_name)::oid is distinct from v_target.table_oid
+        or coalesce(pg_relation_filenode(v_target.table_oid), 0) <> v_target.filenode
+        or (v_target.is_whole and nms_private.chunks_of_now(table_oid => v_target.table_oid) is distinct from v_chunks)
       then
         raise sqlstate 'NM001' using message = 'rewritten, truncated or replaced after the snapshot was taken';
       end if;
@@ -1791,18 +2163,18 @@ begin
       -- SQLSTATE does not tell a count from a failure: a function in an index may raise any.
       when assert_failure or others then
         if not v_is_counted then
-          own_row_count := null;
-          measured_at := clock_timestamp();
-          error_sqlstate := sqlstate;
-          error_message := left(sqlerrm, 2000);
-          if table_oid::regclass::text <> v_name or v_name = table_oid::text then
-            error_sqlstate := 'NM001';
-            error_message := 'dropped or renamed after the snapshot was taken';
+          v_found.own_row_count := null;
+          v_found.measured_at := clock_timestamp();
+          v_found.error_sqlstate := sqlstate;
+          v_found.error_message := left(sqlerrm, 2000);
+          if v_target.table_oid::regclass::text <> v_name or v_name = v_target.table_oid::text then
+            v_found.error_sqlstate := 'NM001';
+            v_found.error_message := 'dropped or renamed after the snapshot was taken';
           end if;
         end if;
     end;
-    return next;
-    exit when error_sqlstate = any (stop_at);
+    return next v_found;
+    exit when v_found.error_sqlstate = any (stop_at);
   end loop;
 end
 $$;
@@ -1817,13 +2189,7 @@ create or replace function nms_private.count_tables(
   stop_at text[] default '{}',
   lock_timeout text default null -- for each table; null: that of the session
 )
-returns table (
-  table_oid oid,
-  own_row_count bigint,
-  measured_at timestamptz,
-  error_sqlstate text,
-  error_message text
-)
+returns setof nms_private.finding
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 -- As in count_each, for the same reasons.
@@ -1884,7 +2250,9 @@ begin
 
     if v_are_counted then
       return query
-      select counted.table_oid, counted.row_count, clock_timestamp(), null::text, null::text
+      select
+        counted.table_oid, counted.row_count, 'exact', null::bigint, null::bigint, null::bigint, null::bigint, null::bigint,
+        null::jsonb, null::text, null::bigint, null::bigint, clock_timestamp(), null::text, null::text
       from unnest(v_batch.table_oids, v_counts) as counted (table_oid, row_count);
     else
       v_left := v_left || v_batch.table_oids;
@@ -1954,6 +2322,7 @@ create or replace function nms_private.count_under_one_snapshot(
   among oid[],
   as_one boolean,
   retryable text[],
+  readings nms_private.reading[], -- of before this statement; null: nothing may be carried
   out measured nms.table_metrics_measurements[],
   out changed_targets nms_private.target[],
   out locked_targets nms_private.target[],
@@ -1987,8 +2356,10 @@ begin
   counted as materialized (
     select result.*
     from stored_table
-    cross join nms_private.count_tables(
+    cross join nms_private.find_counts(
+      run_id => count_under_one_snapshot.run_id,
       targets => stored_table.targets,
+      readings => count_under_one_snapshot.readings,
       stop_at => stored_table.stop_at,
       -- Who waits in the queue of a lock is in the way of those behind: the online mode comes back instead.
       lock_timeout => case when not as_one then '10 ms' end
@@ -1999,6 +2370,15 @@ begin
     select
       parent.table_oid,
       sum(part.own_row_count)::bigint as row_count,
+      sum(coalesce(part.own_row_count_low, part.own_row_count))::bigint as row_count_low,
+      sum(coalesce(part.own_row_count_high, part.own_row_count))::bigint as row_count_high,
+      min(part.carried_from_run) as carried_from_run,
+      -- The least sure of them.
+      case
+        when bool_or(part.method = 'estimate') then 'estimate'
+        when bool_or(part.method = 'carried') then 'carried'
+        else 'exact'
+      end as method,
       max(part.measured_at) as measured_at,
       min(part.error_sqlstate) as error_sqlstate,
       (
@@ -2039,12 +2419,27 @@ begin
         when outcome.error_sqlstate is not null then null
         when found.table_kind = 'partitioned table' then 0
         else itself.own_row_count
-      end as own_row_count
+      end as own_row_count,
+      outcome.method,
+      case when outcome.method = 'carried' then coalesce(added.carried_from_run, itself.carried_from_run) end as carried_from_run,
+      case
+        when outcome.error_sqlstate is null and outcome.method = 'estimate' then
+          coalesce(added.row_count_low, itself.own_row_count_low)
+      end as row_count_low,
+      case
+        when outcome.error_sqlstate is null and outcome.method = 'estimate' then
+          coalesce(added.row_count_high, itself.own_row_count_high)
+      end as row_count_high
     from found
     left join counted as itself on itself.table_oid = found.table_oid
     left join added on added.table_oid = found.table_oid
     cross join lateral (
-      select coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate
+      select
+        coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate,
+        case
+          when coalesce(added.error_sqlstate, itself.error_sqlstate) is not null then 'exact'
+          else coalesce(added.method, itself.method, 'exact')
+        end as method
     ) as outcome
   ),
   -- Asked of each count: the sum of a parent keeps only one of the errors.
@@ -2060,8 +2455,9 @@ begin
       select
         row(
           count_under_one_snapshot.run_id, outcome.schema_name, outcome.table_name, outcome.row_count, outcome.own_row_count,
-          'exact', outcome.measured_at, outcome.table_kind, outcome.is_partition, outcome.table_oid,
-          outcome.error_sqlstate, outcome.error_message
+          outcome.method, outcome.measured_at, outcome.table_kind, outcome.is_partition, outcome.table_oid,
+          outcome.error_sqlstate, outcome.error_message, outcome.carried_from_run, outcome.row_count_low,
+          outcome.row_count_high, null, null, null, null, null, null, null, null
         )::nms.table_metrics_measurements
       from outcome
       where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
@@ -2072,9 +2468,9 @@ begin
   into strict measured, changed_targets, locked_targets, schema_places;
 end
 $$;
-comment on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[]) is
+comment on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading[]) is
   'The counting of nms_private.measure(), in one statement: the measurements that can be stored, the targets that cannot because of an error that is retryable, changed or locked, and the rows of the catalogue that name their schemas.';
-revoke execute on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[]) from public;
+revoke execute on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading[]) from public;
 --! EndIncluded functions/count/count_under_one_snapshot.sql
 --! Included functions/count/current_targets.sql
 create or replace function nms_private.current_targets(skip jsonb, exclude jsonb, among oid[])
@@ -2193,6 +2589,31 @@ comment on function nms_private.extension_tables() is
   'Tables that TimescaleDB or Citus keeps in its own way: whole, a hypertable or distributed table, which is counted as a plain select shows it; machinery, its chunks and shards, which are no tables of their own. No row for any other table, and none without these extensions.';
 revoke execute on function nms_private.extension_tables() from public;
 --! EndIncluded functions/count/extension_tables.sql
+--! Included functions/count/find_counts.sql
+-- Stable, so that whatever it reads is as of the snapshot of the calling query.
+create or replace function nms_private.find_counts(
+  run_id bigint,
+  targets nms_private.target[],
+  readings nms_private.reading[], -- of before the snapshot; null: nothing may be carried
+  stop_at text[] default '{}',
+  lock_timeout text default null -- for each table; null: that of the session
+)
+returns setof nms_private.finding
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  select counted.*
+  from nms_private.count_tables(
+    targets => targets, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
+  ) as counted;
+end
+$$;
+comment on function nms_private.find_counts(bigint, nms_private.target[], nms_private.reading[], text[], text) is
+  'How many rows are stored in each of these tables, each found out as the rules say: counted, carried from an earlier run, maintained by triggers or estimated. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+revoke execute on function nms_private.find_counts(bigint, nms_private.target[], nms_private.reading[], text[], text) from public;
+--! EndIncluded functions/count/find_counts.sql
 --! Included functions/count/find_targets.sql
 create or replace function nms_private.find_targets(skip jsonb, exclude jsonb, among oid[] default null)
 returns setof nms_private.target
@@ -2307,12 +2728,19 @@ language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_readings nms_private.reading[];
   v_counted record;
   v_sure record;
   v_stored record;
 begin
+  -- In a statement of its own: what these counters tell must not be younger than the snapshot that follows.
+  v_readings := nms_private.read_counters(among => measure.among);
   v_counted := nms_private.count_under_one_snapshot(
-    run_id => measure.run_id, among => measure.among, as_one => measure.as_one, retryable => measure.retryable
+    run_id => measure.run_id,
+    among => measure.among,
+    as_one => measure.as_one,
+    retryable => measure.retryable,
+    readings => v_readings
   );
   locked_targets := v_counted.locked_targets;
   v_sure := nms_private.retract_renamed(
@@ -2336,6 +2764,21 @@ comment on function nms_private.measure(bigint, oid[], boolean, text[]) is
   'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing. How long a count waits for a locked table: as the lock_timeout of the session says when as_one, otherwise 10 ms.';
 revoke execute on function nms_private.measure(bigint, oid[], boolean, text[]) from public;
 --! EndIncluded functions/count/measure.sql
+--! Included functions/count/read_counters.sql
+-- Volatile: it reads what the server says now.
+create or replace function nms_private.read_counters(among oid[])
+returns nms_private.reading[]
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return null;
+end
+$$;
+comment on function nms_private.read_counters(oid[]) is
+  'What the server counts about these tables, about all for null, as far as a rule lets their counts be carried. Null when there is no such rule, when the transaction has a snapshot already, or before PostgreSQL 15.';
+revoke execute on function nms_private.read_counters(oid[]) from public;
+--! EndIncluded functions/count/read_counters.sql
 --! Included functions/count/record_failure.sql
 create or replace function nms_private.record_failure(
   run_id bigint,
@@ -2445,7 +2888,8 @@ begin
           coalesce(
             counted.error_message,
             'its schema, or one of those it was counted with, was renamed or altered meanwhile'
-          )
+          ),
+          null, null, null, null, null, null, null, null, null, null, null
         )::nms.table_metrics_measurements
       from unnest(measured) as counted
     );
@@ -2481,7 +2925,19 @@ begin
       own_row_count = excluded.own_row_count,
       measured_at = excluded.measured_at,
       error_sqlstate = excluded.error_sqlstate,
-      error_message = excluded.error_message
+      error_message = excluded.error_message,
+      method = excluded.method,
+      carried_from_run = excluded.carried_from_run,
+      row_count_low = excluded.row_count_low,
+      row_count_high = excluded.row_count_high,
+      total_bytes = excluded.total_bytes,
+      table_bytes = excluded.table_bytes,
+      index_bytes = excluded.index_bytes,
+      own_total_bytes = excluded.own_total_bytes,
+      dead_rows = excluded.dead_rows,
+      frozen_age = excluded.frozen_age,
+      last_vacuum = excluded.last_vacuum,
+      last_analyze = excluded.last_analyze
     where
       measurement.table_oid = excluded.table_oid
       and exists (
@@ -7182,11 +7638,17 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'TRUNCATE' then
-    truncate nms.table_metrics_measurements;
+    truncate nms.table_metrics_measurements, nms.table_metrics_filtered_counts, nms.table_metrics_comparisons;
   else
     delete from nms.table_metrics_measurements as measurement
     using deleted_runs
     where measurement.run_id = deleted_runs.run_id;
+    delete from nms.table_metrics_filtered_counts as filtered
+    using deleted_runs
+    where filtered.run_id = deleted_runs.run_id;
+    delete from nms.table_metrics_comparisons as comparison
+    using deleted_runs
+    where comparison.run_id = deleted_runs.run_id;
   end if;
   return null;
 end

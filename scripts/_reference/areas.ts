@@ -19,6 +19,11 @@ export type Area = keyof typeof areas
 export const areaOfRelation: Record<string, Area> = {
   table_metrics_runs: 'run',
   table_metrics_measurements: 'count',
+  table_metrics_filtered_counts: 'count',
+  table_metrics_count_rules: 'count',
+  table_metrics_filters: 'count',
+  table_metrics_comparisons: 'count',
+  table_metrics_differences: 'count',
   table_metrics_next_due: 'schedule',
   table_metrics_today: 'reading',
   table_metrics_daily: 'reading',
