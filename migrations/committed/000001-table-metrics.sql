@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:a5deb9d5e4850dc6835ad1b023aa66e3fae29ef7
+--! Hash: sha1:1885ed610065d92c43e0e8e25a750223afc0bfe6
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -5082,7 +5082,13 @@ returns table (
   change_percent numeric,
   own_change bigint,
   table_kind text,
-  is_partition boolean
+  is_partition boolean,
+  method_before text,
+  method_after text,
+  rows_before_low bigint,
+  rows_before_high bigint,
+  rows_after_low bigint,
+  rows_after_high bigint
 )
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -5097,7 +5103,7 @@ begin
 end
 $$;
 comment on function nms.compare_days(date, date) is
-  'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank, unchanged or left out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for a day without a result.';
+  'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank, unchanged, unclear (an estimate allows either) or left out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for a day without a result.';
 revoke execute on function nms.compare_days(date, date) from public;
 --! EndIncluded functions/reading/compare_days.sql
 --! Included functions/reading/compare_report.sql
@@ -5177,12 +5183,27 @@ begin
       'before', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_before),
       'after', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_after),
       'change', (select coalesce(sum(compared.own_change), 0) from compared),
+      'is_change_estimated', (
+        select coalesce(bool_or('estimate' in (compared.method_before, compared.method_after)), false) from compared
+      ),
       'outcomes', (
         select coalesce(jsonb_object_agg(grouped.outcome, grouped.tables), '{}')
         from (select compared.outcome, count(*) as tables from compared group by compared.outcome) as grouped
       ),
       'tables', (
-        select coalesce(jsonb_agg(to_jsonb(compared) - '{place,is_failing}'::text[] order by compared.place), '[]')
+        select coalesce(
+          jsonb_agg(
+            to_jsonb(compared)
+              - '{place,is_failing}'::text[]
+              - case
+                when compared.rows_before_low is null then '{rows_before_low,rows_before_high}'::text[]
+                else '{}'
+              end
+              - case when compared.rows_after_low is null then '{rows_after_low,rows_after_high}'::text[] else '{}' end
+            order by compared.place
+          ),
+          '[]'
+        )
         from compared
       ),
       'fail_on', compare_report.fail_on,
@@ -5204,7 +5225,7 @@ begin
 end
 $$;
 comment on function nms.compare_report(bigint, bigint, text) is
-  'Two runs beside each other: {before, after, change, outcomes, tables, fail_on, failing, verdict}, the tables as of nms.compare_runs, those that changed most first. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
+  'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict}, the tables as of nms.compare_runs, those that changed most first. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
 revoke execute on function nms.compare_report(bigint, bigint, text) from public;
 --! EndIncluded functions/reading/compare_report.sql
 --! Included functions/reading/compare_runs.sql
@@ -5219,7 +5240,13 @@ returns table (
   change_percent numeric,
   own_change bigint,
   table_kind text,
-  is_partition boolean
+  is_partition boolean,
+  method_before text,
+  method_after text,
+  rows_before_low bigint,
+  rows_before_high bigint,
+  rows_after_low bigint,
+  rows_after_high bigint
 )
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -5285,6 +5312,7 @@ begin
       when former.table_name is null then 'appeared'
       when latter.table_name is null then 'disappeared'
       when former.row_count is null or latter.row_count is null then 'not counted'
+      when latter.row_count <> former.row_count and ranges.overlap then 'unclear'
       when latter.row_count > former.row_count then 'grew'
       when latter.row_count < former.row_count then 'shrank'
       else 'unchanged'
@@ -5300,7 +5328,13 @@ begin
       else latter.own_row_count - former.own_row_count
     end,
     coalesce(latter.table_kind, former.table_kind),
-    coalesce(latter.is_partition, former.is_partition)
+    coalesce(latter.is_partition, former.is_partition),
+    former.method,
+    latter.method,
+    former.row_count_low,
+    former.row_count_high,
+    latter.row_count_low,
+    latter.row_count_high
   from (
     select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
   ) as former
@@ -5317,11 +5351,18 @@ begin
           from unnest(v_left_out_schemas, v_left_out_tables) as left_out (schema_name, table_name)
         ) as is_left_out
   ) as named
+  -- Only estimates have a range.
+  cross join lateral (
+    select
+      coalesce(former.row_count_low, former.row_count) <= coalesce(latter.row_count_high, latter.row_count)
+        and coalesce(latter.row_count_low, latter.row_count) <= coalesce(former.row_count_high, former.row_count)
+        as overlap
+  ) as ranges
   order by named.schema_name, named.table_name;
 end
 $$;
 comment on function nms.compare_runs(bigint, bigint) is
-  'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
+  'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, unclear (an estimate allows either), not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
 revoke execute on function nms.compare_runs(bigint, bigint) from public;
 --! EndIncluded functions/reading/compare_runs.sql
 --! Included functions/reading/counts_of_days.sql
@@ -5343,6 +5384,7 @@ as $$
   )
   select jsonb_agg(
     jsonb_build_object('snapshot_date', calendar.snapshot_date, 'rows', found.rows, 'counts', found.counts)
+    || case when found.estimated_rows > 0 then jsonb_build_object('estimated_rows', found.estimated_rows) else '{}' end
     order by calendar.snapshot_date
   )
   from (
@@ -5353,12 +5395,13 @@ as $$
   left join lateral (
     select
       coalesce(sum(measurement.own_row_count), 0) as rows,
+      sum(measurement.own_row_count) filter (where measurement.method = 'estimate') as estimated_rows,
       coalesce(
         jsonb_agg(measurement.row_count order by named.place) filter (where named.place is not null),
         '[]'
       ) as counts
     from (
-      select counted.schema_name, counted.table_name, counted.row_count, counted.own_row_count
+      select counted.schema_name, counted.table_name, counted.row_count, counted.own_row_count, counted.method
       from nms.table_metrics_measurements as counted
       where counted.run_id = day.run_id
     ) as measurement
@@ -5366,7 +5409,7 @@ as $$
   ) as found on day.run_id is not null
 $$;
 comment on function nms_private.counts_of_days(bigint, date, integer) is
-  'How many rows the tables of a run had on each of the last so many business days up to one, oldest first: {snapshot_date, rows, counts}, one count for each table in the order of nms_private.run_result, null where it was not counted. rows are those of all tables of the day, each counted once. On a day without a result both are null.';
+  'How many rows the tables of a run had on each of the last so many business days up to one, oldest first: {snapshot_date, rows, counts}, and estimated_rows where some of them are estimates, one count for each table in the order of nms_private.run_result, null where it was not counted. rows are those of all tables of the day, each counted once. On a day without a result both are null.';
 revoke execute on function nms_private.counts_of_days(bigint, date, integer) from public;
 --! EndIncluded functions/reading/counts_of_days.sql
 --! Included functions/reading/day_report.sql
@@ -5404,7 +5447,7 @@ begin
 end
 $$;
 comment on function nms.day_report(date) is
-  'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since the day before that has a result, and how many tables the request left out. Raises P0002 for a day without a result.';
+  'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since the day before that has a result, and how many tables the request left out. Tables and totals as in nms.run_report. Raises P0002 for a day without a result.';
 revoke execute on function nms.day_report(date) from public;
 --! EndIncluded functions/reading/day_report.sql
 --! Included functions/reading/day_snapshot.sql
@@ -5456,7 +5499,14 @@ as $$
     ) as found
   ),
   page as (
-    select day.*, found.tables, found.rows, found.change, found.change_percent, found.tables_left_out
+    select
+      day.*,
+      found.tables,
+      found.rows,
+      found.change,
+      found.change_percent,
+      found.tables_left_out,
+      found.estimated_rows
     from nms_private.growth_over(
       run_ids => (select array_agg(day.run_id order by day.snapshot_date) from day)
     ) as found
@@ -5464,7 +5514,19 @@ as $$
     where day.place <= days_report."limit"
   )
   select jsonb_build_object(
-    'days', (select coalesce(jsonb_agg(to_jsonb(page) - 'place' order by page.place), '[]') from page),
+    'days', (
+      select coalesce(
+        jsonb_agg(
+          case
+            when page.estimated_rows is null then to_jsonb(page) - '{place,estimated_rows}'::text[]
+            else to_jsonb(page) - 'place'
+          end
+          order by page.place
+        ),
+        '[]'
+      )
+      from page
+    ),
     'next', (
       select day.snapshot_date
       from day
@@ -5473,7 +5535,7 @@ as $$
   )
 $$;
 comment on function nms.days_report(integer, date) is
-  'The business days that have a result, newest first: {days, next}, each with the run that owns it, its tables and rows, and the change since the day before that has one, as in nms.growth. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+  'The business days that have a result, newest first: {days, next}, each with the run that owns it, its tables and rows, estimated_rows where some of the rows are estimates, and the change since the day before that has one, as in nms.growth. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 revoke execute on function nms.days_report(integer, date) from public;
 --! EndIncluded functions/reading/days_report.sql
 --! Included functions/reading/find_day.sql
@@ -5694,14 +5756,15 @@ returns table (
   change numeric,
   change_percent numeric,
   tables_left_out bigint,
-  since bigint
+  since bigint,
+  estimated_rows numeric
 )
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   with
   found as materialized (
-    select given.place, run.*, total.rows, total.tables
+    select given.place, run.*, total.rows, total.tables, total.estimated_rows
     from unnest(growth_over.run_ids) with ordinality as given (run_id, place)
     join nms.table_metrics_runs as run on run.run_id = given.run_id
     cross join lateral nms_private.rows_of(
@@ -5740,6 +5803,7 @@ as $$
       judged.run_id,
       case when not judged.is_left_out then judged.rows end as rows,
       judged.tables,
+      case when not judged.is_left_out then judged.estimated_rows end as estimated_rows,
       lag(judged.run_id) over by_place as since,
       lag(case when not judged.is_left_out then judged.rows end) over by_place as rows_before,
       growth_over.table_name is not null
@@ -5757,7 +5821,8 @@ as $$
     difference.change,
     round(100 * difference.change / nullif(difference.base, 0), 2),
     coalesce(compared.tables_left_out, 0),
-    beside.since
+    beside.since,
+    beside.estimated_rows
   from beside
   -- Under the same request both have counted everything there was: nothing has to be compared table by table.
   left join lateral (
@@ -5783,7 +5848,7 @@ as $$
   order by beside.place
 $$;
 comment on function nms_private.growth_over(bigint[], text, text) is
-  'How a table, a schema or the whole database grew over some successful runs, given oldest first: rows and tables of each, and the change since the one before it in this list. rows and tables are null for a run that left it out; no row: it did not exist. The change of a total is of what both runs have counted, appeared and disappeared tables included; tables_left_out, which one of them leaves out, are no part of it, nor of what change_percent is taken of.';
+  'How a table, a schema or the whole database grew over some successful runs, given oldest first: rows and tables of each, and the change since the one before it in this list. rows and tables are null for a run that left it out; no row: it did not exist. The change of a total is of what both runs have counted, appeared and disappeared tables included; tables_left_out, which one of them leaves out, are no part of it, nor of what change_percent is taken of. estimated_rows are those of rows that are estimates, null when none is.';
 revoke execute on function nms_private.growth_over(bigint[], text, text) from public;
 --! EndIncluded functions/reading/growth_over.sql
 --! Included functions/reading/growth_report.sql
@@ -5872,15 +5937,10 @@ as $$
     jsonb_agg(
       to_jsonb(last) || jsonb_build_object(
         'seconds', extract(epoch from coalesce(last.finished_at, clock_timestamp()) - last.collected_at),
-        'totals', jsonb_build_object(
-          'tables', last.target_count,
-          'rows', case
-            when last.status = 'SUCCEEDED' then (
-              select found.rows
-              from nms_private.rows_of(run_id => last.run_id, schema_name => null, table_name => null) as found
-            )
-          end
-        )
+        'totals', case
+          when last.status = 'SUCCEEDED' then nms_private.run_totals(run_id => last.run_id)
+          else jsonb_build_object('tables', last.target_count, 'rows', null)
+        end
       )
       order by last.run_id desc
     ),
@@ -5895,7 +5955,7 @@ as $$
   ) as last
 $$;
 comment on function nms_private.list_runs(integer, bigint) is
-  'The last runs, or the last before one of them, newest first: each header with its seconds (so far, while it is RUNNING) and its totals, whose rows are null unless it SUCCEEDED.';
+  'The last runs, or the last before one of them, newest first: each header with its seconds (so far, while it is RUNNING) and its totals as of nms_private.run_totals, whose rows are null unless it SUCCEEDED.';
 revoke execute on function nms_private.list_runs(integer, bigint) from public;
 --! EndIncluded functions/reading/list_runs.sql
 --! Included functions/reading/list_tables.sql
@@ -5940,7 +6000,7 @@ begin
     with
     found as materialized (
       select measurement.*, row_number() over (order by measurement.schema_name, measurement.table_name) as place
-      from nms.table_metrics_measurements as measurement
+      from nms_private.described_counts as measurement
       where
         measurement.run_id = v_day.run_id
         and (measurement.schema_name = list_tables.schema_name or list_tables.schema_name is null)
@@ -5969,7 +6029,10 @@ begin
             'method', found.method,
             'change', found.row_count - former.row_count,
             'change_percent', round(100.0 * (found.row_count - former.row_count) / nullif(former.row_count, 0), 2)
-          )
+          ) || coalesce(found.description, '{}') || case
+            when former.method <> found.method then jsonb_build_object('previous_method', former.method)
+            else '{}'
+          end
           order by found.place
         ) filter (where found.place <= list_tables.how_many),
         '[]'
@@ -6258,7 +6321,7 @@ begin
 end
 $$;
 comment on function nms.overview_report(date, integer) is
-  'How things stand on a business day, by default the last one with a result: {snapshot_date, has_result, run, totals, change, change_percent, changed_most, tables, days, runs, earlier_date, later_date}, and how table metrics is doing now: {business_date, today, last_run, next_due, alerts}. days are that day and those before it, oldest first: {snapshot_date, rows, counts}, where counts has one entry for each of tables, in their order, null where it was not counted; rows and counts are null on a day without a result. A day without a result has the tables of its last FAILED run, if there was any.';
+  'How things stand on a business day, by default the last one with a result: {snapshot_date, has_result, run, totals, change, change_percent, changed_most, tables, days, runs, earlier_date, later_date}, and how table metrics is doing now: {business_date, today, last_run, next_due, alerts}. days are that day and those before it, oldest first: {snapshot_date, rows, counts}, where counts has one entry for each of tables, in their order, null where it was not counted; rows and counts are null on a day without a result; estimated_rows is there where some of the rows are estimates. A day without a result has the tables of its last FAILED run, if there was any.';
 revoke execute on function nms.overview_report(date, integer) from public;
 --! EndIncluded functions/reading/overview_report.sql
 --! Included functions/reading/period_ends.sql
@@ -6394,7 +6457,7 @@ revoke execute on function nms_private.refuse_unknown_table(text, text) from pub
 --! Included functions/reading/rows_of.sql
 -- Three statements, for each its index.
 create or replace function nms_private.rows_of(run_id bigint, schema_name text, table_name text)
-returns table (rows numeric, tables bigint)
+returns table (rows numeric, tables bigint, estimated_rows numeric)
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 rows 1
@@ -6402,7 +6465,10 @@ as $$
 begin
   if rows_of.table_name is not null then
     return query
-    select max(measurement.row_count)::numeric, count(*)
+    select
+      max(measurement.row_count)::numeric,
+      count(*),
+      (max(measurement.row_count) filter (where measurement.method = 'estimate'))::numeric
     from nms.table_metrics_measurements as measurement
     where
       measurement.run_id = rows_of.run_id
@@ -6410,19 +6476,25 @@ begin
       and measurement.table_name = rows_of.table_name;
   elsif rows_of.schema_name is not null then
     return query
-    select coalesce(sum(measurement.own_row_count), 0), count(*)
+    select
+      coalesce(sum(measurement.own_row_count), 0),
+      count(*),
+      sum(measurement.own_row_count) filter (where measurement.method = 'estimate')
     from nms.table_metrics_measurements as measurement
     where measurement.run_id = rows_of.run_id and measurement.schema_name = rows_of.schema_name;
   else
     return query
-    select coalesce(sum(measurement.own_row_count), 0), count(*)
+    select
+      coalesce(sum(measurement.own_row_count), 0),
+      count(*),
+      sum(measurement.own_row_count) filter (where measurement.method = 'estimate')
     from nms.table_metrics_measurements as measurement
     where measurement.run_id = rows_of.run_id;
   end if;
 end
 $$;
 comment on function nms_private.rows_of(bigint, text, text) is
-  'How many rows a run found, and in how many tables: of one table; without table_name of a schema, without schema_name too of all of them, and then each row counted once.';
+  'How many rows a run found, and in how many tables: of one table; without table_name of a schema, without schema_name too of all of them, and then each row counted once. estimated_rows are those of them that are estimates, null when none is.';
 revoke execute on function nms_private.rows_of(bigint, text, text) from public;
 --! EndIncluded functions/reading/rows_of.sql
 --! Included functions/reading/run_header.sql
@@ -6604,8 +6676,18 @@ begin
     'failures', (
       select coalesce(
         jsonb_agg(
-          to_jsonb(failure) - '{run_id,row_count,own_row_count}'::text[]
-          || jsonb_build_object('remedy', nms_private.remedy(error_sqlstate => failure.error_sqlstate))
+          jsonb_build_object(
+            'schema_name', failure.schema_name,
+            'table_name', failure.table_name,
+            'table_kind', failure.table_kind,
+            'is_partition', failure.is_partition,
+            'table_oid', failure.table_oid,
+            'method', failure.method,
+            'measured_at', failure.measured_at,
+            'error_sqlstate', failure.error_sqlstate,
+            'error_message', failure.error_message,
+            'remedy', nms_private.remedy(error_sqlstate => failure.error_sqlstate)
+          )
           order by failure.schema_name, failure.table_name
         ),
         '[]'
@@ -6622,7 +6704,7 @@ begin
 end
 $$;
 comment on function nms.run_report(bigint) is
-  'What a run found, by default the latest successful one: {run_id, snapshot_date, collected_at, payload} and the whole header as run, the totals, the tables, largest first, the change since the successful run before it, the failures, each with its remedy, and the open alerts that it raised. payload is null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
+  'What a run found, by default the latest successful one: {run_id, snapshot_date, collected_at, payload} and the whole header as run, the totals, the tables, largest first, the change since the successful run before it, the failures, each with its remedy, and the open alerts that it raised. Each table says by which method it was counted; beside it are row_count_low and row_count_high of an estimate, carried_from_run of a carried count, previous_method when the change is since a count of another one, and total_bytes and filtered where they were measured. The totals have estimated_rows, carried_tables and total_bytes where there are any. payload is null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
 revoke execute on function nms.run_report(bigint) from public;
 --! EndIncluded functions/reading/run_report.sql
 --! Included functions/reading/run_result.sql
@@ -6639,33 +6721,50 @@ as $$
   ),
   measured as materialized (
     select
-      measurement.schema_name,
-      measurement.table_name,
-      measurement.table_kind,
-      measurement.is_partition,
-      measurement.row_count,
-      measurement.own_row_count,
-      measurement.method,
-      compared.change,
-      compared.change_percent,
-      measurement.error_sqlstate,
-      measurement.error_message
-    from nms.table_metrics_measurements as measurement
+      case
+        when found.description is null and not other.method then to_jsonb(entry)
+        else
+          to_jsonb(entry)
+          || coalesce(found.description, '{}')
+          || case when other.method then jsonb_build_object('previous_method', compared.method_before) else '{}' end
+      end as entry,
+      found.row_count,
+      found.schema_name,
+      found.table_name
+    from nms_private.described_counts as found
     left join compared
-      on compared.schema_name = measurement.schema_name
-      and compared.table_name = measurement.table_name
-    where measurement.run_id = run_result.run_id
+      on compared.schema_name = found.schema_name
+      and compared.table_name = found.table_name
+    cross join lateral (
+      select
+        found.schema_name,
+        found.table_name,
+        found.table_kind,
+        found.is_partition,
+        found.row_count,
+        found.own_row_count,
+        found.method,
+        compared.change,
+        compared.change_percent,
+        found.error_sqlstate,
+        found.error_message
+    ) as entry
+    cross join lateral (select coalesce(compared.method_before <> found.method, false)) as other (method)
+    where found.run_id = run_result.run_id
   )
   select jsonb_build_object(
     'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
-    'totals', (
-      select jsonb_build_object('tables', count(*), 'rows', coalesce(sum(measured.own_row_count), 0)) from measured
-    ),
+    'totals', nms_private.run_totals(run_id => run_result.run_id),
     'previous_run_id', run_result.since,
     'previous_date', (
       select run.snapshot_date from nms.table_metrics_runs as run where run.run_id = run_result.since
     ),
     'change', (select coalesce(sum(compared.own_change), 0) from compared having run_result.since is not null),
+    'is_change_estimated', (
+      select coalesce(bool_or('estimate' in (compared.method_before, compared.method_after)), false)
+      from compared
+      having run_result.since is not null
+    ),
     'changed_most', (
       select coalesce(jsonb_agg(to_jsonb(most) order by most.size desc, most.schema_name, most.table_name), '[]')
       from (
@@ -6677,9 +6776,11 @@ as $$
           compared.rows_after,
           compared.change,
           compared.change_percent,
+          compared.method_before,
+          compared.method_after,
           abs(coalesce(compared.change, compared.rows_after, -compared.rows_before, 0)) as size
         from compared
-        where compared.outcome not in ('unchanged', 'left out')
+        where compared.outcome not in ('unchanged', 'unclear', 'left out')
         order by size desc, compared.schema_name, compared.table_name
         limit 10
       ) as most
@@ -6687,7 +6788,7 @@ as $$
     'tables', (
       select coalesce(
         jsonb_agg(
-          to_jsonb(measured) order by measured.row_count desc nulls first, measured.schema_name, measured.table_name
+          measured.entry order by measured.row_count desc nulls first, measured.schema_name, measured.table_name
         ),
         '[]'
       )
@@ -6721,6 +6822,32 @@ comment on function nms.run_snapshot(bigint) is
   'The JSON of a run, by default the latest successful one: {run_id, snapshot_date, collected_at, status, finished_at, error_message, payload}, payload as {schema: {table: count}}, null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
 revoke execute on function nms.run_snapshot(bigint) from public;
 --! EndIncluded functions/reading/run_snapshot.sql
+--! Included functions/reading/run_totals.sql
+create or replace function nms_private.run_totals(run_id bigint)
+returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (
+    select
+      jsonb_build_object('tables', count(*), 'rows', coalesce(sum(found.own_row_count), 0))
+      || jsonb_strip_nulls(
+        jsonb_build_object(
+          'estimated_rows', sum(found.own_row_count) filter (where found.method = 'estimate'),
+          'carried_tables', nullif(count(*) filter (where found.method = 'carried'), 0),
+          'total_bytes', sum(found.own_total_bytes)
+        )
+      )
+    from nms.table_metrics_measurements as found
+    where found.run_id = run_totals.run_id
+  );
+end
+$$;
+comment on function nms_private.run_totals(bigint) is
+  'What a run found in all, each row and each byte once: {tables, rows}, and as far as there are any estimated_rows, which are part of rows, carried_tables and total_bytes.';
+revoke execute on function nms_private.run_totals(bigint) from public;
+--! EndIncluded functions/reading/run_totals.sql
 --! Included functions/reading/runs_report.sql
 create or replace function nms.runs_report("limit" integer default 30, before bigint default null)
 returns jsonb
@@ -6740,7 +6867,7 @@ as $$
   ) as listed (runs)
 $$;
 comment on function nms.runs_report(integer, bigint) is
-  'The runs, also those that failed, newest first: {runs, next}, each with its whole header, its seconds (so far, while it is RUNNING) and its totals. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+  'The runs, also those that failed, newest first: {runs, next}, each with its whole header, its seconds (so far, while it is RUNNING) and its totals as in nms.run_report, whose rows are null unless it SUCCEEDED. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 revoke execute on function nms.runs_report(integer, bigint) from public;
 --! EndIncluded functions/reading/runs_report.sql
 --! Included functions/reading/status_report.sql
@@ -6860,7 +6987,12 @@ begin
       'runs', (
         select coalesce(
           jsonb_agg(
-            to_jsonb(measured)
+            to_jsonb(measured) - 'previous_method'
+            || case
+              when measured.previous_method <> measured.method
+                then jsonb_build_object('previous_method', measured.previous_method)
+              else '{}'
+            end
             || jsonb_build_object('is_result', measured.run_id = (
               select day.run_id
               from nms.table_metrics_daily_snapshot as day
@@ -6871,7 +7003,10 @@ begin
           '[]'
         )
         from (
-          select history.*, history.row_count - lag(history.row_count) over (order by history.run_id) as change
+          select
+            history.*,
+            history.row_count - lag(history.row_count) over (order by history.run_id) as change,
+            lag(history.method) over (order by history.run_id) as previous_method
           from nms.table_metrics_history as history
           where
             history.run_id in (
@@ -6962,7 +7097,7 @@ as $$
   )
 $$;
 comment on function nms.tables_report(text, text, text, integer) is
-  'The tables of the last business day that has a result, in the order of their names (by bytes): {run_id, snapshot_date, previous_date, tables, next}, with the change since the day before that has one, null when that did not count the table. alike: only those whose schema.table has this text in it, in upper or lower case as far as the locale of the database knows them. next, given as after, asks for those that follow; null when there are none. What a later run that FAILED found is told by nms.run_report. Raises P0002 for a schema that no run has met, 22023 for a limit that is not 1 to 1000 or an after that is no next.';
+  'The tables of the last business day that has a result, in the order of their names (by bytes): {run_id, snapshot_date, previous_date, tables, next}, with the change since the day before that has one, null when that did not count the table. Each as in nms.run_report. alike: only those whose schema.table has this text in it, in upper or lower case as far as the locale of the database knows them. next, given as after, asks for those that follow; null when there are none. What a later run that FAILED found is told by nms.run_report. Raises P0002 for a schema that no run has met, 22023 for a limit that is not 1 to 1000 or an after that is no next.';
 revoke execute on function nms.tables_report(text, text, text, integer) from public;
 --! EndIncluded functions/reading/tables_report.sql
 --! Included functions/reading/trend_report.sql
@@ -8517,6 +8652,40 @@ comment on function nms_private.parse_duration(text) is
   'A time as it is written on the command line, in the payload of a job and in SQL: one number and one unit, short or in full, such as 30m, 90d, 18mon, 90 days or 5 years. m is a minute. Null for anything else.';
 revoke execute on function nms_private.parse_duration(text) from public;
 --! EndIncluded functions/settings/parse_duration.sql
+--! Included views/described_counts.sql
+create or replace view nms_private.described_counts as
+  select
+    measurement.*,
+    case
+      when num_nonnulls(measurement.carried_from_run, measurement.row_count_low, measurement.total_bytes, filtered.counts) > 0
+        then jsonb_strip_nulls(
+          jsonb_build_object(
+            'row_count_low', measurement.row_count_low,
+            'row_count_high', measurement.row_count_high,
+            'carried_from_run', measurement.carried_from_run,
+            'total_bytes', measurement.total_bytes
+          )
+        ) || case when filtered.counts is null then '{}' else jsonb_build_object('filtered', filtered.counts) end
+    end as description
+  from nms.table_metrics_measurements as measurement
+  left join (
+    select
+      found.run_id,
+      found.schema_name,
+      found.table_name,
+      json_object_agg(found.filter_name, found.row_count)::jsonb as counts
+    from nms.table_metrics_filtered_counts as found
+    group by found.run_id, found.schema_name, found.table_name
+  ) as filtered
+    on filtered.run_id = measurement.run_id
+    and filtered.schema_name = measurement.schema_name
+    and filtered.table_name = measurement.table_name;
+comment on view nms_private.described_counts is
+  'Every measurement, and in one JSON what a report says of it beside row_count and method.';
+comment on column nms_private.described_counts.description is
+  'As far as there is any: {row_count_low, row_count_high, carried_from_run, total_bytes, filtered: {name: count}}; null when there is none.';
+revoke all on table nms_private.described_counts from public;
+--! EndIncluded views/described_counts.sql
 --! Included views/table_metrics_next_due.sql
 create or replace view nms.table_metrics_next_due as
   select
@@ -8648,7 +8817,15 @@ create or replace view nms.table_metrics_daily as
     before.row_count as previous_row_count,
     measurement.row_count - before.row_count as change,
     round(100.0 * (measurement.row_count - before.row_count) / nullif(before.row_count, 0), 2) as change_percent,
-    day.run_id
+    day.run_id,
+    measurement.method,
+    measurement.row_count_low,
+    measurement.row_count_high,
+    measurement.carried_from_run,
+    before.method as previous_method,
+    measurement.total_bytes,
+    measurement.own_total_bytes,
+    measurement.total_bytes - before.total_bytes as bytes_change
   from nms.table_metrics_daily_snapshot as day
   join nms.table_metrics_measurements as measurement on measurement.run_id = day.run_id
   left join lateral (
@@ -8676,6 +8853,14 @@ comment on column nms.table_metrics_daily.previous_row_count is 'row_count on th
 comment on column nms.table_metrics_daily.change is 'row_count minus previous_row_count; null when there is none.';
 comment on column nms.table_metrics_daily.change_percent is 'change in per cent of previous_row_count; null when that is null or 0.';
 comment on column nms.table_metrics_daily.run_id is 'Run that owns the day.';
+comment on column nms.table_metrics_daily.method is 'How row_count was found: exact, carried, maintained, estimate or imported, as nms.table_metrics_measurements says.';
+comment on column nms.table_metrics_daily.row_count_low is 'At least as many rows, with 99 % confidence; null unless it is an estimate.';
+comment on column nms.table_metrics_daily.row_count_high is 'At most as many rows, with 99 % confidence; null unless it is an estimate.';
+comment on column nms.table_metrics_daily.carried_from_run is 'Run that counted the rows of a carried count; null for every other method.';
+comment on column nms.table_metrics_daily.previous_method is 'How previous_row_count was found. The change is an estimate where either is.';
+comment on column nms.table_metrics_daily.total_bytes is 'Bytes on disk with indexes, those of partitions and children included; null when not measured.';
+comment on column nms.table_metrics_daily.own_total_bytes is 'Bytes without partitions and children: their sum over a day has each byte once.';
+comment on column nms.table_metrics_daily.bytes_change is 'total_bytes minus that of previous_date; null when either was not measured.';
 revoke all on table nms.table_metrics_daily from public;
 --! EndIncluded views/table_metrics_daily.sql
 --! Included views/winning_runs.sql
@@ -8703,7 +8888,16 @@ create or replace view nms.table_metrics_latest as
     measurement.method,
     measurement.measured_at,
     latest.run_id,
-    latest.snapshot_date
+    latest.snapshot_date,
+    measurement.row_count_low,
+    measurement.row_count_high,
+    measurement.carried_from_run,
+    measurement.total_bytes,
+    measurement.table_bytes,
+    measurement.index_bytes,
+    measurement.own_total_bytes,
+    measurement.dead_rows,
+    measurement.frozen_age
   from (
     select winning.run_id, winning.snapshot_date
     from nms_private.winning_runs as winning
@@ -8719,10 +8913,19 @@ comment on column nms.table_metrics_latest.table_kind is 'table or partitioned t
 comment on column nms.table_metrics_latest.is_partition is 'True when the table is a partition of another one, whose row_count has these rows too.';
 comment on column nms.table_metrics_latest.row_count is 'Rows, those of partitions and children included.';
 comment on column nms.table_metrics_latest.own_row_count is 'Rows stored in the table itself: its sum is the number of rows in all tables, each counted once.';
-comment on column nms.table_metrics_latest.method is 'How row_count was found.';
+comment on column nms.table_metrics_latest.method is 'How row_count was found: exact, carried, maintained, estimate or imported, as nms.table_metrics_measurements says.';
 comment on column nms.table_metrics_latest.measured_at is 'When the count of this table ended.';
 comment on column nms.table_metrics_latest.run_id is 'Run that found it.';
 comment on column nms.table_metrics_latest.snapshot_date is 'Its business day.';
+comment on column nms.table_metrics_latest.row_count_low is 'At least as many rows, with 99 % confidence; null unless it is an estimate.';
+comment on column nms.table_metrics_latest.row_count_high is 'At most as many rows, with 99 % confidence; null unless it is an estimate.';
+comment on column nms.table_metrics_latest.carried_from_run is 'Run that counted the rows of a carried count; null for every other method.';
+comment on column nms.table_metrics_latest.total_bytes is 'Bytes on disk with indexes, those of partitions and children included; null when not measured.';
+comment on column nms.table_metrics_latest.table_bytes is 'Of these, the bytes of the table with its toast; null when not measured.';
+comment on column nms.table_metrics_latest.index_bytes is 'Of these, the bytes of its indexes; null when not measured.';
+comment on column nms.table_metrics_latest.own_total_bytes is 'Bytes without partitions and children: their sum has each byte once.';
+comment on column nms.table_metrics_latest.dead_rows is 'Dead rows not yet vacuumed away: an estimate of the statistics collector; null when not measured.';
+comment on column nms.table_metrics_latest.frozen_age is 'Transactions since the oldest unfrozen one in the table or its toast; null when not measured.';
 revoke all on table nms.table_metrics_latest from public;
 --! EndIncluded views/table_metrics_latest.sql
 --! Included views/table_metrics_estimates.sql
@@ -8737,7 +8940,8 @@ create or replace view nms.table_metrics_estimates as
     round(100.0 * (estimate.reltuples - latest.own_row_count) / nullif(latest.own_row_count, 0), 2) as reltuples_off_percent,
     estimate.reltuples is null
       or abs(estimate.reltuples - latest.own_row_count) > 50 + 0.1 * latest.own_row_count as needs_analyze,
-    latest.measured_at
+    latest.measured_at,
+    latest.method
   from nms.table_metrics_latest as latest
   join pg_class as relation
     on relation.oid = (
@@ -8755,16 +8959,17 @@ create or replace view nms.table_metrics_estimates as
   ) as estimate
   where latest.table_kind = 'table';
 comment on view nms.table_metrics_estimates is
-  'How far the estimates of Postgres are off, beside the latest exact count: which tables need an analyze. Only tables that exist; rows stored in the table itself.';
+  'How far the estimates of Postgres are off, beside the latest count: which tables need an analyze. Only tables that exist; rows stored in the table itself.';
 comment on column nms.table_metrics_estimates.schema_name is 'Schema of the table.';
 comment on column nms.table_metrics_estimates.table_name is 'Name of the table.';
-comment on column nms.table_metrics_estimates.row_count is 'Exact number of rows in the table itself, when the latest successful run counted it.';
+comment on column nms.table_metrics_estimates.row_count is 'Number of rows in the table itself, when the latest successful run found it: exact, unless method is estimate.';
 comment on column nms.table_metrics_estimates.n_live_tup is 'What the statistics say now; 0 after a crash.';
 comment on column nms.table_metrics_estimates.n_live_tup_off_percent is 'How far that is off, in per cent of row_count; null for an empty table.';
 comment on column nms.table_metrics_estimates.reltuples is 'What the planner goes by now; null before the first vacuum or analyze.';
 comment on column nms.table_metrics_estimates.reltuples_off_percent is 'How far that is off, in per cent of row_count; null for an empty table.';
 comment on column nms.table_metrics_estimates.needs_analyze is 'True when reltuples is unknown, or off by more than 50 rows and 10 %: what autovacuum tolerates by default.';
-comment on column nms.table_metrics_estimates.measured_at is 'When the exact count ended: the estimates may have changed since.';
+comment on column nms.table_metrics_estimates.measured_at is 'When the count ended: the estimates may have changed since.';
+comment on column nms.table_metrics_estimates.method is 'How row_count was found.';
 revoke all on table nms.table_metrics_estimates from public;
 --! EndIncluded views/table_metrics_estimates.sql
 --! Included views/table_metrics_history.sql
@@ -8783,7 +8988,18 @@ create or replace view nms.table_metrics_history as
     measurement.method,
     measurement.measured_at,
     measurement.error_sqlstate,
-    measurement.error_message
+    measurement.error_message,
+    measurement.row_count_low,
+    measurement.row_count_high,
+    measurement.carried_from_run,
+    measurement.total_bytes,
+    measurement.table_bytes,
+    measurement.index_bytes,
+    measurement.own_total_bytes,
+    measurement.dead_rows,
+    measurement.frozen_age,
+    measurement.last_vacuum,
+    measurement.last_analyze
   from nms.table_metrics_runs as run
   join nms.table_metrics_measurements as measurement using (run_id)
   where run.status <> 'RUNNING';
@@ -8799,10 +9015,21 @@ comment on column nms.table_metrics_history.table_kind is 'table or partitioned 
 comment on column nms.table_metrics_history.is_partition is 'True when the table is a partition of another one, whose row_count has these rows too.';
 comment on column nms.table_metrics_history.row_count is 'Rows, those of partitions and children included; null when it could not be counted.';
 comment on column nms.table_metrics_history.own_row_count is 'Rows stored in the table itself: its sum over a run is the number of rows in all tables, each counted once.';
-comment on column nms.table_metrics_history.method is 'How row_count was found.';
+comment on column nms.table_metrics_history.method is 'How row_count was found: exact, carried, maintained, estimate or imported, as nms.table_metrics_measurements says.';
 comment on column nms.table_metrics_history.measured_at is 'When the count of this table ended.';
 comment on column nms.table_metrics_history.error_sqlstate is 'Why it could not be counted, as SQLSTATE; null when it was.';
 comment on column nms.table_metrics_history.error_message is 'The same in words.';
+comment on column nms.table_metrics_history.row_count_low is 'At least as many rows, with 99 % confidence; null unless it is an estimate.';
+comment on column nms.table_metrics_history.row_count_high is 'At most as many rows, with 99 % confidence; null unless it is an estimate.';
+comment on column nms.table_metrics_history.carried_from_run is 'Run that counted the rows of a carried count; null for every other method.';
+comment on column nms.table_metrics_history.total_bytes is 'Bytes on disk with indexes, those of partitions and children included; null when not measured.';
+comment on column nms.table_metrics_history.table_bytes is 'Of these, the bytes of the table with its toast; null when not measured.';
+comment on column nms.table_metrics_history.index_bytes is 'Of these, the bytes of its indexes; null when not measured.';
+comment on column nms.table_metrics_history.own_total_bytes is 'Bytes without partitions and children: their sum has each byte once.';
+comment on column nms.table_metrics_history.dead_rows is 'Dead rows not yet vacuumed away: an estimate of the statistics collector; null when not measured.';
+comment on column nms.table_metrics_history.frozen_age is 'Transactions since the oldest unfrozen one in the table or its toast; null when not measured.';
+comment on column nms.table_metrics_history.last_vacuum is 'When the table itself was last vacuumed; null when not measured, or never.';
+comment on column nms.table_metrics_history.last_analyze is 'When the table itself was last analyzed; null when not measured, or never.';
 revoke all on table nms.table_metrics_history from public;
 --! EndIncluded views/table_metrics_history.sql
 --! Included views/table_metrics_today.sql
@@ -8817,7 +9044,7 @@ comment on view nms.table_metrics_today is
   'The JSON of the current business day, in the business time zone rather than that of the session: one row, or none when no run of today has succeeded.';
 comment on column nms.table_metrics_today.snapshot_date is 'Today, in the business time zone.';
 comment on column nms.table_metrics_today.run_id is 'Run that owns the day so far.';
-comment on column nms.table_metrics_today.payload is 'Row counts as {schema: {table: count}}.';
+comment on column nms.table_metrics_today.payload is 'Row counts as {schema: {table: count}}, or as the payload_version setting said when that run ended.';
 comment on column nms.table_metrics_today.collected_at is 'When that run started.';
 revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
