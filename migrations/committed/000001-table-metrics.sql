@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:1885ed610065d92c43e0e8e25a750223afc0bfe6
+--! Hash: sha1:e190f661080b61a1e3415977b26a843424eff8c9
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -3917,7 +3917,7 @@ begin
 end
 $$;
 comment on function nms.import_run(date, jsonb) is
-  'Stores counts that are known from elsewhere, such as an older tool, as a run of their own that is marked is_imported. payload: {schema: {table: count}}. Raises 22023 for malformed counts or a day to come, 55000 for a day that was counted. A later imported run of the same day takes it over, and so does any run that counts it.';
+  'Stores counts that are known from elsewhere, such as an older tool, as a run of their own that is marked is_imported. payload: {schema: {table: count}}, which is version 1. Raises 22023 for malformed counts or a day to come, 55000 for a day that was counted. A later imported run of the same day takes it over, and so does any run that counts it.';
 revoke execute on function nms.import_run(date, jsonb) from public;
 --! EndIncluded functions/history/import_run.sql
 --! Included functions/history/prunable_runs.sql
@@ -4113,7 +4113,19 @@ begin
   where snapshot.run_id = v_run.run_id;
 
   run_id := v_run.run_id;
-  payload := nms_private.run_payload(run_id => v_run.run_id);
+  -- In the version it had; of one that is gone, the day may still have it.
+  payload := nms_private.run_payload(
+    run_id => v_run.run_id,
+    version => coalesce(
+      nms_private.payload_version(payload => v_former),
+      (
+        select nms_private.payload_version(payload => day.payload)
+        from nms.table_metrics_daily_snapshot as day
+        where day.run_id = v_run.run_id
+      ),
+      (select settings.payload_version from nms.table_metrics_settings as settings)
+    )
+  );
   collected_at := v_run.collected_at;
   effect := nms_private.rebuild_effect(former => v_former, rebuilt => payload);
   insert into nms.table_metrics_run_snapshot as snapshot (run_id, payload, collected_at)
@@ -4123,7 +4135,7 @@ begin
 end
 $$;
 comment on function nms.rebuild_run_snapshot(bigint) is
-  'Makes the JSON of a successful run again from its measurements. effect: made, there was none; same as before; or repaired, it was another one. Raises 55000 for any other run, and when measurements are missing.';
+  'Makes the JSON of a successful run again from its measurements, in the version of the payload that it had. effect: made, there was none; same as before; or repaired, it was another one. Raises 55000 for any other run, and when measurements are missing.';
 revoke execute on function nms.rebuild_run_snapshot(bigint) from public;
 --! EndIncluded functions/history/rebuild_run_snapshot.sql
 --! Included functions/history/take_day.sql
@@ -4159,6 +4171,9 @@ as $$
   with problem as (
     select 1 as place, '' as path, payload as seen, 'an object {"schema": {"table": count}}' as expected
     where payload is null or jsonb_typeof(payload) <> 'object'
+    union all
+    select 1, '_version', payload -> '_version', 'version 1 of the payload, which nms.day_snapshot() answers with unless asked for another'
+    where jsonb_typeof(payload -> '_version') = 'number'
     union all
     select 2, schemas.key, schemas.value, 'an object {"table": count}'
     from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
@@ -5442,7 +5457,7 @@ begin
     'snapshot_date', v_day.snapshot_date,
     'collected_at', v_day.collected_at,
     'left_out_count', (select run.left_out_count from nms.table_metrics_runs as run where run.run_id = v_day.run_id),
-    'payload', v_day.payload
+    'payload', nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
   );
 end
 $$;
@@ -5451,7 +5466,7 @@ comment on function nms.day_report(date) is
 revoke execute on function nms.day_report(date) from public;
 --! EndIncluded functions/reading/day_report.sql
 --! Included functions/reading/day_snapshot.sql
-create or replace function nms.day_snapshot(snapshot_date date default null)
+create or replace function nms.day_snapshot(snapshot_date date default null, version integer default 1)
 returns jsonb
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -5463,7 +5478,7 @@ begin
     'run_id', day.run_id,
     'snapshot_date', day.snapshot_date,
     'collected_at', day.collected_at,
-    'payload', day.payload
+    'payload', nms_private.payload_in(version => day_snapshot.version, stored => day.payload, run_id => day.run_id)
   ) into v_snapshot
   from nms.table_metrics_daily_snapshot as day
   where day.snapshot_date = coalesce(
@@ -5476,9 +5491,9 @@ begin
   return v_snapshot;
 end
 $$;
-comment on function nms.day_snapshot(date) is
-  'The JSON of a business day, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, payload as {schema: {table: count}}. Raises P0002 for a day without a result.';
-revoke execute on function nms.day_snapshot(date) from public;
+comment on function nms.day_snapshot(date, integer) is
+  'The JSON of a business day, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, payload as {schema: {table: count}}; in version 2 as {"_version": 2, schema: {table: {"count": …, "method": …}}}, whichever the payload_version setting was. Raises P0002 for a day without a result, 22023 for a version that is not 1 or 2.';
+revoke execute on function nms.day_snapshot(date, integer) from public;
 --! EndIncluded functions/reading/day_snapshot.sql
 --! Included functions/reading/days_report.sql
 create or replace function nms.days_report("limit" integer default 30, before date default null)
@@ -6324,6 +6339,29 @@ comment on function nms.overview_report(date, integer) is
   'How things stand on a business day, by default the last one with a result: {snapshot_date, has_result, run, totals, change, change_percent, changed_most, tables, days, runs, earlier_date, later_date}, and how table metrics is doing now: {business_date, today, last_run, next_due, alerts}. days are that day and those before it, oldest first: {snapshot_date, rows, counts}, where counts has one entry for each of tables, in their order, null where it was not counted; rows and counts are null on a day without a result; estimated_rows is there where some of the rows are estimates. A day without a result has the tables of its last FAILED run, if there was any.';
 revoke execute on function nms.overview_report(date, integer) from public;
 --! EndIncluded functions/reading/overview_report.sql
+--! Included functions/reading/payload_in.sql
+create or replace function nms_private.payload_in(version integer, stored jsonb, run_id bigint)
+returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if (payload_in.version in (1, 2)) is not true then
+    raise exception 'no such version of the payload: %', coalesce(payload_in.version::text, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected 1 or 2',
+        hint = '1 is {schema: {table: count}}, 2 also says how each count was found.';
+  elsif payload_in.stored is null or nms_private.payload_version(payload => payload_in.stored) = payload_in.version then
+    return payload_in.stored;
+  end if;
+  return nms_private.run_payload(run_id => payload_in.run_id, version => payload_in.version);
+end
+$$;
+comment on function nms_private.payload_in(integer, jsonb, bigint) is
+  'The stored payload of a run in this version: itself, or made from the measurements. Null for null. Raises 22023 for a version that is not 1 or 2.';
+revoke execute on function nms_private.payload_in(integer, jsonb, bigint) from public;
+--! EndIncluded functions/reading/payload_in.sql
 --! Included functions/reading/period_ends.sql
 create or replace function nms_private.period_ends(by text, periods integer)
 returns table (period_start date, snapshot_date date, run_id bigint, is_asked_for boolean)
@@ -6671,7 +6709,9 @@ begin
       'seconds', extract(epoch from coalesce(v_run.finished_at, clock_timestamp()) - v_run.collected_at)
     ),
     'payload', (
-      select snapshot.payload from nms.table_metrics_run_snapshot as snapshot where snapshot.run_id = v_run.run_id
+      select nms_private.payload_in(version => 1, stored => snapshot.payload, run_id => snapshot.run_id)
+      from nms.table_metrics_run_snapshot as snapshot
+      where snapshot.run_id = v_run.run_id
     ),
     'failures', (
       select coalesce(
@@ -6801,7 +6841,7 @@ comment on function nms_private.run_result(bigint, bigint) is
 revoke execute on function nms_private.run_result(bigint, bigint) from public;
 --! EndIncluded functions/reading/run_result.sql
 --! Included functions/reading/run_snapshot.sql
-create or replace function nms.run_snapshot(run_id bigint default null)
+create or replace function nms.run_snapshot(run_id bigint default null, version integer default 1)
 returns jsonb
 language sql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -6813,14 +6853,14 @@ as $$
     'status', run.status,
     'finished_at', run.finished_at,
     'error_message', run.error_message,
-    'payload', snapshot.payload
+    'payload', nms_private.payload_in(version => run_snapshot.version, stored => snapshot.payload, run_id => run.run_id)
   )
   from nms_private.run_or_latest(run_id => run_snapshot.run_id) as run
   left join nms.table_metrics_run_snapshot as snapshot on snapshot.run_id = run.run_id
 $$;
-comment on function nms.run_snapshot(bigint) is
-  'The JSON of a run, by default the latest successful one: {run_id, snapshot_date, collected_at, status, finished_at, error_message, payload}, payload as {schema: {table: count}}, null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
-revoke execute on function nms.run_snapshot(bigint) from public;
+comment on function nms.run_snapshot(bigint, integer) is
+  'The JSON of a run, by default the latest successful one: {run_id, snapshot_date, collected_at, status, finished_at, error_message, payload}, payload as {schema: {table: count}}, null unless the run SUCCEEDED; in version 2 as {"_version": 2, schema: {table: {"count": …, "method": …}}}, whichever the payload_version setting was. Raises P0002 for an unknown run, 22023 for a version that is not 1 or 2.';
+revoke execute on function nms.run_snapshot(bigint, integer) from public;
 --! EndIncluded functions/reading/run_snapshot.sql
 --! Included functions/reading/run_totals.sql
 create or replace function nms_private.run_totals(run_id bigint)
@@ -7677,7 +7717,11 @@ begin
   perform nms_private.use_lock_timeout();
 
   insert into nms.table_metrics_run_snapshot (run_id, payload, collected_at)
-  values (close_run.run_id, nms_private.run_payload(run_id => close_run.run_id), v_run.collected_at);
+  select
+    close_run.run_id,
+    nms_private.run_payload(run_id => close_run.run_id, version => settings.payload_version),
+    v_run.collected_at
+  from nms.table_metrics_settings as settings;
   perform nms_private.take_day(run_id => close_run.run_id);
 
   delete from nms_private.targets as claim where claim.run_id = close_run.run_id;
@@ -7715,7 +7759,7 @@ exception
 end
 $$;
 comment on function nms.close_run(bigint) is
-  'Ends a run that has been counted. When every target was: writes its run snapshot, makes it the snapshot of its business day unless a later run already is, or a counted one while this was imported, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were; also when another session keeps it from writing them for longer than lock_timeout. Returns the header.';
+  'Ends a run that has been counted. When every target was: writes its run snapshot, in the version that the payload_version setting says, makes it the snapshot of its business day unless a later run already is, or a counted one while this was imported, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were; also when another session keeps it from writing them for longer than lock_timeout. Returns the header.';
 revoke execute on function nms.close_run(bigint) from public;
 --! EndIncluded functions/run/close_run.sql
 --! Included functions/run/collect_table_metrics.sql
@@ -8029,6 +8073,19 @@ comment on function nms.open_run(jsonb, jsonb) is
   'Starts a run: writes its RUNNING header and returns its run_id. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". A malformed request is written as a FAILED run, with a warning. Runs that were abandoned are marked FAILED first.';
 revoke execute on function nms.open_run(jsonb, jsonb) from public;
 --! EndIncluded functions/run/open_run.sql
+--! Included functions/run/payload_version.sql
+create or replace function nms_private.payload_version(payload jsonb)
+returns integer
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  -- In version 1 a schema may have that name: an object.
+  select case when payload -> '_version' = '2' then 2 when payload is not null then 1 end
+$$;
+comment on function nms_private.payload_version(jsonb) is
+  'In which version a payload is written. Null for null.';
+revoke execute on function nms_private.payload_version(jsonb) from public;
+--! EndIncluded functions/run/payload_version.sql
 --! Included functions/run/remedy.sql
 create or replace function nms_private.remedy(error_sqlstate text)
 returns text
@@ -8063,24 +8120,69 @@ revoke execute on function nms_private.remedy(text) from public;
 --! EndIncluded functions/run/remedy.sql
 --! Included functions/run/run_payload.sql
 -- json first, jsonb at the end: jsonb_object_agg over jsonb takes quadratic time.
-create or replace function nms_private.run_payload(run_id bigint)
+create or replace function nms_private.run_payload(run_id bigint, version integer default 1)
 returns jsonb
-language sql stable parallel safe
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(json_object_agg(per_schema.schema_name, per_schema.tables)::jsonb, '{}')
-  from (
-    select
-      measurement.schema_name,
-      json_object_agg(measurement.table_name, measurement.row_count) as tables
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = run_payload.run_id
-    group by measurement.schema_name
-  ) as per_schema
+begin
+  if run_payload.version = 1 then
+    return (
+      select coalesce(json_object_agg(per_schema.schema_name, per_schema.tables)::jsonb, '{}')
+      from (
+        select
+          measurement.schema_name,
+          json_object_agg(measurement.table_name, measurement.row_count) as tables
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = run_payload.run_id
+        group by measurement.schema_name
+      ) as per_schema
+    );
+  end if;
+
+  return (
+    with filtered as materialized (
+      select found.schema_name, found.table_name, json_object_agg(found.filter_name, found.row_count) as counts
+      from nms.table_metrics_filtered_counts as found
+      where found.run_id = run_payload.run_id
+      group by found.schema_name, found.table_name
+    )
+    select jsonb_build_object('_version', 2) || coalesce(json_object_agg(per_schema.key, per_schema.tables)::jsonb, '{}')
+    from (
+      select
+        -- A schema that is called _version, __version and so on has one underscore more.
+        case when measurement.schema_name ~ '^_+version$' then '_' else '' end || measurement.schema_name as key,
+        json_object_agg(
+          measurement.table_name,
+          json_strip_nulls(
+            json_build_object(
+              'count', measurement.row_count,
+              'method', measurement.method,
+              'low', measurement.row_count_low,
+              'high', measurement.row_count_high,
+              'from_run', measurement.carried_from_run,
+              'bytes', measurement.total_bytes,
+              'table_bytes', measurement.table_bytes,
+              'index_bytes', measurement.index_bytes,
+              'dead_rows', measurement.dead_rows,
+              'frozen_age', measurement.frozen_age,
+              'filtered', filtered.counts
+            )
+          )
+        ) as tables
+      from nms.table_metrics_measurements as measurement
+      left join filtered
+        on filtered.schema_name = measurement.schema_name
+        and filtered.table_name = measurement.table_name
+      where measurement.run_id = run_payload.run_id
+      group by measurement.schema_name
+    ) as per_schema
+  );
+end
 $$;
-comment on function nms_private.run_payload(bigint) is
-  'The measurements of one run as {schema: {table: count}}; {} for a run that found no table.';
-revoke execute on function nms_private.run_payload(bigint) from public;
+comment on function nms_private.run_payload(bigint, integer) is
+  'The measurements of one run in a version of the payload. 1: {schema: {table: count}}; {} for a run that found no table. 2: {"_version": 2, schema: {table: {"count": …, "method": …}}}, with low and high of an estimate, from_run of a carried count, and as far as they were measured bytes, table_bytes, index_bytes, dead_rows, frozen_age and filtered {name: count}; a schema whose name is _version, with any number of underscores, has one underscore more.';
+revoke execute on function nms_private.run_payload(bigint, integer) from public;
 --! EndIncluded functions/run/run_payload.sql
 --! Included functions/run/sessions_in_the_way.sql
 -- Whoever has locked or written a row also has a lock on its table, in a mode that readers do not take.
