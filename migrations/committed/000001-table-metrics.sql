@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:a5deb9d5e4850dc6835ad1b023aa66e3fae29ef7
+--! Hash: sha1:6954aa71e37dd7eda589e352c1cc983930374e42
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2110,7 +2110,11 @@ declare
   v_name text;
   v_chunks text;
   v_is_counted boolean;
+  v_is_measured boolean; -- bytes as well
+  v_sizes record;
 begin
+  select settings.measure_storage into strict v_is_measured from nms.table_metrics_settings as settings;
+
   foreach v_target in array targets loop
     v_found := null;
     v_found.table_oid := v_target.table_oid;
@@ -2154,6 +2158,12 @@ begin
         raise sqlstate 'NM001' using message = 'rewritten, truncated or replaced after the snapshot was taken';
       end if;
       v_is_counted := true;
+      -- The rows of one that is whole are in other files.
+      if v_is_measured and not v_target.is_whole then
+        v_sizes := nms_private.sizes_of(table_oid => v_target.table_oid);
+        v_found.own_table_bytes := v_sizes.table_bytes;
+        v_found.own_index_bytes := v_sizes.index_bytes;
+      end if;
       raise sqlstate 'NM002' using message = 'counted: release the locks';
     exception
       when query_canceled then
@@ -2179,7 +2189,7 @@ begin
 end
 $$;
 comment on function nms_private.count_each(nms_private.target[], text[], text) is
-  'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+  'Exact number of rows stored in each of these tables, with their bytes when the measure_storage setting is true, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. stop_at: the SQLSTATEs after which the rest is not counted any more.';
 revoke execute on function nms_private.count_each(nms_private.target[], text[], text) from public;
 --! EndIncluded functions/count/count_each.sql
 --! Included functions/count/count_tables.sql
@@ -2202,10 +2212,15 @@ declare
   v_together constant bigint := bigint '16'; -- tables
   v_small_to constant bigint := bigint '32'; -- pages
   v_batch record;
+  v_is_measured boolean; -- bytes as well
   v_counts bigint[];
+  v_table_bytes bigint[];
+  v_index_bytes bigint[];
   v_are_counted boolean;
   v_left oid[] := array[]::oid[];
 begin
+  select settings.measure_storage into strict v_is_measured from nms.table_metrics_settings as settings;
+
   -- Planning and locking a small table takes longer than reading it: several in one statement. The newest
   -- file first, also below: what is often rewritten or replaced is read before that can happen again.
   for v_batch in
@@ -2235,9 +2250,12 @@ begin
       select
         bool_and(
           coalesce(to_regclass(counted.name) = counted.oid and pg_relation_filenode(counted.oid) = counted.filenode, false)
-        )
-      into v_are_counted
-      from unnest(v_batch.table_oids, v_batch.filenodes, v_batch.names) as counted (oid, filenode, name);
+        ),
+        array_agg(case when v_is_measured then pg_table_size(counted.oid) end order by counted.place),
+        array_agg(case when v_is_measured then pg_indexes_size(counted.oid) end order by counted.place)
+      into v_are_counted, v_table_bytes, v_index_bytes
+      from unnest(v_batch.table_oids, v_batch.filenodes, v_batch.names)
+        with ordinality as counted (oid, filenode, name, place);
       raise sqlstate 'NM002' using message = 'counted: release the locks';
     exception
       when query_canceled then
@@ -2251,9 +2269,10 @@ begin
     if v_are_counted then
       return query
       select
-        counted.table_oid, counted.row_count, 'exact', null::bigint, null::bigint, null::bigint, null::bigint, null::bigint,
-        null::jsonb, null::text, null::bigint, null::bigint, clock_timestamp(), null::text, null::text
-      from unnest(v_batch.table_oids, v_counts) as counted (table_oid, row_count);
+        counted.table_oid, counted.row_count, 'exact', null::bigint, null::bigint, null::bigint,
+        counted.table_bytes, counted.index_bytes, null::jsonb, null::text, null::bigint, null::bigint, clock_timestamp(), null::text, null::text
+      from unnest(v_batch.table_oids, v_counts, v_table_bytes, v_index_bytes)
+        as counted (table_oid, row_count, table_bytes, index_bytes);
     else
       v_left := v_left || v_batch.table_oids;
     end if;
@@ -2280,7 +2299,7 @@ begin
 end
 $$;
 comment on function nms_private.count_tables(nms_private.target[], text[], text) is
-  'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms_private.count_each() does. No lock outlasts the count of its table, or of its few small companions. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+  'Exact number of rows stored in each of these tables, with their bytes when the measure_storage setting is true, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms_private.count_each() does. No lock outlasts the count of its table, or of its few small companions. stop_at: the SQLSTATEs after which the rest is not counted any more.';
 revoke execute on function nms_private.count_tables(nms_private.target[], text[], text) from public;
 --! EndIncluded functions/count/count_tables.sql
 --! Included functions/count/count_targets.sql
@@ -2365,6 +2384,13 @@ begin
       lock_timeout => case when not as_one then '10 ms' end
     ) as result
   ),
+  -- No row where storage is not measured.
+  state as materialized (
+    select known.*
+    from (select array_agg(found.table_oid) as table_oids from found) as among
+    join nms.table_metrics_settings as settings on settings.measure_storage
+    cross join nms_private.storage_states(among => among.table_oids) as known
+  ),
   -- Each member is read once, however many tables its rows are part of.
   added as (
     select
@@ -2373,6 +2399,11 @@ begin
       sum(coalesce(part.own_row_count_low, part.own_row_count))::bigint as row_count_low,
       sum(coalesce(part.own_row_count_high, part.own_row_count))::bigint as row_count_high,
       min(part.carried_from_run) as carried_from_run,
+      -- Of a parent that misses the bytes of one member, none: the rest would look like all.
+      case when count(part.own_table_bytes) = count(*) then sum(part.own_table_bytes)::bigint end as table_bytes,
+      case when count(part.own_index_bytes) = count(*) then sum(part.own_index_bytes)::bigint end as index_bytes,
+      sum(state.dead_rows)::bigint as dead_rows,
+      max(state.frozen_age) as frozen_age,
       -- The least sure of them.
       case
         when bool_or(part.method = 'estimate') then 'estimate'
@@ -2391,6 +2422,7 @@ begin
     cross join unnest(parent.members) as member (table_oid)
     left join found as child on child.table_oid = member.table_oid
     left join counted as part on part.table_oid = member.table_oid
+    left join state on state.table_oid = member.table_oid
     group by parent.table_oid
   ),
   outcome as materialized (
@@ -2429,10 +2461,18 @@ begin
       case
         when outcome.error_sqlstate is null and outcome.method = 'estimate' then
           coalesce(added.row_count_high, itself.own_row_count_high)
-      end as row_count_high
+      end as row_count_high,
+      bytes.table_bytes,
+      bytes.index_bytes,
+      bytes.own_total_bytes,
+      case when found.members is null then state.dead_rows else added.dead_rows end as dead_rows,
+      case when found.members is null then state.frozen_age else added.frozen_age end as frozen_age,
+      state.last_vacuum,
+      state.last_analyze
     from found
     left join counted as itself on itself.table_oid = found.table_oid
     left join added on added.table_oid = found.table_oid
+    left join state on state.table_oid = found.table_oid
     cross join lateral (
       select
         coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate,
@@ -2441,6 +2481,16 @@ begin
           else coalesce(added.method, itself.method, 'exact')
         end as method
     ) as outcome
+    left join lateral (
+      select
+        case when found.members is null then itself.own_table_bytes else coalesce(added.table_bytes, no_member.bytes) end as table_bytes,
+        case when found.members is null then itself.own_index_bytes else coalesce(added.index_bytes, no_member.bytes) end as index_bytes,
+        case
+          when found.table_kind = 'partitioned table' then 0
+          else itself.own_table_bytes + itself.own_index_bytes
+        end as own_total_bytes
+      from (values (case when found.members = '{}' then bigint '0' end)) as no_member (bytes)
+    ) as bytes on state.table_oid is not null and outcome.error_sqlstate is null
   ),
   -- Asked of each count: the sum of a parent keeps only one of the errors.
   undecided as materialized (
@@ -2457,7 +2507,8 @@ begin
           count_under_one_snapshot.run_id, outcome.schema_name, outcome.table_name, outcome.row_count, outcome.own_row_count,
           outcome.method, outcome.measured_at, outcome.table_kind, outcome.is_partition, outcome.table_oid,
           outcome.error_sqlstate, outcome.error_message, outcome.carried_from_run, outcome.row_count_low,
-          outcome.row_count_high, null, null, null, null, null, null, null, null
+          outcome.row_count_high, outcome.table_bytes + outcome.index_bytes, outcome.table_bytes, outcome.index_bytes,
+          outcome.own_total_bytes, outcome.dead_rows, outcome.frozen_age, outcome.last_vacuum, outcome.last_analyze
         )::nms.table_metrics_measurements
       from outcome
       where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
@@ -2900,6 +2951,62 @@ comment on function nms_private.retract_renamed(tid[], text[], nms.table_metrics
   'When one of these schemas was renamed or altered after its tables were looked up: no measurement stands. Its table is a changed target where NM001 is retryable, and has failed otherwise.';
 revoke execute on function nms_private.retract_renamed(tid[], text[], nms.table_metrics_measurements[], nms_private.target[]) from public;
 --! EndIncluded functions/count/retract_renamed.sql
+--! Included functions/count/sizes_of.sql
+-- The size functions wait for whoever has the table, its toast or an index exclusively; they release their locks at once.
+create or replace function nms_private.sizes_of(table_oid oid, out table_bytes bigint, out index_bytes bigint)
+returns record
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 ms' -- a count is worth waiting for, its size is not
+as $$
+begin
+  table_bytes := pg_table_size(sizes_of.table_oid);
+  index_bytes := pg_indexes_size(sizes_of.table_oid);
+exception
+  -- Whatever it is, the count stands without a size. A cancel is none of these.
+  when assert_failure or others then
+    table_bytes := null;
+    index_bytes := null;
+end
+$$;
+comment on function nms_private.sizes_of(oid) is
+  'Bytes of a table with its toast, free space and visibility maps, and bytes of its indexes, without partitions and children. Null when they are locked, gone or cannot be read.';
+revoke execute on function nms_private.sizes_of(oid) from public;
+--! EndIncluded functions/count/sizes_of.sql
+--! Included functions/count/storage_states.sql
+create or replace function nms_private.storage_states(among oid[])
+returns table (
+  table_oid oid,
+  dead_rows bigint,
+  frozen_age bigint,
+  last_vacuum timestamptz,
+  last_analyze timestamptz
+)
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
+as $$
+begin
+  return query
+  select
+    relation.oid,
+    pg_stat_get_dead_tuples(relation.oid),
+    -- 0 is that of what has no rows of its own: its age would be the greatest there is.
+    greatest(
+      case when relation.relfrozenxid <> '0' then age(relation.relfrozenxid) end,
+      case when toast.relfrozenxid <> '0' then age(toast.relfrozenxid) end
+    )::bigint,
+    greatest(pg_stat_get_last_vacuum_time(relation.oid), pg_stat_get_last_autovacuum_time(relation.oid)),
+    greatest(pg_stat_get_last_analyze_time(relation.oid), pg_stat_get_last_autoanalyze_time(relation.oid))
+  from pg_class as relation
+  left join pg_class as toast on toast.oid = relation.reltoastrelid
+  where relation.oid = any (among);
+end
+$$;
+comment on function nms_private.storage_states(oid[]) is
+  'What the catalogue and the statistics know about each of these tables, without its partitions and children. Waits for no lock.';
+revoke execute on function nms_private.storage_states(oid[]) from public;
+--! EndIncluded functions/count/storage_states.sql
 --! Included functions/count/store_measurements.sql
 create or replace function nms_private.store_measurements(
   measured nms.table_metrics_measurements[],
