@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:a5deb9d5e4850dc6835ad1b023aa66e3fae29ef7
+--! Hash: sha1:6de477ae09eea8cda1681ff1748986569200ee84
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1257,6 +1257,7 @@ as $$
 declare
   v_run nms.table_metrics_runs;
   v_has_changes boolean;
+  v_has_differences boolean;
 begin
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = find_alerts.run_id;
   if not found then
@@ -1275,6 +1276,7 @@ begin
 
   -- Most often no count has changed, and planning find_count_alerts() takes longer than to find that out.
   v_has_changes := exists (select from nms_private.changed_counts(run_id => v_run.run_id));
+  v_has_differences := exists (select from nms.table_metrics_differences);
 
   return query
   select alert.*
@@ -1285,6 +1287,8 @@ begin
     select * from nms_private.find_table_alerts(run_id => v_run.run_id)
     union all
     select * from nms_private.find_count_alerts(run_id => v_run.run_id) where v_has_changes
+    union all
+    select * from nms_private.find_difference_alerts(run_id => v_run.run_id) where v_has_differences
   ) as alert
   cross join nms_private.alert_rule(
     schema_name => alert.schema_name,
@@ -1296,7 +1300,7 @@ begin
 end
 $$;
 comment on function nms.find_alerts(bigint) is
-  'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. Raises P0002 for an unknown run, 55000 for one that has not ended.';
+  'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. Raises P0002 for an unknown run, 55000 for one that has not ended.';
 revoke execute on function nms.find_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_alerts.sql
 --! Included functions/alerts/find_count_alerts.sql
@@ -1373,6 +1377,63 @@ comment on function nms_private.find_count_alerts(bigint) is
   'Tables whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; never for a table that the run could not count.';
 revoke execute on function nms_private.find_count_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_count_alerts.sql
+--! Included functions/alerts/find_difference_alerts.sql
+create or replace function nms_private.find_difference_alerts(run_id bigint)
+returns table (
+  kind text,
+  schema_name text,
+  table_name text,
+  row_count bigint,
+  expected_low bigint,
+  expected_high bigint,
+  detail text
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'count_differs',
+    measurement.schema_name,
+    measurement.table_name,
+    measurement.row_count,
+    null::bigint,
+    null::bigint,
+    format(
+      case difference.method
+        when 'carried' then
+          '%1$s rows counted by run %2$s, %3$s carried from run %4$s: what was carried since then may be wrong. '
+        else
+          '%1$s rows counted by run %2$s, %3$s kept by triggers: what was maintained before may be wrong. '
+      end
+      || 'Every run counts the table until you have found out why (%5$s), and then: select nms.resume_carrying(%6$L, %7$L);',
+      nms_private.with_separators(number => difference.row_count),
+      difference.run_id,
+      nms_private.with_separators(number => difference.claimed_row_count),
+      difference.claimed_from_run,
+      difference.detail,
+      measurement.schema_name,
+      measurement.table_name
+    )
+  from nms.table_metrics_runs as given
+  cross join lateral (
+    select distinct on (open.table_oid) open.*
+    from nms.table_metrics_differences as open
+    left join nms.table_metrics_runs as finder on finder.run_id = open.run_id
+    where
+      open.run_id <= given.run_id
+      and (finder.run_id is null or finder.finished_at <= given.finished_at) -- null: retention has deleted it
+      and (open.resumed_at <= given.finished_at) is not true
+    order by open.table_oid, open.difference_id desc
+  ) as difference
+  -- By its OID: the table may have another name by now, or be gone.
+  join nms.table_metrics_measurements as measurement
+    on measurement.run_id = given.run_id and measurement.table_oid = difference.table_oid
+  where given.run_id = find_difference_alerts.run_id and not given.is_imported
+$$;
+comment on function nms_private.find_difference_alerts(bigint) is
+  'Tables of which a recount in this run or an earlier one has refuted the number that was carried or maintained, and of which nobody had said by the end of this run that it may be trusted again: count_differs.';
+revoke execute on function nms_private.find_difference_alerts(bigint) from public;
+--! EndIncluded functions/alerts/find_difference_alerts.sql
 --! Included functions/alerts/find_run_alerts.sql
 create or replace function nms_private.find_run_alerts(run_id bigint)
 returns table (
@@ -3035,7 +3096,12 @@ begin
 
   return query
   with found as (
-    select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
+    select * from nms_private.lint_carries_nothing(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_carrying_is_kept_waiting(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_changes_not_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_count_differs(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_count_rule_names_nothing(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_no_run_today(payload => find_problems.payload, targets => v_targets, today => v_today)
@@ -3291,6 +3357,198 @@ comment on function nms_private.known_business_date() is
   'The business day of now; null where this server does not know the business time zone.';
 revoke execute on function nms_private.known_business_date() from public;
 --! EndIncluded functions/doctor/known_business_date.sql
+--! Included functions/doctor/lint/lint_carries_nothing.sql
+create or replace function nms_private.lint_carries_nothing(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select 'warning', 'carries_nothing', reason.subject, reason.detail, reason.remedy
+  from pg_roles as counting
+  cross join lateral (
+    select
+      'PostgreSQL ' || current_setting('server_version'),
+      'rules say that counts are carried, and before PostgreSQL 15 the counters of a server may lose changes: every table is counted',
+      'delete from nms.table_metrics_count_rules where method = ''carried''; -- or upgrade the server'
+    where current_setting('server_version_num')::integer < 150000
+    union all
+    select
+      counting.rolname::text,
+      format(
+        'rules say that counts are carried, and %I, which counts, may not see whether sessions of others have ended their transactions: every table is counted',
+        counting.rolname
+      ),
+      format('grant pg_read_all_stats to %I;', counting.rolname)
+    where not pg_has_role(counting.oid, 'pg_read_all_stats', 'usage')
+  ) as reason (subject, detail, remedy)
+  where
+    counting.oid = (select nms_private.counting_role())
+    and exists (select from nms.table_metrics_count_rules as rule where rule.method = 'carried')
+$$;
+comment on function nms_private.lint_carries_nothing(jsonb, nms_private.target[], date) is
+  'Rules let counts be carried, and nothing ever is: the server is too old, or the role that counts does not see what sessions do.';
+revoke execute on function nms_private.lint_carries_nothing(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_carries_nothing.sql
+--! Included functions/doctor/lint/lint_carrying_is_kept_waiting.sql
+create or replace function nms_private.lint_carrying_is_kept_waiting(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'carrying_is_kept_waiting', format('session %s', session.pid),
+    format(
+      '%s: %s, its transaction has been open for %s. A run before it ends counts %s instead of carrying: the session may not have told yet what it changed before',
+      session.name,
+      session.state,
+      date_trunc('second', statement_timestamp() - session.since),
+      case session.tables when 1 then '1 table' else format('%s tables', session.tables) end
+    ),
+    format('select pg_terminate_backend(%s); -- when nobody needs that transaction any more', session.pid)
+  from nms_private.transactions_in_the_way(open_for => '5 minutes') as session
+  where exists (select from nms.table_metrics_count_rules as rule where rule.method = 'carried')
+$$;
+comment on function nms_private.lint_carrying_is_kept_waiting(jsonb, nms_private.target[], date) is
+  'Counts are carried, and a transaction that has been open for more than 5 minutes would keep a run from it.';
+revoke execute on function nms_private.lint_carrying_is_kept_waiting(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_carrying_is_kept_waiting.sql
+--! Included functions/doctor/lint/lint_changes_not_counted.sql
+create or replace function nms_private.lint_changes_not_counted(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  configured as (
+    select
+      nullif(setting.setdatabase, 0) as database,
+      nullif(setting.setrole, 0) as role
+    from pg_db_role_setting as setting
+    cross join lateral unnest(setting.setconfig) as entry (value)
+    where
+      case when entry.value like 'track\_counts=%' then not split_part(entry.value, '=', 2)::boolean end
+      and setting.setdatabase in (0, (select oid from pg_database where datname = current_database()))
+  ),
+  found (subject, detail, remedy) as (
+    select
+      'track_counts',
+      'it is off for the server: nobody counts what changes in a table',
+      'alter system set track_counts = on; -- then: select pg_reload_conf();'
+    from pg_settings as setting
+    where
+      setting.name = 'track_counts'
+      and setting.reset_val = 'off'
+      and not exists (
+        select from configured where coalesce(configured.role, session_user::regrole) = session_user::regrole
+      )
+    union all
+    select
+      concat_ws(' in ', configured.role::regrole::text, quote_ident(database.datname)),
+      'its sessions have track_counts = off: nobody counts what they change in a table',
+      format(
+        'alter %s reset track_counts;',
+        concat_ws(' in ', 'role ' || configured.role::regrole::text, 'database ' || quote_ident(database.datname))
+      )
+    from configured
+    left join pg_database as database on database.oid = configured.database
+    union all
+    select
+      grantee.name,
+      'it may set track_counts to off: then nobody counts what it changes in a table',
+      format('revoke set on parameter track_counts from %s;', grantee.name)
+    from nms_private.may_set(parameter => 'track_counts') as granted (role)
+    cross join lateral (
+      select case granted.role when 0 then 'public' else granted.role::regrole::text end
+    ) as grantee (name)
+    union all
+    select
+      routine.oid::regprocedure::text,
+      'while it runs, track_counts is off: nobody counts what it changes in a table',
+      format('alter routine %s reset track_counts;', routine.oid::regprocedure)
+    from pg_proc as routine
+    where
+      routine.proconfig is not null
+      and exists (
+        select
+        from unnest(routine.proconfig) as entry (value)
+        where case when entry.value like 'track\_counts=%' then not split_part(entry.value, '=', 2)::boolean end
+      )
+  )
+  select
+    'warning',
+    'changes_not_counted',
+    found.subject,
+    found.detail || ', and a count that is carried from an earlier run may be wrong until it is counted again',
+    found.remedy
+  from found
+  where exists (select from nms.table_metrics_count_rules as rule where rule.method = 'carried')
+$$;
+comment on function nms_private.lint_changes_not_counted(jsonb, nms_private.target[], date) is
+  'Counts are carried, and sessions do not count their changes, or may stop to: track_counts is off for the server, a database, a role or a function, or somebody was granted to set it.';
+revoke execute on function nms_private.lint_changes_not_counted(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_changes_not_counted.sql
+--! Included functions/doctor/lint/lint_count_differs.sql
+create or replace function nms_private.lint_count_differs(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select distinct on (difference.table_oid)
+    'warning', 'count_differs', difference.table_oid::regclass::text,
+    format(
+      'run %s counted %s rows, where %s were known: every run counts it until somebody has looked. %s',
+      difference.run_id,
+      nms_private.with_separators(number => difference.row_count),
+      nms_private.with_separators(number => difference.claimed_row_count),
+      difference.detail
+    ),
+    format('select nms.resume_carrying(%L, %L); -- when you know why', namespace.nspname, relation.relname)
+  from nms.table_metrics_differences as difference
+  join pg_class as relation on relation.oid = difference.table_oid
+  join pg_namespace as namespace on namespace.oid = relation.relnamespace
+  where difference.resumed_at is null
+  order by difference.table_oid, difference.difference_id desc
+$$;
+comment on function nms_private.lint_count_differs(jsonb, nms_private.target[], date) is
+  'A count that was carried or maintained has turned out to be wrong, and nobody has said since that it may be trusted again.';
+revoke execute on function nms_private.lint_count_differs(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_count_differs.sql
+--! Included functions/doctor/lint/lint_count_rule_names_nothing.sql
+create or replace function nms_private.lint_count_rule_names_nothing(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'count_rule_names_nothing',
+    case rule.table_name
+      when '*' then format('%I', rule.schema_name)
+      else format('%I.%I', rule.schema_name, rule.table_name)
+    end,
+    format(
+      'a rule says how to find its number of rows (%s), and there is no such %s',
+      rule.method,
+      case when namespace.oid is null then 'schema' else 'table' end
+    ),
+    format(
+      'delete from nms.table_metrics_count_rules where (schema_name, table_name) = (%L, %L); -- or write the name as the catalogue does',
+      rule.schema_name, rule.table_name
+    )
+  from nms.table_metrics_count_rules as rule
+  left join pg_namespace as namespace on namespace.nspname = rule.schema_name
+  where
+    rule.schema_name <> '*'
+    and (namespace.oid is null or rule.table_name <> '*')
+    and not exists (
+      select
+      from pg_class as relation
+      where relation.relnamespace = namespace.oid and relation.relname = rule.table_name and relation.relkind in ('r', 'p', 'f')
+    )
+$$;
+comment on function nms_private.lint_count_rule_names_nothing(jsonb, nms_private.target[], date) is
+  'A rule of nms.table_metrics_count_rules is for a table or a schema that does not exist.';
+revoke execute on function nms_private.lint_count_rule_names_nothing(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_count_rule_names_nothing.sql
 --! Included functions/doctor/lint/lint_last_run_failed.sql
 create or replace function nms_private.lint_last_run_failed(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
@@ -3719,6 +3977,28 @@ comment on function nms_private.lint_user_mapping_missing(jsonb, nms_private.tar
   'A foreign part of a table lies on a server that the role that counts has no user mapping for.';
 revoke execute on function nms_private.lint_user_mapping_missing(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_user_mapping_missing.sql
+--! Included functions/doctor/may_set.sql
+-- Not language sql: there is no pg_parameter_acl before PostgreSQL 15.
+create or replace function nms_private.may_set(parameter text)
+returns setof oid
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_setting('server_version_num')::integer >= 150000 then
+    return query
+    select distinct acl.grantee
+    from pg_parameter_acl as known
+    cross join lateral aclexplode(known.paracl) as acl
+    left join pg_roles as grantee on grantee.oid = acl.grantee
+    where known.parname = may_set.parameter and acl.privilege_type = 'SET' and grantee.rolsuper is not true;
+  end if;
+end
+$$;
+comment on function nms_private.may_set(text) is
+  'The roles that were granted to set a parameter that only superusers may set otherwise; 0 is public.';
+revoke execute on function nms_private.may_set(text) from public;
+--! EndIncluded functions/doctor/may_set.sql
 --! Included functions/doctor/only_reads_and_requests.sql
 create or replace function nms_private.only_reads_and_requests(role oid)
 returns boolean
@@ -3793,6 +4073,33 @@ comment on function nms_private.refused_tables(oid[]) is
   'Those of these tables that a run could not count, and why: the role that counts may not use their schema, may select no column, or row-level security would hide rows from it.';
 revoke execute on function nms_private.refused_tables(oid[]) from public;
 --! EndIncluded functions/doctor/refused_tables.sql
+--! Included functions/doctor/transactions_in_the_way.sql
+create or replace function nms_private.transactions_in_the_way(open_for interval)
+returns table (pid integer, name text, state text, since timestamptz, tables bigint)
+language sql stable parallel restricted
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    session.pid,
+    concat_ws(', ', quote_ident(session.usename), nullif(session.application_name, '')),
+    session.state,
+    session.xact_start,
+    base.tables
+  from pg_stat_activity as session
+  cross join lateral (
+    select count(*) as tables from nms_private.bases as base where base.read_at < session.xact_start
+  ) as base
+  where
+    session.datname = current_database()
+    and session.backend_type = 'client backend'
+    and session.pid <> pg_backend_pid()
+    and session.xact_start <= statement_timestamp() - transactions_in_the_way.open_for
+    and base.tables > 0
+$$;
+comment on function nms_private.transactions_in_the_way(interval) is
+  'Transactions that have been open for at least so long, and began after tables were last counted: while they are open, those tables cannot be carried, because what their session did before may not show yet.';
+revoke execute on function nms_private.transactions_in_the_way(interval) from public;
+--! EndIncluded functions/doctor/transactions_in_the_way.sql
 --! Included functions/doctor/worker_trusts.sql
 -- A worker runs what lies in the schema of graphile-worker, and so does a requester: whoever may leave code there must
 -- have nothing to gain by it. The user of the session counts as well, because such code may take that role back.
@@ -5049,6 +5356,72 @@ comment on function nms.alerts_report(boolean, integer, bigint) is
   'What is strange: {business_time_zone, open, history, next}. open: as nms.table_metrics_alerts, oldest first. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 revoke execute on function nms.alerts_report(boolean, integer, bigint) from public;
 --! EndIncluded functions/reading/alerts_report.sql
+--! Included functions/reading/carrying_report.sql
+create or replace function nms_private.carrying_report()
+returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (select from nms.table_metrics_count_rules as rule where rule.method = 'carried')
+    and not exists (select from nms.table_metrics_comparisons as comparison where comparison.method = 'carried')
+  then
+    return null;
+  end if;
+
+  return (
+    select jsonb_build_object(
+      'server_can_carry', current_setting('server_version_num')::integer >= 150000,
+      'run_id', last.run_id,
+      'tables', found.tables,
+      'carried', found.carried,
+      'oldest_run', found.oldest_run,
+      'compared_since_run', trust.since_run,
+      'comparisons', trust.comparisons,
+      'differences', trust.differences,
+      'one_in', trust.one_in,
+      'open_differences', (
+        select count(distinct difference.table_oid)
+        from nms.table_metrics_differences as difference
+        where difference.method = 'carried' and difference.resumed_at is null
+      ),
+      'shadow', (
+        select jsonb_build_object(
+          'rules', count(*),
+          'until', max(rule.since + rule.shadow),
+          'comparisons', coalesce(max(shadow.comparisons), 0),
+          'differences', coalesce(max(shadow.differences), 0)
+        )
+        from nms.table_metrics_count_rules as rule
+        left join nms.table_metrics_comparisons as shadow
+          on shadow.run_id = last.run_id and shadow.method = 'carried' and shadow.is_shadow
+        where rule.method = 'carried' and rule.since + rule.shadow > statement_timestamp()
+        having count(*) > 0
+      )
+    )
+    from nms_private.trust_in(method => 'carried') as trust
+    left join lateral (
+      select run.run_id
+      from nms.table_metrics_runs as run
+      where run.status = 'SUCCEEDED' and not run.is_imported
+      order by run.run_id desc
+      limit 1
+    ) as last on true
+    cross join lateral (
+      select
+        count(*) as tables,
+        count(*) filter (where measurement.method = 'carried') as carried,
+        min(measurement.carried_from_run) as oldest_run
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = last.run_id and measurement.table_kind <> 'partitioned table'
+    ) as found
+  );
+end
+$$;
+comment on function nms_private.carrying_report() is
+  'What the last successful run carried, how often carried counts were counted again and what that says, and what rules in their shadow would have carried: {server_can_carry, run_id, tables, carried, oldest_run, compared_since_run, comparisons, differences, one_in, open_differences, shadow}. shadow is null without such rules. Null when nothing is carried, and nothing ever was.';
+revoke execute on function nms_private.carrying_report() from public;
+--! EndIncluded functions/reading/carrying_report.sql
 --! Included functions/reading/checked_limit.sql
 create or replace function nms_private.checked_limit(argument text, value integer)
 returns integer
@@ -6051,7 +6424,7 @@ as $$
     'open_alerts', (
       select jsonb_object_agg(known.kind, coalesce(open.alerts, 0))
       from unnest(
-        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike}'::text[]
+        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike,count_differs,triggers_changed}'::text[]
       ) as known (kind)
       left join (
         select alert.kind, count(*) as alerts from nms.table_metrics_alerts as alert group by alert.kind
@@ -6761,11 +7134,12 @@ as $$
     ),
     'runs', nms_private.list_runs("limit" => status_report.runs),
     'alerts', nms_private.open_alerts()
-  )
+  ) || case when carrying.report is not null then jsonb_build_object('carrying', carrying.report) else '{}' end
   from nms.table_metrics_settings as settings
+  cross join nms_private.carrying_report() as carrying (report)
 $$;
 comment on function nms.status_report(integer) is
-  'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first.';
+  'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first. Where counts are carried, carrying tells how many, and how far they can be trusted.';
 revoke execute on function nms.status_report(integer) from public;
 --! EndIncluded functions/reading/status_report.sql
 --! Included functions/reading/table_report.sql
@@ -7037,6 +7411,37 @@ comment on function nms.trend_report(text, text, integer) is
   'How many rows a table had on each of the last so many business days, today included: {schema_name, table_name, days, summary}, the days as of nms.table_trend, oldest first. When none of them has a result, the summary says which day was the last with one, and how many days reach back to it. Names as the catalogue spells them. Raises P0002 for a table that no run has met.';
 revoke execute on function nms.trend_report(text, text, integer) from public;
 --! EndIncluded functions/reading/trend_report.sql
+--! Included functions/reading/trust_in.sql
+-- Of m counts that were compared and are all right, at most 3/m are wrong with 95 % confidence: the rule of three.
+create or replace function nms_private.trust_in(method text)
+returns table (since_run bigint, comparisons bigint, differences bigint, one_in bigint)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  difference as (
+    select max(difference.run_id) as last_run, count(*) as differences
+    from nms.table_metrics_differences as difference
+    where difference.method = trust_in.method
+  ),
+  since as (
+    select min(comparison.run_id) as first_run, coalesce(sum(comparison.comparisons)::bigint, 0) as comparisons
+    from difference
+    join nms.table_metrics_comparisons as comparison on (comparison.run_id <= difference.last_run) is not true
+    where comparison.method = trust_in.method
+  )
+  select
+    since.first_run,
+    since.comparisons,
+    difference.differences,
+    case when since.comparisons >= 6 then since.comparisons / 3 end
+  from difference
+  cross join since
+$$;
+comment on function nms_private.trust_in(text) is
+  'How far the counts of a method (carried, maintained) can be trusted, by what was counted again. comparisons: since the last difference, from since_run on; differences: all that are known; one_in: at most one count in so many is wrong, with 95 % confidence; null after fewer than 6 comparisons.';
+revoke execute on function nms_private.trust_in(text) from public;
+--! EndIncluded functions/reading/trust_in.sql
 --! Included functions/request/preview_run.sql
 create or replace function nms.preview_run(skip jsonb default '[]', exclude jsonb default '[]')
 returns table (schema_name text, table_name text, table_kind text, outcome text, reason text)
@@ -8623,7 +9028,7 @@ create or replace view nms.table_metrics_alerts as
 comment on view nms.table_metrics_alerts is
   'The alerts that are open, without those that a rule silences. No row: nothing is strange.';
 comment on column nms.table_metrics_alerts.kind is
-  'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
+  'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs or triggers_changed.';
 comment on column nms.table_metrics_alerts.schema_name is 'Schema of the table; null for what concerns a whole run.';
 comment on column nms.table_metrics_alerts.table_name is 'Name of the table; null for what concerns a whole run.';
 comment on column nms.table_metrics_alerts.row_count is 'Rows when it was last found; null where nothing was counted.';
