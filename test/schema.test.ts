@@ -514,6 +514,7 @@ test('what reads all counts from one snapshot is stable, what writes is volatile
       from pg_proc
       where
         pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
+        and proname not like 'lint\\_%' -- the remedy of a problem may be a statement that writes
         and (proname = 'count_tables' or (provolatile <> 'v' and prosrc ~ '\\m(insert into|update nms|delete from)\\M'))
     `),
     ['count_tables s'],

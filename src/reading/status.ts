@@ -4,6 +4,7 @@ import { styleOfOutcome } from '../terminal/styles.ts'
 import { layOut, shorten } from '../terminal/table.ts'
 import { formatCount, formatDuration, formatMinute, inWords } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
+import { type Carrying, describeCarrying } from './carrying.ts'
 import { type Alert, tabulateAlerts } from './open_alerts.ts'
 import { shownZone } from './time_zone.ts'
 
@@ -15,6 +16,8 @@ export interface StatusReport {
   last_day: { snapshot_date: string } | null
   runs: RunHeader[]
   alerts: Alert[]
+  /** Only where counts are carried, or were. */
+  carrying?: Carrying
 }
 
 /** A run in a line: its header, how long it took so far, and what it found. */
@@ -44,6 +47,7 @@ export function describeStatus(report: StatusReport): string {
     describeToday(report),
     `last run: ${newest.run_id}, ${paint(styleOfOutcome(newest.status), newest.status)}, started ${formatMinute(newest.collected_at, zone)} (${zone}), ${howLong(newest)}`,
     ...(newest.error_message ? [`reason: ${visible(inWords(newest.error_message))}`] : []),
+    ...(report.carrying ? describeCarrying(report.carrying, zone) : []),
     ...describeAlerts(report.alerts, zone),
     '',
     layOut(
