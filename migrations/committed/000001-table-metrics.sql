@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:1e982622516c6233ad3ad0ba4ad90716ccac5905
+--! Hash: sha1:711b9efb3cf1b7eb663b169221e8dae20c69d051
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -3158,6 +3158,7 @@ begin
     union all select * from nms_private.lint_time_zone_unknown(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_too_few_locks(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_user_mapping_missing(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_wraparound_ahead(payload => find_problems.payload, targets => v_targets, today => v_today)
   )
   select found.* from found order by found.severity, found.problem collate "C", found.subject collate "C";
 exception
@@ -3826,6 +3827,127 @@ comment on function nms_private.lint_user_mapping_missing(jsonb, nms_private.tar
   'A foreign part of a table lies on a server that the role that counts has no user mapping for.';
 revoke execute on function nms_private.lint_user_mapping_missing(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_user_mapping_missing.sql
+--! Included functions/doctor/lint/lint_wraparound_ahead.sql
+create or replace function nms_private.lint_wraparound_ahead(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  -- Autovacuum begins at the first limit and is done long before half as much again. The second one is what vacuum uses.
+  horizon as (
+    select
+      kind.unit,
+      kind.freeze_at,
+      kind.freeze_at + kind.freeze_at / 2 as late_at,
+      greatest(kind.failsafe, kind.freeze_at + kind.freeze_at / 20) as failsafe_at
+    from (
+      values
+        (
+          'transactions',
+          current_setting('autovacuum_freeze_max_age')::bigint,
+          current_setting('vacuum_failsafe_age')::bigint
+        ),
+        (
+          'multixacts',
+          current_setting('autovacuum_multixact_freeze_max_age')::bigint,
+          current_setting('vacuum_multixact_failsafe_age')::bigint
+        )
+    ) as kind (unit, freeze_at, failsafe)
+  ),
+  -- A toast is vacuumed with its table.
+  stored as (
+    select
+      coalesce(owner.oid, relation.oid) as table_oid,
+      aged.unit,
+      max(aged.age) as age
+    from pg_class as relation
+    left join pg_class as owner on relation.relkind = 't' and owner.reltoastrelid = relation.oid
+    cross join lateral (
+      values
+        ('transactions', case when relation.relfrozenxid <> '0' then age(relation.relfrozenxid) end),
+        ('multixacts', case when relation.relminmxid <> '0' then mxid_age(relation.relminmxid) end)
+    ) as aged (unit, age)
+    where
+      relation.relkind in ('r', 'm', 't')
+      and relation.relpersistence <> 't'
+      and aged.age >= (select min(least(horizon.late_at, horizon.failsafe_at)) from horizon)
+    group by 1, 2
+  ),
+  late as (
+    select
+      horizon.*,
+      count(*) as tables,
+      max(stored.age) as age,
+      (array_agg(stored.table_oid order by stored.age desc, stored.table_oid))[1] as oldest
+    from stored
+    join horizon on horizon.unit = stored.unit and stored.age >= least(horizon.late_at, horizon.failsafe_at)
+    group by horizon.unit, horizon.freeze_at, horizon.late_at, horizon.failsafe_at
+  )
+  select
+    case when late.age >= late.failsafe_at then 'error' else 'warning' end,
+    'wraparound_ahead', late.oldest::regclass::text,
+    format(
+      'its oldest row is %s %s old%s, and a vacuum was due at %s: at 2,000,000,000 the server stops taking writes. %s',
+      nms_private.with_separators(late.age),
+      late.unit,
+      case when late.tables > 1 then format(', that of %s other tables too old as well', late.tables - 1) end,
+      nms_private.with_separators(late.freeze_at),
+      coalesce(
+        format('Vacuum waits for %s, %s transactions old', blocker.held_by, nms_private.with_separators(blocker.age)),
+        'Nothing keeps vacuum from it: see whether autovacuum comes to an end there'
+      )
+    ),
+    coalesce(blocker.remedy, format('vacuum (freeze) %s;', late.oldest::regclass))
+  from late
+  left join nms_private.oldest_transaction() as blocker
+    on blocker.age >= current_setting('autovacuum_freeze_max_age')::bigint
+$$;
+comment on function nms_private.lint_wraparound_ahead(jsonb, nms_private.target[], date) is
+  'A table has rows that should have been frozen long ago: they are half as old again as autovacuum_freeze_max_age allows, or its like for multixacts (warning), or as vacuum_failsafe_age (error). Asks the catalogue, of all tables of this database.';
+revoke execute on function nms_private.lint_wraparound_ahead(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_wraparound_ahead.sql
+--! Included functions/doctor/oldest_transaction.sql
+create or replace function nms_private.oldest_transaction()
+returns table (age bigint, held_by text, remedy text)
+language sql stable parallel restricted
+set search_path = pg_catalog, pg_temp
+rows 1
+as $$
+  select holder.age::bigint, holder.held_by, holder.remedy
+  from (
+    select
+      age(prepared.transaction),
+      format('the prepared transaction %L in database %I', prepared.gid, prepared.database),
+      format('rollback prepared %L; -- or commit prepared, in its database', prepared.gid)
+    from pg_prepared_xacts as prepared
+    union all
+    select
+      greatest(age(slot.xmin), age(slot.catalog_xmin)),
+      format('the replication slot %L', slot.slot_name),
+      format('select pg_drop_replication_slot(%L); -- if nobody comes back to it', slot.slot_name)
+    from pg_replication_slots as slot
+    union all
+    select
+      greatest(age(session.backend_xid), age(session.backend_xmin)),
+      format(
+        'session %s of %s (%s)',
+        session.pid, coalesce(session.usename, 'the server'), coalesce(session.state, session.backend_type)
+      ),
+      format('select pg_terminate_backend(%s); -- rolls back what it has begun', session.pid)
+    from pg_stat_activity as session
+    where
+      session.pid <> pg_backend_pid()
+      and session.pid not in (select vacuum.pid from pg_stat_progress_vacuum as vacuum) -- which hold back nothing
+  ) as holder (age, held_by, remedy)
+  where holder.age is not null
+  order by holder.age desc
+  limit 1
+$$;
+comment on function nms_private.oldest_transaction() is
+  'Who keeps vacuum from freezing anything younger, how many transactions ago that began, and the statement that ends it. No row: nobody.';
+revoke execute on function nms_private.oldest_transaction() from public;
+--! EndIncluded functions/doctor/oldest_transaction.sql
 --! Included functions/doctor/only_reads_and_requests.sql
 create or replace function nms_private.only_reads_and_requests(role oid)
 returns boolean
