@@ -3,6 +3,7 @@ export const areas = {
   run: 'Counting everything now, or step by step.',
   request: 'What a run would count.',
   count: 'What a run found for each table.',
+  carry: 'Counts kept from an earlier run, and whether they are right.',
   online: 'Counting in many short transactions.',
   schedule: 'When the next run is due.',
   reading: 'One day, one table, two days compared.',
