@@ -37,7 +37,12 @@ export async function createStill(sql: Sql): Promise<void> {
 
 /** As if every session had told all it did, the moment one asks: what carrying rests on is gone. */
 export async function believeEverySession(sql: Sql): Promise<void> {
-  await sql.unsafe('-- set when the function is there')
+  await sql.unsafe(`
+    create or replace function nms_private.unsettled_sessions(since timestamptz, among integer[] default null)
+    returns table (pid integer, open_transaction text)
+    language sql stable
+    as 'select null::integer, null::text where false'
+  `)
 }
 
 export interface Carried {
