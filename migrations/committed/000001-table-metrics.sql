@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:28861b2cf04272fda41eb79cf4157c5bfebd849f
+--! Hash: sha1:d349d7d096b224942527d98abba6b2dfdfe3896b
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1958,42 +1958,6 @@ comment on function nms_private.with_separators(bigint) is
   'A number for a person to read, such as 1,234,567.';
 revoke execute on function nms_private.with_separators(bigint) from public;
 --! EndIncluded functions/alerts/with_separators.sql
---! Included functions/carry/count_methods.sql
-create or replace function nms_private.count_methods(targets nms_private.target[])
-returns table (table_oid oid, method text, recount_after interval, is_shadow boolean)
-language sql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  with recursive
-  target as materialized (
-    select target.table_oid, target.schema_name, target.table_name from unnest(count_methods.targets) as target
-  ),
-  -- Parents, their parents, and so on: the nearest has the smallest distance.
-  named (table_oid, relation, distance) as (
-    select target.table_oid, target.table_oid, 0 from target
-    union all
-    select named.table_oid, link.inhparent, named.distance + 1
-    from named
-    join pg_inherits as link on link.inhrelid = named.relation
-    where exists (select from nms.table_metrics_count_rules as rule where rule.table_name <> '*')
-  )
-  select distinct on (target.table_oid)
-    target.table_oid,
-    rule.method,
-    rule.recount_after,
-    rule.method = 'carried' and rule.since + rule.shadow > now()
-  from target
-  join named on named.table_oid = target.table_oid
-  join pg_class as relation on relation.oid = named.relation
-  join pg_namespace as schema on schema.oid = relation.relnamespace
-  join nms.table_metrics_count_rules as rule
-    on (rule.schema_name, rule.table_name) in ((schema.nspname, relation.relname), (target.schema_name, '*'), ('*', '*'))
-  order by target.table_oid, rule.table_name = '*', rule.schema_name = '*', named.distance, rule.schema_name, rule.table_name
-$$;
-comment on function nms_private.count_methods(nms_private.target[]) is
-  'By which method the rules of nms.table_metrics_count_rules let the rows of each of these tables be found; no row for a table without a rule, which is counted.';
-revoke execute on function nms_private.count_methods(nms_private.target[]) from public;
---! EndIncluded functions/carry/count_methods.sql
 --! Included functions/count/chunks_of.sql
 create or replace function nms_private.chunks_of(table_oid oid)
 returns text
