@@ -253,6 +253,7 @@ grant execute on function
   nms.rebuild_daily_snapshot,
   nms.prune_table_metrics,
   nms.record_alerts,
+  nms.resume_carrying,
   nms_private.is_time_zone -- checks a setting, and its schema need not be entered for that
 to table_metrics_maintainer;
 grant update on nms.table_metrics_settings to table_metrics_maintainer;

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:d349d7d096b224942527d98abba6b2dfdfe3896b
+--! Hash: sha1:3784da8affb47f93454adf073a4bfc3b66743df9
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -444,7 +444,9 @@ begin
       inserted bigint,
       deleted bigint,
       updated bigint,
-      wal_lsn pg_lsn
+      wal_lsn pg_lsn,
+      recount_after interval,
+      is_shadow boolean
     );
   end if;
 end
@@ -461,6 +463,8 @@ comment on column nms_private.reading.deleted is 'Its n_tup_del.';
 comment on column nms_private.reading.updated is 'Its n_tup_upd.';
 comment on column nms_private.reading.wal_lsn is
   'Where the WAL ended; null when somebody was writing to the table, or WAL is not summarized.';
+comment on column nms_private.reading.recount_after is 'How old a carried count of it may get.';
+comment on column nms_private.reading.is_shadow is 'True: nothing is carried yet, because the rule is new.';
 
 create table if not exists nms_private.targets (
   run_id bigint not null references nms.table_metrics_runs on delete cascade,
@@ -817,6 +821,17 @@ comment on column nms_private.bases.updated is
   'Its n_tup_upd.';
 comment on column nms_private.bases.wal_lsn is
   'Where the WAL ended before the snapshot of the count; null when somebody was writing to the table, or WAL is not summarized.';
+
+create table if not exists nms_private.base_transactions (
+  run_id bigint primary key,
+  transactions text[] not null
+);
+comment on table nms_private.base_transactions is
+  'Of each run with bases, the transactions that were open before its snapshot: as long as one of them stays open, its session commits nothing.';
+comment on column nms_private.base_transactions.run_id is
+  'Run that counted.';
+comment on column nms_private.base_transactions.transactions is
+  'Virtual transactions of all sessions.';
 
 create table if not exists nms_private.maintained_counts (
   table_oid oid primary key,
@@ -1958,6 +1973,736 @@ comment on function nms_private.with_separators(bigint) is
   'A number for a person to read, such as 1,234,567.';
 revoke execute on function nms_private.with_separators(bigint) from public;
 --! EndIncluded functions/alerts/with_separators.sql
+--! Included functions/carry/carry_counts.sql
+-- Stable, so that everything that is counted is as of the snapshot of the calling query, however long it waits.
+create or replace function nms_private.carry_counts(
+  run_id bigint,
+  targets nms_private.target[],
+  readings nms_private.reading[], -- of before the snapshot
+  stop_at text[],
+  lock_timeout text
+)
+returns setof nms_private.finding
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_since constant timestamptz := clock_timestamp();
+  v_wal_end pg_lsn;
+  v_bases nms_private.bases[] := array(
+    select base from nms_private.usable_bases(targets => carry_counts.targets, readings => carry_counts.readings) as base
+  );
+  v_verified oid[];
+  v_counted nms_private.finding[];
+  v_proven oid[];
+begin
+  if v_bases = '{}' then
+    return query
+    select counted.*
+    from nms_private.count_tables(
+      targets => targets, stop_at => stop_at, lock_timeout => carry_counts.lock_timeout
+    ) as counted;
+    return;
+  end if;
+
+  if exists (select from unnest(readings) as reading where reading.wal_lsn is not null) then
+    v_wal_end := pg_current_wal_insert_lsn();
+  end if;
+  v_verified := array(
+    select due.oid
+    from nms_private.tables_to_verify(
+      run_id => carry_counts.run_id, targets => targets, readings => readings, bases => v_bases
+    ) as due (oid)
+  );
+
+  -- Sessions settle while everything is counted that has to be counted anyway.
+  v_counted := array(
+    select counted
+    from nms_private.count_tables(
+      targets => array(
+        select target
+        from unnest(targets) as target
+        where
+          target.table_oid not in (select base.table_oid from unnest(v_bases) as base)
+          or target.table_oid in (select verified.oid from unnest(v_verified) as verified (oid))
+      ),
+      stop_at => stop_at,
+      lock_timeout => carry_counts.lock_timeout
+    ) as counted
+  );
+  if exists (select from unnest(v_counted) as counted where counted.error_sqlstate = any (stop_at)) then
+    return query select counted.* from unnest(v_counted) as counted;
+    return;
+  end if;
+
+  v_proven := nms_private.proven_tables(
+    bases => v_bases,
+    since => v_since,
+    wal_end => v_wal_end,
+    deadline => greatest(v_since + interval '15 s', clock_timestamp() + interval '5 s')
+  );
+
+  return query
+  select
+    counted.table_oid, counted.own_row_count, counted.method, counted.carried_from_run, counted.own_row_count_low,
+    counted.own_row_count_high, counted.own_table_bytes, counted.own_index_bytes, counted.filtered,
+    case when base.table_oid is not null then 'carried' end,
+    base.own_row_count,
+    base.run_id,
+    counted.measured_at, counted.error_sqlstate, counted.error_message
+  from unnest(v_counted) as counted
+  left join unnest(v_proven) as proven (oid) on proven.oid = counted.table_oid
+  left join unnest(v_bases) as base on base.table_oid = proven.oid and counted.error_sqlstate is null
+  union all
+  select
+    base.table_oid, base.own_row_count, 'carried', base.run_id, null, null, base.own_table_bytes,
+    base.own_index_bytes, base.filtered, null, null, null, clock_timestamp(), null, null
+  from unnest(v_bases) as base
+  join unnest(v_proven) as proven (oid) on proven.oid = base.table_oid
+  where base.table_oid not in (select verified.oid from unnest(v_verified) as verified (oid));
+
+  return query
+  select counted.*
+  from nms_private.count_tables(
+    targets => array(
+      select target
+      from unnest(targets) as target
+      join unnest(v_bases) as base on base.table_oid = target.table_oid
+      where
+        target.table_oid not in (select proven.oid from unnest(v_proven) as proven (oid))
+        and target.table_oid not in (select verified.oid from unnest(v_verified) as verified (oid))
+    ),
+    stop_at => stop_at,
+    lock_timeout => carry_counts.lock_timeout
+  ) as counted;
+end
+$$;
+comment on function nms_private.carry_counts(bigint, nms_private.target[], nms_private.reading[], text[], text) is
+  'How many rows are stored in each of these tables: carried from an earlier run where it is proven that none has come or gone since, otherwise counted. Of those that could be carried some are counted nevertheless, and say what they verify.';
+revoke execute on function nms_private.carry_counts(bigint, nms_private.target[], nms_private.reading[], text[], text) from public;
+--! EndIncluded functions/carry/carry_counts.sql
+--! Included functions/carry/counter_epoch.sql
+-- Times as numbers: as text, they would depend on the session's time zone.
+create or replace function nms_private.counter_epoch()
+returns text
+language sql stable parallel restricted
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    format(
+      'system %s, timeline %s, database %s; version %s, server of %s, resets %s %s %s %s',
+      (select control.system_identifier from pg_control_system() as control),
+      left(pg_walfile_name(pg_current_wal_insert_lsn()), 8),
+      (select db.oid from pg_database as db where db.datname = current_database()),
+      current_setting('server_version_num'),
+      extract(epoch from pg_postmaster_start_time()),
+      extract(epoch from (select stats.stats_reset from pg_stat_database as stats where stats.datname = current_database())),
+      extract(epoch from (select stats.stats_reset from pg_stat_archiver as stats)),
+      extract(epoch from (select stats.stats_reset from pg_stat_bgwriter as stats)),
+      extract(epoch from (select stats.stats_reset from pg_stat_wal as stats))
+    )
+$$;
+comment on function nms_private.counter_epoch() is
+  'As long as that is the same, what the server counts about changes of tables only grows: a restart, a crash, a reset, a promotion and a copy of the database each begin another. What stands before the semicolon holds for the WAL.';
+revoke execute on function nms_private.counter_epoch() from public;
+--! EndIncluded functions/carry/counter_epoch.sql
+--! Included functions/carry/filtered_tables.sql
+create or replace function nms_private.filtered_tables()
+returns table (table_oid oid)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 10
+as $$
+  with recursive named (oid) as (
+    select relation.oid
+    from nms.table_metrics_filters as filter
+    join pg_namespace as schema on schema.nspname = filter.schema_name
+    join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = filter.table_name
+    union
+    select child.inhrelid
+    from named
+    join pg_inherits as child on child.inhparent = named.oid
+  )
+  select named.oid from named
+$$;
+comment on function nms_private.filtered_tables() is
+  'The tables that nms.table_metrics_filters names, with their partitions and children.';
+revoke execute on function nms_private.filtered_tables() from public;
+--! EndIncluded functions/carry/filtered_tables.sql
+--! Included functions/carry/keep_bases.sql
+create or replace function nms_private.keep_bases(
+  run_id bigint,
+  measured nms.table_metrics_measurements[],
+  findings nms_private.finding[],
+  readings nms_private.reading[],
+  open_transactions text[],
+  as_one boolean
+)
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few of a claim
+as $$
+begin
+  -- Another run may keep its own until its transaction ends: those that are there stay true, and nobody waits.
+  begin
+    if as_one then
+      lock table nms_private.bases in share row exclusive mode nowait;
+    else
+      lock table nms_private.bases in row exclusive mode nowait;
+    end if;
+  exception
+    when lock_not_available then
+      return;
+  end;
+
+  insert into nms_private.bases (
+    table_oid, run_id, own_row_count, filtered, own_table_bytes, own_index_bytes, measured_at, read_at, epoch, filenode,
+    catalogue_xmin, inserted, deleted, updated, wal_lsn
+  )
+  select
+    found.table_oid, keep_bases.run_id, found.own_row_count, found.filtered, found.own_table_bytes,
+    found.own_index_bytes, found.measured_at, reading.read_at, reading.epoch, reading.filenode, reading.catalogue_xmin,
+    reading.inserted, reading.deleted, reading.updated, reading.wal_lsn
+  from unnest(findings) as found
+  join unnest(readings) as reading on reading.table_oid = found.table_oid
+  join unnest(measured) as measurement on measurement.table_oid = found.table_oid
+  where
+    found.method = 'exact'
+    and found.error_sqlstate is null
+    and measurement.own_row_count = found.own_row_count
+  order by found.table_oid
+  on conflict on constraint bases_pkey do update
+  set
+    run_id = excluded.run_id,
+    own_row_count = excluded.own_row_count,
+    filtered = excluded.filtered,
+    own_table_bytes = excluded.own_table_bytes,
+    own_index_bytes = excluded.own_index_bytes,
+    measured_at = excluded.measured_at,
+    read_at = excluded.read_at,
+    epoch = excluded.epoch,
+    filenode = excluded.filenode,
+    catalogue_xmin = excluded.catalogue_xmin,
+    inserted = excluded.inserted,
+    deleted = excluded.deleted,
+    updated = excluded.updated,
+    wal_lsn = excluded.wal_lsn;
+
+  if as_one then
+    insert into nms_private.base_transactions as former (run_id, transactions)
+    values (keep_bases.run_id, keep_bases.open_transactions)
+    on conflict on constraint base_transactions_pkey do update set transactions = excluded.transactions;
+
+    delete from nms_private.bases as base
+    where not exists (select from pg_class as relation where relation.oid = base.table_oid);
+    delete from nms_private.base_transactions as former
+    where former.run_id not in (select base.run_id from nms_private.bases as base);
+  end if;
+end
+$$;
+comment on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading[], text[], boolean) is
+  'Keeps the counts of these tables that later runs may carry, with what was known about the tables before: of those that were counted and have their measurement. open_transactions: of before the snapshot of all these counts; null when they have several.';
+revoke execute on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading[], text[], boolean) from public;
+--! EndIncluded functions/carry/keep_bases.sql
+--! Included functions/carry/keep_comparisons.sql
+create or replace function nms_private.keep_comparisons(
+  run_id bigint,
+  measured nms.table_metrics_measurements[],
+  findings nms_private.finding[],
+  readings nms_private.reading[]
+)
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few of a claim
+as $$
+begin
+  if not exists (select from unnest(findings) as found where found.claimed_method is not null) then
+    return;
+  end if;
+
+  insert into nms.table_metrics_comparisons as former (run_id, method, is_shadow, comparisons, differences)
+  select
+    keep_comparisons.run_id,
+    found.claimed_method,
+    coalesce(reading.is_shadow, false),
+    count(*),
+    count(*) filter (where found.own_row_count <> found.claimed_row_count)
+  from unnest(findings) as found
+  join unnest(measured) as measurement on measurement.table_oid = found.table_oid
+  left join unnest(readings) as reading
+    on reading.table_oid = found.table_oid and found.claimed_method = 'carried'
+  where found.claimed_method is not null and measurement.own_row_count = found.own_row_count
+  group by 1, 2, 3
+  on conflict on constraint table_metrics_comparisons_pkey do update
+  set
+    comparisons = former.comparisons + excluded.comparisons,
+    differences = former.differences + excluded.differences;
+
+  insert into nms.table_metrics_differences (
+    run_id, schema_name, table_name, table_oid, method, claimed_row_count, row_count, claimed_from_run, detail
+  )
+  select
+    keep_comparisons.run_id, measurement.schema_name, measurement.table_name, found.table_oid, found.claimed_method,
+    found.claimed_row_count, found.own_row_count, found.claimed_from_run,
+    case
+      when base.table_oid is null then
+        format('%s rows were known, %s were counted', found.claimed_row_count, found.own_row_count)
+      else
+        format(
+          'run %s counted %s rows when the server knew of %s inserted and %s deleted in file %s (%s); run %s counted %s, and it knew of %s and %s in file %s (%s)',
+          base.run_id, base.own_row_count, base.inserted, base.deleted, base.filenode,
+          concat_ws(', ', base.epoch, 'WAL from ' || base.wal_lsn::text),
+          keep_comparisons.run_id, found.own_row_count, reading.inserted, reading.deleted, reading.filenode,
+          concat_ws(', ', reading.epoch, 'WAL from ' || reading.wal_lsn::text)
+        )
+    end
+  from unnest(findings) as found
+  join unnest(measured) as measurement on measurement.table_oid = found.table_oid
+  left join nms_private.bases as base on base.table_oid = found.table_oid and base.run_id = found.claimed_from_run
+  left join unnest(readings) as reading on reading.table_oid = found.table_oid
+  where
+    found.claimed_method is not null
+    and measurement.own_row_count = found.own_row_count
+    and found.own_row_count <> found.claimed_row_count;
+end
+$$;
+comment on function nms_private.keep_comparisons(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading[]) is
+  'Keeps how often a count of this run has confirmed or refuted what was known without it. Call it before the bases of what was known are replaced.';
+revoke execute on function nms_private.keep_comparisons(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading[]) from public;
+--! EndIncluded functions/carry/keep_comparisons.sql
+--! Included functions/carry/proven_tables.sql
+-- Stable: whoever calls it counts what is not proven under the snapshot that has been waiting meanwhile.
+create or replace function nms_private.proven_tables(
+  bases nms_private.bases[],
+  since timestamptz, -- just after the snapshot
+  wal_end pg_lsn,    -- the end of the WAL just after the snapshot; null: it is not summarized
+  deadline timestamptz
+)
+returns oid[]
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_pids integer[];
+  v_transactions text[];
+  v_runs bigint[] := array(select distinct base.run_id from unnest(bases) as base);
+  v_settled_runs bigint[];
+  v_unwritten oid[];
+  v_epoch text;
+begin
+  loop
+    perform pg_stat_clear_snapshot();
+    select
+      coalesce(array_agg(unsettled.pid), '{}'),
+      coalesce(array_agg(coalesce(unsettled.open_transaction, '')), '{}')
+    into v_pids, v_transactions
+    from nms_private.unsettled_sessions(since => proven_tables.since, among => v_pids) as unsettled;
+    -- A transaction that was open before the base was counted hides nothing that the base has not.
+    v_settled_runs := array(
+      select settled.run_id
+      from unnest(v_runs) as settled (run_id)
+      where
+        v_transactions = '{}'
+        or exists (
+          select
+          from nms_private.base_transactions as former
+          where former.run_id = settled.run_id and former.transactions @> v_transactions
+        )
+    );
+    v_unwritten := coalesce(
+      v_unwritten, nms_private.unwritten_tables(bases => proven_tables.bases, until => wal_end)
+    );
+
+    exit when
+      cardinality(v_settled_runs) = cardinality(v_runs)
+      or cardinality(v_unwritten) = cardinality(bases)
+      or clock_timestamp() > deadline;
+    perform pg_sleep(0.25);
+  end loop;
+
+  -- What a session has hidden until it settled is counted by now.
+  perform pg_stat_clear_snapshot();
+  v_epoch := nms_private.counter_epoch();
+  return array(
+    select base.table_oid
+    from unnest(bases) as base
+    join unnest(v_settled_runs) as settled (run_id) on settled.run_id = base.run_id
+    where
+      base.epoch = v_epoch
+      and base.inserted = pg_stat_get_tuples_inserted(base.table_oid)
+      and base.deleted = pg_stat_get_tuples_deleted(base.table_oid)
+      -- What this session hides itself.
+      and pg_stat_get_xact_tuples_inserted(base.table_oid) = 0
+      and pg_stat_get_xact_tuples_deleted(base.table_oid) = 0
+    union
+    select unwritten.oid from unnest(v_unwritten) as unwritten (oid)
+  );
+end
+$$;
+comment on function nms_private.proven_tables(nms_private.bases[], timestamptz, pg_lsn, timestamptz) is
+  'Of these tables, those of which no row has come or gone between their base and the snapshot of the calling query. Waits until every session of the database has told the server what it has changed, or the summaries of the WAL say so, until the deadline at most. Holds no lock on any table.';
+revoke execute on function nms_private.proven_tables(nms_private.bases[], timestamptz, pg_lsn, timestamptz) from public;
+--! EndIncluded functions/carry/proven_tables.sql
+--! Included functions/carry/read_counters.sql
+-- Volatile: each statement sees what is there by then. The order matters, as said below.
+create or replace function nms_private.read_counters(
+  among oid[],
+  out readings nms_private.reading[],
+  out open_transactions text[] -- virtual ones, of all sessions
+)
+returns record
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
+as $$
+declare
+  v_tables nms_private.target[];
+  v_epoch text;
+  v_read_at timestamptz;
+  v_wal_end pg_lsn;
+  v_written oid[];
+begin
+  if
+    current_setting('server_version_num')::integer < 150000
+    -- Such a transaction may have its snapshot already: the counters would be younger.
+    or current_setting('transaction_isolation') <> 'read committed'
+    or current_setting('track_counts') <> 'on'
+    or not pg_has_role('pg_read_all_stats', 'usage')
+    or not exists (select from nms.table_metrics_count_rules as rule where rule.method = 'carried')
+  then
+    return;
+  end if;
+
+  v_tables := array(
+    select
+      row(
+        relation.oid, schema.nspname, relation.relname, 'table', relation.relispartition, relation.relpages,
+        relation.relfilenode, null, null, true, false
+      )::nms_private.target
+    from pg_class as relation
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+    where
+      relation.relkind = 'r'
+      and relation.relam = 2 -- only heap keeps its rows in this one file
+      and relation.relpersistence in ('p', 'u')
+      and schema.nspname not in ('pg_catalog', 'information_schema')
+      and (among is null or relation.oid = any (among))
+  );
+
+  -- First the end of the WAL, then who may have written before it and not committed yet.
+  if
+    current_setting('server_version_num')::integer >= 170000
+    and current_setting('summarize_wal', true) = 'on'
+  then
+    v_wal_end := pg_current_wal_insert_lsn();
+  end if;
+  v_written := array(
+    select distinct held.relation
+    from pg_locks as held
+    where
+      v_wal_end is not null
+      and held.locktype = 'relation'
+      and held.mode not in ('AccessShareLock', 'RowShareLock')
+  );
+  open_transactions := array(
+    select held.virtualxid
+    from pg_locks as held
+    where among is null and held.locktype = 'virtualxid' and held.mode = 'ExclusiveLock' and held.granted
+  );
+
+  perform pg_stat_clear_snapshot();
+  v_read_at := clock_timestamp();
+  v_epoch := nms_private.counter_epoch();
+  readings := array(
+    select
+      row(
+        relation.oid,
+        v_read_at,
+        v_epoch,
+        relation.relfilenode,
+        relation.xmin,
+        pg_stat_get_tuples_inserted(relation.oid),
+        pg_stat_get_tuples_deleted(relation.oid),
+        pg_stat_get_tuples_updated(relation.oid),
+        case when relation.relpersistence = 'p' and written.oid is null then v_wal_end end,
+        rule.recount_after,
+        rule.is_shadow
+      )::nms_private.reading
+    from nms_private.count_methods(targets => v_tables) as rule
+    join pg_class as relation on relation.oid = rule.table_oid
+    left join unnest(v_written) as written (oid) on written.oid = relation.oid
+    where rule.method = 'carried'
+  );
+end
+$$;
+comment on function nms_private.read_counters(oid[]) is
+  'What the server counts about these tables, about all for null, as far as a rule lets their counts be carried, and which transactions are open. Nulls when there is no such rule, when the transaction may have a snapshot already, when the role may not see what other sessions do, or before PostgreSQL 15.';
+revoke execute on function nms_private.read_counters(oid[]) from public;
+--! EndIncluded functions/carry/read_counters.sql
+--! Included functions/carry/resume_carrying.sql
+create or replace function nms.resume_carrying(schema_name text, table_name text)
+returns bigint
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s'
+as $$
+declare
+  v_resumed bigint;
+begin
+  update nms.table_metrics_differences as difference
+  set resumed_at = clock_timestamp(), resumed_by = session_user
+  where
+    difference.resumed_at is null
+    and (
+      (difference.schema_name = resume_carrying.schema_name and difference.table_name = resume_carrying.table_name)
+      or difference.table_oid = (
+        select relation.oid
+        from pg_class as relation
+        join pg_namespace as schema on schema.oid = relation.relnamespace
+        where schema.nspname = resume_carrying.schema_name and relation.relname = resume_carrying.table_name
+      )
+    );
+  get diagnostics v_resumed = row_count;
+  if v_resumed = 0 then
+    raise exception 'no open difference of table %', format('%I.%I', coalesce(schema_name, ''), coalesce(table_name, ''))
+      using
+        errcode = 'no_data_found',
+        detail = format(
+          'saw schema_name %s and table_name %s, expected those of a row of nms.table_metrics_differences whose resumed_at is null',
+          coalesce(quote_literal(schema_name), 'null'), coalesce(quote_literal(table_name), 'null')
+        ),
+        hint = 'Which are open: select schema_name, table_name, detail from nms.table_metrics_differences where resumed_at is null;';
+  end if;
+  return v_resumed;
+end
+$$;
+comment on function nms.resume_carrying(text, text) is
+  'After somebody has looked why a recount refuted the number of rows of this table: its count may be carried or maintained again. Returns how many differences that settles. Raises P0002 when none is open.';
+revoke execute on function nms.resume_carrying(text, text) from public;
+--! EndIncluded functions/carry/resume_carrying.sql
+--! Included functions/carry/tables_to_verify.sql
+create or replace function nms_private.tables_to_verify(
+  run_id bigint,
+  targets nms_private.target[],
+  readings nms_private.reading[],
+  bases nms_private.bases[]
+)
+returns setof oid
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
+as $$
+declare
+  v_runs constant bigint := bigint '14'; -- after so many each table has been counted again
+  v_oldest_run bigint;
+begin
+  select run.run_id into v_oldest_run
+  from nms.table_metrics_runs as run
+  where run.run_id < tables_to_verify.run_id
+  order by run.run_id desc
+  offset v_runs - 2
+  limit 1;
+
+  return query
+  with carriable as materialized (
+    select
+      base.table_oid,
+      base.run_id,
+      base.measured_at,
+      reading.is_shadow,
+      greatest(target.pages, 1) as pages,
+      sum(greatest(target.pages, 1)) over () / v_runs as pages_to_verify
+    from unnest(bases) as base
+    join unnest(targets) as target on target.table_oid = base.table_oid
+    join unnest(readings) as reading on reading.table_oid = base.table_oid
+  )
+  select queued.table_oid
+  from (
+    select
+      carriable.*,
+      carriable.pages > carriable.pages_to_verify as is_large,
+      sum(carriable.pages) over (
+        partition by carriable.pages > carriable.pages_to_verify
+        order by carriable.measured_at, carriable.table_oid
+      ) as pages_until
+    from carriable
+  ) as queued
+  where
+    queued.is_shadow
+    or queued.run_id <= v_oldest_run
+    -- The oldest; but what is larger than all that a run verifies has its turn by number.
+    or case
+      when queued.is_large then (tables_to_verify.run_id + queued.table_oid::bigint) % v_runs = 0
+      else queued.pages_until <= queued.pages_to_verify
+    end;
+end
+$$;
+comment on function nms_private.tables_to_verify(bigint, nms_private.target[], nms_private.reading[], nms_private.bases[]) is
+  'Of the tables whose count could be carried, those that this run counts nevertheless, to compare: the oldest fourteenth by size, and all whose rule is new. None is carried through more than thirteen runs.';
+revoke execute on function nms_private.tables_to_verify(bigint, nms_private.target[], nms_private.reading[], nms_private.bases[]) from public;
+--! EndIncluded functions/carry/tables_to_verify.sql
+--! Included functions/carry/unsettled_sessions.sql
+-- A session tells the server what it has changed when it goes idle: if a second has passed since it last did so, as of
+-- the end of its transaction; otherwise ten seconds later, or when it ends. query_start, not state_change: a commit may
+-- take long, and a lone Sync message goes idle again without any transaction.
+create or replace function nms_private.unsettled_sessions(since timestamptz, among integer[] default null)
+returns table (pid integer, open_transaction text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+rows 10
+as $$
+  select activity.pid, held.virtualxid
+  from pg_stat_activity as activity
+  left join pg_locks as held
+    on held.pid = activity.pid and held.locktype = 'virtualxid' and held.mode = 'ExclusiveLock' and held.granted
+  where
+    activity.datid = (select db.oid from pg_database as db where db.datname = current_database())
+    and activity.pid <> pg_backend_pid()
+    and (among is null or activity.pid = any (among))
+    and (activity.backend_start <= since) is not false
+    and activity.backend_type not in ('parallel worker', 'walsender')
+    -- Analyzing may run functions of the tables' owners, which may write.
+    and (
+      activity.backend_type <> 'autovacuum worker'
+      or exists (
+        select
+        from pg_depend as part
+        join pg_proc as routine on routine.oid = part.refobjid
+        join pg_language as language on language.oid = routine.prolang
+        where
+          part.refclassid = 'pg_proc'::regclass
+          and part.classid in ('pg_class'::regclass, 'pg_statistic_ext'::regclass, 'pg_type'::regclass)
+          and language.lanname not in ('internal', 'c')
+      )
+    )
+    and (
+      activity.state = 'idle'
+      and (
+        (
+          activity.state_change < clock_timestamp() - interval '11.5 s'
+          and activity.backend_type in ('client backend', 'logical replication worker', 'logical replication apply worker')
+        )
+        or (activity.query_start >= since + interval '1.5 s' and activity.backend_type = 'client backend')
+      )
+    ) is not true
+$$;
+comment on function nms_private.unsettled_sessions(timestamptz, integer[]) is
+  'The sessions of this database, of these only those among the given, that may have committed something before that time which the counters of the server do not have yet, and the virtual transaction that is open in each. Call pg_stat_clear_snapshot() before.';
+revoke execute on function nms_private.unsettled_sessions(timestamptz, integer[]) from public;
+--! EndIncluded functions/carry/unsettled_sessions.sql
+--! Included functions/carry/unwritten_tables.sql
+-- A summary lists each block of a file that WAL records between two places have changed.
+create or replace function nms_private.unwritten_tables(bases nms_private.bases[], until pg_lsn)
+returns oid[]
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_timeline bigint;
+  v_from pg_lsn;
+  v_written oid[];
+begin
+  if until is null or not exists (select from unnest(bases) as base where base.wal_lsn is not null) then
+    return null;
+  end if;
+
+  -- From the latest summary backwards, as far as there is no gap.
+  v_timeline := ('x' || left(pg_walfile_name(until), 8))::bit(32)::integer;
+  execute $query$
+    with recursive
+    summary as materialized (
+      select known.start_lsn, known.end_lsn from pg_available_wal_summaries() as known where known.tli = $1
+    ),
+    chain (start_lsn) as (
+      (select summary.start_lsn from summary where summary.end_lsn >= $2 order by summary.end_lsn limit 1)
+      union
+      select summary.start_lsn
+      from chain
+      join summary on summary.start_lsn < chain.start_lsn and summary.end_lsn >= chain.start_lsn
+    )
+    select min(chain.start_lsn) from chain
+  $query$ into v_from using v_timeline, until;
+  if v_from is null then
+    return null;
+  end if;
+
+  execute $query$
+    select coalesce(array_agg(distinct base.table_oid), '{}')
+    from pg_available_wal_summaries() as known
+    cross join lateral (
+      select distinct changed.relfilenode
+      from pg_wal_summary_contents(known.tli, known.start_lsn, known.end_lsn) as changed
+      where
+        changed.reldatabase = (select db.oid from pg_database as db where db.datname = current_database())
+        and (changed.relforknumber = 0 or changed.is_limit_block)
+    ) as changed
+    join unnest($1) as base on base.filenode = changed.relfilenode and known.end_lsn > base.wal_lsn
+    where known.tli = $2 and known.end_lsn > (select min(base.wal_lsn) from unnest($1) as base where base.wal_lsn >= $3)
+  $query$ into v_written using bases, v_timeline, v_from;
+
+  return array(
+    select base.table_oid
+    from unnest(bases) as base
+    left join unnest(v_written) as written (oid) on written.oid = base.table_oid
+    where base.wal_lsn >= v_from and written.oid is null
+  );
+end
+$$;
+comment on function nms_private.unwritten_tables(nms_private.bases[], pg_lsn) is
+  'Of these tables, those to which nothing was written between the wal_lsn of their base and that place in the WAL, as far as its summaries tell. Null as long as none reaches that place, which takes a checkpoint.';
+revoke execute on function nms_private.unwritten_tables(nms_private.bases[], pg_lsn) from public;
+--! EndIncluded functions/carry/unwritten_tables.sql
+--! Included functions/carry/usable_bases.sql
+create or replace function nms_private.usable_bases(targets nms_private.target[], readings nms_private.reading[])
+returns setof nms_private.bases
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
+as $$
+begin
+  return query
+  with target as materialized (
+    select
+      listed.*,
+      -- Of a table in a family, what it is part of has to be sure as a whole.
+      bool_or(
+        listed.is_whole
+        or not listed.is_reported
+        or listed.table_kind = 'foreign table'
+        or (listed.table_kind = 'table' and coalesce(listed.filenode, 0) = 0)
+      ) over (partition by coalesce(listed.family, listed.table_oid)) as is_doubtful
+    from unnest(targets) as listed
+  )
+  select base.*
+  from target
+  join unnest(readings) as reading on reading.table_oid = target.table_oid
+  join nms_private.bases as base on base.table_oid = target.table_oid
+  where
+    not target.is_doubtful
+    and base.filenode = target.filenode
+    and base.catalogue_xmin = reading.catalogue_xmin
+    and base.measured_at > clock_timestamp() - reading.recount_after
+    and (
+      (base.epoch, base.inserted, base.deleted) = (reading.epoch, reading.inserted, reading.deleted)
+      or (base.wal_lsn is not null and split_part(base.epoch, ';', 1) = split_part(reading.epoch, ';', 1))
+    )
+    and not exists (
+      select
+      from nms.table_metrics_differences as difference
+      where difference.table_oid = target.table_oid and difference.resumed_at is null
+    )
+    and target.table_oid not in (select filtered.table_oid from nms_private.filtered_tables() as filtered);
+end
+$$;
+comment on function nms_private.usable_bases(nms_private.target[], nms_private.reading[]) is
+  'The earlier counts of these tables that hold still, if it can be proven that no row has come or gone since. readings: of before the snapshot that found the targets.';
+revoke execute on function nms_private.usable_bases(nms_private.target[], nms_private.reading[]) from public;
+--! EndIncluded functions/carry/usable_bases.sql
 --! Included functions/count/chunks_of.sql
 create or replace function nms_private.chunks_of(table_oid oid)
 returns text
@@ -2198,6 +2943,50 @@ comment on function nms_private.count_each(nms_private.target[], text[], text, b
   'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. is_sampled: where nms_private.estimate_rows() has an estimate, that is taken instead. stop_at: the SQLSTATEs after which the rest is not counted any more.';
 revoke execute on function nms_private.count_each(nms_private.target[], text[], text, boolean) from public;
 --! EndIncluded functions/count/count_each.sql
+--! Included functions/count/count_methods.sql
+create or replace function nms_private.count_methods(targets nms_private.target[])
+returns table (table_oid oid, method text, recount_after interval, is_shadow boolean)
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
+as $$
+begin
+  return query
+  with recursive
+  named (table_oid, schema_name, table_name, distance) as (
+    select relation.oid, rule.schema_name, rule.table_name, 0
+    from nms.table_metrics_count_rules as rule
+    join pg_namespace as schema on schema.nspname = rule.schema_name
+    join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = rule.table_name
+    where rule.table_name <> '*'
+    union
+    select child.inhrelid, named.schema_name, named.table_name, named.distance + 1
+    from named
+    join pg_inherits as child on child.inhparent = named.table_oid
+  ),
+  nearest as (
+    select distinct on (named.table_oid) named.*
+    from named
+    order by named.table_oid, named.distance, named.schema_name, named.table_name
+  )
+  select
+    target.table_oid,
+    rule.method,
+    rule.recount_after,
+    rule.method = 'carried' and clock_timestamp() < rule.since + rule.shadow
+  from unnest(targets) as target
+  left join nearest on nearest.table_oid = target.table_oid
+  left join nms.table_metrics_count_rules as of_schema
+    on of_schema.schema_name = target.schema_name and of_schema.table_name = '*'
+  join nms.table_metrics_count_rules as rule
+    on rule.schema_name = coalesce(nearest.schema_name, of_schema.schema_name, '*')
+    and rule.table_name = coalesce(nearest.table_name, of_schema.table_name, '*');
+end
+$$;
+comment on function nms_private.count_methods(nms_private.target[]) is
+  'What nms.table_metrics_count_rules says about these tables: the method, how old a carried count may get, and whether the rule is so new that nothing is carried yet. No row for a table without a rule, which is counted.';
+revoke execute on function nms_private.count_methods(nms_private.target[]) from public;
+--! EndIncluded functions/count/count_methods.sql
 --! Included functions/count/count_tables.sql
 -- Stable, so that every count reads the snapshot of the calling query.
 create or replace function nms_private.count_tables(
@@ -2342,7 +3131,8 @@ create or replace function nms_private.count_under_one_snapshot(
   out measured nms.table_metrics_measurements[],
   out changed_targets nms_private.target[],
   out locked_targets nms_private.target[],
-  out schema_places tid[] -- where the catalogue had the schemas of all these tables
+  out schema_places tid[], -- where the catalogue had the schemas of all these tables
+  out findings nms_private.finding[] -- as far as later runs may use them
 )
 returns record
 language plpgsql volatile parallel unsafe
@@ -2480,12 +3270,17 @@ begin
     ),
     array(select found.target from found join undecided using (unit) where not undecided.is_locked),
     array(select found.target from found join undecided using (unit) where undecided.is_locked),
-    array(select schema.ctid from pg_namespace as schema where schema.nspname in (select found.schema_name from found))
-  into strict measured, changed_targets, locked_targets, schema_places;
+    array(select schema.ctid from pg_namespace as schema where schema.nspname in (select found.schema_name from found)),
+    array(
+      select row(counted.*)::nms_private.finding
+      from counted
+      where count_under_one_snapshot.readings is not null or counted.claimed_method is not null
+    )
+  into strict measured, changed_targets, locked_targets, schema_places, findings;
 end
 $$;
 comment on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading[]) is
-  'The counting of nms_private.measure(), in one statement: the measurements that can be stored, the targets that cannot because of an error that is retryable, changed or locked, and the rows of the catalogue that name their schemas.';
+  'The counting of nms_private.measure(), in one statement: the measurements that can be stored, the targets that cannot because of an error that is retryable, changed or locked, the rows of the catalogue that name their schemas, and what was found out about each table.';
 revoke execute on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading[]) from public;
 --! EndIncluded functions/count/count_under_one_snapshot.sql
 --! Included functions/count/current_targets.sql
@@ -2619,27 +3414,41 @@ language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_estimated nms_private.finding[];
+  v_found nms_private.finding[];
+  v_left nms_private.target[] := targets;
 begin
-  v_estimated := array(
+  v_found := array(
     select estimated
     from nms_private.estimate_tables(
-      targets => targets, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
+      targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
     ) as estimated
   );
-  return query select estimated.* from unnest(v_estimated) as estimated;
-
-  return query
-  select counted.*
-  from nms_private.count_tables(
-    targets => array(
+  if v_found <> '{}' then
+    return query select found.* from unnest(v_found) as found;
+    v_left := array(
       select target
-      from unnest(targets) as target
-      where target.table_oid not in (select estimated.table_oid from unnest(v_estimated) as estimated)
-    ),
-    stop_at => stop_at,
-    lock_timeout => find_counts.lock_timeout
-  ) as counted;
+      from unnest(v_left) as target
+      where target.table_oid not in (select found.table_oid from unnest(v_found) as found)
+    );
+  end if;
+
+  if readings is null then
+    return query
+    select counted.*
+    from nms_private.count_tables(
+      targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
+    ) as counted;
+  else
+    return query
+    select counted.*
+    from nms_private.carry_counts(
+      run_id => find_counts.run_id,
+      targets => v_left,
+      readings => readings,
+      stop_at => stop_at,
+      lock_timeout => find_counts.lock_timeout
+    ) as counted;
+  end if;
 end
 $$;
 comment on function nms_private.find_counts(bigint, nms_private.target[], nms_private.reading[], text[], text) is
@@ -2760,19 +3569,19 @@ language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_readings nms_private.reading[];
+  v_read record;
   v_counted record;
   v_sure record;
   v_stored record;
 begin
   -- In a statement of its own: what these counters tell must not be younger than the snapshot that follows.
-  v_readings := nms_private.read_counters(among => measure.among);
+  v_read := nms_private.read_counters(among => measure.among);
   v_counted := nms_private.count_under_one_snapshot(
     run_id => measure.run_id,
     among => measure.among,
     as_one => measure.as_one,
     retryable => measure.retryable,
-    readings => v_readings
+    readings => v_read.readings
   );
   locked_targets := v_counted.locked_targets;
   v_sure := nms_private.retract_renamed(
@@ -2790,27 +3599,26 @@ begin
   v_stored := nms_private.store_measurements(measured => v_sure.measured);
   tables_counted := v_stored.tables_counted;
   rows_counted := v_stored.rows_counted;
+
+  perform nms_private.keep_comparisons(
+    run_id => measure.run_id, measured => v_sure.measured, findings => v_counted.findings, readings => v_read.readings
+  );
+  if v_read.readings is not null then
+    perform nms_private.keep_bases(
+      run_id => measure.run_id,
+      measured => v_sure.measured,
+      findings => v_counted.findings,
+      readings => v_read.readings,
+      open_transactions => v_read.open_transactions,
+      as_one => measure.as_one
+    );
+  end if;
 end
 $$;
 comment on function nms_private.measure(bigint, oid[], boolean, text[]) is
   'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing. How long a count waits for a locked table: as the lock_timeout of the session says when as_one, otherwise 10 ms.';
 revoke execute on function nms_private.measure(bigint, oid[], boolean, text[]) from public;
 --! EndIncluded functions/count/measure.sql
---! Included functions/count/read_counters.sql
--- Volatile: it reads what the server says now.
-create or replace function nms_private.read_counters(among oid[])
-returns nms_private.reading[]
-language plpgsql volatile parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return null;
-end
-$$;
-comment on function nms_private.read_counters(oid[]) is
-  'What the server counts about these tables, about all for null, as far as a rule lets their counts be carried. Null when there is no such rule, when the transaction has a snapshot already, or before PostgreSQL 15.';
-revoke execute on function nms_private.read_counters(oid[]) from public;
---! EndIncluded functions/count/read_counters.sql
 --! Included functions/count/record_failure.sql
 create or replace function nms_private.record_failure(
   run_id bigint,

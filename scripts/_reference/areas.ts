@@ -3,7 +3,7 @@ export const areas = {
   run: 'Counting everything now, or step by step.',
   request: 'What a run would count.',
   count: 'What a run found for each table.',
-  carry: 'What no row has come to or gone from since it was counted.',
+  carry: 'Counts kept from an earlier run, and whether they are right.',
   estimate: 'How many rows there are, from some of the pages.',
   online: 'Counting in many short transactions.',
   schedule: 'When the next run is due.',
