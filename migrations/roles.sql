@@ -206,6 +206,7 @@ grant execute on function
   nms.growth,
   nms.compare_runs,
   nms.compare_days,
+  nms.estimate_count,
   nms.find_alerts,
   nms_private.alert_rule -- called by views, and its schema need not be entered for that
 to table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader;

@@ -415,6 +415,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'day_report',
       'day_snapshot',
       'days_report',
+      'estimate_count',
       'failed_after_counting',
       'find_alerts',
       'find_problems',

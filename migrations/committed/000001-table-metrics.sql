@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:448aebca67ad8aef172dd39058f9a191ea1d9957
+--! Hash: sha1:45094e352c93f446d10d343dcabe7434e64e2a09
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2896,7 +2896,8 @@ revoke execute on function nms_private.classify_relations(jsonb, jsonb, oid[]) f
 create or replace function nms_private.count_each(
   targets nms_private.target[],
   stop_at text[] default '{}',
-  lock_timeout text default null -- for each table; null: that of the session
+  lock_timeout text default null, -- for each table; null: that of the session
+  is_sampled boolean default false -- large ones are estimated
 )
 returns setof nms_private.finding
 language plpgsql stable parallel unsafe
@@ -2915,6 +2916,7 @@ declare
   v_found nms_private.finding;
   v_name text;
   v_chunks text;
+  v_sample record;
   v_is_counted boolean;
   v_is_measured boolean; -- bytes as well
   v_sizes record;
@@ -2935,6 +2937,13 @@ begin
       perform
         set_config('transaction_read_only', 'on', true),
         set_config('lock_timeout', coalesce(count_each.lock_timeout, current_setting('lock_timeout')), true);
+      -- Only of heap is it known how rows lie in the pages of the file.
+      if is_sampled and v_target.filenode <> 0 then
+        v_sample := nms_private.estimate_rows(table_oid => v_target.table_oid);
+        v_found.own_row_count := v_sample.row_count;
+        v_found.own_row_count_low := v_sample.row_count_low;
+        v_found.own_row_count_high := v_sample.row_count_high;
+      end if;
       -- Large ones are read as the server, database or role has it. No pages: the catalogue does not know.
       if
         v_target.is_whole
@@ -2950,8 +2959,12 @@ begin
       end if;
 
       -- "execute … into" may use parallel workers; "select … into" never does.
-      execute format('select count(*) from %s%s', case when not v_target.is_whole then 'only ' end, v_name)
-        into strict v_found.own_row_count;
+      if v_found.own_row_count is null then
+        execute format('select count(*) from %s%s', case when not v_target.is_whole then 'only ' end, v_name)
+          into strict v_found.own_row_count;
+      else
+        v_found.method := 'estimate';
+      end if;
       v_found.measured_at := clock_timestamp();
 
       -- Under an older snapshot a rewritten or truncated table reads as empty. As long as its lock
@@ -2979,7 +2992,10 @@ begin
       -- SQLSTATE does not tell a count from a failure: a function in an index may raise any.
       when assert_failure or others then
         if not v_is_counted then
+          v_found.method := 'exact';
           v_found.own_row_count := null;
+          v_found.own_row_count_low := null;
+          v_found.own_row_count_high := null;
           v_found.measured_at := clock_timestamp();
           v_found.error_sqlstate := sqlstate;
           v_found.error_message := left(sqlerrm, 2000);
@@ -2994,9 +3010,9 @@ begin
   end loop;
 end
 $$;
-comment on function nms_private.count_each(nms_private.target[], text[], text) is
-  'Exact number of rows stored in each of these tables, with their bytes when the measure_storage setting is true, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. stop_at: the SQLSTATEs after which the rest is not counted any more.';
-revoke execute on function nms_private.count_each(nms_private.target[], text[], text) from public;
+comment on function nms_private.count_each(nms_private.target[], text[], text, boolean) is
+  'Exact number of rows stored in each of these tables, with their bytes when the measure_storage setting is true, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. is_sampled: where nms_private.estimate_rows() has an estimate, that is taken instead. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+revoke execute on function nms_private.count_each(nms_private.target[], text[], text, boolean) from public;
 --! EndIncluded functions/count/count_each.sql
 --! Included functions/count/count_methods.sql
 create or replace function nms_private.count_methods(targets nms_private.target[])
@@ -3509,19 +3525,37 @@ returns setof nms_private.finding
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_found nms_private.finding[];
+  v_left nms_private.target[] := targets;
 begin
+  v_found := array(
+    select estimated
+    from nms_private.estimate_tables(
+      targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
+    ) as estimated
+  );
+  if v_found <> '{}' then
+    return query select found.* from unnest(v_found) as found;
+    v_left := array(
+      select target
+      from unnest(v_left) as target
+      where target.table_oid not in (select found.table_oid from unnest(v_found) as found)
+    );
+  end if;
+
   if readings is null then
     return query
     select counted.*
     from nms_private.count_tables(
-      targets => targets, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
+      targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
     ) as counted;
   else
     return query
     select counted.*
     from nms_private.carry_counts(
       run_id => find_counts.run_id,
-      targets => targets,
+      targets => v_left,
       readings => readings,
       stop_at => stop_at,
       lock_timeout => find_counts.lock_timeout
@@ -5188,6 +5222,242 @@ comment on function nms_private.worker_trusts(oid) is
   'True when a role may leave code in the schema of graphile-worker for a worker or a requester that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker; or it is a worker''s, and the user may only read results and queue runs. role: 0 is everybody.';
 revoke execute on function nms_private.worker_trusts(oid) from public;
 --! EndIncluded functions/doctor/worker_trusts.sql
+--! Included functions/estimate/estimate_count.sql
+create or replace function nms.estimate_count(
+  schema_name text,
+  table_name text,
+  out row_count bigint,
+  out row_count_low bigint,
+  out row_count_high bigint,
+  out method text,
+  out pages_read bigint,
+  out pages bigint
+)
+returns record
+language plpgsql stable parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '1 s'
+as $$
+declare
+  v_page_size constant bigint := current_setting('block_size')::bigint;
+  v_table_oid constant oid := (
+    select relation.oid
+    from pg_class as relation
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+    where schema.nspname = estimate_count.schema_name and relation.relname = estimate_count.table_name
+  );
+  v_family nms_private.target[];
+  v_members oid[];
+  v_stored nms_private.target;
+  v_found nms_private.finding;
+  v_pages bigint;
+begin
+  v_family := array(
+    select target from nms_private.find_targets(skip => '[]', exclude => '[]', among => array[v_table_oid]) as target
+  );
+  select coalesce(target.members, array[target.table_oid]) into v_members
+  from unnest(v_family) as target
+  where target.table_oid = v_table_oid and target.is_reported;
+  if not found then
+    perform nms_private.refuse_unknown_table(
+      schema_name => coalesce(estimate_count.schema_name, ''), table_name => coalesce(estimate_count.table_name, '')
+    );
+    raise exception 'no run would count a table %.% now', estimate_count.schema_name, estimate_count.table_name
+      using
+        errcode = 'no_data_found',
+        detail = 'runs have met it, so it was dropped or renamed since, or a setting leaves it out now',
+        hint = 'What they have found is in nms.table_metrics_history.';
+  end if;
+
+  row_count := 0;
+  row_count_low := 0;
+  row_count_high := 0;
+  method := 'exact';
+  pages_read := 0;
+  pages := 0;
+  for v_stored in
+    select target.* from unnest(v_family) as target where target.table_oid = any (v_members) order by target.table_oid
+  loop
+    -- What would have to be read whole is for a run, which somebody has asked for who may.
+    if v_stored.table_kind <> 'table' or v_stored.is_whole or coalesce(v_stored.filenode, 0) = 0 then
+      raise exception 'no estimate for %.%', estimate_count.schema_name, estimate_count.table_name
+        using
+          errcode = 'feature_not_supported',
+          detail = format(
+            '%I.%I keeps its rows elsewhere than in pages of a heap', v_stored.schema_name, v_stored.table_name
+          ),
+          hint = 'A run counts it: nms.table_metrics_latest has what the last one has found.';
+    end if;
+
+    select counted.* into strict v_found
+    from nms_private.count_each(targets => array[v_stored], lock_timeout => '1 s', is_sampled => true) as counted;
+    if v_found.error_sqlstate is not null then
+      raise exception '%.% cannot be read: %', v_stored.schema_name, v_stored.table_name, v_found.error_message
+        using
+          errcode = v_found.error_sqlstate,
+          hint = case
+            when v_found.error_sqlstate in ('55P03', 'NM001') then 'Ask again.'
+            else format('An administrator may %s.', nms_private.remedy(error_sqlstate => v_found.error_sqlstate))
+          end;
+    end if;
+
+    v_pages := pg_relation_size(v_stored.table_oid) / v_page_size;
+    row_count := row_count + v_found.own_row_count;
+    row_count_low := row_count_low + coalesce(v_found.own_row_count_low, v_found.own_row_count);
+    row_count_high := row_count_high + coalesce(v_found.own_row_count_high, v_found.own_row_count);
+    pages := pages + v_pages;
+    if v_found.method = 'estimate' then
+      method := 'estimate';
+      pages_read := pages_read + least(v_pages, 1000);
+    else
+      pages_read := pages_read + v_pages;
+    end if;
+  end loop;
+end
+$$;
+comment on function nms.estimate_count(text, text) is
+  'About how many rows a table has now, with its partitions and children, without a run: nothing is stored. Of each part that is large 1,000 pages are read, and row_count_low to row_count_high has the number with a confidence of 99 %; what has at most 1,000 pages, or no row in those read, is counted, so that 0 is never an estimate. method: exact when nothing had to be estimated, otherwise estimate. Raises P0002 for an unknown table, 0A000 for one with rows elsewhere than in a heap, 55P03 for one that is locked for longer than a second.';
+revoke execute on function nms.estimate_count(text, text) from public;
+--! EndIncluded functions/estimate/estimate_count.sql
+--! Included functions/estimate/estimate_rows.sql
+-- Stable, so that it reads the snapshot of the calling query.
+create or replace function nms_private.estimate_rows(
+  table_oid oid,
+  out row_count bigint,
+  out row_count_low bigint,
+  out row_count_high bigint
+)
+returns record
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set row_security = off -- an error, rather than only the rows that a policy shows
+set jit = off
+-- One page after the other, each found by its number, whatever the planner is told that pages cost.
+set enable_tidscan = on
+set enable_seqscan = off
+set max_parallel_workers_per_gather = 0
+set effective_io_concurrency = 0 -- as in count_each
+as $$
+declare
+  v_sample constant bigint := bigint '1000'; -- pages
+  v_page_size constant bigint := current_setting('block_size')::bigint;
+  -- A page has a header of 24 bytes; a row a pointer of 4, and a header of 23 that ends at a multiple of 8.
+  v_rows_of_full_page constant bigint := (v_page_size - 24) / (4 + 24);
+  v_deviations constant double precision := 2.576; -- two-sided 99 %
+  v_miss constant double precision := 0.01;
+  v_sampled record;
+  v_unlike double precision;
+  v_error double precision;
+begin
+  -- Equal parts of the file, one page of each: each drawn once, and read once. Neighbours differ by at least as much as
+  -- pages of one part do: half of the square of that, on average, is no less than the variance in a part.
+  execute format(
+    $query$
+      with
+      relation as materialized (
+        select pg_relation_size($1) / $2 as pages -- while it is locked
+      ),
+      part as materialized (
+        select
+          number,
+          (number + 1) * relation.pages / $3 - number * relation.pages / $3 as pages,
+          number * relation.pages / $3 as first
+        from relation
+        cross join generate_series(0, $3 - 1) as number
+        where relation.pages > $3
+      ),
+      drawn as materialized (
+        select part.number, part.pages, part.first + floor(random() * part.pages)::bigint as page
+        from part
+      ),
+      read as materialized (
+        select
+          drawn.number,
+          drawn.pages,
+          (
+            select count(*)
+            from only %s as stored
+            where stored.ctid between format('(%%s,0)', drawn.page)::tid and format('(%%s,65535)', drawn.page)::tid
+          ) as rows
+        from drawn
+      ),
+      compared as (
+        select
+          read.*,
+          coalesce(
+            read.rows - lag(read.rows) over by_place, read.rows - lead(read.rows) over by_place
+          )::double precision as difference
+        from read
+        window by_place as (order by read.number)
+      )
+      select
+        sum(compared.pages)::double precision as pages,
+        max(compared.pages)::double precision as largest_part,
+        sum(compared.rows)::double precision as rows,
+        max(compared.rows)::double precision as most_rows,
+        sum(compared.pages * compared.rows)::double precision as estimate,
+        sum(compared.pages ^ 2 * compared.difference ^ 2 / 2) filter (where compared.pages > 1) as variance
+      from compared
+    $query$,
+    estimate_rows.table_oid::regclass
+  )
+  into strict v_sampled
+  using estimate_rows.table_oid, v_page_size, v_sample;
+
+  if v_sampled.rows > 0 then
+    -- With so many pages unlike all others, the sample would have met one of them.
+    v_unlike := ln(v_miss) / ln(1 - 1 / v_sampled.largest_part);
+    v_error := v_deviations * sqrt(v_sampled.variance);
+    row_count := v_sampled.estimate;
+    row_count_low := greatest(v_sampled.rows, v_sampled.estimate - v_error - v_unlike * v_sampled.most_rows);
+    row_count_high := least(
+      v_sampled.pages * v_rows_of_full_page,
+      v_sampled.estimate + v_error + v_unlike * v_rows_of_full_page
+    );
+  end if;
+end
+$$;
+comment on function nms_private.estimate_rows(oid) is
+  'How many rows are stored in a heap table, from 1,000 of its pages: one of each of 1,000 equal parts. row_count_low to row_count_high has the number with a confidence of 99 %, also when up to 1 page in 217 is unlike all others: empty, or full of the shortest rows there can be. All null for a table of at most that many pages, and where none of them has a row: then only a count is able to tell.';
+revoke execute on function nms_private.estimate_rows(oid) from public;
+--! EndIncluded functions/estimate/estimate_rows.sql
+--! Included functions/estimate/estimate_tables.sql
+-- Stable, so that every estimate reads the snapshot of the calling query.
+create or replace function nms_private.estimate_tables(
+  targets nms_private.target[],
+  stop_at text[] default '{}',
+  lock_timeout text default null -- for each table; null: that of the session
+)
+returns setof nms_private.finding
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_named nms_private.target[];
+begin
+  if not exists (select from nms.table_metrics_count_rules as rule where rule.method = 'estimate') then
+    return;
+  end if;
+
+  -- The others are counted in their own ways.
+  v_named := array(
+    select target
+    from unnest(targets) as target
+    join nms_private.count_methods(targets => targets) as rule on rule.table_oid = target.table_oid
+    where rule.method = 'estimate' and not target.is_whole and target.filenode is not null and target.table_kind = 'table'
+    order by target.filenode desc -- as in count_tables
+  );
+  return query
+  select estimated.*
+  from nms_private.count_each(
+    targets => v_named, stop_at => stop_at, lock_timeout => estimate_tables.lock_timeout, is_sampled => true
+  ) as estimated;
+end
+$$;
+comment on function nms_private.estimate_tables(nms_private.target[], text[], text) is
+  'Of these tables, those for which a rule asks for an estimate: how many rows they store, as nms_private.count_each() says; the others have no row here.';
+revoke execute on function nms_private.estimate_tables(nms_private.target[], text[], text) from public;
+--! EndIncluded functions/estimate/estimate_tables.sql
 --! Included functions/history/import_run.sql
 create or replace function nms.import_run(snapshot_date date, payload jsonb)
 returns nms.table_metrics_runs

@@ -4,6 +4,7 @@ export const areas = {
   request: 'What a run would count.',
   count: 'What a run found for each table.',
   carry: 'Counts kept from an earlier run, and whether they are right.',
+  estimate: 'How many rows there are, from some of the pages.',
   online: 'Counting in many short transactions.',
   schedule: 'When the next run is due.',
   reading: 'One day, one table, two days compared.',
