@@ -19,19 +19,18 @@ await onScratchServer(async (scratch) => {
     join pg_language as language on language.oid = function.prolang and language.lanname = 'plpgsql'
     cross join lateral plpgsql_check_function(
       function.oid,
-      relid => case
-        when function.prorettype = 'trigger'::regtype then 'nms.table_metrics_runs'::regclass
-        else 0
-      end,
+      relid => coalesce(
+        (select min(trigger.tgrelid::bigint)::oid from pg_trigger as trigger where trigger.tgfoid = function.oid), 0
+      ),
       oldtable => case
         when function.proname = 'delete_measurements_of_deleted_runs' then 'deleted_runs'
       end,
       -- It cannot follow what a query of extension_tables returns, which has to be put together.
       extra_warnings => function.proname <> 'extension_tables',
       -- Volatile on purpose: it looks under a snapshot of its own.
-      performance_warnings => function.proname <> 'chunks_of_now',
+      performance_warnings => function.proname not in ('chunks_of_now', 'filter_test'),
       -- It cannot follow a statement that a query has put together with %I.
-      security_warnings => function.proname <> 'count_tables',
+      security_warnings => function.proname not in ('count_tables', 'count_filtered'),
       compatibility_warnings => true
     ) as finding
     where function.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:45094e352c93f446d10d343dcabe7434e64e2a09
+--! Hash: sha1:32e7e75bb89a38b1b1918de6af598185d661debe
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -273,8 +273,6 @@ create table if not exists nms.table_metrics_filtered_counts (
   filter_name text collate "C" not null,
   row_count bigint
     constraint row_count_is_0_or_more check (row_count >= 0),
-  own_row_count bigint
-    constraint own_row_count_is_part_of_row_count check (own_row_count between 0 and row_count),
   method text not null default 'exact'
     constraint method_is_known check (method in ('exact', 'carried')),
   measured_at timestamptz not null,
@@ -284,7 +282,6 @@ create table if not exists nms.table_metrics_filtered_counts (
   primary key (run_id, schema_name, table_name, filter_name),
   constraint counted_or_failed_with_a_reason check (
     (row_count is null) = (error_sqlstate is not null)
-    and (own_row_count is null) = (error_sqlstate is not null)
     and (error_message is null) = (error_sqlstate is null)
   )
 );
@@ -302,8 +299,6 @@ comment on column nms.table_metrics_filtered_counts.filter_name is
   'Name of the filter.';
 comment on column nms.table_metrics_filtered_counts.row_count is
   'Rows that match, those of partitions and children included; null, never 0, when they could not be counted.';
-comment on column nms.table_metrics_filtered_counts.own_row_count is
-  'Rows that match and are stored in the table itself: 0 for a partitioned table.';
 comment on column nms.table_metrics_filtered_counts.method is
   'How row_count was found, as in nms.table_metrics_measurements: exact or carried.';
 comment on column nms.table_metrics_filtered_counts.measured_at is
@@ -423,7 +418,7 @@ comment on column nms_private.finding.own_row_count_high is 'Greatest number tha
 comment on column nms_private.finding.own_table_bytes is 'Bytes of the table with its toast and maps; null when not measured.';
 comment on column nms_private.finding.own_index_bytes is 'Bytes of its indexes; null when not measured.';
 comment on column nms_private.finding.filtered is
-  'Per filter, by its name, how many rows match, or {"sqlstate": …, "message": …}; null without filters.';
+  'Per filter, by its name: {"filter": …, "count": …}, or "sqlstate" and "message" of why that was not counted; null without filters.';
 comment on column nms_private.finding.claimed_method is
   'Of a count that was taken to verify another one: carried or maintained, which would have been the method; otherwise null.';
 comment on column nms_private.finding.claimed_row_count is 'The count that it verifies.';
@@ -2897,7 +2892,8 @@ create or replace function nms_private.count_each(
   targets nms_private.target[],
   stop_at text[] default '{}',
   lock_timeout text default null, -- for each table; null: that of the session
-  is_sampled boolean default false -- large ones are estimated
+  is_sampled boolean default false, -- large ones are estimated
+  filters jsonb default null -- of each table, by its OID, as nms_private.filters_of() returns them
 )
 returns setof nms_private.finding
 language plpgsql stable parallel unsafe
@@ -2917,6 +2913,8 @@ declare
   v_name text;
   v_chunks text;
   v_sample record;
+  v_filters jsonb;
+  v_matches record;
   v_is_counted boolean;
   v_is_measured boolean; -- bytes as well
   v_sizes record;
@@ -2958,12 +2956,19 @@ begin
         v_chunks := nms_private.chunks_of(table_oid => v_target.table_oid);
       end if;
 
-      -- "execute … into" may use parallel workers; "select … into" never does.
-      if v_found.own_row_count is null then
+      v_filters := count_each.filters -> v_target.table_oid::text;
+      if v_found.own_row_count is not null then
+        v_found.method := 'estimate';
+      elsif v_filters is null then
+        -- "execute … into" may use parallel workers; "select … into" never does.
         execute format('select count(*) from %s%s', case when not v_target.is_whole then 'only ' end, v_name)
           into strict v_found.own_row_count;
       else
-        v_found.method := 'estimate';
+        v_matches := nms_private.count_filtered(
+          target => v_target.table_oid, is_whole => v_target.is_whole, filters => v_filters
+        );
+        v_found.own_row_count := v_matches.row_count;
+        v_found.filtered := v_matches.filtered;
       end if;
       v_found.measured_at := clock_timestamp();
 
@@ -2996,6 +3001,7 @@ begin
           v_found.own_row_count := null;
           v_found.own_row_count_low := null;
           v_found.own_row_count_high := null;
+          v_found.filtered := null;
           v_found.measured_at := clock_timestamp();
           v_found.error_sqlstate := sqlstate;
           v_found.error_message := left(sqlerrm, 2000);
@@ -3010,9 +3016,9 @@ begin
   end loop;
 end
 $$;
-comment on function nms_private.count_each(nms_private.target[], text[], text, boolean) is
-  'Exact number of rows stored in each of these tables, with their bytes when the measure_storage setting is true, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. is_sampled: where nms_private.estimate_rows() has an estimate, that is taken instead. stop_at: the SQLSTATEs after which the rest is not counted any more.';
-revoke execute on function nms_private.count_each(nms_private.target[], text[], text, boolean) from public;
+comment on function nms_private.count_each(nms_private.target[], text[], text, boolean, jsonb) is
+  'Exact number of rows stored in each of these tables, and of those that match its filters, with their bytes when the measure_storage setting is true, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. is_sampled: where nms_private.estimate_rows() has an estimate, that is taken instead. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+revoke execute on function nms_private.count_each(nms_private.target[], text[], text, boolean, jsonb) from public;
 --! EndIncluded functions/count/count_each.sql
 --! Included functions/count/count_methods.sql
 create or replace function nms_private.count_methods(targets nms_private.target[])
@@ -3084,8 +3090,11 @@ declare
   v_index_bytes bigint[];
   v_are_counted boolean;
   v_left oid[] := array[]::oid[];
+  v_filters jsonb;
 begin
   select settings.measure_storage into strict v_is_measured from nms.table_metrics_settings as settings;
+  select coalesce(jsonb_object_agg(filtered.table_oid, filtered.filters), '{}') into v_filters
+  from nms_private.filters_of(table_oids => array(select target.table_oid from unnest(targets) as target)) as filtered;
 
   -- Planning and locking a small table takes longer than reading it: several in one statement. The newest
   -- file first, also below: what is often rewritten or replaced is read before that can happen again.
@@ -3101,7 +3110,11 @@ begin
     from (
       select target.*, row_number() over (order by target.filenode desc) / v_together as batch
       from unnest(targets) as target
-      where not target.is_whole and target.filenode <> 0 and target.pages between 1 and v_small_to
+      where
+        not target.is_whole
+        and target.filenode <> 0
+        and target.pages between 1 and v_small_to
+        and not v_filters ? target.table_oid::text
     ) as small
     group by small.batch
     order by small.batch
@@ -3157,10 +3170,12 @@ begin
         or target.filenode = 0
         or target.pages not between 1 and v_small_to
         or target.table_oid = any (v_left)
+        or v_filters ? target.table_oid::text
       order by target.table_oid = any (v_left) desc, target.filenode desc nulls last
     ),
     stop_at => stop_at,
-    lock_timeout => count_tables.lock_timeout
+    lock_timeout => count_tables.lock_timeout,
+    filters => v_filters
   ) as counted;
 end
 $$;
@@ -3209,6 +3224,7 @@ create or replace function nms_private.count_under_one_snapshot(
   retryable text[],
   readings nms_private.reading[], -- of before this statement; null: nothing may be carried
   out measured nms.table_metrics_measurements[],
+  out filtered nms.table_metrics_filtered_counts[],
   out changed_targets nms_private.target[],
   out locked_targets nms_private.target[],
   out schema_places tid[], -- where the catalogue had the schemas of all these tables
@@ -3359,6 +3375,35 @@ begin
       from (values (case when found.members = '{}' then bigint '0' end)) as no_member (bytes)
     ) as bytes on state.table_oid is not null and outcome.error_sqlstate is null
   ),
+  -- Of a parent, what its members have together.
+  matched as (
+    select
+      wanted.table_oid,
+      filter.name as filter_name,
+      coalesce(sum(part.row_count), 0)::bigint as row_count,
+      case when bool_or(counted.method = 'carried') then 'carried' else 'exact' end as method,
+      min(part.error_sqlstate) as error_sqlstate,
+      (
+        array_agg(
+          concat_ws(
+            ': ',
+            case when child.table_oid <> wanted.table_oid then format('%I.%I', child.schema_name, child.table_name) end,
+            part.error_message
+          )
+          order by part.error_sqlstate, child.schema_name, child.table_name
+        ) filter (where part.error_sqlstate is not null)
+      )[1] as error_message
+    from nms_private.filters_of(table_oids => array(select found.table_oid from found where found.is_reported)) as wanted
+    cross join jsonb_each(wanted.filters) as filter (name, value)
+    join found as parent on parent.table_oid = wanted.table_oid
+    left join unnest(coalesce(parent.members, array[parent.table_oid])) as member (table_oid) on true
+    left join found as child on child.table_oid = member.table_oid
+    left join counted on counted.table_oid = member.table_oid
+    left join nms_private.filter_outcome(
+      finding => row(counted.*)::nms_private.finding, filter_name => filter.name, filter => filter.value
+    ) as part on member.table_oid is not null
+    group by wanted.table_oid, filter.name
+  ),
   -- Asked of each count: the sum of a parent keeps only one of the errors.
   undecided as materialized (
     select found.unit, bool_or(counted.error_sqlstate = '55P03') as is_locked
@@ -3380,6 +3425,16 @@ begin
       from outcome
       where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
     ),
+    array(
+      select
+        row(
+          count_under_one_snapshot.run_id, outcome.schema_name, outcome.table_name, matched.filter_name,
+          case when matched.error_sqlstate is null then matched.row_count end, matched.method, outcome.measured_at,
+          outcome.table_oid, matched.error_sqlstate, matched.error_message
+        )::nms.table_metrics_filtered_counts
+      from matched
+      join outcome using (table_oid)
+    ),
     array(select found.target from found join undecided using (unit) where not undecided.is_locked),
     array(select found.target from found join undecided using (unit) where undecided.is_locked),
     array(select schema.ctid from pg_namespace as schema where schema.nspname in (select found.schema_name from found)),
@@ -3388,11 +3443,11 @@ begin
       from counted
       where count_under_one_snapshot.readings is not null or counted.claimed_method is not null
     )
-  into strict measured, changed_targets, locked_targets, schema_places, findings;
+  into strict measured, filtered, changed_targets, locked_targets, schema_places, findings;
 end
 $$;
 comment on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading[]) is
-  'The counting of nms_private.measure(), in one statement: the measurements that can be stored, the targets that cannot because of an error that is retryable, changed or locked, the rows of the catalogue that name their schemas, and what was found out about each table.';
+  'The counting of nms_private.measure(), in one statement: the measurements that can be stored, the counts of filters, the targets that cannot because of an error that is retryable, changed or locked, the rows of the catalogue that name their schemas, and what was found out about each table.';
 revoke execute on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading[]) from public;
 --! EndIncluded functions/count/count_under_one_snapshot.sql
 --! Included functions/count/current_targets.sql
@@ -3709,6 +3764,7 @@ begin
     perform nms_private.retract_namesakes(run_id => measure.run_id, measured => v_sure.measured);
   end if;
   v_stored := nms_private.store_measurements(measured => v_sure.measured);
+  perform nms_private.store_filtered_counts(filtered => v_counted.filtered);
   tables_counted := v_stored.tables_counted;
   rows_counted := v_stored.rows_counted;
 
@@ -4048,6 +4104,7 @@ begin
     union all select * from nms_private.lint_changes_not_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_count_differs(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_count_rule_names_nothing(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_filter_not_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
@@ -4497,6 +4554,29 @@ comment on function nms_private.lint_count_rule_names_nothing(jsonb, nms_private
   'A rule of nms.table_metrics_count_rules is for a table or a schema that does not exist.';
 revoke execute on function nms_private.lint_count_rule_names_nothing(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_count_rule_names_nothing.sql
+--! Included functions/doctor/lint/lint_filter_not_counted.sql
+create or replace function nms_private.lint_filter_not_counted(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'filter_not_counted', format('%I.%I', rule.schema_name, rule.table_name),
+    format('its filter %I cannot be counted: %s', rule.filter_name, fault.problem),
+    format(
+      'delete from nms.table_metrics_filters where (schema_name, table_name, filter_name) = (%L, %L, %L); -- or change it',
+      rule.schema_name, rule.table_name, rule.filter_name
+    )
+  from nms.table_metrics_filters as rule
+  cross join nms_private.filter_problem(
+    schema_name => rule.schema_name, table_name => rule.table_name, filter => rule.filter
+  ) as fault (problem)
+  where fault.problem is not null
+$$;
+comment on function nms_private.lint_filter_not_counted(jsonb, nms_private.target[], date) is
+  'A filter whose table, column or literal does not fit is not counted; the table itself is.';
+revoke execute on function nms_private.lint_filter_not_counted(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_filter_not_counted.sql
 --! Included functions/doctor/lint/lint_last_run_failed.sql
 create or replace function nms_private.lint_last_run_failed(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
@@ -5458,6 +5538,399 @@ comment on function nms_private.estimate_tables(nms_private.target[], text[], te
   'Of these tables, those for which a rule asks for an estimate: how many rows they store, as nms_private.count_each() says; the others have no row here.';
 revoke execute on function nms_private.estimate_tables(nms_private.target[], text[], text) from public;
 --! EndIncluded functions/estimate/estimate_tables.sql
+--! Included functions/filters/count_filtered.sql
+-- Stable, so that it reads the snapshot of the calling query.
+create or replace function nms_private.count_filtered(
+  target regclass,
+  is_whole boolean,
+  filters jsonb,
+  out row_count bigint,
+  out filtered jsonb
+)
+returns record
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_only constant text := case when is_whole then '' else 'only ' end;
+  v_query text;
+  v_names text[];
+  v_counts bigint[];
+  v_sqlstate text;
+  v_message text;
+begin
+  select
+    jsonb_object_agg(
+      filter.name,
+      jsonb_build_object('filter', filter.value, 'sqlstate', test.error_sqlstate, 'message', test.error_message)
+    ),
+    array_agg(filter.name order by filter.name) filter (where test.expression is not null),
+    string_agg(format('count(*) filter (where %s)', test.expression), ', ' order by filter.name)
+      filter (where test.expression is not null)
+  into filtered, v_names, v_query
+  from jsonb_each(filters) as filter (name, value)
+  cross join lateral nms_private.filter_test(table_oid => target, filter => filter.value) as test;
+
+  if v_query is not null then
+    begin
+      execute format('select count(*), array[%s] from %s%s', v_query, v_only, target) into strict row_count, v_counts;
+    exception
+      -- The count of all rows would end in the same.
+      when query_canceled or lock_not_available or undefined_table then
+        raise;
+      -- Whatever a filter meets, such as a column that was altered just now, the rows are counted.
+      when assert_failure or others then
+        row_count := null;
+        v_sqlstate := sqlstate;
+        v_message := left(sqlerrm, 2000);
+    end;
+  end if;
+  if row_count is null then
+    execute format('select count(*) from %s%s', v_only, target) into strict row_count;
+  end if;
+
+  for v_number in 1..coalesce(cardinality(v_names), 0) loop
+    filtered := jsonb_set(
+      filtered,
+      v_names[v_number:v_number],
+      jsonb_build_object('filter', filters -> v_names[v_number])
+        || case
+          when v_counts is not null then jsonb_build_object('count', v_counts[v_number])
+          else jsonb_build_object('sqlstate', v_sqlstate, 'message', v_message)
+        end
+    );
+  end loop;
+end
+$$;
+comment on function nms_private.count_filtered(regclass, boolean, jsonb) is
+  'Rows of one table, and of each filter how many match, in one scan: {name: {"filter": …, "count": …}}, or "sqlstate" and "message" of why that one was not counted, which keeps nothing else from being counted.';
+revoke execute on function nms_private.count_filtered(regclass, boolean, jsonb) from public;
+--! EndIncluded functions/filters/count_filtered.sql
+--! Included functions/filters/equals.sql
+-- One type for both: where the column has any other, the query that calls this is refused when it is parsed, and no
+-- cast, which could be a function of somebody else, is ever looked for.
+-- No setting: it would keep the planner from putting the operator in place of the call, and no name needs one.
+create or replace function nms_private.equals(value anyelement, literal anyelement)
+returns boolean
+language sql immutable parallel safe
+as $$
+  select value operator(pg_catalog.=) literal
+$$;
+comment on function nms_private.equals(anyelement, anyelement) is
+  'True when a value equals another one of exactly the same built-in type.';
+revoke execute on function nms_private.equals(anyelement, anyelement) from public;
+--! EndIncluded functions/filters/equals.sql
+--! Included functions/filters/filter_outcome.sql
+create or replace function nms_private.filter_outcome(
+  finding nms_private.finding,
+  filter_name text,
+  filter jsonb,
+  out row_count bigint,
+  out error_sqlstate text,
+  out error_message text
+)
+returns record
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_matches constant jsonb := finding.filtered -> filter_name;
+begin
+  case
+    when finding.error_sqlstate is not null then
+      error_sqlstate := finding.error_sqlstate;
+      error_message := finding.error_message;
+    when v_matches is null then
+      error_sqlstate := '0A000';
+      error_message := format('its rows were not read one by one: their number is %s', coalesce(finding.method, 'unknown'));
+    when v_matches -> 'filter' is distinct from filter_outcome.filter then
+      error_sqlstate := '42710';
+      error_message := 'it has another filter of that name';
+    when v_matches ? 'count' then
+      row_count := (v_matches ->> 'count')::bigint;
+    else
+      error_sqlstate := v_matches ->> 'sqlstate';
+      error_message := v_matches ->> 'message';
+  end case;
+end
+$$;
+comment on function nms_private.filter_outcome(nms_private.finding, text, jsonb) is
+  'How many rows of one table match a filter, or the SQLSTATE and message of why that is not known.';
+revoke execute on function nms_private.filter_outcome(nms_private.finding, text, jsonb) from public;
+--! EndIncluded functions/filters/filter_outcome.sql
+--! Included functions/filters/filter_problem.sql
+create or replace function nms_private.filter_problem(schema_name text, table_name text, filter jsonb)
+returns text
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_table record;
+begin
+  select relation.oid, relation.relkind into v_table
+  from pg_class as relation
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  where schema.nspname = filter_problem.schema_name and relation.relname = filter_problem.table_name;
+  return case
+    when not found then 'there is no such table'
+    when v_table.relkind not in ('r', 'p', 'f') then 'that is not a table'
+    else (select test.error_message from nms_private.filter_test(table_oid => v_table.oid, filter => filter_problem.filter) as test)
+  end;
+end
+$$;
+comment on function nms_private.filter_problem(text, text, jsonb) is
+  'Why the rows that match a filter of this table cannot be counted; null when they can be.';
+revoke execute on function nms_private.filter_problem(text, text, jsonb) from public;
+--! EndIncluded functions/filters/filter_problem.sql
+--! Included functions/filters/filter_test.sql
+-- Volatile, so that it looks under a snapshot of its own: what the column is by now decides. Should it be another one
+-- when the query is parsed, none of these expressions runs code of somebody else.
+create or replace function nms_private.filter_test(
+  table_oid oid,
+  filter jsonb,
+  out expression text,
+  out error_sqlstate text,
+  out error_message text
+)
+returns record
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_is constant text := filter ->> 'is';
+  v_literal constant text := filter ->> 'equals';
+  v_column record;
+begin
+  select
+    attribute.attname as name,
+    attribute.attgenerated = 'v' as is_virtual,
+    type.oid,
+    type.typname as type_name,
+    type.typtype = 'e' as is_enum,
+    sorting.collisdeterministic is not false as is_deterministic,
+    -- varchar has the operator of text.
+    type.typnamespace = 'pg_catalog'::regnamespace
+      and type.typtype = 'b'
+      and type.typcategory <> 'A'
+      and exists (
+        select
+        from pg_operator as operator
+        where
+          operator.oprname = '='
+          and operator.oprnamespace = 'pg_catalog'::regnamespace
+          and operator.oprleft = case type.oid when 'varchar'::regtype then 'text'::regtype else type.oid end
+          and operator.oprright = operator.oprleft
+          and operator.oprcanmerge
+      ) as is_comparable
+  into v_column
+  from pg_attribute as attribute
+  join pg_type as type on type.oid = attribute.atttypid
+  left join pg_collation as sorting on sorting.oid = attribute.attcollation
+  where
+    attribute.attrelid = filter_test.table_oid
+    and attribute.attname = filter ->> 'column'
+    and attribute.attnum > 0
+    and not attribute.attisdropped;
+
+  if not found then
+    error_sqlstate := '42703';
+    error_message := format('there is no column %I', filter ->> 'column');
+  elsif v_column.is_virtual then
+    error_sqlstate := '0A000';
+    error_message := format(
+      'the column %I is virtual: it is computed by an expression of the table''s owner; expected one that is stored',
+      v_column.name
+    );
+  elsif v_is in ('null', 'not null') then
+    expression := format('%I is %s', v_column.name, v_is);
+  elsif v_is in ('true', 'false') then
+    if v_column.oid = 'boolean'::regtype then
+      expression := format('nms_private.equals(%I, %L::pg_catalog.bool)', v_column.name, v_is);
+    else
+      error_sqlstate := '42804';
+      error_message := format(
+        'the column %I is of type %s, expected boolean', v_column.name, format_type(v_column.oid, null)
+      );
+    end if;
+  elsif v_column.is_enum then
+    -- Takes enums only, without a cast, and the literal as a label of that type.
+    if exists (select from pg_enum as label where label.enumtypid = v_column.oid and label.enumlabel = v_literal) then
+      expression := format('pg_catalog.enum_eq(%I, %L)', v_column.name, v_literal);
+    else
+      error_sqlstate := '22P02';
+      error_message := format('%s has no label %L', format_type(v_column.oid, null), v_literal);
+    end if;
+  elsif not v_column.is_comparable then
+    error_sqlstate := '42804';
+    error_message := format(
+      'the column %I is of type %s, expected a built-in base type that can be compared, or an enum',
+      v_column.name, format_type(v_column.oid, null)
+    );
+  elsif not v_column.is_deterministic then
+    error_sqlstate := '0A000';
+    error_message := format('the collation of the column %I is not deterministic', v_column.name);
+  else
+    begin
+      execute format('select %L::pg_catalog.%I', v_literal, v_column.type_name);
+      expression := format('nms_private.equals(%I, %L::pg_catalog.%I)', v_column.name, v_literal, v_column.type_name);
+    exception
+      -- Whatever a built-in type says about a literal that it does not take.
+      when others then
+        error_sqlstate := sqlstate;
+        error_message := sqlerrm;
+    end;
+  end if;
+end
+$$;
+comment on function nms_private.filter_test(oid, jsonb) is
+  'A filter as the expression that tests a row of this table, or the SQLSTATE and message of why there is none. The expression is safe whatever the column is when it is used: it is refused unless the column has that very type.';
+revoke execute on function nms_private.filter_test(oid, jsonb) from public;
+--! EndIncluded functions/filters/filter_test.sql
+--! Included functions/filters/filters_of.sql
+-- Stable: the members of a family have the same filters throughout a run.
+create or replace function nms_private.filters_of(table_oids oid[])
+returns table (table_oid oid, filters jsonb)
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+rows 10
+as $$
+begin
+  if not exists (select from nms.table_metrics_filters) then
+    return;
+  end if;
+  return query
+  with recursive
+  lineage (member, ancestor, distance) as (
+    select given.oid, given.oid, 0
+    from unnest(filters_of.table_oids) as given (oid)
+    union
+    select lineage.member, parent.inhparent, lineage.distance + 1
+    from lineage
+    join pg_inherits as parent on parent.inhrelid = lineage.ancestor
+  ),
+  -- Of the same name, that of the nearest.
+  nearest as (
+    select distinct on (lineage.member, rule.filter_name) lineage.member, rule.filter_name, rule.filter
+    from nms.table_metrics_filters as rule
+    join pg_namespace as schema on schema.nspname = rule.schema_name
+    join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = rule.table_name
+    join lineage on lineage.ancestor = relation.oid
+    where rule.filter is not null
+    order by lineage.member, rule.filter_name, lineage.distance, lineage.ancestor
+  )
+  select nearest.member, jsonb_object_agg(nearest.filter_name, nearest.filter)
+  from nearest
+  group by nearest.member;
+end
+$$;
+comment on function nms_private.filters_of(oid[]) is
+  'The filters that hold for each of these tables, by their names: its own, and those of the tables whose partition or child it is. No row for a table without any.';
+revoke execute on function nms_private.filters_of(oid[]) from public;
+--! EndIncluded functions/filters/filters_of.sql
+--! Included functions/filters/is_filter.sql
+create or replace function nms_private.is_filter(filter jsonb)
+returns boolean
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when jsonb_typeof(filter) is distinct from 'object' or jsonb_typeof(filter -> 'column') is distinct from 'string' then
+      false
+    when octet_length(filter ->> 'column') not between 1 and 63 then
+      false
+    when filter ? 'is' then
+      filter - '{column,is}'::text[] = '{}'
+      and filter -> 'is' in ('"null"', '"not null"', '"true"', '"false"', 'true', 'false')
+    else
+      filter - '{column,equals}'::text[] = '{}'
+      and coalesce(jsonb_typeof(filter -> 'equals') in ('string', 'number', 'boolean'), false)
+  end
+$$;
+comment on function nms_private.is_filter(jsonb) is
+  'True for a test of a column as nms.table_metrics_filters takes it.';
+revoke execute on function nms_private.is_filter(jsonb) from public;
+--! EndIncluded functions/filters/is_filter.sql
+--! Included functions/filters/store_filtered_counts.sql
+create or replace function nms_private.store_filtered_counts(filtered nms.table_metrics_filtered_counts[])
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_failed record;
+begin
+  if cardinality(filtered) = 0 then
+    return;
+  end if;
+
+  for v_failed in
+    insert into nms.table_metrics_filtered_counts as stored
+    select counted.*
+    from unnest(filtered) as counted
+    -- Only what belongs to a measurement that was kept.
+    join nms.table_metrics_measurements as measurement
+      on measurement.run_id = counted.run_id
+      and measurement.schema_name = counted.schema_name
+      and measurement.table_name = counted.table_name
+      and measurement.table_oid = counted.table_oid
+      and measurement.measured_at = counted.measured_at
+    order by counted.schema_name, counted.table_name, counted.filter_name
+    on conflict on constraint table_metrics_filtered_counts_pkey do update
+    set
+      row_count = excluded.row_count,
+      method = excluded.method,
+      measured_at = excluded.measured_at,
+      table_oid = excluded.table_oid,
+      error_sqlstate = excluded.error_sqlstate,
+      error_message = excluded.error_message
+    returning stored.*
+  loop
+    continue when v_failed.error_sqlstate is null;
+    raise warning 'filter % was not counted: %',
+      format('%I of %I.%I', v_failed.filter_name, v_failed.schema_name, v_failed.table_name), v_failed.error_message
+      using
+        errcode = v_failed.error_sqlstate,
+        hint = 'Change or delete its row in nms.table_metrics_filters.';
+  end loop;
+end
+$$;
+comment on function nms_private.store_filtered_counts(nms.table_metrics_filtered_counts[]) is
+  'Stores the counts of filters, of those tables whose measurement was stored with them. One that was not counted is a warning.';
+revoke execute on function nms_private.store_filtered_counts(nms.table_metrics_filtered_counts[]) from public;
+--! EndIncluded functions/filters/store_filtered_counts.sql
+--! Included functions/filters/validate_filter.sql
+create or replace function nms_private.validate_filter()
+returns trigger
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_fault text;
+begin
+  if nms_private.is_filter(filter => new.filter) is false then
+    raise exception 'not a filter: %', left(new.filter::text, 200)
+      using
+        errcode = 'check_violation',
+        constraint = 'filter_tests_one_column',
+        detail = 'expected a column and either what it is (null, not null, true or false) or the literal that it equals',
+        hint = 'Write {"column": "deleted_at", "is": "null"} or {"column": "status", "equals": "active"}.';
+  end if;
+
+  -- Its table may be created, or altered, later.
+  v_fault := nms_private.filter_problem(
+    schema_name => new.schema_name, table_name => new.table_name, filter => new.filter
+  );
+  if v_fault is not null then
+    raise notice 'filter %: %', format('%I of %I.%I', new.filter_name, new.schema_name, new.table_name), v_fault
+      using hint = 'Until that is mended, it is recorded as not counted.';
+  end if;
+  return new;
+end
+$$;
+comment on function nms_private.validate_filter() is
+  'Trigger function that refuses a filter that is none, and tells what is wrong with one whose table, column or literal does not fit.';
+revoke execute on function nms_private.validate_filter() from public;
+--! EndIncluded functions/filters/validate_filter.sql
 --! Included functions/history/import_run.sql
 create or replace function nms.import_run(snapshot_date date, payload jsonb)
 returns nms.table_metrics_runs
@@ -9856,6 +10329,20 @@ returns void
 language sql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
+  -- An online run may have taken back the measurement that they belong to.
+  delete from nms.table_metrics_filtered_counts as filtered
+  where
+    filtered.run_id = finish_counting.run_id
+    and not exists (
+      select
+      from nms.table_metrics_measurements as measurement
+      where
+        measurement.run_id = filtered.run_id
+        and measurement.schema_name = filtered.schema_name
+        and measurement.table_name = filtered.table_name
+        and measurement.table_oid = filtered.table_oid
+    );
+
   update nms.table_metrics_runs as run
   set target_count = (
     select count(*)
@@ -11052,6 +11539,13 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 -- Triggers
+create or replace trigger validate_filter
+  before insert or update on nms.table_metrics_filters
+  for each row
+  execute function nms_private.validate_filter();
+comment on trigger validate_filter on nms.table_metrics_filters is
+  'What is no filter is refused when it is written, not discovered in a run.';
+
 create or replace trigger forbid_deleting_the_settings
   before delete or truncate on nms.table_metrics_settings
   for each statement
