@@ -104,9 +104,9 @@ export async function writeRuns(sql: Sql, runs: PastRun[], dayZero = monday): Pr
     ),
     filtered_count as (
       insert into nms.table_metrics_filtered_counts (
-        run_id, schema_name, table_name, filter_name, row_count, own_row_count, measured_at, table_oid
+        run_id, schema_name, table_name, filter_name, row_count, measured_at, table_oid
       )
-      select run_id, "schema", "table", matching.key, matching.value::bigint, matching.value::bigint, ended, 1
+      select run_id, "schema", "table", matching.key, matching.value::bigint, ended, 1
       from given
       cross join jsonb_to_recordset(tables) as measured ("schema" text, "table" text, filtered jsonb)
       cross join lateral jsonb_each_text(filtered) as matching
