@@ -8,6 +8,12 @@ export const metrics = {
   whole: { unit: 'ms', digits: 1 },
   /** Processor time of all server processes meanwhile: divided by the number of cores, no collection can be faster. */
   cpu: { unit: 'ms', digits: 0 },
+  /** Pages of 8 kB that the server looked at meanwhile, in its memory or not. */
+  buffers: { unit: '', digits: 0 },
+  /** Pages of the tables that were counted, and of their indexes. */
+  pages: { unit: '', digits: 0 },
+  /** How long a run has waited until every session had told what it changed. */
+  settling: { unit: 'ms', digits: 0 },
   /** The first query of a fresh session, by the clock of the server. */
   first: { unit: 'ms', digits: 2 },
   /** The median of the next twenty. */

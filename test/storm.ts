@@ -89,7 +89,12 @@ for (let second = 1; elapsed() < seconds || (elapsed() < longest && !(await isEn
   if (carry && second % secondsBetweenCrashes === 0) await crash()
   await answered(checkRuns())
   if (second % 4 === 0) await answered(checkTables().catch(() => undefined)) // somebody was in the way
-  if (second % 60 === 0) console.log(`${elapsed()} s: ${violations.length} violations`)
+  if (second % 60 === 0) {
+    const lacking = (await answered(missing())).join(', ')
+    console.log(
+      `${elapsed()} s: ${violations.length} violations${lacking && `, not yet often enough: ${lacking}`}`,
+    )
+  }
 }
 await storm.stop()
 await eventually(noneIsRunning, 'no run is RUNNING without an owner', 60)
