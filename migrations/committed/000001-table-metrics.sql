@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:a2c4af06cc7b5af8bb501ee1c06ebb9200ee7ba3
+--! Hash: sha1:3bff4ee61e163df918317d915cc165e5ebb42079
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -7407,13 +7407,11 @@ begin
       'tables', (
         select coalesce(
           jsonb_agg(
-            to_jsonb(compared)
-              - '{place,is_failing}'::text[]
-              - case
-                when compared.rows_before_low is null then '{rows_before_low,rows_before_high}'::text[]
-                else '{}'
-              end
-              - case when compared.rows_after_low is null then '{rows_after_low,rows_after_high}'::text[] else '{}' end
+            to_jsonb(compared) - case
+              when num_nonnulls(compared.rows_before_low, compared.rows_after_low) = 0
+                then '{place,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
+              else '{place,is_failing}'
+            end::text[]
             order by compared.place
           ),
           '[]'
@@ -7439,7 +7437,7 @@ begin
 end
 $$;
 comment on function nms.compare_report(bigint, bigint, text) is
-  'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict}, the tables as of nms.compare_runs, those that changed most first. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
+  'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
 revoke execute on function nms.compare_report(bigint, bigint, text) from public;
 --! EndIncluded functions/reading/compare_report.sql
 --! Included functions/reading/compare_runs.sql
@@ -9256,7 +9254,7 @@ begin
       || jsonb_strip_nulls(
         jsonb_build_object(
           'estimated_rows', sum(found.own_row_count) filter (where found.method = 'estimate'),
-          'carried_tables', nullif(count(*) filter (where found.method = 'carried'), 0),
+          'carried_tables', nullif(count(found.carried_from_run), 0),
           'total_bytes', sum(found.own_total_bytes)
         )
       )
@@ -11192,7 +11190,16 @@ revoke execute on function nms_private.parse_duration(text) from public;
 --! Included views/described_counts.sql
 create or replace view nms_private.described_counts as
   select
-    measurement.*,
+    measurement.run_id,
+    measurement.schema_name,
+    measurement.table_name,
+    measurement.table_kind,
+    measurement.is_partition,
+    measurement.row_count,
+    measurement.own_row_count,
+    measurement.method,
+    measurement.error_sqlstate,
+    measurement.error_message,
     case
       when num_nonnulls(measurement.carried_from_run, measurement.row_count_low, measurement.total_bytes, filtered.counts) > 0
         then jsonb_strip_nulls(
@@ -11218,7 +11225,17 @@ create or replace view nms_private.described_counts as
     and filtered.schema_name = measurement.schema_name
     and filtered.table_name = measurement.table_name;
 comment on view nms_private.described_counts is
-  'Every measurement, and in one JSON what a report says of it beside row_count and method.';
+  'What a report says of each measurement, and what there is to say beside row_count and method in one JSON.';
+comment on column nms_private.described_counts.run_id is 'Run that took the measurement.';
+comment on column nms_private.described_counts.schema_name is 'Schema of the table.';
+comment on column nms_private.described_counts.table_name is 'Name of the table.';
+comment on column nms_private.described_counts.table_kind is 'table, partitioned table or foreign table.';
+comment on column nms_private.described_counts.is_partition is 'True when the table is a partition of another one.';
+comment on column nms_private.described_counts.row_count is 'Rows, those of partitions and children included; null when it could not be counted.';
+comment on column nms_private.described_counts.own_row_count is 'Rows stored in the table itself.';
+comment on column nms_private.described_counts.method is 'How row_count was found.';
+comment on column nms_private.described_counts.error_sqlstate is 'Why it could not be counted, as SQLSTATE; null when it was.';
+comment on column nms_private.described_counts.error_message is 'The same in words.';
 comment on column nms_private.described_counts.description is
   'As far as there is any: {row_count_low, row_count_high, carried_from_run, total_bytes, filtered: {name: count}}; null when there is none.';
 revoke all on table nms_private.described_counts from public;
@@ -11381,7 +11398,7 @@ comment on view nms.table_metrics_daily is
 comment on column nms.table_metrics_daily.snapshot_date is 'Business day.';
 comment on column nms.table_metrics_daily.schema_name is 'Schema of the table.';
 comment on column nms.table_metrics_daily.table_name is 'Name of the table.';
-comment on column nms.table_metrics_daily.table_kind is 'table or partitioned table.';
+comment on column nms.table_metrics_daily.table_kind is 'table, partitioned table or foreign table.';
 comment on column nms.table_metrics_daily.is_partition is 'True when the table is a partition of another one, whose row_count has these rows too.';
 comment on column nms.table_metrics_daily.row_count is 'Rows, those of partitions and children included.';
 comment on column nms.table_metrics_daily.own_row_count is 'Rows stored in the table itself: its sum over a day is the number of rows in all tables, each counted once.';
@@ -11446,7 +11463,7 @@ comment on view nms.table_metrics_latest is
   'What the latest successful run found: one row per table. That is the run that owns the last business day that has one: the counted one with the highest run_id, or without any the imported one.';
 comment on column nms.table_metrics_latest.schema_name is 'Schema of the table.';
 comment on column nms.table_metrics_latest.table_name is 'Name of the table.';
-comment on column nms.table_metrics_latest.table_kind is 'table or partitioned table.';
+comment on column nms.table_metrics_latest.table_kind is 'table, partitioned table or foreign table.';
 comment on column nms.table_metrics_latest.is_partition is 'True when the table is a partition of another one, whose row_count has these rows too.';
 comment on column nms.table_metrics_latest.row_count is 'Rows, those of partitions and children included.';
 comment on column nms.table_metrics_latest.own_row_count is 'Rows stored in the table itself: its sum is the number of rows in all tables, each counted once.';
@@ -11548,7 +11565,7 @@ comment on column nms.table_metrics_history.collected_at is 'When it started.';
 comment on column nms.table_metrics_history.status is 'SUCCEEDED or FAILED.';
 comment on column nms.table_metrics_history.schema_name is 'Schema of the table.';
 comment on column nms.table_metrics_history.table_name is 'Name of the table.';
-comment on column nms.table_metrics_history.table_kind is 'table or partitioned table.';
+comment on column nms.table_metrics_history.table_kind is 'table, partitioned table or foreign table.';
 comment on column nms.table_metrics_history.is_partition is 'True when the table is a partition of another one, whose row_count has these rows too.';
 comment on column nms.table_metrics_history.row_count is 'Rows, those of partitions and children included; null when it could not be counted.';
 comment on column nms.table_metrics_history.own_row_count is 'Rows stored in the table itself: its sum over a run is the number of rows in all tables, each counted once.';
