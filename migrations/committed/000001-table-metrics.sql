@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:3784da8affb47f93454adf073a4bfc3b66743df9
+--! Hash: sha1:af258e9f123850e57bc719d9f449269999857fc5
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4897,18 +4897,23 @@ language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_small_to constant bigint := bigint '32'; -- pages, as in count_tables
   v_named nms_private.target[];
 begin
   if not exists (select from nms.table_metrics_count_rules as rule where rule.method = 'estimate') then
     return;
   end if;
 
-  -- The others are counted in their own ways.
+  -- The others are counted in their own ways, what is known to be small several at a time.
   v_named := array(
     select target
     from unnest(targets) as target
     join nms_private.count_methods(targets => targets) as rule on rule.table_oid = target.table_oid
-    where rule.method = 'estimate' and not target.is_whole and target.filenode is not null and target.table_kind = 'table'
+    where
+      rule.method = 'estimate'
+      and target.table_kind = 'table'
+      and target.filenode <> 0
+      and target.pages not between 1 and v_small_to
     order by target.filenode desc -- as in count_tables
   );
   return query
@@ -4919,7 +4924,7 @@ begin
 end
 $$;
 comment on function nms_private.estimate_tables(nms_private.target[], text[], text) is
-  'Of these tables, those for which a rule asks for an estimate: how many rows they store, as nms_private.count_each() says; the others have no row here.';
+  'Of these tables, those for which a rule asks for an estimate and that are not known to be small: how many rows they store, estimated or counted as nms_private.count_each() says. The others have no row here.';
 revoke execute on function nms_private.estimate_tables(nms_private.target[], text[], text) from public;
 --! EndIncluded functions/estimate/estimate_tables.sql
 --! Included functions/history/import_run.sql
