@@ -43,6 +43,10 @@ export const metrics = {
   dropped_to_zero: { unit: '', digits: 3 },
   /** Alerts about nothing. */
   falseAlarms: { unit: 'per table and year', digits: 3 },
+  /** By how much a number of rows was wrong. */
+  error: { unit: '%', digits: 2 },
+  /** Part of the ranges that have the number of rows. */
+  held: { unit: '', digits: 3 },
   /** Statements that the application got done less than when it was alone, for each collection. */
   lost: { unit: 'per collection', digits: 0 },
 } as const

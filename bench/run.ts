@@ -8,6 +8,7 @@ import { machine, print, printScenario, type ScenarioReport, scenarioReport } fr
 import type { Scenario } from './_scenario.ts'
 import { alerts } from './alerts.ts'
 import { change, unchanged } from './change.ts'
+import { estimate } from './estimate.ts'
 import { histories } from './histories.ts'
 import { large } from './large.ts'
 import { load } from './load.ts'
@@ -16,7 +17,7 @@ import { mixed } from './mixed.ts'
 import { partitioned } from './partitioned.ts'
 import { serve } from './serve.ts'
 
-const all = [many, large, change, unchanged, partitioned, mixed, load, histories, alerts, serve]
+const all = [many, large, change, unchanged, estimate, partitioned, mixed, load, histories, alerts, serve]
 const names = all.map(({ name }) => name).join(',')
 const usage = `npm run bench -- [options]
   --only ${names}

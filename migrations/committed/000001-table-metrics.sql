@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:3bff4ee61e163df918317d915cc165e5ebb42079
+--! Hash: sha1:e95d6df46579b6d041d0284d3b9d0745a0b58819
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1364,7 +1364,9 @@ as $$
     from candidate
   ),
   found as (
-    select candidate.schema_name, candidate.table_name, judged.*
+    select
+      candidate.schema_name, candidate.table_name, judged.*,
+      measurement.row_count_low, measurement.row_count_high
     from named
     cross join nms_private.expected_counts(
       run_id => find_count_alerts.run_id,
@@ -1372,6 +1374,11 @@ as $$
       table_names => named.table_names
     ) as judged
     join candidate on candidate.number = judged.table_number
+    join nms.table_metrics_measurements as measurement
+      on measurement.run_id = find_count_alerts.run_id
+      and measurement.schema_name = candidate.schema_name
+      and measurement.table_name = candidate.table_name
+    -- An estimate is strange when nothing in its range is usual.
     where case judged.kind
       when 'dropped_to_zero' then
         judged.days >= 3 and judged.usual >= judged.min_rows and judged.times_refilled < 2
@@ -1379,13 +1386,15 @@ as $$
         judged.is_long_enough
         and judged.is_below
         and judged.middle >= judged.min_rows
-        and judged.middle - judged.row_count >= judged.min_change
+        and judged.middle - coalesce(measurement.row_count_high, judged.row_count) >= judged.min_change
+        and (measurement.row_count_high < judged.expected_low) is not false
       else
         judged.is_long_enough
         and judged.is_above
         and not candidate.is_partition -- created empty, it fills at once when its time comes
-        and judged.row_count >= judged.min_rows
-        and judged.row_count - judged.middle >= judged.min_change
+        and coalesce(measurement.row_count_low, judged.row_count) >= judged.min_rows
+        and coalesce(measurement.row_count_low, judged.row_count) - judged.middle >= judged.min_change
+        and (measurement.row_count_low > judged.expected_high) is not false
     end
   )
   select
@@ -1401,7 +1410,16 @@ as $$
       else
         format(
           '%s rows, expected %s to %s',
-          nms_private.with_separators(number => found.row_count),
+          case
+            when found.row_count_low is null then nms_private.with_separators(number => found.row_count)
+            else
+              format(
+                '≈ %s (%s to %s)',
+                nms_private.with_separators(number => found.row_count),
+                nms_private.with_separators(number => found.row_count_low),
+                nms_private.with_separators(number => found.row_count_high)
+              )
+          end,
           nms_private.with_separators(number => found.expected_low),
           nms_private.with_separators(number => found.expected_high)
         )
@@ -1409,7 +1427,7 @@ as $$
   from found
 $$;
 comment on function nms_private.find_count_alerts(bigint) is
-  'Tables whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; never for a table that the run could not count.';
+  'Tables whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; an estimate is neither unless all of its range is; never for a table that the run could not count.';
 revoke execute on function nms_private.find_count_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_count_alerts.sql
 --! Included functions/alerts/find_difference_alerts.sql
@@ -5471,9 +5489,14 @@ declare
   v_page_size constant bigint := current_setting('block_size')::bigint;
   -- A page has a header of 24 bytes; a row a pointer of 4, and a header of 23 that ends at a multiple of 8.
   v_rows_of_full_page constant bigint := (v_page_size - 24) / (4 + 24);
-  v_deviations constant double precision := 2.576; -- two-sided 99 %
-  v_miss constant double precision := 0.01;
-  v_sampled record;
+  v_deviations constant double precision := double precision '2.576'; -- two-sided 99 %
+  v_miss constant double precision := double precision '0.01';
+  v_pages double precision;
+  v_largest_part double precision;
+  v_rows double precision;
+  v_most_rows double precision;
+  v_estimate double precision;
+  v_variance double precision;
   v_unlike double precision;
   v_error double precision;
 begin
@@ -5529,19 +5552,18 @@ begin
     $query$,
     estimate_rows.table_oid::regclass
   )
-  into strict v_sampled
+  into strict v_pages, v_largest_part, v_rows, v_most_rows, v_estimate, v_variance
   using estimate_rows.table_oid, v_page_size, v_sample;
 
-  if v_sampled.rows > 0 then
+  if v_rows > 0 then
     -- With so many pages unlike all others, the sample would have met one of them.
-    v_unlike := ln(v_miss) / ln(1 - 1 / v_sampled.largest_part);
-    v_error := v_deviations * sqrt(v_sampled.variance);
-    row_count := v_sampled.estimate;
-    row_count_low := greatest(v_sampled.rows, v_sampled.estimate - v_error - v_unlike * v_sampled.most_rows);
-    row_count_high := least(
-      v_sampled.pages * v_rows_of_full_page,
-      v_sampled.estimate + v_error + v_unlike * v_rows_of_full_page
-    );
+    v_unlike := ln(v_miss) / ln(1 - 1 / v_largest_part);
+    v_error := v_deviations * sqrt(v_variance);
+    row_count := v_estimate::bigint;
+    row_count_low := floor(greatest(v_rows, v_estimate - v_error - v_unlike * v_most_rows))::bigint;
+    row_count_high := ceil(
+      least(v_pages * v_rows_of_full_page, v_estimate + v_error + v_unlike * v_rows_of_full_page)
+    )::bigint;
   end if;
 end
 $$;
@@ -5561,18 +5583,23 @@ language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_small_to constant bigint := bigint '32'; -- pages, as in count_tables
   v_named nms_private.target[];
 begin
   if not exists (select from nms.table_metrics_count_rules as rule where rule.method = 'estimate') then
     return;
   end if;
 
-  -- The others are counted in their own ways.
+  -- The others are counted in their own ways, what is known to be small several at a time.
   v_named := array(
     select target
     from unnest(targets) as target
     join nms_private.count_methods(targets => targets) as rule on rule.table_oid = target.table_oid
-    where rule.method = 'estimate' and not target.is_whole and target.filenode is not null and target.table_kind = 'table'
+    where
+      rule.method = 'estimate'
+      and target.table_kind = 'table'
+      and target.filenode <> 0
+      and target.pages not between 1 and v_small_to
     order by target.filenode desc -- as in count_tables
   );
   return query
@@ -5583,7 +5610,7 @@ begin
 end
 $$;
 comment on function nms_private.estimate_tables(nms_private.target[], text[], text) is
-  'Of these tables, those for which a rule asks for an estimate: how many rows they store, as nms_private.count_each() says; the others have no row here.';
+  'Of these tables, those for which a rule asks for an estimate and that are not known to be small: how many rows they store, estimated or counted as nms_private.count_each() says. The others have no row here.';
 revoke execute on function nms_private.estimate_tables(nms_private.target[], text[], text) from public;
 --! EndIncluded functions/estimate/estimate_tables.sql
 --! Included functions/filters/count_filtered.sql

@@ -31,7 +31,7 @@ const coverage = (found: Estimate[], rows: number) => (100 * found.filter(held(r
 const filled = (table: string, pages: number, rows: string) => `
   create table ${table} (page int, place int) with (autovacuum_enabled = off, fillfactor = 100);
   -- 226 rows fill a page.
-  insert into ${table} select page, place from generate_series(0, ${pages - 1}) as page, generate_series(0, 225) as place;
+  insert into ${table} select n / 226, n % 226 from generate_series(0, ${pages} * 226 - 1) as n;
   select setseed(0.25);
   create temporary table fill on commit drop as
   select page, ${rows} as rows from generate_series(0, ${pages - 1}) as page;
