@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:1c8d4097f666e72c5334b873bd2377b1528f0a4d
+--! Hash: sha1:3f8b54916c2879ebf3472a22e631fccf71ccd9d0
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -944,7 +944,13 @@ revoke execute on function nms_private.announce_alert(nms.table_metrics_alert_lo
 --! EndIncluded functions/alerts/announce_alert.sql
 --! Included functions/alerts/changed_counts.sql
 create or replace function nms_private.changed_counts(run_id bigint)
-returns table (schema_name text, table_name text, is_partition boolean, row_count bigint)
+returns table (
+  schema_name text,
+  table_name text,
+  filter_name text, -- null: all rows
+  is_partition boolean,
+  row_count bigint
+)
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
@@ -957,17 +963,32 @@ as $$
     select
       measurement.schema_name,
       measurement.table_name,
+      measurement.filter_name,
       ln(greatest(percentile_disc(0.5) within group (order by measurement.row_count)::double precision, 0.5)) as middle
     from owner
     -- offset: the index of each run, rather than a scan of years of measurements
     cross join lateral (
-      select past.schema_name, past.table_name, past.row_count
+      select past.schema_name, past.table_name, '' as filter_name, past.row_count
       from nms.table_metrics_measurements as past
+      where past.run_id = owner.owner
+      union all
+      select past.schema_name, past.table_name, past.filter_name, past.row_count
+      from nms.table_metrics_filtered_counts as past
       where past.run_id = owner.owner
       offset 0
     ) as measurement
     where owner.days_back <= 7
-    group by measurement.schema_name, measurement.table_name
+    group by measurement.schema_name, measurement.table_name, measurement.filter_name
+  ),
+  today as (
+    select measurement.schema_name, measurement.table_name, '' as filter_name, measurement.is_partition, measurement.row_count
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = changed_counts.run_id
+    union all
+    select filtered.schema_name, filtered.table_name, filtered.filter_name, measurement.is_partition, filtered.row_count
+    from nms.table_metrics_filtered_counts as filtered
+    join nms.table_metrics_measurements as measurement using (run_id, schema_name, table_name)
+    where filtered.run_id = changed_counts.run_id
   ),
   tolerance as (
     -- Half of the smallest change that any rule asks for: less than that is nothing to any of them.
@@ -982,22 +1003,26 @@ as $$
       ) / 2 as value
     from nms.table_metrics_alert_rules as rule
   )
-  select today.schema_name, today.table_name, today.is_partition, today.row_count
-  from nms.table_metrics_measurements as today
+  select today.schema_name, today.table_name, nullif(today.filter_name, ''), today.is_partition, today.row_count
+  from today
   cross join tolerance
-  left join recent using (schema_name, table_name)
+  left join recent using (schema_name, table_name, filter_name)
   where
-    today.run_id = changed_counts.run_id
-    and today.row_count is not null
+    today.row_count is not null
     and exists (select from owner)
     and (abs(ln(greatest(today.row_count::double precision, 0.5)) - recent.middle) < tolerance.value) is not true
 $$;
 comment on function nms_private.changed_counts(bigint) is
-  'The tables of a finished run that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
+  'The tables of a finished run, and their filters, that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
 revoke execute on function nms_private.changed_counts(bigint) from public;
 --! EndIncluded functions/alerts/changed_counts.sql
 --! Included functions/alerts/counts_by_day.sql
-create or replace function nms_private.counts_by_day(run_id bigint, schema_names text[], table_names text[])
+create or replace function nms_private.counts_by_day(
+  run_id bigint,
+  schema_names text[],
+  table_names text[],
+  filter_names text[] default null -- null among them: all rows
+)
 returns table (
   table_number bigint, -- its position in the arrays
   day integer,
@@ -1018,24 +1043,33 @@ as $$
     select counts_by_day.run_id, 0
   )
   select candidate.number, result.day, past.row_count, ln(greatest(past.row_count::double precision, 0.5))
-  from unnest(counts_by_day.schema_names, counts_by_day.table_names)
-    with ordinality as candidate (schema_name, table_name, number)
+  from unnest(counts_by_day.schema_names, counts_by_day.table_names, counts_by_day.filter_names)
+    with ordinality as candidate (schema_name, table_name, filter_name, number)
   -- offset: the index of each table, however many there are, rather than a scan of the whole history
   cross join lateral (
     select measurement.run_id, measurement.row_count
     from nms.table_metrics_measurements as measurement
     where
-      measurement.schema_name = candidate.schema_name
+      candidate.filter_name is null
+      and measurement.schema_name = candidate.schema_name
       and measurement.table_name = candidate.table_name
       and measurement.run_id between (select min(result.run_id) from result) and counts_by_day.run_id
+    union all
+    select filtered.run_id, filtered.row_count
+    from nms.table_metrics_filtered_counts as filtered
+    where
+      filtered.filter_name = candidate.filter_name
+      and filtered.schema_name = candidate.schema_name
+      and filtered.table_name = candidate.table_name
+      and filtered.run_id between (select min(result.run_id) from result) and counts_by_day.run_id
     offset 0
   ) as past
   join result using (run_id)
   where past.row_count is not null
 $$;
-comment on function nms_private.counts_by_day(bigint, text[], text[]) is
-  'Some tables as counted in a run and in the history by which it is judged. day: 0 is that of the run, -1 the day before. size: the natural logarithm of the count, so that differences are changes in per cent; that of half a row for none.';
-revoke execute on function nms_private.counts_by_day(bigint, text[], text[]) from public;
+comment on function nms_private.counts_by_day(bigint, text[], text[], text[]) is
+  'Some tables, or the rows of them that match a filter, as counted in a run and in the history by which it is judged. day: 0 is that of the run, -1 the day before. size: the natural logarithm of the count, so that differences are changes in per cent; that of half a row for none.';
+revoke execute on function nms_private.counts_by_day(bigint, text[], text[], text[]) from public;
 --! EndIncluded functions/alerts/counts_by_day.sql
 --! Included functions/alerts/day_owners.sql
 create or replace function nms_private.day_owners(run_id bigint)
@@ -1085,7 +1119,12 @@ comment on function nms_private.default_alert_rule() is
 revoke execute on function nms_private.default_alert_rule() from public;
 --! EndIncluded functions/alerts/default_alert_rule.sql
 --! Included functions/alerts/departures_by_day.sql
-create or replace function nms_private.departures_by_day(run_id bigint, schema_names text[], table_names text[])
+create or replace function nms_private.departures_by_day(
+  run_id bigint,
+  schema_names text[],
+  table_names text[],
+  filter_names text[] default null
+)
 returns table (
   table_number bigint,
   day integer,
@@ -1110,7 +1149,8 @@ as $$
     from nms_private.counts_by_day(
       run_id => departures_by_day.run_id,
       schema_names => departures_by_day.schema_names,
-      table_names => departures_by_day.table_names
+      table_names => departures_by_day.table_names,
+      filter_names => departures_by_day.filter_names
     ) as counted
     window by_day as (partition by counted.table_number order by counted.day)
   ),
@@ -1149,12 +1189,17 @@ as $$
     end
   from last_three_of_weekday as last
 $$;
-comment on function nms_private.departures_by_day(bigint, text[], text[]) is
+comment on function nms_private.departures_by_day(bigint, text[], text[], text[]) is
   'How far each count of nms_private.counts_by_day() is from the median of the seven results before it, and from that of the last three of its weekday; null before there are seven. is_refilled: the result before was empty and this one is not.';
-revoke execute on function nms_private.departures_by_day(bigint, text[], text[]) from public;
+revoke execute on function nms_private.departures_by_day(bigint, text[], text[], text[]) from public;
 --! EndIncluded functions/alerts/departures_by_day.sql
 --! Included functions/alerts/expected_counts.sql
-create or replace function nms_private.expected_counts(run_id bigint, schema_names text[], table_names text[])
+create or replace function nms_private.expected_counts(
+  run_id bigint,
+  schema_names text[],
+  table_names text[],
+  filter_names text[] default null
+)
 returns table (
   table_number bigint,    -- its position in the arrays
   row_count bigint,
@@ -1194,7 +1239,8 @@ as $$
     from nms_private.score_counts(
       run_id => expected_counts.run_id,
       schema_names => expected_counts.schema_names,
-      table_names => expected_counts.table_names
+      table_names => expected_counts.table_names,
+      filter_names => expected_counts.filter_names
     ) as score
     cross join lateral (select ln(greatest(score.row_count::double precision, 0.5))) as today (y)
     cross join lateral (select least(greatest(score.expected, score.lowest), score.highest)) as middle (y)
@@ -1230,9 +1276,9 @@ as $$
     round(least(exp(coalesce(judged.high, judged.highest)), 9.2e18))::bigint
   from judged
 $$;
-comment on function nms_private.expected_counts(bigint, text[], text[]) is
+comment on function nms_private.expected_counts(bigint, text[], text[], text[]) is
   'How many rows each of these tables was expected to have on the day of a run that has counted it, by its past and by the alert rules: expected_low to expected_high, and whether row_count lies outside. Before 14 days of history the range is what it has been, and nothing is told of it.';
-revoke execute on function nms_private.expected_counts(bigint, text[], text[]) from public;
+revoke execute on function nms_private.expected_counts(bigint, text[], text[], text[]) from public;
 --! EndIncluded functions/alerts/expected_counts.sql
 --! Included functions/alerts/find_alerts.sql
 create or replace function nms.find_alerts(run_id bigint)
@@ -1243,7 +1289,8 @@ returns table (
   row_count bigint,
   expected_low bigint,
   expected_high bigint,
-  detail text
+  detail text,
+  filter_name text
 )
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -1274,10 +1321,10 @@ begin
   return query
   select alert.*
   from (
-    select * from nms_private.find_run_alerts(run_id => v_run.run_id)
+    select *, null as filter_name from nms_private.find_run_alerts(run_id => v_run.run_id)
     where v_run.status = 'FAILED' or v_run.target_count = 0
     union all
-    select * from nms_private.find_table_alerts(run_id => v_run.run_id)
+    select *, null as filter_name from nms_private.find_table_alerts(run_id => v_run.run_id)
     union all
     select * from nms_private.find_count_alerts(run_id => v_run.run_id) where v_has_changes
   ) as alert
@@ -1287,11 +1334,11 @@ begin
     kind => alert.kind
   ) as rule
   where rule.is_on and (v_run.snapshot_date < rule.silenced_until) is not true
-  order by alert.schema_name nulls first, alert.table_name, alert.kind;
+  order by alert.schema_name nulls first, alert.table_name, alert.filter_name nulls first, alert.kind;
 end
 $$;
 comment on function nms.find_alerts(bigint) is
-  'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. Raises P0002 for an unknown run, 55000 for one that has not ended.';
+  'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. filter_name: null unless it is the count of a filter. Raises P0002 for an unknown run, 55000 for one that has not ended.';
 revoke execute on function nms.find_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_alerts.sql
 --! Included functions/alerts/find_count_alerts.sql
@@ -1303,7 +1350,8 @@ returns table (
   row_count bigint,
   expected_low bigint,
   expected_high bigint,
-  detail text
+  detail text,
+  filter_name text -- null: all rows of the table
 )
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -1316,16 +1364,18 @@ as $$
   named as (
     select
       array_agg(candidate.schema_name order by candidate.number) as schema_names,
-      array_agg(candidate.table_name order by candidate.number) as table_names
+      array_agg(candidate.table_name order by candidate.number) as table_names,
+      array_agg(candidate.filter_name order by candidate.number) as filter_names
     from candidate
   ),
   found as (
-    select candidate.schema_name, candidate.table_name, judged.*
+    select candidate.schema_name, candidate.table_name, candidate.filter_name, judged.*
     from named
     cross join nms_private.expected_counts(
       run_id => find_count_alerts.run_id,
       schema_names => named.schema_names,
-      table_names => named.table_names
+      table_names => named.table_names,
+      filter_names => named.filter_names
     ) as judged
     join candidate on candidate.number = judged.table_number
     where case judged.kind
@@ -1351,7 +1401,7 @@ as $$
     found.row_count,
     found.expected_low,
     found.expected_high,
-    case found.kind
+    case when found.filter_name is not null then format('filter %I: ', found.filter_name) else '' end || case found.kind
       when 'dropped_to_zero' then
         format('empty, usually it has about %s rows', nms_private.with_separators(number => found.usual))
       else
@@ -1361,11 +1411,12 @@ as $$
           nms_private.with_separators(number => found.expected_low),
           nms_private.with_separators(number => found.expected_high)
         )
-    end
+    end,
+    found.filter_name
   from found
 $$;
 comment on function nms_private.find_count_alerts(bigint) is
-  'Tables whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; never for a table that the run could not count.';
+  'Tables, and filters of tables, whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; never for what the run could not count.';
 revoke execute on function nms_private.find_count_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_count_alerts.sql
 --! Included functions/alerts/find_run_alerts.sql
@@ -1647,7 +1698,7 @@ begin
         null, alert.kind,
         left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
         alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
-        v_run.finished_at, v_run.run_id, null, null, null
+        v_run.finished_at, v_run.run_id, null, null, left(alert.filter_name, 63)
       )::nms.table_metrics_alert_log
     from nms.find_alerts(run_id => record_alerts.run_id) as alert
   );
@@ -1673,14 +1724,25 @@ begin
     set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
     where
       log.closed_at is null
-      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, '')) not in (
-        select found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, '')
+      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, ''), coalesce(log.filter_name, '')) not in (
+        select
+          found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, ''), coalesce(found.filter_name, '')
         from unnest(v_found) as found
       )
       and case
         when log.kind = 'repeated_failures' then true
         when log.table_name is null then v_run.status = 'SUCCEEDED'
-        -- A run says nothing about a table that it left out or could not count.
+        -- A run says nothing about a table that it left out or could not count, nor about such a filter.
+        when exists (
+          select
+          from nms.table_metrics_filtered_counts as filtered
+          where
+            filtered.run_id = v_run.run_id
+            and filtered.schema_name = log.schema_name
+            and filtered.table_name = log.table_name
+            and filtered.filter_name = log.filter_name
+            and filtered.row_count is null
+        ) then false
         else
           exists (
             select
@@ -1715,15 +1777,17 @@ begin
     log.closed_at is null
     and log.kind = found.kind
     and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
-    and coalesce(log.table_name, '') = coalesce(found.table_name, '');
+    and coalesce(log.table_name, '') = coalesce(found.table_name, '')
+    and coalesce(log.filter_name, '') = coalesce(found.filter_name, '');
 
   for v_alert in
     insert into nms.table_metrics_alert_log (
-      kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run
+      kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run,
+      filter_name
     )
     select
       found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
-      found.detail, found.opened_at, found.opened_by_run
+      found.detail, found.opened_at, found.opened_by_run, found.filter_name
     from unnest(v_found) as found
     on conflict do nothing
     returning *
@@ -1790,7 +1854,12 @@ comment on function nms_private.record_missing_run() is
 revoke execute on function nms_private.record_missing_run() from public;
 --! EndIncluded functions/alerts/record_missing_run.sql
 --! Included functions/alerts/score_counts.sql
-create or replace function nms_private.score_counts(run_id bigint, schema_names text[], table_names text[])
+create or replace function nms_private.score_counts(
+  run_id bigint,
+  schema_names text[],
+  table_names text[],
+  filter_names text[] default null
+)
 returns table (
   table_number bigint, -- its position in the arrays
   schema_name text,
@@ -1825,7 +1894,8 @@ as $$
     from nms_private.unexplained_by_day(
       run_id => score_counts.run_id,
       schema_names => score_counts.schema_names,
-      table_names => score_counts.table_names
+      table_names => score_counts.table_names,
+      filter_names => score_counts.filter_names
     ) as result
     group by result.table_number
   )
@@ -1848,12 +1918,17 @@ as $$
     with ordinality as candidate (schema_name, table_name, number) using (number)
   where past.days > 0 and past.row_count is not null
 $$;
-comment on function nms_private.score_counts(bigint, text[], text[]) is
+comment on function nms_private.score_counts(bigint, text[], text[], text[]) is
   'What is usual for each of these tables, by its own past, on the day of a run that has counted it. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
-revoke execute on function nms_private.score_counts(bigint, text[], text[]) from public;
+revoke execute on function nms_private.score_counts(bigint, text[], text[], text[]) from public;
 --! EndIncluded functions/alerts/score_counts.sql
 --! Included functions/alerts/unexplained_by_day.sql
-create or replace function nms_private.unexplained_by_day(run_id bigint, schema_names text[], table_names text[])
+create or replace function nms_private.unexplained_by_day(
+  run_id bigint,
+  schema_names text[],
+  table_names text[],
+  filter_names text[] default null
+)
 returns table (
   table_number bigint,
   day integer,
@@ -1873,7 +1948,8 @@ as $$
     from nms_private.departures_by_day(
       run_id => unexplained_by_day.run_id,
       schema_names => unexplained_by_day.schema_names,
-      table_names => unexplained_by_day.table_names
+      table_names => unexplained_by_day.table_names,
+      filter_names => unexplained_by_day.filter_names
     ) as departed
     order by departed.table_number, departed.day
   ),
@@ -1937,9 +2013,9 @@ as $$
     departure - least(greatest(departure, least(0, last_low, before_low)), greatest(0, last_high, before_high))
   from monthly
 $$;
-comment on function nms_private.unexplained_by_day(bigint, text[], text[]) is
+comment on function nms_private.unexplained_by_day(bigint, text[], text[], text[]) is
   'How much of each departure of nms_private.departures_by_day() is left when what is usual is taken off. departure: from the nearer of week and weekday, always the weekday where a table follows the week, without the usual growth, which is the median. unexplained: without what it was at that time of the last two months. Null before there are seven results.';
-revoke execute on function nms_private.unexplained_by_day(bigint, text[], text[]) from public;
+revoke execute on function nms_private.unexplained_by_day(bigint, text[], text[], text[]) from public;
 --! EndIncluded functions/alerts/unexplained_by_day.sql
 --! Included functions/alerts/with_separators.sql
 create or replace function nms_private.with_separators(number bigint)
@@ -2101,6 +2177,8 @@ as $$
 declare
   v_large_from constant bigint := bigint '33554432'; -- bytes
   v_page_size constant bigint := current_setting('block_size')::bigint;
+  -- A view that takes the place of a table would run functions of its owner. Servers without updates since 2024 cannot.
+  v_can_refuse_views constant boolean := current_setting('restrict_nonsystem_relation_kind', true) is not null;
   v_target nms_private.target;
   v_found nms_private.finding;
   v_name text;
@@ -2123,6 +2201,9 @@ begin
       perform
         set_config('transaction_read_only', 'on', true),
         set_config('lock_timeout', coalesce(count_each.lock_timeout, current_setting('lock_timeout')), true);
+      if v_can_refuse_views and not v_target.is_whole then
+        perform set_config('restrict_nonsystem_relation_kind', 'view', true);
+      end if;
       -- Large ones are read as the server, database or role has it. No pages: the catalogue does not know.
       if
         v_target.is_whole
@@ -2209,6 +2290,7 @@ as $$
 declare
   v_together constant bigint := bigint '16'; -- tables
   v_small_to constant bigint := bigint '32'; -- pages
+  v_can_refuse_views constant boolean := current_setting('restrict_nonsystem_relation_kind', true) is not null;
   v_batch record;
   v_counts bigint[];
   v_are_counted boolean;
@@ -2246,6 +2328,9 @@ begin
       perform
         set_config('transaction_read_only', 'on', true), -- as in count_each
         set_config('lock_timeout', '10', true); -- none stays locked for long because another one is
+      if v_can_refuse_views then
+        perform set_config('restrict_nonsystem_relation_kind', 'view', true);
+      end if;
       execute v_batch.query into strict v_counts;
       -- Asked while the locks are held, for the reason that count_each gives.
       select
@@ -6600,7 +6685,7 @@ returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name), '[]')
+  select coalesce(jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name), '[]')
   from nms.table_metrics_alerts as alert
 $$;
 comment on function nms_private.open_alerts() is
@@ -9070,7 +9155,8 @@ create or replace view nms.table_metrics_alerts as
     alert.expected_high,
     alert.detail,
     alert.since,
-    alert.run_id
+    alert.run_id,
+    alert.filter_name
   from (
     select
       log.kind,
@@ -9081,7 +9167,8 @@ create or replace view nms.table_metrics_alerts as
       log.expected_high,
       log.detail,
       log.opened_at as since,
-      log.opened_by_run as run_id
+      log.opened_by_run as run_id,
+      log.filter_name
     from nms.table_metrics_alert_log as log
     where log.closed_at is null and log.kind <> 'run_late'
     union all
@@ -9090,6 +9177,7 @@ create or replace view nms.table_metrics_alerts as
       'run_late', null, null, null, null, null,
       format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date),
       due.due_at,
+      null,
       null
     from (
       select run.run_id
@@ -9122,6 +9210,7 @@ comment on column nms.table_metrics_alerts.expected_high is 'As many rows would 
 comment on column nms.table_metrics_alerts.detail is 'The same for a person.';
 comment on column nms.table_metrics_alerts.since is 'When it was first found.';
 comment on column nms.table_metrics_alerts.run_id is 'Run in which it was first found; null for run_late.';
+comment on column nms.table_metrics_alerts.filter_name is 'Filter whose count is strange; null when it is that of all rows.';
 revoke all on table nms.table_metrics_alerts from public;
 --! EndIncluded views/table_metrics_alerts.sql
 --! Included views/table_metrics_daily.sql
