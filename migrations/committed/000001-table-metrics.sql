@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:3f8b54916c2879ebf3472a22e631fccf71ccd9d0
+--! Hash: sha1:bee7d01f9da256924b4aebc1c3afddb4463c4964
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -572,7 +572,7 @@ comment on column nms.table_metrics_filters.filter_name is
 comment on column nms.table_metrics_filters.filter is
   'Test of a column: {"column": "deleted_at", "is": "null"}. is: null, not null, true or false; or {"column": …, "equals": literal} for a column of a built-in base type.';
 comment on column nms.table_metrics_filters.function_name is
-  'Instead, a function without arguments that returns bigint, is security definer and belongs to the owner of the table: schema.function.';
+  'Instead, a function without arguments that returns bigint, is security definer and belongs to the owner of the table: schema.function. table-metrics calls it before it counts; a call of nms.collect_table_metrics() does not.';
 
 create table if not exists nms.table_metrics_comparisons (
   run_id bigint not null,
@@ -3451,7 +3451,8 @@ as $$
     )
   from nms.table_metrics_filters as rule
   cross join nms_private.filter_problem(
-    schema_name => rule.schema_name, table_name => rule.table_name, filter => rule.filter
+    schema_name => rule.schema_name, table_name => rule.table_name, filter => rule.filter,
+    function_name => rule.function_name
   ) as fault (problem)
   where fault.problem is not null
 $$;
@@ -4014,6 +4015,74 @@ comment on function nms_private.worker_trusts(oid) is
   'True when a role may leave code in the schema of graphile-worker for a worker or a requester that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker; or it is a worker''s, and the user may only read results and queue runs. role: 0 is everybody.';
 revoke execute on function nms_private.worker_trusts(oid) from public;
 --! EndIncluded functions/doctor/worker_trusts.sql
+--! Included functions/filters/call_filter_function.sql
+-- Whoever may alter the function in the moment after the look at it could have it run with the rights of this one,
+-- as with a function in the predicate of an index of that table. Nothing that it does stays.
+create or replace function nms_private.call_filter_function(run_id bigint, table_oid oid, filter_name text)
+returns bigint
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_target record;
+  v_function record;
+  v_count bigint;
+  v_is_counted boolean := false;
+begin
+  select rule.schema_name, rule.table_name, rule.function_name into strict v_target
+  from nms_private.filter_functions(run_id => call_filter_function.run_id) as known
+  join pg_class as relation on relation.oid = known.table_oid
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  join nms.table_metrics_filters as rule
+    on rule.schema_name = schema.nspname
+    and rule.table_name = relation.relname
+    and rule.filter_name = known.filter_name
+  where known.table_oid = call_filter_function.table_oid and known.filter_name = call_filter_function.filter_name;
+  v_function := nms_private.filter_function(
+    table_oid => call_filter_function.table_oid, function_name => v_target.function_name
+  );
+
+  if v_function.error_sqlstate is null then
+    begin
+      perform set_config('transaction_read_only', 'on', true);
+      execute format('select %s', v_function.call) into strict v_count;
+      if v_count is null or v_count < 0 then
+        raise exception '% returned %, expected a number of rows', v_function.call, coalesce(v_count::text, 'null')
+          using errcode = 'data_exception';
+      end if;
+      v_is_counted := true;
+      raise sqlstate 'NM002' using message = 'counted: release the locks';
+    exception
+      -- Whatever it meets is its outcome, a timeout as well.
+      when query_canceled or assert_failure or others then
+        if not v_is_counted then
+          v_count := null;
+          v_function.error_sqlstate := sqlstate;
+          v_function.error_message := left(sqlerrm, 2000);
+        end if;
+    end;
+  end if;
+
+  if v_function.error_sqlstate is not null then
+    raise warning 'filter % was not counted: %',
+      format('%I of %I.%I', filter_name, v_target.schema_name, v_target.table_name), v_function.error_message
+      using errcode = v_function.error_sqlstate, hint = 'Change or delete its row in nms.table_metrics_filters.';
+  end if;
+  insert into nms.table_metrics_filtered_counts (
+    run_id, schema_name, table_name, filter_name, row_count, measured_at, table_oid, error_sqlstate, error_message
+  )
+  values (
+    call_filter_function.run_id, v_target.schema_name, v_target.table_name, call_filter_function.filter_name, v_count,
+    clock_timestamp(), call_filter_function.table_oid, v_function.error_sqlstate, v_function.error_message
+  )
+  on conflict on constraint table_metrics_filtered_counts_pkey do nothing;
+  return v_count;
+end
+$$;
+comment on function nms_private.call_filter_function(bigint, oid, text) is
+  'Calls the function of a filter for a RUNNING run, once, and stores what it returns, or why there is nothing: null then. In a statement of its own, whose statement_timeout bounds it. Raises P0002 when the run has no such filter.';
+revoke execute on function nms_private.call_filter_function(bigint, oid, text) from public;
+--! EndIncluded functions/filters/call_filter_function.sql
 --! Included functions/filters/count_filtered.sql
 -- Stable, so that it reads the snapshot of the calling query.
 create or replace function nms_private.count_filtered(
@@ -4096,6 +4165,72 @@ comment on function nms_private.equals(anyelement, anyelement) is
   'True when a value equals another one of exactly the same built-in type.';
 revoke execute on function nms_private.equals(anyelement, anyelement) from public;
 --! EndIncluded functions/filters/equals.sql
+--! Included functions/filters/filter_function.sql
+create or replace function nms_private.filter_function(
+  table_oid oid,
+  function_name text,
+  out call text,
+  out error_sqlstate text,
+  out error_message text
+)
+returns record
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_function record;
+begin
+  select
+    format('%I.%I()', schema.nspname, routine.proname) as call,
+    concat_ws(
+      ', ',
+      case when routine.prokind <> 'f' or routine.proretset or routine.prorettype <> 'bigint'::regtype then 'returns bigint' end,
+      case when not routine.prosecdef then 'is security definer' end,
+      case when routine.proowner <> relation.relowner then format('belongs to %I', relation.relowner::regrole::text) end
+    ) as lacks
+  into v_function
+  from pg_class as relation
+  join pg_proc as routine on routine.oid = to_regprocedure(format('%s()', filter_function.function_name))
+  join pg_namespace as schema on schema.oid = routine.pronamespace
+  where relation.oid = filter_function.table_oid and schema.nspname <> all (array['pg_catalog', 'nms', 'nms_private']);
+
+  if not found then
+    error_sqlstate := '42883';
+    error_message := format('there is no function %s(), written as schema.function', filter_function.function_name);
+  elsif v_function.lacks <> '' then
+    error_sqlstate := '42501';
+    error_message := format('%s is not called: expected one that %s', v_function.call, v_function.lacks);
+  else
+    call := v_function.call;
+  end if;
+end
+$$;
+comment on function nms_private.filter_function(oid, text) is
+  'The call of a function that counts rows of this table, or the SQLSTATE and message of why it is not called: it has to return bigint, to be security definer and to belong to the owner of the table, so that it reads what that owner may read and nothing else.';
+revoke execute on function nms_private.filter_function(oid, text) from public;
+--! EndIncluded functions/filters/filter_function.sql
+--! Included functions/filters/filter_functions.sql
+create or replace function nms_private.filter_functions(run_id bigint)
+returns table (table_oid oid, filter_name text)
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select relation.oid, rule.filter_name
+  from nms.table_metrics_runs as run
+  cross join nms.table_metrics_filters as rule
+  join pg_namespace as schema on schema.nspname = rule.schema_name
+  join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = rule.table_name
+  where
+    run.run_id = filter_functions.run_id
+    and run.status = 'RUNNING'
+    and rule.function_name is not null
+    and relation.relkind in ('r', 'p')
+  order by rule.schema_name, rule.table_name, rule.filter_name
+$$;
+comment on function nms_private.filter_functions(bigint) is
+  'The filters of tables that are a function, for a RUNNING run: nms_private.call_filter_function() calls each.';
+revoke execute on function nms_private.filter_functions(bigint) from public;
+--! EndIncluded functions/filters/filter_functions.sql
 --! Included functions/filters/filter_outcome.sql
 create or replace function nms_private.filter_outcome(
   finding nms_private.finding,
@@ -4135,7 +4270,7 @@ comment on function nms_private.filter_outcome(nms_private.finding, text, jsonb)
 revoke execute on function nms_private.filter_outcome(nms_private.finding, text, jsonb) from public;
 --! EndIncluded functions/filters/filter_outcome.sql
 --! Included functions/filters/filter_problem.sql
-create or replace function nms_private.filter_problem(schema_name text, table_name text, filter jsonb)
+create or replace function nms_private.filter_problem(schema_name text, table_name text, filter jsonb, function_name text)
 returns text
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -4150,13 +4285,19 @@ begin
   return case
     when not found then 'there is no such table'
     when v_table.relkind not in ('r', 'p', 'f') then 'that is not a table'
+    when function_name is not null then (
+      select checked.error_message
+      from nms_private.filter_function(
+        table_oid => v_table.oid, function_name => filter_problem.function_name
+      ) as checked
+    )
     else (select test.error_message from nms_private.filter_test(table_oid => v_table.oid, filter => filter_problem.filter) as test)
   end;
 end
 $$;
-comment on function nms_private.filter_problem(text, text, jsonb) is
+comment on function nms_private.filter_problem(text, text, jsonb, text) is
   'Why the rows that match a filter of this table cannot be counted; null when they can be.';
-revoke execute on function nms_private.filter_problem(text, text, jsonb) from public;
+revoke execute on function nms_private.filter_problem(text, text, jsonb, text) from public;
 --! EndIncluded functions/filters/filter_problem.sql
 --! Included functions/filters/filter_test.sql
 -- Volatile, so that it looks under a snapshot of its own: what the column is by now decides. Should it be another one
@@ -4383,7 +4524,7 @@ as $$
 declare
   v_fault text;
 begin
-  if nms_private.is_filter(filter => new.filter) is false then
+  if new.filter is not null and not nms_private.is_filter(filter => new.filter) then
     raise exception 'not a filter: %', left(new.filter::text, 200)
       using
         errcode = 'check_violation',
@@ -4394,7 +4535,8 @@ begin
 
   -- Its table may be created, or altered, later.
   v_fault := nms_private.filter_problem(
-    schema_name => new.schema_name, table_name => new.table_name, filter => new.filter
+    schema_name => new.schema_name, table_name => new.table_name, filter => new.filter,
+    function_name => new.function_name
   );
   if v_fault is not null then
     raise notice 'filter %: %', format('%I of %I.%I', new.filter_name, new.schema_name, new.table_name), v_fault
