@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:bee7d01f9da256924b4aebc1c3afddb4463c4964
+--! Hash: sha1:58c29e490b6ac391a2c0c63f29d12ce5351cfedd
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4026,6 +4026,7 @@ as $$
 declare
   v_target record;
   v_function record;
+  v_routine regproc;
   v_count bigint;
   v_is_counted boolean := false;
 begin
@@ -4041,13 +4042,14 @@ begin
   v_function := nms_private.filter_function(
     table_oid => call_filter_function.table_oid, function_name => v_target.function_name
   );
+  v_routine := v_function.routine;
 
   if v_function.error_sqlstate is null then
     begin
       perform set_config('transaction_read_only', 'on', true);
-      execute format('select %s', v_function.call) into strict v_count;
+      execute format('select %s()', v_routine) into strict v_count;
       if v_count is null or v_count < 0 then
-        raise exception '% returned %, expected a number of rows', v_function.call, coalesce(v_count::text, 'null')
+        raise exception '%() returned %, expected a number of rows', v_routine, coalesce(v_count::text, 'null')
           using errcode = 'data_exception';
       end if;
       v_is_counted := true;
@@ -4169,19 +4171,19 @@ revoke execute on function nms_private.equals(anyelement, anyelement) from publi
 create or replace function nms_private.filter_function(
   table_oid oid,
   function_name text,
-  out call text,
+  out routine regproc,
   out error_sqlstate text,
   out error_message text
 )
 returns record
-language plpgsql volatile parallel unsafe
+language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_function record;
 begin
   select
-    format('%I.%I()', schema.nspname, routine.proname) as call,
+    routine.oid::regproc as routine,
     concat_ws(
       ', ',
       case when routine.prokind <> 'f' or routine.proretset or routine.prorettype <> 'bigint'::regtype then 'returns bigint' end,
@@ -4199,14 +4201,14 @@ begin
     error_message := format('there is no function %s(), written as schema.function', filter_function.function_name);
   elsif v_function.lacks <> '' then
     error_sqlstate := '42501';
-    error_message := format('%s is not called: expected one that %s', v_function.call, v_function.lacks);
+    error_message := format('%s() is not called: expected one that %s', v_function.routine, v_function.lacks);
   else
-    call := v_function.call;
+    routine := v_function.routine;
   end if;
 end
 $$;
 comment on function nms_private.filter_function(oid, text) is
-  'The call of a function that counts rows of this table, or the SQLSTATE and message of why it is not called: it has to return bigint, to be security definer and to belong to the owner of the table, so that it reads what that owner may read and nothing else.';
+  'The function that counts rows of this table, or the SQLSTATE and message of why it is not called: it has to return bigint, to be security definer and to belong to the owner of the table, so that it reads what that owner may read and nothing else.';
 revoke execute on function nms_private.filter_function(oid, text) from public;
 --! EndIncluded functions/filters/filter_function.sql
 --! Included functions/filters/filter_functions.sql
