@@ -232,6 +232,8 @@ grant execute on function
   nms_private.give_up_run,
   nms_private.cancel_if_client_is_gone,
   nms_private.open_job,
+  nms_private.filter_functions,
+  nms_private.call_filter_function,
   nms_private.validate_job,
   nms_private.job_payload,
   nms_private.is_retryable,

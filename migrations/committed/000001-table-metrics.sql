@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:e95d6df46579b6d041d0284d3b9d0745a0b58819
+--! Hash: sha1:62bb0dad44ab8b98198cff85aa67a58e6edb8c7e
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -598,7 +598,7 @@ comment on column nms.table_metrics_filters.filter_name is
 comment on column nms.table_metrics_filters.filter is
   'Test of a column: {"column": "deleted_at", "is": "null"}. is: null, not null, true or false; or {"column": …, "equals": literal} for a column of a built-in base type.';
 comment on column nms.table_metrics_filters.function_name is
-  'Instead, a function without arguments that returns bigint, is security definer and belongs to the owner of the table: schema.function.';
+  'Instead, a function without arguments that returns bigint, is security definer and belongs to the owner of the table: schema.function. table-metrics calls it before it counts; a call of nms.collect_table_metrics() does not.';
 
 create table if not exists nms.table_metrics_comparisons (
   run_id bigint not null,
@@ -984,7 +984,13 @@ revoke execute on function nms_private.announce_alert(nms.table_metrics_alert_lo
 --! EndIncluded functions/alerts/announce_alert.sql
 --! Included functions/alerts/changed_counts.sql
 create or replace function nms_private.changed_counts(run_id bigint)
-returns table (schema_name text, table_name text, is_partition boolean, row_count bigint)
+returns table (
+  schema_name text,
+  table_name text,
+  filter_name text, -- null: all rows
+  is_partition boolean,
+  row_count bigint
+)
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
@@ -997,17 +1003,32 @@ as $$
     select
       measurement.schema_name,
       measurement.table_name,
+      measurement.filter_name,
       ln(greatest(percentile_disc(0.5) within group (order by measurement.row_count)::double precision, 0.5)) as middle
     from owner
     -- offset: the index of each run, rather than a scan of years of measurements
     cross join lateral (
-      select past.schema_name, past.table_name, past.row_count
+      select past.schema_name, past.table_name, '' as filter_name, past.row_count
       from nms.table_metrics_measurements as past
+      where past.run_id = owner.owner
+      union all
+      select past.schema_name, past.table_name, past.filter_name, past.row_count
+      from nms.table_metrics_filtered_counts as past
       where past.run_id = owner.owner
       offset 0
     ) as measurement
     where owner.days_back <= 7
-    group by measurement.schema_name, measurement.table_name
+    group by measurement.schema_name, measurement.table_name, measurement.filter_name
+  ),
+  today as (
+    select measurement.schema_name, measurement.table_name, '' as filter_name, measurement.is_partition, measurement.row_count
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = changed_counts.run_id
+    union all
+    select filtered.schema_name, filtered.table_name, filtered.filter_name, measurement.is_partition, filtered.row_count
+    from nms.table_metrics_filtered_counts as filtered
+    join nms.table_metrics_measurements as measurement using (run_id, schema_name, table_name)
+    where filtered.run_id = changed_counts.run_id
   ),
   tolerance as (
     -- Half of the smallest change that any rule asks for: less than that is nothing to any of them.
@@ -1022,22 +1043,26 @@ as $$
       ) / 2 as value
     from nms.table_metrics_alert_rules as rule
   )
-  select today.schema_name, today.table_name, today.is_partition, today.row_count
-  from nms.table_metrics_measurements as today
+  select today.schema_name, today.table_name, nullif(today.filter_name, ''), today.is_partition, today.row_count
+  from today
   cross join tolerance
-  left join recent using (schema_name, table_name)
+  left join recent using (schema_name, table_name, filter_name)
   where
-    today.run_id = changed_counts.run_id
-    and today.row_count is not null
+    today.row_count is not null
     and exists (select from owner)
     and (abs(ln(greatest(today.row_count::double precision, 0.5)) - recent.middle) < tolerance.value) is not true
 $$;
 comment on function nms_private.changed_counts(bigint) is
-  'The tables of a finished run that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
+  'The tables of a finished run, and their filters, that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
 revoke execute on function nms_private.changed_counts(bigint) from public;
 --! EndIncluded functions/alerts/changed_counts.sql
 --! Included functions/alerts/counts_by_day.sql
-create or replace function nms_private.counts_by_day(run_id bigint, schema_names text[], table_names text[])
+create or replace function nms_private.counts_by_day(
+  run_id bigint,
+  schema_names text[],
+  table_names text[],
+  filter_names text[] default null -- null among them: all rows
+)
 returns table (
   table_number bigint, -- its position in the arrays
   day integer,
@@ -1058,24 +1083,33 @@ as $$
     select counts_by_day.run_id, 0
   )
   select candidate.number, result.day, past.row_count, ln(greatest(past.row_count::double precision, 0.5))
-  from unnest(counts_by_day.schema_names, counts_by_day.table_names)
-    with ordinality as candidate (schema_name, table_name, number)
+  from unnest(counts_by_day.schema_names, counts_by_day.table_names, counts_by_day.filter_names)
+    with ordinality as candidate (schema_name, table_name, filter_name, number)
   -- offset: the index of each table, however many there are, rather than a scan of the whole history
   cross join lateral (
     select measurement.run_id, measurement.row_count
     from nms.table_metrics_measurements as measurement
     where
-      measurement.schema_name = candidate.schema_name
+      candidate.filter_name is null
+      and measurement.schema_name = candidate.schema_name
       and measurement.table_name = candidate.table_name
       and measurement.run_id between (select min(result.run_id) from result) and counts_by_day.run_id
+    union all
+    select filtered.run_id, filtered.row_count
+    from nms.table_metrics_filtered_counts as filtered
+    where
+      filtered.filter_name = candidate.filter_name
+      and filtered.schema_name = candidate.schema_name
+      and filtered.table_name = candidate.table_name
+      and filtered.run_id between (select min(result.run_id) from result) and counts_by_day.run_id
     offset 0
   ) as past
   join result using (run_id)
   where past.row_count is not null
 $$;
-comment on function nms_private.counts_by_day(bigint, text[], text[]) is
-  'Some tables as counted in a run and in the history by which it is judged. day: 0 is that of the run, -1 the day before. size: the natural logarithm of the count, so that differences are changes in per cent; that of half a row for none.';
-revoke execute on function nms_private.counts_by_day(bigint, text[], text[]) from public;
+comment on function nms_private.counts_by_day(bigint, text[], text[], text[]) is
+  'Some tables, or the rows of them that match a filter, as counted in a run and in the history by which it is judged. day: 0 is that of the run, -1 the day before. size: the natural logarithm of the count, so that differences are changes in per cent; that of half a row for none.';
+revoke execute on function nms_private.counts_by_day(bigint, text[], text[], text[]) from public;
 --! EndIncluded functions/alerts/counts_by_day.sql
 --! Included functions/alerts/day_owners.sql
 create or replace function nms_private.day_owners(run_id bigint)
@@ -1125,7 +1159,12 @@ comment on function nms_private.default_alert_rule() is
 revoke execute on function nms_private.default_alert_rule() from public;
 --! EndIncluded functions/alerts/default_alert_rule.sql
 --! Included functions/alerts/departures_by_day.sql
-create or replace function nms_private.departures_by_day(run_id bigint, schema_names text[], table_names text[])
+create or replace function nms_private.departures_by_day(
+  run_id bigint,
+  schema_names text[],
+  table_names text[],
+  filter_names text[] default null
+)
 returns table (
   table_number bigint,
   day integer,
@@ -1150,7 +1189,8 @@ as $$
     from nms_private.counts_by_day(
       run_id => departures_by_day.run_id,
       schema_names => departures_by_day.schema_names,
-      table_names => departures_by_day.table_names
+      table_names => departures_by_day.table_names,
+      filter_names => departures_by_day.filter_names
     ) as counted
     window by_day as (partition by counted.table_number order by counted.day)
   ),
@@ -1189,12 +1229,17 @@ as $$
     end
   from last_three_of_weekday as last
 $$;
-comment on function nms_private.departures_by_day(bigint, text[], text[]) is
+comment on function nms_private.departures_by_day(bigint, text[], text[], text[]) is
   'How far each count of nms_private.counts_by_day() is from the median of the seven results before it, and from that of the last three of its weekday; null before there are seven. is_refilled: the result before was empty and this one is not.';
-revoke execute on function nms_private.departures_by_day(bigint, text[], text[]) from public;
+revoke execute on function nms_private.departures_by_day(bigint, text[], text[], text[]) from public;
 --! EndIncluded functions/alerts/departures_by_day.sql
 --! Included functions/alerts/expected_counts.sql
-create or replace function nms_private.expected_counts(run_id bigint, schema_names text[], table_names text[])
+create or replace function nms_private.expected_counts(
+  run_id bigint,
+  schema_names text[],
+  table_names text[],
+  filter_names text[] default null
+)
 returns table (
   table_number bigint,    -- its position in the arrays
   row_count bigint,
@@ -1234,7 +1279,8 @@ as $$
     from nms_private.score_counts(
       run_id => expected_counts.run_id,
       schema_names => expected_counts.schema_names,
-      table_names => expected_counts.table_names
+      table_names => expected_counts.table_names,
+      filter_names => expected_counts.filter_names
     ) as score
     cross join lateral (select ln(greatest(score.row_count::double precision, 0.5))) as today (y)
     cross join lateral (select least(greatest(score.expected, score.lowest), score.highest)) as middle (y)
@@ -1270,9 +1316,9 @@ as $$
     round(least(exp(coalesce(judged.high, judged.highest)), 9.2e18))::bigint
   from judged
 $$;
-comment on function nms_private.expected_counts(bigint, text[], text[]) is
+comment on function nms_private.expected_counts(bigint, text[], text[], text[]) is
   'How many rows each of these tables was expected to have on the day of a run that has counted it, by its past and by the alert rules: expected_low to expected_high, and whether row_count lies outside. Before 14 days of history the range is what it has been, and nothing is told of it.';
-revoke execute on function nms_private.expected_counts(bigint, text[], text[]) from public;
+revoke execute on function nms_private.expected_counts(bigint, text[], text[], text[]) from public;
 --! EndIncluded functions/alerts/expected_counts.sql
 --! Included functions/alerts/find_alerts.sql
 create or replace function nms.find_alerts(run_id bigint)
@@ -1283,7 +1329,8 @@ returns table (
   row_count bigint,
   expected_low bigint,
   expected_high bigint,
-  detail text
+  detail text,
+  filter_name text
 )
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -1316,14 +1363,14 @@ begin
   return query
   select alert.*
   from (
-    select * from nms_private.find_run_alerts(run_id => v_run.run_id)
+    select *, null as filter_name from nms_private.find_run_alerts(run_id => v_run.run_id)
     where v_run.status = 'FAILED' or v_run.target_count = 0
     union all
-    select * from nms_private.find_table_alerts(run_id => v_run.run_id)
+    select *, null as filter_name from nms_private.find_table_alerts(run_id => v_run.run_id)
     union all
     select * from nms_private.find_count_alerts(run_id => v_run.run_id) where v_has_changes
     union all
-    select * from nms_private.find_difference_alerts(run_id => v_run.run_id) where v_has_differences
+    select *, null as filter_name from nms_private.find_difference_alerts(run_id => v_run.run_id) where v_has_differences
   ) as alert
   cross join nms_private.alert_rule(
     schema_name => alert.schema_name,
@@ -1331,11 +1378,11 @@ begin
     kind => alert.kind
   ) as rule
   where rule.is_on and (v_run.snapshot_date < rule.silenced_until) is not true
-  order by alert.schema_name nulls first, alert.table_name, alert.kind;
+  order by alert.schema_name nulls first, alert.table_name, alert.filter_name nulls first, alert.kind;
 end
 $$;
 comment on function nms.find_alerts(bigint) is
-  'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. Raises P0002 for an unknown run, 55000 for one that has not ended.';
+  'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. filter_name: null unless it is the count of a filter. Raises P0002 for an unknown run, 55000 for one that has not ended.';
 revoke execute on function nms.find_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_alerts.sql
 --! Included functions/alerts/find_count_alerts.sql
@@ -1347,7 +1394,8 @@ returns table (
   row_count bigint,
   expected_low bigint,
   expected_high bigint,
-  detail text
+  detail text,
+  filter_name text -- null: all rows of the table
 )
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -1360,18 +1408,21 @@ as $$
   named as (
     select
       array_agg(candidate.schema_name order by candidate.number) as schema_names,
-      array_agg(candidate.table_name order by candidate.number) as table_names
+      array_agg(candidate.table_name order by candidate.number) as table_names,
+      array_agg(candidate.filter_name order by candidate.number) as filter_names
     from candidate
   ),
   found as (
     select
-      candidate.schema_name, candidate.table_name, judged.*,
-      measurement.row_count_low, measurement.row_count_high
+      candidate.schema_name, candidate.table_name, candidate.filter_name, judged.*,
+      case when candidate.filter_name is null then measurement.row_count_low end as row_count_low,
+      case when candidate.filter_name is null then measurement.row_count_high end as row_count_high
     from named
     cross join nms_private.expected_counts(
       run_id => find_count_alerts.run_id,
       schema_names => named.schema_names,
-      table_names => named.table_names
+      table_names => named.table_names,
+      filter_names => named.filter_names
     ) as judged
     join candidate on candidate.number = judged.table_number
     join nms.table_metrics_measurements as measurement
@@ -1404,7 +1455,7 @@ as $$
     found.row_count,
     found.expected_low,
     found.expected_high,
-    case found.kind
+    case when found.filter_name is not null then format('filter %I: ', found.filter_name) else '' end || case found.kind
       when 'dropped_to_zero' then
         format('empty, usually it has about %s rows', nms_private.with_separators(number => found.usual))
       else
@@ -1423,11 +1474,12 @@ as $$
           nms_private.with_separators(number => found.expected_low),
           nms_private.with_separators(number => found.expected_high)
         )
-    end
+    end,
+    found.filter_name
   from found
 $$;
 comment on function nms_private.find_count_alerts(bigint) is
-  'Tables whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; an estimate is neither unless all of its range is; never for a table that the run could not count.';
+  'Tables, and filters of tables, whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; an estimate is neither unless all of its range is; never for what the run could not count.';
 revoke execute on function nms_private.find_count_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_count_alerts.sql
 --! Included functions/alerts/find_difference_alerts.sql
@@ -1766,7 +1818,7 @@ begin
         null, alert.kind,
         left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
         alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
-        v_run.finished_at, v_run.run_id, null, null, null
+        v_run.finished_at, v_run.run_id, null, null, left(alert.filter_name, 63)
       )::nms.table_metrics_alert_log
     from nms.find_alerts(run_id => record_alerts.run_id) as alert
   );
@@ -1792,14 +1844,25 @@ begin
     set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
     where
       log.closed_at is null
-      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, '')) not in (
-        select found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, '')
+      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, ''), coalesce(log.filter_name, '')) not in (
+        select
+          found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, ''), coalesce(found.filter_name, '')
         from unnest(v_found) as found
       )
       and case
         when log.kind = 'repeated_failures' then true
         when log.table_name is null then v_run.status = 'SUCCEEDED'
-        -- A run says nothing about a table that it left out or could not count.
+        -- A run says nothing about a table that it left out or could not count, nor about such a filter.
+        when exists (
+          select
+          from nms.table_metrics_filtered_counts as filtered
+          where
+            filtered.run_id = v_run.run_id
+            and filtered.schema_name = log.schema_name
+            and filtered.table_name = log.table_name
+            and filtered.filter_name = log.filter_name
+            and filtered.row_count is null
+        ) then false
         else
           exists (
             select
@@ -1834,15 +1897,17 @@ begin
     log.closed_at is null
     and log.kind = found.kind
     and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
-    and coalesce(log.table_name, '') = coalesce(found.table_name, '');
+    and coalesce(log.table_name, '') = coalesce(found.table_name, '')
+    and coalesce(log.filter_name, '') = coalesce(found.filter_name, '');
 
   for v_alert in
     insert into nms.table_metrics_alert_log (
-      kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run
+      kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run,
+      filter_name
     )
     select
       found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
-      found.detail, found.opened_at, found.opened_by_run
+      found.detail, found.opened_at, found.opened_by_run, found.filter_name
     from unnest(v_found) as found
     on conflict do nothing
     returning *
@@ -1909,7 +1974,12 @@ comment on function nms_private.record_missing_run() is
 revoke execute on function nms_private.record_missing_run() from public;
 --! EndIncluded functions/alerts/record_missing_run.sql
 --! Included functions/alerts/score_counts.sql
-create or replace function nms_private.score_counts(run_id bigint, schema_names text[], table_names text[])
+create or replace function nms_private.score_counts(
+  run_id bigint,
+  schema_names text[],
+  table_names text[],
+  filter_names text[] default null
+)
 returns table (
   table_number bigint, -- its position in the arrays
   schema_name text,
@@ -1944,7 +2014,8 @@ as $$
     from nms_private.unexplained_by_day(
       run_id => score_counts.run_id,
       schema_names => score_counts.schema_names,
-      table_names => score_counts.table_names
+      table_names => score_counts.table_names,
+      filter_names => score_counts.filter_names
     ) as result
     group by result.table_number
   )
@@ -1967,12 +2038,17 @@ as $$
     with ordinality as candidate (schema_name, table_name, number) using (number)
   where past.days > 0 and past.row_count is not null
 $$;
-comment on function nms_private.score_counts(bigint, text[], text[]) is
+comment on function nms_private.score_counts(bigint, text[], text[], text[]) is
   'What is usual for each of these tables, by its own past, on the day of a run that has counted it. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
-revoke execute on function nms_private.score_counts(bigint, text[], text[]) from public;
+revoke execute on function nms_private.score_counts(bigint, text[], text[], text[]) from public;
 --! EndIncluded functions/alerts/score_counts.sql
 --! Included functions/alerts/unexplained_by_day.sql
-create or replace function nms_private.unexplained_by_day(run_id bigint, schema_names text[], table_names text[])
+create or replace function nms_private.unexplained_by_day(
+  run_id bigint,
+  schema_names text[],
+  table_names text[],
+  filter_names text[] default null
+)
 returns table (
   table_number bigint,
   day integer,
@@ -1992,7 +2068,8 @@ as $$
     from nms_private.departures_by_day(
       run_id => unexplained_by_day.run_id,
       schema_names => unexplained_by_day.schema_names,
-      table_names => unexplained_by_day.table_names
+      table_names => unexplained_by_day.table_names,
+      filter_names => unexplained_by_day.filter_names
     ) as departed
     order by departed.table_number, departed.day
   ),
@@ -2056,9 +2133,9 @@ as $$
     departure - least(greatest(departure, least(0, last_low, before_low)), greatest(0, last_high, before_high))
   from monthly
 $$;
-comment on function nms_private.unexplained_by_day(bigint, text[], text[]) is
+comment on function nms_private.unexplained_by_day(bigint, text[], text[], text[]) is
   'How much of each departure of nms_private.departures_by_day() is left when what is usual is taken off. departure: from the nearer of week and weekday, always the weekday where a table follows the week, without the usual growth, which is the median. unexplained: without what it was at that time of the last two months. Null before there are seven results.';
-revoke execute on function nms_private.unexplained_by_day(bigint, text[], text[]) from public;
+revoke execute on function nms_private.unexplained_by_day(bigint, text[], text[], text[]) from public;
 --! EndIncluded functions/alerts/unexplained_by_day.sql
 --! Included functions/alerts/with_separators.sql
 create or replace function nms_private.with_separators(number bigint)
@@ -2967,6 +3044,8 @@ as $$
 declare
   v_large_from constant bigint := bigint '33554432'; -- bytes
   v_page_size constant bigint := current_setting('block_size')::bigint;
+  -- A view that takes the place of a table would run functions of its owner. Servers without updates since 2024 cannot.
+  v_can_refuse_views constant boolean := current_setting('restrict_nonsystem_relation_kind', true) is not null;
   v_target nms_private.target;
   v_found nms_private.finding;
   v_name text;
@@ -2994,6 +3073,9 @@ begin
       perform
         set_config('transaction_read_only', 'on', true),
         set_config('lock_timeout', coalesce(count_each.lock_timeout, current_setting('lock_timeout')), true);
+      if v_can_refuse_views and not v_target.is_whole then
+        perform set_config('restrict_nonsystem_relation_kind', 'view', true);
+      end if;
       -- Only of heap is it known how rows lie in the pages of the file.
       if is_sampled and v_target.filenode <> 0 then
         v_sample := nms_private.estimate_rows(table_oid => v_target.table_oid);
@@ -3125,6 +3207,7 @@ as $$
 declare
   v_together constant bigint := bigint '16'; -- tables
   v_small_to constant bigint := bigint '32'; -- pages
+  v_can_refuse_views constant boolean := current_setting('restrict_nonsystem_relation_kind', true) is not null;
   v_batch record;
   v_is_measured boolean; -- bytes as well
   v_counts bigint[];
@@ -3166,6 +3249,9 @@ begin
       perform
         set_config('transaction_read_only', 'on', true), -- as in count_each
         set_config('lock_timeout', '10', true); -- none stays locked for long because another one is
+      if v_can_refuse_views then
+        perform set_config('restrict_nonsystem_relation_kind', 'view', true);
+      end if;
       execute v_batch.query into strict v_counts;
       -- Asked while the locks are held, for the reason that count_each gives.
       select
@@ -4635,7 +4721,8 @@ as $$
     )
   from nms.table_metrics_filters as rule
   cross join nms_private.filter_problem(
-    schema_name => rule.schema_name, table_name => rule.table_name, filter => rule.filter
+    schema_name => rule.schema_name, table_name => rule.table_name, filter => rule.filter,
+    function_name => rule.function_name
   ) as fault (problem)
   where fault.problem is not null
 $$;
@@ -5613,6 +5700,76 @@ comment on function nms_private.estimate_tables(nms_private.target[], text[], te
   'Of these tables, those for which a rule asks for an estimate and that are not known to be small: how many rows they store, estimated or counted as nms_private.count_each() says. The others have no row here.';
 revoke execute on function nms_private.estimate_tables(nms_private.target[], text[], text) from public;
 --! EndIncluded functions/estimate/estimate_tables.sql
+--! Included functions/filters/call_filter_function.sql
+-- Whoever may alter the function in the moment after the look at it could have it run with the rights of this one,
+-- as with a function in the predicate of an index of that table. Nothing that it does stays.
+create or replace function nms_private.call_filter_function(run_id bigint, table_oid oid, filter_name text)
+returns bigint
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_target record;
+  v_function record;
+  v_routine regproc;
+  v_count bigint;
+  v_is_counted boolean := false;
+begin
+  select rule.schema_name, rule.table_name, rule.function_name into strict v_target
+  from nms_private.filter_functions(run_id => call_filter_function.run_id) as known
+  join pg_class as relation on relation.oid = known.table_oid
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  join nms.table_metrics_filters as rule
+    on rule.schema_name = schema.nspname
+    and rule.table_name = relation.relname
+    and rule.filter_name = known.filter_name
+  where known.table_oid = call_filter_function.table_oid and known.filter_name = call_filter_function.filter_name;
+  v_function := nms_private.filter_function(
+    table_oid => call_filter_function.table_oid, function_name => v_target.function_name
+  );
+  v_routine := v_function.routine;
+
+  if v_function.error_sqlstate is null then
+    begin
+      perform set_config('transaction_read_only', 'on', true);
+      execute format('select %s()', v_routine) into strict v_count;
+      if v_count is null or v_count < 0 then
+        raise exception '%() returned %, expected a number of rows', v_routine, coalesce(v_count::text, 'null')
+          using errcode = 'data_exception';
+      end if;
+      v_is_counted := true;
+      raise sqlstate 'NM002' using message = 'counted: release the locks';
+    exception
+      -- Whatever it meets is its outcome, a timeout as well.
+      when query_canceled or assert_failure or others then
+        if not v_is_counted then
+          v_count := null;
+          v_function.error_sqlstate := sqlstate;
+          v_function.error_message := left(sqlerrm, 2000);
+        end if;
+    end;
+  end if;
+
+  if v_function.error_sqlstate is not null then
+    raise warning 'filter % was not counted: %',
+      format('%I of %I.%I', filter_name, v_target.schema_name, v_target.table_name), v_function.error_message
+      using errcode = v_function.error_sqlstate, hint = 'Change or delete its row in nms.table_metrics_filters.';
+  end if;
+  insert into nms.table_metrics_filtered_counts (
+    run_id, schema_name, table_name, filter_name, row_count, measured_at, table_oid, error_sqlstate, error_message
+  )
+  values (
+    call_filter_function.run_id, v_target.schema_name, v_target.table_name, call_filter_function.filter_name, v_count,
+    clock_timestamp(), call_filter_function.table_oid, v_function.error_sqlstate, v_function.error_message
+  )
+  on conflict on constraint table_metrics_filtered_counts_pkey do nothing;
+  return v_count;
+end
+$$;
+comment on function nms_private.call_filter_function(bigint, oid, text) is
+  'Calls the function of a filter for a RUNNING run, once, and stores what it returns, or why there is nothing: null then. In a statement of its own, whose statement_timeout bounds it. Raises P0002 when the run has no such filter.';
+revoke execute on function nms_private.call_filter_function(bigint, oid, text) from public;
+--! EndIncluded functions/filters/call_filter_function.sql
 --! Included functions/filters/count_filtered.sql
 -- Stable, so that it reads the snapshot of the calling query.
 create or replace function nms_private.count_filtered(
@@ -5695,6 +5852,72 @@ comment on function nms_private.equals(anyelement, anyelement) is
   'True when a value equals another one of exactly the same built-in type.';
 revoke execute on function nms_private.equals(anyelement, anyelement) from public;
 --! EndIncluded functions/filters/equals.sql
+--! Included functions/filters/filter_function.sql
+create or replace function nms_private.filter_function(
+  table_oid oid,
+  function_name text,
+  out routine regproc,
+  out error_sqlstate text,
+  out error_message text
+)
+returns record
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_function record;
+begin
+  select
+    routine.oid::regproc as routine,
+    concat_ws(
+      ', ',
+      case when routine.prokind <> 'f' or routine.proretset or routine.prorettype <> 'bigint'::regtype then 'returns bigint' end,
+      case when not routine.prosecdef then 'is security definer' end,
+      case when routine.proowner <> relation.relowner then format('belongs to %I', relation.relowner::regrole::text) end
+    ) as lacks
+  into v_function
+  from pg_class as relation
+  join pg_proc as routine on routine.oid = to_regprocedure(format('%s()', filter_function.function_name))
+  join pg_namespace as schema on schema.oid = routine.pronamespace
+  where relation.oid = filter_function.table_oid and schema.nspname <> all (array['pg_catalog', 'nms', 'nms_private']);
+
+  if not found then
+    error_sqlstate := '42883';
+    error_message := format('there is no function %s(), written as schema.function', filter_function.function_name);
+  elsif v_function.lacks <> '' then
+    error_sqlstate := '42501';
+    error_message := format('%s() is not called: expected one that %s', v_function.routine, v_function.lacks);
+  else
+    routine := v_function.routine;
+  end if;
+end
+$$;
+comment on function nms_private.filter_function(oid, text) is
+  'The function that counts rows of this table, or the SQLSTATE and message of why it is not called: it has to return bigint, to be security definer and to belong to the owner of the table, so that it reads what that owner may read and nothing else.';
+revoke execute on function nms_private.filter_function(oid, text) from public;
+--! EndIncluded functions/filters/filter_function.sql
+--! Included functions/filters/filter_functions.sql
+create or replace function nms_private.filter_functions(run_id bigint)
+returns table (table_oid oid, filter_name text)
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select relation.oid, rule.filter_name
+  from nms.table_metrics_runs as run
+  cross join nms.table_metrics_filters as rule
+  join pg_namespace as schema on schema.nspname = rule.schema_name
+  join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = rule.table_name
+  where
+    run.run_id = filter_functions.run_id
+    and run.status = 'RUNNING'
+    and rule.function_name is not null
+    and relation.relkind in ('r', 'p')
+  order by rule.schema_name, rule.table_name, rule.filter_name
+$$;
+comment on function nms_private.filter_functions(bigint) is
+  'The filters of tables that are a function, for a RUNNING run: nms_private.call_filter_function() calls each.';
+revoke execute on function nms_private.filter_functions(bigint) from public;
+--! EndIncluded functions/filters/filter_functions.sql
 --! Included functions/filters/filter_outcome.sql
 create or replace function nms_private.filter_outcome(
   finding nms_private.finding,
@@ -5734,7 +5957,7 @@ comment on function nms_private.filter_outcome(nms_private.finding, text, jsonb)
 revoke execute on function nms_private.filter_outcome(nms_private.finding, text, jsonb) from public;
 --! EndIncluded functions/filters/filter_outcome.sql
 --! Included functions/filters/filter_problem.sql
-create or replace function nms_private.filter_problem(schema_name text, table_name text, filter jsonb)
+create or replace function nms_private.filter_problem(schema_name text, table_name text, filter jsonb, function_name text)
 returns text
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -5749,13 +5972,19 @@ begin
   return case
     when not found then 'there is no such table'
     when v_table.relkind not in ('r', 'p', 'f') then 'that is not a table'
+    when function_name is not null then (
+      select checked.error_message
+      from nms_private.filter_function(
+        table_oid => v_table.oid, function_name => filter_problem.function_name
+      ) as checked
+    )
     else (select test.error_message from nms_private.filter_test(table_oid => v_table.oid, filter => filter_problem.filter) as test)
   end;
 end
 $$;
-comment on function nms_private.filter_problem(text, text, jsonb) is
+comment on function nms_private.filter_problem(text, text, jsonb, text) is
   'Why the rows that match a filter of this table cannot be counted; null when they can be.';
-revoke execute on function nms_private.filter_problem(text, text, jsonb) from public;
+revoke execute on function nms_private.filter_problem(text, text, jsonb, text) from public;
 --! EndIncluded functions/filters/filter_problem.sql
 --! Included functions/filters/filter_test.sql
 -- Volatile, so that it looks under a snapshot of its own: what the column is by now decides. Should it be another one
@@ -5982,7 +6211,7 @@ as $$
 declare
   v_fault text;
 begin
-  if nms_private.is_filter(filter => new.filter) is false then
+  if new.filter is not null and not nms_private.is_filter(filter => new.filter) then
     raise exception 'not a filter: %', left(new.filter::text, 200)
       using
         errcode = 'check_violation',
@@ -5993,7 +6222,8 @@ begin
 
   -- Its table may be created, or altered, later.
   v_fault := nms_private.filter_problem(
-    schema_name => new.schema_name, table_name => new.table_name, filter => new.filter
+    schema_name => new.schema_name, table_name => new.table_name, filter => new.filter,
+    function_name => new.function_name
   );
   if v_fault is not null then
     raise notice 'filter %: %', format('%I of %I.%I', new.filter_name, new.schema_name, new.table_name), v_fault
@@ -8587,7 +8817,7 @@ returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name), '[]')
+  select coalesce(jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name), '[]')
   from nms.table_metrics_alerts as alert
 $$;
 comment on function nms_private.open_alerts() is
@@ -11330,7 +11560,8 @@ create or replace view nms.table_metrics_alerts as
     alert.expected_high,
     alert.detail,
     alert.since,
-    alert.run_id
+    alert.run_id,
+    alert.filter_name
   from (
     select
       log.kind,
@@ -11341,7 +11572,8 @@ create or replace view nms.table_metrics_alerts as
       log.expected_high,
       log.detail,
       log.opened_at as since,
-      log.opened_by_run as run_id
+      log.opened_by_run as run_id,
+      log.filter_name
     from nms.table_metrics_alert_log as log
     where log.closed_at is null and log.kind <> 'run_late'
     union all
@@ -11350,6 +11582,7 @@ create or replace view nms.table_metrics_alerts as
       'run_late', null, null, null, null, null,
       format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date),
       due.due_at,
+      null,
       null
     from (
       select run.run_id
@@ -11382,6 +11615,7 @@ comment on column nms.table_metrics_alerts.expected_high is 'As many rows would 
 comment on column nms.table_metrics_alerts.detail is 'The same for a person.';
 comment on column nms.table_metrics_alerts.since is 'When it was first found.';
 comment on column nms.table_metrics_alerts.run_id is 'Run in which it was first found; null for run_late.';
+comment on column nms.table_metrics_alerts.filter_name is 'Filter whose count is strange; null when it is that of all rows.';
 revoke all on table nms.table_metrics_alerts from public;
 --! EndIncluded views/table_metrics_alerts.sql
 --! Included views/table_metrics_daily.sql

@@ -4,6 +4,7 @@ import { withDatabase } from '../connection/with_database.ts'
 import { countOnline } from '../online/online.ts'
 import { inBoundTransaction } from './bound_transaction.ts'
 import { endingEvents } from './events.ts'
+import { callFilterFunctions } from './filter_functions.ts'
 import { giveUp } from './give_up.ts'
 import type { CollectOptions, CollectRequest } from './options.ts'
 import { type Run, readRun } from './run.ts'
@@ -85,10 +86,13 @@ export async function collectRun(url: string, runId: string, options: CollectOpt
       : AbortSignal.timeout(Math.min(await milliseconds(url, deadline), longestTimer))
   const signals = [signal, late].filter((each) => each !== undefined)
   const count = online ? countOnline : countAsOfOneInstant
-  const failure = await count(url, runId, { ...options, signal: AbortSignal.any(signals) }).then(
-    () => undefined,
-    (error) => error as Error & { code?: string },
-  )
+  const stop = AbortSignal.any(signals)
+  const failure = await callFilterFunctions(url, runId, stop)
+    .then(() => count(url, runId, { ...options, signal: stop }))
+    .then(
+      () => undefined,
+      (error) => error as Error & { code?: string },
+    )
   const cause = signal?.aborted ? 'stopped' : late?.aborted ? `deadline of ${deadline} passed` : undefined
   const reason = [cause, failure && describe(failure)].filter(Boolean).join(': ')
   // Over a link of its own: one that was there before may have died while the run was counted.

@@ -8,6 +8,7 @@ export interface Alert {
   expected_low: string | null
   expected_high: string | null
   detail: string
+  filter_name: string | null
 }
 
 export async function findAlerts(sql: Sql, runId: string): Promise<Alert[]> {

@@ -124,6 +124,7 @@ test('run_late names the day that has no result and the last one that has', asyn
       expected_low: null,
       expected_high: null,
       detail: 'no result for 2026-01-06, the last one is of 2026-01-05',
+      filter_name: null,
     },
   ])
 })

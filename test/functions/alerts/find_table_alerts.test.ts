@@ -124,6 +124,7 @@ test('table_missing says how many rows the table had, table_new how many it has'
       expected_low: null,
       expected_high: null,
       detail: 'new: it has 1,234,567 rows',
+      filter_name: null,
     },
     {
       kind: 'table_missing',
@@ -133,6 +134,7 @@ test('table_missing says how many rows the table had, table_new how many it has'
       expected_low: '1200',
       expected_high: '1500',
       detail: 'gone: it had 1,500 rows',
+      filter_name: null,
     },
   ])
 })

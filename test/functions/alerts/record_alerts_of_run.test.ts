@@ -12,7 +12,7 @@ const replaceFindAlerts = (sql: Sql, statement: string) =>
     create or replace function nms.find_alerts(run_id bigint)
     returns table (
       kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint,
-      detail text
+      detail text, filter_name text
     )
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
     as $$ begin ${statement}; end $$
@@ -231,9 +231,9 @@ test('a notification that does not fit is cut, and the alert is recorded in full
   await replaceFindAlerts(
     sql,
     `return query
-      select 'drop', 'public', 'orders', 1::bigint, 2::bigint, 3::bigint, repeat(chr(27), 5000)
+      select 'drop', 'public', 'orders', 1::bigint, 2::bigint, 3::bigint, repeat(chr(27), 5000), null
       union all
-      select 'spike', 'public', 'lines', 1::bigint, 2::bigint, 3::bigint, 'short'`,
+      select 'spike', 'public', 'lines', 1::bigint, 2::bigint, 3::bigint, 'short', null`,
   )
 
   await collectRows(sql, 40)

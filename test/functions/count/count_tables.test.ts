@@ -78,6 +78,7 @@ for (const [size, analyze] of [
       grant select on public.open, public.busy, public.filtered to ${role.name};
       create table public.secret as table public.open;
       grant usage on schema nms, nms_private to ${role.name};
+      grant select on nms.table_metrics_filters to ${role.name};
       grant select on nms.table_metrics_settings to ${role.name};
       grant execute on all functions in schema nms, nms_private to ${role.name};
       ${analyze}
