@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:b7ebcf8df367d44d79c9f8244a9b4c61c0fc92ce
+--! Hash: sha1:45380f6229032780801c44732b06ef0bae2b0ef8
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4548,6 +4548,7 @@ revoke execute on function nms_private.find_trigger_alerts(bigint) from public;
 --! Included functions/maintain/fold_count.sql
 create or replace function nms_private.fold_count(
   table_oid oid,
+  count_rows boolean,
   out row_count bigint,
   out deltas_folded bigint,
   out is_counted boolean,
@@ -4573,7 +4574,7 @@ begin
     perform nms_private.forget_maintained(target => fold_count.table_oid);
     return;
   end if;
-  is_counted := v_now.problem is not null and v_now.is_repairable;
+  is_counted := v_now.problem is not null and v_now.is_repairable and count_rows;
   problem := v_now.problem;
   if v_now.is_tampered then
     insert into nms_private.trigger_changes (schema_name, table_name, detail)
@@ -4631,12 +4632,14 @@ begin
   return next;
 end
 $$;
-comment on function nms_private.fold_count(oid) is
-  'Of one table whose count is maintained, what nms.fold_counts() does. No row when another session is at it, or it does not exist any more.';
-revoke execute on function nms_private.fold_count(oid) from public;
+comment on function nms_private.fold_count(oid, boolean) is
+  'Of one table whose count is maintained, what nms.fold_counts() does; without count_rows, its rows are not counted. No row when another session is at it, or it does not exist any more.';
+revoke execute on function nms_private.fold_count(oid, boolean) from public;
 --! EndIncluded functions/maintain/fold_count.sql
 --! Included functions/maintain/fold_counts.sql
-create or replace function nms.fold_counts()
+create or replace function nms.fold_counts(
+  count_rows boolean default true -- false: what has to be counted is left to others
+)
 returns table (
   schema_name text,
   table_name text,
@@ -4656,14 +4659,16 @@ begin
   from (select counted.table_oid from nms_private.maintained_counts as counted order by counted.table_oid) as known
   left join pg_class as relation on relation.oid = known.table_oid
   left join pg_namespace as schema on schema.oid = relation.relnamespace
-  cross join lateral nms_private.fold_count(table_oid => known.table_oid) as folded;
+  cross join lateral nms_private.fold_count(
+    table_oid => known.table_oid, count_rows => fold_counts.count_rows
+  ) as folded;
   delete from nms_private.count_deltas as delta
   where delta.table_oid not in (select counted.table_oid from nms_private.maintained_counts as counted);
 end
 $$;
-comment on function nms.fold_counts() is
-  'Of every table whose count is maintained: adds what its triggers have noted to its count and deletes the notes, or counts its rows when writes may have been missed or they were not counted yet. Returns a row for each, with its count, how many notes there were, whether its rows were counted, and why the count is not known. No row for one that another session is at. Every run and every worker does that; calling it more often keeps the notes few.';
-revoke execute on function nms.fold_counts() from public;
+comment on function nms.fold_counts(boolean) is
+  'Of every table whose count is maintained: adds what its triggers have noted to its count and deletes the notes, or counts its rows when writes may have been missed or they were not counted yet. Returns a row for each, with its count, how many notes there were, whether its rows were counted, and why the count is not known. No row for one that another session is at. Every run does that, and a worker each minute, without counting; calling it more often keeps the notes few.';
+revoke execute on function nms.fold_counts(boolean) from public;
 --! EndIncluded functions/maintain/fold_counts.sql
 --! Included functions/maintain/forget_maintained.sql
 -- With the rights of its owner; whoever calls it has to own the table.

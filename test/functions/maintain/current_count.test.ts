@@ -99,7 +99,8 @@ test('what is folded between does not matter, and nothing is left of it', async 
   for (const [what, statements] of writes.filter(([, text]) => !/create|alter/.test(text))) {
     await session.unsafe(`begin; ${statements}`)
     await sql`select nms.fold_counts()`
-    t.deepEqual(...(await counts(sql, 'public.orders', `${what}, beside`)))
+    // Nobody else reads a table that is being truncated.
+    if (!what.includes('truncate')) t.deepEqual(...(await counts(sql, 'public.orders', `${what}, beside`)))
     await session`commit`
     t.deepEqual(...(await counts(sql, 'public.orders', `${what}, committed`)))
     await sql`select nms.fold_counts()`

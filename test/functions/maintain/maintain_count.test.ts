@@ -144,7 +144,7 @@ test('what triggers cannot maintain is refused, with what to use instead', async
 
 test('whoever owns the table and is a maintainer may, and writers need no right', async (t) => {
   const db = await createDatabase(t)
-  await db.sql.unsafe(rolesScript)
+  await db.connect().unsafe(rolesScript)
   const [owner, writer, stranger] = [await db.createRole(), await db.createRole(), await db.createRole()]
   await db.sql.unsafe(`
     grant table_metrics_maintainer to ${owner.name}, ${stranger.name};

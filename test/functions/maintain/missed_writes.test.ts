@@ -186,6 +186,35 @@ test('a database that was copied or restored by its files counts again where tha
   t.deepEqual(await findAlerts(sql, run.run_id), [])
 })
 
+test('a count that a run has refuted is counted again', async (t) => {
+  const { sql } = await createDatabase(t)
+  await maintained(sql, 'public.orders', 100)
+  await sql`update nms_private.maintained_counts set row_count = row_count + 3`
+  const [{ run_id }] = await sql<[{ run_id: string }]>`select nms.open_run() as run_id`
+  await sql`
+    insert into nms.table_metrics_differences (run_id, schema_name, table_name, table_oid, method, claimed_row_count, row_count, detail)
+    values (${run_id}, 'public', 'orders', 'public.orders'::regclass, 'maintained', 103, 100, 'planted')
+  `
+  await sql`select nms.collect_table_metrics(run_id => ${run_id})`
+  t.deepEqual(await counts(sql, 'public.orders'), [100, 100, ''])
+})
+
+test('what verifies a count says what it verifies', async (t) => {
+  const { sql } = await createDatabase(t)
+  await maintained(sql, 'public.orders', 100)
+  await sql`update nms_private.maintained_counts set row_count = row_count + 3, runs_since_count = 13`
+  const found = await sql`
+    select found.method, found.own_row_count, found.claimed_method, found.claimed_row_count
+    from nms_private.find_maintained(
+      targets => array(select target from nms_private.find_targets('[]', '[]', null) as target)
+    ) as found
+  `
+  t.deepEqual(
+    [...found],
+    [{ method: 'exact', own_row_count: '100', claimed_method: 'maintained', claimed_row_count: '103' }],
+  )
+})
+
 async function refuses(t: ExecutionContext, sql: Sql): Promise<void> {
   await t.throwsAsync(sql`select nms.current_count('public.orders')`, { code: '55000' })
   const [row] = await sql`select row_count, problem is not null as is_told from nms.table_metrics_maintained`
