@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:45380f6229032780801c44732b06ef0bae2b0ef8
+--! Hash: sha1:b99280559f0651b528cade41354b3f224684dd3c
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2684,23 +2684,27 @@ language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_maintained nms_private.finding[] := array(
+  v_maintained nms_private.finding[];
+begin
+  v_maintained := array(
     select maintained
     from nms_private.find_maintained(
       targets => targets, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
     ) as maintained
   );
-begin
-  return query select maintained.* from unnest(v_maintained) as maintained;
-  return query
-  select counted.*
-  from nms_private.count_tables(
-    targets => array(
+  if cardinality(v_maintained) > 0 then
+    return query select maintained.* from unnest(v_maintained) as maintained;
+    targets := array(
       select target
       from unnest(targets) as target
       where target.table_oid not in (select maintained.table_oid from unnest(v_maintained) as maintained)
-    ),
-    stop_at => stop_at, lock_timeout => find_counts.lock_timeout
+    );
+  end if;
+
+  return query
+  select counted.*
+  from nms_private.count_tables(
+    targets => targets, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
   ) as counted;
 end
 $$;
@@ -4570,7 +4574,8 @@ begin
 
   -- In a later statement than the lock: under it, no other session folds.
   select present.* into v_now from nms_private.maintained_now(among => array[fold_count.table_oid]) as present;
-  if not found then -- it was dropped
+  -- It was dropped; or its triggers were, which has been told.
+  if not found or (v_now.problem = 'its triggers are gone' and not v_now.is_tampered) then
     perform nms_private.forget_maintained(target => fold_count.table_oid);
     return;
   end if;
