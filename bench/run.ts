@@ -12,12 +12,13 @@ import { estimate } from './estimate.ts'
 import { histories } from './histories.ts'
 import { large } from './large.ts'
 import { load } from './load.ts'
+import { maintained } from './maintained.ts'
 import { many } from './many.ts'
 import { mixed } from './mixed.ts'
 import { partitioned } from './partitioned.ts'
 import { serve } from './serve.ts'
 
-const all = [many, large, change, unchanged, estimate, partitioned, mixed, load, histories, alerts, serve]
+const all = [many, large, change, unchanged, estimate, partitioned, mixed, load, histories, alerts, serve, maintained]
 const names = all.map(({ name }) => name).join(',')
 const usage = `npm run bench -- [options]
   --only ${names}

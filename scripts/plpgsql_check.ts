@@ -24,6 +24,7 @@ await onScratchServer(async (scratch) => {
       ),
       oldtable => case
         when function.proname = 'delete_measurements_of_deleted_runs' then 'deleted_runs'
+        when function.proname = 'note_changes' then 'changed'
       end,
       -- It cannot follow what a query of extension_tables returns, which has to be put together.
       extra_warnings => function.proname <> 'extension_tables',

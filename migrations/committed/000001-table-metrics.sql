@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:62bb0dad44ab8b98198cff85aa67a58e6edb8c7e
+--! Hash: sha1:7ce827c30df147ba3a255ad3bbfddb04bc72a9af
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -855,37 +855,116 @@ comment on column nms_private.bases.wal_lsn is
 
 create table if not exists nms_private.maintained_counts (
   table_oid oid primary key,
-  row_count bigint not null,
-  fingerprint text not null,
-  seeded_at timestamptz not null
+  row_count bigint,
+  snapshot pg_snapshot,
+  xid xid8,
+  last_position bigint,
+  generation bigint generated always as identity,
+  server text,
+  triggers text,
+  columns text[],
+  seeded_at timestamptz,
+  runs_since_count integer not null default 0,
+  constraint counts_are_as_of_a_snapshot check ((row_count is null) = (snapshot is null))
 );
 comment on table nms_private.maintained_counts is
-  'Of each table whose count is maintained by triggers, its rows without the deltas that are not folded yet.';
+  'Of each table whose count is maintained by triggers, how many rows one snapshot saw. What that snapshot did not see is in nms_private.count_deltas.';
 comment on column nms_private.maintained_counts.table_oid is
   'OID of the table.';
 comment on column nms_private.maintained_counts.row_count is
-  'Rows when the deltas were last folded.';
-comment on column nms_private.maintained_counts.fingerprint is
-  'The triggers as they were made: when they are not the same any more, writes may have been missed.';
+  'Its rows; null until they are counted, and again when writes may have been missed.';
+comment on column nms_private.maintained_counts.snapshot is
+  'The snapshot that saw them.';
+comment on column nms_private.maintained_counts.xid is
+  'The transaction that had this snapshot, whose own deltas it saw as well; null when it had none.';
+comment on column nms_private.maintained_counts.last_position is
+  'The last of its own deltas that it saw; null when there was none.';
+comment on column nms_private.maintained_counts.generation is
+  'Another one each time that is written. Sums of an earlier one rest on deltas that are deleted.';
+comment on column nms_private.maintained_counts.server is
+  'System identifier and database in which the rows were counted: numbers of transactions mean nothing in another one.';
+comment on column nms_private.maintained_counts.triggers is
+  'The triggers as they were then: when they are not the same any more, writes may have been missed.';
+comment on column nms_private.maintained_counts.columns is
+  'Its columns as they were then, each with the transaction that wrote it: becoming a partition or a child writes them anew.';
 comment on column nms_private.maintained_counts.seeded_at is
-  'When its rows were last counted.';
+  'When its rows were last counted for that.';
+comment on column nms_private.maintained_counts.runs_since_count is
+  'How many runs have taken the count from here since one has counted the rows; it begins anywhere below 13, so that not all are counted in the same run.';
 
+-- A key in the table itself: an index by itself would lock out writers whenever this is run again. By it, what a
+-- snapshot did not see is found without reading what it saw.
 create table if not exists nms_private.count_deltas (
-  position bigint generated always as identity,
   table_oid oid not null,
+  xid xid8 not null default pg_current_xact_id(),
+  position bigint generated always as identity,
   change bigint not null,
-  is_truncate boolean not null default false
+  is_truncate boolean not null default false,
+  primary key (table_oid, xid, position)
 );
+alter table nms_private.count_deltas set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 comment on table nms_private.count_deltas is
-  'What statements have changed in the number of rows of maintained tables, until it is folded into nms_private.maintained_counts. Only ever appended to by them.';
-comment on column nms_private.count_deltas.position is
-  'Order in which they were written.';
+  'What statements have changed in the number of rows of maintained tables, until it is folded into nms_private.maintained_counts. Writers only ever append to it.';
 comment on column nms_private.count_deltas.table_oid is
   'OID of the table.';
+comment on column nms_private.count_deltas.xid is
+  'Transaction of the statement.';
+comment on column nms_private.count_deltas.position is
+  'Order in which they were written.';
 comment on column nms_private.count_deltas.change is
   'Rows that a statement has inserted, or less those that it has deleted.';
 comment on column nms_private.count_deltas.is_truncate is
   'True: what was before does not count any more.';
+
+create table if not exists nms_private.count_sums (
+  table_oid oid not null,
+  generation bigint not null,
+  sum_id bigint generated always as identity,
+  row_count bigint not null,
+  snapshot pg_snapshot not null,
+  xid xid8 not null,
+  last_position bigint,
+  primary key (table_oid, generation, sum_id)
+);
+comment on table nms_private.count_sums is
+  'What one in a thousand writers has added up, so that nobody has to read many deltas: as nms_private.maintained_counts, as of a later snapshot.';
+comment on column nms_private.count_sums.table_oid is
+  'OID of the table.';
+comment on column nms_private.count_sums.generation is
+  'That of the count to which the deltas were added.';
+comment on column nms_private.count_sums.sum_id is
+  'Order in which they were written.';
+comment on column nms_private.count_sums.row_count is
+  'Rows of the table.';
+comment on column nms_private.count_sums.snapshot is
+  'The snapshot that saw them.';
+comment on column nms_private.count_sums.xid is
+  'The transaction that had this snapshot.';
+comment on column nms_private.count_sums.last_position is
+  'The last of its own deltas that it saw.';
+
+create table if not exists nms_private.trigger_changes (
+  change_id bigint generated always as identity primary key,
+  run_id bigint,
+  schema_name text collate "C" not null,
+  table_name text collate "C" not null,
+  detail text not null,
+  noticed_at timestamptz not null default now()
+);
+comment on table nms_private.trigger_changes is
+  'Maintained tables whose triggers were not what they had been, so that their rows had to be counted again.';
+comment on column nms_private.trigger_changes.change_id is
+  'Number of the change.';
+comment on column nms_private.trigger_changes.run_id is
+  'The first run that ended its counting after that; null while there is none.';
+comment on column nms_private.trigger_changes.schema_name is
+  'Schema of the table.';
+comment on column nms_private.trigger_changes.table_name is
+  'Name of the table.';
+comment on column nms_private.trigger_changes.detail is
+  'What has changed, for a person.';
+comment on column nms_private.trigger_changes.noticed_at is
+  'When that was noticed.';
 
 revoke all on all tables in schema nms, nms_private from public;
 
@@ -1371,6 +1450,8 @@ begin
     select * from nms_private.find_count_alerts(run_id => v_run.run_id) where v_has_changes
     union all
     select *, null as filter_name from nms_private.find_difference_alerts(run_id => v_run.run_id) where v_has_differences
+    union all
+    select *, null as filter_name from nms_private.find_trigger_alerts(run_id => v_run.run_id)
   ) as alert
   cross join nms_private.alert_rule(
     schema_name => alert.schema_name,
@@ -1382,7 +1463,7 @@ begin
 end
 $$;
 comment on function nms.find_alerts(bigint) is
-  'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. filter_name: null unless it is the count of a filter. Raises P0002 for an unknown run, 55000 for one that has not ended.';
+  'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs, triggers_changed. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. filter_name: null unless it is the count of a filter. Raises P0002 for an unknown run, 55000 for one that has not ended.';
 revoke execute on function nms.find_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_alerts.sql
 --! Included functions/alerts/find_count_alerts.sql
@@ -1415,8 +1496,7 @@ as $$
   found as (
     select
       candidate.schema_name, candidate.table_name, candidate.filter_name, judged.*,
-      case when candidate.filter_name is null then measurement.row_count_low end as row_count_low,
-      case when candidate.filter_name is null then measurement.row_count_high end as row_count_high
+      measurement.row_count_low, measurement.row_count_high
     from named
     cross join nms_private.expected_counts(
       run_id => find_count_alerts.run_id,
@@ -1425,10 +1505,11 @@ as $$
       filter_names => named.filter_names
     ) as judged
     join candidate on candidate.number = judged.table_number
-    join nms.table_metrics_measurements as measurement
+    left join nms.table_metrics_measurements as measurement
       on measurement.run_id = find_count_alerts.run_id
       and measurement.schema_name = candidate.schema_name
       and measurement.table_name = candidate.table_name
+      and candidate.filter_name is null
     -- An estimate is strange when nothing in its range is usual.
     where case judged.kind
       when 'dropped_to_zero' then
@@ -3709,23 +3790,24 @@ language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_found nms_private.finding[];
   v_left nms_private.target[] := targets;
+  v_found nms_private.finding[];
 begin
   v_found := array(
+    select maintained
+    from nms_private.find_maintained(
+      targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
+    ) as maintained
+  );
+  v_left := nms_private.targets_left(targets => v_left, found => v_found);
+  v_found := v_found || array(
     select estimated
     from nms_private.estimate_tables(
       targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
     ) as estimated
   );
-  if v_found <> '{}' then
-    return query select found.* from unnest(v_found) as found;
-    v_left := array(
-      select target
-      from unnest(v_left) as target
-      where target.table_oid not in (select found.table_oid from unnest(v_found) as found)
-    );
-  end if;
+  v_left := nms_private.targets_left(targets => v_left, found => v_found);
+  return query select found.* from unnest(v_found) as found;
 
   if (reading).read_at is null then
     return query
@@ -4170,6 +4252,27 @@ comment on function nms_private.store_measurements(nms.table_metrics_measurement
   'Stores these measurements, and returns how many tables and rows they are. Of a table that has one already, the later one stays when it belongs to a family, which was counted together; otherwise the former.';
 revoke execute on function nms_private.store_measurements(nms.table_metrics_measurements[]) from public;
 --! EndIncluded functions/count/store_measurements.sql
+--! Included functions/count/targets_left.sql
+create or replace function nms_private.targets_left(targets nms_private.target[], found nms_private.finding[])
+returns nms_private.target[]
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if found = '{}' then
+    return targets;
+  end if;
+  return array(
+    select target
+    from unnest(targets) as target
+    where target.table_oid not in (select finding.table_oid from unnest(found) as finding)
+  );
+end
+$$;
+comment on function nms_private.targets_left(nms_private.target[], nms_private.finding[]) is
+  'Those of these targets that have no finding yet.';
+revoke execute on function nms_private.targets_left(nms_private.target[], nms_private.finding[]) from public;
+--! EndIncluded functions/count/targets_left.sql
 --! Included functions/doctor/collecting_call.sql
 create or replace function nms_private.collecting_call(payload jsonb)
 returns text
@@ -6698,6 +6801,892 @@ comment on function nms_private.validate_retention(interval, interval) is
   'What is wrong with the times for which runs and days are kept; null of them means for ever. Null when nothing is.';
 revoke execute on function nms_private.validate_retention(interval, interval) from public;
 --! EndIncluded functions/history/validate_retention.sql
+--! Included functions/maintain/current_count.sql
+create or replace function nms.current_count(target regclass)
+returns bigint
+language plpgsql stable parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now record;
+begin
+  select present.* into v_now from nms_private.maintained_now(among => array[target::oid]) as present;
+  if not found then
+    raise exception 'the count of % is not maintained', target
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        hint = format('Its owner may change that with: select nms.maintain_count(%L);', target);
+  elsif v_now.problem is not null then
+    raise exception 'the count of % is not known: %', target, v_now.problem
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = 'writes may have been missed',
+        hint = case
+          when v_now.is_repairable then 'The next run counts its rows, or now: select * from nms.fold_counts();'
+          else format('Let its owner begin anew: select nms.maintain_count(%L);', target)
+        end;
+  end if;
+  return v_now.row_count;
+end
+$$;
+comment on function nms.current_count(regclass) is
+  'Exact number of rows of a table whose count is maintained, as select count(*) shows them in the same statement, without reading the table. Raises 55000 when it is not maintained, or writes may have been missed.';
+revoke execute on function nms.current_count(regclass) from public;
+--! EndIncluded functions/maintain/current_count.sql
+--! Included functions/maintain/find_maintained.sql
+-- Stable, so that everything is as of the snapshot of the calling query.
+create or replace function nms_private.find_maintained(
+  targets nms_private.target[],
+  stop_at text[] default '{}',
+  lock_timeout text default null -- for each table; null: that of the session
+)
+returns setof nms_private.finding
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_recounted_after constant integer := 13; -- runs
+  v_recount_after constant interval := interval '14 days';
+  v_known nms_private.finding[];
+  v_doubted nms_private.target[];
+begin
+  if not exists (select from nms_private.maintained_counts) then
+    return;
+  end if;
+
+  v_known := array(
+    select
+      row(
+        present.table_oid, present.row_count, 'maintained', null, null, null, null, null, null, null, null, null,
+        clock_timestamp(), null, null
+      )::nms_private.finding
+    from nms_private.maintained_now(
+      among => array(select target.table_oid from unnest(targets) as target)
+    ) as present
+    where present.problem is null
+  );
+  -- Some are counted all the same, so that no lie lives for long; and where a filter has all rows read anyway.
+  v_doubted := array(
+    select target
+    from unnest(targets) as target
+    join unnest(v_known) as known on known.table_oid = target.table_oid
+    join nms_private.maintained_counts as counted on counted.table_oid = target.table_oid
+    where
+      counted.runs_since_count >= v_recounted_after
+      or counted.seeded_at < now() - v_recount_after
+      or exists (
+        select
+        from nms.table_metrics_filters as filter
+        where filter.schema_name = target.schema_name and filter.table_name = target.table_name
+      )
+  );
+
+  return query
+  select known.*
+  from unnest(v_known) as known
+  where known.table_oid not in (select doubted.table_oid from unnest(v_doubted) as doubted);
+  return query
+  select
+    counted.table_oid, counted.own_row_count, counted.method, counted.carried_from_run, counted.own_row_count_low,
+    counted.own_row_count_high, counted.own_table_bytes, counted.own_index_bytes, counted.filtered,
+    'maintained', known.own_row_count, counted.claimed_from_run, counted.measured_at, counted.error_sqlstate, counted.error_message
+  from nms_private.count_tables(
+    targets => v_doubted, stop_at => find_maintained.stop_at, lock_timeout => find_maintained.lock_timeout
+  ) as counted
+  join unnest(v_known) as known on known.table_oid = counted.table_oid;
+end
+$$;
+comment on function nms_private.find_maintained(nms_private.target[], text[], text) is
+  'How many rows are stored in those of these tables whose count is maintained, as their triggers have noted. A fourteenth of them is counted, which verifies what was noted. No row for a table that is not maintained, or of which writes may have been missed: it has to be counted.';
+revoke execute on function nms_private.find_maintained(nms_private.target[], text[], text) from public;
+--! EndIncluded functions/maintain/find_maintained.sql
+--! Included functions/maintain/find_maintaining_triggers.sql
+-- A dump brings triggers to where their tables have other OIDs.
+create or replace function nms_private.find_maintaining_triggers()
+returns boolean
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into nms_private.maintained_counts (table_oid, runs_since_count)
+  select distinct trigger.tgrelid, (trigger.tgrelid::bigint % 13)::integer
+  from pg_depend as dependency
+  join pg_trigger as trigger on trigger.oid = dependency.objid
+  where
+    dependency.refclassid = 'pg_proc'::regclass
+    and dependency.refobjid = 'nms_private.note_changes()'::regprocedure
+    and dependency.classid = 'pg_trigger'::regclass
+    and not exists (select from nms_private.maintained_counts as counted where counted.table_oid = trigger.tgrelid)
+  on conflict do nothing;
+  return exists (select from nms_private.maintained_counts);
+end
+$$;
+comment on function nms_private.find_maintaining_triggers() is
+  'Remembers tables that have triggers of nms.maintain_count() and are not known. Returns whether there is any table whose count is maintained.';
+revoke execute on function nms_private.find_maintaining_triggers() from public;
+--! EndIncluded functions/maintain/find_maintaining_triggers.sql
+--! Included functions/maintain/find_trigger_alerts.sql
+create or replace function nms_private.find_trigger_alerts(run_id bigint)
+returns table (
+  kind text,
+  schema_name text,
+  table_name text,
+  row_count bigint,
+  expected_low bigint,
+  expected_high bigint,
+  detail text
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'triggers_changed',
+    change.schema_name,
+    change.table_name,
+    max(measurement.row_count),
+    null::bigint,
+    null::bigint,
+    format('writes may have been missed: %s', string_agg(distinct change.detail, '; '))
+  from nms_private.trigger_changes as change
+  left join nms.table_metrics_measurements as measurement
+    on measurement.run_id = change.run_id
+    and measurement.schema_name = change.schema_name
+    and measurement.table_name = change.table_name
+  where change.run_id = find_trigger_alerts.run_id
+  group by change.schema_name, change.table_name
+$$;
+comment on function nms_private.find_trigger_alerts(bigint) is
+  'Maintained tables of which was noticed, before a run had ended its counting, that their triggers were not what they had been: triggers_changed.';
+revoke execute on function nms_private.find_trigger_alerts(bigint) from public;
+--! EndIncluded functions/maintain/find_trigger_alerts.sql
+--! Included functions/maintain/fold_count.sql
+create or replace function nms_private.fold_count(
+  table_oid oid,
+  count_rows boolean,
+  out row_count bigint,
+  out deltas_folded bigint,
+  out is_counted boolean,
+  out problem text
+)
+returns setof record
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now record;
+begin
+  perform from nms_private.maintained_counts as counted
+  where counted.table_oid = fold_count.table_oid
+  for update skip locked;
+  if not found then
+    return; -- another session is at it, or has just forgotten it
+  end if;
+
+  -- In a later statement than the lock: under it, no other session folds.
+  select present.* into v_now from nms_private.maintained_now(among => array[fold_count.table_oid]) as present;
+  -- It was dropped; or its triggers were, which has been told.
+  if not found or (v_now.problem = 'its triggers are gone' and not v_now.is_tampered) then
+    perform nms_private.forget_maintained(target => fold_count.table_oid);
+    return;
+  end if;
+  is_counted := v_now.problem is not null and v_now.is_repairable and count_rows;
+  problem := v_now.problem;
+  if v_now.is_tampered then
+    insert into nms_private.trigger_changes (schema_name, table_name, detail)
+    select
+      schema.nspname,
+      relation.relname,
+      case
+        when v_now.is_repairable then format('%s: its rows are counted anew', v_now.problem)
+        else format('%s: each run counts its rows, until nms.maintain_count() or nms.stop_maintaining() is called', v_now.problem)
+      end
+    from pg_class as relation
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+    where relation.oid = fold_count.table_oid;
+  end if;
+
+  if problem is null then
+    with
+    total as materialized (
+      select present.* from nms_private.maintained_totals(among => array[fold_count.table_oid]) as present
+    ),
+    delta as (
+      delete from nms_private.count_deltas as delta where delta.table_oid = fold_count.table_oid returning 1
+    ),
+    summed as (
+      delete from nms_private.count_sums as summed where summed.table_oid = fold_count.table_oid returning 1
+    ),
+    folded as (
+      update nms_private.maintained_counts as counted
+      set
+        row_count = total.row_count,
+        snapshot = total.snapshot,
+        xid = total.xid,
+        last_position = total.last_position,
+        generation = default
+      from total
+      where counted.table_oid = total.table_oid and exists (select from delta)
+    )
+    select total.row_count, (select count(*) from delta) into strict row_count, deltas_folded from total;
+  else
+    update nms_private.maintained_counts as counted
+    set row_count = null, snapshot = null, generation = default
+    where counted.table_oid = fold_count.table_oid;
+    -- Whenever its rows are counted, all these are among them.
+    delete from nms_private.count_sums as summed where summed.table_oid = fold_count.table_oid;
+    delete from nms_private.count_deltas as delta where delta.table_oid = fold_count.table_oid;
+    get diagnostics deltas_folded = row_count;
+    if is_counted then
+      problem := nms_private.seed_count(table_oid => fold_count.table_oid);
+      is_counted := problem is null;
+      select counted.row_count into row_count
+      from nms_private.maintained_counts as counted
+      where counted.table_oid = fold_count.table_oid;
+    end if;
+  end if;
+  return next;
+end
+$$;
+comment on function nms_private.fold_count(oid, boolean) is
+  'Of one table whose count is maintained, what nms.fold_counts() does; without count_rows, its rows are not counted. No row when another session is at it, or it does not exist any more.';
+revoke execute on function nms_private.fold_count(oid, boolean) from public;
+--! EndIncluded functions/maintain/fold_count.sql
+--! Included functions/maintain/fold_counts.sql
+create or replace function nms.fold_counts(
+  count_rows boolean default true -- false: what has to be counted is left to others
+)
+returns table (
+  schema_name text,
+  table_name text,
+  row_count bigint,
+  deltas_folded bigint,
+  is_counted boolean,
+  problem text
+)
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '1 s' -- of a table that has to be counted
+as $$
+begin
+  perform nms_private.find_maintaining_triggers();
+  return query
+  select schema.nspname::text, relation.relname::text, folded.*
+  from (select counted.table_oid from nms_private.maintained_counts as counted order by counted.table_oid) as known
+  left join pg_class as relation on relation.oid = known.table_oid
+  left join pg_namespace as schema on schema.oid = relation.relnamespace
+  cross join lateral nms_private.fold_count(
+    table_oid => known.table_oid, count_rows => fold_counts.count_rows
+  ) as folded;
+  delete from nms_private.count_deltas as delta
+  where delta.table_oid not in (select counted.table_oid from nms_private.maintained_counts as counted);
+end
+$$;
+comment on function nms.fold_counts(boolean) is
+  'Of every table whose count is maintained: adds what its triggers have noted to its count and deletes the notes, or counts its rows when writes may have been missed or they were not counted yet. Returns a row for each, with its count, how many notes there were, whether its rows were counted, and why the count is not known. No row for one that another session is at. Every run does that, and a worker each minute, without counting; calling it more often keeps the notes few.';
+revoke execute on function nms.fold_counts(boolean) from public;
+--! EndIncluded functions/maintain/fold_counts.sql
+--! Included functions/maintain/forget_maintained.sql
+-- With the rights of its owner; whoever calls it has to own the table.
+create or replace function nms_private.forget_maintained(target oid)
+returns void
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from nms_private.maintained_counts as counted where counted.table_oid = forget_maintained.target;
+  delete from nms_private.count_sums as summed where summed.table_oid = forget_maintained.target;
+  delete from nms_private.count_deltas as delta where delta.table_oid = forget_maintained.target;
+end
+$$;
+comment on function nms_private.forget_maintained(oid) is
+  'Forgets what is known about the count of a table that triggers have maintained.';
+revoke execute on function nms_private.forget_maintained(oid) from public;
+--! EndIncluded functions/maintain/forget_maintained.sql
+--! Included functions/maintain/list_maintained.sql
+-- With the rights of its owner, because a view calls it for whoever reads it.
+create or replace function nms_private.list_maintained()
+returns table (table_oid oid, row_count bigint, problem text, seeded_at timestamptz)
+language plpgsql stable parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  select counted.table_oid, present.row_count, present.problem, counted.seeded_at
+  from nms_private.maintained_counts as counted
+  join nms_private.maintained_now(
+    among => array(select known.table_oid from nms_private.maintained_counts as known)
+  ) as present on present.table_oid = counted.table_oid;
+end
+$$;
+comment on function nms_private.list_maintained() is
+  'Every table whose count is maintained: its rows now, or why they are not known, and when they were last counted.';
+revoke execute on function nms_private.list_maintained() from public;
+--! EndIncluded functions/maintain/list_maintained.sql
+--! Included functions/maintain/maintain_count.sql
+-- With the rights of the caller, who has to own the table: the triggers are made on it by nobody else.
+create or replace function nms.maintain_count(target regclass)
+returns text
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '5 s' -- that of the settings, below
+as $$
+declare
+  v_refusal constant record := nms_private.why_not_maintained(target => target);
+begin
+  if v_refusal.reason is not null then
+    raise exception 'the count of % cannot be maintained: %', target, v_refusal.reason
+      using errcode = 'feature_not_supported', hint = v_refusal.remedy;
+  end if;
+
+  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
+  from nms.table_metrics_settings as settings;
+  -- Waits for all who are writing: what they have written is counted, and what comes later is noted.
+  execute format('lock table %s in share row exclusive mode', target);
+  execute format(
+    'create or replace trigger table_metrics_insert after insert on %s referencing new table as changed
+    for each statement execute function nms_private.note_changes()',
+    target
+  );
+  execute format(
+    'create or replace trigger table_metrics_delete after delete on %s referencing old table as changed
+    for each statement execute function nms_private.note_changes()',
+    target
+  );
+  execute format(
+    'create or replace trigger table_metrics_truncate after truncate on %s
+    for each statement execute function nms_private.note_changes()',
+    target
+  );
+  -- Also where replication or a restore switches triggers off for its session.
+  execute format(
+    'alter table %s enable always trigger table_metrics_insert, enable always trigger table_metrics_delete,
+    enable always trigger table_metrics_truncate',
+    target
+  );
+
+  -- Looks at the OID: the name may have come to be that of another table.
+  perform nms_private.register_maintained(target => target);
+  return format(
+    'its rows are counted by the next run, or by: select * from nms.fold_counts(); from then on, select nms.current_count(%L) tells them at any time',
+    target
+  );
+end
+$$;
+comment on function nms.maintain_count(regclass) is
+  'Lets triggers maintain the number of rows of a table: of each statement that inserts or deletes, they note how many. Locks the table against writers until the transaction ends: commit at once. Its owner may do that who is a table_metrics_maintainer, or a superuser. Raises 0A000, with the reason and what to use instead, for partitioned tables, partitions, parents, children, unlogged tables, and where a subscription writes. Returns what happens next.';
+revoke execute on function nms.maintain_count(regclass) from public;
+--! EndIncluded functions/maintain/maintain_count.sql
+--! Included functions/maintain/maintained_now.sql
+create or replace function nms_private.maintained_now(among oid[])
+returns table (
+  table_oid oid,
+  row_count bigint,
+  generation bigint,
+  snapshot pg_snapshot,
+  xid xid8,
+  last_position bigint,
+  problem text,
+  is_repairable boolean,
+  is_tampered boolean
+)
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  select
+    counted.table_oid,
+    case when judged.problem is null then total.row_count end,
+    counted.generation,
+    total.snapshot,
+    total.xid,
+    total.last_position,
+    judged.problem,
+    state.problem is null,
+    coalesce(counted.row_count is not null and counted.server = state.server and judged.problem <> 'it was altered', false)
+  from nms_private.maintained_counts as counted
+  join nms_private.maintained_states(among => maintained_now.among) as state on state.table_oid = counted.table_oid
+  cross join lateral (
+    select case
+      when state.problem is not null then state.problem
+      when counted.row_count is null then 'its rows were not counted since the triggers were made'
+      when counted.server <> state.server then 'it was counted in another database'
+      when counted.triggers <> state.triggers then 'its triggers were disabled, enabled, replaced or made anew'
+      -- A column that was added or dropped since does not matter.
+      when exists (
+        select
+        from unnest(counted.columns) as known (col)
+        where
+          known.col <> all (state.columns)
+          and exists (
+            select from unnest(state.columns) as present (col)
+            where split_part(present.col, ' ', 1) = split_part(known.col, ' ', 1)
+          )
+      ) then 'it was altered'
+    end as problem
+  ) as judged
+  left join nms_private.maintained_totals(among => maintained_now.among) as total on total.table_oid = counted.table_oid
+  where counted.table_oid = any (among);
+end
+$$;
+comment on function nms_private.maintained_now(oid[]) is
+  'How many rows these tables have, as their triggers have noted: as of the snapshot of the calling query. problem: why that cannot be told. is_repairable: it needs no more than counting them. is_tampered: somebody has changed what should have noted every write. No row for a table that is not maintained.';
+revoke execute on function nms_private.maintained_now(oid[]) from public;
+--! EndIncluded functions/maintain/maintained_now.sql
+--! Included functions/maintain/maintained_states.sql
+-- Plain catalogue tables, which the snapshot of the calling query sees as they were; no function that looks at them
+-- as they are now.
+create or replace function nms_private.maintained_states(among oid[])
+returns table (
+  table_oid oid,
+  server text,
+  triggers text,
+  columns text[],
+  problem text
+)
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 1
+as $$
+declare
+  v_function pg_proc;
+  v_server text;
+begin
+  select routine.* into strict v_function
+  from pg_proc as routine
+  where routine.oid = 'nms_private.note_changes()'::regprocedure;
+  select format('%s %s', control.system_identifier, db.oid) into strict v_server
+  from pg_control_system() as control
+  join pg_database as db on db.datname = current_database();
+
+  return query
+  select
+    relation.oid,
+    v_server,
+    concat_ws(', ', made.triggers, md5(v_function.prosrc), v_function.prosecdef),
+    array(
+      select format('%s %s', col.attnum, col.xmin)
+      from pg_attribute as col
+      where col.attrelid = relation.oid and col.attnum > 0 and not col.attisdropped
+      order by col.attnum
+    ),
+    case
+      when relation.relhassubclass then 'it has children, or had some when it was last analyzed'
+      when relation.relispartition or exists (select from pg_inherits where inhrelid = relation.oid) then
+        'it is a partition or a child of another table'
+      when exists (select from pg_subscription_rel where srrelid = relation.oid) then 'a subscription writes to it'
+      when relation.relkind <> 'r' or relation.relpersistence <> 'p' or relation.relam <> 2 then
+        'it is no ordinary table any more'
+      when made.count = 0 then 'its triggers are gone'
+      when made.count <> 3 or not made.are_right then 'its triggers are not those that nms.maintain_count() makes'
+    end
+  from pg_class as relation
+  cross join lateral (
+    select
+      count(*) as count,
+      string_agg(format('%s %s %s', trigger.oid, trigger.xmin, trigger.tgenabled), ', ' order by trigger.oid) as triggers,
+      bool_and(
+        trigger.tgenabled = 'A'
+        and trigger.tgqual is null
+        and (trigger.tgtype, trigger.tgnewtable, trigger.tgoldtable) in ((4, 'changed', ''), (8, '', 'changed'), (32, '', ''))
+      )
+      and count(distinct trigger.tgtype) = 3 as are_right
+    from (
+      select
+        own.oid, own.xmin, own.tgenabled, own.tgqual, own.tgtype,
+        coalesce(own.tgnewtable, '') as tgnewtable, coalesce(own.tgoldtable, '') as tgoldtable
+      from pg_trigger as own
+      where own.tgrelid = relation.oid and own.tgfoid = v_function.oid
+    ) as trigger
+  ) as made
+  where relation.oid = any (among);
+end
+$$;
+comment on function nms_private.maintained_states(oid[]) is
+  'Whether nothing that changes the number of rows of these tables is missed by their triggers, as of the snapshot of the calling query: problem is why not, null when all is well. server, triggers and columns are the same as before when it has been so meanwhile. No row for a table that does not exist.';
+revoke execute on function nms_private.maintained_states(oid[]) from public;
+--! EndIncluded functions/maintain/maintained_states.sql
+--! Included functions/maintain/maintained_totals.sql
+-- Stable, so that everything is as of the snapshot of the calling query.
+create or replace function nms_private.maintained_totals(among oid[])
+returns table (
+  table_oid oid,
+  generation bigint,
+  row_count bigint,
+  snapshot pg_snapshot,
+  xid xid8,
+  last_position bigint
+)
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+-- Statistics know nothing of what was just written. What was not seen is little, and the key finds it.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_base record;
+  v_xmax xid8;
+  v_in_progress xid8[];
+  v_own constant xid8 := pg_current_xact_id_if_assigned();
+begin
+  snapshot := pg_current_snapshot();
+  xid := v_own;
+  for v_base in
+    select
+      counted.table_oid,
+      counted.generation,
+      coalesce(summed.row_count, counted.row_count) as row_count,
+      coalesce(summed.snapshot, counted.snapshot) as snapshot,
+      -- No transaction has the number 0.
+      coalesce(case when summed.sum_id is not null then summed.xid else counted.xid end, '0') as xid,
+      coalesce(case when summed.sum_id is not null then summed.last_position else counted.last_position end, 0) as last_position
+    from nms_private.maintained_counts as counted
+    left join lateral (
+      select later.*
+      from nms_private.count_sums as later
+      where later.table_oid = counted.table_oid and later.generation = counted.generation
+      order by later.sum_id desc
+      limit 1
+    ) as summed on true
+    where counted.table_oid = any (among) and counted.row_count is not null
+  loop
+    v_xmax := pg_snapshot_xmax(v_base.snapshot);
+    v_in_progress := array(select pg_snapshot_xip(v_base.snapshot));
+    table_oid := v_base.table_oid;
+    generation := v_base.generation;
+
+    -- While somebody truncates nobody else writes: what comes after is later than all that was seen.
+    select
+      coalesce(sum(fresh.change), 0)::bigint
+        + case when bool_or(fresh.truncated_at is not null) then bigint '0' else v_base.row_count end,
+      coalesce(
+        max(fresh.position) filter (where fresh.xid = v_own),
+        case when v_base.xid = v_own then v_base.last_position end
+      )
+    into strict row_count, last_position
+    from (
+      select unseen.*, max(unseen.position) filter (where unseen.is_truncate) over () as truncated_at
+      from (
+        select later.*
+        from nms_private.count_deltas as later
+        where later.table_oid = v_base.table_oid and later.xid >= v_xmax and later.xid < v_base.xid
+        union all
+        select later.*
+        from nms_private.count_deltas as later
+        where later.table_oid = v_base.table_oid and later.xid >= v_xmax and later.xid > v_base.xid
+        union all
+        select slower.*
+        from nms_private.count_deltas as slower
+        where slower.table_oid = v_base.table_oid and slower.xid = any (v_in_progress)
+        union all
+        select own.*
+        from nms_private.count_deltas as own
+        where own.table_oid = v_base.table_oid and own.xid = v_base.xid and own.position > v_base.last_position
+      ) as unseen
+    ) as fresh
+    where fresh.position >= coalesce(fresh.truncated_at, 0);
+    return next;
+  end loop;
+end
+$$;
+comment on function nms_private.maintained_totals(oid[]) is
+  'How many rows these tables have by what their triggers have noted, whatever has become of the triggers: as of the snapshot of the calling query, which is returned, with the transaction that asks and the last of its own deltas. No row for a table that is not maintained, or was not counted.';
+revoke execute on function nms_private.maintained_totals(oid[]) from public;
+--! EndIncluded functions/maintain/maintained_totals.sql
+--! Included functions/maintain/note_changes.sql
+-- With the rights of its owner: whoever writes to the table needs none here. One statement each, because every
+-- statement of the application pays for it.
+create or replace function nms_private.note_changes()
+returns trigger
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_position bigint;
+begin
+  if tg_op = 'INSERT' then
+    insert into nms_private.count_deltas (table_oid, change)
+    select tg_relid, count(*) from changed having count(*) > 0
+    returning position into v_position;
+  elsif tg_op = 'DELETE' then
+    insert into nms_private.count_deltas (table_oid, change)
+    select tg_relid, -count(*) from changed having count(*) > 0
+    returning position into v_position;
+  else
+    insert into nms_private.count_deltas (table_oid, change, is_truncate) values (tg_relid, 0, true);
+  end if;
+
+  -- A prime: of statements that alternate between tables, each gets its turn. An older snapshot may not have seen
+  -- the last truncate.
+  if v_position % 1021 = 0 and current_setting('transaction_isolation') = 'read committed' then
+    perform nms_private.sum_up_deltas(table_oid => tg_relid);
+  end if;
+  return null;
+end
+$$;
+comment on function nms_private.note_changes() is
+  'Trigger function of maintained tables: notes by how many rows a statement has changed the table, or that it was truncated.';
+revoke execute on function nms_private.note_changes() from public;
+--! EndIncluded functions/maintain/note_changes.sql
+--! Included functions/maintain/register_maintained.sql
+create or replace function nms_private.register_maintained(target oid)
+returns void
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_state record;
+begin
+  select state.* into v_state from nms_private.maintained_states(among => array[register_maintained.target]) as state;
+  if not found or v_state.problem is not null then
+    raise exception 'the count of % cannot be maintained: %', target::regclass, coalesce(v_state.problem, 'it was dropped')
+      using errcode = 'object_not_in_prerequisite_state', hint = 'Call nms.maintain_count() again.';
+  end if;
+
+  -- Whatever was known before rests on the former triggers.
+  insert into nms_private.maintained_counts as counted (table_oid, runs_since_count)
+  values (register_maintained.target, (register_maintained.target::bigint % 13)::integer)
+  on conflict on constraint maintained_counts_pkey do update
+  set row_count = null, snapshot = null
+  where counted.triggers is distinct from v_state.triggers;
+end
+$$;
+comment on function nms_private.register_maintained(oid) is
+  'Remembers a table that has its triggers, so that its rows are counted. Raises 55000 when it has not.';
+revoke execute on function nms_private.register_maintained(oid) from public;
+--! EndIncluded functions/maintain/register_maintained.sql
+--! Included functions/maintain/seed_count.sql
+create or replace function nms_private.seed_count(table_oid oid)
+returns text
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_found record;
+begin
+  -- One snapshot judges the rows, the triggers and the notes: a note that it does not see is of rows that it does not see.
+  with
+  found as materialized (
+    select result.own_row_count, result.error_sqlstate, result.error_message
+    from nms_private.count_tables(
+      targets => array(
+        select target
+        from nms_private.current_targets(skip => '[]', exclude => '[]', among => array[seed_count.table_oid]) as target
+        where target.table_oid = seed_count.table_oid
+      )
+    ) as result
+  ),
+  state as materialized (
+    select present.* from nms_private.maintained_states(among => array[seed_count.table_oid]) as present
+  ),
+  delta as (
+    delete from nms_private.count_deltas as delta
+    where delta.table_oid = seed_count.table_oid and exists (select from found where found.own_row_count is not null)
+    returning delta.xid, delta.position
+  ),
+  seeded as (
+    update nms_private.maintained_counts as counted
+    set
+      row_count = found.own_row_count,
+      snapshot = pg_current_snapshot(),
+      xid = pg_current_xact_id_if_assigned(),
+      last_position = (select max(delta.position) from delta where delta.xid = pg_current_xact_id_if_assigned()),
+      generation = default,
+      server = state.server,
+      triggers = state.triggers,
+      columns = state.columns,
+      seeded_at = clock_timestamp()
+    from found
+    cross join state
+    where counted.table_oid = seed_count.table_oid and found.own_row_count is not null and state.problem is null
+    returning counted.table_oid
+  )
+  select
+    exists (select from seeded) as is_seeded,
+    coalesce(state.problem, format('it could not be counted: %s (%s)', found.error_message, found.error_sqlstate)) as problem
+  into v_found
+  from state
+  left join found on true;
+  return case when v_found.is_seeded then null else coalesce(v_found.problem, 'it was dropped') end;
+end
+$$;
+comment on function nms_private.seed_count(oid) is
+  'Counts the rows of a table as a beginning for what its triggers note. Returns why that was not possible, null when it was.';
+revoke execute on function nms_private.seed_count(oid) from public;
+--! EndIncluded functions/maintain/seed_count.sql
+--! Included functions/maintain/settle_maintained.sql
+create or replace function nms_private.settle_maintained(run_id bigint)
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- A repeatable read transaction cannot tell what others have folded since.
+  if current_setting('transaction_isolation') <> 'read committed' or not nms_private.find_maintaining_triggers() then
+    return;
+  end if;
+
+  with present as (
+    select counted.table_oid
+    from nms_private.maintained_counts as counted
+    for update skip locked -- another session folds it
+  )
+  update nms_private.maintained_counts as counted
+  set
+    runs_since_count = case
+      when measurement.method = 'maintained' then counted.runs_since_count + 1
+      when measurement.row_count is not null then 0
+      else counted.runs_since_count
+    end,
+    -- Without a count to begin with, its rows are counted.
+    row_count = case when not measured.is_refuted then counted.row_count end,
+    snapshot = case when not measured.is_refuted then counted.snapshot end,
+    seeded_at = case
+      when measurement.method <> 'maintained' and measurement.row_count is not null then clock_timestamp()
+      else counted.seeded_at
+    end
+  from present
+  join nms.table_metrics_measurements as measurement
+    on measurement.run_id = settle_maintained.run_id and measurement.table_oid = present.table_oid
+  cross join lateral (
+    select exists (
+      select
+      from nms.table_metrics_differences as difference
+      where
+        difference.run_id = settle_maintained.run_id
+        and difference.table_oid = present.table_oid
+        and difference.method = 'maintained'
+    )
+  ) as measured (is_refuted)
+  where counted.table_oid = present.table_oid;
+
+  perform nms.fold_counts();
+  update nms_private.trigger_changes as change
+  set run_id = settle_maintained.run_id
+  where change.run_id is null;
+  delete from nms_private.trigger_changes as change
+  where change.run_id not in (select run.run_id from nms.table_metrics_runs as run);
+end
+$$;
+comment on function nms_private.settle_maintained(bigint) is
+  'Ends the counting of a run for maintained tables: remembers which were counted, has those counted again that the run has refuted, folds what triggers have noted, and takes what was noticed about the triggers for what is strange about this run.';
+revoke execute on function nms_private.settle_maintained(bigint) from public;
+--! EndIncluded functions/maintain/settle_maintained.sql
+--! Included functions/maintain/stop_maintaining.sql
+-- With the rights of the caller, as nms.maintain_count().
+create or replace function nms.stop_maintaining(target regclass)
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '5 s' -- that of the settings, below
+as $$
+declare
+  v_trigger record;
+begin
+  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
+  from nms.table_metrics_settings as settings;
+
+  -- In this order: who folds holds the row, and may be about to read the table.
+  perform nms_private.forget_maintained(target => target);
+  for v_trigger in
+    select own.tgname as name
+    from pg_trigger as own
+    where own.tgrelid = target and own.tgfoid = 'nms_private.note_changes()'::regprocedure
+  loop
+    execute format('drop trigger %I on %s', v_trigger.name, target);
+  end loop;
+end
+$$;
+comment on function nms.stop_maintaining(regclass) is
+  'Drops the triggers that nms.maintain_count() has made: from the next run on, the table is counted again. Locks it until the transaction ends. Nothing for a table that has none.';
+revoke execute on function nms.stop_maintaining(regclass) from public;
+--! EndIncluded functions/maintain/stop_maintaining.sql
+--! Included functions/maintain/sum_up_deltas.sql
+-- Only appends, as the trigger that calls it: no writer waits for another one.
+create or replace function nms_private.sum_up_deltas(table_oid oid)
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into nms_private.count_sums (table_oid, generation, row_count, snapshot, xid, last_position)
+  select total.table_oid, total.generation, total.row_count, total.snapshot, pg_current_xact_id(), total.last_position
+  from nms_private.maintained_totals(among => array[sum_up_deltas.table_oid]) as total;
+end
+$$;
+comment on function nms_private.sum_up_deltas(oid) is
+  'Adds up what is known about the rows of a maintained table now, for whoever asks later. Nothing when they were not counted.';
+revoke execute on function nms_private.sum_up_deltas(oid) from public;
+--! EndIncluded functions/maintain/sum_up_deltas.sql
+--! Included functions/maintain/why_not_maintained.sql
+-- With the rights of its owner: extensions let not everybody read what they know.
+create or replace function nms_private.why_not_maintained(target oid, out reason text, out remedy text)
+returns record
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_relation pg_class;
+  v_by_rule constant text :=
+    'A rule in nms.table_metrics_count_rules makes its count cheap: method carried where it rests between runs, estimate where a range will do.';
+begin
+  select relation.* into v_relation from pg_class as relation where relation.oid = why_not_maintained.target;
+  if not found then
+    reason := 'there is no such table';
+    remedy := 'Name one that exists, as in ''public.orders''.';
+  elsif v_relation.relkind = 'p' then
+    reason := 'it is partitioned: rows that are written to a partition by its own name fire no trigger here';
+    remedy := v_by_rule;
+  elsif v_relation.relkind <> 'r' then
+    reason := 'it is no table that stores rows';
+    remedy := 'Name an ordinary table.';
+  elsif v_relation.relpersistence = 't' then
+    reason := 'it is temporary, and no run counts it';
+    remedy := 'Ask select count(*).';
+  elsif v_relation.relpersistence = 'u' then
+    reason := 'it is unlogged: a crash empties it, and fires no trigger';
+    remedy := format('alter table %s set logged, or: %s', target::regclass, v_by_rule);
+  elsif v_relation.relam <> 2 then
+    reason := 'its access method is not heap, and may have ways to write that fire no trigger';
+    remedy := 'Let it be counted.';
+  elsif v_relation.relispartition then
+    reason := 'it is a partition: rows that are written through its root fire no trigger here';
+    remedy := v_by_rule;
+  elsif exists (select from pg_inherits where inhrelid = v_relation.oid) then
+    reason := 'it is a child of another table: rows that are deleted through its parent fire no trigger here';
+    remedy := v_by_rule;
+  elsif exists (select from pg_inherits where inhparent = v_relation.oid) then
+    reason := 'it has children: its triggers would note their rows, too';
+    remedy := v_by_rule;
+  elsif v_relation.relhassubclass then
+    reason := 'it had children when it was last analyzed';
+    remedy := format('analyze %s; then again', target::regclass);
+  elsif exists (select from pg_subscription_rel where srrelid = v_relation.oid) then
+    reason := 'a subscription writes to it: rows that are replicated fire no statement trigger';
+    remedy := format('Maintain it where it is published, or: %s', v_by_rule);
+  elsif
+    v_relation.relnamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace)
+    or exists (
+      select
+      from pg_namespace as schema
+      cross join nms.table_metrics_settings as settings
+      where schema.oid = v_relation.relnamespace and schema.nspname = any (settings.machinery_schemas)
+    )
+  then
+    reason := 'it is in a schema that no run counts';
+    remedy := 'Name a table of your own.';
+  elsif exists (select from nms_private.extension_tables() as known where known.table_oid = v_relation.oid) then
+    reason := 'an extension keeps its rows in chunks or shards, and writes to those';
+    remedy := 'Let it be counted.';
+  end if;
+end
+$$;
+comment on function nms_private.why_not_maintained(oid) is
+  'Why triggers could not maintain the count of this table, and what to do instead; nulls when they can.';
+revoke execute on function nms_private.why_not_maintained(oid) from public;
+--! EndIncluded functions/maintain/why_not_maintained.sql
 --! Included functions/online/counting_sessions.sql
 create or replace function nms_private.counting_sessions(run_id bigint)
 returns table (
@@ -10632,6 +11621,8 @@ returns void
 language sql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
+  select nms_private.settle_maintained(run_id => finish_counting.run_id);
+
   -- An online run may have taken back the measurement that they belong to.
   delete from nms.table_metrics_filtered_counts as filtered
   where
@@ -11847,6 +12838,27 @@ comment on column nms.table_metrics_history.last_vacuum is 'When the table itsel
 comment on column nms.table_metrics_history.last_analyze is 'When the table itself was last analyzed; null when not measured, or never.';
 revoke all on table nms.table_metrics_history from public;
 --! EndIncluded views/table_metrics_history.sql
+--! Included views/table_metrics_maintained.sql
+create or replace view nms.table_metrics_maintained as
+  select
+    schema.nspname::text as schema_name,
+    relation.relname::text as table_name,
+    present.row_count,
+    present.problem,
+    present.seeded_at
+  from nms_private.list_maintained() as present
+  join pg_class as relation on relation.oid = present.table_oid
+  join pg_namespace as schema on schema.oid = relation.relnamespace;
+comment on view nms.table_metrics_maintained is
+  'Every table whose count is maintained by triggers, with the exact number of its rows now.';
+comment on column nms.table_metrics_maintained.schema_name is 'Schema of the table.';
+comment on column nms.table_metrics_maintained.table_name is 'Name of the table.';
+comment on column nms.table_metrics_maintained.row_count is
+  'Rows as select count(*) shows them now; null when writes may have been missed, or they were not counted yet.';
+comment on column nms.table_metrics_maintained.problem is 'Why row_count is null.';
+comment on column nms.table_metrics_maintained.seeded_at is 'When all rows were last counted.';
+revoke all on table nms.table_metrics_maintained from public;
+--! EndIncluded views/table_metrics_maintained.sql
 --! Included views/table_metrics_today.sql
 -- Not nms.business_date(): whoever reads a view has to be allowed to call the functions in it. Nor now(): a run of
 -- the same transaction may be of the next day already.
