@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:e64318f7d1aea1db4455782ecabced802e51b6c9
+--! Hash: sha1:389c95c76d4c82f9bbb4dc0b2d454dfce1b64a0c
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2926,25 +2926,19 @@ set jit = off
 as $$
 declare
   v_is_counted boolean := false;
-  v_query text;
+  v_counts text;
   v_names text;
-  v_server name;
+  v_server text;
   v_context text;
   v_detail text;
 begin
-  -- "union all" asks all servers at once where they are async_capable, and each only for numbers; not in a plain
-  -- subquery, where it would ask one after the other.
   select
-    format(
-      'with counted (place, row_count) as materialized (%s) '
-      'select array_agg(counted.row_count order by counted.place) from counted',
-      string_agg(
-        format('select %s, count(*) from only %I.%I', part.place, part.schema_name, part.table_name),
-        ' union all ' order by part.place
-      )
+    string_agg(
+      format('select %s, count(*) from only %I.%I', part.place, part.schema_name, part.table_name),
+      ' union all ' order by part.place
     ),
     string_agg(format('%I.%I', part.schema_name, part.table_name), ', ' order by part.place)
-  into strict v_query, v_names
+  into strict v_counts, v_names
   from unnest(read_foreign.targets) with ordinality
     as part (
       table_oid, schema_name, table_name, table_kind, is_partition, pages, filenode, members, family, is_reported, is_whole,
@@ -2955,7 +2949,13 @@ begin
     perform
       set_config('transaction_read_only', 'on', true), -- as in count_each
       set_config('lock_timeout', coalesce(read_foreign.lock_timeout, current_setting('lock_timeout')), true);
-    execute v_query into strict row_counts;
+    -- Asks all servers at once where they are async_capable, and each only for numbers; as a plain subquery, it would
+    -- ask one after the other.
+    execute format(
+      'with counted (place, row_count) as materialized (%s) '
+      'select array_agg(counted.row_count order by counted.place) from counted',
+      v_counts
+    ) into strict row_counts;
     v_is_counted := nms_private.have_their_names(targets => read_foreign.targets);
     -- What was locked over there, or written by a view, is rolled back as well.
     raise sqlstate 'NM002' using message = 'counted: release the locks';
@@ -2973,7 +2973,7 @@ begin
   row_counts := null;
 
   -- What another server reports comes with the command that was sent there, above the line with our statement.
-  if strpos(left(v_context, strpos(v_context, v_query)), e'\n') > 0 then
+  if strpos(left(v_context, strpos(v_context, v_counts)), e'\n') > 0 then
     select min(server.srvname)
     into v_server
     from unnest(read_foreign.targets) as target

@@ -107,7 +107,7 @@ test('all servers are asked at once, each for numbers only', async (t) => {
   const [{ version }] = await sql<
     [{ version: string }]
   >`select current_setting('server_version_num') as version`
-  const running = session`select from nms.collect_table_metrics()`
+  const running = session`select from nms.collect_table_metrics()`.execute()
 
   await eventually(async () => {
     const asked = [await isAsked(one), await isAsked(two)]
