@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:7ce827c30df147ba3a255ad3bbfddb04bc72a9af
+--! Hash: sha1:22f46ed91e78ec01f46c9a6df63467ab5b90f05d
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -3070,7 +3070,11 @@ begin
     extension.treatment is not distinct from 'whole',
     case
       when schema.nspname = any (settings.machinery_schemas) or extension.treatment = 'machinery' then 'machinery'
-      when relation.relkind not in ('r', 'p') or relation.relpersistence = 't' then 'not counted'
+      when relation.relkind in ('v', 'm') or relation.relpersistence = 't' then 'not counted'
+      when
+        relation.relkind = 'f'
+        and not exists (select from pg_inherits as child where child.inhrelid = relation.oid)
+      then 'not counted'
       when schema.nspname in (
         select resolved.schema_name
         from nms_private.resolve_schemas(nms_private.request_entries(classify_relations.skip)) as resolved
@@ -3100,7 +3104,7 @@ begin
 end
 $$;
 comment on function nms_private.classify_relations(jsonb, jsonb, oid[]) is
-  'Every table, view and foreign table outside the system schemas, or of these those among the given, and what a run with this request does with it: counted, machinery, schema skipped, excluded, or not counted because of its kind. filenode: null where a change of it would tell nothing. is_whole: an extension keeps its rows elsewhere, so that only a plain select shows them.';
+  'Every table, view and foreign table outside the system schemas, or of these those among the given, and what a run with this request does with it: counted, machinery, schema skipped, excluded, or not counted because of its kind; of a foreign table, if a parent of it is counted. filenode: null where a change of it would tell nothing. is_whole: an extension keeps its rows elsewhere, so that only a plain select shows them.';
 revoke execute on function nms_private.classify_relations(jsonb, jsonb, oid[]) from public;
 --! EndIncluded functions/count/classify_relations.sql
 --! Included functions/count/count_each.sql
@@ -3242,6 +3246,64 @@ comment on function nms_private.count_each(nms_private.target[], text[], text, b
   'Exact number of rows stored in each of these tables, and of those that match its filters, with their bytes when the measure_storage setting is true, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. is_sampled: where nms_private.estimate_rows() has an estimate, that is taken instead. stop_at: the SQLSTATEs after which the rest is not counted any more.';
 revoke execute on function nms_private.count_each(nms_private.target[], text[], text, boolean, jsonb) from public;
 --! EndIncluded functions/count/count_each.sql
+--! Included functions/count/count_foreign.sql
+create or replace function nms_private.count_foreign(
+  targets nms_private.target[],
+  stop_at text[] default '{}',
+  lock_timeout text default null -- for each table; null: that of the session
+)
+returns setof nms_private.finding
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_batch nms_private.target[];
+  v_target nms_private.target;
+  v_together record;
+  v_alone record;
+  v_place integer;
+  v_found nms_private.finding;
+begin
+  for v_batch in
+    select grouped.batch from nms_private.foreign_batches(targets => count_foreign.targets) as grouped
+  loop
+    v_together := nms_private.read_foreign(
+      targets => v_batch,
+      -- None stays locked for long because another one is.
+      lock_timeout => case when cardinality(v_batch) > 1 then '10' else count_foreign.lock_timeout end
+    );
+
+    v_place := 0;
+    foreach v_target in array v_batch loop
+      v_place := v_place + 1;
+      v_found := null;
+      v_found.table_oid := v_target.table_oid;
+      v_found.method := 'exact';
+      if v_together.row_counts is not null then
+        v_found.own_row_count := v_together.row_counts[v_place];
+      else
+        -- Which of several it was, and why, is seen when each is counted by itself.
+        v_alone := v_together;
+        if cardinality(v_batch) > 1 then
+          v_alone := nms_private.read_foreign(targets => array[v_target], lock_timeout => count_foreign.lock_timeout);
+        end if;
+        v_found.own_row_count := v_alone.row_counts[1];
+        v_found.error_sqlstate := v_alone.error_sqlstate;
+        v_found.error_message := v_alone.error_message;
+      end if;
+      v_found.measured_at := clock_timestamp();
+      return next v_found;
+      if v_found.error_sqlstate = any (stop_at) then
+        return;
+      end if;
+    end loop;
+  end loop;
+end
+$$;
+comment on function nms_private.count_foreign(nms_private.target[], text[], text) is
+  'Exact number of rows in each of these foreign tables, or the SQLSTATE and message of why there is none. Their servers are asked at once where they are async_capable, each only for numbers; when one of them fails, each table is counted by itself. Every server has a snapshot of its own. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+revoke execute on function nms_private.count_foreign(nms_private.target[], text[], text) from public;
+--! EndIncluded functions/count/count_foreign.sql
 --! Included functions/count/count_methods.sql
 create or replace function nms_private.count_methods(targets nms_private.target[])
 returns table (table_oid oid, method text, recount_after interval, is_shadow boolean)
@@ -3790,9 +3852,10 @@ language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_left nms_private.target[] := targets;
+  v_left nms_private.target[];
   v_found nms_private.finding[];
 begin
+  v_left := array(select target from unnest(targets) as target where target.table_kind <> 'foreign table');
   v_found := array(
     select maintained
     from nms_private.find_maintained(
@@ -3825,6 +3888,15 @@ begin
       lock_timeout => find_counts.lock_timeout
     ) as counted;
   end if;
+
+  -- Last: what was begun on another server stays open until the transaction ends.
+  return query
+  select counted.*
+  from nms_private.count_foreign(
+    targets => array(select target from unnest(targets) as target where target.table_kind = 'foreign table'),
+    stop_at => stop_at,
+    lock_timeout => find_counts.lock_timeout
+  ) as counted;
 end
 $$;
 comment on function nms_private.find_counts(nms_private.target[], nms_private.reading, text[], text) is
@@ -3916,19 +3988,75 @@ begin
   left join parent on parent.ancestor = relation.table_oid
   left join family on family.member = relation.table_oid
   where
-    relation.outcome = 'counted'
+    (relation.outcome = 'counted' and relation.table_kind <> 'foreign table')
     -- Of what is foreign or left out, only what a parent has to add up.
     or relation.table_oid in (
       select stored.table_oid
       from stored
-      join relation as counted on counted.table_oid = stored.ancestor and counted.outcome = 'counted'
+      join relation as counted
+        on counted.table_oid = stored.ancestor
+        and counted.outcome = 'counted'
+        and counted.table_kind <> 'foreign table'
     );
 end
 $$;
 comment on function nms_private.find_targets(jsonb, jsonb, oid[]) is
-  'The tables that a run with this request has to read: those that it counts, and those that are foreign or left out while a parent of theirs is counted. among: only these tables and their families.';
+  'The tables that a run with this request has to read: those that it counts, foreign ones among them where a parent of theirs is counted, and those that are left out while a parent of theirs is counted. among: only these tables and their families.';
 revoke execute on function nms_private.find_targets(jsonb, jsonb, oid[]) from public;
 --! EndIncluded functions/count/find_targets.sql
+--! Included functions/count/foreign_batches.sql
+create or replace function nms_private.foreign_batches(targets nms_private.target[])
+returns table (batch nms_private.target[])
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_servers constant bigint := bigint '8'; -- at a time
+  v_tables constant bigint := bigint '16'; -- of each of them
+begin
+  return query
+  select array_agg(placed.target order by placed.table_oid)
+  from (
+    select
+      target,
+      target.table_oid,
+      case
+        when wrapper.fdwname = 'postgres_fdw' then
+          array[
+            (dense_rank() over (partition by wrapper.fdwname = 'postgres_fdw' order by server.oid) - 1) / v_servers,
+            (row_number() over (partition by server.oid order by target.table_oid) - 1) / v_tables
+          ]
+        -- Another wrapper may not ask several servers at once: nothing is gained by reading them together.
+        else array[-1, target.table_oid::bigint]
+      end as place
+    from unnest(targets) as target
+    join pg_foreign_table as foreign_table on foreign_table.ftrelid = target.table_oid
+    join pg_foreign_server as server on server.oid = foreign_table.ftserver
+    join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
+  ) as placed
+  group by placed.place
+  order by placed.place;
+end
+$$;
+comment on function nms_private.foreign_batches(nms_private.target[]) is
+  'These foreign tables, in groups that one statement counts: of at most eight servers, sixteen tables each.';
+revoke execute on function nms_private.foreign_batches(nms_private.target[]) from public;
+--! EndIncluded functions/count/foreign_batches.sql
+--! Included functions/count/have_their_names.sql
+create or replace function nms_private.have_their_names(targets nms_private.target[])
+returns boolean
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    bool_and(coalesce(to_regclass(format('%I.%I', target.schema_name, target.table_name)) = target.table_oid, false)), true
+  )
+  from unnest(have_their_names.targets) as target
+$$;
+comment on function nms_private.have_their_names(nms_private.target[]) is
+  'Whether the name of each of these targets still stands for it.';
+revoke execute on function nms_private.have_their_names(nms_private.target[]) from public;
+--! EndIncluded functions/count/have_their_names.sql
 --! Included functions/count/measure.sql
 create or replace function nms_private.measure(
   run_id bigint,
@@ -4021,6 +4149,100 @@ comment on function nms_private.named_rules() is
   'The tables for which a rule of nms.table_metrics_count_rules names them or a parent of theirs, the nearest, and that rule.';
 revoke execute on function nms_private.named_rules() from public;
 --! EndIncluded functions/count/named_rules.sql
+--! Included functions/count/read_foreign.sql
+-- Stable, as count_each; another server has a snapshot of its own, which it keeps until the transaction ends.
+create or replace function nms_private.read_foreign(
+  targets nms_private.target[],
+  lock_timeout text, -- null: that of the session
+  out row_counts bigint[],
+  out error_sqlstate text,
+  out error_message text
+)
+returns record
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+-- As in count_each, for the same reasons.
+set row_security = off
+set jit = off
+as $$
+declare
+  v_is_counted boolean := false;
+  v_counts text;
+  v_names text;
+  v_server text;
+  v_context text;
+  v_detail text;
+begin
+  select
+    string_agg(
+      format('select %s, count(*) from only %I.%I', part.place, part.schema_name, part.table_name),
+      ' union all ' order by part.place
+    ),
+    string_agg(format('%I.%I', part.schema_name, part.table_name), ', ' order by part.place)
+  into strict v_counts, v_names
+  from unnest(read_foreign.targets) with ordinality
+    as part (
+      table_oid, schema_name, table_name, table_kind, is_partition, pages, filenode, members, family, is_reported, is_whole,
+      place
+    );
+
+  begin
+    perform
+      set_config('transaction_read_only', 'on', true), -- as in count_each
+      set_config('lock_timeout', coalesce(read_foreign.lock_timeout, current_setting('lock_timeout')), true);
+    -- Asks all servers at once where they are async_capable, and each only for numbers; as a plain subquery, it would
+    -- ask one after the other.
+    execute format(
+      'with counted (place, row_count) as materialized (%s) '
+      'select array_agg(counted.row_count order by counted.place) from counted',
+      v_counts
+    ) into strict row_counts;
+    v_is_counted := nms_private.have_their_names(targets => read_foreign.targets);
+    -- What was locked over there, or written by a view, is rolled back as well.
+    raise sqlstate 'NM002' using message = 'counted: release the locks';
+  exception
+    when query_canceled or assert_failure or others then
+      if v_is_counted then
+        return;
+      end if;
+      get stacked diagnostics
+        error_sqlstate = returned_sqlstate,
+        error_message = message_text,
+        v_detail = pg_exception_detail,
+        v_context = pg_exception_context;
+  end;
+  row_counts := null;
+
+  -- What another server reports comes with the command that was sent there, above the line with our statement.
+  if strpos(left(v_context, strpos(v_context, v_counts)), e'\n') > 0 then
+    select min(server.srvname)
+    into v_server
+    from unnest(read_foreign.targets) as target
+    join pg_foreign_table as foreign_table on foreign_table.ftrelid = target.table_oid
+    join pg_foreign_server as server on server.oid = foreign_table.ftserver
+    join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw and wrapper.fdwname = 'postgres_fdw';
+  end if;
+
+  if error_sqlstate = '57014' and v_server is null then
+    raise exception '%, while counting %', error_message, v_names using errcode = 'query_canceled';
+  end if;
+  if not nms_private.have_their_names(targets => read_foreign.targets) then
+    error_sqlstate := 'NM001';
+    error_message := 'dropped or renamed after the snapshot was taken';
+  elsif v_server is not null then
+    error_sqlstate := case error_sqlstate when '57014' then 'HV000' else error_sqlstate end; -- none of this session
+    error_message := format('server %I: %s', v_server, error_message);
+  end if;
+  if left(error_sqlstate, 2) in ('08', '2F') then
+    error_message := concat_ws(': ', error_message, nullif(regexp_replace(v_detail, '\s+', ' ', 'g'), ''));
+  end if;
+  error_message := left(error_message, 2000);
+end
+$$;
+comment on function nms_private.read_foreign(nms_private.target[], text) is
+  'Counts these foreign tables in one statement: a number for each, or the SQLSTATE and message of why there is none for any of them. HV000: another server canceled its part. NM001: one of them is not the table that the calling query sees. Raises 57014 only when this session was canceled.';
+revoke execute on function nms_private.read_foreign(nms_private.target[], text) from public;
+--! EndIncluded functions/count/read_foreign.sql
 --! Included functions/count/record_failure.sql
 create or replace function nms_private.record_failure(
   run_id bigint,
@@ -4365,11 +4587,13 @@ begin
     union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_no_run_today(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_nothing_to_count(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_other_server_may_keep_runs_waiting(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_owned_by_superuser(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_owner_lacks_right(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_run_abandoned(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_runs_functions_of_others(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_server_is_read_only(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_servers_are_asked_in_turn(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_table_not_readable(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_table_thinned_by_policies(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_time_is_limited(payload => find_problems.payload, targets => v_targets, today => v_today)
@@ -4936,6 +5160,51 @@ comment on function nms_private.lint_nothing_to_count(jsonb, nms_private.target[
   'A run with this request would find no table.';
 revoke execute on function nms_private.lint_nothing_to_count(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_nothing_to_count.sql
+--! Included functions/doctor/lint/lint_other_server_may_keep_runs_waiting.sql
+-- From 16 on postgres_fdw does not heed connect_timeout, and a cancel ends its wait; before, nothing else does.
+create or replace function nms_private.lint_other_server_may_keep_runs_waiting(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'other_server_may_keep_runs_waiting', format('server %I', elsewhere.server_name),
+    format(
+      'parts of counted tables lie there, and its options have no %s: a run waits for it without an end',
+      concat_ws(' and no ', case when missing.connecting then 'connect_timeout' end, case when missing.counting then 'statement_timeout' end)
+    ),
+    concat_ws(
+      ' ',
+      case
+        when missing.connecting then
+          format('alter server %I options (add connect_timeout %L);', elsewhere.server_name, '10')
+      end,
+      case
+        when missing.counting then
+          format(
+            'alter server %I options (%s options %L); -- in milliseconds, for whoever uses it; 0 when the user has one there',
+            elsewhere.server_name,
+            case when elsewhere.options is null then 'add' else 'set' end,
+            concat_ws(' ', nullif(elsewhere.options, ''), '-c statement_timeout=3600000')
+          )
+      end
+    )
+  from (
+    select part.server_name, part.options ->> 'options' as options, part.options ? 'connect_timeout' as has_connect_timeout
+    from nms_private.parts_elsewhere(targets => lint_other_server_may_keep_runs_waiting.targets) as part
+    group by 1, 2, 3
+  ) as elsewhere
+  cross join lateral (
+    select
+      not elsewhere.has_connect_timeout and current_setting('server_version_num')::integer < 160000,
+      coalesce(elsewhere.options, '') !~ '\mstatement_timeout\M'
+  ) as missing (connecting, counting)
+  where missing.connecting or missing.counting
+$$;
+comment on function nms_private.lint_other_server_may_keep_runs_waiting(jsonb, nms_private.target[], date) is
+  'Parts of counted tables lie on another server, whose options put no end to a wait for it.';
+revoke execute on function nms_private.lint_other_server_may_keep_runs_waiting(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_other_server_may_keep_runs_waiting.sql
 --! Included functions/doctor/lint/lint_owned_by_superuser.sql
 create or replace function nms_private.lint_owned_by_superuser(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
@@ -5098,6 +5367,54 @@ comment on function nms_private.lint_server_is_read_only(jsonb, nms_private.targ
   'A run could not write: the server is a standby, or sessions begin read only.';
 revoke execute on function nms_private.lint_server_is_read_only(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_server_is_read_only.sql
+--! Included functions/doctor/lint/lint_servers_are_asked_in_turn.sql
+create or replace function nms_private.lint_servers_are_asked_in_turn(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  with part as materialized (
+    select elsewhere.*
+    from nms_private.parts_elsewhere(targets => lint_servers_are_asked_in_turn.targets) as elsewhere
+    where current_setting('server_version_num')::integer >= 150000 -- before, a count is never asynchronous
+  )
+  select
+    'warning', 'servers_are_asked_in_turn', family.family::regclass::text,
+    format(
+      'its parts lie on %s servers, and these are counted one after the other rather than at once: not async_capable are %s',
+      family.servers, family.names
+    ),
+    family.remedy
+  from (
+    select
+      part.family,
+      count(distinct part.server_oid) as servers,
+      string_agg(distinct quote_ident(part.server_name), ', ') filter (where not capable.is_async) as names,
+      string_agg(
+        distinct format(
+          'alter server %I options (%s async_capable %L);',
+          part.server_name, case when server_options.has_option then 'set' else 'add' end, 'true'
+        ),
+        ' '
+      ) filter (where not capable.is_async) as remedy
+    from part
+    join pg_foreign_server as server on server.oid = part.server_oid
+    cross join lateral (
+      select exists (
+        select from pg_options_to_table(server.srvoptions) as option where option.option_name = 'async_capable'
+      )
+    ) as server_options (has_option)
+    cross join lateral (
+      select coalesce(part.options ->> 'async_capable', 'false') in ('true', 'on', 'yes', '1', 't', 'y')
+    ) as capable (is_async)
+    group by part.family
+  ) as family
+  where family.servers > 1 and family.names is not null
+$$;
+comment on function nms_private.lint_servers_are_asked_in_turn(jsonb, nms_private.target[], date) is
+  'Parts of one table lie on several servers, which are not asked at the same time.';
+revoke execute on function nms_private.lint_servers_are_asked_in_turn(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_servers_are_asked_in_turn.sql
 --! Included functions/doctor/lint/lint_table_not_readable.sql
 create or replace function nms_private.lint_table_not_readable(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
@@ -5238,24 +5555,18 @@ language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
   select
-    'error', 'user_mapping_missing', part.oid::regclass::text,
+    'error', 'user_mapping_missing', part.table_oid::regclass::text,
     format(
-      '%s is foreign and read for the sum of its parents, and %I, which counts, has no user mapping on server %I: every run would fail',
-      family.ancestor::regclass, counting.rolname, server.srvname
+      'it lies on server %I, for which %I, which counts, has no user mapping: every run would fail',
+      part.server_name, counting.rolname
     ),
-    format('create user mapping for %I server %I options (user …, password …);', counting.rolname, server.srvname)
-  from nms_private.family_members(targets => lint_user_mapping_missing.targets) as family
-  join pg_class as part on part.oid = family.member
-  join pg_foreign_table as foreign_table on foreign_table.ftrelid = part.oid
-  join pg_foreign_server as server on server.oid = foreign_table.ftserver
-  join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
+    format('create user mapping for %I server %I options (user …, password …);', counting.rolname, part.server_name)
+  from nms_private.parts_elsewhere(targets => lint_user_mapping_missing.targets) as part
   join pg_roles as counting on counting.oid = (select nms_private.counting_role())
-  where
-    wrapper.fdwname = 'postgres_fdw'
-    and not exists (
-      select from pg_user_mappings as mapping
-      where mapping.srvid = server.oid and mapping.umuser in (0, counting.oid)
-    )
+  where not exists (
+    select from pg_user_mappings as mapping
+    where mapping.srvid = part.server_oid and mapping.umuser in (0, counting.oid)
+  )
 $$;
 comment on function nms_private.lint_user_mapping_missing(jsonb, nms_private.target[], date) is
   'A foreign part of a table lies on a server that the role that counts has no user mapping for.';
@@ -5452,6 +5763,32 @@ comment on function nms_private.only_reads_and_requests(oid) is
   'True for a role that may read table metrics or queue runs, and nothing else: it is a member of no other role, owns nothing, and was granted nothing itself, in any database, but to connect.';
 revoke execute on function nms_private.only_reads_and_requests(oid) from public;
 --! EndIncluded functions/doctor/only_reads_and_requests.sql
+--! Included functions/doctor/parts_elsewhere.sql
+create or replace function nms_private.parts_elsewhere(targets nms_private.target[])
+returns table (table_oid oid, family oid, server_oid oid, server_name name, options jsonb)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select target.table_oid, target.family, server.oid, server.srvname, known.options
+  from unnest(parts_elsewhere.targets) as target
+  join pg_foreign_table as foreign_table on foreign_table.ftrelid = target.table_oid
+  join pg_foreign_server as server on server.oid = foreign_table.ftserver
+  join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
+  cross join lateral (
+    -- What the table says goes before what its server says.
+    select coalesce(jsonb_object_agg(option.option_name, option.option_value order by option.place), '{}')
+    from (
+      select of_server.*, 1 from pg_options_to_table(server.srvoptions) as of_server
+      union all
+      select of_table.*, 2 from pg_options_to_table(foreign_table.ftoptions) as of_table
+    ) as option (option_name, option_value, place)
+  ) as known (options)
+  where wrapper.fdwname = 'postgres_fdw'
+$$;
+comment on function nms_private.parts_elsewhere(nms_private.target[]) is
+  'Those of these targets that postgres_fdw reads from another server, with the options of table and server.';
+revoke execute on function nms_private.parts_elsewhere(nms_private.target[]) from public;
+--! EndIncluded functions/doctor/parts_elsewhere.sql
 --! Included functions/doctor/refused_tables.sql
 create or replace function nms_private.refused_tables(tables oid[])
 returns table (table_oid oid, may_enter boolean, may_select boolean, is_thinned boolean)
@@ -6381,7 +6718,7 @@ begin
     case relation.relkind when 'p' then 0 else (tables.value #>> '{}')::numeric end,
     'imported',
     v_run.collected_at,
-    case relation.relkind when 'p' then 'partitioned table' else 'table' end,
+    case relation.relkind when 'p' then 'partitioned table' when 'f' then 'foreign table' else 'table' end,
     coalesce(relation.relispartition, false),
     coalesce(relation.oid, 0)
   from jsonb_each(import_run.payload) as schemas
@@ -6390,7 +6727,7 @@ begin
   left join pg_class as relation
     on relation.relnamespace = schema.oid
     and relation.relname = tables.key
-    and relation.relkind in ('r', 'p');
+    and relation.relkind in ('r', 'p', 'f');
 
   perform nms_private.finish_counting(run_id => v_run.run_id);
   v_run := nms.close_run(run_id => v_run.run_id);
@@ -7746,7 +8083,7 @@ as $$
   left join lateral (
     select held.relation
     from held
-    join pg_class on pg_class.oid = held.relation and pg_class.relkind in ('r', 'p')
+    join pg_class on pg_class.oid = held.relation and pg_class.relkind in ('r', 'p', 'f')
     where
       held.pid = counting.pid
       and held.locktype = 'relation'
@@ -8182,7 +8519,7 @@ as $$
     measurement.run_id = retract_replaced.run_id
     and schema.nspname = measurement.schema_name
     and relation.relname = measurement.table_name
-    and relation.relkind in ('r', 'p')
+    and relation.relkind in ('r', 'p', 'f')
     and relation.oid <> measurement.table_oid;
 $$;
 comment on function nms_private.retract_replaced(bigint) is
@@ -8293,7 +8630,7 @@ as $$
   select format('%I.%I', schema.nspname, relation.relname) as table_name
   from terminated
   join held on held.pid = terminated.pid and held.locktype = 'relation' and held.mode = 'AccessShareLock'
-  join pg_class as relation on relation.oid = held.relation and relation.relkind in ('r', 'p')
+  join pg_class as relation on relation.oid = held.relation and relation.relkind in ('r', 'p', 'f')
   join pg_namespace as schema on schema.oid = relation.relnamespace
   where
     relation.oid >= 16384 -- the first OID that is not a system table's
@@ -10900,9 +11237,16 @@ begin
   return query
   with planned as (
     select
-      relation.*,
+      relation.table_oid,
+      relation.schema_name,
+      relation.table_name,
+      relation.table_kind,
+      relation.is_partition,
+      relation.is_whole,
       target.members,
-      target.table_oid is not null as is_target
+      target.table_oid is not null as is_target,
+      -- Foreign, and a part only of tables that are left out.
+      case when relation.outcome = 'counted' and target.table_oid is null then 'not counted' else relation.outcome end as outcome
     from nms_private.classify_relations(skip => v_skip, exclude => v_exclude) as relation
     left join nms_private.find_targets(skip => v_skip, exclude => v_exclude) as target
       on target.table_oid = relation.table_oid
@@ -10947,15 +11291,17 @@ begin
         when 'counted' then
           case
             when planned.is_whole then 'as a plain select shows it, because an extension keeps its rows elsewhere'
-            when planned.members is not null then
+            when planned.members is not null and planned.table_kind <> 'foreign table' then
               concat_ws(
                 ', ',
                 case planned.table_kind when 'table' then 'as the sum of itself and its children' else 'as the sum of its partitions' end,
                 case
                   when planned.members && array(select other.table_oid from planned as other where other.outcome <> 'counted') then
-                    'also of those that are foreign or left out'
+                    'also of those that are left out'
                 end
               )
+            when planned.table_kind = 'foreign table' then
+              format('as a %s on another server', case when planned.is_partition then 'partition' else 'child' end)
             when planned.is_partition then 'as a partition'
             else 'row by row'
           end
@@ -10963,7 +11309,7 @@ begin
           case planned.table_kind
             when 'view' then 'views have no rows of their own'
             when 'materialized view' then 'materialized views repeat the rows of other tables'
-            when 'foreign table' then 'foreign tables keep their rows elsewhere'
+            when 'foreign table' then 'foreign tables keep their rows elsewhere, and no parent of it is counted'
             else 'temporary tables belong to one session'
           end
       end
@@ -11792,6 +12138,18 @@ as $$
       'collect again when nobody alters it, raise the setting yield_after, or exclude it'
     when error_sqlstate in ('XX001', 'XX002', '58030', '58P01') then
       'its file is damaged or missing: restore it, or exclude it until then'
+    when left(error_sqlstate, 2) in ('08', 'HV') then format(
+      'its server was away, refused to let %I in, or has a statement_timeout that is too short: mend that and collect again, or exclude the tables that it is a part of',
+      current_user
+    )
+    when left(error_sqlstate, 2) = '2F' then format(
+      'give the user mapping of %I for its server a user and a password that this server asks for; or exclude the tables that it is a part of',
+      current_user
+    )
+    when error_sqlstate = '42704' then format(
+      'create what it needs, most often a user mapping of %I for its server, which table-metrics doctor names, and collect again',
+      current_user
+    )
     else 'mend the cause and collect again, or exclude it'
   end
 $$;
@@ -12070,9 +12428,9 @@ as $$
     where
       measurement.run_id = run.run_id
       and measurement.error_sqlstate is not null
-      and measurement.error_sqlstate not in ('55P03', 'NM001', 'NM003')
-      -- Out of resources, operator intervention, transaction rollback: these pass.
-      and left(measurement.error_sqlstate, 2) not in ('53', '57', '40')
+      and measurement.error_sqlstate not in ('55P03', 'NM001', 'NM003', 'HV000')
+      -- Out of resources, operator intervention, transaction rollback, another server that is away: these pass.
+      and left(measurement.error_sqlstate, 2) not in ('53', '57', '40', '08')
   )
   from nms.table_metrics_runs as run
   where run.run_id = is_retryable.run_id
