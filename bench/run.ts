@@ -18,7 +18,20 @@ import { mixed } from './mixed.ts'
 import { partitioned } from './partitioned.ts'
 import { serve } from './serve.ts'
 
-const all = [many, large, change, unchanged, estimate, partitioned, mixed, load, histories, alerts, serve, maintained]
+const all = [
+  many,
+  large,
+  change,
+  unchanged,
+  estimate,
+  partitioned,
+  mixed,
+  load,
+  histories,
+  alerts,
+  serve,
+  maintained,
+]
 const names = all.map(({ name }) => name).join(',')
 const usage = `npm run bench -- [options]
   --only ${names}
