@@ -14,8 +14,9 @@ import { many } from './many.ts'
 import { mixed } from './mixed.ts'
 import { partitioned } from './partitioned.ts'
 import { serve } from './serve.ts'
+import { shards } from './shards.ts'
 
-const all = [many, large, partitioned, mixed, load, histories, alerts, serve]
+const all = [many, large, partitioned, mixed, shards, load, histories, alerts, serve]
 const names = all.map(({ name }) => name).join(',')
 const usage = `npm run bench -- [options]
   --only ${names}
@@ -63,6 +64,7 @@ async function play({ url, pid }: EmbeddedServer, scenario: Scenario): Promise<S
   const results = await compete({ url: url(database), postmaster: pid }, rounds, contestants)
   await admin`drop database ${admin(database)} with (force)`
   await admin.end()
+  await scenario.end?.()
   return scenarioReport(scenario, results)
 }
 
