@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:389c95c76d4c82f9bbb4dc0b2d454dfce1b64a0c
+--! Hash: sha1:05d2a0c9a34204e8d86d6a3184bd5b9590a60221
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2974,7 +2974,7 @@ begin
 
   -- What another server reports comes with the command that was sent there, above the line with our statement.
   if strpos(left(v_context, strpos(v_context, v_counts)), e'\n') > 0 then
-    select min(server.srvname)
+    select string_agg(distinct quote_ident(server.srvname), ' or ')
     into v_server
     from unnest(read_foreign.targets) as target
     join pg_foreign_table as foreign_table on foreign_table.ftrelid = target.table_oid
@@ -2985,12 +2985,17 @@ begin
   if error_sqlstate = '57014' and v_server is null then
     raise exception '%, while counting %', error_message, v_names using errcode = 'query_canceled';
   end if;
+  -- A transaction that has used a connection which is lost cannot be committed any more.
+  if left(error_sqlstate, 2) = '08' and v_server is not null then
+    raise exception 'server % went away while it counted %: %', v_server, v_names, regexp_replace(error_message, '\s+', ' ', 'g')
+      using errcode = 'connection_failure', hint = 'Collect again when it is back; the online mode does so by itself.';
+  end if;
   if not nms_private.have_their_names(targets => read_foreign.targets) then
     error_sqlstate := 'NM001';
     error_message := 'dropped or renamed after the snapshot was taken';
   elsif v_server is not null then
     error_sqlstate := case error_sqlstate when '57014' then 'HV000' else error_sqlstate end; -- none of this session
-    error_message := format('server %I: %s', v_server, error_message);
+    error_message := format('server %s: %s', v_server, error_message);
   end if;
   if left(error_sqlstate, 2) in ('08', '2F') then
     error_message := concat_ws(': ', error_message, nullif(regexp_replace(v_detail, '\s+', ' ', 'g'), ''));
@@ -2999,7 +3004,7 @@ begin
 end
 $$;
 comment on function nms_private.read_foreign(nms_private.target[], text) is
-  'Counts these foreign tables in one statement: a number for each, or the SQLSTATE and message of why there is none for any of them. HV000: another server canceled its part. NM001: one of them is not the table that the calling query sees. Raises 57014 only when this session was canceled.';
+  'Counts these foreign tables in one statement: a number for each, or the SQLSTATE and message of why there is none for any of them. HV000: another server canceled its part. NM001: one of them is not the table that the calling query sees. Raises 57014 only when this session was canceled, and 08006 when the connection to another server was lost, after which the transaction cannot be committed.';
 revoke execute on function nms_private.read_foreign(nms_private.target[], text) from public;
 --! EndIncluded functions/count/read_foreign.sql
 --! Included functions/count/record_failure.sql
@@ -7968,13 +7973,16 @@ begin
       if sqlstate = '57014' and current_setting('nms.raise_cancel', true) = 'on' then
         raise; -- whoever opened the run knows why, and calls give_up_run
       end if;
+      if sqlstate = '08006' then
+        raise; -- nothing of this transaction can be committed, as read_foreign says
+      end if;
       raise warning 'run % failed', v_run.run_id using errcode = sqlstate, detail = left(sqlerrm, 2000);
       return nms_private.fail_run(run_id => v_run.run_id, reason => format('%s (%s)', sqlerrm, sqlstate));
   end;
 end
 $$;
 comment on function nms.collect_table_metrics(jsonb, jsonb, bigint) is
-  'Counts every table of this database as of one instant and keeps the result: measurements, run snapshot and daily snapshot. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". run_id: a run that nms.open_run() has started, with its request. Returns the header of the run, SUCCEEDED or FAILED; raises only for a run_id that cannot be collected.';
+  'Counts every table of this database as of one instant and keeps the result: measurements, run snapshot and daily snapshot. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". run_id: a run that nms.open_run() has started, with its request. Returns the header of the run, SUCCEEDED or FAILED; raises only for a run_id that cannot be collected, and 08006 when another server with a part of a table goes away meanwhile.';
 revoke execute on function nms.collect_table_metrics(jsonb, jsonb, bigint) from public;
 --! EndIncluded functions/run/collect_table_metrics.sql
 --! Included functions/run/delete_measurements_of_deleted_runs.sql
