@@ -17,6 +17,7 @@ import { many } from './many.ts'
 import { mixed } from './mixed.ts'
 import { partitioned } from './partitioned.ts'
 import { serve } from './serve.ts'
+import { shards } from './shards.ts'
 
 const all = [
   many,
@@ -26,6 +27,7 @@ const all = [
   estimate,
   partitioned,
   mixed,
+  shards,
   load,
   histories,
   alerts,
@@ -79,6 +81,7 @@ async function play({ url, pid }: EmbeddedServer, scenario: Scenario): Promise<S
   const results = await compete({ url: url(database), postmaster: pid }, rounds, contestants)
   await admin`drop database ${admin(database)} with (force)`
   await admin.end()
+  await scenario.end?.()
   return scenarioReport(scenario, results)
 }
 

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:22f46ed91e78ec01f46c9a6df63467ab5b90f05d
+--! Hash: sha1:33b6ab07c27f4ee0cd6e22388c722e47a37188ce
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -3862,14 +3862,14 @@ begin
       targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
     ) as maintained
   );
-  v_left := nms_private.targets_left(targets => v_left, found => v_found);
+  v_left := nms_private.targets_left(targets => v_left, findings => v_found);
   v_found := v_found || array(
     select estimated
     from nms_private.estimate_tables(
       targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
     ) as estimated
   );
-  v_left := nms_private.targets_left(targets => v_left, found => v_found);
+  v_left := nms_private.targets_left(targets => v_left, findings => v_found);
   return query select found.* from unnest(v_found) as found;
 
   if (reading).read_at is null then
@@ -4215,7 +4215,7 @@ begin
 
   -- What another server reports comes with the command that was sent there, above the line with our statement.
   if strpos(left(v_context, strpos(v_context, v_counts)), e'\n') > 0 then
-    select min(server.srvname)
+    select string_agg(distinct quote_ident(server.srvname), ' or ')
     into v_server
     from unnest(read_foreign.targets) as target
     join pg_foreign_table as foreign_table on foreign_table.ftrelid = target.table_oid
@@ -4226,12 +4226,17 @@ begin
   if error_sqlstate = '57014' and v_server is null then
     raise exception '%, while counting %', error_message, v_names using errcode = 'query_canceled';
   end if;
+  -- A transaction that has used a connection which is lost cannot be committed any more.
+  if left(error_sqlstate, 2) = '08' and v_server is not null then
+    raise exception 'server % went away while it counted %: %', v_server, v_names, regexp_replace(error_message, '\s+', ' ', 'g')
+      using errcode = 'connection_failure', hint = 'Collect again when it is back; the online mode does so by itself.';
+  end if;
   if not nms_private.have_their_names(targets => read_foreign.targets) then
     error_sqlstate := 'NM001';
     error_message := 'dropped or renamed after the snapshot was taken';
   elsif v_server is not null then
     error_sqlstate := case error_sqlstate when '57014' then 'HV000' else error_sqlstate end; -- none of this session
-    error_message := format('server %I: %s', v_server, error_message);
+    error_message := format('server %s: %s', v_server, error_message);
   end if;
   if left(error_sqlstate, 2) in ('08', '2F') then
     error_message := concat_ws(': ', error_message, nullif(regexp_replace(v_detail, '\s+', ' ', 'g'), ''));
@@ -4240,7 +4245,7 @@ begin
 end
 $$;
 comment on function nms_private.read_foreign(nms_private.target[], text) is
-  'Counts these foreign tables in one statement: a number for each, or the SQLSTATE and message of why there is none for any of them. HV000: another server canceled its part. NM001: one of them is not the table that the calling query sees. Raises 57014 only when this session was canceled.';
+  'Counts these foreign tables in one statement: a number for each, or the SQLSTATE and message of why there is none for any of them. HV000: another server canceled its part. NM001: one of them is not the table that the calling query sees. Raises 57014 only when this session was canceled, and 08006 when the connection to another server was lost, after which the transaction cannot be committed.';
 revoke execute on function nms_private.read_foreign(nms_private.target[], text) from public;
 --! EndIncluded functions/count/read_foreign.sql
 --! Included functions/count/record_failure.sql
@@ -4475,19 +4480,19 @@ comment on function nms_private.store_measurements(nms.table_metrics_measurement
 revoke execute on function nms_private.store_measurements(nms.table_metrics_measurements[]) from public;
 --! EndIncluded functions/count/store_measurements.sql
 --! Included functions/count/targets_left.sql
-create or replace function nms_private.targets_left(targets nms_private.target[], found nms_private.finding[])
+create or replace function nms_private.targets_left(targets nms_private.target[], findings nms_private.finding[])
 returns nms_private.target[]
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if found = '{}' then
+  if findings = '{}' then
     return targets;
   end if;
   return array(
     select target
     from unnest(targets) as target
-    where target.table_oid not in (select finding.table_oid from unnest(found) as finding)
+    where target.table_oid not in (select finding.table_oid from unnest(findings) as finding)
   );
 end
 $$;
@@ -11811,13 +11816,16 @@ begin
       if sqlstate = '57014' and current_setting('nms.raise_cancel', true) = 'on' then
         raise; -- whoever opened the run knows why, and calls give_up_run
       end if;
+      if sqlstate = '08006' then
+        raise; -- nothing of this transaction can be committed, as read_foreign says
+      end if;
       raise warning 'run % failed', v_run.run_id using errcode = sqlstate, detail = left(sqlerrm, 2000);
       return nms_private.fail_run(run_id => v_run.run_id, reason => format('%s (%s)', sqlerrm, sqlstate));
   end;
 end
 $$;
 comment on function nms.collect_table_metrics(jsonb, jsonb, bigint) is
-  'Counts every table of this database as of one instant and keeps the result: measurements, run snapshot and daily snapshot. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". run_id: a run that nms.open_run() has started, with its request. Returns the header of the run, SUCCEEDED or FAILED; raises only for a run_id that cannot be collected.';
+  'Counts every table of this database as of one instant and keeps the result: measurements, run snapshot and daily snapshot. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". run_id: a run that nms.open_run() has started, with its request. Returns the header of the run, SUCCEEDED or FAILED; raises only for a run_id that cannot be collected, and 08006 when another server with a part of a table goes away meanwhile.';
 revoke execute on function nms.collect_table_metrics(jsonb, jsonb, bigint) from public;
 --! EndIncluded functions/run/collect_table_metrics.sql
 --! Included functions/run/delete_measurements_of_deleted_runs.sql
