@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:3d6a306332c25d0c902f34b7c20143adc7e2acd8
+--! Hash: sha1:45eacc9eb0f25fab4c22955d42a9d3f2d93786a4
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2010,6 +2010,7 @@ returns setof nms_private.finding
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
+set enable_nestloop = off -- no statistics know what these arrays hold
 as $$
 declare
   v_since constant timestamptz := clock_timestamp();
@@ -2121,12 +2122,17 @@ create or replace function nms_private.compare_counters(
 returns record
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = on
 set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
 as $$
 declare
   v_runs constant bigint := bigint '14'; -- after so many each table has been counted again
   v_oldest_run bigint;
 begin
+  if among is null then
+    perform set_config('enable_nestloop', 'off', true); -- no statistics know what a run has just stored
+  end if;
+
   select run.run_id into v_oldest_run
   from nms.table_metrics_runs as run
   where run.run_id < compare_counters.run_id
@@ -2298,11 +2304,16 @@ create or replace function nms_private.keep_bases(
 returns void
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = on
 set plan_cache_mode = force_custom_plan -- all tables, or the few of a claim
 as $$
 declare
   v_reading_id bigint;
 begin
+  if as_one then
+    perform set_config('enable_nestloop', 'off', true); -- no statistics know what a run has just stored
+  end if;
+
   -- Another run may keep its own until its transaction ends: those that are there stay true, and nobody waits.
   begin
     if as_one then
@@ -2452,6 +2463,7 @@ returns oid[]
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
+set enable_nestloop = off -- no statistics know what these arrays hold
 as $$
 declare
   v_pids integer[];
