@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:b99280559f0651b528cade41354b3f224684dd3c
+--! Hash: sha1:631cf73cbda229237f910a84ea37edb3c2a4774b
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4563,6 +4563,7 @@ language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_snapshots constant integer := 3;
   v_now record;
 begin
   perform from nms_private.maintained_counts as counted
@@ -4627,7 +4628,11 @@ begin
     delete from nms_private.count_deltas as delta where delta.table_oid = fold_count.table_oid;
     get diagnostics deltas_folded = row_count;
     if is_counted then
-      problem := nms_private.seed_count(table_oid => fold_count.table_oid);
+      -- Under another snapshot each time: it may have been truncated or rewritten under the former one.
+      for v_snapshot in 1..v_snapshots loop
+        problem := nms_private.seed_count(table_oid => fold_count.table_oid);
+        exit when problem is null;
+      end loop;
       is_counted := problem is null;
       select counted.row_count into row_count
       from nms_private.maintained_counts as counted
