@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:631cf73cbda229237f910a84ea37edb3c2a4774b
+--! Hash: sha1:d31638ce02062415a3c9edd2ee38769f9ab36fb2
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -3133,10 +3133,12 @@ begin
 
   return query
   with found as (
-    select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
+    select * from nms_private.lint_count_not_maintained(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_no_run_today(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_notes_are_not_folded(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_nothing_to_count(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_owned_by_superuser(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_owner_lacks_right(payload => find_problems.payload, targets => v_targets, today => v_today)
@@ -3389,6 +3391,28 @@ comment on function nms_private.known_business_date() is
   'The business day of now; null where this server does not know the business time zone.';
 revoke execute on function nms_private.known_business_date() from public;
 --! EndIncluded functions/doctor/known_business_date.sql
+--! Included functions/doctor/lint/lint_count_not_maintained.sql
+create or replace function nms_private.lint_count_not_maintained(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'count_not_maintained', present.table_oid::regclass::text,
+    format('triggers should maintain its count, and every run counts its rows: %s', present.problem),
+    format(
+      'select nms.maintain_count(%1$L); -- or, where that is refused: select nms.stop_maintaining(%1$L);',
+      present.table_oid::regclass
+    )
+  from nms_private.maintained_now(
+    among => array(select counted.table_oid from nms_private.maintained_counts as counted)
+  ) as present
+  where not present.is_repairable
+$$;
+comment on function nms_private.lint_count_not_maintained(jsonb, nms_private.target[], date) is
+  'A table whose count should be maintained has not, or not any more, the triggers that note every write.';
+revoke execute on function nms_private.lint_count_not_maintained(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_count_not_maintained.sql
 --! Included functions/doctor/lint/lint_last_run_failed.sql
 create or replace function nms_private.lint_last_run_failed(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
@@ -3476,6 +3500,25 @@ comment on function nms_private.lint_no_run_today(jsonb, nms_private.target[], d
   'The business day has no result yet.';
 revoke execute on function nms_private.lint_no_run_today(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_no_run_today.sql
+--! Included functions/doctor/lint/lint_notes_are_not_folded.sql
+create or replace function nms_private.lint_notes_are_not_folded(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'notes_are_not_folded', 'nms_private.count_deltas',
+    format(
+      'more than 1,000,000 notes of triggers wait, and it has %s: nobody adds them up often enough',
+      pg_size_pretty(pg_total_relation_size('nms_private.count_deltas'))
+    ),
+    'select * from nms.fold_counts(); -- and let a worker run, which does that each minute, or pg_cron'
+  where exists (select from nms_private.count_deltas offset 1000000)
+$$;
+comment on function nms_private.lint_notes_are_not_folded(jsonb, nms_private.target[], date) is
+  'So much of what triggers have noted was not added up that it takes a lot of space.';
+revoke execute on function nms_private.lint_notes_are_not_folded(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_notes_are_not_folded.sql
 --! Included functions/doctor/lint/lint_nothing_to_count.sql
 create or replace function nms_private.lint_nothing_to_count(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
