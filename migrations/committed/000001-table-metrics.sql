@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:550af34c2eb2dd93678bbb01a6903f8cefed8ffa
+--! Hash: sha1:4e5a95b3e5774164e297351d8169cd1778a34d84
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4597,12 +4597,14 @@ begin
     union all select * from nms_private.lint_carrying_is_kept_waiting(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_changes_not_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_count_differs(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_count_not_maintained(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_count_rule_names_nothing(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_filter_not_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_no_run_today(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_notes_are_not_folded(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_nothing_to_count(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_other_server_may_keep_runs_waiting(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_owned_by_superuser(payload => find_problems.payload, targets => v_targets, today => v_today)
@@ -5014,6 +5016,28 @@ comment on function nms_private.lint_count_differs(jsonb, nms_private.target[], 
   'A count that was carried or maintained has turned out to be wrong, and nobody has said since that it may be trusted again.';
 revoke execute on function nms_private.lint_count_differs(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_count_differs.sql
+--! Included functions/doctor/lint/lint_count_not_maintained.sql
+create or replace function nms_private.lint_count_not_maintained(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'count_not_maintained', present.table_oid::regclass::text,
+    format('triggers should maintain its count, and every run counts its rows: %s', present.problem),
+    format(
+      'select nms.maintain_count(%1$L); -- or, where that is refused: select nms.stop_maintaining(%1$L);',
+      present.table_oid::regclass
+    )
+  from nms_private.maintained_now(
+    among => array(select counted.table_oid from nms_private.maintained_counts as counted)
+  ) as present
+  where not present.is_repairable
+$$;
+comment on function nms_private.lint_count_not_maintained(jsonb, nms_private.target[], date) is
+  'A table whose count should be maintained has not, or not any more, the triggers that note every write.';
+revoke execute on function nms_private.lint_count_not_maintained(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_count_not_maintained.sql
 --! Included functions/doctor/lint/lint_count_rule_names_nothing.sql
 create or replace function nms_private.lint_count_rule_names_nothing(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
@@ -5161,6 +5185,25 @@ comment on function nms_private.lint_no_run_today(jsonb, nms_private.target[], d
   'The business day has no result yet.';
 revoke execute on function nms_private.lint_no_run_today(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_no_run_today.sql
+--! Included functions/doctor/lint/lint_notes_are_not_folded.sql
+create or replace function nms_private.lint_notes_are_not_folded(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'notes_are_not_folded', 'nms_private.count_deltas',
+    format(
+      'more than 1,000,000 notes of triggers wait, and it has %s: nobody adds them up often enough',
+      pg_size_pretty(pg_total_relation_size('nms_private.count_deltas'))
+    ),
+    'select * from nms.fold_counts(); -- and let a worker run, which does that each minute, or pg_cron'
+  where exists (select from nms_private.count_deltas offset 1000000)
+$$;
+comment on function nms_private.lint_notes_are_not_folded(jsonb, nms_private.target[], date) is
+  'So much of what triggers have noted was not added up that it takes a lot of space.';
+revoke execute on function nms_private.lint_notes_are_not_folded(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_notes_are_not_folded.sql
 --! Included functions/doctor/lint/lint_nothing_to_count.sql
 create or replace function nms_private.lint_nothing_to_count(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
@@ -7327,6 +7370,7 @@ language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_snapshots constant integer := 3;
   v_now record;
 begin
   perform from nms_private.maintained_counts as counted
@@ -7391,7 +7435,11 @@ begin
     delete from nms_private.count_deltas as delta where delta.table_oid = fold_count.table_oid;
     get diagnostics deltas_folded = row_count;
     if is_counted then
-      problem := nms_private.seed_count(table_oid => fold_count.table_oid);
+      -- Under another snapshot each time: it may have been truncated or rewritten under the former one.
+      for v_snapshot in 1..v_snapshots loop
+        problem := nms_private.seed_count(table_oid => fold_count.table_oid);
+        exit when problem is null;
+      end loop;
       is_counted := problem is null;
       select counted.row_count into row_count
       from nms_private.maintained_counts as counted

@@ -109,8 +109,8 @@ test('what is folded between does not matter, and nothing is left of it', async 
   t.deepEqual(await waiting(sql), { deltas: '0', sums: '0' })
 })
 
-test('copy, merge and a prepared transaction are noted', async (t) => {
-  const { sql, connect } = await createDatabase(t)
+test('copy and merge are noted', async (t) => {
+  const { sql } = await createDatabase(t)
   await maintained(sql, 'public.orders', 100)
   const copying = await sql`copy public.orders (id) from stdin`.writable()
   copying.end('1001\n1002\n1003\n')
@@ -128,19 +128,6 @@ test('copy, merge and a prepared transaction are noted', async (t) => {
       when not matched then insert values (come.id)
     `)
     t.deepEqual(...(await counts(sql, 'public.orders', 'merge')))
-  }
-  const [{ max }] = await sql<[{ max: number }]>`
-    select current_setting('max_prepared_transactions')::integer as max
-  `
-  if (max > 0) {
-    const session = connect()
-    await session.unsafe(
-      "begin; insert into public.orders values (5001), (5002); prepare transaction 'maintained'",
-    )
-    await sql`select nms.fold_counts()`
-    t.deepEqual(...(await counts(sql, 'public.orders', 'prepared')))
-    await sql.unsafe("commit prepared 'maintained'")
-    t.deepEqual(...(await counts(sql, 'public.orders', 'committed prepared')))
   }
 })
 

@@ -186,6 +186,20 @@ test('a database that was copied or restored by its files counts again where tha
   t.deepEqual(await findAlerts(sql, run.run_id), [])
 })
 
+test('doctor names a table that the owner has to look at, with the statement that mends it', async (t) => {
+  const { sql } = await createDatabase(t)
+  await maintained(sql, 'public.orders', 100)
+  const problems = () => sql<{ subject: string; remedy: string }[]>`
+    select subject, remedy from nms.find_problems() where problem = 'count_not_maintained'
+  `
+  t.deepEqual([...(await problems())], [])
+  await sql`alter table public.orders disable trigger all`
+  const [problem] = await problems()
+  t.is(problem?.subject, 'public.orders')
+  await sql.unsafe(problem?.remedy ?? '')
+  t.deepEqual([...(await problems())], [])
+})
+
 test('a count that a run has refuted is counted again', async (t) => {
   const { sql } = await createDatabase(t)
   await maintained(sql, 'public.orders', 100)
