@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:4e5a95b3e5774164e297351d8169cd1778a34d84
+--! Hash: sha1:a39b88098c225370cece43975aebc9795c89f23d
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1419,6 +1419,7 @@ declare
   v_run nms.table_metrics_runs;
   v_has_changes boolean;
   v_has_differences boolean;
+  v_has_other_tables boolean;
 begin
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = find_alerts.run_id;
   if not found then
@@ -1435,7 +1436,8 @@ begin
         hint = 'Ask again when it has ended, or for an earlier run.';
   end if;
 
-  -- Most often no count has changed, and planning find_count_alerts() takes longer than to find that out.
+  -- Most often no count has changed, no table has come or gone, and planning what looks closer takes longer than this.
+  v_has_other_tables := nms_private.has_other_tables(run_id => v_run.run_id);
   v_has_changes := exists (select from nms_private.changed_counts(run_id => v_run.run_id));
   v_has_differences := exists (select from nms.table_metrics_differences);
 
@@ -1445,7 +1447,7 @@ begin
     select *, null as filter_name from nms_private.find_run_alerts(run_id => v_run.run_id)
     where v_run.status = 'FAILED' or v_run.target_count = 0
     union all
-    select *, null as filter_name from nms_private.find_table_alerts(run_id => v_run.run_id)
+    select *, null as filter_name from nms_private.find_table_alerts(run_id => v_run.run_id) where v_has_other_tables
     union all
     select * from nms_private.find_count_alerts(run_id => v_run.run_id) where v_has_changes
     union all
@@ -1865,6 +1867,58 @@ comment on function nms_private.find_table_alerts(bigint) is
   'Tables that most of the last seven results have and this run has not, and such that no earlier run has: table_missing, table_new. Partitions are neither, nor is what this run or the last one leaves out.';
 revoke execute on function nms_private.find_table_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_table_alerts.sql
+--! Included functions/alerts/has_other_tables.sql
+create or replace function nms_private.has_other_tables(run_id bigint)
+returns boolean
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_earlier constant bigint[] := array(
+    (
+      select history.owner
+      from nms_private.day_owners(run_id => has_other_tables.run_id) as history
+      order by history.snapshot_date desc
+      limit 7
+    )
+    union all
+    (
+      select run.run_id
+      from nms.table_metrics_runs as given
+      join nms.table_metrics_runs as run on run.snapshot_date = given.snapshot_date
+      where
+        given.run_id = has_other_tables.run_id
+        and run.status = 'SUCCEEDED'
+        and run.run_id < given.run_id
+        and run.finished_at <= given.finished_at
+      order by run.is_imported, run.run_id desc
+      limit 1
+    )
+  );
+begin
+  if v_earlier = '{}' then
+    return false;
+  end if;
+
+  return exists (
+    select
+    from unnest(v_earlier || has_other_tables.run_id) as result (run_id)
+    -- offset: the index of each run, rather than a scan of years of measurements
+    cross join lateral (
+      select measurement.schema_name, measurement.table_name
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = result.run_id and not measurement.is_partition
+      offset 0
+    ) as found
+    group by found.schema_name, found.table_name
+    having bool_or(result.run_id = has_other_tables.run_id) <> bool_or(result.run_id <> has_other_tables.run_id)
+  );
+end
+$$;
+comment on function nms_private.has_other_tables(bigint) is
+  'Whether a finished run has a table that no result of the last week has, or lacks one that some has: what nms_private.find_table_alerts() looks at.';
+revoke execute on function nms_private.has_other_tables(bigint) from public;
+--! EndIncluded functions/alerts/has_other_tables.sql
 --! Included functions/alerts/record_alerts.sql
 create or replace function nms.record_alerts(run_id bigint)
 returns bigint
@@ -3788,6 +3842,10 @@ declare
   v_catalogue regclass;
   v_extension text;
 begin
+  if not exists (select from pg_extension as extension where extension.extname in ('timescaledb', 'citus')) then
+    return;
+  end if;
+
   for v_extension, v_catalogue in
     select extension.extname::text, relation.oid::regclass
     from pg_extension as extension
@@ -8234,9 +8292,11 @@ revoke execute on function nms_private.header_holders(bigint) from public;
 --! Included functions/online/measure_next_target.sql
 create or replace function nms_private.measure_next_target(
   run_id bigint,
+  after bigint, -- a position in the queue
   out tables_counted bigint,
   out rows_counted numeric,
-  out pages_counted bigint
+  out pages_counted bigint,
+  out claimed bigint
 )
 returns record
 language plpgsql volatile parallel unsafe
@@ -8254,6 +8314,7 @@ begin
   from nms_private.targets as claim
   where
     claim.run_id = measure_next_target.run_id
+    and claim.position > measure_next_target.after
     and not claim.is_done
     and coalesce(claim.retry_at <= clock_timestamp(), true)
   order by claim.position
@@ -8275,6 +8336,7 @@ begin
   tables_counted := 0;
   rows_counted := 0;
   pages_counted := v_claim.pages;
+  claimed := v_claim.position;
   -- A family may have been counted along with another claim. Looked up one by one: a plan that joins them reads
   -- all that the run has stored, for each claim.
   v_left := array(
@@ -8322,9 +8384,9 @@ begin
   where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
 end
 $$;
-comment on function nms_private.measure_next_target(bigint) is
-  'Claims what is next in the queue of a run, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one, with its family; one that is locked goes back to the end of the queue, with its family, until it has been locked for longer than lock_timeout. Returns what was counted; nulls when nothing is free.';
-revoke execute on function nms_private.measure_next_target(bigint) from public;
+comment on function nms_private.measure_next_target(bigint, bigint) is
+  'Claims what is next in the queue of a run after this position, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one, with its family; one that is locked goes back to the end of the queue, with its family, until it has been locked for longer than lock_timeout. Returns what was counted, and its position; nulls when nothing is free.';
+revoke execute on function nms_private.measure_next_target(bigint, bigint) from public;
 --! EndIncluded functions/online/measure_next_target.sql
 --! Included functions/online/measure_targets.sql
 -- The online mode: any number of sessions call this in a loop until is_finished, then one calls
@@ -8352,6 +8414,7 @@ as $$
 declare
   v_start constant timestamptz := clock_timestamp();
   v_run nms.table_metrics_runs := nms_private.claim_run(run_id => measure_targets.run_id, shared => true);
+  v_last bigint := bigint '0';
   v_step record;
 begin
   tables_counted := 0;
@@ -8364,14 +8427,21 @@ begin
     perform nms_private.settle_targets(run_id => v_run.run_id);
   else
     loop
-      v_step := nms_private.measure_next_target(run_id => v_run.run_id);
-      exit when v_step.tables_counted is null;
+      v_step := nms_private.measure_next_target(run_id => v_run.run_id, after => v_last);
+      -- From the last claim on: while somebody has an old snapshot, all claims before it are still to be read.
+      -- One of them may be free again.
+      if v_step.claimed is null and v_last > 0 then
+        v_last := 0;
+        continue;
+      end if;
+      exit when v_step.claimed is null;
+      v_last := v_step.claimed;
       tables_counted := tables_counted + v_step.tables_counted;
       rows_counted := rows_counted + v_step.rows_counted;
       pages_counted := pages_counted + v_step.pages_counted;
       exit when clock_timestamp() >= v_start + coalesce(budget, '1 second');
     end loop;
-    if v_step.tables_counted is null then
+    if v_step.claimed is null then
       perform nms_private.settle_targets(run_id => v_run.run_id);
     end if;
   end if;
@@ -12160,7 +12230,9 @@ begin
   return nms_private.start_run(
     skip => v_skip,
     exclude => v_exclude,
-    problem => nms_private.validate_request(skip => v_skip, exclude => v_exclude)
+    problem => case
+      when v_skip <> '[]' or v_exclude <> '[]' then nms_private.validate_request(skip => v_skip, exclude => v_exclude)
+    end
   );
 end
 $$;
@@ -12346,14 +12418,14 @@ declare
 begin
   perform nms.abandon_silent_runs();
 
-  if problem is null then
+  if problem is null and start_run.skip || start_run.exclude = '[]' then
+    v_left_out := 0;
+  elsif problem is null then
     v_unmatched := nms_private.unmatched_entries(skip => start_run.skip, exclude => start_run.exclude);
     v_left_out := (
       select count(*)
       from nms_private.classify_relations(skip => start_run.skip, exclude => start_run.exclude) as relation
-      where
-        start_run.skip || start_run.exclude <> '[]'
-        and relation.outcome in ('schema skipped', 'excluded')
+      where relation.outcome in ('schema skipped', 'excluded')
     );
   end if;
 
