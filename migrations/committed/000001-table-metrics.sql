@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:55b77801ccdb767f149b289f0f639a33f912e5f1
+--! Hash: sha1:abc0f8e4ad98e02b7c867740202e811538ed13d4
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -7178,12 +7178,16 @@ set search_path = pg_catalog, pg_temp
 as $$
   with
   counted as materialized (
-    select latest.schema_name, latest.table_name, latest.row_count, latest.own_row_count
+    select
+      latest.schema_name, latest.table_name, latest.row_count, latest.own_row_count, latest.method,
+      latest.row_count_low, latest.row_count_high, latest.total_bytes, latest.own_total_bytes
     from nms.table_metrics_latest as latest
     where latest.row_count is not null
   ),
   listed as materialized (
-    select listed.entry, counted.schema_name, counted.table_name, counted.row_count
+    select
+      listed.entry, counted.schema_name, counted.table_name, counted.row_count,
+      counted.row_count_low, counted.row_count_high, counted.total_bytes
     from (select distinct unnest(metrics_report.tables)) as listed (entry)
     left join lateral nms_private.names_spelled(spelling => listed.entry) as spelled on true
     left join counted on counted.schema_name = spelled.schema_name and counted.table_name = spelled.table_name
@@ -7206,7 +7210,17 @@ as $$
   select jsonb_build_object(
     'datname', current_database(),
     'database_rows', (select sum(counted.own_row_count) from counted),
+    'database_estimated_rows', (
+      select coalesce(sum(counted.own_row_count) filter (where counted.method = 'estimate'), 0)
+      from counted
+      having count(*) > 0
+    ),
+    'database_size_bytes', (select sum(counted.own_total_bytes) from counted),
     'database_tables', (select count(*) from counted having count(*) > 0),
+    'database_tables_by_method', (
+      select coalesce(jsonb_object_agg(found.method, found.tables), '{}')
+      from (select counted.method, count(*) as tables from counted group by counted.method) as found
+    ),
     'schema_rows', (
       select coalesce(jsonb_agg(to_jsonb(grouped) order by grouped.schemaname), '[]')
       from (
@@ -7216,9 +7230,11 @@ as $$
       ) as grouped
     ),
     'table_rows', (
-      select coalesce(jsonb_agg(to_jsonb(found) order by found.schemaname, found.relname), '[]')
+      select coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(found)) order by found.schemaname, found.relname), '[]')
       from (
-        select distinct listed.schema_name as schemaname, listed.table_name as relname, listed.row_count as rows
+        select distinct
+          listed.schema_name as schemaname, listed.table_name as relname, listed.row_count as rows,
+          listed.row_count_low as rows_low, listed.row_count_high as rows_high, listed.total_bytes as size_bytes
         from listed
         where listed.table_name is not null
       ) as found
@@ -7230,7 +7246,7 @@ as $$
     'open_alerts', (
       select jsonb_object_agg(known.kind, coalesce(open.alerts, 0))
       from unnest(
-        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike}'::text[]
+        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike,count_differs,triggers_changed}'::text[]
       ) as known (kind)
       left join (
         select alert.kind, count(*) as alerts from nms.table_metrics_alerts as alert group by alert.kind
@@ -7270,7 +7286,7 @@ as $$
   )
 $$;
 comment on function nms.metrics_report(text[]) is
-  'What /metrics shows, by the names of the metrics without nms_: the rows of the last result, of the whole database and of each schema every row counted once, and of the listed tables (named as in nms.find_table) as a query counts them; listed names that the last result does not have; open alerts of each kind, 0 included; the last run that ended and the last that succeeded, without imported ones; when the next result is due, and how many business days are overdue. Times are seconds since 1970. Null: there is none; what was not counted is not there.';
+  'What /metrics shows, by the names of the metrics without nms_: the rows of the last result, of the whole database and of each schema every row counted once, and of the listed tables (named as in nms.find_table) as a query counts them, with rows_low and rows_high of an estimate and size_bytes where they were measured; how many of the rows are estimates, and how many tables were found by which method; listed names that the last result does not have; open alerts of each kind, 0 included; the last run that ended and the last that succeeded, without imported ones; when the next result is due, and how many business days are overdue. Times are seconds since 1970. Null: there is none; what was not counted is not there.';
 revoke execute on function nms.metrics_report(text[]) from public;
 --! EndIncluded functions/reading/metrics_report.sql
 --! Included functions/reading/names_spelled.sql

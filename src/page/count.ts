@@ -6,6 +6,7 @@ import {
   rangeOf,
 } from '../reading/marked_count.ts'
 import { formatCount } from '../terminal/terminal.ts'
+import { formatBytes } from './bytes.ts'
 import { type Html, html } from './html.ts'
 
 /** A count of a report, with what a page shows of how it was found. */
@@ -35,15 +36,19 @@ export const sortKeyOf = (of: ShownCount): Html | false =>
 export const totalOf = (rows: Html | string, { estimated_rows }: Totals): Html =>
   estimated_rows && estimated_rows !== '0' ? html`${estimateMark} ${rows}` : html`${rows}`
 
-/** How much of a total was not read now. */
-export function partsOf({ estimated_rows, carried_tables }: Totals): Html[] {
-  return [
-    estimatedPart(estimated_rows),
-    carried_tables && carried_tables !== '0'
-      ? `${formatCount(carried_tables)} ${carried_tables === '1' ? 'table' : 'tables'} unchanged since counted`
-      : '',
-  ].flatMap((text) => (text ? [html`<dd class="muted">${text}</dd>`] : []))
+/** How much of a total is estimated, where anything is. */
+export function estimatedOf({ estimated_rows }: Totals): Html | null {
+  const part = estimatedPart(estimated_rows)
+  return part ? html`<dd class="muted">${part}</dd>` : null
 }
+
+/** Which of the tables were not read, and what they take on disk, where that is known. */
+export const tablesNote = ({ carried_tables: carried, total_bytes }: Totals): Html =>
+  html`${
+    carried &&
+    carried !== '0' &&
+    html`<dd class="muted">${formatCount(carried)} of them unchanged since counted</dd>`
+  }${total_bytes && html`<dd class="muted">${formatBytes(total_bytes)} on disk</dd>`}`
 
 export interface Totals {
   tables: string

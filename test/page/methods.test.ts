@@ -66,7 +66,7 @@ test('the day marks what was not counted, says how much of the total is estimate
   const figures = await page.locator('.figures').innerText()
   t.regex(figures, /≈ 1,234,638/)
   t.regex(figures, /of which ≈ 1,234,019 are estimated/)
-  t.regex(figures, /1 table unchanged since counted/)
+  t.regex(figures, /1 of them unchanged since counted/)
   t.regex(figures, /320\u00a0MB on disk/)
   t.deepEqual(complaints, [])
 })

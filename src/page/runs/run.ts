@@ -4,9 +4,9 @@ import { kindOf, type Table } from '../../reading/tables.ts'
 import { formatCount, formatDuration, inWords } from '../../terminal/terminal.ts'
 import { visible, visibleLines } from '../../terminal/visible.ts'
 import { alertList } from '../alert_list.ts'
-import { bytesCell, formatBytes, haveBytes } from '../bytes.ts'
+import { bytesCell, haveBytes } from '../bytes.ts'
 import { breakable, changeCells, countCell, headRow, notCounted } from '../cells.ts'
-import { partsOf, type ShownCount, type Totals, totalOf } from '../count.ts'
+import { estimatedOf, type ShownCount, type Totals, tablesNote, totalOf } from '../count.ts'
 import { type Html, html } from '../html.ts'
 import { layout } from '../layout.ts'
 import { links } from '../links.ts'
@@ -79,8 +79,8 @@ function figures(report: RunOfPage): Html {
   const changed = { method: report.is_change_estimated ? 'estimate' : 'exact' }
   const leftOut = run.left_out_count ?? '0'
   return html`<dl class="figures">
-<div><dt>Tables</dt><dd class="figure">${formatCount(totals.tables)}</dd>${totals.total_bytes && html`<dd class="muted">${formatBytes(totals.total_bytes)} on disk</dd>`}${leftOut !== '0' && html`<dd class="muted">${counted(leftOut, 'table')} left out by request</dd>`}</div>
-${run.status === 'SUCCEEDED' && html`<div><dt>Rows</dt><dd class="figure">${totalOf(breakable(totals.rows), totals)}</dd><dd class="muted">each counted once</dd>${partsOf(totals)}</div>`}
+<div><dt>Tables</dt><dd class="figure">${formatCount(totals.tables)}</dd>${tablesNote(totals)}${leftOut !== '0' && html`<dd class="muted">${counted(leftOut, 'table')} left out by request</dd>`}</div>
+${run.status === 'SUCCEEDED' && html`<div><dt>Rows</dt><dd class="figure">${totalOf(breakable(totals.rows), totals)}</dd><dd class="muted">each counted once</dd>${estimatedOf(totals)}</div>`}
 ${
   run.status === 'SUCCEEDED' &&
   previous_run_id &&
