@@ -16,6 +16,19 @@ export const collector: Counter = {
   },
 }
 
+/** The same, while the measure_storage setting is true: bytes, dead rows and ages of each table as well. */
+export const collectorWithStorage: Counter = {
+  name: 'with bytes',
+  async count(session) {
+    await session`update nms.table_metrics_settings set measure_storage = true`
+    try {
+      return await collector.count(session)
+    } finally {
+      await session`update nms.table_metrics_settings set measure_storage = false`
+    }
+  },
+}
+
 /**
  * What the usual script does: one query per table, one after the other. In its favour, it is given the
  * names, and each query is sent unprepared, which takes one round trip and leaves nothing behind.

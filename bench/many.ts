@@ -1,5 +1,5 @@
 import { asAWhole, oneSnapshot, online } from './_collections.ts'
-import { clientLoop, collector } from './_contestants.ts'
+import { clientLoop, collector, collectorWithStorage } from './_contestants.ts'
 import type { Scenario } from './_scenario.ts'
 import { twiceInOneSession } from './_sessions.ts'
 
@@ -11,6 +11,8 @@ export const many: Scenario = {
   bars: [
     { contestant: 'collector', rival: 'client loop', metric: 'cold', atMost: 0.45 },
     { contestant: 'collector', rival: 'client loop', metric: 'warm', atMost: 0.25 },
+    { contestant: collectorWithStorage.name, rival: collector.name, metric: 'cold', atMost: 3 },
+    { contestant: collectorWithStorage.name, rival: collector.name, metric: 'warm', atMost: 3 },
     { contestant: online(1).name, rival: oneSnapshot.name, metric: 'whole', atMost: 2 },
     { contestant: online(2).name, rival: oneSnapshot.name, metric: 'whole', atMost: 2 },
   ],
@@ -38,6 +40,7 @@ export const many: Scenario = {
     `
     return [
       twiceInOneSession(collector, { memory: true }),
+      twiceInOneSession(collectorWithStorage, { memory: true }),
       twiceInOneSession(clientLoop(tables.map(({ name }) => name)), { memory: true }),
       asAWhole(oneSnapshot),
       asAWhole(online(1)),

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:58c29e490b6ac391a2c0c63f29d12ce5351cfedd
+--! Hash: sha1:ca44054c2340599ff5efe7c473b17f7a3d071dbe
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2186,7 +2186,11 @@ declare
   v_filters jsonb;
   v_matches record;
   v_is_counted boolean;
+  v_is_measured boolean; -- bytes as well
+  v_sizes record;
 begin
+  select settings.measure_storage into strict v_is_measured from nms.table_metrics_settings as settings;
+
   foreach v_target in array targets loop
     v_found := null;
     v_found.table_oid := v_target.table_oid;
@@ -2242,6 +2246,12 @@ begin
         raise sqlstate 'NM001' using message = 'rewritten, truncated or replaced after the snapshot was taken';
       end if;
       v_is_counted := true;
+      -- The rows of one that is whole are in other files.
+      if v_is_measured and not v_target.is_whole then
+        v_sizes := nms_private.sizes_of(table_oid => v_target.table_oid);
+        v_found.own_table_bytes := v_sizes.table_bytes;
+        v_found.own_index_bytes := v_sizes.index_bytes;
+      end if;
       raise sqlstate 'NM002' using message = 'counted: release the locks';
     exception
       when query_canceled then
@@ -2268,7 +2278,7 @@ begin
 end
 $$;
 comment on function nms_private.count_each(nms_private.target[], text[], text, jsonb) is
-  'Exact number of rows stored in each of these tables, and of those that match its filters, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+  'Exact number of rows stored in each of these tables, and of those that match its filters, with their bytes when the measure_storage setting is true, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. stop_at: the SQLSTATEs after which the rest is not counted any more.';
 revoke execute on function nms_private.count_each(nms_private.target[], text[], text, jsonb) from public;
 --! EndIncluded functions/count/count_each.sql
 --! Included functions/count/count_tables.sql
@@ -2292,11 +2302,15 @@ declare
   v_small_to constant bigint := bigint '32'; -- pages
   v_can_refuse_views constant boolean := current_setting('restrict_nonsystem_relation_kind', true) is not null;
   v_batch record;
+  v_is_measured boolean; -- bytes as well
   v_counts bigint[];
+  v_table_bytes bigint[];
+  v_index_bytes bigint[];
   v_are_counted boolean;
   v_left oid[] := array[]::oid[];
   v_filters jsonb;
 begin
+  select settings.measure_storage into strict v_is_measured from nms.table_metrics_settings as settings;
   select coalesce(jsonb_object_agg(filtered.table_oid, filtered.filters), '{}') into v_filters
   from nms_private.filters_of(table_oids => array(select target.table_oid from unnest(targets) as target)) as filtered;
 
@@ -2336,9 +2350,12 @@ begin
       select
         bool_and(
           coalesce(to_regclass(counted.name) = counted.oid and pg_relation_filenode(counted.oid) = counted.filenode, false)
-        )
-      into v_are_counted
-      from unnest(v_batch.table_oids, v_batch.filenodes, v_batch.names) as counted (oid, filenode, name);
+        ),
+        array_agg(case when v_is_measured then pg_table_size(counted.oid) end order by counted.place),
+        array_agg(case when v_is_measured then pg_indexes_size(counted.oid) end order by counted.place)
+      into v_are_counted, v_table_bytes, v_index_bytes
+      from unnest(v_batch.table_oids, v_batch.filenodes, v_batch.names)
+        with ordinality as counted (oid, filenode, name, place);
       raise sqlstate 'NM002' using message = 'counted: release the locks';
     exception
       when query_canceled then
@@ -2352,9 +2369,10 @@ begin
     if v_are_counted then
       return query
       select
-        counted.table_oid, counted.row_count, 'exact', null::bigint, null::bigint, null::bigint, null::bigint, null::bigint,
-        null::jsonb, null::text, null::bigint, null::bigint, clock_timestamp(), null::text, null::text
-      from unnest(v_batch.table_oids, v_counts) as counted (table_oid, row_count);
+        counted.table_oid, counted.row_count, 'exact', null::bigint, null::bigint, null::bigint,
+        counted.table_bytes, counted.index_bytes, null::jsonb, null::text, null::bigint, null::bigint, clock_timestamp(), null::text, null::text
+      from unnest(v_batch.table_oids, v_counts, v_table_bytes, v_index_bytes)
+        as counted (table_oid, row_count, table_bytes, index_bytes);
     else
       v_left := v_left || v_batch.table_oids;
     end if;
@@ -2383,7 +2401,7 @@ begin
 end
 $$;
 comment on function nms_private.count_tables(nms_private.target[], text[], text) is
-  'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms_private.count_each() does. No lock outlasts the count of its table, or of its few small companions. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+  'Exact number of rows stored in each of these tables, with their bytes when the measure_storage setting is true, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms_private.count_each() does. No lock outlasts the count of its table, or of its few small companions. stop_at: the SQLSTATEs after which the rest is not counted any more.';
 revoke execute on function nms_private.count_tables(nms_private.target[], text[], text) from public;
 --! EndIncluded functions/count/count_tables.sql
 --! Included functions/count/count_targets.sql
@@ -2469,6 +2487,13 @@ begin
       lock_timeout => case when not as_one then '10 ms' end
     ) as result
   ),
+  -- No row where storage is not measured.
+  state as materialized (
+    select known.*
+    from (select array_agg(found.table_oid) as table_oids from found) as among
+    join nms.table_metrics_settings as settings on settings.measure_storage
+    cross join nms_private.storage_states(among => among.table_oids) as known
+  ),
   -- Each member is read once, however many tables its rows are part of.
   added as (
     select
@@ -2477,6 +2502,11 @@ begin
       sum(coalesce(part.own_row_count_low, part.own_row_count))::bigint as row_count_low,
       sum(coalesce(part.own_row_count_high, part.own_row_count))::bigint as row_count_high,
       min(part.carried_from_run) as carried_from_run,
+      -- Of a parent that misses the bytes of one member, none: the rest would look like all.
+      case when count(part.own_table_bytes) = count(*) then sum(part.own_table_bytes)::bigint end as table_bytes,
+      case when count(part.own_index_bytes) = count(*) then sum(part.own_index_bytes)::bigint end as index_bytes,
+      sum(state.dead_rows)::bigint as dead_rows,
+      max(state.frozen_age) as frozen_age,
       -- The least sure of them.
       case
         when bool_or(part.method = 'estimate') then 'estimate'
@@ -2495,6 +2525,7 @@ begin
     cross join unnest(parent.members) as member (table_oid)
     left join found as child on child.table_oid = member.table_oid
     left join counted as part on part.table_oid = member.table_oid
+    left join state on state.table_oid = member.table_oid
     group by parent.table_oid
   ),
   outcome as materialized (
@@ -2533,10 +2564,18 @@ begin
       case
         when outcome.error_sqlstate is null and outcome.method = 'estimate' then
           coalesce(added.row_count_high, itself.own_row_count_high)
-      end as row_count_high
+      end as row_count_high,
+      bytes.table_bytes,
+      bytes.index_bytes,
+      bytes.own_total_bytes,
+      case when found.members is null then state.dead_rows else added.dead_rows end as dead_rows,
+      case when found.members is null then state.frozen_age else added.frozen_age end as frozen_age,
+      state.last_vacuum,
+      state.last_analyze
     from found
     left join counted as itself on itself.table_oid = found.table_oid
     left join added on added.table_oid = found.table_oid
+    left join state on state.table_oid = found.table_oid
     cross join lateral (
       select
         coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate,
@@ -2545,6 +2584,16 @@ begin
           else coalesce(added.method, itself.method, 'exact')
         end as method
     ) as outcome
+    left join lateral (
+      select
+        case when found.members is null then itself.own_table_bytes else coalesce(added.table_bytes, no_member.bytes) end as table_bytes,
+        case when found.members is null then itself.own_index_bytes else coalesce(added.index_bytes, no_member.bytes) end as index_bytes,
+        case
+          when found.table_kind = 'partitioned table' then 0
+          else itself.own_table_bytes + itself.own_index_bytes
+        end as own_total_bytes
+      from (values (case when found.members = '{}' then bigint '0' end)) as no_member (bytes)
+    ) as bytes on state.table_oid is not null and outcome.error_sqlstate is null
   ),
   -- Of a parent, what its members have together.
   matched as (
@@ -2590,7 +2639,8 @@ begin
           count_under_one_snapshot.run_id, outcome.schema_name, outcome.table_name, outcome.row_count, outcome.own_row_count,
           outcome.method, outcome.measured_at, outcome.table_kind, outcome.is_partition, outcome.table_oid,
           outcome.error_sqlstate, outcome.error_message, outcome.carried_from_run, outcome.row_count_low,
-          outcome.row_count_high, null, null, null, null, null, null, null, null
+          outcome.row_count_high, outcome.table_bytes + outcome.index_bytes, outcome.table_bytes, outcome.index_bytes,
+          outcome.own_total_bytes, outcome.dead_rows, outcome.frozen_age, outcome.last_vacuum, outcome.last_analyze
         )::nms.table_metrics_measurements
       from outcome
       where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
@@ -3044,6 +3094,62 @@ comment on function nms_private.retract_renamed(tid[], text[], nms.table_metrics
   'When one of these schemas was renamed or altered after its tables were looked up: no measurement stands. Its table is a changed target where NM001 is retryable, and has failed otherwise.';
 revoke execute on function nms_private.retract_renamed(tid[], text[], nms.table_metrics_measurements[], nms_private.target[]) from public;
 --! EndIncluded functions/count/retract_renamed.sql
+--! Included functions/count/sizes_of.sql
+-- The size functions wait for whoever has the table, its toast or an index exclusively; they release their locks at once.
+create or replace function nms_private.sizes_of(table_oid oid, out table_bytes bigint, out index_bytes bigint)
+returns record
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 ms' -- a count is worth waiting for, its size is not
+as $$
+begin
+  table_bytes := pg_table_size(sizes_of.table_oid);
+  index_bytes := pg_indexes_size(sizes_of.table_oid);
+exception
+  -- Whatever it is, the count stands without a size. A cancel is none of these.
+  when assert_failure or others then
+    table_bytes := null;
+    index_bytes := null;
+end
+$$;
+comment on function nms_private.sizes_of(oid) is
+  'Bytes of a table with its toast, free space and visibility maps, and bytes of its indexes, without partitions and children. Null when they are locked, gone or cannot be read.';
+revoke execute on function nms_private.sizes_of(oid) from public;
+--! EndIncluded functions/count/sizes_of.sql
+--! Included functions/count/storage_states.sql
+create or replace function nms_private.storage_states(among oid[])
+returns table (
+  table_oid oid,
+  dead_rows bigint,
+  frozen_age bigint,
+  last_vacuum timestamptz,
+  last_analyze timestamptz
+)
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
+as $$
+begin
+  return query
+  select
+    relation.oid,
+    pg_stat_get_dead_tuples(relation.oid),
+    -- 0 is that of what has no rows of its own: its age would be the greatest there is.
+    greatest(
+      case when relation.relfrozenxid <> '0' then age(relation.relfrozenxid) end,
+      case when toast.relfrozenxid <> '0' then age(toast.relfrozenxid) end
+    )::bigint,
+    greatest(pg_stat_get_last_vacuum_time(relation.oid), pg_stat_get_last_autovacuum_time(relation.oid)),
+    greatest(pg_stat_get_last_analyze_time(relation.oid), pg_stat_get_last_autoanalyze_time(relation.oid))
+  from pg_class as relation
+  left join pg_class as toast on toast.oid = relation.reltoastrelid
+  where relation.oid = any (among);
+end
+$$;
+comment on function nms_private.storage_states(oid[]) is
+  'What the catalogue and the statistics know about each of these tables, without its partitions and children. Waits for no lock.';
+revoke execute on function nms_private.storage_states(oid[]) from public;
+--! EndIncluded functions/count/storage_states.sql
 --! Included functions/count/store_measurements.sql
 create or replace function nms_private.store_measurements(
   measured nms.table_metrics_measurements[],
@@ -3196,6 +3302,7 @@ begin
     union all select * from nms_private.lint_time_zone_unknown(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_too_few_locks(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_user_mapping_missing(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_wraparound_ahead(payload => find_problems.payload, targets => v_targets, today => v_today)
   )
   select found.* from found order by found.severity, found.problem collate "C", found.subject collate "C";
 exception
@@ -3888,6 +3995,127 @@ comment on function nms_private.lint_user_mapping_missing(jsonb, nms_private.tar
   'A foreign part of a table lies on a server that the role that counts has no user mapping for.';
 revoke execute on function nms_private.lint_user_mapping_missing(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_user_mapping_missing.sql
+--! Included functions/doctor/lint/lint_wraparound_ahead.sql
+create or replace function nms_private.lint_wraparound_ahead(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  -- Autovacuum begins at the first limit and is done long before half as much again. The second one is what vacuum uses.
+  horizon as (
+    select
+      kind.unit,
+      kind.freeze_at,
+      kind.freeze_at + kind.freeze_at / 2 as late_at,
+      greatest(kind.failsafe, kind.freeze_at + kind.freeze_at / 20) as failsafe_at
+    from (
+      values
+        (
+          'transactions',
+          current_setting('autovacuum_freeze_max_age')::bigint,
+          current_setting('vacuum_failsafe_age')::bigint
+        ),
+        (
+          'multixacts',
+          current_setting('autovacuum_multixact_freeze_max_age')::bigint,
+          current_setting('vacuum_multixact_failsafe_age')::bigint
+        )
+    ) as kind (unit, freeze_at, failsafe)
+  ),
+  -- A toast is vacuumed with its table.
+  stored as (
+    select
+      coalesce(owner.oid, relation.oid) as table_oid,
+      aged.unit,
+      max(aged.age) as age
+    from pg_class as relation
+    left join pg_class as owner on relation.relkind = 't' and owner.reltoastrelid = relation.oid
+    cross join lateral (
+      values
+        ('transactions', case when relation.relfrozenxid <> '0' then age(relation.relfrozenxid) end),
+        ('multixacts', case when relation.relminmxid <> '0' then mxid_age(relation.relminmxid) end)
+    ) as aged (unit, age)
+    where
+      relation.relkind in ('r', 'm', 't')
+      and relation.relpersistence <> 't'
+      and aged.age >= (select min(least(horizon.late_at, horizon.failsafe_at)) from horizon)
+    group by 1, 2
+  ),
+  late as (
+    select
+      horizon.*,
+      count(*) as tables,
+      max(stored.age) as age,
+      (array_agg(stored.table_oid order by stored.age desc, stored.table_oid))[1] as oldest
+    from stored
+    join horizon on horizon.unit = stored.unit and stored.age >= least(horizon.late_at, horizon.failsafe_at)
+    group by horizon.unit, horizon.freeze_at, horizon.late_at, horizon.failsafe_at
+  )
+  select
+    case when late.age >= late.failsafe_at then 'error' else 'warning' end,
+    'wraparound_ahead', late.oldest::regclass::text,
+    format(
+      'its oldest row is %s %s old%s, and a vacuum was due at %s: at 2,000,000,000 the server stops taking writes. %s',
+      nms_private.with_separators(late.age),
+      late.unit,
+      case when late.tables > 1 then format(', that of %s other tables too old as well', late.tables - 1) end,
+      nms_private.with_separators(late.freeze_at),
+      coalesce(
+        format('Vacuum waits for %s, %s transactions old', blocker.held_by, nms_private.with_separators(blocker.age)),
+        'Nothing keeps vacuum from it: see whether autovacuum comes to an end there'
+      )
+    ),
+    coalesce(blocker.remedy, format('vacuum (freeze) %s;', late.oldest::regclass))
+  from late
+  left join nms_private.oldest_transaction() as blocker
+    on blocker.age >= current_setting('autovacuum_freeze_max_age')::bigint
+$$;
+comment on function nms_private.lint_wraparound_ahead(jsonb, nms_private.target[], date) is
+  'A table has rows that should have been frozen long ago: they are half as old again as autovacuum_freeze_max_age allows, or its like for multixacts (warning), or as vacuum_failsafe_age (error). Asks the catalogue, of all tables of this database.';
+revoke execute on function nms_private.lint_wraparound_ahead(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_wraparound_ahead.sql
+--! Included functions/doctor/oldest_transaction.sql
+create or replace function nms_private.oldest_transaction()
+returns table (age bigint, held_by text, remedy text)
+language sql stable parallel restricted
+set search_path = pg_catalog, pg_temp
+rows 1
+as $$
+  select holder.age::bigint, holder.held_by, holder.remedy
+  from (
+    select
+      age(prepared.transaction),
+      format('the prepared transaction %L in database %I', prepared.gid, prepared.database),
+      format('rollback prepared %L; -- or commit prepared, in its database', prepared.gid)
+    from pg_prepared_xacts as prepared
+    union all
+    select
+      greatest(age(slot.xmin), age(slot.catalog_xmin)),
+      format('the replication slot %L', slot.slot_name),
+      format('select pg_drop_replication_slot(%L); -- if nobody comes back to it', slot.slot_name)
+    from pg_replication_slots as slot
+    union all
+    select
+      greatest(age(session.backend_xid), age(session.backend_xmin)),
+      format(
+        'session %s of %s (%s)',
+        session.pid, coalesce(session.usename, 'the server'), coalesce(session.state, session.backend_type)
+      ),
+      format('select pg_terminate_backend(%s); -- rolls back what it has begun', session.pid)
+    from pg_stat_activity as session
+    where
+      session.pid <> pg_backend_pid()
+      and session.pid not in (select vacuum.pid from pg_stat_progress_vacuum as vacuum) -- which hold back nothing
+  ) as holder (age, held_by, remedy)
+  where holder.age is not null
+  order by holder.age desc
+  limit 1
+$$;
+comment on function nms_private.oldest_transaction() is
+  'Who keeps vacuum from freezing anything younger, how many transactions ago that began, and the statement that ends it. No row: nobody.';
+revoke execute on function nms_private.oldest_transaction() from public;
+--! EndIncluded functions/doctor/oldest_transaction.sql
 --! Included functions/doctor/only_reads_and_requests.sql
 create or replace function nms_private.only_reads_and_requests(role oid)
 returns boolean
@@ -6181,6 +6409,75 @@ comment on function nms.days_report(integer, date) is
   'The business days that have a result, newest first: {days, next}, each with the run that owns it, its tables and rows, and the change since the day before that has one, as in nms.growth. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 revoke execute on function nms.days_report(integer, date) from public;
 --! EndIncluded functions/reading/days_report.sql
+--! Included functions/reading/fastest_growing.sql
+create or replace function nms_private.fastest_growing(
+  of text, -- rows or bytes
+  before bigint,
+  after bigint,
+  schema_name text default null
+)
+returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_at_most constant integer := 10; -- tables
+begin
+  return (
+    select coalesce(
+      jsonb_agg(
+        jsonb_build_object(
+          'schema_name', grown.schema_name,
+          'table_name', grown.table_name,
+          'before', grown.before,
+          'after', grown.after,
+          'change', grown.change,
+          'change_percent', round(100.0 * grown.change / nullif(grown.before, 0), 2),
+          'method', grown.method
+        )
+        order by grown.change desc, grown.schema_name, grown.table_name
+      ),
+      '[]'
+    )
+    from (
+      select
+        per_table.schema_name,
+        per_table.table_name,
+        former.value as before,
+        latter.value as after,
+        latter.value - case when per_table.outcome = 'appeared' then 0 else former.value end as change,
+        measured_after.method
+      from nms.compare_runs(before => fastest_growing.before, after => fastest_growing.after) as per_table
+      left join nms.table_metrics_measurements as measured_before
+        on measured_before.run_id = fastest_growing.before
+        and measured_before.schema_name = per_table.schema_name
+        and measured_before.table_name = per_table.table_name
+      join nms.table_metrics_measurements as measured_after
+        on measured_after.run_id = fastest_growing.after
+        and measured_after.schema_name = per_table.schema_name
+        and measured_after.table_name = per_table.table_name
+      cross join lateral (
+        select case of when 'bytes' then measured_before.total_bytes else measured_before.row_count end
+      ) as former (value)
+      cross join lateral (
+        select case of when 'bytes' then measured_after.total_bytes else measured_after.row_count end
+      ) as latter (value)
+      where
+        per_table.outcome <> 'left out'
+        and not per_table.is_partition
+        and (fastest_growing.schema_name is null or per_table.schema_name = fastest_growing.schema_name)
+        and latter.value > case when per_table.outcome = 'appeared' then 0 else former.value end
+      order by latter.value - case when per_table.outcome = 'appeared' then 0 else former.value end desc,
+        per_table.schema_name, per_table.table_name
+      limit v_at_most
+    ) as grown
+  );
+end
+$$;
+comment on function nms_private.fastest_growing(text, bigint, bigint, text) is
+  'The tables that have grown most from one run to another, in rows or in bytes on disk, partitions as part of theirs: [{schema_name, table_name, before, after, change, change_percent, method}], before null for one that appeared. Which one of both leaves out, or has not measured, is none of them.';
+revoke execute on function nms_private.fastest_growing(text, bigint, bigint, text) from public;
+--! EndIncluded functions/reading/fastest_growing.sql
 --! Included functions/reading/find_day.sql
 create or replace function nms.find_day(named text)
 returns date
@@ -6331,7 +6628,13 @@ returns table (
   change_percent numeric,
   per_day numeric,
   tables_left_out bigint,
-  run_id bigint
+  run_id bigint,
+  method text,
+  rows_estimated numeric,
+  bytes numeric,
+  bytes_change numeric,
+  bytes_per_day numeric,
+  tables_without_bytes bigint
 )
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -6370,7 +6673,13 @@ begin
     found.change_percent,
     round(found.change / (ended.snapshot_date - since.snapshot_date), 2),
     found.tables_left_out,
-    found.run_id
+    found.run_id,
+    found.method,
+    found.rows_estimated,
+    found.bytes,
+    found.bytes_change,
+    round(found.bytes_change / (ended.snapshot_date - since.snapshot_date), 2),
+    found.tables_without_bytes
   from nms_private.growth_over(
     run_ids => (select array_agg(ended.run_id order by ended.snapshot_date) from ended),
     schema_name => growth.schema_name,
@@ -6383,7 +6692,7 @@ begin
 end
 $$;
 comment on function nms.growth(text, text, text, integer) is
-  'How a table, a schema (table_name null) or the whole database (both null) grew over the last so many days, weeks from Monday or months, the current one included: of each the last day with a result, and the change since that of the period before, in rows, per cent and rows per day. rows and change are null when that day''s request left it out, and no row: no result, or it did not exist. In a total each row counts once (sum of own_row_count), and change is that of the tables which both days counted, with those that appeared and disappeared: tables_left_out, by the request or settings of one of both days, change nothing. Names as the catalogue spells them. Raises P0002 for an unknown name, 22023 for an unknown period.';
+  'How a table, a schema (table_name null) or the whole database (both null) grew over the last so many days, weeks from Monday or months, the current one included: of each the last day with a result, and the change since that of the period before, in rows, per cent and rows per day. rows and change are null when that day''s request left it out, and no row: no result, or it did not exist. In a total each row counts once (sum of own_row_count), and change is that of the tables which both days counted, with those that appeared and disappeared: tables_left_out, by the request or settings of one of both days, change nothing. method: the least sure of those of the tables; rows_estimated: how many of the rows are estimated, null for none. bytes, bytes_change and bytes_per_day are those on disk, null unless each table was measured, which tables_without_bytes were not. Names as the catalogue spells them. Raises P0002 for an unknown name, 22023 for an unknown period.';
 revoke execute on function nms.growth(text, text, text, integer) from public;
 --! EndIncluded functions/reading/growth.sql
 --! Included functions/reading/growth_over.sql
@@ -6399,14 +6708,19 @@ returns table (
   change numeric,
   change_percent numeric,
   tables_left_out bigint,
-  since bigint
+  since bigint,
+  method text,
+  rows_estimated numeric,
+  bytes numeric,
+  bytes_change numeric,
+  tables_without_bytes bigint
 )
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   with
   found as materialized (
-    select given.place, run.*, total.rows, total.tables
+    select given.place, run.*, total.*
     from unnest(growth_over.run_ids) with ordinality as given (run_id, place)
     join nms.table_metrics_runs as run on run.run_id = given.run_id
     cross join lateral nms_private.rows_of(
@@ -6445,6 +6759,11 @@ as $$
       judged.run_id,
       case when not judged.is_left_out then judged.rows end as rows,
       judged.tables,
+      judged.tables_without_bytes,
+      case when not judged.is_left_out then judged.method end as method,
+      case when not judged.is_left_out then judged.rows_estimated end as rows_estimated,
+      case when not judged.is_left_out then judged.bytes end as bytes,
+      lag(case when not judged.is_left_out then judged.bytes end) over by_place as bytes_before,
       lag(judged.run_id) over by_place as since,
       lag(case when not judged.is_left_out then judged.rows end) over by_place as rows_before,
       growth_over.table_name is not null
@@ -6462,20 +6781,36 @@ as $$
     difference.change,
     round(100 * difference.change / nullif(difference.base, 0), 2),
     coalesce(compared.tables_left_out, 0),
-    beside.since
+    beside.since,
+    beside.method,
+    beside.rows_estimated,
+    beside.bytes,
+    case
+      when beside.is_same_request then beside.bytes - beside.bytes_before
+      when num_nulls(beside.bytes, beside.bytes_before) = 0 then compared.bytes_change
+    end,
+    case when beside.rows is not null then beside.tables_without_bytes end
   from beside
   -- Under the same request both have counted everything there was: nothing has to be compared table by table.
   left join lateral (
     select
       case when count(*) = 0 then 0 else sum(per_table.own_change) end as change,
       coalesce(sum(former.own_row_count) filter (where per_table.outcome = 'left out'), 0) as rows_left_out,
-      count(*) filter (where per_table.outcome = 'left out') as tables_left_out
+      count(*) filter (where per_table.outcome = 'left out') as tables_left_out,
+      coalesce(
+        sum(coalesce(latter.own_total_bytes, 0) - coalesce(former.own_total_bytes, 0))
+          filter (where per_table.outcome <> 'left out'),
+        0
+      ) as bytes_change
     from nms.compare_runs(before => beside.since, after => beside.run_id) as per_table
     left join nms.table_metrics_measurements as former
       on former.run_id = beside.since
       and former.schema_name = per_table.schema_name
       and former.table_name = per_table.table_name
-      and per_table.outcome = 'left out'
+    left join nms.table_metrics_measurements as latter
+      on latter.run_id = beside.run_id
+      and latter.schema_name = per_table.schema_name
+      and latter.table_name = per_table.table_name
     where
       not beside.is_same_request
       and (growth_over.schema_name is null or per_table.schema_name = growth_over.schema_name)
@@ -6488,7 +6823,7 @@ as $$
   order by beside.place
 $$;
 comment on function nms_private.growth_over(bigint[], text, text) is
-  'How a table, a schema or the whole database grew over some successful runs, given oldest first: rows and tables of each, and the change since the one before it in this list. rows and tables are null for a run that left it out; no row: it did not exist. The change of a total is of what both runs have counted, appeared and disappeared tables included; tables_left_out, which one of them leaves out, are no part of it, nor of what change_percent is taken of.';
+  'How a table, a schema or the whole database grew over some successful runs, given oldest first: rows and tables of each, and the change since the one before it in this list. rows and tables are null for a run that left it out; no row: it did not exist. The change of a total is of what both runs have counted, appeared and disappeared tables included; tables_left_out, which one of them leaves out, are no part of it, nor of what change_percent is taken of. method: the least sure of those of the tables; rows_estimated: how many of the rows are estimated. bytes: on disk, null unless each table has them, which tables_without_bytes have not; bytes_change likewise, of the same tables as change.';
 revoke execute on function nms_private.growth_over(bigint[], text, text) from public;
 --! EndIncluded functions/reading/growth_over.sql
 --! Included functions/reading/growth_report.sql
@@ -6517,6 +6852,23 @@ as $$
   ),
   last as (
     select growth.* from growth where growth.rows is not null order by growth.snapshot_date desc limit 1
+  ),
+  on_disk as (
+    select
+      (array_agg(growth.run_id order by growth.snapshot_date))[1] as first_run,
+      (array_agg(growth.run_id order by growth.snapshot_date desc))[1] as last_run,
+      min(growth.snapshot_date) as first_date,
+      max(growth.snapshot_date) as last_date
+    from growth
+    where growth.bytes is not null
+    having count(*) > 0
+  ),
+  measured as (
+    select
+      (array_agg(growth.run_id order by growth.snapshot_date))[1] as first_run,
+      (array_agg(growth.run_id order by growth.snapshot_date desc))[1] as last_run
+    from growth
+    where growth.tables_without_bytes < growth.tables
   )
   select jsonb_build_object(
     'by', growth_report.by,
@@ -6533,7 +6885,27 @@ as $$
       'change', total.change,
       'change_percent', total.change_percent,
       'per_day', round(total.change / nullif(last.snapshot_date - first.snapshot_date, 0), 2),
-      'tables_left_out', total.tables_left_out
+      'tables_left_out', total.tables_left_out,
+      'bytes', (
+        select jsonb_build_object(
+          'first_date', on_disk.first_date,
+          'first_bytes', (select growth.bytes from growth where growth.run_id = on_disk.first_run),
+          'last_date', on_disk.last_date,
+          'last_bytes', (select growth.bytes from growth where growth.run_id = on_disk.last_run),
+          'change', bytes.bytes_change,
+          'per_day', round(bytes.bytes_change / nullif(on_disk.last_date - on_disk.first_date, 0), 2)
+        )
+        from on_disk
+        left join lateral (
+          select over.bytes_change
+          from nms_private.growth_over(
+            run_ids => array[on_disk.first_run, on_disk.last_run],
+            schema_name => growth_report.schema_name,
+            table_name => growth_report.table_name
+          ) as over
+          where over.since is not null
+        ) as bytes on on_disk.first_run <> on_disk.last_run
+      )
     ) || case
       when first.run_id is null then jsonb_build_object(
         'last_date_with_result', (
@@ -6548,6 +6920,26 @@ as $$
         )
       )
       else '{}'
+    end,
+    'fastest', case
+      when growth_report.table_name is null then jsonb_build_object(
+        'rows', case
+          when first.run_id <> last.run_id then nms_private.fastest_growing(
+            of => 'rows', before => first.run_id, after => last.run_id, schema_name => growth_report.schema_name
+          )
+          else '[]'
+        end,
+        'bytes', coalesce(
+          (
+            select nms_private.fastest_growing(
+              of => 'bytes', before => measured.first_run, after => measured.last_run, schema_name => growth_report.schema_name
+            )
+            from measured
+            where measured.first_run <> measured.last_run
+          ),
+          '[]'
+        )
+      )
     end
   )
   from (values (1)) as one
@@ -6564,7 +6956,7 @@ as $$
   ) as total on first.run_id <> last.run_id
 $$;
 comment on function nms.growth_report(text, text, text, integer) is
-  'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
+  'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
 revoke execute on function nms.growth_report(text, text, text, integer) from public;
 --! EndIncluded functions/reading/growth_report.sql
 --! Included functions/reading/list_runs.sql
@@ -7099,15 +7491,23 @@ revoke execute on function nms_private.refuse_unknown_table(text, text) from pub
 --! Included functions/reading/rows_of.sql
 -- Three statements, for each its index.
 create or replace function nms_private.rows_of(run_id bigint, schema_name text, table_name text)
-returns table (rows numeric, tables bigint)
+returns table (rows numeric, tables bigint, method text, rows_estimated numeric, bytes numeric, tables_without_bytes bigint)
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 rows 1
 as $$
+declare
+  v_methods constant text[] := '{exact,maintained,carried,imported,estimate}'; -- the surest first
 begin
   if rows_of.table_name is not null then
     return query
-    select max(measurement.row_count)::numeric, count(*)
+    select
+      max(measurement.row_count)::numeric,
+      count(*),
+      max(measurement.method),
+      max(measurement.row_count) filter (where measurement.method = 'estimate')::numeric,
+      max(measurement.total_bytes)::numeric,
+      count(*) - count(measurement.total_bytes)
     from nms.table_metrics_measurements as measurement
     where
       measurement.run_id = rows_of.run_id
@@ -7115,19 +7515,41 @@ begin
       and measurement.table_name = rows_of.table_name;
   elsif rows_of.schema_name is not null then
     return query
-    select coalesce(sum(measurement.own_row_count), 0), count(*)
+    select
+      coalesce(sum(measurement.own_row_count), 0),
+      count(*),
+      v_methods[
+        max(
+          case measurement.method when 'exact' then 1 when 'maintained' then 2 when 'carried' then 3 when 'imported' then 4 else 5 end
+        )
+      ],
+      sum(measurement.own_row_count) filter (where measurement.method = 'estimate'),
+      -- Without those of one table, the others would look like all.
+      case when bool_and(measurement.own_total_bytes is not null) then sum(measurement.own_total_bytes) end,
+      count(*) - count(measurement.own_total_bytes)
     from nms.table_metrics_measurements as measurement
     where measurement.run_id = rows_of.run_id and measurement.schema_name = rows_of.schema_name;
   else
     return query
-    select coalesce(sum(measurement.own_row_count), 0), count(*)
+    select
+      coalesce(sum(measurement.own_row_count), 0),
+      count(*),
+      v_methods[
+        max(
+          case measurement.method when 'exact' then 1 when 'maintained' then 2 when 'carried' then 3 when 'imported' then 4 else 5 end
+        )
+      ],
+      sum(measurement.own_row_count) filter (where measurement.method = 'estimate'),
+      -- Without those of one table, the others would look like all.
+      case when bool_and(measurement.own_total_bytes is not null) then sum(measurement.own_total_bytes) end,
+      count(*) - count(measurement.own_total_bytes)
     from nms.table_metrics_measurements as measurement
     where measurement.run_id = rows_of.run_id;
   end if;
 end
 $$;
 comment on function nms_private.rows_of(bigint, text, text) is
-  'How many rows a run found, and in how many tables: of one table; without table_name of a schema, without schema_name too of all of them, and then each row counted once.';
+  'How many rows a run found, and in how many tables: of one table; without table_name of a schema, without schema_name too of all of them, and then each row counted once. method: the least sure of theirs. rows_estimated: how many of the rows are estimated, null for none. bytes: on disk, null unless they are known of each table; tables_without_bytes: of how many they are not.';
 revoke execute on function nms_private.rows_of(bigint, text, text) from public;
 --! EndIncluded functions/reading/rows_of.sql
 --! Included functions/reading/run_header.sql
@@ -7602,7 +8024,11 @@ returns table (
   change bigint,
   change_percent numeric,
   run_id bigint,
-  method text
+  method text,
+  row_count_low bigint,
+  row_count_high bigint,
+  carried_from_run bigint,
+  total_bytes bigint
 )
 language sql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -7617,13 +8043,17 @@ as $$
       2
     ),
     day.run_id,
-    measurement.method
+    measurement.method,
+    measurement.row_count_low,
+    measurement.row_count_high,
+    measurement.carried_from_run,
+    measurement.total_bytes
   from nms.table_metrics_settings as settings
   join nms.table_metrics_daily_snapshot as day
     on day.snapshot_date > (statement_timestamp() at time zone settings.business_time_zone)::date - table_trend.days
   left join lateral (
     -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
-    select found.row_count, found.method, true as is_found
+    select found.*, true as is_found
     from nms.table_metrics_measurements as found
     where
       found.run_id = day.run_id
@@ -7645,7 +8075,7 @@ as $$
   order by day.snapshot_date
 $$;
 comment on function nms.table_trend(text, text, integer) is
-  'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted, and has no method. No row: the day has no result, or not this table. Names as the catalogue spells them.';
+  'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted, and has no method. method, row_count_low, row_count_high, carried_from_run and total_bytes as in nms.table_metrics_measurements. No row: the day has no result, or not this table. Names as the catalogue spells them.';
 revoke execute on function nms.table_trend(text, text, integer) from public;
 --! EndIncluded functions/reading/table_trend.sql
 --! Included functions/reading/tables_report.sql

@@ -40,7 +40,7 @@ export const history: Question[] = [
   {
     path: '/v1/growth',
     answeredBy: 'nms.growth_report',
-    title: 'How a table, a schema or the whole database grew',
+    title: 'How a table, a schema or the whole database grew, in rows and on disk, and which tables most',
     optional: { by, schema, table, periods },
     schema: schemas.growth,
     answer: (ask, { by = 'day', schema, table, periods = '30' }) => ask`

@@ -50,6 +50,8 @@ const header = {
   scheduled_for: timeOrNull,
 }
 
+const fastest = list(object({ ...table, before: countOrNull, after: count, ...change, method: text }))
+
 const alert = { kind: text, ...named, detail: text }
 
 /** What the answers of several questions are made of, by name. */
@@ -116,7 +118,17 @@ export const schemas = {
   trend: object({
     ...table,
     days: list(
-      object({ snapshot_date: date, row_count: countOrNull, ...change, method: textOrNull, run_id: id }),
+      object({
+        snapshot_date: date,
+        row_count: countOrNull,
+        ...change,
+        run_id: id,
+        method: textOrNull,
+        row_count_low: countOrNull,
+        row_count_high: countOrNull,
+        carried_from_run: idOrNull,
+        total_bytes: countOrNull,
+      }),
     ),
     summary: object(
       {
@@ -145,11 +157,17 @@ export const schemas = {
         period_start: date,
         snapshot_date: date,
         run_id: id,
-        tables: id,
+        tables: idOrNull,
         rows: countOrNull,
         ...change,
         per_day: numberOrNull,
         tables_left_out: idOrNull,
+        method: textOrNull,
+        rows_estimated: countOrNull,
+        bytes: countOrNull,
+        bytes_change: countOrNull,
+        bytes_per_day: numberOrNull,
+        tables_without_bytes: idOrNull,
       }),
     ),
     summary: object(
@@ -164,9 +182,33 @@ export const schemas = {
         per_day: numberOrNull,
         tables_left_out: idOrNull,
         last_date_with_result: dateOrNull,
+        bytes: {
+          ...object({
+            first_date: date,
+            first_bytes: count,
+            last_date: date,
+            last_bytes: count,
+            change: countOrNull,
+            per_day: numberOrNull,
+          }),
+          type: ['object', 'null'],
+        },
       },
-      ['periods_found', 'periods_left_out', 'first_rows', 'last_rows', 'change', 'change_percent', 'per_day'],
+      [
+        'periods_found',
+        'periods_left_out',
+        'first_rows',
+        'last_rows',
+        'change',
+        'change_percent',
+        'per_day',
+        'bytes',
+      ],
     ),
+    fastest: {
+      ...object({ rows: fastest, bytes: fastest }),
+      type: ['object', 'null'],
+    },
   }),
   comparison: object({
     before: run,
