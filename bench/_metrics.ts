@@ -8,6 +8,12 @@ export const metrics = {
   whole: { unit: 'ms', digits: 1 },
   /** Processor time of all server processes meanwhile: divided by the number of cores, no collection can be faster. */
   cpu: { unit: 'ms', digits: 0 },
+  /** Pages of 8 kB that the server looked at meanwhile, in its memory or not. */
+  buffers: { unit: '', digits: 0 },
+  /** Pages of the tables that were counted, and of their indexes. */
+  pages: { unit: '', digits: 0 },
+  /** How long a run has waited until every session had told what it changed. */
+  settling: { unit: 'ms', digits: 0 },
   /** The first query of a fresh session, by the clock of the server. */
   first: { unit: 'ms', digits: 2 },
   /** The median of the next twenty. */
@@ -37,6 +43,10 @@ export const metrics = {
   dropped_to_zero: { unit: '', digits: 3 },
   /** Alerts about nothing. */
   falseAlarms: { unit: 'per table and year', digits: 3 },
+  /** By how much a number of rows was wrong. */
+  error: { unit: '%', digits: 2 },
+  /** Part of the ranges that have the number of rows. */
+  held: { unit: '', digits: 3 },
   /** Statements that the application got done less than when it was alone, for each collection. */
   lost: { unit: 'per collection', digits: 0 },
 } as const

@@ -15,4 +15,15 @@ export async function serverCpu(postmaster: number): Promise<number> {
   return ticks.reduce((sum, part) => sum + part, 0) * 10
 }
 
+/** Milliseconds of processor time that one process has taken since it started, in steps of 10. */
+export async function processCpu(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+    .map(Number) as FourNumbers
+  return (user + system) * 10
+}
+
 type FourNumbers = [number, number, number, number]

@@ -7,6 +7,8 @@ import { compete, timed } from './_measure.ts'
 import { machine, print, printScenario, type ScenarioReport, scenarioReport } from './_report.ts'
 import type { Scenario } from './_scenario.ts'
 import { alerts } from './alerts.ts'
+import { change, unchanged } from './change.ts'
+import { estimate } from './estimate.ts'
 import { histories } from './histories.ts'
 import { large } from './large.ts'
 import { load } from './load.ts'
@@ -15,7 +17,7 @@ import { mixed } from './mixed.ts'
 import { partitioned } from './partitioned.ts'
 import { serve } from './serve.ts'
 
-const all = [many, large, partitioned, mixed, load, histories, alerts, serve]
+const all = [many, large, change, unchanged, estimate, partitioned, mixed, load, histories, alerts, serve]
 const names = all.map(({ name }) => name).join(',')
 const usage = `npm run bench -- [options]
   --only ${names}

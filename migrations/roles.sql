@@ -206,6 +206,7 @@ grant execute on function
   nms.growth,
   nms.compare_runs,
   nms.compare_days,
+  nms.estimate_count,
   nms.find_alerts,
   nms_private.alert_rule -- called by views, and its schema need not be entered for that
 to table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader;
@@ -254,6 +255,7 @@ grant execute on function
   nms.rebuild_daily_snapshot,
   nms.prune_table_metrics,
   nms.record_alerts,
+  nms.resume_carrying,
   nms_private.is_time_zone -- checks a setting, and its schema need not be entered for that
 to table_metrics_maintainer;
 grant update on nms.table_metrics_settings to table_metrics_maintainer;

@@ -31,6 +31,7 @@ const readingCalls = [
   'day_report',
   'day_snapshot',
   'days_report',
+  'estimate_count',
   'find_alerts',
   'find_day',
   'find_run',

@@ -3,10 +3,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type Violation, violationsOf, violationsOfDays } from './_storm/checker.ts'
+import { kindsOfHiding } from './_storm/hiding.ts'
 import { changedHeaders, readDays, readEnded, reasons, tally, watchEnds } from './_storm/history.ts'
 import { kindsOfOperations } from './_storm/operations.ts'
 import { kindsOfRuns } from './_storm/runs.ts'
 import { type Counts, count, startStorm } from './_storm/sessions.ts'
+import {
+  believeEverySession,
+  createStill,
+  readCarried,
+  readDifferences,
+  stillExpected,
+  together,
+  violationsOfStill,
+} from './_storm/still.ts'
 import { createWorld, expected, readWorld } from './_storm/workload.ts'
 import { eventually, inTime } from './_support/eventually.ts'
 import { watchHeaders } from './_support/invariants.ts'
@@ -19,14 +29,26 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
     sessions: { type: 'string', default: '6' },
+    hiders: { type: 'string', default: '6' },
     major: { type: 'string', default: '18' },
+    /** Runs carry, sessions hide what they commit, counters are reset, the server crashes. */
+    carry: { type: 'boolean', default: false },
+    /** What carrying rests on is taken out: there must be wrong numbers. */
+    unsettled: { type: 'boolean', default: false },
   },
 })
-const [seconds, seed, sessions, major] = [values.seconds, values.seed, values.sessions, values.major].map(
-  Number,
-) as [number, number, number, number]
+const { carry, unsettled } = values
+const [seconds, seed, sessions, hiders, major] = [
+  values.seconds,
+  values.seed,
+  values.sessions,
+  carry ? values.hiders : 0,
+  values.major,
+].map(Number) as [number, number, number, number, number]
 /** So often each kind of change must have been committed, and each kind of run have succeeded … */
 const enough = 3
+const enoughCarried = Number(process.env.ENOUGH ?? 1000)
+const secondsBetweenCrashes = Number(process.env.CRASH ?? 150)
 /** … and until then it goes on, but not for ever. */
 const longest = 4 * seconds + 600
 
@@ -39,35 +61,47 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 if (major !== 18) process.env.TEST_POSTGRES = fetchPostgres(major as 15)
 const { t, end }: ReturnType<typeof assertingContext> = assertingContext()
-const server = await startOwnServer({ deadlock_timeout: '100ms' })
+const server = await startOwnServer({ deadlock_timeout: '100ms', max_prepared_transactions: '20' })
 const db = await server.createDatabase(t)
 await createWorld(db.sql)
 await watchHeaders(db)
 await watchEnds(db.sql)
 await db.sql`update nms.table_metrics_settings set abandon_after = '5 s', lock_timeout = '2 s'`
 
-console.log(`storm: ${seconds} s on PostgreSQL ${major}, ${sessions} sessions, seed ${seed}`)
+if (carry) await createStill(db.sql)
+if (unsettled) await believeEverySession(db.sql)
+const everything = carry ? together(expected, stillExpected) : expected
+
+const who = carry ? `${sessions} sessions, ${hiders} that hide` : `${sessions} sessions`
+console.log(`storm: ${seconds} s on PostgreSQL ${major}, ${who}, seed ${seed}`)
 const started = Date.now()
 const elapsed = () => Math.round((Date.now() - started) / 1000)
 const violations: Violation[] = []
 let looks = 0
 
 await checkTables()
-const storm = startStorm(t, db, seed, sessions)
+const storm = startStorm(t, db, seed, { sessions, hiders })
 // An answer that a crash of the server has cut off may never come.
 const answered = <T>(work: Promise<T>) => inTime(60, work, 'the server answers: has it crashed? See its log')
 const isEnough = async () => (await answered(missing())).length === 0
 for (let second = 1; elapsed() < seconds || (elapsed() < longest && !(await isEnough())); second++) {
   await sleep(1_000)
+  if (carry && second % secondsBetweenCrashes === 0) await crash()
   await answered(checkRuns())
   if (second % 4 === 0) await answered(checkTables().catch(() => undefined)) // somebody was in the way
-  if (second % 60 === 0) console.log(`${elapsed()} s: ${violations.length} violations`)
+  if (second % 60 === 0) {
+    const lacking = (await answered(missing())).join(', ')
+    console.log(
+      `${elapsed()} s: ${violations.length} violations${lacking && `, not yet often enough: ${lacking}`}`,
+    )
+  }
 }
 await storm.stop()
 await eventually(noneIsRunning, 'no run is RUNNING without an owner', 60)
 await checkRuns()
 await checkTables()
 note(violationsOfDays(await readDays(db.sql)))
+if (carry) note([...(await violationsOfStill(db.sql)), ...(await readDifferences(db.sql))])
 const changed = await changedHeaders(db.sql)
 note(changed.map((header) => ({ rule: 'a header never changes after the end', of: 'header', ...header })))
 process.exitCode = await report()
@@ -77,7 +111,7 @@ await server.remove()
 /** What has ended since the last time. */
 async function checkRuns(): Promise<void> {
   for (let runs = await readEnded(db.sql); runs.length > 0; runs = await readEnded(db.sql)) {
-    for (const run of runs) note(violationsOf(run, expected), run.skip[0])
+    for (const run of runs) note(violationsOf(run, everything), run.skip[0])
   }
 }
 
@@ -96,9 +130,24 @@ async function checkTables(): Promise<void> {
   looks++
 }
 
+/** Every session is lost, and the counters. Nobody is told what was committed and what was not. */
+async function crash(): Promise<void> {
+  await server.stop('immediate')
+  await server.start()
+  count(storm.faults, 'crash')
+  await eventually(async () => (await db.sql`select 1`).length === 1, 'the server answers again', 60)
+}
+
 /** What has not happened often enough. */
 async function missing(): Promise<string[]> {
   const succeeded = new Map((await tally(db.sql)).map((runs) => [runs.kind, runs.succeeded]))
+  if (carry) {
+    const { carried } = await readCarried(db.sql)
+    return [
+      ...kindsOfHiding.filter((kind) => (storm.hidden.get(kind) ?? 0) < enough),
+      ...(carried < enoughCarried ? [`carried counts (${carried})`] : []),
+    ]
+  }
   return [
     ...kindsOfOperations.filter((kind) => (storm.committed.get(kind) ?? 0) < enough),
     ...kindsOfRuns.filter((kind) => (succeeded.get(kind) ?? 0) < enough),
@@ -128,6 +177,11 @@ async function report(): Promise<number> {
   console.log(`committed: ${list(storm.committed)}`)
   console.log(`given up, by SQLSTATE: ${list(storm.givenUp)}`)
   console.log(`faults: ${list(storm.faults)}`)
+  if (carry) {
+    const { runs, carried, comparisons } = await readCarried(db.sql)
+    console.log(`hidden: ${list(storm.hidden)}`)
+    console.log(`${runs} runs carried ${carried} counts, and ${comparisons} were compared with a recount`)
+  }
   const byRule: Counts = new Map()
   for (const { rule, of } of violations) count(byRule, rule.includes('sum') ? `${rule}: ${of}` : rule)
   for (const [rule, times] of byRule) console.log(`violated ${times} times: ${rule}`)

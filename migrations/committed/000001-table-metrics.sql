@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:ca44054c2340599ff5efe7c473b17f7a3d071dbe
+--! Hash: sha1:62bb0dad44ab8b98198cff85aa67a58e6edb8c7e
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -429,33 +429,59 @@ comment on column nms_private.finding.error_message is 'Why there is none.';
 
 do $$
 begin
-  if to_regtype('nms_private.reading') is null then
-    create type nms_private.reading as (
+  if to_regtype('nms_private.counters') is null then
+    create type nms_private.counters as (
       table_oid oid,
-      read_at timestamptz,
-      epoch text,
       filenode oid,
       catalogue_xmin xid,
       inserted bigint,
       deleted bigint,
-      updated bigint,
-      wal_lsn pg_lsn
+      updated bigint
+    );
+  end if;
+end
+$$;
+comment on type nms_private.counters is 'What the server knew about the changes of one table at one moment.';
+comment on column nms_private.counters.table_oid is 'OID of the table.';
+comment on column nms_private.counters.filenode is 'The file in which it was stored.';
+comment on column nms_private.counters.catalogue_xmin is 'Transaction that wrote its row of pg_class.';
+comment on column nms_private.counters.inserted is 'Its n_tup_ins.';
+comment on column nms_private.counters.deleted is 'Its n_tup_del.';
+comment on column nms_private.counters.updated is 'Its n_tup_upd.';
+
+do $$
+begin
+  if to_regtype('nms_private.reading') is null then
+    create type nms_private.reading as (
+      read_at timestamptz,
+      epoch text,
+      wal_lsn pg_lsn,
+      written oid[],
+      open_transactions text[],
+      unchanged oid[],
+      verified oid[],
+      shadowed oid[],
+      base_readings bigint[],
+      others nms_private.counters[]
     );
   end if;
 end
 $$;
 comment on type nms_private.reading is
-  'What the server knew about the changes of one table at one moment.';
-comment on column nms_private.reading.table_oid is 'OID of the table.';
+  'What the server knew, before the snapshot of a count, about the tables whose counts may be carried.';
 comment on column nms_private.reading.read_at is 'When that was.';
-comment on column nms_private.reading.epoch is 'As long as that is the same, counters of the server only grow.';
-comment on column nms_private.reading.filenode is 'The file in which it was stored.';
-comment on column nms_private.reading.catalogue_xmin is 'Transaction that wrote its row of pg_class.';
-comment on column nms_private.reading.inserted is 'Its n_tup_ins.';
-comment on column nms_private.reading.deleted is 'Its n_tup_del.';
-comment on column nms_private.reading.updated is 'Its n_tup_upd.';
-comment on column nms_private.reading.wal_lsn is
-  'Where the WAL ended; null when somebody was writing to the table, or WAL is not summarized.';
+comment on column nms_private.reading.epoch is 'As nms_private.counter_epoch() says.';
+comment on column nms_private.reading.wal_lsn is 'Where the WAL ended; null when it is not summarized.';
+comment on column nms_private.reading.written is
+  'Tables to which somebody may have written before wal_lsn without having committed.';
+comment on column nms_private.reading.open_transactions is
+  'Virtual transactions of all sessions; null when the run has several snapshots.';
+comment on column nms_private.reading.unchanged is 'Tables with the same counters as when their base was counted.';
+comment on column nms_private.reading.verified is
+  'Of these, those that are counted nevertheless, to compare.';
+comment on column nms_private.reading.shadowed is 'Of those, the ones whose rule is so new that nothing is carried yet.';
+comment on column nms_private.reading.base_readings is 'The readings before the bases of the unchanged tables.';
+comment on column nms_private.reading.others is 'The counters of all tables that have not the same as then.';
 
 create table if not exists nms_private.targets (
   run_id bigint not null references nms.table_metrics_runs on delete cascade,
@@ -763,16 +789,32 @@ comment on column nms.table_metrics_alert_log.closed_at is
 comment on column nms.table_metrics_alert_log.closed_by_run is
   'Run in which it held no longer; null while it is open.';
 
+create table if not exists nms_private.readings (
+  reading_id bigint generated always as identity primary key,
+  read_at timestamptz not null,
+  epoch text not null,
+  open_transactions text[]
+);
+comment on table nms_private.readings is
+  'What was known about the server before a snapshot under which bases were counted.';
+comment on column nms_private.readings.reading_id is
+  'Number of the reading.';
+comment on column nms_private.readings.read_at is
+  'When that was.';
+comment on column nms_private.readings.epoch is
+  'As long as that is the same, counters of the server only grow.';
+comment on column nms_private.readings.open_transactions is
+  'Virtual transactions that were open in any session: as long as one stays open, its session commits nothing. Null when the run has several snapshots.';
+
 create table if not exists nms_private.bases (
   table_oid oid primary key,
   run_id bigint not null,
+  reading_id bigint not null,
   own_row_count bigint not null,
   filtered jsonb,
   own_table_bytes bigint,
   own_index_bytes bigint,
   measured_at timestamptz not null,
-  read_at timestamptz not null,
-  epoch text not null,
   filenode oid not null,
   catalogue_xmin xid not null,
   inserted bigint not null,
@@ -786,6 +828,8 @@ comment on column nms_private.bases.table_oid is
   'OID of the table.';
 comment on column nms_private.bases.run_id is
   'Run that counted it.';
+comment on column nms_private.bases.reading_id is
+  'What was known about the server then.';
 comment on column nms_private.bases.own_row_count is
   'Rows stored in it then.';
 comment on column nms_private.bases.filtered is
@@ -796,10 +840,6 @@ comment on column nms_private.bases.own_index_bytes is
   'Bytes of its indexes then.';
 comment on column nms_private.bases.measured_at is
   'When the count ended.';
-comment on column nms_private.bases.read_at is
-  'When the counters were read: before the snapshot of the count.';
-comment on column nms_private.bases.epoch is
-  'As long as that is the same, counters of the server only grow.';
 comment on column nms_private.bases.filenode is
   'The file in which it was stored.';
 comment on column nms_private.bases.catalogue_xmin is
@@ -1299,6 +1339,7 @@ as $$
 declare
   v_run nms.table_metrics_runs;
   v_has_changes boolean;
+  v_has_differences boolean;
 begin
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = find_alerts.run_id;
   if not found then
@@ -1317,6 +1358,7 @@ begin
 
   -- Most often no count has changed, and planning find_count_alerts() takes longer than to find that out.
   v_has_changes := exists (select from nms_private.changed_counts(run_id => v_run.run_id));
+  v_has_differences := exists (select from nms.table_metrics_differences);
 
   return query
   select alert.*
@@ -1327,6 +1369,8 @@ begin
     select *, null as filter_name from nms_private.find_table_alerts(run_id => v_run.run_id)
     union all
     select * from nms_private.find_count_alerts(run_id => v_run.run_id) where v_has_changes
+    union all
+    select *, null as filter_name from nms_private.find_difference_alerts(run_id => v_run.run_id) where v_has_differences
   ) as alert
   cross join nms_private.alert_rule(
     schema_name => alert.schema_name,
@@ -1338,7 +1382,7 @@ begin
 end
 $$;
 comment on function nms.find_alerts(bigint) is
-  'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. filter_name: null unless it is the count of a filter. Raises P0002 for an unknown run, 55000 for one that has not ended.';
+  'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. filter_name: null unless it is the count of a filter. Raises P0002 for an unknown run, 55000 for one that has not ended.';
 revoke execute on function nms.find_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_alerts.sql
 --! Included functions/alerts/find_count_alerts.sql
@@ -1369,7 +1413,10 @@ as $$
     from candidate
   ),
   found as (
-    select candidate.schema_name, candidate.table_name, candidate.filter_name, judged.*
+    select
+      candidate.schema_name, candidate.table_name, candidate.filter_name, judged.*,
+      case when candidate.filter_name is null then measurement.row_count_low end as row_count_low,
+      case when candidate.filter_name is null then measurement.row_count_high end as row_count_high
     from named
     cross join nms_private.expected_counts(
       run_id => find_count_alerts.run_id,
@@ -1378,6 +1425,11 @@ as $$
       filter_names => named.filter_names
     ) as judged
     join candidate on candidate.number = judged.table_number
+    join nms.table_metrics_measurements as measurement
+      on measurement.run_id = find_count_alerts.run_id
+      and measurement.schema_name = candidate.schema_name
+      and measurement.table_name = candidate.table_name
+    -- An estimate is strange when nothing in its range is usual.
     where case judged.kind
       when 'dropped_to_zero' then
         judged.days >= 3 and judged.usual >= judged.min_rows and judged.times_refilled < 2
@@ -1385,13 +1437,15 @@ as $$
         judged.is_long_enough
         and judged.is_below
         and judged.middle >= judged.min_rows
-        and judged.middle - judged.row_count >= judged.min_change
+        and judged.middle - coalesce(measurement.row_count_high, judged.row_count) >= judged.min_change
+        and (measurement.row_count_high < judged.expected_low) is not false
       else
         judged.is_long_enough
         and judged.is_above
         and not candidate.is_partition -- created empty, it fills at once when its time comes
-        and judged.row_count >= judged.min_rows
-        and judged.row_count - judged.middle >= judged.min_change
+        and coalesce(measurement.row_count_low, judged.row_count) >= judged.min_rows
+        and coalesce(measurement.row_count_low, judged.row_count) - judged.middle >= judged.min_change
+        and (measurement.row_count_low > judged.expected_high) is not false
     end
   )
   select
@@ -1407,7 +1461,16 @@ as $$
       else
         format(
           '%s rows, expected %s to %s',
-          nms_private.with_separators(number => found.row_count),
+          case
+            when found.row_count_low is null then nms_private.with_separators(number => found.row_count)
+            else
+              format(
+                '≈ %s (%s to %s)',
+                nms_private.with_separators(number => found.row_count),
+                nms_private.with_separators(number => found.row_count_low),
+                nms_private.with_separators(number => found.row_count_high)
+              )
+          end,
           nms_private.with_separators(number => found.expected_low),
           nms_private.with_separators(number => found.expected_high)
         )
@@ -1416,9 +1479,66 @@ as $$
   from found
 $$;
 comment on function nms_private.find_count_alerts(bigint) is
-  'Tables, and filters of tables, whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; never for what the run could not count.';
+  'Tables, and filters of tables, whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; an estimate is neither unless all of its range is; never for what the run could not count.';
 revoke execute on function nms_private.find_count_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_count_alerts.sql
+--! Included functions/alerts/find_difference_alerts.sql
+create or replace function nms_private.find_difference_alerts(run_id bigint)
+returns table (
+  kind text,
+  schema_name text,
+  table_name text,
+  row_count bigint,
+  expected_low bigint,
+  expected_high bigint,
+  detail text
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'count_differs',
+    measurement.schema_name,
+    measurement.table_name,
+    measurement.row_count,
+    null::bigint,
+    null::bigint,
+    format(
+      case difference.method
+        when 'carried' then
+          '%1$s rows counted by run %2$s, %3$s carried from run %4$s: what was carried since then may be wrong. '
+        else
+          '%1$s rows counted by run %2$s, %3$s kept by triggers: what was maintained before may be wrong. '
+      end
+      || 'Every run counts the table until you have found out why (%5$s), and then: select nms.resume_carrying(%6$L, %7$L);',
+      nms_private.with_separators(number => difference.row_count),
+      difference.run_id,
+      nms_private.with_separators(number => difference.claimed_row_count),
+      difference.claimed_from_run,
+      difference.detail,
+      measurement.schema_name,
+      measurement.table_name
+    )
+  from nms.table_metrics_runs as given
+  cross join lateral (
+    select distinct on (open.table_oid) open.*
+    from nms.table_metrics_differences as open
+    left join nms.table_metrics_runs as finder on finder.run_id = open.run_id
+    where
+      open.run_id <= given.run_id
+      and (finder.run_id is null or finder.finished_at <= given.finished_at) -- null: retention has deleted it
+      and (open.resumed_at <= given.finished_at) is not true
+    order by open.table_oid, open.difference_id desc
+  ) as difference
+  -- By its OID: the table may have another name by now, or be gone.
+  join nms.table_metrics_measurements as measurement
+    on measurement.run_id = given.run_id and measurement.table_oid = difference.table_oid
+  where given.run_id = find_difference_alerts.run_id and not given.is_imported
+$$;
+comment on function nms_private.find_difference_alerts(bigint) is
+  'Tables of which a recount in this run or an earlier one has refuted the number that was carried or maintained, and of which nobody had said by the end of this run that it may be trusted again: count_differs.';
+revoke execute on function nms_private.find_difference_alerts(bigint) from public;
+--! EndIncluded functions/alerts/find_difference_alerts.sql
 --! Included functions/alerts/find_run_alerts.sql
 create or replace function nms_private.find_run_alerts(run_id bigint)
 returns table (
@@ -2029,6 +2149,752 @@ comment on function nms_private.with_separators(bigint) is
   'A number for a person to read, such as 1,234,567.';
 revoke execute on function nms_private.with_separators(bigint) from public;
 --! EndIncluded functions/alerts/with_separators.sql
+--! Included functions/carry/carry_counts.sql
+-- Stable, so that everything that is counted is as of the snapshot of the calling query, however long it waits.
+create or replace function nms_private.carry_counts(
+  targets nms_private.target[],
+  reading nms_private.reading, -- of before the snapshot
+  stop_at text[],
+  lock_timeout text
+)
+returns setof nms_private.finding
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_since constant timestamptz := clock_timestamp();
+  v_wal_end constant pg_lsn := case when reading.wal_lsn is not null then pg_current_wal_insert_lsn() end;
+  v_unchanged oid[];
+  v_carriable oid[];
+  v_counted nms_private.finding[];
+  v_proven oid[];
+begin
+  -- Of a family all members have to be such that their counters, or the WAL, tell.
+  v_unchanged := array(
+    select target.table_oid
+    from unnest(targets) as target
+    join unnest(reading.unchanged) as unchanged (oid) on unchanged.oid = target.table_oid
+    join nms_private.bases as base on base.table_oid = target.table_oid and base.filenode = target.filenode
+    where
+      coalesce(target.family, target.table_oid) not in (
+        select coalesce(doubtful.family, doubtful.table_oid)
+        from unnest(targets) as doubtful
+        where
+          doubtful.is_whole
+          or not doubtful.is_reported
+          or doubtful.table_kind not in ('table', 'partitioned table')
+          or (doubtful.table_kind = 'table' and coalesce(doubtful.filenode, 0) = 0)
+      )
+  );
+  v_carriable := array(
+    select listed.oid
+    from unnest(v_unchanged) as listed (oid)
+    where listed.oid not in (select verified.oid from unnest(reading.verified) as verified (oid))
+  );
+
+  -- Sessions settle while everything is counted that has to be counted anyway.
+  v_counted := array(
+    select counted
+    from nms_private.count_tables(
+      targets => array(
+        select target
+        from unnest(targets) as target
+        where target.table_oid not in (select listed.oid from unnest(v_carriable) as listed (oid))
+      ),
+      stop_at => carry_counts.stop_at,
+      lock_timeout => carry_counts.lock_timeout
+    ) as counted
+  );
+  if
+    v_unchanged = '{}'
+    or exists (select from unnest(v_counted) as counted where counted.error_sqlstate = any (stop_at))
+  then
+    return query select counted.* from unnest(v_counted) as counted;
+    return;
+  end if;
+
+  v_proven := nms_private.proven_tables(
+    table_oids => v_unchanged,
+    since => v_since,
+    wal_end => v_wal_end,
+    deadline => greatest(v_since + interval '15 s', clock_timestamp() + interval '5 s')
+  );
+
+  return query
+  select
+    counted.table_oid, counted.own_row_count, counted.method, counted.carried_from_run, counted.own_row_count_low,
+    counted.own_row_count_high, counted.own_table_bytes, counted.own_index_bytes, counted.filtered,
+    case when base.table_oid is not null then 'carried' end,
+    base.own_row_count,
+    base.run_id,
+    counted.measured_at, counted.error_sqlstate, counted.error_message
+  from unnest(v_counted) as counted
+  left join unnest(v_proven) as proven (oid) on proven.oid = counted.table_oid and counted.error_sqlstate is null
+  left join nms_private.bases as base on base.table_oid = proven.oid
+  union all
+  select
+    base.table_oid, base.own_row_count, 'carried', base.run_id, null, null, base.own_table_bytes,
+    base.own_index_bytes, base.filtered, null, null, null, clock_timestamp(), null, null
+  from unnest(v_carriable) as listed (oid)
+  join unnest(v_proven) as proven (oid) on proven.oid = listed.oid
+  join nms_private.bases as base on base.table_oid = proven.oid;
+
+  return query
+  select counted.*
+  from nms_private.count_tables(
+    targets => array(
+      select target
+      from unnest(targets) as target
+      join unnest(v_carriable) as listed (oid) on listed.oid = target.table_oid
+      where target.table_oid not in (select proven.oid from unnest(v_proven) as proven (oid))
+    ),
+    stop_at => carry_counts.stop_at,
+    lock_timeout => carry_counts.lock_timeout
+  ) as counted;
+end
+$$;
+comment on function nms_private.carry_counts(nms_private.target[], nms_private.reading, text[], text) is
+  'How many rows are stored in each of these tables: carried from an earlier run where it is proven that none has come or gone since, otherwise counted. Of those that could be carried some are counted nevertheless, and say what they verify.';
+revoke execute on function nms_private.carry_counts(nms_private.target[], nms_private.reading, text[], text) from public;
+--! EndIncluded functions/carry/carry_counts.sql
+--! Included functions/carry/compare_counters.sql
+create or replace function nms_private.compare_counters(
+  run_id bigint,
+  among oid[],
+  epoch text,
+  out unchanged oid[],
+  out verified oid[],
+  out shadowed oid[],
+  out base_readings bigint[],
+  out others nms_private.counters[]
+)
+returns record
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
+as $$
+declare
+  v_runs constant bigint := bigint '14'; -- after so many each table has been counted again
+  v_oldest_run bigint;
+begin
+  select run.run_id into v_oldest_run
+  from nms.table_metrics_runs as run
+  where run.run_id < compare_counters.run_id
+  order by run.run_id desc
+  offset v_runs - 2
+  limit 1;
+
+  with
+  known as materialized (
+    select
+      relation.oid,
+      relation.relfilenode,
+      relation.xmin,
+      relation.relpages,
+      rule.recount_after,
+      clock_timestamp() < rule.since + rule.shadow as is_shadow,
+      pg_stat_get_tuples_inserted(relation.oid) as inserted,
+      pg_stat_get_tuples_deleted(relation.oid) as deleted
+    from pg_class as relation
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+    left join nms_private.named_rules() as named on named.table_oid = relation.oid
+    left join nms.table_metrics_count_rules as of_schema
+      on of_schema.schema_name = schema.nspname and of_schema.table_name = '*'
+    join nms.table_metrics_count_rules as rule
+      on rule.schema_name = coalesce(named.schema_name, of_schema.schema_name, '*')
+      and rule.table_name = coalesce(named.table_name, of_schema.table_name, '*')
+    where
+      rule.method = 'carried'
+      and relation.relkind = 'r'
+      and relation.relam = 2 -- only heap keeps its rows in this one file
+      and relation.relpersistence in ('p', 'u')
+      and schema.nspname not in ('pg_catalog', 'information_schema')
+      and (among is null or relation.oid = any (among))
+  ),
+  compared as materialized (
+    select
+      known.*,
+      base.table_oid is not null as is_unchanged,
+      (former.epoch, base.inserted, base.deleted) = (compare_counters.epoch, known.inserted, known.deleted) as is_equal,
+      base.run_id as base_run,
+      base.reading_id,
+      base.measured_at
+    from known
+    left join (
+      nms_private.bases as base
+      join nms_private.readings as former on former.reading_id = base.reading_id
+    )
+      on base.table_oid = known.oid
+      and base.filenode = known.relfilenode
+      and base.catalogue_xmin = known.xmin
+      and base.measured_at > clock_timestamp() - known.recount_after
+      and (
+        (former.epoch, base.inserted, base.deleted) = (compare_counters.epoch, known.inserted, known.deleted)
+        -- The WAL may tell what the counters cannot.
+        or (base.wal_lsn is not null and split_part(former.epoch, ';', 1) = split_part(compare_counters.epoch, ';', 1))
+      )
+      and base.table_oid not in (
+        select difference.table_oid from nms.table_metrics_differences as difference where difference.resumed_at is null
+      )
+      and base.table_oid not in (select filtered.table_oid from nms_private.filtered_tables() as filtered)
+  ),
+  sized as (
+    select
+      compared.*,
+      greatest(compared.relpages, 1) as pages,
+      sum(greatest(compared.relpages, 1)) over () / v_runs as pages_to_verify
+    from compared
+    where compared.is_unchanged
+  ),
+  queued as (
+    select
+      sized.*,
+      sum(sized.pages) over (
+        partition by sized.pages > sized.pages_to_verify
+        order by sized.measured_at, sized.oid
+      ) as pages_until
+    from sized
+  ),
+  due as (
+    select queued.oid, queued.is_shadow
+    from queued
+    where
+      queued.is_shadow
+      or queued.base_run <= v_oldest_run
+      -- The oldest; but what is larger than all that a run verifies has its turn by number.
+      or case
+        when queued.pages > queued.pages_to_verify then
+          (compare_counters.run_id + queued.oid::bigint) % v_runs = 0
+        else queued.pages_until <= queued.pages_to_verify
+      end
+  )
+  select
+    array(select compared.oid from compared where compared.is_unchanged),
+    array(select due.oid from due),
+    array(select due.oid from due where due.is_shadow),
+    array(select distinct compared.reading_id from compared where compared.is_unchanged),
+    array(
+      select
+        row(
+          compared.oid, compared.relfilenode, compared.xmin, compared.inserted, compared.deleted,
+          pg_stat_get_tuples_updated(compared.oid)
+        )::nms_private.counters
+      from compared
+      where compared.is_equal is not true
+    )
+  into strict unchanged, verified, shadowed, base_readings, others;
+end
+$$;
+comment on function nms_private.compare_counters(bigint, oid[], text) is
+  'Of the tables whose counts may be carried: those that have an earlier count which holds still, unless sessions hide something; of these, those that this run counts nevertheless, to compare: the oldest fourteenth by size, so that none is carried through more than thirteen runs, and all whose rule is new; the readings from which those counts are; and the counters of all that have not the same as then. Call pg_stat_clear_snapshot() before.';
+revoke execute on function nms_private.compare_counters(bigint, oid[], text) from public;
+--! EndIncluded functions/carry/compare_counters.sql
+--! Included functions/carry/counter_epoch.sql
+-- Times as numbers: as text, they would depend on the session's time zone.
+create or replace function nms_private.counter_epoch()
+returns text
+language sql stable parallel restricted
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    format(
+      'system %s, timeline %s, database %s; version %s, server of %s, resets %s %s %s %s',
+      (select control.system_identifier from pg_control_system() as control),
+      left(pg_walfile_name(pg_current_wal_insert_lsn()), 8),
+      (select db.oid from pg_database as db where db.datname = current_database()),
+      current_setting('server_version_num'),
+      extract(epoch from pg_postmaster_start_time()),
+      extract(epoch from (select stats.stats_reset from pg_stat_database as stats where stats.datname = current_database())),
+      extract(epoch from (select stats.stats_reset from pg_stat_archiver as stats)),
+      extract(epoch from (select stats.stats_reset from pg_stat_bgwriter as stats)),
+      extract(epoch from (select stats.stats_reset from pg_stat_wal as stats))
+    )
+$$;
+comment on function nms_private.counter_epoch() is
+  'As long as that is the same, what the server counts about changes of tables only grows: a restart, a crash, a reset, a promotion and a copy of the database each begin another. What stands before the semicolon holds for the WAL.';
+revoke execute on function nms_private.counter_epoch() from public;
+--! EndIncluded functions/carry/counter_epoch.sql
+--! Included functions/carry/filtered_tables.sql
+create or replace function nms_private.filtered_tables()
+returns table (table_oid oid)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 10
+as $$
+  with recursive named (oid) as (
+    select relation.oid
+    from nms.table_metrics_filters as filter
+    join pg_namespace as schema on schema.nspname = filter.schema_name
+    join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = filter.table_name
+    union
+    select child.inhrelid
+    from named
+    join pg_inherits as child on child.inhparent = named.oid
+  )
+  select named.oid from named
+$$;
+comment on function nms_private.filtered_tables() is
+  'The tables that nms.table_metrics_filters names, with their partitions and children.';
+revoke execute on function nms_private.filtered_tables() from public;
+--! EndIncluded functions/carry/filtered_tables.sql
+--! Included functions/carry/keep_bases.sql
+create or replace function nms_private.keep_bases(
+  run_id bigint,
+  measured nms.table_metrics_measurements[],
+  findings nms_private.finding[],
+  reading nms_private.reading,
+  as_one boolean
+)
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few of a claim
+as $$
+declare
+  v_reading_id bigint;
+begin
+  -- Another run may keep its own until its transaction ends: those that are there stay true, and nobody waits.
+  begin
+    if as_one then
+      lock table nms_private.bases in share row exclusive mode nowait;
+    else
+      lock table nms_private.bases in row exclusive mode nowait;
+    end if;
+  exception
+    when lock_not_available then
+      return;
+  end;
+
+  insert into nms_private.readings (read_at, epoch, open_transactions)
+  values (reading.read_at, reading.epoch, reading.open_transactions)
+  returning readings.reading_id into strict v_reading_id;
+
+  insert into nms_private.bases (
+    table_oid, run_id, reading_id, own_row_count, filtered, own_table_bytes, own_index_bytes, measured_at, filenode,
+    catalogue_xmin, inserted, deleted, updated, wal_lsn
+  )
+  select
+    found.table_oid, keep_bases.run_id, v_reading_id, found.own_row_count, found.filtered, found.own_table_bytes,
+    found.own_index_bytes, found.measured_at, known.filenode, known.catalogue_xmin, known.inserted, known.deleted,
+    known.updated,
+    case when found.table_oid not in (select written.oid from unnest(reading.written) as written (oid)) then reading.wal_lsn end
+  from unnest(findings) as found
+  join unnest(measured) as measurement on measurement.table_oid = found.table_oid
+  join (
+    select other.* from unnest(reading.others) as other
+    union all
+    -- Its counters were those of its base.
+    select former.table_oid, former.filenode, former.catalogue_xmin, former.inserted, former.deleted, former.updated
+    from unnest(reading.unchanged) as unchanged (oid)
+    join nms_private.bases as former on former.table_oid = unchanged.oid
+    where
+      former.reading_id = any (reading.base_readings) -- it is that base still
+      and former.table_oid not in (select other.table_oid from unnest(reading.others) as other)
+  ) as known on known.table_oid = found.table_oid
+  where
+    found.method = 'exact'
+    and found.error_sqlstate is null
+    and measurement.own_row_count = found.own_row_count
+  order by found.table_oid
+  on conflict on constraint bases_pkey do update
+  set
+    run_id = excluded.run_id,
+    reading_id = excluded.reading_id,
+    own_row_count = excluded.own_row_count,
+    filtered = excluded.filtered,
+    own_table_bytes = excluded.own_table_bytes,
+    own_index_bytes = excluded.own_index_bytes,
+    measured_at = excluded.measured_at,
+    filenode = excluded.filenode,
+    catalogue_xmin = excluded.catalogue_xmin,
+    inserted = excluded.inserted,
+    deleted = excluded.deleted,
+    updated = excluded.updated,
+    wal_lsn = excluded.wal_lsn;
+
+  if as_one then
+    delete from nms_private.bases as base
+    where not exists (select from pg_class as relation where relation.oid = base.table_oid);
+    delete from nms_private.readings as former
+    where former.reading_id not in (select base.reading_id from nms_private.bases as base);
+  end if;
+end
+$$;
+comment on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading, boolean) is
+  'Keeps the counts of these tables that later runs may carry, with what was known about the tables before: of those that were counted and have their measurement.';
+revoke execute on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading, boolean) from public;
+--! EndIncluded functions/carry/keep_bases.sql
+--! Included functions/carry/keep_comparisons.sql
+create or replace function nms_private.keep_comparisons(
+  run_id bigint,
+  measured nms.table_metrics_measurements[],
+  findings nms_private.finding[],
+  reading nms_private.reading
+)
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few of a claim
+as $$
+begin
+  if not exists (select from unnest(findings) as found where found.claimed_method is not null) then
+    return;
+  end if;
+
+  insert into nms.table_metrics_comparisons as former (run_id, method, is_shadow, comparisons, differences)
+  select
+    keep_comparisons.run_id,
+    found.claimed_method,
+    found.claimed_method = 'carried'
+      and found.table_oid in (select shadowed.oid from unnest(reading.shadowed) as shadowed (oid)),
+    count(*),
+    count(*) filter (where found.own_row_count <> found.claimed_row_count)
+  from unnest(findings) as found
+  join unnest(measured) as measurement on measurement.table_oid = found.table_oid
+  where found.claimed_method is not null and measurement.own_row_count = found.own_row_count
+  group by 1, 2, 3
+  on conflict on constraint table_metrics_comparisons_pkey do update
+  set
+    comparisons = former.comparisons + excluded.comparisons,
+    differences = former.differences + excluded.differences;
+
+  insert into nms.table_metrics_differences (
+    run_id, schema_name, table_name, table_oid, method, claimed_row_count, row_count, claimed_from_run, detail
+  )
+  select
+    keep_comparisons.run_id, measurement.schema_name, measurement.table_name, found.table_oid, found.claimed_method,
+    found.claimed_row_count, found.own_row_count, found.claimed_from_run,
+    case
+      when base.table_oid is null then
+        format('%s rows were known, %s were counted', found.claimed_row_count, found.own_row_count)
+      else
+        format(
+          'run %s counted %s rows at %s, when the server knew of %s inserted and %s deleted in file %s%s (%s); run %s has counted %s, and the server knows of %s and %s in file %s (%s)',
+          base.run_id, base.own_row_count, base.measured_at, base.inserted, base.deleted, base.filenode,
+          ', WAL from ' || base.wal_lsn::text, former.epoch,
+          keep_comparisons.run_id, found.own_row_count, pg_stat_get_tuples_inserted(found.table_oid),
+          pg_stat_get_tuples_deleted(found.table_oid), pg_relation_filenode(found.table_oid), reading.epoch
+        )
+    end
+  from unnest(findings) as found
+  join unnest(measured) as measurement on measurement.table_oid = found.table_oid
+  left join nms_private.bases as base on base.table_oid = found.table_oid and base.run_id = found.claimed_from_run
+  left join nms_private.readings as former on former.reading_id = base.reading_id
+  where
+    found.claimed_method is not null
+    and measurement.own_row_count = found.own_row_count
+    and found.own_row_count <> found.claimed_row_count;
+end
+$$;
+comment on function nms_private.keep_comparisons(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) is
+  'Keeps how often a count of this run has confirmed or refuted what was known without it. Call it before the bases of what was known are replaced.';
+revoke execute on function nms_private.keep_comparisons(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) from public;
+--! EndIncluded functions/carry/keep_comparisons.sql
+--! Included functions/carry/proven_tables.sql
+-- Stable: whoever calls it counts what is not proven under the snapshot that has been waiting meanwhile.
+create or replace function nms_private.proven_tables(
+  table_oids oid[],
+  since timestamptz, -- just after the snapshot
+  wal_end pg_lsn,    -- the end of the WAL just after the snapshot; null: it is not summarized
+  deadline timestamptz
+)
+returns oid[]
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_pids integer[];
+  v_transactions text[];
+  v_readings constant bigint[] := array(
+    select distinct base.reading_id
+    from nms_private.bases as base
+    join unnest(table_oids) as listed (oid) on listed.oid = base.table_oid
+  );
+  v_settled bigint[];
+  v_unwritten oid[];
+  v_epoch text;
+begin
+  loop
+    perform pg_stat_clear_snapshot();
+    select
+      coalesce(array_agg(unsettled.pid), '{}'),
+      coalesce(array_agg(coalesce(unsettled.open_transaction, '')), '{}')
+    into v_pids, v_transactions
+    from nms_private.unsettled_sessions(since => proven_tables.since, among => v_pids) as unsettled;
+    -- What a transaction hides that was open before the base was counted, the base has.
+    v_settled := array(
+      select former.reading_id
+      from nms_private.readings as former
+      where
+        former.reading_id = any (v_readings)
+        and (v_transactions = '{}' or former.open_transactions @> v_transactions)
+    );
+    v_unwritten := coalesce(
+      v_unwritten,
+      nms_private.unwritten_tables(table_oids => proven_tables.table_oids, until => wal_end)
+    );
+
+    exit when
+      cardinality(v_settled) = cardinality(v_readings)
+      or cardinality(v_unwritten) = cardinality(table_oids)
+      or clock_timestamp() > deadline;
+    perform pg_sleep(0.25);
+  end loop;
+
+  -- Whatever a session has hidden until it settled is counted by now.
+  perform pg_stat_clear_snapshot();
+  v_epoch := nms_private.counter_epoch();
+  return array(
+    select base.table_oid
+    from unnest(table_oids) as listed (oid)
+    join nms_private.bases as base on base.table_oid = listed.oid
+    join nms_private.readings as former on former.reading_id = base.reading_id
+    join unnest(v_settled) as settled (reading_id) on settled.reading_id = former.reading_id
+    where
+      former.epoch = v_epoch
+      and base.inserted = pg_stat_get_tuples_inserted(base.table_oid)
+      and base.deleted = pg_stat_get_tuples_deleted(base.table_oid)
+      -- What this session hides itself.
+      and pg_stat_get_xact_tuples_inserted(base.table_oid) = 0
+      and pg_stat_get_xact_tuples_deleted(base.table_oid) = 0
+    union
+    select unwritten.oid from unnest(v_unwritten) as unwritten (oid)
+  );
+end
+$$;
+comment on function nms_private.proven_tables(oid[], timestamptz, pg_lsn, timestamptz) is
+  'Of these tables, those of which no row has come or gone between their base and the snapshot of the calling query. Waits until every session of the database has told the server what it has changed, or the summaries of the WAL say so, until the deadline at most. Holds no lock on any table.';
+revoke execute on function nms_private.proven_tables(oid[], timestamptz, pg_lsn, timestamptz) from public;
+--! EndIncluded functions/carry/proven_tables.sql
+--! Included functions/carry/read_counters.sql
+-- Volatile: each statement sees what is there by then.
+create or replace function nms_private.read_counters(run_id bigint, among oid[])
+returns nms_private.reading
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
+as $$
+declare
+  v_reading nms_private.reading;
+begin
+  if
+    current_setting('server_version_num')::integer < 150000
+    -- Such a transaction may have its snapshot already: the counters would be younger.
+    or current_setting('transaction_isolation') <> 'read committed'
+    or current_setting('track_counts') <> 'on'
+    or not pg_has_role('pg_read_all_stats', 'usage')
+    or not exists (select from nms.table_metrics_count_rules as rule where rule.method = 'carried')
+  then
+    return null;
+  end if;
+
+  -- First the end of the WAL, then who may have written before it and not committed yet.
+  if
+    current_setting('server_version_num')::integer >= 170000
+    and current_setting('summarize_wal', true) = 'on'
+  then
+    v_reading.wal_lsn := pg_current_wal_insert_lsn();
+  end if;
+  v_reading.written := array(
+    select distinct held.relation
+    from pg_locks as held
+    where
+      v_reading.wal_lsn is not null
+      and held.locktype = 'relation'
+      and held.mode not in ('AccessShareLock', 'RowShareLock')
+  );
+  if among is null then
+    v_reading.open_transactions := array(
+      select held.virtualxid
+      from pg_locks as held
+      where held.locktype = 'virtualxid' and held.mode = 'ExclusiveLock' and held.granted
+    );
+  end if;
+
+  perform pg_stat_clear_snapshot();
+  v_reading.read_at := clock_timestamp();
+  v_reading.epoch := nms_private.counter_epoch();
+  select known.unchanged, known.verified, known.shadowed, known.base_readings, known.others
+  into v_reading.unchanged, v_reading.verified, v_reading.shadowed, v_reading.base_readings, v_reading.others
+  from nms_private.compare_counters(
+    run_id => read_counters.run_id, among => read_counters.among, epoch => v_reading.epoch
+  ) as known;
+  return v_reading;
+end
+$$;
+comment on function nms_private.read_counters(bigint, oid[]) is
+  'What the server counts about these tables, about all for null, as far as a rule lets their counts be carried. Null when there is no such rule, when the transaction may have a snapshot already, when the role may not see what other sessions do, or before PostgreSQL 15. The snapshot of a count has to be later.';
+revoke execute on function nms_private.read_counters(bigint, oid[]) from public;
+--! EndIncluded functions/carry/read_counters.sql
+--! Included functions/carry/resume_carrying.sql
+create or replace function nms.resume_carrying(schema_name text, table_name text)
+returns bigint
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s'
+as $$
+declare
+  v_resumed bigint;
+begin
+  update nms.table_metrics_differences as difference
+  set resumed_at = clock_timestamp(), resumed_by = session_user
+  where
+    difference.resumed_at is null
+    and (
+      (difference.schema_name = resume_carrying.schema_name and difference.table_name = resume_carrying.table_name)
+      or difference.table_oid = (
+        select relation.oid
+        from pg_class as relation
+        join pg_namespace as schema on schema.oid = relation.relnamespace
+        where schema.nspname = resume_carrying.schema_name and relation.relname = resume_carrying.table_name
+      )
+    );
+  get diagnostics v_resumed = row_count;
+  if v_resumed = 0 then
+    raise exception 'no open difference of table %', format('%I.%I', coalesce(schema_name, ''), coalesce(table_name, ''))
+      using
+        errcode = 'no_data_found',
+        detail = format(
+          'saw schema_name %s and table_name %s, expected those of a row of nms.table_metrics_differences whose resumed_at is null',
+          coalesce(quote_literal(schema_name), 'null'), coalesce(quote_literal(table_name), 'null')
+        ),
+        hint = 'Which are open: select schema_name, table_name, detail from nms.table_metrics_differences where resumed_at is null;';
+  end if;
+  return v_resumed;
+end
+$$;
+comment on function nms.resume_carrying(text, text) is
+  'After somebody has looked why a recount refuted the number of rows of this table: its count may be carried or maintained again. Returns how many differences that settles. Raises P0002 when none is open.';
+revoke execute on function nms.resume_carrying(text, text) from public;
+--! EndIncluded functions/carry/resume_carrying.sql
+--! Included functions/carry/unsettled_sessions.sql
+-- A session tells the server what it has changed when it goes idle: if a second has passed since it last did so, as of
+-- the end of its transaction; otherwise ten seconds later, or when it ends. query_start, not state_change: a commit may
+-- take long, and a lone Sync message goes idle again without any transaction.
+create or replace function nms_private.unsettled_sessions(since timestamptz, among integer[] default null)
+returns table (pid integer, open_transaction text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+rows 10
+as $$
+  select activity.pid, held.virtualxid
+  from pg_stat_activity as activity
+  left join pg_locks as held
+    on held.pid = activity.pid and held.locktype = 'virtualxid' and held.mode = 'ExclusiveLock' and held.granted
+  where
+    activity.datid = (select db.oid from pg_database as db where db.datname = current_database())
+    and activity.pid <> pg_backend_pid()
+    and (among is null or activity.pid = any (among))
+    and (activity.backend_start <= since) is not false
+    and activity.backend_type not in ('parallel worker', 'walsender')
+    -- Analyzing may run functions of the tables' owners, which may write.
+    and (
+      activity.backend_type <> 'autovacuum worker'
+      or exists (
+        select
+        from pg_depend as part
+        join pg_proc as routine on routine.oid = part.refobjid
+        join pg_language as language on language.oid = routine.prolang
+        where
+          part.refclassid = 'pg_proc'::regclass
+          and part.classid in ('pg_class'::regclass, 'pg_statistic_ext'::regclass, 'pg_type'::regclass)
+          and language.lanname not in ('internal', 'c')
+      )
+    )
+    and (
+      activity.state = 'idle'
+      and (
+        (
+          activity.state_change < clock_timestamp() - interval '11.5 s'
+          and activity.backend_type in ('client backend', 'logical replication worker', 'logical replication apply worker')
+        )
+        or (activity.query_start >= since + interval '1.5 s' and activity.backend_type = 'client backend')
+      )
+    ) is not true
+$$;
+comment on function nms_private.unsettled_sessions(timestamptz, integer[]) is
+  'The sessions of this database, of these only those among the given, that may have committed something before that time which the counters of the server do not have yet, and the virtual transaction that is open in each. Call pg_stat_clear_snapshot() before.';
+revoke execute on function nms_private.unsettled_sessions(timestamptz, integer[]) from public;
+--! EndIncluded functions/carry/unsettled_sessions.sql
+--! Included functions/carry/unwritten_tables.sql
+-- A summary lists each block of a file that WAL records between two places have changed.
+create or replace function nms_private.unwritten_tables(table_oids oid[], until pg_lsn)
+returns oid[]
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_summaries constant text := 'pg_available_wal_summaries'; -- since 17: named when it is asked
+  v_contents constant text := 'pg_wal_summary_contents';
+  v_timeline bigint;
+  v_from pg_lsn;
+  v_base_from pg_lsn;
+  v_files oid[];
+begin
+  if until is null then
+    return null;
+  end if;
+
+  -- From the first summary that reaches so far backwards, to where one is missing.
+  v_timeline := ('x' || left(pg_walfile_name(until), 8))::bit(32)::integer::bigint;
+  execute format(
+    $query$
+      select max(known.start_lsn) filter (where known.is_after_gap)
+      from (
+        select
+          summary.start_lsn,
+          (summary.start_lsn <= max(summary.end_lsn) over former) is not true as is_after_gap,
+          coalesce(max(summary.end_lsn) over former < $2, true) as is_needed,
+          max(summary.end_lsn) over () >= $2 as is_far_enough
+        from pg_catalog.%I() as summary
+        where summary.tli = $1
+        window former as (order by summary.end_lsn rows between unbounded preceding and 1 preceding)
+      ) as known
+      where known.is_needed and known.is_far_enough
+    $query$,
+    v_summaries
+  ) into v_from using v_timeline, until;
+  select min(base.wal_lsn) into v_base_from
+  from nms_private.bases as base
+  where base.table_oid = any (table_oids) and base.wal_lsn >= v_from;
+  if v_from is null then
+    return null;
+  end if;
+
+  execute format(
+    $query$
+      select array_agg(distinct changed.relfilenode)
+      from pg_catalog.%I() as known
+      cross join lateral pg_catalog.%I(known.tli, known.start_lsn, known.end_lsn) as changed
+      where
+        known.tli = $1
+        and known.end_lsn > $2
+        and changed.reldatabase = (select db.oid from pg_database as db where db.datname = current_database())
+        and (changed.relforknumber = 0 or changed.is_limit_block)
+    $query$,
+    v_summaries, v_contents
+  ) into v_files using v_timeline, v_base_from;
+
+  return array(
+    select base.table_oid
+    from unnest(table_oids) as listed (oid)
+    join nms_private.bases as base on base.table_oid = listed.oid
+    left join unnest(v_files) as written (filenode) on written.filenode = base.filenode
+    where base.wal_lsn >= v_from and written.filenode is null
+  );
+exception
+  -- A summary may be deleted before it is read.
+  when others then
+    return '{}'::oid[];
+end
+$$;
+comment on function nms_private.unwritten_tables(oid[], pg_lsn) is
+  'Of these tables, those to which nothing was written between the wal_lsn of their base and that place in the WAL, as far as its summaries tell. Null as long as none reaches that place, which takes a checkpoint.';
+revoke execute on function nms_private.unwritten_tables(oid[], pg_lsn) from public;
+--! EndIncluded functions/carry/unwritten_tables.sql
 --! Included functions/count/chunks_of.sql
 create or replace function nms_private.chunks_of(table_oid oid)
 returns text
@@ -2162,6 +3028,7 @@ create or replace function nms_private.count_each(
   targets nms_private.target[],
   stop_at text[] default '{}',
   lock_timeout text default null, -- for each table; null: that of the session
+  is_sampled boolean default false, -- large ones are estimated
   filters jsonb default null -- of each table, by its OID, as nms_private.filters_of() returns them
 )
 returns setof nms_private.finding
@@ -2183,6 +3050,7 @@ declare
   v_found nms_private.finding;
   v_name text;
   v_chunks text;
+  v_sample record;
   v_filters jsonb;
   v_matches record;
   v_is_counted boolean;
@@ -2208,6 +3076,13 @@ begin
       if v_can_refuse_views and not v_target.is_whole then
         perform set_config('restrict_nonsystem_relation_kind', 'view', true);
       end if;
+      -- Only of heap is it known how rows lie in the pages of the file.
+      if is_sampled and v_target.filenode <> 0 then
+        v_sample := nms_private.estimate_rows(table_oid => v_target.table_oid);
+        v_found.own_row_count := v_sample.row_count;
+        v_found.own_row_count_low := v_sample.row_count_low;
+        v_found.own_row_count_high := v_sample.row_count_high;
+      end if;
       -- Large ones are read as the server, database or role has it. No pages: the catalogue does not know.
       if
         v_target.is_whole
@@ -2223,7 +3098,9 @@ begin
       end if;
 
       v_filters := count_each.filters -> v_target.table_oid::text;
-      if v_filters is null then
+      if v_found.own_row_count is not null then
+        v_found.method := 'estimate';
+      elsif v_filters is null then
         -- "execute … into" may use parallel workers; "select … into" never does.
         execute format('select count(*) from %s%s', case when not v_target.is_whole then 'only ' end, v_name)
           into strict v_found.own_row_count;
@@ -2261,7 +3138,10 @@ begin
       -- SQLSTATE does not tell a count from a failure: a function in an index may raise any.
       when assert_failure or others then
         if not v_is_counted then
+          v_found.method := 'exact';
           v_found.own_row_count := null;
+          v_found.own_row_count_low := null;
+          v_found.own_row_count_high := null;
           v_found.filtered := null;
           v_found.measured_at := clock_timestamp();
           v_found.error_sqlstate := sqlstate;
@@ -2277,10 +3157,37 @@ begin
   end loop;
 end
 $$;
-comment on function nms_private.count_each(nms_private.target[], text[], text, jsonb) is
-  'Exact number of rows stored in each of these tables, and of those that match its filters, with their bytes when the measure_storage setting is true, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. stop_at: the SQLSTATEs after which the rest is not counted any more.';
-revoke execute on function nms_private.count_each(nms_private.target[], text[], text, jsonb) from public;
+comment on function nms_private.count_each(nms_private.target[], text[], text, boolean, jsonb) is
+  'Exact number of rows stored in each of these tables, and of those that match its filters, with their bytes when the measure_storage setting is true, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. is_sampled: where nms_private.estimate_rows() has an estimate, that is taken instead. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+revoke execute on function nms_private.count_each(nms_private.target[], text[], text, boolean, jsonb) from public;
 --! EndIncluded functions/count/count_each.sql
+--! Included functions/count/count_methods.sql
+create or replace function nms_private.count_methods(targets nms_private.target[])
+returns table (table_oid oid, method text, recount_after interval, is_shadow boolean)
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
+as $$
+begin
+  return query
+  select
+    target.table_oid,
+    rule.method,
+    rule.recount_after,
+    rule.method = 'carried' and clock_timestamp() < rule.since + rule.shadow
+  from unnest(targets) as target
+  left join nms_private.named_rules() as named on named.table_oid = target.table_oid
+  left join nms.table_metrics_count_rules as of_schema
+    on of_schema.schema_name = target.schema_name and of_schema.table_name = '*'
+  join nms.table_metrics_count_rules as rule
+    on rule.schema_name = coalesce(named.schema_name, of_schema.schema_name, '*')
+    and rule.table_name = coalesce(named.table_name, of_schema.table_name, '*');
+end
+$$;
+comment on function nms_private.count_methods(nms_private.target[]) is
+  'What nms.table_metrics_count_rules says about these tables: the method, how old a carried count may get, and whether the rule is so new that nothing is carried yet. No row for a table without a rule, which is counted.';
+revoke execute on function nms_private.count_methods(nms_private.target[]) from public;
+--! EndIncluded functions/count/count_methods.sql
 --! Included functions/count/count_tables.sql
 -- Stable, so that every count reads the snapshot of the calling query.
 create or replace function nms_private.count_tables(
@@ -2443,12 +3350,13 @@ create or replace function nms_private.count_under_one_snapshot(
   among oid[],
   as_one boolean,
   retryable text[],
-  readings nms_private.reading[], -- of before this statement; null: nothing may be carried
+  reading nms_private.reading, -- of before this statement; null: nothing may be carried
   out measured nms.table_metrics_measurements[],
   out filtered nms.table_metrics_filtered_counts[],
   out changed_targets nms_private.target[],
   out locked_targets nms_private.target[],
-  out schema_places tid[] -- where the catalogue had the schemas of all these tables
+  out schema_places tid[], -- where the catalogue had the schemas of all these tables
+  out findings nms_private.finding[] -- as far as later runs may use them
 )
 returns record
 language plpgsql volatile parallel unsafe
@@ -2479,9 +3387,8 @@ begin
     select result.*
     from stored_table
     cross join nms_private.find_counts(
-      run_id => count_under_one_snapshot.run_id,
       targets => stored_table.targets,
-      readings => count_under_one_snapshot.readings,
+      reading => case when as_one then count_under_one_snapshot.reading end, -- a claim does not wait until sessions settle
       stop_at => stored_table.stop_at,
       -- Who waits in the queue of a lock is in the way of those behind: the online mode comes back instead.
       lock_timeout => case when not as_one then '10 ms' end
@@ -2657,13 +3564,20 @@ begin
     ),
     array(select found.target from found join undecided using (unit) where not undecided.is_locked),
     array(select found.target from found join undecided using (unit) where undecided.is_locked),
-    array(select schema.ctid from pg_namespace as schema where schema.nspname in (select found.schema_name from found))
-  into strict measured, filtered, changed_targets, locked_targets, schema_places;
+    array(select schema.ctid from pg_namespace as schema where schema.nspname in (select found.schema_name from found)),
+    array(
+      select row(counted.*)::nms_private.finding
+      from counted
+      where
+        ((count_under_one_snapshot.reading).read_at is not null and counted.method = 'exact')
+        or counted.claimed_method is not null
+    )
+  into strict measured, filtered, changed_targets, locked_targets, schema_places, findings;
 end
 $$;
-comment on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading[]) is
-  'The counting of nms_private.measure(), in one statement: the measurements that can be stored, the counts of filters, the targets that cannot because of an error that is retryable, changed or locked, and the rows of the catalogue that name their schemas.';
-revoke execute on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading[]) from public;
+comment on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading) is
+  'The counting of nms_private.measure(), in one statement: the measurements that can be stored, the counts of filters, the targets that cannot because of an error that is retryable, changed or locked, the rows of the catalogue that name their schemas, and what was found out about each table.';
+revoke execute on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading) from public;
 --! EndIncluded functions/count/count_under_one_snapshot.sql
 --! Included functions/count/current_targets.sql
 create or replace function nms_private.current_targets(skip jsonb, exclude jsonb, among oid[])
@@ -2785,9 +3699,8 @@ revoke execute on function nms_private.extension_tables() from public;
 --! Included functions/count/find_counts.sql
 -- Stable, so that whatever it reads is as of the snapshot of the calling query.
 create or replace function nms_private.find_counts(
-  run_id bigint,
   targets nms_private.target[],
-  readings nms_private.reading[], -- of before the snapshot; null: nothing may be carried
+  reading nms_private.reading, -- of before the snapshot; null: nothing may be carried
   stop_at text[] default '{}',
   lock_timeout text default null -- for each table; null: that of the session
 )
@@ -2795,17 +3708,46 @@ returns setof nms_private.finding
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_found nms_private.finding[];
+  v_left nms_private.target[] := targets;
 begin
-  return query
-  select counted.*
-  from nms_private.count_tables(
-    targets => targets, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
-  ) as counted;
+  v_found := array(
+    select estimated
+    from nms_private.estimate_tables(
+      targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
+    ) as estimated
+  );
+  if v_found <> '{}' then
+    return query select found.* from unnest(v_found) as found;
+    v_left := array(
+      select target
+      from unnest(v_left) as target
+      where target.table_oid not in (select found.table_oid from unnest(v_found) as found)
+    );
+  end if;
+
+  if (reading).read_at is null then
+    return query
+    select counted.*
+    from nms_private.count_tables(
+      targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
+    ) as counted;
+  else
+    return query
+    select counted.*
+    from nms_private.carry_counts(
+      targets => v_left,
+      reading => find_counts.reading,
+      stop_at => find_counts.stop_at,
+      lock_timeout => find_counts.lock_timeout
+    ) as counted;
+  end if;
 end
 $$;
-comment on function nms_private.find_counts(bigint, nms_private.target[], nms_private.reading[], text[], text) is
+comment on function nms_private.find_counts(nms_private.target[], nms_private.reading, text[], text) is
   'How many rows are stored in each of these tables, each found out as the rules say: counted, carried from an earlier run, maintained by triggers or estimated. stop_at: the SQLSTATEs after which the rest is not counted any more.';
-revoke execute on function nms_private.find_counts(bigint, nms_private.target[], nms_private.reading[], text[], text) from public;
+revoke execute on function nms_private.find_counts(nms_private.target[], nms_private.reading, text[], text) from public;
 --! EndIncluded functions/count/find_counts.sql
 --! Included functions/count/find_targets.sql
 create or replace function nms_private.find_targets(skip jsonb, exclude jsonb, among oid[] default null)
@@ -2921,19 +3863,19 @@ language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_readings nms_private.reading[];
+  v_reading nms_private.reading;
   v_counted record;
   v_sure record;
   v_stored record;
 begin
   -- In a statement of its own: what these counters tell must not be younger than the snapshot that follows.
-  v_readings := nms_private.read_counters(among => measure.among);
+  v_reading := nms_private.read_counters(run_id => measure.run_id, among => measure.among);
   v_counted := nms_private.count_under_one_snapshot(
     run_id => measure.run_id,
     among => measure.among,
     as_one => measure.as_one,
     retryable => measure.retryable,
-    readings => v_readings
+    reading => v_reading
   );
   locked_targets := v_counted.locked_targets;
   v_sure := nms_private.retract_renamed(
@@ -2952,27 +3894,51 @@ begin
   perform nms_private.store_filtered_counts(filtered => v_counted.filtered);
   tables_counted := v_stored.tables_counted;
   rows_counted := v_stored.rows_counted;
+
+  perform nms_private.keep_comparisons(
+    run_id => measure.run_id, measured => v_sure.measured, findings => v_counted.findings, reading => v_reading
+  );
+  if v_reading.read_at is not null then
+    perform nms_private.keep_bases(
+      run_id => measure.run_id,
+      measured => v_sure.measured,
+      findings => v_counted.findings,
+      reading => v_reading,
+      as_one => measure.as_one
+    );
+  end if;
 end
 $$;
 comment on function nms_private.measure(bigint, oid[], boolean, text[]) is
   'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing. How long a count waits for a locked table: as the lock_timeout of the session says when as_one, otherwise 10 ms.';
 revoke execute on function nms_private.measure(bigint, oid[], boolean, text[]) from public;
 --! EndIncluded functions/count/measure.sql
---! Included functions/count/read_counters.sql
--- Volatile: it reads what the server says now.
-create or replace function nms_private.read_counters(among oid[])
-returns nms_private.reading[]
-language plpgsql volatile parallel unsafe
+--! Included functions/count/named_rules.sql
+create or replace function nms_private.named_rules()
+returns table (table_oid oid, schema_name text, table_name text)
+language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
+rows 10
 as $$
-begin
-  return null;
-end
+  with recursive named (table_oid, schema_name, table_name, distance) as (
+    select relation.oid, rule.schema_name, rule.table_name, 0
+    from nms.table_metrics_count_rules as rule
+    join pg_namespace as schema on schema.nspname = rule.schema_name
+    join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = rule.table_name
+    where rule.table_name <> '*'
+    union
+    select child.inhrelid, named.schema_name, named.table_name, named.distance + 1
+    from named
+    join pg_inherits as child on child.inhparent = named.table_oid
+  )
+  select distinct on (named.table_oid) named.table_oid, named.schema_name, named.table_name
+  from named
+  order by named.table_oid, named.distance, named.schema_name, named.table_name
 $$;
-comment on function nms_private.read_counters(oid[]) is
-  'What the server counts about these tables, about all for null, as far as a rule lets their counts be carried. Null when there is no such rule, when the transaction has a snapshot already, or before PostgreSQL 15.';
-revoke execute on function nms_private.read_counters(oid[]) from public;
---! EndIncluded functions/count/read_counters.sql
+comment on function nms_private.named_rules() is
+  'The tables for which a rule of nms.table_metrics_count_rules names them or a parent of theirs, the nearest, and that rule.';
+revoke execute on function nms_private.named_rules() from public;
+--! EndIncluded functions/count/named_rules.sql
 --! Included functions/count/record_failure.sql
 create or replace function nms_private.record_failure(
   run_id bigint,
@@ -3285,7 +4251,12 @@ begin
 
   return query
   with found as (
-    select * from nms_private.lint_filter_not_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
+    select * from nms_private.lint_carries_nothing(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_carrying_is_kept_waiting(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_changes_not_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_count_differs(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_count_rule_names_nothing(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_filter_not_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
@@ -3543,6 +4514,198 @@ comment on function nms_private.known_business_date() is
   'The business day of now; null where this server does not know the business time zone.';
 revoke execute on function nms_private.known_business_date() from public;
 --! EndIncluded functions/doctor/known_business_date.sql
+--! Included functions/doctor/lint/lint_carries_nothing.sql
+create or replace function nms_private.lint_carries_nothing(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select 'warning', 'carries_nothing', reason.subject, reason.detail, reason.remedy
+  from pg_roles as counting
+  cross join lateral (
+    select
+      'PostgreSQL ' || current_setting('server_version'),
+      'rules say that counts are carried, and before PostgreSQL 15 the counters of a server may lose changes: every table is counted',
+      'delete from nms.table_metrics_count_rules where method = ''carried''; -- or upgrade the server'
+    where current_setting('server_version_num')::integer < 150000
+    union all
+    select
+      counting.rolname::text,
+      format(
+        'rules say that counts are carried, and %I, which counts, may not see whether sessions of others have ended their transactions: every table is counted',
+        counting.rolname
+      ),
+      format('grant pg_read_all_stats to %I;', counting.rolname)
+    where not pg_has_role(counting.oid, 'pg_read_all_stats', 'usage')
+  ) as reason (subject, detail, remedy)
+  where
+    counting.oid = (select nms_private.counting_role())
+    and exists (select from nms.table_metrics_count_rules as rule where rule.method = 'carried')
+$$;
+comment on function nms_private.lint_carries_nothing(jsonb, nms_private.target[], date) is
+  'Rules let counts be carried, and nothing ever is: the server is too old, or the role that counts does not see what sessions do.';
+revoke execute on function nms_private.lint_carries_nothing(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_carries_nothing.sql
+--! Included functions/doctor/lint/lint_carrying_is_kept_waiting.sql
+create or replace function nms_private.lint_carrying_is_kept_waiting(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'carrying_is_kept_waiting', format('session %s', session.pid),
+    format(
+      '%s: %s, its transaction has been open for %s. A run before it ends counts %s instead of carrying: the session may not have told yet what it changed before',
+      session.name,
+      session.state,
+      date_trunc('second', statement_timestamp() - session.since),
+      case session.tables when 1 then '1 table' else format('%s tables', session.tables) end
+    ),
+    format('select pg_terminate_backend(%s); -- when nobody needs that transaction any more', session.pid)
+  from nms_private.transactions_in_the_way(open_for => '5 minutes') as session
+  where exists (select from nms.table_metrics_count_rules as rule where rule.method = 'carried')
+$$;
+comment on function nms_private.lint_carrying_is_kept_waiting(jsonb, nms_private.target[], date) is
+  'Counts are carried, and a transaction that has been open for more than 5 minutes would keep a run from it.';
+revoke execute on function nms_private.lint_carrying_is_kept_waiting(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_carrying_is_kept_waiting.sql
+--! Included functions/doctor/lint/lint_changes_not_counted.sql
+create or replace function nms_private.lint_changes_not_counted(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  configured as (
+    select
+      nullif(setting.setdatabase, 0) as database,
+      nullif(setting.setrole, 0) as role
+    from pg_db_role_setting as setting
+    cross join lateral unnest(setting.setconfig) as entry (value)
+    where
+      case when entry.value like 'track\_counts=%' then not split_part(entry.value, '=', 2)::boolean end
+      and setting.setdatabase in (0, (select oid from pg_database where datname = current_database()))
+  ),
+  found (subject, detail, remedy) as (
+    select
+      'track_counts',
+      'it is off for the server: nobody counts what changes in a table',
+      'alter system set track_counts = on; -- then: select pg_reload_conf();'
+    from pg_settings as setting
+    where
+      setting.name = 'track_counts'
+      and setting.reset_val = 'off'
+      and not exists (
+        select from configured where coalesce(configured.role, session_user::regrole) = session_user::regrole
+      )
+    union all
+    select
+      concat_ws(' in ', configured.role::regrole::text, quote_ident(database.datname)),
+      'its sessions have track_counts = off: nobody counts what they change in a table',
+      format(
+        'alter %s reset track_counts;',
+        concat_ws(' in ', 'role ' || configured.role::regrole::text, 'database ' || quote_ident(database.datname))
+      )
+    from configured
+    left join pg_database as database on database.oid = configured.database
+    union all
+    select
+      grantee.name,
+      'it may set track_counts to off: then nobody counts what it changes in a table',
+      format('revoke set on parameter track_counts from %s;', grantee.name)
+    from nms_private.may_set(parameter => 'track_counts') as granted (role)
+    cross join lateral (
+      select case granted.role when 0 then 'public' else granted.role::regrole::text end
+    ) as grantee (name)
+    union all
+    select
+      routine.oid::regprocedure::text,
+      'while it runs, track_counts is off: nobody counts what it changes in a table',
+      format('alter routine %s reset track_counts;', routine.oid::regprocedure)
+    from pg_proc as routine
+    where
+      routine.proconfig is not null
+      and exists (
+        select
+        from unnest(routine.proconfig) as entry (value)
+        where case when entry.value like 'track\_counts=%' then not split_part(entry.value, '=', 2)::boolean end
+      )
+  )
+  select
+    'warning',
+    'changes_not_counted',
+    found.subject,
+    found.detail || ', and a count that is carried from an earlier run may be wrong until it is counted again',
+    found.remedy
+  from found
+  where exists (select from nms.table_metrics_count_rules as rule where rule.method = 'carried')
+$$;
+comment on function nms_private.lint_changes_not_counted(jsonb, nms_private.target[], date) is
+  'Counts are carried, and sessions do not count their changes, or may stop to: track_counts is off for the server, a database, a role or a function, or somebody was granted to set it.';
+revoke execute on function nms_private.lint_changes_not_counted(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_changes_not_counted.sql
+--! Included functions/doctor/lint/lint_count_differs.sql
+create or replace function nms_private.lint_count_differs(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select distinct on (difference.table_oid)
+    'warning', 'count_differs', difference.table_oid::regclass::text,
+    format(
+      'run %s counted %s rows, where %s were known: every run counts it until somebody has looked. %s',
+      difference.run_id,
+      nms_private.with_separators(number => difference.row_count),
+      nms_private.with_separators(number => difference.claimed_row_count),
+      difference.detail
+    ),
+    format('select nms.resume_carrying(%L, %L); -- when you know why', namespace.nspname, relation.relname)
+  from nms.table_metrics_differences as difference
+  join pg_class as relation on relation.oid = difference.table_oid
+  join pg_namespace as namespace on namespace.oid = relation.relnamespace
+  where difference.resumed_at is null
+  order by difference.table_oid, difference.difference_id desc
+$$;
+comment on function nms_private.lint_count_differs(jsonb, nms_private.target[], date) is
+  'A count that was carried or maintained has turned out to be wrong, and nobody has said since that it may be trusted again.';
+revoke execute on function nms_private.lint_count_differs(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_count_differs.sql
+--! Included functions/doctor/lint/lint_count_rule_names_nothing.sql
+create or replace function nms_private.lint_count_rule_names_nothing(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'count_rule_names_nothing',
+    case rule.table_name
+      when '*' then format('%I', rule.schema_name)
+      else format('%I.%I', rule.schema_name, rule.table_name)
+    end,
+    format(
+      'a rule says how to find its number of rows (%s), and there is no such %s',
+      rule.method,
+      case when namespace.oid is null then 'schema' else 'table' end
+    ),
+    format(
+      'delete from nms.table_metrics_count_rules where (schema_name, table_name) = (%L, %L); -- or write the name as the catalogue does',
+      rule.schema_name, rule.table_name
+    )
+  from nms.table_metrics_count_rules as rule
+  left join pg_namespace as namespace on namespace.nspname = rule.schema_name
+  where
+    rule.schema_name <> '*'
+    and (namespace.oid is null or rule.table_name <> '*')
+    and not exists (
+      select
+      from pg_class as relation
+      where relation.relnamespace = namespace.oid and relation.relname = rule.table_name and relation.relkind in ('r', 'p', 'f')
+    )
+$$;
+comment on function nms_private.lint_count_rule_names_nothing(jsonb, nms_private.target[], date) is
+  'A rule of nms.table_metrics_count_rules is for a table or a schema that does not exist.';
+revoke execute on function nms_private.lint_count_rule_names_nothing(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_count_rule_names_nothing.sql
 --! Included functions/doctor/lint/lint_filter_not_counted.sql
 create or replace function nms_private.lint_filter_not_counted(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
@@ -4075,6 +5238,28 @@ comment on function nms_private.lint_wraparound_ahead(jsonb, nms_private.target[
   'A table has rows that should have been frozen long ago: they are half as old again as autovacuum_freeze_max_age allows, or its like for multixacts (warning), or as vacuum_failsafe_age (error). Asks the catalogue, of all tables of this database.';
 revoke execute on function nms_private.lint_wraparound_ahead(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_wraparound_ahead.sql
+--! Included functions/doctor/may_set.sql
+-- Not language sql: there is no pg_parameter_acl before PostgreSQL 15.
+create or replace function nms_private.may_set(parameter text)
+returns setof oid
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_setting('server_version_num')::integer >= 150000 then
+    return query
+    select distinct acl.grantee
+    from pg_parameter_acl as known
+    cross join lateral aclexplode(known.paracl) as acl
+    left join pg_roles as grantee on grantee.oid = acl.grantee
+    where known.parname = may_set.parameter and acl.privilege_type = 'SET' and grantee.rolsuper is not true;
+  end if;
+end
+$$;
+comment on function nms_private.may_set(text) is
+  'The roles that were granted to set a parameter that only superusers may set otherwise; 0 is public.';
+revoke execute on function nms_private.may_set(text) from public;
+--! EndIncluded functions/doctor/may_set.sql
 --! Included functions/doctor/oldest_transaction.sql
 create or replace function nms_private.oldest_transaction()
 returns table (age bigint, held_by text, remedy text)
@@ -4190,6 +5375,33 @@ comment on function nms_private.refused_tables(oid[]) is
   'Those of these tables that a run could not count, and why: the role that counts may not use their schema, may select no column, or row-level security would hide rows from it.';
 revoke execute on function nms_private.refused_tables(oid[]) from public;
 --! EndIncluded functions/doctor/refused_tables.sql
+--! Included functions/doctor/transactions_in_the_way.sql
+create or replace function nms_private.transactions_in_the_way(open_for interval)
+returns table (pid integer, name text, state text, since timestamptz, tables bigint)
+language sql stable parallel restricted
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    session.pid,
+    concat_ws(', ', quote_ident(session.usename), nullif(session.application_name, '')),
+    session.state,
+    session.xact_start,
+    base.tables
+  from pg_stat_activity as session
+  cross join lateral (
+    select count(*) as tables from nms_private.bases as base where base.read_at < session.xact_start
+  ) as base
+  where
+    session.datname = current_database()
+    and session.backend_type = 'client backend'
+    and session.pid <> pg_backend_pid()
+    and session.xact_start <= statement_timestamp() - transactions_in_the_way.open_for
+    and base.tables > 0
+$$;
+comment on function nms_private.transactions_in_the_way(interval) is
+  'Transactions that have been open for at least so long, and began after tables were last counted: while they are open, those tables cannot be carried, because what their session did before may not show yet.';
+revoke execute on function nms_private.transactions_in_the_way(interval) from public;
+--! EndIncluded functions/doctor/transactions_in_the_way.sql
 --! Included functions/doctor/worker_trusts.sql
 -- A worker runs what lies in the schema of graphile-worker, and so does a requester: whoever may leave code there must
 -- have nothing to gain by it. The user of the session counts as well, because such code may take that role back.
@@ -4243,6 +5455,251 @@ comment on function nms_private.worker_trusts(oid) is
   'True when a role may leave code in the schema of graphile-worker for a worker or a requester that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker; or it is a worker''s, and the user may only read results and queue runs. role: 0 is everybody.';
 revoke execute on function nms_private.worker_trusts(oid) from public;
 --! EndIncluded functions/doctor/worker_trusts.sql
+--! Included functions/estimate/estimate_count.sql
+create or replace function nms.estimate_count(
+  schema_name text,
+  table_name text,
+  out row_count bigint,
+  out row_count_low bigint,
+  out row_count_high bigint,
+  out method text,
+  out pages_read bigint,
+  out pages bigint
+)
+returns record
+language plpgsql stable parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '1 s'
+as $$
+declare
+  v_page_size constant bigint := current_setting('block_size')::bigint;
+  v_table_oid constant oid := (
+    select relation.oid
+    from pg_class as relation
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+    where schema.nspname = estimate_count.schema_name and relation.relname = estimate_count.table_name
+  );
+  v_family nms_private.target[];
+  v_members oid[];
+  v_stored nms_private.target;
+  v_found nms_private.finding;
+  v_pages bigint;
+begin
+  v_family := array(
+    select target from nms_private.find_targets(skip => '[]', exclude => '[]', among => array[v_table_oid]) as target
+  );
+  select coalesce(target.members, array[target.table_oid]) into v_members
+  from unnest(v_family) as target
+  where target.table_oid = v_table_oid and target.is_reported;
+  if not found then
+    perform nms_private.refuse_unknown_table(
+      schema_name => coalesce(estimate_count.schema_name, ''), table_name => coalesce(estimate_count.table_name, '')
+    );
+    raise exception 'no run would count a table %.% now', estimate_count.schema_name, estimate_count.table_name
+      using
+        errcode = 'no_data_found',
+        detail = 'runs have met it, so it was dropped or renamed since, or a setting leaves it out now',
+        hint = 'What they have found is in nms.table_metrics_history.';
+  end if;
+
+  row_count := 0;
+  row_count_low := 0;
+  row_count_high := 0;
+  method := 'exact';
+  pages_read := 0;
+  pages := 0;
+  for v_stored in
+    select target.* from unnest(v_family) as target where target.table_oid = any (v_members) order by target.table_oid
+  loop
+    -- What would have to be read whole is for a run, which somebody has asked for who may.
+    if v_stored.table_kind <> 'table' or v_stored.is_whole or coalesce(v_stored.filenode, 0) = 0 then
+      raise exception 'no estimate for %.%', estimate_count.schema_name, estimate_count.table_name
+        using
+          errcode = 'feature_not_supported',
+          detail = format(
+            '%I.%I keeps its rows elsewhere than in pages of a heap', v_stored.schema_name, v_stored.table_name
+          ),
+          hint = 'A run counts it: nms.table_metrics_latest has what the last one has found.';
+    end if;
+
+    select counted.* into strict v_found
+    from nms_private.count_each(targets => array[v_stored], lock_timeout => '1 s', is_sampled => true) as counted;
+    if v_found.error_sqlstate is not null then
+      raise exception '%.% cannot be read: %', v_stored.schema_name, v_stored.table_name, v_found.error_message
+        using
+          errcode = v_found.error_sqlstate,
+          hint = case
+            when v_found.error_sqlstate in ('55P03', 'NM001') then 'Ask again.'
+            else format('An administrator may %s.', nms_private.remedy(error_sqlstate => v_found.error_sqlstate))
+          end;
+    end if;
+
+    v_pages := pg_relation_size(v_stored.table_oid) / v_page_size;
+    row_count := row_count + v_found.own_row_count;
+    row_count_low := row_count_low + coalesce(v_found.own_row_count_low, v_found.own_row_count);
+    row_count_high := row_count_high + coalesce(v_found.own_row_count_high, v_found.own_row_count);
+    pages := pages + v_pages;
+    if v_found.method = 'estimate' then
+      method := 'estimate';
+      pages_read := pages_read + least(v_pages, 1000);
+    else
+      pages_read := pages_read + v_pages;
+    end if;
+  end loop;
+end
+$$;
+comment on function nms.estimate_count(text, text) is
+  'About how many rows a table has now, with its partitions and children, without a run: nothing is stored. Of each part that is large 1,000 pages are read, and row_count_low to row_count_high has the number with a confidence of 99 %; what has at most 1,000 pages, or no row in those read, is counted, so that 0 is never an estimate. method: exact when nothing had to be estimated, otherwise estimate. Raises P0002 for an unknown table, 0A000 for one with rows elsewhere than in a heap, 55P03 for one that is locked for longer than a second.';
+revoke execute on function nms.estimate_count(text, text) from public;
+--! EndIncluded functions/estimate/estimate_count.sql
+--! Included functions/estimate/estimate_rows.sql
+-- Stable, so that it reads the snapshot of the calling query.
+create or replace function nms_private.estimate_rows(
+  table_oid oid,
+  out row_count bigint,
+  out row_count_low bigint,
+  out row_count_high bigint
+)
+returns record
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set row_security = off -- an error, rather than only the rows that a policy shows
+set jit = off
+-- One page after the other, each found by its number, whatever the planner is told that pages cost.
+set enable_tidscan = on
+set enable_seqscan = off
+set max_parallel_workers_per_gather = 0
+set effective_io_concurrency = 0 -- as in count_each
+as $$
+declare
+  v_sample constant bigint := bigint '1000'; -- pages
+  v_page_size constant bigint := current_setting('block_size')::bigint;
+  -- A page has a header of 24 bytes; a row a pointer of 4, and a header of 23 that ends at a multiple of 8.
+  v_rows_of_full_page constant bigint := (v_page_size - 24) / (4 + 24);
+  v_deviations constant double precision := double precision '2.576'; -- two-sided 99 %
+  v_miss constant double precision := double precision '0.01';
+  v_pages double precision;
+  v_largest_part double precision;
+  v_rows double precision;
+  v_most_rows double precision;
+  v_estimate double precision;
+  v_variance double precision;
+  v_unlike double precision;
+  v_error double precision;
+begin
+  -- Equal parts of the file, one page of each: each drawn once, and read once. Neighbours differ by at least as much as
+  -- pages of one part do: half of the square of that, on average, is no less than the variance in a part.
+  execute format(
+    $query$
+      with
+      relation as materialized (
+        select pg_relation_size($1) / $2 as pages -- while it is locked
+      ),
+      part as materialized (
+        select
+          number,
+          (number + 1) * relation.pages / $3 - number * relation.pages / $3 as pages,
+          number * relation.pages / $3 as first
+        from relation
+        cross join generate_series(0, $3 - 1) as number
+        where relation.pages > $3
+      ),
+      drawn as materialized (
+        select part.number, part.pages, part.first + floor(random() * part.pages)::bigint as page
+        from part
+      ),
+      read as materialized (
+        select
+          drawn.number,
+          drawn.pages,
+          (
+            select count(*)
+            from only %s as stored
+            where stored.ctid between format('(%%s,0)', drawn.page)::tid and format('(%%s,65535)', drawn.page)::tid
+          ) as rows
+        from drawn
+      ),
+      compared as (
+        select
+          read.*,
+          coalesce(
+            read.rows - lag(read.rows) over by_place, read.rows - lead(read.rows) over by_place
+          )::double precision as difference
+        from read
+        window by_place as (order by read.number)
+      )
+      select
+        sum(compared.pages)::double precision as pages,
+        max(compared.pages)::double precision as largest_part,
+        sum(compared.rows)::double precision as rows,
+        max(compared.rows)::double precision as most_rows,
+        sum(compared.pages * compared.rows)::double precision as estimate,
+        sum(compared.pages ^ 2 * compared.difference ^ 2 / 2) filter (where compared.pages > 1) as variance
+      from compared
+    $query$,
+    estimate_rows.table_oid::regclass
+  )
+  into strict v_pages, v_largest_part, v_rows, v_most_rows, v_estimate, v_variance
+  using estimate_rows.table_oid, v_page_size, v_sample;
+
+  if v_rows > 0 then
+    -- With so many pages unlike all others, the sample would have met one of them.
+    v_unlike := ln(v_miss) / ln(1 - 1 / v_largest_part);
+    v_error := v_deviations * sqrt(v_variance);
+    row_count := v_estimate::bigint;
+    row_count_low := floor(greatest(v_rows, v_estimate - v_error - v_unlike * v_most_rows))::bigint;
+    row_count_high := ceil(
+      least(v_pages * v_rows_of_full_page, v_estimate + v_error + v_unlike * v_rows_of_full_page)
+    )::bigint;
+  end if;
+end
+$$;
+comment on function nms_private.estimate_rows(oid) is
+  'How many rows are stored in a heap table, from 1,000 of its pages: one of each of 1,000 equal parts. row_count_low to row_count_high has the number with a confidence of 99 %, also when up to 1 page in 217 is unlike all others: empty, or full of the shortest rows there can be. All null for a table of at most that many pages, and where none of them has a row: then only a count is able to tell.';
+revoke execute on function nms_private.estimate_rows(oid) from public;
+--! EndIncluded functions/estimate/estimate_rows.sql
+--! Included functions/estimate/estimate_tables.sql
+-- Stable, so that every estimate reads the snapshot of the calling query.
+create or replace function nms_private.estimate_tables(
+  targets nms_private.target[],
+  stop_at text[] default '{}',
+  lock_timeout text default null -- for each table; null: that of the session
+)
+returns setof nms_private.finding
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_small_to constant bigint := bigint '32'; -- pages, as in count_tables
+  v_named nms_private.target[];
+begin
+  if not exists (select from nms.table_metrics_count_rules as rule where rule.method = 'estimate') then
+    return;
+  end if;
+
+  -- The others are counted in their own ways, what is known to be small several at a time.
+  v_named := array(
+    select target
+    from unnest(targets) as target
+    join nms_private.count_methods(targets => targets) as rule on rule.table_oid = target.table_oid
+    where
+      rule.method = 'estimate'
+      and target.table_kind = 'table'
+      and target.filenode <> 0
+      and target.pages not between 1 and v_small_to
+    order by target.filenode desc -- as in count_tables
+  );
+  return query
+  select estimated.*
+  from nms_private.count_each(
+    targets => v_named, stop_at => stop_at, lock_timeout => estimate_tables.lock_timeout, is_sampled => true
+  ) as estimated;
+end
+$$;
+comment on function nms_private.estimate_tables(nms_private.target[], text[], text) is
+  'Of these tables, those for which a rule asks for an estimate and that are not known to be small: how many rows they store, estimated or counted as nms_private.count_each() says. The others have no row here.';
+revoke execute on function nms_private.estimate_tables(nms_private.target[], text[], text) from public;
+--! EndIncluded functions/estimate/estimate_tables.sql
 --! Included functions/filters/call_filter_function.sql
 -- Whoever may alter the function in the moment after the look at it could have it run with the rights of this one,
 -- as with a function in the predicate of an index of that table. Nothing that it does stays.
@@ -4850,7 +6307,7 @@ begin
 end
 $$;
 comment on function nms.import_run(date, jsonb) is
-  'Stores counts that are known from elsewhere, such as an older tool, as a run of their own that is marked is_imported. payload: {schema: {table: count}}. Raises 22023 for malformed counts or a day to come, 55000 for a day that was counted. A later imported run of the same day takes it over, and so does any run that counts it.';
+  'Stores counts that are known from elsewhere, such as an older tool, as a run of their own that is marked is_imported. payload: {schema: {table: count}}, which is version 1. Raises 22023 for malformed counts or a day to come, 55000 for a day that was counted. A later imported run of the same day takes it over, and so does any run that counts it.';
 revoke execute on function nms.import_run(date, jsonb) from public;
 --! EndIncluded functions/history/import_run.sql
 --! Included functions/history/prunable_runs.sql
@@ -5046,7 +6503,19 @@ begin
   where snapshot.run_id = v_run.run_id;
 
   run_id := v_run.run_id;
-  payload := nms_private.run_payload(run_id => v_run.run_id);
+  -- In the version it had; of one that is gone, the day may still have it.
+  payload := nms_private.run_payload(
+    run_id => v_run.run_id,
+    version => coalesce(
+      nms_private.payload_version(payload => v_former),
+      (
+        select nms_private.payload_version(payload => day.payload)
+        from nms.table_metrics_daily_snapshot as day
+        where day.run_id = v_run.run_id
+      ),
+      (select settings.payload_version from nms.table_metrics_settings as settings)
+    )
+  );
   collected_at := v_run.collected_at;
   effect := nms_private.rebuild_effect(former => v_former, rebuilt => payload);
   insert into nms.table_metrics_run_snapshot as snapshot (run_id, payload, collected_at)
@@ -5056,7 +6525,7 @@ begin
 end
 $$;
 comment on function nms.rebuild_run_snapshot(bigint) is
-  'Makes the JSON of a successful run again from its measurements. effect: made, there was none; same as before; or repaired, it was another one. Raises 55000 for any other run, and when measurements are missing.';
+  'Makes the JSON of a successful run again from its measurements, in the version of the payload that it had. effect: made, there was none; same as before; or repaired, it was another one. Raises 55000 for any other run, and when measurements are missing.';
 revoke execute on function nms.rebuild_run_snapshot(bigint) from public;
 --! EndIncluded functions/history/rebuild_run_snapshot.sql
 --! Included functions/history/take_day.sql
@@ -5092,6 +6561,9 @@ as $$
   with problem as (
     select 1 as place, '' as path, payload as seen, 'an object {"schema": {"table": count}}' as expected
     where payload is null or jsonb_typeof(payload) <> 'object'
+    union all
+    select 1, '_version', payload -> '_version', 'version 1 of the payload, which nms.day_snapshot() answers with unless asked for another'
+    where jsonb_typeof(payload -> '_version') = 'number'
     union all
     select 2, schemas.key, schemas.value, 'an object {"table": count}'
     from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
@@ -5982,6 +7454,72 @@ comment on function nms.alerts_report(boolean, integer, bigint) is
   'What is strange: {business_time_zone, open, history, next}. open: as nms.table_metrics_alerts, oldest first. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 revoke execute on function nms.alerts_report(boolean, integer, bigint) from public;
 --! EndIncluded functions/reading/alerts_report.sql
+--! Included functions/reading/carrying_report.sql
+create or replace function nms_private.carrying_report()
+returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (select from nms.table_metrics_count_rules as rule where rule.method = 'carried')
+    and not exists (select from nms.table_metrics_comparisons as comparison where comparison.method = 'carried')
+  then
+    return null;
+  end if;
+
+  return (
+    select jsonb_build_object(
+      'server_can_carry', current_setting('server_version_num')::integer >= 150000,
+      'run_id', last.run_id,
+      'tables', found.tables,
+      'carried', found.carried,
+      'oldest_run', found.oldest_run,
+      'compared_since_run', trust.since_run,
+      'comparisons', trust.comparisons,
+      'differences', trust.differences,
+      'one_in', trust.one_in,
+      'open_differences', (
+        select count(distinct difference.table_oid)
+        from nms.table_metrics_differences as difference
+        where difference.method = 'carried' and difference.resumed_at is null
+      ),
+      'shadow', (
+        select jsonb_build_object(
+          'rules', count(*),
+          'until', max(rule.since + rule.shadow),
+          'comparisons', coalesce(max(shadow.comparisons), 0),
+          'differences', coalesce(max(shadow.differences), 0)
+        )
+        from nms.table_metrics_count_rules as rule
+        left join nms.table_metrics_comparisons as shadow
+          on shadow.run_id = last.run_id and shadow.method = 'carried' and shadow.is_shadow
+        where rule.method = 'carried' and rule.since + rule.shadow > statement_timestamp()
+        having count(*) > 0
+      )
+    )
+    from nms_private.trust_in(method => 'carried') as trust
+    left join lateral (
+      select run.run_id
+      from nms.table_metrics_runs as run
+      where run.status = 'SUCCEEDED' and not run.is_imported
+      order by run.run_id desc
+      limit 1
+    ) as last on true
+    cross join lateral (
+      select
+        count(*) as tables,
+        count(*) filter (where measurement.method = 'carried') as carried,
+        min(measurement.carried_from_run) as oldest_run
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = last.run_id and measurement.table_kind <> 'partitioned table'
+    ) as found
+  );
+end
+$$;
+comment on function nms_private.carrying_report() is
+  'What the last successful run carried, how often carried counts were counted again and what that says, and what rules in their shadow would have carried: {server_can_carry, run_id, tables, carried, oldest_run, compared_since_run, comparisons, differences, one_in, open_differences, shadow}. shadow is null without such rules. Null when nothing is carried, and nothing ever was.';
+revoke execute on function nms_private.carrying_report() from public;
+--! EndIncluded functions/reading/carrying_report.sql
 --! Included functions/reading/checked_limit.sql
 create or replace function nms_private.checked_limit(argument text, value integer)
 returns integer
@@ -6015,7 +7553,13 @@ returns table (
   change_percent numeric,
   own_change bigint,
   table_kind text,
-  is_partition boolean
+  is_partition boolean,
+  method_before text,
+  method_after text,
+  rows_before_low bigint,
+  rows_before_high bigint,
+  rows_after_low bigint,
+  rows_after_high bigint
 )
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -6030,7 +7574,7 @@ begin
 end
 $$;
 comment on function nms.compare_days(date, date) is
-  'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank, unchanged or left out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for a day without a result.';
+  'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank, unchanged, unclear (an estimate allows either) or left out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for a day without a result.';
 revoke execute on function nms.compare_days(date, date) from public;
 --! EndIncluded functions/reading/compare_days.sql
 --! Included functions/reading/compare_report.sql
@@ -6110,12 +7654,25 @@ begin
       'before', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_before),
       'after', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_after),
       'change', (select coalesce(sum(compared.own_change), 0) from compared),
+      'is_change_estimated', (
+        select coalesce(bool_or('estimate' in (compared.method_before, compared.method_after)), false) from compared
+      ),
       'outcomes', (
         select coalesce(jsonb_object_agg(grouped.outcome, grouped.tables), '{}')
         from (select compared.outcome, count(*) as tables from compared group by compared.outcome) as grouped
       ),
       'tables', (
-        select coalesce(jsonb_agg(to_jsonb(compared) - '{place,is_failing}'::text[] order by compared.place), '[]')
+        select coalesce(
+          jsonb_agg(
+            to_jsonb(compared) - case
+              when num_nonnulls(compared.rows_before_low, compared.rows_after_low) = 0
+                then '{place,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
+              else '{place,is_failing}'
+            end::text[]
+            order by compared.place
+          ),
+          '[]'
+        )
         from compared
       ),
       'fail_on', compare_report.fail_on,
@@ -6137,7 +7694,7 @@ begin
 end
 $$;
 comment on function nms.compare_report(bigint, bigint, text) is
-  'Two runs beside each other: {before, after, change, outcomes, tables, fail_on, failing, verdict}, the tables as of nms.compare_runs, those that changed most first. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
+  'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
 revoke execute on function nms.compare_report(bigint, bigint, text) from public;
 --! EndIncluded functions/reading/compare_report.sql
 --! Included functions/reading/compare_runs.sql
@@ -6152,7 +7709,13 @@ returns table (
   change_percent numeric,
   own_change bigint,
   table_kind text,
-  is_partition boolean
+  is_partition boolean,
+  method_before text,
+  method_after text,
+  rows_before_low bigint,
+  rows_before_high bigint,
+  rows_after_low bigint,
+  rows_after_high bigint
 )
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -6218,6 +7781,7 @@ begin
       when former.table_name is null then 'appeared'
       when latter.table_name is null then 'disappeared'
       when former.row_count is null or latter.row_count is null then 'not counted'
+      when latter.row_count <> former.row_count and ranges.overlap then 'unclear'
       when latter.row_count > former.row_count then 'grew'
       when latter.row_count < former.row_count then 'shrank'
       else 'unchanged'
@@ -6233,7 +7797,13 @@ begin
       else latter.own_row_count - former.own_row_count
     end,
     coalesce(latter.table_kind, former.table_kind),
-    coalesce(latter.is_partition, former.is_partition)
+    coalesce(latter.is_partition, former.is_partition),
+    former.method,
+    latter.method,
+    former.row_count_low,
+    former.row_count_high,
+    latter.row_count_low,
+    latter.row_count_high
   from (
     select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
   ) as former
@@ -6250,11 +7820,18 @@ begin
           from unnest(v_left_out_schemas, v_left_out_tables) as left_out (schema_name, table_name)
         ) as is_left_out
   ) as named
+  -- Only estimates have a range.
+  cross join lateral (
+    select
+      coalesce(former.row_count_low, former.row_count) <= coalesce(latter.row_count_high, latter.row_count)
+        and coalesce(latter.row_count_low, latter.row_count) <= coalesce(former.row_count_high, former.row_count)
+        as overlap
+  ) as ranges
   order by named.schema_name, named.table_name;
 end
 $$;
 comment on function nms.compare_runs(bigint, bigint) is
-  'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
+  'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, unclear (an estimate allows either), not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
 revoke execute on function nms.compare_runs(bigint, bigint) from public;
 --! EndIncluded functions/reading/compare_runs.sql
 --! Included functions/reading/counts_of_days.sql
@@ -6276,6 +7853,7 @@ as $$
   )
   select jsonb_agg(
     jsonb_build_object('snapshot_date', calendar.snapshot_date, 'rows', found.rows, 'counts', found.counts)
+    || case when found.estimated_rows > 0 then jsonb_build_object('estimated_rows', found.estimated_rows) else '{}' end
     order by calendar.snapshot_date
   )
   from (
@@ -6286,12 +7864,13 @@ as $$
   left join lateral (
     select
       coalesce(sum(measurement.own_row_count), 0) as rows,
+      sum(measurement.own_row_count) filter (where measurement.method = 'estimate') as estimated_rows,
       coalesce(
         jsonb_agg(measurement.row_count order by named.place) filter (where named.place is not null),
         '[]'
       ) as counts
     from (
-      select counted.schema_name, counted.table_name, counted.row_count, counted.own_row_count
+      select counted.schema_name, counted.table_name, counted.row_count, counted.own_row_count, counted.method
       from nms.table_metrics_measurements as counted
       where counted.run_id = day.run_id
     ) as measurement
@@ -6299,7 +7878,7 @@ as $$
   ) as found on day.run_id is not null
 $$;
 comment on function nms_private.counts_of_days(bigint, date, integer) is
-  'How many rows the tables of a run had on each of the last so many business days up to one, oldest first: {snapshot_date, rows, counts}, one count for each table in the order of nms_private.run_result, null where it was not counted. rows are those of all tables of the day, each counted once. On a day without a result both are null.';
+  'How many rows the tables of a run had on each of the last so many business days up to one, oldest first: {snapshot_date, rows, counts}, and estimated_rows where some of them are estimates, one count for each table in the order of nms_private.run_result, null where it was not counted. rows are those of all tables of the day, each counted once. On a day without a result both are null.';
 revoke execute on function nms_private.counts_of_days(bigint, date, integer) from public;
 --! EndIncluded functions/reading/counts_of_days.sql
 --! Included functions/reading/day_report.sql
@@ -6332,16 +7911,16 @@ begin
     'snapshot_date', v_day.snapshot_date,
     'collected_at', v_day.collected_at,
     'left_out_count', (select run.left_out_count from nms.table_metrics_runs as run where run.run_id = v_day.run_id),
-    'payload', v_day.payload
+    'payload', nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
   );
 end
 $$;
 comment on function nms.day_report(date) is
-  'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since the day before that has a result, and how many tables the request left out. Raises P0002 for a day without a result.';
+  'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since the day before that has a result, and how many tables the request left out. Tables and totals as in nms.run_report. Raises P0002 for a day without a result.';
 revoke execute on function nms.day_report(date) from public;
 --! EndIncluded functions/reading/day_report.sql
 --! Included functions/reading/day_snapshot.sql
-create or replace function nms.day_snapshot(snapshot_date date default null)
+create or replace function nms.day_snapshot(snapshot_date date default null, version integer default 1)
 returns jsonb
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -6353,7 +7932,7 @@ begin
     'run_id', day.run_id,
     'snapshot_date', day.snapshot_date,
     'collected_at', day.collected_at,
-    'payload', day.payload
+    'payload', nms_private.payload_in(version => day_snapshot.version, stored => day.payload, run_id => day.run_id)
   ) into v_snapshot
   from nms.table_metrics_daily_snapshot as day
   where day.snapshot_date = coalesce(
@@ -6366,9 +7945,9 @@ begin
   return v_snapshot;
 end
 $$;
-comment on function nms.day_snapshot(date) is
-  'The JSON of a business day, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, payload as {schema: {table: count}}. Raises P0002 for a day without a result.';
-revoke execute on function nms.day_snapshot(date) from public;
+comment on function nms.day_snapshot(date, integer) is
+  'The JSON of a business day, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, payload as {schema: {table: count}}; in version 2 as {"_version": 2, schema: {table: {"count": …, "method": …}}}, whichever the payload_version setting was. Raises P0002 for a day without a result, 22023 for a version that is not 1 or 2.';
+revoke execute on function nms.day_snapshot(date, integer) from public;
 --! EndIncluded functions/reading/day_snapshot.sql
 --! Included functions/reading/days_report.sql
 create or replace function nms.days_report("limit" integer default 30, before date default null)
@@ -6389,7 +7968,14 @@ as $$
     ) as found
   ),
   page as (
-    select day.*, found.tables, found.rows, found.change, found.change_percent, found.tables_left_out
+    select
+      day.*,
+      found.tables,
+      found.rows,
+      found.change,
+      found.change_percent,
+      found.tables_left_out,
+      found.estimated_rows
     from nms_private.growth_over(
       run_ids => (select array_agg(day.run_id order by day.snapshot_date) from day)
     ) as found
@@ -6397,7 +7983,19 @@ as $$
     where day.place <= days_report."limit"
   )
   select jsonb_build_object(
-    'days', (select coalesce(jsonb_agg(to_jsonb(page) - 'place' order by page.place), '[]') from page),
+    'days', (
+      select coalesce(
+        jsonb_agg(
+          case
+            when page.estimated_rows is null then to_jsonb(page) - '{place,estimated_rows}'::text[]
+            else to_jsonb(page) - 'place'
+          end
+          order by page.place
+        ),
+        '[]'
+      )
+      from page
+    ),
     'next', (
       select day.snapshot_date
       from day
@@ -6406,7 +8004,7 @@ as $$
   )
 $$;
 comment on function nms.days_report(integer, date) is
-  'The business days that have a result, newest first: {days, next}, each with the run that owns it, its tables and rows, and the change since the day before that has one, as in nms.growth. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+  'The business days that have a result, newest first: {days, next}, each with the run that owns it, its tables and rows, estimated_rows where some of the rows are estimates, and the change since the day before that has one, as in nms.growth. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 revoke execute on function nms.days_report(integer, date) from public;
 --! EndIncluded functions/reading/days_report.sql
 --! Included functions/reading/fastest_growing.sql
@@ -6630,7 +8228,7 @@ returns table (
   tables_left_out bigint,
   run_id bigint,
   method text,
-  rows_estimated numeric,
+  estimated_rows numeric,
   bytes numeric,
   bytes_change numeric,
   bytes_per_day numeric,
@@ -6675,7 +8273,7 @@ begin
     found.tables_left_out,
     found.run_id,
     found.method,
-    found.rows_estimated,
+    found.estimated_rows,
     found.bytes,
     found.bytes_change,
     round(found.bytes_change / (ended.snapshot_date - since.snapshot_date), 2),
@@ -6692,7 +8290,7 @@ begin
 end
 $$;
 comment on function nms.growth(text, text, text, integer) is
-  'How a table, a schema (table_name null) or the whole database (both null) grew over the last so many days, weeks from Monday or months, the current one included: of each the last day with a result, and the change since that of the period before, in rows, per cent and rows per day. rows and change are null when that day''s request left it out, and no row: no result, or it did not exist. In a total each row counts once (sum of own_row_count), and change is that of the tables which both days counted, with those that appeared and disappeared: tables_left_out, by the request or settings of one of both days, change nothing. method: the least sure of those of the tables; rows_estimated: how many of the rows are estimated, null for none. bytes, bytes_change and bytes_per_day are those on disk, null unless each table was measured, which tables_without_bytes were not. Names as the catalogue spells them. Raises P0002 for an unknown name, 22023 for an unknown period.';
+  'How a table, a schema (table_name null) or the whole database (both null) grew over the last so many days, weeks from Monday or months, the current one included: of each the last day with a result, and the change since that of the period before, in rows, per cent and rows per day. rows and change are null when that day''s request left it out, and no row: no result, or it did not exist. In a total each row counts once (sum of own_row_count), and change is that of the tables which both days counted, with those that appeared and disappeared: tables_left_out, by the request or settings of one of both days, change nothing. method: the least sure of those of the tables; estimated_rows: how many of the rows are estimated, null for none. bytes, bytes_change and bytes_per_day are those on disk, null unless each table was measured, which tables_without_bytes were not. Names as the catalogue spells them. Raises P0002 for an unknown name, 22023 for an unknown period.';
 revoke execute on function nms.growth(text, text, text, integer) from public;
 --! EndIncluded functions/reading/growth.sql
 --! Included functions/reading/growth_over.sql
@@ -6710,7 +8308,7 @@ returns table (
   tables_left_out bigint,
   since bigint,
   method text,
-  rows_estimated numeric,
+  estimated_rows numeric,
   bytes numeric,
   bytes_change numeric,
   tables_without_bytes bigint
@@ -6761,7 +8359,7 @@ as $$
       judged.tables,
       judged.tables_without_bytes,
       case when not judged.is_left_out then judged.method end as method,
-      case when not judged.is_left_out then judged.rows_estimated end as rows_estimated,
+      case when not judged.is_left_out then judged.estimated_rows end as estimated_rows,
       case when not judged.is_left_out then judged.bytes end as bytes,
       lag(case when not judged.is_left_out then judged.bytes end) over by_place as bytes_before,
       lag(judged.run_id) over by_place as since,
@@ -6783,7 +8381,7 @@ as $$
     coalesce(compared.tables_left_out, 0),
     beside.since,
     beside.method,
-    beside.rows_estimated,
+    beside.estimated_rows,
     beside.bytes,
     case
       when beside.is_same_request then beside.bytes - beside.bytes_before
@@ -6823,7 +8421,7 @@ as $$
   order by beside.place
 $$;
 comment on function nms_private.growth_over(bigint[], text, text) is
-  'How a table, a schema or the whole database grew over some successful runs, given oldest first: rows and tables of each, and the change since the one before it in this list. rows and tables are null for a run that left it out; no row: it did not exist. The change of a total is of what both runs have counted, appeared and disappeared tables included; tables_left_out, which one of them leaves out, are no part of it, nor of what change_percent is taken of. method: the least sure of those of the tables; rows_estimated: how many of the rows are estimated. bytes: on disk, null unless each table has them, which tables_without_bytes have not; bytes_change likewise, of the same tables as change.';
+  'How a table, a schema or the whole database grew over some successful runs, given oldest first: rows and tables of each, and the change since the one before it in this list. rows and tables are null for a run that left it out; no row: it did not exist. The change of a total is of what both runs have counted, appeared and disappeared tables included; tables_left_out, which one of them leaves out, are no part of it, nor of what change_percent is taken of. method: the least sure of those of the tables; estimated_rows: how many of the rows are estimated. bytes: on disk, null unless each table has them, which tables_without_bytes have not; bytes_change likewise, of the same tables as change.';
 revoke execute on function nms_private.growth_over(bigint[], text, text) from public;
 --! EndIncluded functions/reading/growth_over.sql
 --! Included functions/reading/growth_report.sql
@@ -6969,15 +8567,10 @@ as $$
     jsonb_agg(
       to_jsonb(last) || jsonb_build_object(
         'seconds', extract(epoch from coalesce(last.finished_at, clock_timestamp()) - last.collected_at),
-        'totals', jsonb_build_object(
-          'tables', last.target_count,
-          'rows', case
-            when last.status = 'SUCCEEDED' then (
-              select found.rows
-              from nms_private.rows_of(run_id => last.run_id, schema_name => null, table_name => null) as found
-            )
-          end
-        )
+        'totals', case
+          when last.status = 'SUCCEEDED' then nms_private.run_totals(run_id => last.run_id)
+          else jsonb_build_object('tables', last.target_count, 'rows', null)
+        end
       )
       order by last.run_id desc
     ),
@@ -6992,7 +8585,7 @@ as $$
   ) as last
 $$;
 comment on function nms_private.list_runs(integer, bigint) is
-  'The last runs, or the last before one of them, newest first: each header with its seconds (so far, while it is RUNNING) and its totals, whose rows are null unless it SUCCEEDED.';
+  'The last runs, or the last before one of them, newest first: each header with its seconds (so far, while it is RUNNING) and its totals as of nms_private.run_totals, whose rows are null unless it SUCCEEDED.';
 revoke execute on function nms_private.list_runs(integer, bigint) from public;
 --! EndIncluded functions/reading/list_runs.sql
 --! Included functions/reading/list_tables.sql
@@ -7037,7 +8630,7 @@ begin
     with
     found as materialized (
       select measurement.*, row_number() over (order by measurement.schema_name, measurement.table_name) as place
-      from nms.table_metrics_measurements as measurement
+      from nms_private.described_counts as measurement
       where
         measurement.run_id = v_day.run_id
         and (measurement.schema_name = list_tables.schema_name or list_tables.schema_name is null)
@@ -7066,7 +8659,10 @@ begin
             'method', found.method,
             'change', found.row_count - former.row_count,
             'change_percent', round(100.0 * (found.row_count - former.row_count) / nullif(former.row_count, 0), 2)
-          )
+          ) || coalesce(found.description, '{}') || case
+            when former.method <> found.method then jsonb_build_object('previous_method', former.method)
+            else '{}'
+          end
           order by found.place
         ) filter (where found.place <= list_tables.how_many),
         '[]'
@@ -7148,7 +8744,7 @@ as $$
     'open_alerts', (
       select jsonb_object_agg(known.kind, coalesce(open.alerts, 0))
       from unnest(
-        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike}'::text[]
+        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike,count_differs,triggers_changed}'::text[]
       ) as known (kind)
       left join (
         select alert.kind, count(*) as alerts from nms.table_metrics_alerts as alert group by alert.kind
@@ -7355,9 +8951,32 @@ begin
 end
 $$;
 comment on function nms.overview_report(date, integer) is
-  'How things stand on a business day, by default the last one with a result: {snapshot_date, has_result, run, totals, change, change_percent, changed_most, tables, days, runs, earlier_date, later_date}, and how table metrics is doing now: {business_date, today, last_run, next_due, alerts}. days are that day and those before it, oldest first: {snapshot_date, rows, counts}, where counts has one entry for each of tables, in their order, null where it was not counted; rows and counts are null on a day without a result. A day without a result has the tables of its last FAILED run, if there was any.';
+  'How things stand on a business day, by default the last one with a result: {snapshot_date, has_result, run, totals, change, change_percent, changed_most, tables, days, runs, earlier_date, later_date}, and how table metrics is doing now: {business_date, today, last_run, next_due, alerts}. days are that day and those before it, oldest first: {snapshot_date, rows, counts}, where counts has one entry for each of tables, in their order, null where it was not counted; rows and counts are null on a day without a result; estimated_rows is there where some of the rows are estimates. A day without a result has the tables of its last FAILED run, if there was any.';
 revoke execute on function nms.overview_report(date, integer) from public;
 --! EndIncluded functions/reading/overview_report.sql
+--! Included functions/reading/payload_in.sql
+create or replace function nms_private.payload_in(version integer, stored jsonb, run_id bigint)
+returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if (payload_in.version in (1, 2)) is not true then
+    raise exception 'no such version of the payload: %', coalesce(payload_in.version::text, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected 1 or 2',
+        hint = '1 is {schema: {table: count}}, 2 also says how each count was found.';
+  elsif payload_in.stored is null or nms_private.payload_version(payload => payload_in.stored) = payload_in.version then
+    return payload_in.stored;
+  end if;
+  return nms_private.run_payload(run_id => payload_in.run_id, version => payload_in.version);
+end
+$$;
+comment on function nms_private.payload_in(integer, jsonb, bigint) is
+  'The stored payload of a run in this version: itself, or made from the measurements. Null for null. Raises 22023 for a version that is not 1 or 2.';
+revoke execute on function nms_private.payload_in(integer, jsonb, bigint) from public;
+--! EndIncluded functions/reading/payload_in.sql
 --! Included functions/reading/period_ends.sql
 create or replace function nms_private.period_ends(by text, periods integer)
 returns table (period_start date, snapshot_date date, run_id bigint, is_asked_for boolean)
@@ -7491,7 +9110,7 @@ revoke execute on function nms_private.refuse_unknown_table(text, text) from pub
 --! Included functions/reading/rows_of.sql
 -- Three statements, for each its index.
 create or replace function nms_private.rows_of(run_id bigint, schema_name text, table_name text)
-returns table (rows numeric, tables bigint, method text, rows_estimated numeric, bytes numeric, tables_without_bytes bigint)
+returns table (rows numeric, tables bigint, method text, estimated_rows numeric, bytes numeric, tables_without_bytes bigint)
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 rows 1
@@ -7549,7 +9168,7 @@ begin
 end
 $$;
 comment on function nms_private.rows_of(bigint, text, text) is
-  'How many rows a run found, and in how many tables: of one table; without table_name of a schema, without schema_name too of all of them, and then each row counted once. method: the least sure of theirs. rows_estimated: how many of the rows are estimated, null for none. bytes: on disk, null unless they are known of each table; tables_without_bytes: of how many they are not.';
+  'How many rows a run found, and in how many tables: of one table; without table_name of a schema, without schema_name too of all of them, and then each row counted once. method: the least sure of theirs. estimated_rows: how many of the rows are estimated, null for none. bytes: on disk, null unless they are known of each table; tables_without_bytes: of how many they are not.';
 revoke execute on function nms_private.rows_of(bigint, text, text) from public;
 --! EndIncluded functions/reading/rows_of.sql
 --! Included functions/reading/run_header.sql
@@ -7726,13 +9345,25 @@ begin
       'seconds', extract(epoch from coalesce(v_run.finished_at, clock_timestamp()) - v_run.collected_at)
     ),
     'payload', (
-      select snapshot.payload from nms.table_metrics_run_snapshot as snapshot where snapshot.run_id = v_run.run_id
+      select nms_private.payload_in(version => 1, stored => snapshot.payload, run_id => snapshot.run_id)
+      from nms.table_metrics_run_snapshot as snapshot
+      where snapshot.run_id = v_run.run_id
     ),
     'failures', (
       select coalesce(
         jsonb_agg(
-          to_jsonb(failure) - '{run_id,row_count,own_row_count}'::text[]
-          || jsonb_build_object('remedy', nms_private.remedy(error_sqlstate => failure.error_sqlstate))
+          jsonb_build_object(
+            'schema_name', failure.schema_name,
+            'table_name', failure.table_name,
+            'table_kind', failure.table_kind,
+            'is_partition', failure.is_partition,
+            'table_oid', failure.table_oid,
+            'method', failure.method,
+            'measured_at', failure.measured_at,
+            'error_sqlstate', failure.error_sqlstate,
+            'error_message', failure.error_message,
+            'remedy', nms_private.remedy(error_sqlstate => failure.error_sqlstate)
+          )
           order by failure.schema_name, failure.table_name
         ),
         '[]'
@@ -7749,7 +9380,7 @@ begin
 end
 $$;
 comment on function nms.run_report(bigint) is
-  'What a run found, by default the latest successful one: {run_id, snapshot_date, collected_at, payload} and the whole header as run, the totals, the tables, largest first, the change since the successful run before it, the failures, each with its remedy, and the open alerts that it raised. payload is null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
+  'What a run found, by default the latest successful one: {run_id, snapshot_date, collected_at, payload} and the whole header as run, the totals, the tables, largest first, the change since the successful run before it, the failures, each with its remedy, and the open alerts that it raised. Each table says by which method it was counted; beside it are row_count_low and row_count_high of an estimate, carried_from_run of a carried count, previous_method when the change is since a count of another one, and total_bytes and filtered where they were measured. The totals have estimated_rows, carried_tables and total_bytes where there are any. payload is null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
 revoke execute on function nms.run_report(bigint) from public;
 --! EndIncluded functions/reading/run_report.sql
 --! Included functions/reading/run_result.sql
@@ -7766,33 +9397,50 @@ as $$
   ),
   measured as materialized (
     select
-      measurement.schema_name,
-      measurement.table_name,
-      measurement.table_kind,
-      measurement.is_partition,
-      measurement.row_count,
-      measurement.own_row_count,
-      measurement.method,
-      compared.change,
-      compared.change_percent,
-      measurement.error_sqlstate,
-      measurement.error_message
-    from nms.table_metrics_measurements as measurement
+      case
+        when found.description is null and not other.method then to_jsonb(entry)
+        else
+          to_jsonb(entry)
+          || coalesce(found.description, '{}')
+          || case when other.method then jsonb_build_object('previous_method', compared.method_before) else '{}' end
+      end as entry,
+      found.row_count,
+      found.schema_name,
+      found.table_name
+    from nms_private.described_counts as found
     left join compared
-      on compared.schema_name = measurement.schema_name
-      and compared.table_name = measurement.table_name
-    where measurement.run_id = run_result.run_id
+      on compared.schema_name = found.schema_name
+      and compared.table_name = found.table_name
+    cross join lateral (
+      select
+        found.schema_name,
+        found.table_name,
+        found.table_kind,
+        found.is_partition,
+        found.row_count,
+        found.own_row_count,
+        found.method,
+        compared.change,
+        compared.change_percent,
+        found.error_sqlstate,
+        found.error_message
+    ) as entry
+    cross join lateral (select coalesce(compared.method_before <> found.method, false)) as other (method)
+    where found.run_id = run_result.run_id
   )
   select jsonb_build_object(
     'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
-    'totals', (
-      select jsonb_build_object('tables', count(*), 'rows', coalesce(sum(measured.own_row_count), 0)) from measured
-    ),
+    'totals', nms_private.run_totals(run_id => run_result.run_id),
     'previous_run_id', run_result.since,
     'previous_date', (
       select run.snapshot_date from nms.table_metrics_runs as run where run.run_id = run_result.since
     ),
     'change', (select coalesce(sum(compared.own_change), 0) from compared having run_result.since is not null),
+    'is_change_estimated', (
+      select coalesce(bool_or('estimate' in (compared.method_before, compared.method_after)), false)
+      from compared
+      having run_result.since is not null
+    ),
     'changed_most', (
       select coalesce(jsonb_agg(to_jsonb(most) order by most.size desc, most.schema_name, most.table_name), '[]')
       from (
@@ -7804,9 +9452,11 @@ as $$
           compared.rows_after,
           compared.change,
           compared.change_percent,
+          compared.method_before,
+          compared.method_after,
           abs(coalesce(compared.change, compared.rows_after, -compared.rows_before, 0)) as size
         from compared
-        where compared.outcome not in ('unchanged', 'left out')
+        where compared.outcome not in ('unchanged', 'unclear', 'left out')
         order by size desc, compared.schema_name, compared.table_name
         limit 10
       ) as most
@@ -7814,7 +9464,7 @@ as $$
     'tables', (
       select coalesce(
         jsonb_agg(
-          to_jsonb(measured) order by measured.row_count desc nulls first, measured.schema_name, measured.table_name
+          measured.entry order by measured.row_count desc nulls first, measured.schema_name, measured.table_name
         ),
         '[]'
       )
@@ -7827,7 +9477,7 @@ comment on function nms_private.run_result(bigint, bigint) is
 revoke execute on function nms_private.run_result(bigint, bigint) from public;
 --! EndIncluded functions/reading/run_result.sql
 --! Included functions/reading/run_snapshot.sql
-create or replace function nms.run_snapshot(run_id bigint default null)
+create or replace function nms.run_snapshot(run_id bigint default null, version integer default 1)
 returns jsonb
 language sql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -7839,15 +9489,41 @@ as $$
     'status', run.status,
     'finished_at', run.finished_at,
     'error_message', run.error_message,
-    'payload', snapshot.payload
+    'payload', nms_private.payload_in(version => run_snapshot.version, stored => snapshot.payload, run_id => run.run_id)
   )
   from nms_private.run_or_latest(run_id => run_snapshot.run_id) as run
   left join nms.table_metrics_run_snapshot as snapshot on snapshot.run_id = run.run_id
 $$;
-comment on function nms.run_snapshot(bigint) is
-  'The JSON of a run, by default the latest successful one: {run_id, snapshot_date, collected_at, status, finished_at, error_message, payload}, payload as {schema: {table: count}}, null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
-revoke execute on function nms.run_snapshot(bigint) from public;
+comment on function nms.run_snapshot(bigint, integer) is
+  'The JSON of a run, by default the latest successful one: {run_id, snapshot_date, collected_at, status, finished_at, error_message, payload}, payload as {schema: {table: count}}, null unless the run SUCCEEDED; in version 2 as {"_version": 2, schema: {table: {"count": …, "method": …}}}, whichever the payload_version setting was. Raises P0002 for an unknown run, 22023 for a version that is not 1 or 2.';
+revoke execute on function nms.run_snapshot(bigint, integer) from public;
 --! EndIncluded functions/reading/run_snapshot.sql
+--! Included functions/reading/run_totals.sql
+create or replace function nms_private.run_totals(run_id bigint)
+returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (
+    select
+      jsonb_build_object('tables', count(*), 'rows', coalesce(sum(found.own_row_count), 0))
+      || jsonb_strip_nulls(
+        jsonb_build_object(
+          'estimated_rows', sum(found.own_row_count) filter (where found.method = 'estimate'),
+          'carried_tables', nullif(count(found.carried_from_run), 0),
+          'total_bytes', sum(found.own_total_bytes)
+        )
+      )
+    from nms.table_metrics_measurements as found
+    where found.run_id = run_totals.run_id
+  );
+end
+$$;
+comment on function nms_private.run_totals(bigint) is
+  'What a run found in all, each row and each byte once: {tables, rows}, and as far as there are any estimated_rows, which are part of rows, carried_tables and total_bytes.';
+revoke execute on function nms_private.run_totals(bigint) from public;
+--! EndIncluded functions/reading/run_totals.sql
 --! Included functions/reading/runs_report.sql
 create or replace function nms.runs_report("limit" integer default 30, before bigint default null)
 returns jsonb
@@ -7867,7 +9543,7 @@ as $$
   ) as listed (runs)
 $$;
 comment on function nms.runs_report(integer, bigint) is
-  'The runs, also those that failed, newest first: {runs, next}, each with its whole header, its seconds (so far, while it is RUNNING) and its totals. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+  'The runs, also those that failed, newest first: {runs, next}, each with its whole header, its seconds (so far, while it is RUNNING) and its totals as in nms.run_report, whose rows are null unless it SUCCEEDED. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 revoke execute on function nms.runs_report(integer, bigint) from public;
 --! EndIncluded functions/reading/runs_report.sql
 --! Included functions/reading/status_report.sql
@@ -7888,11 +9564,12 @@ as $$
     ),
     'runs', nms_private.list_runs("limit" => status_report.runs),
     'alerts', nms_private.open_alerts()
-  )
+  ) || case when carrying.report is not null then jsonb_build_object('carrying', carrying.report) else '{}' end
   from nms.table_metrics_settings as settings
+  cross join nms_private.carrying_report() as carrying (report)
 $$;
 comment on function nms.status_report(integer) is
-  'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first.';
+  'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first. Where counts are carried, carrying tells how many, and how far they can be trusted.';
 revoke execute on function nms.status_report(integer) from public;
 --! EndIncluded functions/reading/status_report.sql
 --! Included functions/reading/table_report.sql
@@ -7987,7 +9664,12 @@ begin
       'runs', (
         select coalesce(
           jsonb_agg(
-            to_jsonb(measured)
+            to_jsonb(measured) - 'previous_method'
+            || case
+              when measured.previous_method <> measured.method
+                then jsonb_build_object('previous_method', measured.previous_method)
+              else '{}'
+            end
             || jsonb_build_object('is_result', measured.run_id = (
               select day.run_id
               from nms.table_metrics_daily_snapshot as day
@@ -7998,7 +9680,10 @@ begin
           '[]'
         )
         from (
-          select history.*, history.row_count - lag(history.row_count) over (order by history.run_id) as change
+          select
+            history.*,
+            history.row_count - lag(history.row_count) over (order by history.run_id) as change,
+            lag(history.method) over (order by history.run_id) as previous_method
           from nms.table_metrics_history as history
           where
             history.run_id in (
@@ -8097,7 +9782,7 @@ as $$
   )
 $$;
 comment on function nms.tables_report(text, text, text, integer) is
-  'The tables of the last business day that has a result, in the order of their names (by bytes): {run_id, snapshot_date, previous_date, tables, next}, with the change since the day before that has one, null when that did not count the table. alike: only those whose schema.table has this text in it, in upper or lower case as far as the locale of the database knows them. next, given as after, asks for those that follow; null when there are none. What a later run that FAILED found is told by nms.run_report. Raises P0002 for a schema that no run has met, 22023 for a limit that is not 1 to 1000 or an after that is no next.';
+  'The tables of the last business day that has a result, in the order of their names (by bytes): {run_id, snapshot_date, previous_date, tables, next}, with the change since the day before that has one, null when that did not count the table. Each as in nms.run_report. alike: only those whose schema.table has this text in it, in upper or lower case as far as the locale of the database knows them. next, given as after, asks for those that follow; null when there are none. What a later run that FAILED found is told by nms.run_report. Raises P0002 for a schema that no run has met, 22023 for a limit that is not 1 to 1000 or an after that is no next.';
 revoke execute on function nms.tables_report(text, text, text, integer) from public;
 --! EndIncluded functions/reading/tables_report.sql
 --! Included functions/reading/trend_report.sql
@@ -8172,6 +9857,37 @@ comment on function nms.trend_report(text, text, integer) is
   'How many rows a table had on each of the last so many business days, today included: {schema_name, table_name, days, summary}, the days as of nms.table_trend, oldest first. When none of them has a result, the summary says which day was the last with one, and how many days reach back to it. Names as the catalogue spells them. Raises P0002 for a table that no run has met.';
 revoke execute on function nms.trend_report(text, text, integer) from public;
 --! EndIncluded functions/reading/trend_report.sql
+--! Included functions/reading/trust_in.sql
+-- Of m counts that were compared and are all right, at most 3/m are wrong with 95 % confidence: the rule of three.
+create or replace function nms_private.trust_in(method text)
+returns table (since_run bigint, comparisons bigint, differences bigint, one_in bigint)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  difference as (
+    select max(difference.run_id) as last_run, count(*) as differences
+    from nms.table_metrics_differences as difference
+    where difference.method = trust_in.method
+  ),
+  since as (
+    select min(comparison.run_id) as first_run, coalesce(sum(comparison.comparisons)::bigint, 0) as comparisons
+    from difference
+    join nms.table_metrics_comparisons as comparison on (comparison.run_id <= difference.last_run) is not true
+    where comparison.method = trust_in.method
+  )
+  select
+    since.first_run,
+    since.comparisons,
+    difference.differences,
+    case when since.comparisons >= 6 then since.comparisons / 3 end
+  from difference
+  cross join since
+$$;
+comment on function nms_private.trust_in(text) is
+  'How far the counts of a method (carried, maintained) can be trusted, by what was counted again. comparisons: since the last difference, from since_run on; differences: all that are known; one_in: at most one count in so many is wrong, with 95 % confidence; null after fewer than 6 comparisons.';
+revoke execute on function nms_private.trust_in(text) from public;
+--! EndIncluded functions/reading/trust_in.sql
 --! Included functions/request/preview_run.sql
 create or replace function nms.preview_run(skip jsonb default '[]', exclude jsonb default '[]')
 returns table (schema_name text, table_name text, table_kind text, outcome text, reason text)
@@ -8677,7 +10393,11 @@ begin
   perform nms_private.use_lock_timeout();
 
   insert into nms.table_metrics_run_snapshot (run_id, payload, collected_at)
-  values (close_run.run_id, nms_private.run_payload(run_id => close_run.run_id), v_run.collected_at);
+  select
+    close_run.run_id,
+    nms_private.run_payload(run_id => close_run.run_id, version => settings.payload_version),
+    v_run.collected_at
+  from nms.table_metrics_settings as settings;
   perform nms_private.take_day(run_id => close_run.run_id);
 
   delete from nms_private.targets as claim where claim.run_id = close_run.run_id;
@@ -8715,7 +10435,7 @@ exception
 end
 $$;
 comment on function nms.close_run(bigint) is
-  'Ends a run that has been counted. When every target was: writes its run snapshot, makes it the snapshot of its business day unless a later run already is, or a counted one while this was imported, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were; also when another session keeps it from writing them for longer than lock_timeout. Returns the header.';
+  'Ends a run that has been counted. When every target was: writes its run snapshot, in the version that the payload_version setting says, makes it the snapshot of its business day unless a later run already is, or a counted one while this was imported, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were; also when another session keeps it from writing them for longer than lock_timeout. Returns the header.';
 revoke execute on function nms.close_run(bigint) from public;
 --! EndIncluded functions/run/close_run.sql
 --! Included functions/run/collect_table_metrics.sql
@@ -9043,6 +10763,19 @@ comment on function nms.open_run(jsonb, jsonb) is
   'Starts a run: writes its RUNNING header and returns its run_id. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". A malformed request is written as a FAILED run, with a warning. Runs that were abandoned are marked FAILED first.';
 revoke execute on function nms.open_run(jsonb, jsonb) from public;
 --! EndIncluded functions/run/open_run.sql
+--! Included functions/run/payload_version.sql
+create or replace function nms_private.payload_version(payload jsonb)
+returns integer
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  -- In version 1 a schema may have that name: an object.
+  select case when payload -> '_version' = '2' then 2 when payload is not null then 1 end
+$$;
+comment on function nms_private.payload_version(jsonb) is
+  'In which version a payload is written. Null for null.';
+revoke execute on function nms_private.payload_version(jsonb) from public;
+--! EndIncluded functions/run/payload_version.sql
 --! Included functions/run/remedy.sql
 create or replace function nms_private.remedy(error_sqlstate text)
 returns text
@@ -9077,24 +10810,69 @@ revoke execute on function nms_private.remedy(text) from public;
 --! EndIncluded functions/run/remedy.sql
 --! Included functions/run/run_payload.sql
 -- json first, jsonb at the end: jsonb_object_agg over jsonb takes quadratic time.
-create or replace function nms_private.run_payload(run_id bigint)
+create or replace function nms_private.run_payload(run_id bigint, version integer default 1)
 returns jsonb
-language sql stable parallel safe
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(json_object_agg(per_schema.schema_name, per_schema.tables)::jsonb, '{}')
-  from (
-    select
-      measurement.schema_name,
-      json_object_agg(measurement.table_name, measurement.row_count) as tables
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = run_payload.run_id
-    group by measurement.schema_name
-  ) as per_schema
+begin
+  if run_payload.version = 1 then
+    return (
+      select coalesce(json_object_agg(per_schema.schema_name, per_schema.tables)::jsonb, '{}')
+      from (
+        select
+          measurement.schema_name,
+          json_object_agg(measurement.table_name, measurement.row_count) as tables
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = run_payload.run_id
+        group by measurement.schema_name
+      ) as per_schema
+    );
+  end if;
+
+  return (
+    with filtered as materialized (
+      select found.schema_name, found.table_name, json_object_agg(found.filter_name, found.row_count) as counts
+      from nms.table_metrics_filtered_counts as found
+      where found.run_id = run_payload.run_id
+      group by found.schema_name, found.table_name
+    )
+    select jsonb_build_object('_version', 2) || coalesce(json_object_agg(per_schema.key, per_schema.tables)::jsonb, '{}')
+    from (
+      select
+        -- A schema that is called _version, __version and so on has one underscore more.
+        case when measurement.schema_name ~ '^_+version$' then '_' else '' end || measurement.schema_name as key,
+        json_object_agg(
+          measurement.table_name,
+          json_strip_nulls(
+            json_build_object(
+              'count', measurement.row_count,
+              'method', measurement.method,
+              'low', measurement.row_count_low,
+              'high', measurement.row_count_high,
+              'from_run', measurement.carried_from_run,
+              'bytes', measurement.total_bytes,
+              'table_bytes', measurement.table_bytes,
+              'index_bytes', measurement.index_bytes,
+              'dead_rows', measurement.dead_rows,
+              'frozen_age', measurement.frozen_age,
+              'filtered', filtered.counts
+            )
+          )
+        ) as tables
+      from nms.table_metrics_measurements as measurement
+      left join filtered
+        on filtered.schema_name = measurement.schema_name
+        and filtered.table_name = measurement.table_name
+      where measurement.run_id = run_payload.run_id
+      group by measurement.schema_name
+    ) as per_schema
+  );
+end
 $$;
-comment on function nms_private.run_payload(bigint) is
-  'The measurements of one run as {schema: {table: count}}; {} for a run that found no table.';
-revoke execute on function nms_private.run_payload(bigint) from public;
+comment on function nms_private.run_payload(bigint, integer) is
+  'The measurements of one run in a version of the payload. 1: {schema: {table: count}}; {} for a run that found no table. 2: {"_version": 2, schema: {table: {"count": …, "method": …}}}, with low and high of an estimate, from_run of a carried count, and as far as they were measured bytes, table_bytes, index_bytes, dead_rows, frozen_age and filtered {name: count}; a schema whose name is _version, with any number of underscores, has one underscore more.';
+revoke execute on function nms_private.run_payload(bigint, integer) from public;
 --! EndIncluded functions/run/run_payload.sql
 --! Included functions/run/sessions_in_the_way.sql
 -- Whoever has locked or written a row also has a lock on its table, in a mode that readers do not take.
@@ -9666,6 +11444,59 @@ comment on function nms_private.parse_duration(text) is
   'A time as it is written on the command line, in the payload of a job and in SQL: one number and one unit, short or in full, such as 30m, 90d, 18mon, 90 days or 5 years. m is a minute. Null for anything else.';
 revoke execute on function nms_private.parse_duration(text) from public;
 --! EndIncluded functions/settings/parse_duration.sql
+--! Included views/described_counts.sql
+create or replace view nms_private.described_counts as
+  select
+    measurement.run_id,
+    measurement.schema_name,
+    measurement.table_name,
+    measurement.table_kind,
+    measurement.is_partition,
+    measurement.row_count,
+    measurement.own_row_count,
+    measurement.method,
+    measurement.error_sqlstate,
+    measurement.error_message,
+    case
+      when num_nonnulls(measurement.carried_from_run, measurement.row_count_low, measurement.total_bytes, filtered.counts) > 0
+        then jsonb_strip_nulls(
+          jsonb_build_object(
+            'row_count_low', measurement.row_count_low,
+            'row_count_high', measurement.row_count_high,
+            'carried_from_run', measurement.carried_from_run,
+            'total_bytes', measurement.total_bytes
+          )
+        ) || case when filtered.counts is null then '{}' else jsonb_build_object('filtered', filtered.counts) end
+    end as description
+  from nms.table_metrics_measurements as measurement
+  left join (
+    select
+      found.run_id,
+      found.schema_name,
+      found.table_name,
+      json_object_agg(found.filter_name, found.row_count)::jsonb as counts
+    from nms.table_metrics_filtered_counts as found
+    group by found.run_id, found.schema_name, found.table_name
+  ) as filtered
+    on filtered.run_id = measurement.run_id
+    and filtered.schema_name = measurement.schema_name
+    and filtered.table_name = measurement.table_name;
+comment on view nms_private.described_counts is
+  'What a report says of each measurement, and what there is to say beside row_count and method in one JSON.';
+comment on column nms_private.described_counts.run_id is 'Run that took the measurement.';
+comment on column nms_private.described_counts.schema_name is 'Schema of the table.';
+comment on column nms_private.described_counts.table_name is 'Name of the table.';
+comment on column nms_private.described_counts.table_kind is 'table, partitioned table or foreign table.';
+comment on column nms_private.described_counts.is_partition is 'True when the table is a partition of another one.';
+comment on column nms_private.described_counts.row_count is 'Rows, those of partitions and children included; null when it could not be counted.';
+comment on column nms_private.described_counts.own_row_count is 'Rows stored in the table itself.';
+comment on column nms_private.described_counts.method is 'How row_count was found.';
+comment on column nms_private.described_counts.error_sqlstate is 'Why it could not be counted, as SQLSTATE; null when it was.';
+comment on column nms_private.described_counts.error_message is 'The same in words.';
+comment on column nms_private.described_counts.description is
+  'As far as there is any: {row_count_low, row_count_high, carried_from_run, total_bytes, filtered: {name: count}}; null when there is none.';
+revoke all on table nms_private.described_counts from public;
+--! EndIncluded views/described_counts.sql
 --! Included views/table_metrics_next_due.sql
 create or replace view nms.table_metrics_next_due as
   select
@@ -9775,7 +11606,7 @@ create or replace view nms.table_metrics_alerts as
 comment on view nms.table_metrics_alerts is
   'The alerts that are open, without those that a rule silences. No row: nothing is strange.';
 comment on column nms.table_metrics_alerts.kind is
-  'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
+  'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs or triggers_changed.';
 comment on column nms.table_metrics_alerts.schema_name is 'Schema of the table; null for what concerns a whole run.';
 comment on column nms.table_metrics_alerts.table_name is 'Name of the table; null for what concerns a whole run.';
 comment on column nms.table_metrics_alerts.row_count is 'Rows when it was last found; null where nothing was counted.';
@@ -9801,7 +11632,15 @@ create or replace view nms.table_metrics_daily as
     before.row_count as previous_row_count,
     measurement.row_count - before.row_count as change,
     round(100.0 * (measurement.row_count - before.row_count) / nullif(before.row_count, 0), 2) as change_percent,
-    day.run_id
+    day.run_id,
+    measurement.method,
+    measurement.row_count_low,
+    measurement.row_count_high,
+    measurement.carried_from_run,
+    before.method as previous_method,
+    measurement.total_bytes,
+    measurement.own_total_bytes,
+    measurement.total_bytes - before.total_bytes as bytes_change
   from nms.table_metrics_daily_snapshot as day
   join nms.table_metrics_measurements as measurement on measurement.run_id = day.run_id
   left join lateral (
@@ -9820,7 +11659,7 @@ comment on view nms.table_metrics_daily is
 comment on column nms.table_metrics_daily.snapshot_date is 'Business day.';
 comment on column nms.table_metrics_daily.schema_name is 'Schema of the table.';
 comment on column nms.table_metrics_daily.table_name is 'Name of the table.';
-comment on column nms.table_metrics_daily.table_kind is 'table or partitioned table.';
+comment on column nms.table_metrics_daily.table_kind is 'table, partitioned table or foreign table.';
 comment on column nms.table_metrics_daily.is_partition is 'True when the table is a partition of another one, whose row_count has these rows too.';
 comment on column nms.table_metrics_daily.row_count is 'Rows, those of partitions and children included.';
 comment on column nms.table_metrics_daily.own_row_count is 'Rows stored in the table itself: its sum over a day is the number of rows in all tables, each counted once.';
@@ -9829,6 +11668,14 @@ comment on column nms.table_metrics_daily.previous_row_count is 'row_count on th
 comment on column nms.table_metrics_daily.change is 'row_count minus previous_row_count; null when there is none.';
 comment on column nms.table_metrics_daily.change_percent is 'change in per cent of previous_row_count; null when that is null or 0.';
 comment on column nms.table_metrics_daily.run_id is 'Run that owns the day.';
+comment on column nms.table_metrics_daily.method is 'How row_count was found: exact, carried, maintained, estimate or imported, as nms.table_metrics_measurements says.';
+comment on column nms.table_metrics_daily.row_count_low is 'At least as many rows, with 99 % confidence; null unless it is an estimate.';
+comment on column nms.table_metrics_daily.row_count_high is 'At most as many rows, with 99 % confidence; null unless it is an estimate.';
+comment on column nms.table_metrics_daily.carried_from_run is 'Run that counted the rows of a carried count; null for every other method.';
+comment on column nms.table_metrics_daily.previous_method is 'How previous_row_count was found. The change is an estimate where either is.';
+comment on column nms.table_metrics_daily.total_bytes is 'Bytes on disk with indexes, those of partitions and children included; null when not measured.';
+comment on column nms.table_metrics_daily.own_total_bytes is 'Bytes without partitions and children: their sum over a day has each byte once.';
+comment on column nms.table_metrics_daily.bytes_change is 'total_bytes minus that of previous_date; null when either was not measured.';
 revoke all on table nms.table_metrics_daily from public;
 --! EndIncluded views/table_metrics_daily.sql
 --! Included views/winning_runs.sql
@@ -9856,7 +11703,16 @@ create or replace view nms.table_metrics_latest as
     measurement.method,
     measurement.measured_at,
     latest.run_id,
-    latest.snapshot_date
+    latest.snapshot_date,
+    measurement.row_count_low,
+    measurement.row_count_high,
+    measurement.carried_from_run,
+    measurement.total_bytes,
+    measurement.table_bytes,
+    measurement.index_bytes,
+    measurement.own_total_bytes,
+    measurement.dead_rows,
+    measurement.frozen_age
   from (
     select winning.run_id, winning.snapshot_date
     from nms_private.winning_runs as winning
@@ -9868,14 +11724,23 @@ comment on view nms.table_metrics_latest is
   'What the latest successful run found: one row per table. That is the run that owns the last business day that has one: the counted one with the highest run_id, or without any the imported one.';
 comment on column nms.table_metrics_latest.schema_name is 'Schema of the table.';
 comment on column nms.table_metrics_latest.table_name is 'Name of the table.';
-comment on column nms.table_metrics_latest.table_kind is 'table or partitioned table.';
+comment on column nms.table_metrics_latest.table_kind is 'table, partitioned table or foreign table.';
 comment on column nms.table_metrics_latest.is_partition is 'True when the table is a partition of another one, whose row_count has these rows too.';
 comment on column nms.table_metrics_latest.row_count is 'Rows, those of partitions and children included.';
 comment on column nms.table_metrics_latest.own_row_count is 'Rows stored in the table itself: its sum is the number of rows in all tables, each counted once.';
-comment on column nms.table_metrics_latest.method is 'How row_count was found.';
+comment on column nms.table_metrics_latest.method is 'How row_count was found: exact, carried, maintained, estimate or imported, as nms.table_metrics_measurements says.';
 comment on column nms.table_metrics_latest.measured_at is 'When the count of this table ended.';
 comment on column nms.table_metrics_latest.run_id is 'Run that found it.';
 comment on column nms.table_metrics_latest.snapshot_date is 'Its business day.';
+comment on column nms.table_metrics_latest.row_count_low is 'At least as many rows, with 99 % confidence; null unless it is an estimate.';
+comment on column nms.table_metrics_latest.row_count_high is 'At most as many rows, with 99 % confidence; null unless it is an estimate.';
+comment on column nms.table_metrics_latest.carried_from_run is 'Run that counted the rows of a carried count; null for every other method.';
+comment on column nms.table_metrics_latest.total_bytes is 'Bytes on disk with indexes, those of partitions and children included; null when not measured.';
+comment on column nms.table_metrics_latest.table_bytes is 'Of these, the bytes of the table with its toast; null when not measured.';
+comment on column nms.table_metrics_latest.index_bytes is 'Of these, the bytes of its indexes; null when not measured.';
+comment on column nms.table_metrics_latest.own_total_bytes is 'Bytes without partitions and children: their sum has each byte once.';
+comment on column nms.table_metrics_latest.dead_rows is 'Dead rows not yet vacuumed away: an estimate of the statistics collector; null when not measured.';
+comment on column nms.table_metrics_latest.frozen_age is 'Transactions since the oldest unfrozen one in the table or its toast; null when not measured.';
 revoke all on table nms.table_metrics_latest from public;
 --! EndIncluded views/table_metrics_latest.sql
 --! Included views/table_metrics_estimates.sql
@@ -9890,7 +11755,8 @@ create or replace view nms.table_metrics_estimates as
     round(100.0 * (estimate.reltuples - latest.own_row_count) / nullif(latest.own_row_count, 0), 2) as reltuples_off_percent,
     estimate.reltuples is null
       or abs(estimate.reltuples - latest.own_row_count) > 50 + 0.1 * latest.own_row_count as needs_analyze,
-    latest.measured_at
+    latest.measured_at,
+    latest.method
   from nms.table_metrics_latest as latest
   join pg_class as relation
     on relation.oid = (
@@ -9908,16 +11774,17 @@ create or replace view nms.table_metrics_estimates as
   ) as estimate
   where latest.table_kind = 'table';
 comment on view nms.table_metrics_estimates is
-  'How far the estimates of Postgres are off, beside the latest exact count: which tables need an analyze. Only tables that exist; rows stored in the table itself.';
+  'How far the estimates of Postgres are off, beside the latest count: which tables need an analyze. Only tables that exist; rows stored in the table itself.';
 comment on column nms.table_metrics_estimates.schema_name is 'Schema of the table.';
 comment on column nms.table_metrics_estimates.table_name is 'Name of the table.';
-comment on column nms.table_metrics_estimates.row_count is 'Exact number of rows in the table itself, when the latest successful run counted it.';
+comment on column nms.table_metrics_estimates.row_count is 'Number of rows in the table itself, when the latest successful run found it: exact, unless method is estimate.';
 comment on column nms.table_metrics_estimates.n_live_tup is 'What the statistics say now; 0 after a crash.';
 comment on column nms.table_metrics_estimates.n_live_tup_off_percent is 'How far that is off, in per cent of row_count; null for an empty table.';
 comment on column nms.table_metrics_estimates.reltuples is 'What the planner goes by now; null before the first vacuum or analyze.';
 comment on column nms.table_metrics_estimates.reltuples_off_percent is 'How far that is off, in per cent of row_count; null for an empty table.';
 comment on column nms.table_metrics_estimates.needs_analyze is 'True when reltuples is unknown, or off by more than 50 rows and 10 %: what autovacuum tolerates by default.';
-comment on column nms.table_metrics_estimates.measured_at is 'When the exact count ended: the estimates may have changed since.';
+comment on column nms.table_metrics_estimates.measured_at is 'When the count ended: the estimates may have changed since.';
+comment on column nms.table_metrics_estimates.method is 'How row_count was found.';
 revoke all on table nms.table_metrics_estimates from public;
 --! EndIncluded views/table_metrics_estimates.sql
 --! Included views/table_metrics_history.sql
@@ -9936,7 +11803,18 @@ create or replace view nms.table_metrics_history as
     measurement.method,
     measurement.measured_at,
     measurement.error_sqlstate,
-    measurement.error_message
+    measurement.error_message,
+    measurement.row_count_low,
+    measurement.row_count_high,
+    measurement.carried_from_run,
+    measurement.total_bytes,
+    measurement.table_bytes,
+    measurement.index_bytes,
+    measurement.own_total_bytes,
+    measurement.dead_rows,
+    measurement.frozen_age,
+    measurement.last_vacuum,
+    measurement.last_analyze
   from nms.table_metrics_runs as run
   join nms.table_metrics_measurements as measurement using (run_id)
   where run.status <> 'RUNNING';
@@ -9948,14 +11826,25 @@ comment on column nms.table_metrics_history.collected_at is 'When it started.';
 comment on column nms.table_metrics_history.status is 'SUCCEEDED or FAILED.';
 comment on column nms.table_metrics_history.schema_name is 'Schema of the table.';
 comment on column nms.table_metrics_history.table_name is 'Name of the table.';
-comment on column nms.table_metrics_history.table_kind is 'table or partitioned table.';
+comment on column nms.table_metrics_history.table_kind is 'table, partitioned table or foreign table.';
 comment on column nms.table_metrics_history.is_partition is 'True when the table is a partition of another one, whose row_count has these rows too.';
 comment on column nms.table_metrics_history.row_count is 'Rows, those of partitions and children included; null when it could not be counted.';
 comment on column nms.table_metrics_history.own_row_count is 'Rows stored in the table itself: its sum over a run is the number of rows in all tables, each counted once.';
-comment on column nms.table_metrics_history.method is 'How row_count was found.';
+comment on column nms.table_metrics_history.method is 'How row_count was found: exact, carried, maintained, estimate or imported, as nms.table_metrics_measurements says.';
 comment on column nms.table_metrics_history.measured_at is 'When the count of this table ended.';
 comment on column nms.table_metrics_history.error_sqlstate is 'Why it could not be counted, as SQLSTATE; null when it was.';
 comment on column nms.table_metrics_history.error_message is 'The same in words.';
+comment on column nms.table_metrics_history.row_count_low is 'At least as many rows, with 99 % confidence; null unless it is an estimate.';
+comment on column nms.table_metrics_history.row_count_high is 'At most as many rows, with 99 % confidence; null unless it is an estimate.';
+comment on column nms.table_metrics_history.carried_from_run is 'Run that counted the rows of a carried count; null for every other method.';
+comment on column nms.table_metrics_history.total_bytes is 'Bytes on disk with indexes, those of partitions and children included; null when not measured.';
+comment on column nms.table_metrics_history.table_bytes is 'Of these, the bytes of the table with its toast; null when not measured.';
+comment on column nms.table_metrics_history.index_bytes is 'Of these, the bytes of its indexes; null when not measured.';
+comment on column nms.table_metrics_history.own_total_bytes is 'Bytes without partitions and children: their sum has each byte once.';
+comment on column nms.table_metrics_history.dead_rows is 'Dead rows not yet vacuumed away: an estimate of the statistics collector; null when not measured.';
+comment on column nms.table_metrics_history.frozen_age is 'Transactions since the oldest unfrozen one in the table or its toast; null when not measured.';
+comment on column nms.table_metrics_history.last_vacuum is 'When the table itself was last vacuumed; null when not measured, or never.';
+comment on column nms.table_metrics_history.last_analyze is 'When the table itself was last analyzed; null when not measured, or never.';
 revoke all on table nms.table_metrics_history from public;
 --! EndIncluded views/table_metrics_history.sql
 --! Included views/table_metrics_today.sql
@@ -9970,7 +11859,7 @@ comment on view nms.table_metrics_today is
   'The JSON of the current business day, in the business time zone rather than that of the session: one row, or none when no run of today has succeeded.';
 comment on column nms.table_metrics_today.snapshot_date is 'Today, in the business time zone.';
 comment on column nms.table_metrics_today.run_id is 'Run that owns the day so far.';
-comment on column nms.table_metrics_today.payload is 'Row counts as {schema: {table: count}}.';
+comment on column nms.table_metrics_today.payload is 'Row counts as {schema: {table: count}}, or as the payload_version setting said when that run ended.';
 comment on column nms.table_metrics_today.collected_at is 'When that run started.';
 revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql

@@ -3,6 +3,8 @@ export const areas = {
   run: 'Counting everything now, or step by step.',
   request: 'What a run would count.',
   count: 'What a run found for each table.',
+  carry: 'Counts kept from an earlier run, and whether they are right.',
+  estimate: 'How many rows there are, from some of the pages.',
   filters: 'Counting the rows that match a test, beside all rows.',
   online: 'Counting in many short transactions.',
   schedule: 'When the next run is due.',

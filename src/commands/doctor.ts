@@ -16,10 +16,13 @@ export function addDoctorCommand(program: Command): void {
     .option('--json', 'print the problems as JSON')
     .addHelpText('after', '\nIt changes nothing.\n\nExample:\n  table-metrics doctor --crontab ./crontab')
     .action(async ({ crontab, json }: { crontab?: string; json?: true }) => {
-      const { findProblems } = await import('../doctor/doctor.ts') // loads graphile-worker, which other commands do not need
+      const { findProblems, trustLines } = await import('../doctor/doctor.ts') // loads graphile-worker, which other commands do not need
       const problems = await findProblems(databaseUrl(), crontab)
       if (json) print(JSON.stringify(problems, null, 2))
-      else humanStream(json).write(`${describeProblems(problems)}\n`)
+      else {
+        const trust = (await trustLines(databaseUrl())).join('\n')
+        humanStream(json).write(`${[describeProblems(problems), ...(trust ? [trust] : [])].join('\n\n')}\n`)
+      }
       if (problems.some(({ severity }) => severity === 'error')) process.exitCode = 1
     })
 }

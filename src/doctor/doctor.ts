@@ -1,5 +1,9 @@
 import { connect, type Sql } from '../connection/database.ts'
 import { describeError } from '../errors.ts'
+import { describeCarrying } from '../reading/carrying.ts'
+import { parseExactly } from '../reading/exact_json.ts'
+import { readStatus, type StatusReport } from '../reading/status.ts'
+import { shownZone } from '../reading/time_zone.ts'
 import { defaultCrontab } from '../schedule/crontab.ts'
 import { payloadAsText } from '../schedule/payload.ts'
 import { pruneProblem } from '../schedule/prune_payload.ts'
@@ -31,6 +35,19 @@ export async function findProblems(url: string, crontab = defaultCrontab): Promi
   const schedule = await scheduleProblems(crontab)
   const all = [...(await databaseProblems(url, schedule)), ...schedule.problems]
   return all.sort((one, other) => one.severity.localeCompare(other.severity))
+}
+
+/** Lines that tell how far carried counts can be trusted: none where nothing is carried, or nobody may ask. */
+export async function trustLines(url: string): Promise<string[]> {
+  const sql = connect(url)
+  try {
+    const { carrying, business_time_zone }: StatusReport = parseExactly(await readStatus(sql, 0))
+    return carrying ? describeCarrying(carrying, shownZone(business_time_zone)) : []
+  } catch {
+    return [] // why is among the problems
+  } finally {
+    await sql.end({ timeout: 1 })
+  }
 }
 
 type Schedule = { payloads: unknown[]; pruning: Line[] }

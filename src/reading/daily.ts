@@ -2,8 +2,10 @@ import type { Sql } from '../connection/database.ts'
 import { paint } from '../terminal/output.ts'
 import { styleOfChange } from '../terminal/styles.ts'
 import { layOut } from '../terminal/table.ts'
-import { describeLeftOut, formatChange, formatCount, formatPercent } from '../terminal/terminal.ts'
+import { describeLeftOut, formatChange, formatPercent } from '../terminal/terminal.ts'
 import { parseExactly } from './exact_json.ts'
+import { estimateMark, type MarkedCount, marked } from './marked_count.ts'
+import { describeTotals, explainMarks, rangeCell, rowsCell, type Totals, withColumn } from './method_marks.ts'
 import { firstOf, kindOf, nameOf, type Table } from './tables.ts'
 
 /** What the server reports of a business day. */
@@ -12,22 +14,24 @@ interface DayReport {
   snapshot_date: string
   business_time_zone: string
   previous_date: string | null
-  totals: { tables: string; rows: string }
+  totals: Totals
   change: string | null
+  is_change_estimated: boolean | null
   left_out_count: string | null
-  tables: (Table & {
-    table_kind: string
-    is_partition: boolean
-    row_count: string
-    change: string | null
-    change_percent: string | null
-  })[]
+  tables: (Table &
+    MarkedCount & {
+      table_kind: string
+      is_partition: boolean
+      change: string | null
+      change_percent: string | null
+      previous_method?: string
+    })[]
 }
 
-/** The JSON of a business day as the server renders it. */
-export async function dailyPayload(sql: Sql, runId: string): Promise<string> {
+/** The JSON of a business day, in version 1 or 2 of the payload, as the server renders it. */
+export async function dailyPayload(sql: Sql, runId: string, version: string): Promise<string> {
   const [row] = await sql<[{ payload: string }]>`
-    select payload::text from nms.table_metrics_daily_snapshot where run_id = ${runId}
+    select (nms.run_snapshot(run_id => ${runId}, version => ${version}) -> 'payload')::text as payload
   `
   return row.payload
 }
@@ -45,37 +49,47 @@ export async function describeDay(sql: Sql, runId: string, all = false): Promise
     ...(tables.length > 0
       ? [
           layOut(
-            [
-              { title: 'table', cut: 'middle' },
-              { title: 'kind' },
-              { title: 'rows', right: true },
-              { title: 'change', right: true, style: styleOfChange },
-              { title: '%', right: true, style: styleOfChange },
-            ],
-            tables.map((table) => [
-              nameOf(table),
-              kindOf(table),
-              formatCount(table.row_count),
-              formatChange(table.change),
-              formatPercent(table),
-            ]),
+            ...withColumn(
+              [
+                [
+                  { title: 'table', cut: 'middle' },
+                  { title: 'kind' },
+                  { title: 'rows', right: true },
+                  { title: 'change', right: true, style: styleOfChange },
+                  { title: '%', right: true, style: styleOfChange },
+                ],
+                tables.map((table) => [
+                  nameOf(table),
+                  kindOf(table),
+                  rowsCell(table),
+                  marked(formatChange(table.change), table, { method: table.previous_method }),
+                  formatPercent(table),
+                ]),
+              ],
+              'range',
+              tables.map(rangeCell),
+            ),
           ),
         ]
       : []),
     ...more,
+    ...explainMarks(tables.map(({ method }) => method)),
     ...(tables.length > 0 ? [''] : []),
     summarize(day),
   ].join('\n')
 }
 
 function summarize(day: DayReport): string {
-  const since = day.previous_date === null ? '' : ` (${formatChange(day.change)} since ${day.previous_date})`
+  const since =
+    day.previous_date === null
+      ? ''
+      : ` (${day.is_change_estimated ? `${estimateMark} ` : ''}${formatChange(day.change)} since ${day.previous_date})`
   return [
     paint(
       'bold',
       `business day ${day.snapshot_date} (${day.business_time_zone}), counted by run ${day.run_id}`,
     ),
-    `${formatCount(day.totals.tables)} tables, ${formatCount(day.totals.rows)} rows, each counted once${since}`,
+    `${describeTotals(day.totals)}${since}`,
     ...describeLeftOut(day.left_out_count),
   ].join('\n')
 }

@@ -4,6 +4,8 @@ import { styleOfChange, styleOfOutcome } from '../terminal/styles.ts'
 import { layOut } from '../terminal/table.ts'
 import { formatChange, formatCount, formatPercent } from '../terminal/terminal.ts'
 import { inOneLine } from './in_one_line.ts'
+import { estimateMark, marked } from './marked_count.ts'
+import { explainMarks, rangeCell, rowsCell, withColumn } from './method_marks.ts'
 import { firstOf, nameOf, type Table } from './tables.ts'
 
 /** What is to be compared, and what of it is a failure; the server knows what is meant when nothing is named. */
@@ -23,6 +25,8 @@ export interface ComparisonReport {
   after: ComparedRun
   /** Of all rows, each counted once. */
   change: string
+  /** True when some of the counts are estimates. */
+  is_change_estimated?: boolean
   /** How many tables have which outcome. */
   outcomes: Record<string, string>
   /** Those that changed most first. */
@@ -44,6 +48,13 @@ export interface ComparedTable extends Table {
   change: string | null
   change_percent: string | null
   is_partition: boolean
+  method_before?: string | null
+  method_after?: string | null
+  /** Of estimates. */
+  rows_before_low?: string | null
+  rows_before_high?: string | null
+  rows_after_low?: string | null
+  rows_after_high?: string | null
 }
 
 /** Two runs beside each other, as JSON rendered by the server: every table, also unchanged ones. */
@@ -68,32 +79,58 @@ export function describeComparison(report: ComparisonReport, all = false): strin
     (count) => `${count} more: --all shows every table`,
     all,
   )
+  const before = tables.map((table) => ({
+    row_count: table.rows_before,
+    method: table.method_before,
+    row_count_low: table.rows_before_low,
+    row_count_high: table.rows_before_high,
+  }))
+  const after = tables.map((table) => ({
+    row_count: table.rows_after,
+    method: table.method_after,
+    row_count_low: table.rows_after_low,
+    row_count_high: table.rows_after_high,
+  }))
   return [
     paint('bold', [report.before, report.after].map(describeRun).join(' → ')),
     ...(tables.length > 0
       ? [
           '',
           layOut(
-            [
-              { title: 'table', cut: 'middle' },
-              { title: 'outcome', style: styleOfOutcome },
-              { title: 'before', right: true },
-              { title: 'after', right: true },
-              { title: 'change', right: true, style: styleOfChange },
-              { title: '%', right: true, style: styleOfChange },
-            ],
-            tables.map((table) => [
-              nameOf(table),
-              table.outcome,
-              formatCount(table.rows_before ?? ''),
-              formatCount(table.rows_after ?? ''),
-              formatChange(table.change),
-              formatPercent(table),
-            ]),
+            ...withColumn(
+              withColumn(
+                [
+                  [
+                    { title: 'table', cut: 'middle' },
+                    { title: 'outcome', style: styleOfOutcome },
+                    { title: 'before', right: true },
+                    { title: 'after', right: true },
+                    { title: 'change', right: true, style: styleOfChange },
+                    { title: '%', right: true, style: styleOfChange },
+                  ],
+                  tables.map((table, n) => [
+                    nameOf(table),
+                    table.outcome,
+                    ...[before[n], after[n]].map((count) => (count ? rowsCell(count) : '')),
+                    marked(
+                      formatChange(table.change),
+                      { method: table.method_before },
+                      { method: table.method_after },
+                    ),
+                    formatPercent(table),
+                  ]),
+                ],
+                'range before',
+                before.map(rangeCell),
+              ),
+              'range after',
+              after.map(rangeCell),
+            ),
           ),
         ]
       : []),
     ...more,
+    ...explainMarks([...before, ...after].map(({ method }) => method)),
     '',
     summarize(report),
   ].join('\n')
@@ -102,10 +139,14 @@ export function describeComparison(report: ComparisonReport, all = false): strin
 const describeRun = ({ run_id, snapshot_date, status }: ComparedRun) =>
   `run ${run_id} of ${snapshot_date}${status === 'SUCCEEDED' ? '' : ` (${status})`}`
 
-function summarize({ outcomes, change }: ComparisonReport): string {
+function summarize({ outcomes, change, is_change_estimated }: ComparisonReport): string {
   const tables = Object.entries(outcomes)
     .sort()
     .map(([outcome, count]) => `${formatCount(count)} ${outcome}`)
-  const rows = change === '0' ? 'as many rows as before' : `${formatChange(change)} rows`
+  const rows = is_change_estimated
+    ? `${estimateMark} ${formatChange(change)} rows`
+    : change === '0'
+      ? 'as many rows as before'
+      : `${formatChange(change)} rows`
   return `${tables.join(', ') || 'no tables'}\n${rows} in all, each counted once`
 }

@@ -50,7 +50,18 @@ const history = (sql: TransactionSql, { since, table }: Selection) => sql`
     method,
     to_char(measured_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as measured_at,
     error_sqlstate,
-    error_message
+    error_message,
+    row_count_low,
+    row_count_high,
+    carried_from_run,
+    total_bytes,
+    table_bytes,
+    index_bytes,
+    own_total_bytes,
+    dead_rows,
+    frozen_age,
+    to_char(last_vacuum at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as last_vacuum,
+    to_char(last_analyze at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as last_analyze
   from nms.table_metrics_history as history
   where
     (${since ?? null}::text is null or history.snapshot_date >= ${since ?? null}::text::date)

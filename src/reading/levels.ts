@@ -1,8 +1,8 @@
-/** A business day of a trend. */
-export interface Day {
+import type { MarkedCount } from './marked_count.ts'
+
+/** A business day of a trend; without a count where the table was left out. */
+export interface Day extends MarkedCount {
   snapshot_date: string
-  /** Null where the table was left out. */
-  row_count: string | null
 }
 
 /** Where the days lie on a chart; of more days than places, each place has the last one that was counted. */

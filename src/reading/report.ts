@@ -1,7 +1,9 @@
 import type { Ask } from '../connection/database.ts'
 import { layOut } from '../terminal/table.ts'
-import { describeLeftOut, formatChange, formatCount, formatTime } from '../terminal/terminal.ts'
+import { describeLeftOut, formatChange, formatTime } from '../terminal/terminal.ts'
 import { visible, visibleLines } from '../terminal/visible.ts'
+import { type MarkedCount, marked } from './marked_count.ts'
+import { describeTotals, explainMarks, rangeCell, rowsCell, type Totals, withColumn } from './method_marks.ts'
 import { firstOf, kindOf, nameOf, type Table } from './tables.ts'
 import { shownZone } from './time_zone.ts'
 
@@ -18,14 +20,15 @@ export interface RunReport {
     left_out_count: string | null
   }
   business_time_zone: string
-  totals: { tables: string; rows: string }
-  tables: (Table & {
-    table_kind: string
-    is_partition: boolean
-    row_count: string | null
-    change: string | null
-    error_sqlstate: string | null
-  })[]
+  totals: Totals
+  tables: (Table &
+    MarkedCount & {
+      table_kind: string
+      is_partition: boolean
+      change: string | null
+      previous_method?: string
+      error_sqlstate: string | null
+    })[]
 }
 
 /** A run as JSON, rendered by the server. */
@@ -41,22 +44,27 @@ export function describeRun(report: RunReport): string {
     ...(tables.length > 0
       ? [
           layOut(
-            [
-              { title: 'table' },
-              { title: 'kind' },
-              { title: 'rows', right: true },
-              { title: 'change', right: true },
-            ],
-            tables.map((table) => [
-              nameOf(table),
-              kindOf(table),
-              table.row_count === null
-                ? `not counted (${table.error_sqlstate})`
-                : formatCount(table.row_count),
-              formatChange(table.change),
-            ]),
+            ...withColumn(
+              [
+                [
+                  { title: 'table' },
+                  { title: 'kind' },
+                  { title: 'rows', right: true },
+                  { title: 'change', right: true },
+                ],
+                tables.map((table) => [
+                  nameOf(table),
+                  kindOf(table),
+                  table.row_count === null ? `not counted (${table.error_sqlstate})` : rowsCell(table),
+                  marked(formatChange(table.change), table, { method: table.previous_method }),
+                ]),
+              ],
+              'range',
+              tables.map(rangeCell),
+            ),
           ),
           ...more,
+          ...explainMarks(tables.map(({ method }) => method)),
           '',
         ]
       : []),
@@ -73,11 +81,6 @@ function summarize({ run, totals, business_time_zone }: RunReport): string {
       ({ argument, entry }) => `${argument} entry matches nothing: ${visible(entry)}`,
     ),
     `business day ${run.snapshot_date} (${business_time_zone}), started ${formatTime(run.collected_at, zone)} (${zone}), took ${Number(run.seconds).toFixed(2)} s`,
-    ...(run.status === 'SUCCEEDED'
-      ? [
-          `${formatCount(totals.tables)} tables, ${formatCount(totals.rows)} rows, each counted once`,
-          ...describeLeftOut(run.left_out_count),
-        ]
-      : []),
+    ...(run.status === 'SUCCEEDED' ? [describeTotals(totals), ...describeLeftOut(run.left_out_count)] : []),
   ].join('\n')
 }

@@ -4,6 +4,9 @@ import { styleOfOutcome } from '../terminal/styles.ts'
 import { layOut, shorten } from '../terminal/table.ts'
 import { formatCount, formatDuration, formatMinute, inWords } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
+import { type Carrying, describeCarrying } from './carrying.ts'
+import { estimateMark } from './marked_count.ts'
+import { withColumn } from './method_marks.ts'
 import { type Alert, tabulateAlerts } from './open_alerts.ts'
 import { shownZone } from './time_zone.ts'
 
@@ -15,6 +18,8 @@ export interface StatusReport {
   last_day: { snapshot_date: string } | null
   runs: RunHeader[]
   alerts: Alert[]
+  /** Only where counts are carried, or were. */
+  carrying?: Carrying
 }
 
 /** A run in a line: its header, how long it took so far, and what it found. */
@@ -26,7 +31,7 @@ export interface RunHeader {
   seconds: string
   is_imported: boolean
   error_message: string | null
-  totals: { tables: string | null; rows: string | null }
+  totals: { tables: string | null; rows: string | null; estimated_rows?: string; carried_tables?: string }
 }
 
 /** The last runs, today and the open alerts as JSON, rendered by the server. */
@@ -44,31 +49,45 @@ export function describeStatus(report: StatusReport): string {
     describeToday(report),
     `last run: ${newest.run_id}, ${paint(styleOfOutcome(newest.status), newest.status)}, started ${formatMinute(newest.collected_at, zone)} (${zone}), ${howLong(newest)}`,
     ...(newest.error_message ? [`reason: ${visible(inWords(newest.error_message))}`] : []),
+    ...(report.carrying ? describeCarrying(report.carrying, zone) : []),
     ...describeAlerts(report.alerts, zone),
     '',
     layOut(
-      [
-        { title: 'run', right: true },
-        { title: 'status', style: styleOfOutcome },
-        { title: 'day' },
-        { title: 'started' },
-        { title: 'took', right: true },
-        { title: 'tables', right: true },
-        { title: 'rows', right: true },
-      ],
-      report.runs.map((run) => [
-        run.run_id,
-        run.status,
-        run.snapshot_date,
-        formatMinute(run.collected_at, zone).slice('2026-'.length),
-        run.is_imported ? 'imported' : formatDuration(run.seconds),
-        formatCount(run.totals.tables ?? ''),
-        formatCount(run.totals.rows ?? ''),
-      ]),
+      ...withColumn(
+        withColumn(
+          [
+            [
+              { title: 'run', right: true },
+              { title: 'status', style: styleOfOutcome },
+              { title: 'day' },
+              { title: 'started' },
+              { title: 'took', right: true },
+              { title: 'tables', right: true },
+              { title: 'rows', right: true },
+            ],
+            report.runs.map((run) => [
+              run.run_id,
+              run.status,
+              run.snapshot_date,
+              formatMinute(run.collected_at, zone).slice('2026-'.length),
+              run.is_imported ? 'imported' : formatDuration(run.seconds),
+              formatCount(run.totals.tables ?? ''),
+              estimated(run.totals, formatCount(run.totals.rows ?? '')),
+            ]),
+          ],
+          'of which estimated',
+          report.runs.map(({ totals }) => estimated(totals, formatCount(totals.estimated_rows ?? ''))),
+        ),
+        'tables carried',
+        report.runs.map(({ totals }) => formatCount(totals.carried_tables ?? '')),
+      ),
     ),
     ...describeFailures(older),
   ].join('\n')
 }
+
+const estimated = ({ estimated_rows }: RunHeader['totals'], text: string) =>
+  estimated_rows ? `${estimateMark} ${text}` : text
 
 function howLong({ is_imported, status, seconds }: RunHeader): string {
   if (is_imported) return 'imported'

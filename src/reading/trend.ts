@@ -5,6 +5,7 @@ import { styleOfChange } from '../terminal/styles.ts'
 import { formatChange, formatCount, formatPercent } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
 import { type Day, levelsOf } from './levels.ts'
+import { formatMarkedCount, marked } from './marked_count.ts'
 import { nameOf, type Table } from './tables.ts'
 
 const height = 10
@@ -68,19 +69,21 @@ export function describeTrend(report: TrendReport, asked: number): string {
   const width = outputWidth()
   const lines = top === bottom ? 1 : height
   const levels = levelsOf(days, lines, Math.max(1, width - axisWidth({ top, bottom })))
-  const [first, last] = [days[0]?.snapshot_date ?? '', days.at(-1)?.snapshot_date ?? '']
+  const [firstDate, lastDate] = [days[0]?.snapshot_date ?? '', days.at(-1)?.snapshot_date ?? '']
   const percent = formatPercent(summary)
+  const counted = days.filter(({ row_count }) => row_count !== null)
+  const [earliest = {}, last = {}] = [counted[0], counted.at(-1)]
   const change =
     summary.change === '0' ? 'unchanged' : `${formatChange(summary.change)}${percent ? ` (${percent})` : ''}`
   return [
     paint('bold', name),
     '',
-    drawChart({ levels, height: lines, top, bottom, first, last }, width),
+    drawChart({ levels, height: lines, top, bottom, first: firstDate, last: lastDate }, width),
     '',
-    `${formatCount(summary.last_rows)} rows on ${summary.last_date}`,
+    `${formatMarkedCount({ ...last, row_count: summary.last_rows })} rows on ${summary.last_date}`,
     ...(summary.first_date === summary.last_date
       ? []
-      : [`${paint(styleOfChange(change), change)} since ${summary.first_date}`]),
+      : [`${paint(styleOfChange(change), marked(change, earliest, last))} since ${summary.first_date}`]),
     ...(top === bottom
       ? []
       : [`lowest ${bottom} on ${summary.lowest_date}`, `highest ${top} on ${summary.highest_date}`]),

@@ -1,10 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { json, knownTag, sendNotModified, sendText } from './answer.ts'
-import type { Question } from './questions/question.ts'
+import type { Given, Question } from './questions/question.ts'
 import type { AskWhile } from './sessions.ts'
 import { schemaOf } from './validation.ts'
-
-const format = 'v1'
 
 /** The routes of questions: each asks one function, and hands on its JSON as it is. */
 export function api(app: FastifyInstance, ask: AskWhile, questions: Question[]): void {
@@ -33,12 +31,12 @@ async function answer(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const given = { ...(request.params as object), ...(request.query as object) }
+  const given: Given = { ...(request.params as object), ...(request.query as object) }
   const asking = ask(request.signal)
   const cacheControl = isImmutable ? 'private, max-age=86400, immutable' : 'private, no-cache'
   if (source && request.headers['if-none-match'] !== undefined) {
     const [run] = await source(asking, given)
-    const known = run && knownTag(request, tagOf(run.source))
+    const known = run && knownTag(request, tagOf(run.source, given))
     if (known) return sendNotModified(reply.header('cache-control', cacheControl), known)
   }
   const [found] = await answer(asking, given)
@@ -48,9 +46,9 @@ async function answer(
   }
   return sendText(request, reply, found.json, {
     type: json,
-    ...(found.source && { tag: tagOf(found.source) }),
+    ...(found.source && { tag: tagOf(found.source, given) }),
     cacheControl,
   })
 }
 
-const tagOf = (source: string) => `run-${source}-${format}`
+const tagOf = (source: string, { version = '1' }: Given) => `run-${source}-v${version}`

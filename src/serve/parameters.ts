@@ -113,9 +113,10 @@ export const parameters = {
   },
   version: {
     type: 'string',
-    description: 'Version of the payload: 1, {schema: {table: count}}.',
-    enum: ['1'],
-    examples: ['1'],
+    description:
+      'Version of the payload: 1, {schema: {table: count}}, unless given, or 2, which also says how each count was found.',
+    enum: ['1', '2'],
+    examples: ['2'],
   },
 } satisfies Record<string, Parameter>
 

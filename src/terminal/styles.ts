@@ -2,8 +2,8 @@ import type { Style } from './output.ts'
 
 /** The colour of a change: more or less; none where nothing changed. */
 export function styleOfChange(change: string): Style | undefined {
-  if (change.startsWith('+')) return 'green'
-  if (change.startsWith('-')) return 'red'
+  const sign = change.match(/^(?:≈ )?([+-])/)?.[1]
+  if (sign) return sign === '+' ? 'green' : 'red'
 }
 
 /** The colour of what became of a run, or of a table from one run to another. */

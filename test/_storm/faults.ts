@@ -1,6 +1,7 @@
 import type { Sql } from '../_support/database.ts'
 import type { Random } from './operations.ts'
 import { runsName } from './runs.ts'
+import { hidersName } from './still.ts'
 
 /** Cancels or kills a session that is at work for a run; says what it did, if there was one. */
 export async function strike(sql: Sql, random: Random): Promise<string | undefined> {
@@ -22,4 +23,32 @@ export async function strike(sql: Sql, random: Random): Promise<string | undefin
     [random()],
   )
   return hit && fault
+}
+
+/** What makes counters worth nothing, or ends a session that hides; says what it did. */
+export async function disturb(sql: Sql, random: Random): Promise<string> {
+  const [fault, statement] = disturbances[Math.floor(random() * disturbances.length)] as [string, string]
+  await sql.unsafe(statement)
+  return fault
+}
+
+const disturbances: [string, string][] = [
+  ...Array<[string, string]>(6).fill([
+    'a session that hides is ended',
+    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = '${hidersName}' order by random() limit 1`,
+  ]),
+  [
+    'counters of a table reset',
+    `select pg_stat_reset_single_table_counters(oid)
+    from pg_class where relnamespace = 'still'::regnamespace and relkind = 'r' order by random() limit 1`,
+  ],
+  ['all counters reset', 'select pg_stat_reset()'],
+]
+
+/** Ends what was prepared by a session that was ended before it could. */
+export async function endPrepared(sql: Sql, olderThan: string): Promise<void> {
+  const left = await sql<{ gid: string }[]>`
+    select gid from pg_prepared_xacts where database = current_database() and prepared < now() - ${olderThan}::interval
+  `
+  for (const { gid } of left) await sql.unsafe(`commit prepared '${gid}'`)
 }

@@ -12,6 +12,8 @@ interface Context {
   sql: Sql
   random: Random
   kind: string
+  /** Only changes that a crash of the server does not undo. */
+  isLasting: boolean
 }
 
 interface Maker {
@@ -37,8 +39,8 @@ const makers: Record<string, Maker> = {
   },
   'one call after a change of its own': {
     weight: 3,
-    run: async ({ sql, kind, random }) => {
-      const change = nextOperation(random)
+    run: async ({ sql, kind, random, isLasting }) => {
+      const change = nextOperation(random, isLasting)
       if (change.isAlone) return
       await sql.unsafe(`begin; set local lock_timeout = '200 ms'; ${change.sql}; ${oneCall(kind)}; commit`)
     },
@@ -96,11 +98,11 @@ export const kindsOfRuns = Object.keys(makers).filter((kind) => !makers[kind]?.i
 const wheel = Object.entries(makers).flatMap(([kind, { weight }]) => Array<string>(weight).fill(kind))
 
 /** Asks for a run of some kind. The kind stands in its request, where it matches nothing. */
-export async function nextRun(url: string, random: Random): Promise<void> {
+export async function nextRun(url: string, random: Random, isLasting = false): Promise<void> {
   const kind = wheel[Math.floor(random() * wheel.length)] as string
   const sql = session(url)
   try {
-    await makers[kind]?.run({ url, sql, random, kind })
+    await makers[kind]?.run({ url, sql, random, kind, isLasting })
   } finally {
     await sql.end({ timeout: 1 })
   }

@@ -5,7 +5,8 @@ import type { TestDatabase } from '../_support/database.ts'
 import { inTime } from '../_support/eventually.ts'
 import { startTableMetrics } from '../_support/process.ts'
 import { randomFrom } from '../_support/soak.ts'
-import { strike } from './faults.ts'
+import { disturb, endPrepared, strike } from './faults.ts'
+import { hide } from './hiding.ts'
 import { nextOperation } from './operations.ts'
 import { nextRun } from './runs.ts'
 
@@ -20,14 +21,30 @@ export interface Storm {
   /** By SQLSTATE. */
   givenUp: Counts
   faults: Counts
+  /** How often sessions have hidden what they changed, and how. */
+  hidden: Counts
   /** Resolves when every session and the worker have ended. */
   stop(): Promise<void>
 }
 
 const crontab = fileURLToPath(new URL('../empty_crontab', import.meta.url))
 
+interface Strength {
+  /** Sessions that change tables. */
+  sessions: number
+  /** Sessions that hide what they change: with any, runs carry, and each takes long to find out what it may. */
+  hiders: number
+}
+
 /** Starts everything. Each session has a sequence of choices of its own, whatever becomes of them. */
-export function startStorm(t: ExecutionContext, db: TestDatabase, seed: number, sessions: number): Storm {
+export function startStorm(
+  t: ExecutionContext,
+  db: TestDatabase,
+  seed: number,
+  { sessions, hiders }: Strength,
+): Storm {
+  const hidden: Counts = new Map()
+  const isCarrying = hiders > 0
   const committed: Counts = new Map()
   const givenUp: Counts = new Map()
   const faults: Counts = new Map()
@@ -35,15 +52,14 @@ export function startStorm(t: ExecutionContext, db: TestDatabase, seed: number, 
 
   async function change(session: number): Promise<void> {
     const random = randomFrom(seed * 1000 + session)
-    const sql = db.connect({ connection: { application_name: 'storm' } })
-    await sql`set lock_timeout = '200 ms'`
+    const sql = db.connect({ connection: { application_name: 'storm', lock_timeout: 200 } })
     while (!isOver) {
-      const operation = nextOperation(random)
+      const operation = nextOperation(random, isCarrying)
       await sql.unsafe(operation.sql).then(
         () => count(committed, operation.kind),
         (error) => count(givenUp, error.code),
       )
-      await sleep(random() ** 3 * 150) // mostly little, for bursts
+      await sleep(random() ** 3 * (isCarrying ? 3_000 : 150)) // mostly little, for bursts
     }
   }
 
@@ -51,7 +67,7 @@ export function startStorm(t: ExecutionContext, db: TestDatabase, seed: number, 
     const random = randomFrom(seed * 1000 + 500 + session)
     while (!isOver) {
       // It may have been killed, or the change before it given up.
-      await inTime(120, nextRun(db.url, random), 'a run has ended').catch(notLate)
+      await inTime(120, nextRun(db.url, random, isCarrying), 'a run has ended').catch(notLate)
       await sleep(random() * 50)
     }
   }
@@ -59,9 +75,19 @@ export function startStorm(t: ExecutionContext, db: TestDatabase, seed: number, 
   async function hurt(): Promise<void> {
     const random = randomFrom(seed * 1000 + 900)
     while (!isOver) {
-      await sleep(500 + random() * 2_000)
-      const fault = await strike(db.sql, random)
+      await sleep(isCarrying ? 20_000 + random() * 40_000 : 500 + random() * 2_000)
+      const fault = await strike(db.sql, random).catch(() => undefined) // the server may be away
       if (fault) count(faults, fault)
+    }
+  }
+
+  async function mislead(): Promise<void> {
+    const random = randomFrom(seed * 1000 + 901)
+    while (!isOver) {
+      await sleep(2_000 + random() * 10_000)
+      const fault = await disturb(db.sql, random).catch(() => undefined)
+      if (fault) count(faults, fault)
+      await endPrepared(db.sql, '30 s').catch(() => undefined)
     }
   }
 
@@ -74,7 +100,10 @@ export function startStorm(t: ExecutionContext, db: TestDatabase, seed: number, 
 
   const all = Promise.all([
     ...Array.from({ length: sessions }, (_, n) => change(n)),
-    ...Array.from({ length: 3 }, (_, n) => collect(n)),
+    // While one run finds out what it may carry, another is a session that has not told what it did.
+    ...Array.from({ length: isCarrying ? 1 : 3 }, (_, n) => collect(n)),
+    ...Array.from({ length: hiders }, (_, n) => hide(db, seed * 1000 + 800 + n, () => isOver, hidden)),
+    ...(isCarrying ? [mislead()] : []),
     hurt(),
     keepTheWorkerUp(),
   ])
@@ -82,10 +111,12 @@ export function startStorm(t: ExecutionContext, db: TestDatabase, seed: number, 
     committed,
     givenUp,
     faults,
+    hidden,
     async stop() {
       isOver = true
       worker.kill('SIGTERM')
       await inTime(150, all, 'every session has stopped')
+      await endPrepared(db.sql, '0')
     },
   }
 }

@@ -1,6 +1,23 @@
 import type { ExecutionContext } from 'ava'
 import { createDatabase, type Sql, type TestDatabase } from './database.ts'
 
+/** A count, and how it was found. */
+export interface Found {
+  rows: number | string | null
+  /** Rows stored in the table itself: all of them unless given. */
+  own?: number
+  method?: 'exact' | 'carried' | 'maintained' | 'estimate' | 'imported'
+  low?: number
+  high?: number
+  from?: number
+  /** Of the table, of its indexes, and both without partitions and children: the sum unless given. */
+  bytes?: { table: number; index: number; own?: number }
+  dead?: number
+  age?: number
+  /** Rows that match a filter, by its name. */
+  filtered?: Record<string, number>
+}
+
 /** A run of the past, as the collector would have left it. Its alerts are not recorded. */
 export interface PastRun {
   /** Days after day zero. */
@@ -10,7 +27,7 @@ export interface PastRun {
   status?: 'SUCCEEDED' | 'FAILED' | 'RUNNING'
   error?: string
   /** `{'schema.table': rows}`; null where a table was not counted. */
-  counts?: Record<string, number | string | null>
+  counts?: Record<string, number | string | null | Found>
   /** Which of the tables are partitions. */
   partitions?: string[]
   /** OIDs of tables, where they matter. */
@@ -32,7 +49,7 @@ export async function writeRuns(sql: Sql, runs: PastRun[], dayZero = monday): Pr
     tables: Object.entries(counts).map(([name, rows]) => ({
       schema: name.slice(0, name.indexOf('.')),
       table: name.slice(name.indexOf('.') + 1),
-      rows,
+      ...(typeof rows === 'object' && rows !== null ? rows : { rows }),
       oid: oids[name] ?? null,
       partition: partitions.includes(name),
     })),
@@ -68,16 +85,31 @@ export async function writeRuns(sql: Sql, runs: PastRun[], dayZero = monday): Pr
     measurement as (
       insert into nms.table_metrics_measurements (
         run_id, schema_name, table_name, row_count, own_row_count, measured_at, table_kind, is_partition,
-        table_oid, error_sqlstate, error_message
+        table_oid, error_sqlstate, error_message, method, row_count_low, row_count_high, carried_from_run,
+        total_bytes, table_bytes, index_bytes, own_total_bytes, dead_rows, frozen_age
       )
       select
-        run_id, "schema", "table", rows, rows, ended, 'table', "partition",
+        run_id, "schema", "table", rows, coalesce(own, rows), ended, 'table', "partition",
         coalesce(oid, hashtext("schema" || '.' || "table")::bigint & 2147483647)::oid,
-        case when rows is null then '42501' end, case when rows is null then 'permission denied' end
+        case when rows is null then '42501' end, case when rows is null then 'permission denied' end,
+        coalesce(method, 'exact'), low, high, "from",
+        (bytes ->> 'table')::bigint + (bytes ->> 'index')::bigint, (bytes ->> 'table')::bigint,
+        (bytes ->> 'index')::bigint,
+        coalesce((bytes ->> 'own')::bigint, (bytes ->> 'table')::bigint + (bytes ->> 'index')::bigint), dead, age
       from given
       cross join jsonb_to_recordset(tables) as measured (
-        "schema" text, "table" text, rows bigint, oid bigint, "partition" boolean
+        "schema" text, "table" text, rows bigint, own bigint, oid bigint, "partition" boolean, method text,
+        low bigint, high bigint, "from" bigint, bytes jsonb, dead bigint, age bigint
       )
+    ),
+    filtered_count as (
+      insert into nms.table_metrics_filtered_counts (
+        run_id, schema_name, table_name, filter_name, row_count, measured_at, table_oid
+      )
+      select run_id, "schema", "table", matching.key, matching.value::bigint, ended, 1
+      from given
+      cross join jsonb_to_recordset(tables) as measured ("schema" text, "table" text, filtered jsonb)
+      cross join lateral jsonb_each_text(filtered) as matching
     )
     select setval(pg_get_serial_sequence('nms.table_metrics_runs', 'run_id'), max(run_id))::text as last from run
   `

@@ -21,14 +21,14 @@ test('export prints each measurement as a line of CSV, oldest first, names quote
   const [header, ...lines] = stdout.replace('a\nb', 'a b').trimEnd().split('\n')
   t.is(
     header,
-    'run_id,snapshot_date,collected_at,status,schema_name,table_name,table_kind,is_partition,row_count,own_row_count,method,measured_at,error_sqlstate,error_message',
+    'run_id,snapshot_date,collected_at,status,schema_name,table_name,table_kind,is_partition,row_count,own_row_count,method,measured_at,error_sqlstate,error_message,row_count_low,row_count_high,carried_from_run,total_bytes,table_bytes,index_bytes,own_total_bytes,dead_rows,frozen_age,last_vacuum,last_analyze',
   )
   t.deepEqual(
     lines.map((line) => line.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/g, 'TIME')),
     [
-      `1,${await daysAgo(db.sql, 2)},TIME,SUCCEEDED,"My, ""Shop""","a b",table,false,7,7,imported,TIME,,`,
-      `1,${await daysAgo(db.sql, 2)},TIME,SUCCEEDED,public,orders,table,false,1000,1000,imported,TIME,,`,
-      `2,${await daysAgo(db.sql, 0)},TIME,SUCCEEDED,public,orders,table,false,9007199254740993,9007199254740993,imported,TIME,,`,
+      `1,${await daysAgo(db.sql, 2)},TIME,SUCCEEDED,"My, ""Shop""","a b",table,false,7,7,imported,TIME,,,,,,,,,,,,,`,
+      `1,${await daysAgo(db.sql, 2)},TIME,SUCCEEDED,public,orders,table,false,1000,1000,imported,TIME,,,,,,,,,,,,,`,
+      `2,${await daysAgo(db.sql, 0)},TIME,SUCCEEDED,public,orders,table,false,9007199254740993,9007199254740993,imported,TIME,,,,,,,,,,,,,`,
     ],
   )
 })

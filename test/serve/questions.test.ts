@@ -1,11 +1,11 @@
 import test from 'ava'
 import { collect, createDatabase } from '../_support/database.ts'
-import { createHistory, daysAgo, writeRuns } from '../_support/history.ts'
+import { createHistory, daysAgo, writeRun, writeRuns } from '../_support/history.ts'
 import { startTestService } from '../_support/service.ts'
 
 const beyond = '9007199254740993'
 
-test('what was counted today, on a day and by the latest run, as it is stored', async (t) => {
+test('what was counted today, on a day and by the latest run', async (t) => {
   const db = await createHistory(t, {
     0: { sales: { orders: 12 } },
     1: { sales: { orders: 10, items: beyond } },
@@ -25,6 +25,53 @@ test('what was counted today, on a day and by the latest run, as it is stored', 
     t.is(response.status, 200, path)
     t.is(response.headers.get('content-type'), 'application/json; charset=utf-8')
     t.like(await response.json(), { run_id, snapshot_date: day, payload })
+  }
+})
+
+test('both versions of the payload can be had, whichever is stored, and each has its own tag', async (t) => {
+  const { sql, url } = await createDatabase(t)
+  const today = await daysAgo(sql, 0)
+  const counts = {
+    'sales.orders': { rows: 12, low: 10, high: 15, method: 'estimate' as const },
+    '_version.t': 3,
+  }
+  const { get } = await startTestService(t, url)
+  const expected = {
+    1: { sales: { orders: 12 }, _version: { t: 3 } },
+    2: {
+      _version: 2,
+      sales: { orders: { count: 12, method: 'estimate', low: 10, high: 15 } },
+      __version: { t: { count: 3, method: 'exact' } },
+    },
+  }
+
+  for (const stored of [1, 2]) {
+    await sql`update nms.table_metrics_settings set payload_version = ${stored}`
+    const run = await writeRun(sql, today, counts)
+    for (const path of ['/v1/today', `/v1/days/${today}`, '/v1/latest', `/v1/runs/${run}`]) {
+      const [unasked, first, second] = [
+        await get(path),
+        await get(`${path}?version=1`),
+        await get(`${path}?version=2`),
+      ]
+      const [tag, sameTag, otherTag] = [unasked, first, second].map(
+        ({ headers }) => headers.get('etag') ?? '',
+      )
+      t.deepEqual((await unasked.json()).payload, expected[1], path)
+      t.deepEqual((await first.json()).payload, expected[1], path)
+      t.deepEqual((await second.json()).payload, expected[2], path)
+      t.is(tag, sameTag)
+      t.not(tag, otherTag)
+      const known = { 'if-none-match': tag ?? '' }
+      t.is((await get(path, known)).status, 304)
+      t.is((await get(`${path}?version=2`, known)).status, 200)
+      t.is((await get(`${path}?version=2`, { 'if-none-match': otherTag ?? '' })).status, 304)
+    }
+  }
+  for (const version of ['0', '3', '2.0', '']) {
+    const response = await get(`/v1/latest?version=${version}`)
+    t.is(response.status, 400)
+    t.regex((await response.json()).detail, /^version: saw .*, expected: version of the payload: 1, .* or 2/)
   }
 })
 
@@ -212,7 +259,7 @@ const refused: [path: string, status: number, ...words: string[]][] = [
   ['/v1/compare?before=somewhen', 400, 'saw somewhen'],
   ['/v1/compare?fail_on=nothing', 400, 'saw nothing', 'drop'],
   ['/v1/tables?after=nonsense', 400, 'nonsense'],
-  ['/v1/today?version=2', 400, 'saw 2'],
+  ['/v1/today?version=3', 400, 'saw 3'],
   ['/v1/today?payload', 400, 'the parameter payload'],
 ]
 

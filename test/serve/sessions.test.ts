@@ -111,7 +111,7 @@ test('a database without the collector is not ready, until it is installed', asy
 
 test('an install of an earlier version is told, and logged, with the command that updates it', async (t) => {
   const { url, sql } = await createDatabase(t)
-  await sql`drop function nms.day_snapshot(date)`
+  await sql`drop function nms.day_snapshot(date, integer)`
   const { get, events } = await startTestService(t, url)
 
   const answer = await get('/v1/today')

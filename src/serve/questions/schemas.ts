@@ -25,8 +25,13 @@ const object = (properties: Record<string, Schema>, required = Object.keys(prope
 })
 const list = (items: Schema): Schema => ({ type: 'array', items })
 
-const payload = { $ref: '#/components/schemas/Payload' }
+const payload = {
+  anyOf: [{ $ref: '#/components/schemas/Payload' }, { $ref: '#/components/schemas/Payload2' }],
+}
 const run = { $ref: '#/components/schemas/Run' }
+const method = { enum: ['exact', 'carried', 'maintained', 'estimate', 'imported'] }
+const methodOrNull = { enum: [...method.enum, null] }
+const counts = { type: 'object', additionalProperties: countOrNull }
 const change = { change: countOrNull, change_percent: numberOrNull }
 const table = { schema_name: text, table_name: text }
 const named = { schema_name: textOrNull, table_name: textOrNull }
@@ -72,6 +77,32 @@ export const components: Record<string, Schema> = {
     description: 'Version 1: {schema: {table: count}}.',
     additionalProperties: { type: 'object', additionalProperties: countOrNull },
   },
+  Payload2: {
+    type: 'object',
+    description:
+      'Version 2: {"_version": 2, schema: {table: {…}}}. What is not there was not measured. A schema whose name is _version, with any number of underscores, has one underscore more.',
+    properties: { _version: { const: 2 } },
+    required: ['_version'],
+    additionalProperties: {
+      type: 'object',
+      additionalProperties: object(
+        {
+          count,
+          method,
+          low: count,
+          high: count,
+          from_run: id,
+          bytes: id,
+          table_bytes: id,
+          index_bytes: id,
+          dead_rows: id,
+          frozen_age: id,
+          filtered: counts,
+        },
+        ['count', 'method'],
+      ),
+    },
+  },
   Run: object(header),
   Problem: {
     ...object({ title: text, status: { type: 'integer' }, detail: text, hint: text }, [
@@ -92,26 +123,53 @@ export const schemas = {
     status,
     finished_at: timeOrNull,
     error_message: textOrNull,
-    payload: { anyOf: [payload, { type: 'null' }] },
+    payload: { anyOf: [...payload.anyOf, { type: 'null' }] },
   }),
   days: object({
     days: list(
-      object({
-        snapshot_date: date,
-        run_id: id,
-        collected_at: time,
-        is_imported: flag,
-        tables: id,
-        rows: countOrNull,
-        ...change,
-        tables_left_out: idOrNull,
-      }),
+      object(
+        {
+          snapshot_date: date,
+          run_id: id,
+          collected_at: time,
+          is_imported: flag,
+          tables: id,
+          rows: countOrNull,
+          estimated_rows: { ...count, description: 'Of rows, those that are estimates; absent without any.' },
+          ...change,
+          tables_left_out: idOrNull,
+        },
+        [
+          'snapshot_date',
+          'run_id',
+          'collected_at',
+          'is_imported',
+          'tables',
+          'rows',
+          'change',
+          'change_percent',
+          'tables_left_out',
+        ],
+      ),
     ),
     next: dateOrNull,
   }),
   runs: object({
     runs: list(
-      object({ ...header, seconds: number, totals: object({ tables: idOrNull, rows: countOrNull }) }),
+      object({
+        ...header,
+        seconds: number,
+        totals: object(
+          {
+            tables: idOrNull,
+            rows: countOrNull,
+            estimated_rows: count,
+            carried_tables: id,
+            total_bytes: id,
+          },
+          ['tables', 'rows'],
+        ),
+      }),
     ),
     next: idOrNull,
   }),
@@ -163,7 +221,7 @@ export const schemas = {
         per_day: numberOrNull,
         tables_left_out: idOrNull,
         method: textOrNull,
-        rows_estimated: countOrNull,
+        estimated_rows: countOrNull,
         bytes: countOrNull,
         bytes_change: countOrNull,
         bytes_per_day: numberOrNull,
@@ -214,18 +272,36 @@ export const schemas = {
     before: run,
     after: run,
     change: count,
+    is_change_estimated: flag,
     outcomes: { type: 'object', additionalProperties: id },
     tables: list(
-      object({
-        ...table,
-        table_kind: textOrNull,
-        is_partition: { type: ['boolean', 'null'] },
-        outcome: text,
-        rows_before: countOrNull,
-        rows_after: countOrNull,
-        ...change,
-        own_change: countOrNull,
-      }),
+      object(
+        {
+          ...table,
+          table_kind: textOrNull,
+          is_partition: { type: ['boolean', 'null'] },
+          outcome: text,
+          rows_before: countOrNull,
+          rows_after: countOrNull,
+          ...change,
+          own_change: countOrNull,
+          method_before: methodOrNull,
+          method_after: methodOrNull,
+          rows_before_low: countOrNull,
+          rows_before_high: countOrNull,
+          rows_after_low: countOrNull,
+          rows_after_high: countOrNull,
+        },
+        [
+          'schema_name',
+          'table_name',
+          'outcome',
+          'rows_before',
+          'rows_after',
+          'method_before',
+          'method_after',
+        ],
+      ),
     ),
     fail_on: textOrNull,
     failing: texts,
@@ -245,15 +321,34 @@ export const schemas = {
     snapshot_date: dateOrNull,
     previous_date: dateOrNull,
     tables: list(
-      object({
-        ...table,
-        table_kind: text,
-        is_partition: flag,
-        row_count: countOrNull,
-        own_row_count: countOrNull,
-        method: textOrNull,
-        ...change,
-      }),
+      object(
+        {
+          ...table,
+          table_kind: text,
+          is_partition: flag,
+          row_count: countOrNull,
+          own_row_count: countOrNull,
+          method,
+          ...change,
+          previous_method: method,
+          row_count_low: count,
+          row_count_high: count,
+          carried_from_run: id,
+          total_bytes: id,
+          filtered: counts,
+        },
+        [
+          'schema_name',
+          'table_name',
+          'table_kind',
+          'is_partition',
+          'row_count',
+          'own_row_count',
+          'method',
+          'change',
+          'change_percent',
+        ],
+      ),
     ),
     next: textOrNull,
   }),

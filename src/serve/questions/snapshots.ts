@@ -4,7 +4,7 @@ import { schemas } from './schemas.ts'
 
 const { date, run_id, version } = parameters
 
-/** The counts of a day or of a run, as they are stored. */
+/** The counts of a day or of a run, in either version of the payload. */
 export const snapshots: Question[] = [
   {
     path: '/v1/today',
@@ -12,9 +12,9 @@ export const snapshots: Question[] = [
     title: 'The counts of the current business day',
     optional: { version },
     schema: schemas.day,
-    answer: (ask) => ask`
+    answer: (ask, { version = '1' }) => ask`
       select snapshot::text as json, snapshot ->> 'run_id' as source
-      from nms.day_snapshot(snapshot_date => nms.business_date()) as snapshot
+      from nms.day_snapshot(snapshot_date => nms.business_date(), version => ${version}) as snapshot
     `,
     source: (ask) => ask`
       select day.run_id::text as source
@@ -29,9 +29,9 @@ export const snapshots: Question[] = [
     required: { date },
     optional: { version },
     schema: schemas.day,
-    answer: (ask, { date = '' }) => ask`
+    answer: (ask, { date = '', version = '1' }) => ask`
       select snapshot::text as json, snapshot ->> 'run_id' as source
-      from nms.day_snapshot(snapshot_date => nms.find_day(named => ${date})) as snapshot
+      from nms.day_snapshot(snapshot_date => nms.find_day(named => ${date}), version => ${version}) as snapshot
     `,
     source: (ask, { date = '' }) => ask`
       select day.run_id::text as source
@@ -45,8 +45,9 @@ export const snapshots: Question[] = [
     title: 'The counts of the latest run that succeeded',
     optional: { version },
     schema: schemas.run,
-    answer: (ask) => ask`
-      select snapshot::text as json, snapshot ->> 'run_id' as source from nms.run_snapshot() as snapshot
+    answer: (ask, { version = '1' }) => ask`
+      select snapshot::text as json, snapshot ->> 'run_id' as source
+      from nms.run_snapshot(version => ${version}) as snapshot
     `,
     source: (ask) => ask`
       select day.run_id::text as source
@@ -63,11 +64,11 @@ export const snapshots: Question[] = [
     optional: { version },
     schema: schemas.run,
     isImmutable: true,
-    answer: (ask, { run_id = '' }) => ask`
+    answer: (ask, { run_id = '', version = '1' }) => ask`
       select
         snapshot::text as json,
         case when snapshot ->> 'status' <> 'RUNNING' then snapshot ->> 'run_id' end as source
-      from nms.run_snapshot(run_id => ${run_id}) as snapshot
+      from nms.run_snapshot(run_id => ${run_id}, version => ${version}) as snapshot
     `,
     source: (ask, { run_id = '' }) => ask`
       select run.run_id::text as source

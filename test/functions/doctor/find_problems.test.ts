@@ -192,7 +192,7 @@ test('an update whose functions and tables the owner has no right on is an error
   await sql`grant select on public.orders to ${sql(owner.name)}`
   await runAsOwner(sql, owner.name)
   await sql.unsafe(`
-    alter function nms_private.run_payload(bigint) owner to postgres;
+    alter function nms_private.run_payload(bigint, integer) owner to postgres;
     revoke insert on nms.table_metrics_run_snapshot from ${owner.name};
   `)
   t.is((await collect(sql)).status, 'FAILED')

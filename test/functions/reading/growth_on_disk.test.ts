@@ -174,11 +174,11 @@ test('each point says how its rows were found: of a total, by the least sure met
   ])
 
   t.deepEqual(
-    [...(await reader`select method, rows_estimated from nms.growth('day', 's')`)],
+    [...(await reader`select method, estimated_rows from nms.growth('day', 's')`)],
     [
-      { method: 'exact', rows_estimated: null },
-      { method: 'carried', rows_estimated: null },
-      { method: 'estimate', rows_estimated: '25' },
+      { method: 'exact', estimated_rows: null },
+      { method: 'carried', estimated_rows: null },
+      { method: 'estimate', estimated_rows: '25' },
     ],
   )
   const { report } = await ask<{ days: object[] }>(reader, `trend_report('s', 'b')`)
