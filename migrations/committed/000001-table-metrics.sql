@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:62bb0dad44ab8b98198cff85aa67a58e6edb8c7e
+--! Hash: sha1:39ab7d2f1c2df9326a4a250fd59f087ab0353fd0
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2427,6 +2427,7 @@ as $$
     from nms.table_metrics_filters as filter
     join pg_namespace as schema on schema.nspname = filter.schema_name
     join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = filter.table_name
+    where filter.filter is not null -- a function is called in each run
     union
     select child.inhrelid
     from named
@@ -5692,7 +5693,15 @@ begin
   return query
   select estimated.*
   from nms_private.count_each(
-    targets => v_named, stop_at => stop_at, lock_timeout => estimate_tables.lock_timeout, is_sampled => true
+    targets => v_named,
+    stop_at => stop_at,
+    lock_timeout => estimate_tables.lock_timeout,
+    is_sampled => true,
+    -- Of those that turn out to be small, every row is read.
+    filters => (
+      select jsonb_object_agg(filtered.table_oid, filtered.filters)
+      from nms_private.filters_of(table_oids => array(select target.table_oid from unnest(v_named) as target)) as filtered
+    )
   ) as estimated;
 end
 $$;
@@ -5940,7 +5949,7 @@ begin
       error_message := finding.error_message;
     when v_matches is null then
       error_sqlstate := '0A000';
-      error_message := format('its rows were not read one by one: their number is %s', coalesce(finding.method, 'unknown'));
+      error_message := format('not every row was read: the method of the count is %s', coalesce(finding.method, 'unknown'));
     when v_matches -> 'filter' is distinct from filter_outcome.filter then
       error_sqlstate := '42710';
       error_message := 'it has another filter of that name';
@@ -7688,13 +7697,33 @@ begin
         select case when bool_or(compared.is_failing) then 'failed' else 'passed' end
         from compared
         having compare_report.fail_on is not null
+      ),
+      'filters', (
+        select coalesce(jsonb_agg(to_jsonb(counts)), '[]')
+        from (
+          select
+            schema_name,
+            table_name,
+            filter_name,
+            former.row_count as rows_before,
+            latter.row_count as rows_after,
+            latter.row_count - former.row_count as change,
+            round(100.0 * (latter.row_count - former.row_count) / nullif(former.row_count, 0), 2) as change_percent
+          from (
+            select * from nms.table_metrics_filtered_counts as filtered where filtered.run_id = v_before
+          ) as former
+          full join (
+            select * from nms.table_metrics_filtered_counts as filtered where filtered.run_id = v_after
+          ) as latter using (schema_name, table_name, filter_name)
+          order by abs(latter.row_count - former.row_count) desc nulls last, schema_name, table_name, filter_name
+        ) as counts
       )
     )
   );
 end
 $$;
 comment on function nms.compare_report(bigint, bigint, text) is
-  'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
+  'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict, filters}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate; filters: how many rows matched each of those in each of the two. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
 revoke execute on function nms.compare_report(bigint, bigint, text) from public;
 --! EndIncluded functions/reading/compare_report.sql
 --! Included functions/reading/compare_runs.sql
@@ -9020,6 +9049,42 @@ comment on function nms_private.period_ends(text, integer) is
   'The last day with a result of each of the last so many days, weeks (from Monday) or months, the current one included, and the run that owns it; before them, not asked for, the last day of an earlier period. No row: the period has no result.';
 revoke execute on function nms_private.period_ends(text, integer) from public;
 --! EndIncluded functions/reading/period_ends.sql
+--! Included functions/reading/refuse_unknown_filter.sql
+create or replace function nms_private.refuse_unknown_filter(schema_name text, table_name text, filter_name text)
+returns void
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_known text;
+begin
+  if exists (
+    select
+    from nms.table_metrics_filtered_counts as filtered
+    where
+      filtered.schema_name = refuse_unknown_filter.schema_name
+      and filtered.table_name = refuse_unknown_filter.table_name
+      and filtered.filter_name = refuse_unknown_filter.filter_name
+  ) then
+    return;
+  end if;
+
+  select string_agg(distinct quote_ident(filtered.filter_name), ', ') into v_known
+  from nms.table_metrics_filtered_counts as filtered
+  where
+    filtered.schema_name = refuse_unknown_filter.schema_name
+    and filtered.table_name = refuse_unknown_filter.table_name;
+  raise exception 'no run has counted a filter % of %.%', filter_name, schema_name, table_name
+    using
+      errcode = 'no_data_found',
+      detail = coalesce(format('its filters are %s', v_known), 'it has no filters'),
+      hint = 'The filters are in nms.table_metrics_filters; those of a parent hold for its partitions.';
+end
+$$;
+comment on function nms_private.refuse_unknown_filter(text, text, text) is
+  'Raises P0002 for a filter of a table that no run has met.';
+revoke execute on function nms_private.refuse_unknown_filter(text, text, text) from public;
+--! EndIncluded functions/reading/refuse_unknown_filter.sql
 --! Included functions/reading/refuse_unknown_schema.sql
 create or replace function nms_private.refuse_unknown_schema(schema_name text)
 returns void
@@ -9702,7 +9767,12 @@ comment on function nms.table_report(text, text, integer) is
 revoke execute on function nms.table_report(text, text, integer) from public;
 --! EndIncluded functions/reading/table_report.sql
 --! Included functions/reading/table_trend.sql
-create or replace function nms.table_trend(schema_name text, table_name text, days integer default 30)
+create or replace function nms.table_trend(
+  schema_name text,
+  table_name text,
+  days integer default 30,
+  filter_name text default null -- null: all rows
+)
 returns table (
   snapshot_date date,
   row_count bigint,
@@ -9738,12 +9808,24 @@ as $$
     on day.snapshot_date > (statement_timestamp() at time zone settings.business_time_zone)::date - table_trend.days
   left join lateral (
     -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
-    select found.*, true as is_found
+    select
+      found.row_count, found.method, found.row_count_low, found.row_count_high, found.carried_from_run,
+      found.total_bytes, true as is_found
     from nms.table_metrics_measurements as found
     where
-      found.run_id = day.run_id
+      table_trend.filter_name is null
+      and found.run_id = day.run_id
       and found.schema_name = table_trend.schema_name
       and found.table_name = table_trend.table_name
+    union all
+    select filtered.row_count, filtered.method, null, null, null, null, true
+    from nms.table_metrics_filtered_counts as filtered
+    where
+      filtered.filter_name = table_trend.filter_name
+      and filtered.run_id = day.run_id
+      and filtered.schema_name = table_trend.schema_name
+      and filtered.table_name = table_trend.table_name
+      and filtered.row_count is not null
     limit 1
   ) as measurement on true
   where
@@ -9759,9 +9841,9 @@ as $$
   window by_date as (order by day.snapshot_date)
   order by day.snapshot_date
 $$;
-comment on function nms.table_trend(text, text, integer) is
-  'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted, and has no method. method, row_count_low, row_count_high, carried_from_run and total_bytes as in nms.table_metrics_measurements. No row: the day has no result, or not this table. Names as the catalogue spells them.';
-revoke execute on function nms.table_trend(text, text, integer) from public;
+comment on function nms.table_trend(text, text, integer, text) is
+  'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted, and has no method. method, row_count_low, row_count_high, carried_from_run and total_bytes as in nms.table_metrics_measurements. No row: the day has no result, or not this table. filter_name: only the rows that match this filter, on the days on which they were counted. Names as the catalogue spells them.';
+revoke execute on function nms.table_trend(text, text, integer, text) from public;
 --! EndIncluded functions/reading/table_trend.sql
 --! Included functions/reading/tables_report.sql
 create or replace function nms.tables_report(
@@ -9786,7 +9868,12 @@ comment on function nms.tables_report(text, text, text, integer) is
 revoke execute on function nms.tables_report(text, text, text, integer) from public;
 --! EndIncluded functions/reading/tables_report.sql
 --! Included functions/reading/trend_report.sql
-create or replace function nms.trend_report(schema_name text, table_name text, days integer default 30)
+create or replace function nms.trend_report(
+  schema_name text,
+  table_name text,
+  days integer default 30,
+  filter_name text default null -- null: all rows
+)
 returns jsonb
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -9797,7 +9884,9 @@ declare
 begin
   with trend as materialized (
     select found.*
-    from nms.table_trend(trend_report.schema_name, trend_report.table_name, trend_report.days) as found
+    from nms.table_trend(
+      trend_report.schema_name, trend_report.table_name, trend_report.days, trend_report.filter_name
+    ) as found
   ),
   summary as (
     select
@@ -9812,7 +9901,27 @@ begin
   select jsonb_build_object(
     'schema_name', trend_report.schema_name,
     'table_name', trend_report.table_name,
-    'days', (select coalesce(jsonb_agg(to_jsonb(trend) order by trend.snapshot_date), '[]') from trend),
+    'filter_name', trend_report.filter_name,
+    'days', (
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(trend)
+            || case when filtered.counts is null then '{}' else jsonb_build_object('filtered', filtered.counts) end
+          order by trend.snapshot_date
+        ),
+        '[]'
+      )
+      from trend
+      cross join lateral (
+        select jsonb_object_agg(found.filter_name, found.row_count) as counts
+        from nms.table_metrics_filtered_counts as found
+        where
+          trend_report.filter_name is null
+          and found.run_id = trend.run_id
+          and found.schema_name = trend_report.schema_name
+          and found.table_name = trend_report.table_name
+      ) as filtered
+    ),
     'summary', to_jsonb(summary) || jsonb_build_object(
       'first_rows', first.row_count,
       'last_rows', last.row_count,
@@ -9830,15 +9939,36 @@ begin
     return v_report;
   end if;
 
+  if trend_report.filter_name is not null then
+    perform nms_private.refuse_unknown_filter(
+      schema_name => trend_report.schema_name,
+      table_name => trend_report.table_name,
+      filter_name => trend_report.filter_name
+    );
+  end if;
+
   select day.snapshot_date into v_last
   from nms.table_metrics_daily_snapshot as day
   join nms.table_metrics_measurements as measurement on measurement.run_id = day.run_id
   where
     measurement.schema_name = trend_report.schema_name
     and measurement.table_name = trend_report.table_name
+    and (
+      trend_report.filter_name is null
+      or exists (
+        select
+        from nms.table_metrics_filtered_counts as filtered
+        where
+          filtered.run_id = day.run_id
+          and filtered.schema_name = trend_report.schema_name
+          and filtered.table_name = trend_report.table_name
+          and filtered.filter_name = trend_report.filter_name
+          and filtered.row_count is not null
+      )
+    )
   order by day.snapshot_date desc
   limit 1;
-  if not found then
+  if not found and trend_report.filter_name is null then
     perform nms_private.refuse_unknown_table(
       schema_name => trend_report.schema_name, table_name => trend_report.table_name
     );
@@ -9853,9 +9983,9 @@ begin
   );
 end
 $$;
-comment on function nms.trend_report(text, text, integer) is
-  'How many rows a table had on each of the last so many business days, today included: {schema_name, table_name, days, summary}, the days as of nms.table_trend, oldest first. When none of them has a result, the summary says which day was the last with one, and how many days reach back to it. Names as the catalogue spells them. Raises P0002 for a table that no run has met.';
-revoke execute on function nms.trend_report(text, text, integer) from public;
+comment on function nms.trend_report(text, text, integer, text) is
+  'How many rows a table had on each of the last so many business days, today included: {schema_name, table_name, filter_name, days, summary}, the days as of nms.table_trend, oldest first, each with filtered {name: rows} when the table has filters. filter_name: only the rows that match this filter. When none of them has a result, the summary says which day was the last with one, and how many days reach back to it. Names as the catalogue spells them. Raises P0002 for a table that no run has met, and for a filter that none has counted.';
+revoke execute on function nms.trend_report(text, text, integer, text) from public;
 --! EndIncluded functions/reading/trend_report.sql
 --! Included functions/reading/trust_in.sql
 -- Of m counts that were compared and are all right, at most 3/m are wrong with 95 % confidence: the rule of three.
