@@ -12,11 +12,12 @@ export function addTrendCommand(program: Command): void {
     .description('draw how many rows a table had on each of the last business days')
     .argument('<schema.table>', 'a table, spelled as the catalogue does or quoted as in SQL')
     .option('--days <n>', 'how many days back, today included', wholeNumber(99999), 30)
+    .option('--filter <name>', 'only the rows that match this filter of the table')
     .option('--json', 'print the days as JSON')
     .addHelpText('after', '\nExample:\n  table-metrics trend public.orders --days 90')
-    .action((name: string, { days, json }: { days: number; json?: true }) =>
+    .action((name: string, { days, filter, json }: { days: number; filter?: string; json?: true }) =>
       withDatabase(async (sql) => {
-        const report = await readTrend(sql, { ...(await readKnownTable(sql, name)), days })
+        const report = await readTrend(sql, { ...(await readKnownTable(sql, name)), days, filter })
         print(json ? report : describeTrend(parseExactly(report), days))
       }),
     )

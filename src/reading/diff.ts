@@ -33,6 +33,17 @@ export interface ComparisonReport {
   tables: ComparedTable[]
   failing: string[]
   verdict: 'passed' | 'failed' | null
+  /** How many rows matched each filter; those that changed most first. */
+  filters: ComparedFilter[]
+}
+
+interface ComparedFilter extends Table {
+  filter_name: string
+  /** Null where that run has not counted it. */
+  rows_before: string | null
+  rows_after: string | null
+  change: string | null
+  change_percent: string | null
 }
 
 export interface ComparedRun {
@@ -130,10 +141,33 @@ export function describeComparison(report: ComparisonReport, all = false): strin
         ]
       : []),
     ...more,
+    ...describeFilters(report.filters.filter(({ change }) => all || change !== '0')),
     ...explainMarks([...before, ...after].map(({ method }) => method)),
     '',
     summarize(report),
   ].join('\n')
+}
+
+function describeFilters(filters: ComparedFilter[]): string[] {
+  if (filters.length === 0) return []
+  return [
+    '',
+    layOut(
+      [
+        { title: 'filter', cut: 'middle' },
+        { title: 'before', right: true },
+        { title: 'after', right: true },
+        { title: 'change', right: true, style: styleOfChange },
+        { title: '%', right: true, style: styleOfChange },
+      ],
+      filters.map((filter) => [
+        `${nameOf(filter)} (${filter.filter_name})`,
+        ...[filter.rows_before, filter.rows_after].map((rows) => (rows === null ? '' : formatCount(rows))),
+        formatChange(filter.change),
+        formatPercent(filter),
+      ]),
+    ),
+  ]
 }
 
 const describeRun = ({ run_id, snapshot_date, status }: ComparedRun) =>

@@ -14,10 +14,14 @@ const height = 10
 export interface TrendRequest extends Table {
   /** How many business days, today included. */
   days: number
+  /** Only the rows that match this filter. */
+  filter?: string | undefined
 }
 
 /** What the server reports of a table. */
 export interface TrendReport extends Table {
+  /** Null: all rows are counted. */
+  filter_name: string | null
   days: Day[]
   summary: Summary | NoResult
 }
@@ -43,9 +47,14 @@ interface NoResult {
 }
 
 /** The days of a table as JSON, rendered by the server. */
-export async function readTrend(sql: Sql, { schema_name, table_name, days }: TrendRequest): Promise<string> {
+export async function readTrend(
+  sql: Sql,
+  { schema_name, table_name, days, filter }: TrendRequest,
+): Promise<string> {
   const [row] = await sql<[{ json: string }]>`
-    select nms.trend_report(${schema_name}, ${table_name}, ${days}::integer)::text as json
+    select nms.trend_report(
+      ${schema_name}, ${table_name}, ${days}::integer, filter_name => ${filter ?? null}
+    )::text as json
   `
   return row.json
 }
@@ -57,7 +66,7 @@ export async function readTrend(sql: Sql, { schema_name, table_name, days }: Tre
  */
 export function describeTrend(report: TrendReport, asked: number): string {
   const { days, summary } = report
-  const name = visible(nameOf(report))
+  const name = visible(nameOf(report) + (report.filter_name === null ? '' : ` (${report.filter_name})`))
   if (!hasResult(summary)) {
     throw new Error(
       summary.last_date_with_result

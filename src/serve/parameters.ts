@@ -53,6 +53,13 @@ export const parameters = {
     maxLength: 63,
     examples: ['orders'],
   },
+  filter: {
+    type: 'string',
+    description: 'A filter of the table, by its name: only the rows that match it.',
+    minLength: 1,
+    maxLength: 63,
+    examples: ['active'],
+  },
   like: {
     type: 'string',
     description:

@@ -22,6 +22,7 @@ const report: ShownComparison = {
   after: { run_id: '42', snapshot_date: '2026-03-06', status: 'FAILED' },
   change: '-9007199254740993',
   outcomes: { shrank: '1', disappeared: '1', unchanged: '2' },
+  filters: [],
   tables: [
     table('huge', 'shrank', '9007199254740994', '1'),
     table('gone', 'disappeared', '7', null),

@@ -77,7 +77,7 @@ test('the description has what OpenAPI 3.1 asks for, and names nothing that is n
 test('what each question answers is described in the words of its function', async (t) => {
   const { db, operations } = await describedService(t)
   const [{ comment }] = await db.sql<[{ comment: string }]>`
-    select obj_description('nms.trend_report(text, text, integer)'::regprocedure) as comment
+    select obj_description('nms.trend_report(text, text, integer, text)'::regprocedure) as comment
   `
 
   t.is(operations.find(({ path }) => path === '/v1/trend')?.description, comment)
@@ -87,6 +87,14 @@ test('each path, asked with the examples of its parameters, answers what is desc
   const { db, service, document, operations } = await describedService(t)
   await db.sql`create table public.things as select 1 as id`
   await collect(db.sql)
+  await db.sql`
+    insert into nms.table_metrics_filtered_counts (
+      run_id, schema_name, table_name, filter_name, row_count, measured_at, table_oid
+    )
+    select run_id, schema_name, table_name, 'active', 1, measured_at, table_oid
+    from nms.table_metrics_measurements
+    where schema_name = 'sales' and table_name = 'orders'
+  `
   const ajv = new Ajv2020({ strict: false, formats: { date: true, 'date-time': true, int64: true } })
   ajv.addSchema({ $id: 'all', components: document.components })
 

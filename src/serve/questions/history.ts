@@ -2,7 +2,7 @@ import { orNull, parameters } from '../parameters.ts'
 import type { Question } from './question.ts'
 import { schemas } from './schemas.ts'
 
-const { beforeDay, beforeNumber, by, days, limit, periods, schema, table } = parameters
+const { beforeDay, beforeNumber, by, days, filter, limit, periods, schema, table } = parameters
 
 /** Days and runs as lists, and how tables, schemas and the database have changed over time. */
 export const history: Question[] = [
@@ -31,10 +31,12 @@ export const history: Question[] = [
     answeredBy: 'nms.trend_report',
     title: 'How many rows a table had, day by day',
     required: { schema, table },
-    optional: { days },
+    optional: { days, filter },
     schema: schemas.trend,
-    answer: (ask, { schema = '', table = '', days = '30' }) => ask`
-      select nms.trend_report(schema_name => ${schema}, table_name => ${table}, days => ${days})::text as json
+    answer: (ask, { schema = '', table = '', days = '30', filter }) => ask`
+      select nms.trend_report(
+        schema_name => ${schema}, table_name => ${table}, days => ${days}, filter_name => ${orNull(filter)}
+      )::text as json
     `,
   },
   {

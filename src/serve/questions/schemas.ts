@@ -57,7 +57,7 @@ const header = {
 
 const fastest = list(object({ ...table, before: countOrNull, after: count, ...change, method: text }))
 
-const alert = { kind: text, ...named, detail: text }
+const alert = { kind: text, ...named, filter_name: textOrNull, detail: text }
 
 /** What the answers of several questions are made of, by name. */
 export const components: Record<string, Schema> = {
@@ -175,18 +175,23 @@ export const schemas = {
   }),
   trend: object({
     ...table,
+    filter_name: textOrNull,
     days: list(
-      object({
-        snapshot_date: date,
-        row_count: countOrNull,
-        ...change,
-        run_id: id,
-        method: textOrNull,
-        row_count_low: countOrNull,
-        row_count_high: countOrNull,
-        carried_from_run: idOrNull,
-        total_bytes: countOrNull,
-      }),
+      object(
+        {
+          snapshot_date: date,
+          row_count: countOrNull,
+          ...change,
+          run_id: id,
+          method: textOrNull,
+          row_count_low: countOrNull,
+          row_count_high: countOrNull,
+          carried_from_run: idOrNull,
+          total_bytes: countOrNull,
+          filtered: counts,
+        },
+        ['snapshot_date', 'row_count', 'change', 'change_percent', 'run_id', 'method'],
+      ),
     ),
     summary: object(
       {
@@ -306,6 +311,15 @@ export const schemas = {
     fail_on: textOrNull,
     failing: texts,
     verdict: { enum: ['passed', 'failed', null] },
+    filters: list(
+      object({
+        ...table,
+        filter_name: text,
+        rows_before: countOrNull,
+        rows_after: countOrNull,
+        ...change,
+      }),
+    ),
   }),
   alerts: object({
     business_time_zone: text,
