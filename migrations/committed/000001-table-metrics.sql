@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:1a40ed6fefc954f03e62094d973dc4e037ed4578
+--! Hash: sha1:0038a6498327e9bac241ab04bbe2272466479a5e
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -478,7 +478,7 @@ comment on column nms_private.reading.read_at is 'When that was.';
 comment on column nms_private.reading.epoch is 'As nms_private.counter_epoch() says.';
 comment on column nms_private.reading.wal_lsn is 'Where the WAL ended; null when it is not summarized.';
 comment on column nms_private.reading.written is
-  'Tables to which somebody may have written before wal_lsn without having committed.';
+  'Tables of which WAL from there on does not tell everything: somebody may have written to them and not committed yet, or they are unlogged.';
 comment on column nms_private.reading.open_transactions is
   'Virtual transactions of all sessions.';
 comment on column nms_private.reading.unchanged is 'Tables with the same counters as when their base was counted.';
@@ -1998,6 +1998,23 @@ comment on function nms_private.with_separators(bigint) is
   'A number for a person to read, such as 1,234,567.';
 revoke execute on function nms_private.with_separators(bigint) from public;
 --! EndIncluded functions/alerts/with_separators.sql
+--! Included functions/carry/begin_shadow_anew.sql
+create or replace function nms_private.begin_shadow_anew()
+returns trigger
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.since = old.since then
+    new.since := clock_timestamp();
+  end if;
+  return new;
+end
+$$;
+comment on function nms_private.begin_shadow_anew() is
+  'Trigger function: a rule that has become one to carry compares first, as a new one does.';
+revoke execute on function nms_private.begin_shadow_anew() from public;
+--! EndIncluded functions/carry/begin_shadow_anew.sql
 --! Included functions/carry/carry_counts.sql
 -- Stable, so that everything that is counted is as of the snapshot of the calling query, however long it waits.
 create or replace function nms_private.carry_counts(
@@ -2546,6 +2563,10 @@ begin
       v_reading.wal_lsn is not null
       and held.locktype = 'relation'
       and held.mode not in ('AccessShareLock', 'RowShareLock')
+    union all
+    select relation.oid
+    from pg_class as relation
+    where v_reading.wal_lsn is not null and relation.relpersistence <> 'p'
   );
   v_reading.open_transactions := array(
     select held.virtualxid
@@ -2626,7 +2647,8 @@ as $$
     and activity.pid <> pg_backend_pid()
     and (among is null or activity.pid = any (among))
     and (activity.backend_start <= since) is not false
-    and activity.backend_type not in ('parallel worker', 'walsender')
+    and activity.backend_type <> 'parallel worker'
+    and (activity.backend_type <> 'walsender' or activity.state is distinct from 'active') -- it streams
     -- Analyzing may run functions of the tables' owners, which may write.
     and (
       activity.backend_type <> 'autovacuum worker'
@@ -2646,9 +2668,14 @@ as $$
       and (
         (
           activity.state_change < clock_timestamp() - interval '11.5 s'
-          and activity.backend_type in ('client backend', 'logical replication worker', 'logical replication apply worker')
+          and activity.backend_type in (
+            'client backend', 'walsender', 'logical replication worker', 'logical replication apply worker'
+          )
         )
-        or (activity.query_start >= since + interval '1.5 s' and activity.backend_type = 'client backend')
+        or (
+          activity.query_start >= since + interval '1.5 s'
+          and activity.backend_type in ('client backend', 'walsender')
+        )
       )
     ) is not true
 $$;
@@ -9682,6 +9709,13 @@ create or replace trigger forbid_rewriting_a_finished_run
 comment on trigger forbid_rewriting_a_finished_run on nms.table_metrics_runs is
   'History is append-only: a terminal status is never changed.';
 
+
+create or replace trigger begin_shadow_anew
+  before update on nms.table_metrics_count_rules
+  for each row when (new.method = 'carried' and old.method <> 'carried')
+  execute function nms_private.begin_shadow_anew();
+comment on trigger begin_shadow_anew on nms.table_metrics_count_rules is
+  'Nothing is carried by a rule that has not been compared first.';
 
 create or replace trigger delete_measurements_of_deleted_runs
   after delete on nms.table_metrics_runs

@@ -64,7 +64,7 @@ async function run(sql: Sql, verified?: string): Promise<Record<string, Found>> 
         v_next := v_next + 1;
         exit when v_next > 100000;
       end loop;
-      execute format('alter table nms.table_metrics_runs alter column run_id restart with %s', v_next);
+      perform setval(pg_get_serial_sequence('nms.table_metrics_runs', 'run_id'), v_next, false);
     end
     $$
   `)

@@ -185,6 +185,15 @@ test('while a rule is new everything is counted, and what would have been carrie
   )
 })
 
+test('a rule that becomes one to carry is as new as any other', async (t) => {
+  const { sql } = await createCarrying(t, shop)
+  await sql`update nms.table_metrics_count_rules set method = 'exact', since = now() - interval '30 days'`
+  await sql`update nms.table_metrics_count_rules set method = 'carried'`
+  const [rule] =
+    await sql`select since > now() - interval '1 hour' as is_new from nms.table_metrics_count_rules`
+  t.true(rule?.is_new)
+})
+
 test('a count that a recount refutes is not carried again until somebody has looked', async (t) => {
   const { sql, carries, run } = await createCarrying(t, shop)
   if (!carries) return t.pass()
@@ -242,17 +251,19 @@ test('a repeatable read transaction carries nothing and leaves no base', async (
   t.deepEqual(after, before)
 })
 
-test('two runs at once are both right', async (t) => {
+test('two runs at once are both right, and so is the next one', async (t) => {
   const { db, sql, run } = await createCarrying(t, shop)
   const other = db.connect()
-  await other.unsafe('begin')
-  await collect(other)
   await sql`insert into orders values (101)`
   await flush(sql)
-  t.is((await run())['public.orders']?.count, 101)
-  await other.unsafe('commit')
-  await sql`insert into orders values (102)`
-  await flush(sql)
+
+  const [found, { run_id }] = await Promise.all([run(), collect(other)])
+  const [beside] = await sql`
+    select row_count::int from nms.table_metrics_measurements where run_id = ${run_id} and table_name = 'orders'
+  `
+  t.deepEqual([found['public.orders']?.count, beside?.row_count], [101, 101])
+
+  await other`insert into orders values (102)`
   t.is((await run())['public.orders']?.count, 102)
 })
 
