@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:18349a1a14cfd30c0616c363df7ba2e8476d7f55
+--! Hash: sha1:63c4b25c33e3959c6b290e6014b2b595c77f0031
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -473,9 +473,9 @@ comment on column nms_private.reading.read_at is 'When that was.';
 comment on column nms_private.reading.epoch is 'As nms_private.counter_epoch() says.';
 comment on column nms_private.reading.wal_lsn is 'Where the WAL ended; null when it is not summarized.';
 comment on column nms_private.reading.written is
-  'Tables to which somebody may have written before wal_lsn without having committed.';
+  'Tables of which WAL from there on does not tell everything: somebody may have written to them and not committed yet, or they are unlogged.';
 comment on column nms_private.reading.open_transactions is
-  'Virtual transactions of all sessions; null when the run has several snapshots.';
+  'Virtual transactions of all sessions.';
 comment on column nms_private.reading.unchanged is 'Tables with the same counters as when their base was counted.';
 comment on column nms_private.reading.verified is
   'Of these, those that are counted nevertheless, to compare.';
@@ -793,7 +793,7 @@ create table if not exists nms_private.readings (
   reading_id bigint generated always as identity primary key,
   read_at timestamptz not null,
   epoch text not null,
-  open_transactions text[]
+  open_transactions text[] not null
 );
 comment on table nms_private.readings is
   'What was known about the server before a snapshot under which bases were counted.';
@@ -804,7 +804,7 @@ comment on column nms_private.readings.read_at is
 comment on column nms_private.readings.epoch is
   'As long as that is the same, counters of the server only grow.';
 comment on column nms_private.readings.open_transactions is
-  'Virtual transactions that were open in any session: as long as one stays open, its session commits nothing. Null when the run has several snapshots.';
+  'Virtual transactions that were open in any session: as long as one stays open, its session commits nothing.';
 
 create table if not exists nms_private.bases (
   table_oid oid primary key,
@@ -2284,6 +2284,23 @@ comment on function nms_private.with_separators(bigint) is
   'A number for a person to read, such as 1,234,567.';
 revoke execute on function nms_private.with_separators(bigint) from public;
 --! EndIncluded functions/alerts/with_separators.sql
+--! Included functions/carry/begin_shadow_anew.sql
+create or replace function nms_private.begin_shadow_anew()
+returns trigger
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.since = old.since then
+    new.since := clock_timestamp();
+  end if;
+  return new;
+end
+$$;
+comment on function nms_private.begin_shadow_anew() is
+  'Trigger function: a rule that has become one to carry compares first, as a new one does.';
+revoke execute on function nms_private.begin_shadow_anew() from public;
+--! EndIncluded functions/carry/begin_shadow_anew.sql
 --! Included functions/carry/carry_counts.sql
 -- Stable, so that everything that is counted is as of the snapshot of the calling query, however long it waits.
 create or replace function nms_private.carry_counts(
@@ -2397,7 +2414,6 @@ revoke execute on function nms_private.carry_counts(nms_private.target[], nms_pr
 --! Included functions/carry/compare_counters.sql
 create or replace function nms_private.compare_counters(
   run_id bigint,
-  among oid[],
   epoch text,
   out unchanged oid[],
   out verified oid[],
@@ -2408,22 +2424,17 @@ create or replace function nms_private.compare_counters(
 returns record
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
-set enable_nestloop = on
-set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
+set enable_nestloop = off -- no statistics know what a run has just stored
 as $$
 declare
   v_runs constant bigint := bigint '14'; -- after so many each table has been counted again
   v_oldest_run bigint;
 begin
-  if among is null then
-    perform set_config('enable_nestloop', 'off', true); -- no statistics know what a run has just stored
-  end if;
-
   select run.run_id into v_oldest_run
   from nms.table_metrics_runs as run
   where run.run_id < compare_counters.run_id
   order by run.run_id desc
-  offset v_runs - 2
+  offset v_runs - 1
   limit 1;
 
   with
@@ -2451,7 +2462,6 @@ begin
       and relation.relam = 2 -- only heap keeps its rows in this one file
       and relation.relpersistence in ('p', 'u')
       and schema.nspname not in ('pg_catalog', 'information_schema')
-      and (among is null or relation.oid = any (among))
   ),
   compared as materialized (
     select
@@ -2527,9 +2537,9 @@ begin
   into strict unchanged, verified, shadowed, base_readings, others;
 end
 $$;
-comment on function nms_private.compare_counters(bigint, oid[], text) is
+comment on function nms_private.compare_counters(bigint, text) is
   'Of the tables whose counts may be carried: those that have an earlier count which holds still, unless sessions hide something; of these, those that this run counts nevertheless, to compare: the oldest fourteenth by size, so that none is carried through more than thirteen runs, and all whose rule is new; the readings from which those counts are; and the counters of all that have not the same as then. Call pg_stat_clear_snapshot() before.';
-revoke execute on function nms_private.compare_counters(bigint, oid[], text) from public;
+revoke execute on function nms_private.compare_counters(bigint, text) from public;
 --! EndIncluded functions/carry/compare_counters.sql
 --! Included functions/carry/counter_epoch.sql
 -- Times as numbers: as text, they would depend on the session's time zone.
@@ -2585,29 +2595,19 @@ create or replace function nms_private.keep_bases(
   run_id bigint,
   measured nms.table_metrics_measurements[],
   findings nms_private.finding[],
-  reading nms_private.reading,
-  as_one boolean
+  reading nms_private.reading
 )
 returns void
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
-set enable_nestloop = on
-set plan_cache_mode = force_custom_plan -- all tables, or the few of a claim
+set enable_nestloop = off -- no statistics know what a run has just stored
 as $$
 declare
   v_reading_id bigint;
 begin
-  if as_one then
-    perform set_config('enable_nestloop', 'off', true); -- no statistics know what a run has just stored
-  end if;
-
   -- Another run may keep its own until its transaction ends: those that are there stay true, and nobody waits.
   begin
-    if as_one then
-      lock table nms_private.bases in share row exclusive mode nowait;
-    else
-      lock table nms_private.bases in row exclusive mode nowait;
-    end if;
+    lock table nms_private.bases in share row exclusive mode nowait;
   exception
     when lock_not_available then
       return;
@@ -2660,17 +2660,15 @@ begin
     updated = excluded.updated,
     wal_lsn = excluded.wal_lsn;
 
-  if as_one then
-    delete from nms_private.bases as base
-    where not exists (select from pg_class as relation where relation.oid = base.table_oid);
-    delete from nms_private.readings as former
-    where former.reading_id not in (select base.reading_id from nms_private.bases as base);
-  end if;
+  delete from nms_private.bases as base
+  where not exists (select from pg_class as relation where relation.oid = base.table_oid);
+  delete from nms_private.readings as former
+  where former.reading_id not in (select base.reading_id from nms_private.bases as base);
 end
 $$;
-comment on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading, boolean) is
+comment on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) is
   'Keeps the counts of these tables that later runs may carry, with what was known about the tables before: of those that were counted and have their measurement.';
-revoke execute on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading, boolean) from public;
+revoke execute on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) from public;
 --! EndIncluded functions/carry/keep_bases.sql
 --! Included functions/carry/keep_comparisons.sql
 create or replace function nms_private.keep_comparisons(
@@ -2683,6 +2681,7 @@ returns void
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan -- all tables, or the few of a claim
+set enable_nestloop = off -- no statistics know what a run has just stored
 as $$
 begin
   if not exists (select from unnest(findings) as found where found.claimed_method is not null) then
@@ -2818,11 +2817,10 @@ revoke execute on function nms_private.proven_tables(oid[], timestamptz, pg_lsn,
 --! EndIncluded functions/carry/proven_tables.sql
 --! Included functions/carry/read_counters.sql
 -- Volatile: each statement sees what is there by then.
-create or replace function nms_private.read_counters(run_id bigint, among oid[])
+create or replace function nms_private.read_counters(run_id bigint)
 returns nms_private.reading
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
 as $$
 declare
   v_reading nms_private.reading;
@@ -2852,29 +2850,29 @@ begin
       v_reading.wal_lsn is not null
       and held.locktype = 'relation'
       and held.mode not in ('AccessShareLock', 'RowShareLock')
+    union all
+    select relation.oid
+    from pg_class as relation
+    where v_reading.wal_lsn is not null and relation.relpersistence <> 'p'
   );
-  if among is null then
-    v_reading.open_transactions := array(
-      select held.virtualxid
-      from pg_locks as held
-      where held.locktype = 'virtualxid' and held.mode = 'ExclusiveLock' and held.granted
-    );
-  end if;
+  v_reading.open_transactions := array(
+    select held.virtualxid
+    from pg_locks as held
+    where held.locktype = 'virtualxid' and held.mode = 'ExclusiveLock' and held.granted
+  );
 
   perform pg_stat_clear_snapshot();
   v_reading.read_at := clock_timestamp();
   v_reading.epoch := nms_private.counter_epoch();
   select known.unchanged, known.verified, known.shadowed, known.base_readings, known.others
   into v_reading.unchanged, v_reading.verified, v_reading.shadowed, v_reading.base_readings, v_reading.others
-  from nms_private.compare_counters(
-    run_id => read_counters.run_id, among => read_counters.among, epoch => v_reading.epoch
-  ) as known;
+  from nms_private.compare_counters(run_id => read_counters.run_id, epoch => v_reading.epoch) as known;
   return v_reading;
 end
 $$;
-comment on function nms_private.read_counters(bigint, oid[]) is
-  'What the server counts about these tables, about all for null, as far as a rule lets their counts be carried. Null when there is no such rule, when the transaction may have a snapshot already, when the role may not see what other sessions do, or before PostgreSQL 15. The snapshot of a count has to be later.';
-revoke execute on function nms_private.read_counters(bigint, oid[]) from public;
+comment on function nms_private.read_counters(bigint) is
+  'What the server counts about the tables whose counts may be carried. Null when there is no such rule, when the transaction may have a snapshot already, when the role may not see what other sessions do, or before PostgreSQL 15. The snapshot of a count has to be later.';
+revoke execute on function nms_private.read_counters(bigint) from public;
 --! EndIncluded functions/carry/read_counters.sql
 --! Included functions/carry/resume_carrying.sql
 create or replace function nms.resume_carrying(schema_name text, table_name text)
@@ -2936,7 +2934,8 @@ as $$
     and activity.pid <> pg_backend_pid()
     and (among is null or activity.pid = any (among))
     and (activity.backend_start <= since) is not false
-    and activity.backend_type not in ('parallel worker', 'walsender')
+    and activity.backend_type <> 'parallel worker'
+    and (activity.backend_type <> 'walsender' or activity.state is distinct from 'active') -- it streams
     -- Analyzing may run functions of the tables' owners, which may write.
     and (
       activity.backend_type <> 'autovacuum worker'
@@ -2956,9 +2955,14 @@ as $$
       and (
         (
           activity.state_change < clock_timestamp() - interval '11.5 s'
-          and activity.backend_type in ('client backend', 'logical replication worker', 'logical replication apply worker')
+          and activity.backend_type in (
+            'client backend', 'walsender', 'logical replication worker', 'logical replication apply worker'
+          )
         )
-        or (activity.query_start >= since + interval '1.5 s' and activity.backend_type = 'client backend')
+        or (
+          activity.query_start >= since + interval '1.5 s'
+          and activity.backend_type in ('client backend', 'walsender')
+        )
       )
     ) is not true
 $$;
@@ -3598,7 +3602,7 @@ begin
     from stored_table
     cross join nms_private.find_counts(
       targets => stored_table.targets,
-      reading => case when as_one then count_under_one_snapshot.reading end, -- a claim does not wait until sessions settle
+      reading => count_under_one_snapshot.reading,
       stop_at => stored_table.stop_at,
       -- Who waits in the queue of a lock is in the way of those behind: the online mode comes back instead.
       lock_timeout => case when not as_one then '10 ms' end
@@ -4150,7 +4154,10 @@ declare
   v_stored record;
 begin
   -- In a statement of its own: what these counters tell must not be younger than the snapshot that follows.
-  v_reading := nms_private.read_counters(run_id => measure.run_id, among => measure.among);
+  -- A claim of an online run does not wait for sessions to settle: it counts everything.
+  if as_one then
+    v_reading := nms_private.read_counters(run_id => measure.run_id);
+  end if;
   v_counted := nms_private.count_under_one_snapshot(
     run_id => measure.run_id,
     among => measure.among,
@@ -4184,8 +4191,7 @@ begin
       run_id => measure.run_id,
       measured => v_sure.measured,
       findings => v_counted.findings,
-      reading => v_reading,
-      as_one => measure.as_one
+      reading => v_reading
     );
   end if;
 end
@@ -13542,6 +13548,13 @@ create or replace trigger forbid_rewriting_a_finished_run
 comment on trigger forbid_rewriting_a_finished_run on nms.table_metrics_runs is
   'History is append-only: a terminal status is never changed.';
 
+
+create or replace trigger begin_shadow_anew
+  before update on nms.table_metrics_count_rules
+  for each row when (new.method = 'carried' and old.method <> 'carried')
+  execute function nms_private.begin_shadow_anew();
+comment on trigger begin_shadow_anew on nms.table_metrics_count_rules is
+  'Nothing is carried by a rule that has not been compared first.';
 
 create or replace trigger delete_measurements_of_deleted_runs
   after delete on nms.table_metrics_runs
