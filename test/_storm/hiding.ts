@@ -109,7 +109,7 @@ export async function hide(
       const seconds = random() ** 2 * longest
       const say = (statements: string) => sql.unsafe(statements).simple()
       const move = () => stir(random)
-      const table = stillTables[Math.floor(random() * 100) % stillTables.length] as string
+      const table = stillTables[Math.floor(random() * stillTables.length)] as string
       try {
         // Within a second after it has told something, a session does not tell the next.
         await say(move())
