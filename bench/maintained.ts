@@ -21,9 +21,9 @@ export const maintained: Scenario = {
   ],
   async build(sql, scale) {
     await sql.unsafe(`
-      create table public.plain (id bigint, note text);
-      create table public.maintained (id bigint, note text);
-      create table public.counted (id bigint, note text);
+      create table public.plain (id bigint primary key, note text);
+      create table public.maintained (id bigint primary key, note text);
+      create table public.counted (id bigint primary key, note text);
       create table public.counter (row_count bigint not null);
       insert into public.counter values (0);
       create function public.count_rows() returns trigger language plpgsql as $$
@@ -76,11 +76,11 @@ function writing(
       const sql = connect(url)
       const time = async (statement: string) => (await timed(() => sql.unsafe(statement))).milliseconds
       await sql.unsafe(`truncate public.${table}`)
-      const loop = `do $$ begin for i in 1..${singles} loop insert into public.${table} values (i, 'x'); end loop; end $$`
+      const loop = `do $$ begin for i in 1..${singles} loop insert into public.${table} values (-1000000000 - i, 'x'); end loop; end $$`
       const values: Partial<Record<Metric, number>> = {
         singles: ((await time(loop)) / singles) * 1000,
         bulk: await time(`insert into public.${table} select n, 'x' from generate_series(1, ${bulk}) as n`),
-        deletes: await time(`delete from public.${table} where id <= ${bulk / 2}`),
+        deletes: await time(`delete from public.${table} where id between 1 and ${bulk / 2}`),
         throughput: await clients(url, table),
       }
       // What is left to vacuum is nobody's burden in the next turn.
