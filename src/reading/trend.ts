@@ -17,7 +17,7 @@ export interface TrendRequest extends Table {
 
 /** What the server reports of a table. */
 export interface TrendReport extends Table {
-  days: Day[]
+  days: (Day & { total_bytes: string | null })[]
   summary: Summary | NoResult
 }
 
@@ -54,7 +54,7 @@ export async function readTrend(sql: Sql, { schema_name, table_name, days }: Tre
  *
  * @throws when none of these days has a result for it
  */
-export function describeTrend(report: TrendReport, asked: number): string {
+export function describeTrend(report: TrendReport, asked: number, unit: 'rows' | 'bytes' = 'rows'): string {
   const { days, summary } = report
   const name = visible(nameOf(report))
   if (!hasResult(summary)) {
@@ -77,7 +77,7 @@ export function describeTrend(report: TrendReport, asked: number): string {
     '',
     drawChart({ levels, height: lines, top, bottom, first, last }, width),
     '',
-    `${formatCount(summary.last_rows)} rows on ${summary.last_date}`,
+    `${formatCount(summary.last_rows)} ${unit} on ${summary.last_date}`,
     ...(summary.first_date === summary.last_date
       ? []
       : [`${paint(styleOfChange(change), change)} since ${summary.first_date}`]),
