@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:05d2a0c9a34204e8d86d6a3184bd5b9590a60221
+--! Hash: sha1:4b9422493588dfdf30f393dd6a52be52d92b803f
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4938,8 +4938,8 @@ comment on function nms.measure_targets(bigint, interval) is
 revoke execute on function nms.measure_targets(bigint, interval) from public;
 --! EndIncluded functions/online/measure_targets.sql
 --! Included functions/online/queue_targets.sql
--- What takes long is claimed by itself: a large table, or a family, which is read under one snapshot. The
--- others together: a claim costs as much as counting several of them.
+-- What takes long is claimed by itself: a large table, or a family, which is read under one snapshot; so is what
+-- lies on another server, as nobody knows how long that takes. The others together: a claim costs as much as counting several of them.
 create or replace function nms_private.queue_targets(run_id bigint, round bigint)
 returns bigint
 language sql volatile parallel unsafe
@@ -4974,6 +4974,7 @@ as $$
     select
       target.*,
       sum(target.pages) over (partition by target.unit) as unit_pages,
+      bool_or((target.found).table_kind = 'foreign table') over (partition by target.unit) as is_elsewhere,
       -- What is only read for the sake of a parent goes along with its family, and never by itself.
       bool_or((target.found).is_reported) over (partition by target.unit) as is_wanted
     from target
@@ -4991,7 +4992,7 @@ as $$
     ) as together
     group by
       case
-        when together.unit_pages >= 256 then together.unit::bigint
+        when together.unit_pages >= 256 or together.is_elsewhere then together.unit::bigint
         else -(together.last_place / 100) - 1
       end
   ),
