@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:4b9422493588dfdf30f393dd6a52be52d92b803f
+--! Hash: sha1:9af2aa1b967c6750e60595215fa58e469009083b
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4938,8 +4938,9 @@ comment on function nms.measure_targets(bigint, interval) is
 revoke execute on function nms.measure_targets(bigint, interval) from public;
 --! EndIncluded functions/online/measure_targets.sql
 --! Included functions/online/queue_targets.sql
--- What takes long is claimed by itself: a large table, or a family, which is read under one snapshot; so is what
--- lies on another server, as nobody knows how long that takes. The others together: a claim costs as much as counting several of them.
+-- What takes long is claimed by itself: a large table, a family, which is read under one snapshot, or what lies on
+-- another server, as nobody knows how long that takes. The others together: a claim costs as much as counting several
+-- of them.
 create or replace function nms_private.queue_targets(run_id bigint, round bigint)
 returns bigint
 language sql volatile parallel unsafe

@@ -81,7 +81,7 @@ test('an excluded part on another server has no measurement, and is part of the 
   t.deepEqual(await rowCounts(sql, run), others)
 })
 
-test('the online mode counts them too, in a transaction of their own', async (t) => {
+test('the online mode counts them too, in a claim of their own', async (t) => {
   const { sql } = await spread(t)
   const [{ run_id }] = await sql<[{ run_id: string }]>`select nms.open_run() as run_id`
   await sql`select from nms.measure_targets(${run_id})`
