@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:63c4b25c33e3959c6b290e6014b2b595c77f0031
+--! Hash: sha1:3fa0eb7614867b62b05a138e6674b457b68089b0
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -8476,8 +8476,9 @@ comment on function nms.measure_targets(bigint, interval) is
 revoke execute on function nms.measure_targets(bigint, interval) from public;
 --! EndIncluded functions/online/measure_targets.sql
 --! Included functions/online/queue_targets.sql
--- What takes long is claimed by itself: a large table, or a family, which is read under one snapshot. The
--- others together: a claim costs as much as counting several of them.
+-- What takes long is claimed by itself: a large table, a family, which is read under one snapshot, or what lies on
+-- another server, as nobody knows how long that takes. The others together: a claim costs as much as counting several
+-- of them.
 create or replace function nms_private.queue_targets(run_id bigint, round bigint)
 returns bigint
 language sql volatile parallel unsafe
@@ -8512,6 +8513,7 @@ as $$
     select
       target.*,
       sum(target.pages) over (partition by target.unit) as unit_pages,
+      bool_or((target.found).table_kind = 'foreign table') over (partition by target.unit) as is_elsewhere,
       -- What is only read for the sake of a parent goes along with its family, and never by itself.
       bool_or((target.found).is_reported) over (partition by target.unit) as is_wanted
     from target
@@ -8529,7 +8531,7 @@ as $$
     ) as together
     group by
       case
-        when together.unit_pages >= 256 then together.unit::bigint
+        when together.unit_pages >= 256 or together.is_elsewhere then together.unit::bigint
         else -(together.last_place / 100) - 1
       end
   ),

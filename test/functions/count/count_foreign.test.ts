@@ -81,9 +81,19 @@ test('an excluded part on another server has no measurement, and is part of the 
   t.deepEqual(await rowCounts(sql, run), others)
 })
 
-test('the online mode counts them too', async (t) => {
+test('the online mode counts them too, in a claim of their own', async (t) => {
   const { sql } = await spread(t)
   const [{ run_id }] = await sql<[{ run_id: string }]>`select nms.open_run() as run_id`
+  await sql`select from nms.measure_targets(${run_id})`
+  const claims = await sql<{ tables: string[] }[]>`
+    select array(select table_name from unnest(claim.targets) order by table_name) as tables
+    from nms_private.targets as claim
+    order by tables
+  `
+  t.deepEqual(
+    claims.map(({ tables }) => tables),
+    [['elsewhere'], ['orders', 'orders_0', 'orders_1', 'orders_2', 'orders_3', 'orders_4']],
+  )
   await eventually(async () => {
     const [step] = await sql`select is_finished from nms.measure_targets(${run_id})`
     return step?.is_finished
