@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:0038a6498327e9bac241ab04bbe2272466479a5e
+--! Hash: sha1:30e5b94e0b181342ebcddbb9c894e4c59c31422c
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2306,7 +2306,6 @@ revoke execute on function nms_private.filtered_tables() from public;
 --! Included functions/carry/keep_bases.sql
 create or replace function nms_private.keep_bases(
   run_id bigint,
-  measured nms.table_metrics_measurements[],
   findings nms_private.finding[],
   reading nms_private.reading
 )
@@ -2318,6 +2317,10 @@ as $$
 declare
   v_reading_id bigint;
 begin
+  if reading.read_at is null then
+    return;
+  end if;
+
   -- Another run may keep its own until its transaction ends: those that are there stay true, and nobody waits.
   begin
     lock table nms_private.bases in share row exclusive mode nowait;
@@ -2340,7 +2343,6 @@ begin
     known.updated,
     case when found.table_oid not in (select written.oid from unnest(reading.written) as written (oid)) then reading.wal_lsn end
   from unnest(findings) as found
-  join unnest(measured) as measurement on measurement.table_oid = found.table_oid
   join (
     select other.* from unnest(reading.others) as other
     union all
@@ -2352,10 +2354,7 @@ begin
       former.reading_id = any (reading.base_readings) -- it is that base still
       and former.table_oid not in (select other.table_oid from unnest(reading.others) as other)
   ) as known on known.table_oid = found.table_oid
-  where
-    found.method = 'exact'
-    and found.error_sqlstate is null
-    and measurement.own_row_count = found.own_row_count
+  where found.method = 'exact'
   order by found.table_oid
   on conflict on constraint bases_pkey do update
   set
@@ -2374,19 +2373,20 @@ begin
     wal_lsn = excluded.wal_lsn;
 
   delete from nms_private.bases as base
-  where not exists (select from pg_class as relation where relation.oid = base.table_oid);
+  where
+    keep_bases.run_id % 14 = 0 -- often enough
+    and not exists (select from pg_class as relation where relation.oid = base.table_oid);
   delete from nms_private.readings as former
   where former.reading_id not in (select base.reading_id from nms_private.bases as base);
 end
 $$;
-comment on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) is
-  'Keeps the counts of these tables that later runs may carry, with what was known about the tables before: of those that were counted and have their measurement.';
-revoke execute on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) from public;
+comment on function nms_private.keep_bases(bigint, nms_private.finding[], nms_private.reading) is
+  'Keeps the counts of these tables that later runs may carry, with what was known about the tables before, of those that were counted and have their measurement.';
+revoke execute on function nms_private.keep_bases(bigint, nms_private.finding[], nms_private.reading) from public;
 --! EndIncluded functions/carry/keep_bases.sql
 --! Included functions/carry/keep_comparisons.sql
 create or replace function nms_private.keep_comparisons(
   run_id bigint,
-  measured nms.table_metrics_measurements[],
   findings nms_private.finding[],
   reading nms_private.reading
 )
@@ -2410,13 +2410,16 @@ begin
     count(*),
     count(*) filter (where found.own_row_count <> found.claimed_row_count)
   from unnest(findings) as found
-  join unnest(measured) as measurement on measurement.table_oid = found.table_oid
-  where found.claimed_method is not null and measurement.own_row_count = found.own_row_count
+  where found.claimed_method is not null
   group by 1, 2, 3
   on conflict on constraint table_metrics_comparisons_pkey do update
   set
     comparisons = former.comparisons + excluded.comparisons,
     differences = former.differences + excluded.differences;
+
+  if not exists (select from unnest(findings) as found where found.own_row_count <> found.claimed_row_count) then
+    return;
+  end if;
 
   insert into nms.table_metrics_differences (
     run_id, schema_name, table_name, table_oid, method, claimed_row_count, row_count, claimed_from_run, detail
@@ -2437,18 +2440,16 @@ begin
         )
     end
   from unnest(findings) as found
-  join unnest(measured) as measurement on measurement.table_oid = found.table_oid
+  join nms.table_metrics_measurements as measurement
+    on measurement.run_id = keep_comparisons.run_id and measurement.table_oid = found.table_oid
   left join nms_private.bases as base on base.table_oid = found.table_oid and base.run_id = found.claimed_from_run
   left join nms_private.readings as former on former.reading_id = base.reading_id
-  where
-    found.claimed_method is not null
-    and measurement.own_row_count = found.own_row_count
-    and found.own_row_count <> found.claimed_row_count;
+  where found.own_row_count <> found.claimed_row_count;
 end
 $$;
-comment on function nms_private.keep_comparisons(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) is
-  'Keeps how often a count of this run has confirmed or refuted what was known without it. Call it before the bases of what was known are replaced.';
-revoke execute on function nms_private.keep_comparisons(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) from public;
+comment on function nms_private.keep_comparisons(bigint, nms_private.finding[], nms_private.reading) is
+  'Keeps how often a count of this run has confirmed or refuted what was known without it. Call it when the measurements are stored, and before the bases of what was known are replaced.';
+revoke execute on function nms_private.keep_comparisons(bigint, nms_private.finding[], nms_private.reading) from public;
 --! EndIncluded functions/carry/keep_comparisons.sql
 --! Included functions/carry/proven_tables.sql
 -- Stable: whoever calls it counts what is not proven under the snapshot that has been waiting meanwhile.
@@ -3578,6 +3579,7 @@ declare
   v_counted record;
   v_sure record;
   v_stored record;
+  v_findings nms_private.finding[];
 begin
   -- In a statement of its own: what these counters tell must not be younger than the snapshot that follows.
   -- A claim of an online run does not wait for sessions to settle: it counts everything.
@@ -3608,16 +3610,15 @@ begin
   tables_counted := v_stored.tables_counted;
   rows_counted := v_stored.rows_counted;
 
-  perform nms_private.keep_comparisons(
-    run_id => measure.run_id, measured => v_sure.measured, findings => v_counted.findings, reading => v_reading
-  );
-  if v_reading.read_at is not null then
-    perform nms_private.keep_bases(
-      run_id => measure.run_id,
-      measured => v_sure.measured,
-      findings => v_counted.findings,
-      reading => v_reading
+  if cardinality(v_counted.findings) > 0 then
+    v_findings := array(
+      select finding
+      from unnest(v_counted.findings) as finding
+      join unnest(v_sure.measured) as measurement
+        on measurement.table_oid = finding.table_oid and measurement.own_row_count = finding.own_row_count
     );
+    perform nms_private.keep_comparisons(run_id => measure.run_id, findings => v_findings, reading => v_reading);
+    perform nms_private.keep_bases(run_id => measure.run_id, findings => v_findings, reading => v_reading);
   end if;
 end
 $$;
