@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:30e5b94e0b181342ebcddbb9c894e4c59c31422c
+--! Hash: sha1:9b44b916a02f4103eb1b43225434a77a45edb391
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2475,8 +2475,26 @@ declare
   );
   v_settled bigint[];
   v_unwritten oid[];
+  v_needs_wal boolean := false;
   v_epoch text;
 begin
+  -- Where the counters have begun anew, or have changed, only the WAL can tell.
+  if wal_end is not null then
+    perform pg_stat_clear_snapshot();
+    v_epoch := nms_private.counter_epoch();
+    v_needs_wal := exists (
+      select
+      from unnest(table_oids) as listed (oid)
+      join nms_private.bases as base on base.table_oid = listed.oid
+      join nms_private.readings as former on former.reading_id = base.reading_id
+      where
+        (former.epoch, base.inserted, base.deleted) <> (
+          v_epoch, pg_stat_get_tuples_inserted(base.table_oid),
+          pg_stat_get_tuples_deleted(base.table_oid)
+        )
+    );
+  end if;
+
   loop
     perform pg_stat_clear_snapshot();
     select
@@ -2498,7 +2516,7 @@ begin
     );
 
     exit when
-      cardinality(v_settled) = cardinality(v_readings)
+      (cardinality(v_settled) = cardinality(v_readings) and (v_unwritten is not null or not v_needs_wal))
       or cardinality(v_unwritten) = cardinality(table_oids)
       or clock_timestamp() > deadline;
     perform pg_sleep(0.25);
