@@ -210,8 +210,8 @@ test('a count that a recount refutes is not carried again until somebody has loo
     resumed_at: null,
   })
   t.regex(difference?.detail, /counted 7 rows .* 100 inserted and 0 deleted/)
-  const [comparison] = await sql`select comparisons::int, differences::int from nms.table_metrics_comparisons`
-  t.deepEqual(comparison, { comparisons: 1, differences: 1 })
+  const [comparison] = await sql`select differences::int from nms.table_metrics_comparisons`
+  t.deepEqual(comparison, { differences: 1 })
 
   const stopped = await run()
   t.deepEqual([stopped['public.orders']?.method, stopped['public.items']?.method], ['exact', 'carried'])
