@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:9b44b916a02f4103eb1b43225434a77a45edb391
+--! Hash: sha1:0792f8ce30fcdf37dd0b29c757a3e3b440a2c8d0
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2034,6 +2034,7 @@ declare
   v_wal_end constant pg_lsn := case when reading.wal_lsn is not null then pg_current_wal_insert_lsn() end;
   v_unchanged oid[];
   v_carriable oid[];
+  v_empty oid[];
   v_counted nms_private.finding[];
   v_proven oid[];
 begin
@@ -2053,6 +2054,21 @@ begin
           or doubtful.table_kind not in ('table', 'partitioned table')
           or (doubtful.table_kind = 'table' and coalesce(doubtful.filenode, 0) = 0)
       )
+  );
+  -- Rows in an empty file lie elsewhere. Where the catalogue knows of pages, there are some.
+  v_empty := nms_private.empty_tables(
+    table_oids => array(
+      select target.table_oid
+      from unnest(targets) as target
+      join unnest(v_unchanged) as listed (oid) on listed.oid = target.table_oid
+      join nms_private.bases as base on base.table_oid = target.table_oid
+      where target.pages <= 0 and base.own_row_count > 0
+    )
+  );
+  v_unchanged := array(
+    select listed.oid
+    from unnest(v_unchanged) as listed (oid)
+    where listed.oid not in (select unfilled.oid from unnest(v_empty) as unfilled (oid))
   );
   v_carriable := array(
     select listed.oid
@@ -2280,6 +2296,28 @@ comment on function nms_private.counter_epoch() is
   'As long as that is the same, what the server counts about changes of tables only grows: a restart, a crash, a reset, a promotion and a copy of the database each begin another. What stands before the semicolon holds for the WAL.';
 revoke execute on function nms_private.counter_epoch() from public;
 --! EndIncluded functions/carry/counter_epoch.sql
+--! Included functions/carry/empty_tables.sql
+create or replace function nms_private.empty_tables(table_oids oid[])
+returns oid[]
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 ms' -- the size of a file waits for a lock
+as $$
+begin
+  return array(
+    select listed.oid
+    from unnest(table_oids) as listed (oid)
+    where coalesce(pg_relation_size(listed.oid), 0) = 0
+  );
+exception
+  when lock_not_available then
+    return table_oids;
+end
+$$;
+comment on function nms_private.empty_tables(oid[]) is
+  'Of these tables, those whose file is empty; all of them when a lock keeps that from being known.';
+revoke execute on function nms_private.empty_tables(oid[]) from public;
+--! EndIncluded functions/carry/empty_tables.sql
 --! Included functions/carry/filtered_tables.sql
 create or replace function nms_private.filtered_tables()
 returns table (table_oid oid)
