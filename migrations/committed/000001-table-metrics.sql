@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:3fa0eb7614867b62b05a138e6674b457b68089b0
+--! Hash: sha1:1cbc51902686dc6b75ecb94f5d813c83b6568c65
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2320,6 +2320,7 @@ declare
   v_wal_end constant pg_lsn := case when reading.wal_lsn is not null then pg_current_wal_insert_lsn() end;
   v_unchanged oid[];
   v_carriable oid[];
+  v_empty oid[];
   v_counted nms_private.finding[];
   v_proven oid[];
 begin
@@ -2339,6 +2340,21 @@ begin
           or doubtful.table_kind not in ('table', 'partitioned table')
           or (doubtful.table_kind = 'table' and coalesce(doubtful.filenode, 0) = 0)
       )
+  );
+  -- Rows in an empty file lie elsewhere. Where the catalogue knows of pages, there are some.
+  v_empty := nms_private.empty_tables(
+    table_oids => array(
+      select target.table_oid
+      from unnest(targets) as target
+      join unnest(v_unchanged) as listed (oid) on listed.oid = target.table_oid
+      join nms_private.bases as base on base.table_oid = target.table_oid
+      where target.pages <= 0 and base.own_row_count > 0
+    )
+  );
+  v_unchanged := array(
+    select listed.oid
+    from unnest(v_unchanged) as listed (oid)
+    where listed.oid not in (select unfilled.oid from unnest(v_empty) as unfilled (oid))
   );
   v_carriable := array(
     select listed.oid
@@ -2566,6 +2582,28 @@ comment on function nms_private.counter_epoch() is
   'As long as that is the same, what the server counts about changes of tables only grows: a restart, a crash, a reset, a promotion and a copy of the database each begin another. What stands before the semicolon holds for the WAL.';
 revoke execute on function nms_private.counter_epoch() from public;
 --! EndIncluded functions/carry/counter_epoch.sql
+--! Included functions/carry/empty_tables.sql
+create or replace function nms_private.empty_tables(table_oids oid[])
+returns oid[]
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 ms' -- the size of a file waits for a lock
+as $$
+begin
+  return array(
+    select listed.oid
+    from unnest(table_oids) as listed (oid)
+    where coalesce(pg_relation_size(listed.oid), 0) = 0
+  );
+exception
+  when lock_not_available then
+    return table_oids;
+end
+$$;
+comment on function nms_private.empty_tables(oid[]) is
+  'Of these tables, those whose file is empty; all of them when a lock keeps that from being known.';
+revoke execute on function nms_private.empty_tables(oid[]) from public;
+--! EndIncluded functions/carry/empty_tables.sql
 --! Included functions/carry/filtered_tables.sql
 create or replace function nms_private.filtered_tables()
 returns table (table_oid oid)
@@ -2593,7 +2631,6 @@ revoke execute on function nms_private.filtered_tables() from public;
 --! Included functions/carry/keep_bases.sql
 create or replace function nms_private.keep_bases(
   run_id bigint,
-  measured nms.table_metrics_measurements[],
   findings nms_private.finding[],
   reading nms_private.reading
 )
@@ -2605,6 +2642,10 @@ as $$
 declare
   v_reading_id bigint;
 begin
+  if reading.read_at is null then
+    return;
+  end if;
+
   -- Another run may keep its own until its transaction ends: those that are there stay true, and nobody waits.
   begin
     lock table nms_private.bases in share row exclusive mode nowait;
@@ -2627,7 +2668,6 @@ begin
     known.updated,
     case when found.table_oid not in (select written.oid from unnest(reading.written) as written (oid)) then reading.wal_lsn end
   from unnest(findings) as found
-  join unnest(measured) as measurement on measurement.table_oid = found.table_oid
   join (
     select other.* from unnest(reading.others) as other
     union all
@@ -2639,10 +2679,7 @@ begin
       former.reading_id = any (reading.base_readings) -- it is that base still
       and former.table_oid not in (select other.table_oid from unnest(reading.others) as other)
   ) as known on known.table_oid = found.table_oid
-  where
-    found.method = 'exact'
-    and found.error_sqlstate is null
-    and measurement.own_row_count = found.own_row_count
+  where found.method = 'exact'
   order by found.table_oid
   on conflict on constraint bases_pkey do update
   set
@@ -2661,19 +2698,20 @@ begin
     wal_lsn = excluded.wal_lsn;
 
   delete from nms_private.bases as base
-  where not exists (select from pg_class as relation where relation.oid = base.table_oid);
+  where
+    keep_bases.run_id % 14 = 0 -- often enough
+    and not exists (select from pg_class as relation where relation.oid = base.table_oid);
   delete from nms_private.readings as former
   where former.reading_id not in (select base.reading_id from nms_private.bases as base);
 end
 $$;
-comment on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) is
-  'Keeps the counts of these tables that later runs may carry, with what was known about the tables before: of those that were counted and have their measurement.';
-revoke execute on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) from public;
+comment on function nms_private.keep_bases(bigint, nms_private.finding[], nms_private.reading) is
+  'Keeps the counts of these tables that later runs may carry, with what was known about the tables before, of those that were counted and have their measurement.';
+revoke execute on function nms_private.keep_bases(bigint, nms_private.finding[], nms_private.reading) from public;
 --! EndIncluded functions/carry/keep_bases.sql
 --! Included functions/carry/keep_comparisons.sql
 create or replace function nms_private.keep_comparisons(
   run_id bigint,
-  measured nms.table_metrics_measurements[],
   findings nms_private.finding[],
   reading nms_private.reading
 )
@@ -2697,13 +2735,16 @@ begin
     count(*),
     count(*) filter (where found.own_row_count <> found.claimed_row_count)
   from unnest(findings) as found
-  join unnest(measured) as measurement on measurement.table_oid = found.table_oid
-  where found.claimed_method is not null and measurement.own_row_count = found.own_row_count
+  where found.claimed_method is not null
   group by 1, 2, 3
   on conflict on constraint table_metrics_comparisons_pkey do update
   set
     comparisons = former.comparisons + excluded.comparisons,
     differences = former.differences + excluded.differences;
+
+  if not exists (select from unnest(findings) as found where found.own_row_count <> found.claimed_row_count) then
+    return;
+  end if;
 
   insert into nms.table_metrics_differences (
     run_id, schema_name, table_name, table_oid, method, claimed_row_count, row_count, claimed_from_run, detail
@@ -2724,18 +2765,16 @@ begin
         )
     end
   from unnest(findings) as found
-  join unnest(measured) as measurement on measurement.table_oid = found.table_oid
+  join nms.table_metrics_measurements as measurement
+    on measurement.run_id = keep_comparisons.run_id and measurement.table_oid = found.table_oid
   left join nms_private.bases as base on base.table_oid = found.table_oid and base.run_id = found.claimed_from_run
   left join nms_private.readings as former on former.reading_id = base.reading_id
-  where
-    found.claimed_method is not null
-    and measurement.own_row_count = found.own_row_count
-    and found.own_row_count <> found.claimed_row_count;
+  where found.own_row_count <> found.claimed_row_count;
 end
 $$;
-comment on function nms_private.keep_comparisons(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) is
-  'Keeps how often a count of this run has confirmed or refuted what was known without it. Call it before the bases of what was known are replaced.';
-revoke execute on function nms_private.keep_comparisons(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) from public;
+comment on function nms_private.keep_comparisons(bigint, nms_private.finding[], nms_private.reading) is
+  'Keeps how often a count of this run has confirmed or refuted what was known without it. Call it when the measurements are stored, and before the bases of what was known are replaced.';
+revoke execute on function nms_private.keep_comparisons(bigint, nms_private.finding[], nms_private.reading) from public;
 --! EndIncluded functions/carry/keep_comparisons.sql
 --! Included functions/carry/proven_tables.sql
 -- Stable: whoever calls it counts what is not proven under the snapshot that has been waiting meanwhile.
@@ -2761,8 +2800,26 @@ declare
   );
   v_settled bigint[];
   v_unwritten oid[];
+  v_needs_wal boolean := false;
   v_epoch text;
 begin
+  -- Where the counters have begun anew, or have changed, only the WAL can tell.
+  if wal_end is not null then
+    perform pg_stat_clear_snapshot();
+    v_epoch := nms_private.counter_epoch();
+    v_needs_wal := exists (
+      select
+      from unnest(table_oids) as listed (oid)
+      join nms_private.bases as base on base.table_oid = listed.oid
+      join nms_private.readings as former on former.reading_id = base.reading_id
+      where
+        (former.epoch, base.inserted, base.deleted) <> (
+          v_epoch, pg_stat_get_tuples_inserted(base.table_oid),
+          pg_stat_get_tuples_deleted(base.table_oid)
+        )
+    );
+  end if;
+
   loop
     perform pg_stat_clear_snapshot();
     select
@@ -2784,7 +2841,7 @@ begin
     );
 
     exit when
-      cardinality(v_settled) = cardinality(v_readings)
+      (cardinality(v_settled) = cardinality(v_readings) and (v_unwritten is not null or not v_needs_wal))
       or cardinality(v_unwritten) = cardinality(table_oids)
       or clock_timestamp() > deadline;
     perform pg_sleep(0.25);
@@ -4152,6 +4209,7 @@ declare
   v_counted record;
   v_sure record;
   v_stored record;
+  v_findings nms_private.finding[];
 begin
   -- In a statement of its own: what these counters tell must not be younger than the snapshot that follows.
   -- A claim of an online run does not wait for sessions to settle: it counts everything.
@@ -4183,16 +4241,15 @@ begin
   tables_counted := v_stored.tables_counted;
   rows_counted := v_stored.rows_counted;
 
-  perform nms_private.keep_comparisons(
-    run_id => measure.run_id, measured => v_sure.measured, findings => v_counted.findings, reading => v_reading
-  );
-  if v_reading.read_at is not null then
-    perform nms_private.keep_bases(
-      run_id => measure.run_id,
-      measured => v_sure.measured,
-      findings => v_counted.findings,
-      reading => v_reading
+  if cardinality(v_counted.findings) > 0 then
+    v_findings := array(
+      select finding
+      from unnest(v_counted.findings) as finding
+      join unnest(v_sure.measured) as measurement
+        on measurement.table_oid = finding.table_oid and measurement.own_row_count = finding.own_row_count
     );
+    perform nms_private.keep_comparisons(run_id => measure.run_id, findings => v_findings, reading => v_reading);
+    perform nms_private.keep_bases(run_id => measure.run_id, findings => v_findings, reading => v_reading);
   end if;
 end
 $$;
