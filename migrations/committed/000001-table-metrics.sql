@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:4a8a9fffe8f848e69de2ab4af5703f4dcdf7c305
+--! Hash: sha1:a099d31477d301b20ecb938cfe3ffe857b57afd1
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -4958,8 +4958,13 @@ as $$
     session.xact_start,
     base.tables
   from pg_stat_activity as session
+  join pg_locks as held
+    on held.pid = session.pid and held.locktype = 'virtualxid' and held.mode = 'ExclusiveLock' and held.granted
   cross join lateral (
-    select count(*) as tables from nms_private.bases as base where base.read_at < session.xact_start
+    select count(*) as tables
+    from nms_private.readings as reading
+    join nms_private.bases as base on base.reading_id = reading.reading_id
+    where (held.virtualxid = any (reading.open_transactions)) is not true
   ) as base
   where
     session.datname = current_database()
