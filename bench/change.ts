@@ -1,4 +1,4 @@
-import { again, carryFromNowOn, carrying, counting, pagesOfARun, twoRuns } from './_carrying.ts'
+import { carryFromNowOn, carrying, counting, pagesOfARun, twoRuns } from './_carrying.ts'
 import type { Scenario } from './_scenario.ts'
 import { createEvents } from './large.ts'
 import { createShops } from './many.ts'
@@ -9,8 +9,6 @@ export const change: Scenario = {
   bars: [
     { contestant: carrying, rival: counting, metric: 'cpu', atMost: 0.15 },
     { contestant: carrying, rival: counting, metric: 'buffers', atMost: 0.15 },
-    { contestant: again(carrying), rival: again(counting), metric: 'cpu', atMost: 0.15 },
-    { contestant: again(carrying), rival: again(counting), metric: 'buffers', atMost: 0.15 },
   ],
   async build(sql, scale) {
     await createShops(sql, scale)

@@ -107,7 +107,9 @@ export async function hide(
     for (const end = turn + 1 + random() * 6; turn < end && !isOver(); turn++) {
       const kind = kindsOfHiding[Math.floor(random() * kindsOfHiding.length)] as string
       const seconds = random() ** 2 * longest
-      const say = (statements: string) => sql.unsafe(statements).simple()
+      // What a server was asked that has died since may never be answered.
+      const say = (statements: string) =>
+        Promise.race([sql.unsafe(statements).simple(), lateAfter(60)]) as Promise<unknown>
       const move = () => stir(random)
       const table = stillTables[Math.floor(random() * stillTables.length)] as string
       try {
@@ -120,11 +122,16 @@ export async function hide(
         await sleep(500 + random() * 1_500) // idle, where a run may find that it has told everything
       } catch (error) {
         count(hidden, (error as { code?: string }).code ?? 'lost')
-        await sql.unsafe('rollback').catch(() => sleep(200))
+        await say('rollback').catch(() => sleep(200))
       }
     }
-    await sql.end({ timeout: 1 })
+    await Promise.race([sql.end({ timeout: 1 }), lateAfter(10)]).catch(() => undefined)
   }
+}
+
+async function lateAfter(seconds: number): Promise<never> {
+  await sleep(seconds * 1000, undefined, { ref: false })
+  throw new Error('no answer')
 }
 
 function stir(random: Random): string {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { createDatabase, type Sql } from '../../_support/database.ts'
+import { collect, createDatabase, type Sql } from '../../_support/database.ts'
 import { runAsOwner } from '../../_support/owner.ts'
 import { startOwnServer } from '../../_support/server.ts'
 
@@ -125,14 +125,10 @@ test('transactions that began after tables were counted are in the way of carryi
     return row.pid
   }
   await begin(before)
-  await sql`
-    insert into nms_private.bases (
-      table_oid, run_id, own_row_count, measured_at, read_at, epoch, filenode, catalogue_xmin, inserted, deleted, updated
-    )
-    values
-      (1, 1, 0, now(), clock_timestamp(), '', 1, '1', 0, 0, 0),
-      (2, 1, 0, now(), now() + '1 hour', '', 1, '1', 0, 0, 0)
-  `
+  await sql`create table public.orders ()`
+  if (!(await canCarry(sql))) return t.pass()
+  await carryAll(sql)
+  await collect(sql)
   const pid = await begin(after)
 
   const found = await sql<{ pid: number; name: string; state: string; tables: string }[]>`
@@ -141,7 +137,6 @@ test('transactions that began after tables were counted are in the way of carryi
 
   const [{ role }] = await sql<[{ role: string }]>`select quote_ident(current_user) as role`
   t.deepEqual([...found], [{ pid, name: `${role}, reports`, state: 'idle in transaction', tables: '1' }])
-  await carryAll(sql)
   t.deepEqual([...(await named(sql, 'carrying_is_kept_waiting'))], []) // not yet for 5 minutes
 })
 
