@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:d31638ce02062415a3c9edd2ee38769f9ab36fb2
+--! Hash: sha1:ca52fbe4a2b22ae5ae245f2fcf970a1de7ae0148
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1366,6 +1366,7 @@ begin
     select * from nms_private.find_count_alerts(run_id => v_run.run_id) where v_has_changes
     union all
     select * from nms_private.find_trigger_alerts(run_id => v_run.run_id)
+    where exists (select from nms_private.trigger_changes)
   ) as alert
   cross join nms_private.alert_rule(
     schema_name => alert.schema_name,
