@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:21ed251b3a188b39b61ff239adb86cba987d2859
+--! Hash: sha1:83f526343ad6a33392f4e920f07772baeeda7bd9
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1454,6 +1454,7 @@ begin
     select *, null as filter_name from nms_private.find_difference_alerts(run_id => v_run.run_id) where v_has_differences
     union all
     select *, null as filter_name from nms_private.find_trigger_alerts(run_id => v_run.run_id)
+    where exists (select from nms_private.trigger_changes)
   ) as alert
   cross join nms_private.alert_rule(
     schema_name => alert.schema_name,
