@@ -20,6 +20,7 @@ await onScratchServer(async (scratch) => {
     cross join lateral plpgsql_check_function(
       function.oid,
       relid => case
+        when function.proname = 'begin_shadow_anew' then 'nms.table_metrics_count_rules'::regclass
         when function.prorettype = 'trigger'::regtype then 'nms.table_metrics_runs'::regclass
         else 0
       end,

@@ -85,6 +85,7 @@ const executes = {
     'prune_table_metrics',
     'rebuild_daily_snapshot',
     'rebuild_run_snapshot',
+    'resume_carrying',
     'record_alerts',
     'import_run',
     'prunable_runs',

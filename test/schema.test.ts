@@ -107,6 +107,7 @@ test('the primary keys are the documented ones', async (t) => {
       'nms_private.bases: PRIMARY KEY (table_oid)',
       'nms_private.events: PRIMARY KEY (source, event_id)',
       'nms_private.maintained_counts: PRIMARY KEY (table_oid)',
+      'nms_private.readings: PRIMARY KEY (reading_id)',
       'nms_private.targets: PRIMARY KEY (run_id, "position")',
     ],
   )
@@ -436,6 +437,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'prune_table_metrics',
       'rebuild_daily_snapshot',
       'rebuild_run_snapshot',
+      'resume_carrying',
       'record_alerts',
       'record_missing_run',
       'remember_event',

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:abc0f8e4ad98e02b7c867740202e811538ed13d4
+--! Hash: sha1:54d17eec1ad58eff6e1ac168a4e829b22ce80284
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -434,37 +434,59 @@ comment on column nms_private.finding.error_message is 'Why there is none.';
 
 do $$
 begin
-  if to_regtype('nms_private.reading') is null then
-    create type nms_private.reading as (
+  if to_regtype('nms_private.counters') is null then
+    create type nms_private.counters as (
       table_oid oid,
-      read_at timestamptz,
-      epoch text,
       filenode oid,
       catalogue_xmin xid,
       inserted bigint,
       deleted bigint,
-      updated bigint,
+      updated bigint
+    );
+  end if;
+end
+$$;
+comment on type nms_private.counters is 'What the server knew about the changes of one table at one moment.';
+comment on column nms_private.counters.table_oid is 'OID of the table.';
+comment on column nms_private.counters.filenode is 'The file in which it was stored.';
+comment on column nms_private.counters.catalogue_xmin is 'Transaction that wrote its row of pg_class.';
+comment on column nms_private.counters.inserted is 'Its n_tup_ins.';
+comment on column nms_private.counters.deleted is 'Its n_tup_del.';
+comment on column nms_private.counters.updated is 'Its n_tup_upd.';
+
+do $$
+begin
+  if to_regtype('nms_private.reading') is null then
+    create type nms_private.reading as (
+      read_at timestamptz,
+      epoch text,
       wal_lsn pg_lsn,
-      recount_after interval,
-      is_shadow boolean
+      written oid[],
+      open_transactions text[],
+      unchanged oid[],
+      verified oid[],
+      shadowed oid[],
+      base_readings bigint[],
+      others nms_private.counters[]
     );
   end if;
 end
 $$;
 comment on type nms_private.reading is
-  'What the server knew about the changes of one table at one moment.';
-comment on column nms_private.reading.table_oid is 'OID of the table.';
+  'What the server knew, before the snapshot of a count, about the tables whose counts may be carried.';
 comment on column nms_private.reading.read_at is 'When that was.';
-comment on column nms_private.reading.epoch is 'As long as that is the same, counters of the server only grow.';
-comment on column nms_private.reading.filenode is 'The file in which it was stored.';
-comment on column nms_private.reading.catalogue_xmin is 'Transaction that wrote its row of pg_class.';
-comment on column nms_private.reading.inserted is 'Its n_tup_ins.';
-comment on column nms_private.reading.deleted is 'Its n_tup_del.';
-comment on column nms_private.reading.updated is 'Its n_tup_upd.';
-comment on column nms_private.reading.wal_lsn is
-  'Where the WAL ended; null when somebody was writing to the table, or WAL is not summarized.';
-comment on column nms_private.reading.recount_after is 'How old a carried count of it may get.';
-comment on column nms_private.reading.is_shadow is 'True: nothing is carried yet, because the rule is new.';
+comment on column nms_private.reading.epoch is 'As nms_private.counter_epoch() says.';
+comment on column nms_private.reading.wal_lsn is 'Where the WAL ended; null when it is not summarized.';
+comment on column nms_private.reading.written is
+  'Tables of which WAL from there on does not tell everything: somebody may have written to them and not committed yet, or they are unlogged.';
+comment on column nms_private.reading.open_transactions is
+  'Virtual transactions of all sessions.';
+comment on column nms_private.reading.unchanged is 'Tables with the same counters as when their base was counted.';
+comment on column nms_private.reading.verified is
+  'Of these, those that are counted nevertheless, to compare.';
+comment on column nms_private.reading.shadowed is 'Of those, the ones whose rule is so new that nothing is carried yet.';
+comment on column nms_private.reading.base_readings is 'The readings before the bases of the unchanged tables.';
+comment on column nms_private.reading.others is 'The counters of all tables that have not the same as then.';
 
 create table if not exists nms_private.targets (
   run_id bigint not null references nms.table_metrics_runs on delete cascade,
@@ -772,16 +794,32 @@ comment on column nms.table_metrics_alert_log.closed_at is
 comment on column nms.table_metrics_alert_log.closed_by_run is
   'Run in which it held no longer; null while it is open.';
 
+create table if not exists nms_private.readings (
+  reading_id bigint generated always as identity primary key,
+  read_at timestamptz not null,
+  epoch text not null,
+  open_transactions text[] not null
+);
+comment on table nms_private.readings is
+  'What was known about the server before a snapshot under which bases were counted.';
+comment on column nms_private.readings.reading_id is
+  'Number of the reading.';
+comment on column nms_private.readings.read_at is
+  'When that was.';
+comment on column nms_private.readings.epoch is
+  'As long as that is the same, counters of the server only grow.';
+comment on column nms_private.readings.open_transactions is
+  'Virtual transactions that were open in any session: as long as one stays open, its session commits nothing.';
+
 create table if not exists nms_private.bases (
   table_oid oid primary key,
   run_id bigint not null,
+  reading_id bigint not null,
   own_row_count bigint not null,
   filtered jsonb,
   own_table_bytes bigint,
   own_index_bytes bigint,
   measured_at timestamptz not null,
-  read_at timestamptz not null,
-  epoch text not null,
   filenode oid not null,
   catalogue_xmin xid not null,
   inserted bigint not null,
@@ -795,6 +833,8 @@ comment on column nms_private.bases.table_oid is
   'OID of the table.';
 comment on column nms_private.bases.run_id is
   'Run that counted it.';
+comment on column nms_private.bases.reading_id is
+  'What was known about the server then.';
 comment on column nms_private.bases.own_row_count is
   'Rows stored in it then.';
 comment on column nms_private.bases.filtered is
@@ -805,10 +845,6 @@ comment on column nms_private.bases.own_index_bytes is
   'Bytes of its indexes then.';
 comment on column nms_private.bases.measured_at is
   'When the count ended.';
-comment on column nms_private.bases.read_at is
-  'When the counters were read: before the snapshot of the count.';
-comment on column nms_private.bases.epoch is
-  'As long as that is the same, counters of the server only grow.';
 comment on column nms_private.bases.filenode is
   'The file in which it was stored.';
 comment on column nms_private.bases.catalogue_xmin is
@@ -821,17 +857,6 @@ comment on column nms_private.bases.updated is
   'Its n_tup_upd.';
 comment on column nms_private.bases.wal_lsn is
   'Where the WAL ended before the snapshot of the count; null when somebody was writing to the table, or WAL is not summarized.';
-
-create table if not exists nms_private.base_transactions (
-  run_id bigint primary key,
-  transactions text[] not null
-);
-comment on table nms_private.base_transactions is
-  'Of each run with bases, the transactions that were open before its snapshot: as long as one of them stays open, its session commits nothing.';
-comment on column nms_private.base_transactions.run_id is
-  'Run that counted.';
-comment on column nms_private.base_transactions.transactions is
-  'Virtual transactions of all sessions.';
 
 create table if not exists nms_private.maintained_counts (
   table_oid oid primary key,
@@ -1991,12 +2016,28 @@ comment on function nms_private.with_separators(bigint) is
   'A number for a person to read, such as 1,234,567.';
 revoke execute on function nms_private.with_separators(bigint) from public;
 --! EndIncluded functions/alerts/with_separators.sql
+--! Included functions/carry/begin_shadow_anew.sql
+create or replace function nms_private.begin_shadow_anew()
+returns trigger
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.since = old.since then
+    new.since := clock_timestamp();
+  end if;
+  return new;
+end
+$$;
+comment on function nms_private.begin_shadow_anew() is
+  'Trigger function: a rule that has become one to carry compares first, as a new one does.';
+revoke execute on function nms_private.begin_shadow_anew() from public;
+--! EndIncluded functions/carry/begin_shadow_anew.sql
 --! Included functions/carry/carry_counts.sql
 -- Stable, so that everything that is counted is as of the snapshot of the calling query, however long it waits.
 create or replace function nms_private.carry_counts(
-  run_id bigint,
   targets nms_private.target[],
-  readings nms_private.reading[], -- of before the snapshot
+  reading nms_private.reading, -- of before the snapshot
   stop_at text[],
   lock_timeout text
 )
@@ -2004,34 +2045,37 @@ returns setof nms_private.finding
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
+set enable_nestloop = off -- no statistics know what these arrays hold
 as $$
 declare
   v_since constant timestamptz := clock_timestamp();
-  v_wal_end pg_lsn;
-  v_bases nms_private.bases[] := array(
-    select base from nms_private.usable_bases(targets => carry_counts.targets, readings => carry_counts.readings) as base
-  );
-  v_verified oid[];
+  v_wal_end constant pg_lsn := case when reading.wal_lsn is not null then pg_current_wal_insert_lsn() end;
+  v_unchanged oid[];
+  v_carriable oid[];
   v_counted nms_private.finding[];
   v_proven oid[];
 begin
-  if v_bases = '{}' then
-    return query
-    select counted.*
-    from nms_private.count_tables(
-      targets => targets, stop_at => stop_at, lock_timeout => carry_counts.lock_timeout
-    ) as counted;
-    return;
-  end if;
-
-  if exists (select from unnest(readings) as reading where reading.wal_lsn is not null) then
-    v_wal_end := pg_current_wal_insert_lsn();
-  end if;
-  v_verified := array(
-    select due.oid
-    from nms_private.tables_to_verify(
-      run_id => carry_counts.run_id, targets => targets, readings => readings, bases => v_bases
-    ) as due (oid)
+  -- Of a family all members have to be such that their counters, or the WAL, tell.
+  v_unchanged := array(
+    select target.table_oid
+    from unnest(targets) as target
+    join unnest(reading.unchanged) as unchanged (oid) on unchanged.oid = target.table_oid
+    join nms_private.bases as base on base.table_oid = target.table_oid and base.filenode = target.filenode
+    where
+      coalesce(target.family, target.table_oid) not in (
+        select coalesce(doubtful.family, doubtful.table_oid)
+        from unnest(targets) as doubtful
+        where
+          doubtful.is_whole
+          or not doubtful.is_reported
+          or doubtful.table_kind not in ('table', 'partitioned table')
+          or (doubtful.table_kind = 'table' and coalesce(doubtful.filenode, 0) = 0)
+      )
+  );
+  v_carriable := array(
+    select listed.oid
+    from unnest(v_unchanged) as listed (oid)
+    where listed.oid not in (select verified.oid from unnest(reading.verified) as verified (oid))
   );
 
   -- Sessions settle while everything is counted that has to be counted anyway.
@@ -2041,21 +2085,22 @@ begin
       targets => array(
         select target
         from unnest(targets) as target
-        where
-          target.table_oid not in (select base.table_oid from unnest(v_bases) as base)
-          or target.table_oid in (select verified.oid from unnest(v_verified) as verified (oid))
+        where target.table_oid not in (select listed.oid from unnest(v_carriable) as listed (oid))
       ),
-      stop_at => stop_at,
+      stop_at => carry_counts.stop_at,
       lock_timeout => carry_counts.lock_timeout
     ) as counted
   );
-  if exists (select from unnest(v_counted) as counted where counted.error_sqlstate = any (stop_at)) then
+  if
+    v_unchanged = '{}'
+    or exists (select from unnest(v_counted) as counted where counted.error_sqlstate = any (stop_at))
+  then
     return query select counted.* from unnest(v_counted) as counted;
     return;
   end if;
 
   v_proven := nms_private.proven_tables(
-    bases => v_bases,
+    table_oids => v_unchanged,
     since => v_since,
     wal_end => v_wal_end,
     deadline => greatest(v_since + interval '15 s', clock_timestamp() + interval '5 s')
@@ -2070,15 +2115,15 @@ begin
     base.run_id,
     counted.measured_at, counted.error_sqlstate, counted.error_message
   from unnest(v_counted) as counted
-  left join unnest(v_proven) as proven (oid) on proven.oid = counted.table_oid
-  left join unnest(v_bases) as base on base.table_oid = proven.oid and counted.error_sqlstate is null
+  left join unnest(v_proven) as proven (oid) on proven.oid = counted.table_oid and counted.error_sqlstate is null
+  left join nms_private.bases as base on base.table_oid = proven.oid
   union all
   select
     base.table_oid, base.own_row_count, 'carried', base.run_id, null, null, base.own_table_bytes,
     base.own_index_bytes, base.filtered, null, null, null, clock_timestamp(), null, null
-  from unnest(v_bases) as base
-  join unnest(v_proven) as proven (oid) on proven.oid = base.table_oid
-  where base.table_oid not in (select verified.oid from unnest(v_verified) as verified (oid));
+  from unnest(v_carriable) as listed (oid)
+  join unnest(v_proven) as proven (oid) on proven.oid = listed.oid
+  join nms_private.bases as base on base.table_oid = proven.oid;
 
   return query
   select counted.*
@@ -2086,20 +2131,148 @@ begin
     targets => array(
       select target
       from unnest(targets) as target
-      join unnest(v_bases) as base on base.table_oid = target.table_oid
-      where
-        target.table_oid not in (select proven.oid from unnest(v_proven) as proven (oid))
-        and target.table_oid not in (select verified.oid from unnest(v_verified) as verified (oid))
+      join unnest(v_carriable) as listed (oid) on listed.oid = target.table_oid
+      where target.table_oid not in (select proven.oid from unnest(v_proven) as proven (oid))
     ),
-    stop_at => stop_at,
+    stop_at => carry_counts.stop_at,
     lock_timeout => carry_counts.lock_timeout
   ) as counted;
 end
 $$;
-comment on function nms_private.carry_counts(bigint, nms_private.target[], nms_private.reading[], text[], text) is
+comment on function nms_private.carry_counts(nms_private.target[], nms_private.reading, text[], text) is
   'How many rows are stored in each of these tables: carried from an earlier run where it is proven that none has come or gone since, otherwise counted. Of those that could be carried some are counted nevertheless, and say what they verify.';
-revoke execute on function nms_private.carry_counts(bigint, nms_private.target[], nms_private.reading[], text[], text) from public;
+revoke execute on function nms_private.carry_counts(nms_private.target[], nms_private.reading, text[], text) from public;
 --! EndIncluded functions/carry/carry_counts.sql
+--! Included functions/carry/compare_counters.sql
+create or replace function nms_private.compare_counters(
+  run_id bigint,
+  epoch text,
+  out unchanged oid[],
+  out verified oid[],
+  out shadowed oid[],
+  out base_readings bigint[],
+  out others nms_private.counters[]
+)
+returns record
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off -- no statistics know what a run has just stored
+as $$
+declare
+  v_runs constant bigint := bigint '14'; -- after so many each table has been counted again
+  v_oldest_run bigint;
+begin
+  select run.run_id into v_oldest_run
+  from nms.table_metrics_runs as run
+  where run.run_id < compare_counters.run_id
+  order by run.run_id desc
+  offset v_runs - 1
+  limit 1;
+
+  with
+  known as materialized (
+    select
+      relation.oid,
+      relation.relfilenode,
+      relation.xmin,
+      relation.relpages,
+      rule.recount_after,
+      clock_timestamp() < rule.since + rule.shadow as is_shadow,
+      pg_stat_get_tuples_inserted(relation.oid) as inserted,
+      pg_stat_get_tuples_deleted(relation.oid) as deleted
+    from pg_class as relation
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+    left join nms_private.named_rules() as named on named.table_oid = relation.oid
+    left join nms.table_metrics_count_rules as of_schema
+      on of_schema.schema_name = schema.nspname and of_schema.table_name = '*'
+    join nms.table_metrics_count_rules as rule
+      on rule.schema_name = coalesce(named.schema_name, of_schema.schema_name, '*')
+      and rule.table_name = coalesce(named.table_name, of_schema.table_name, '*')
+    where
+      rule.method = 'carried'
+      and relation.relkind = 'r'
+      and relation.relam = 2 -- only heap keeps its rows in this one file
+      and relation.relpersistence in ('p', 'u')
+      and schema.nspname not in ('pg_catalog', 'information_schema')
+  ),
+  compared as materialized (
+    select
+      known.*,
+      base.table_oid is not null as is_unchanged,
+      (former.epoch, base.inserted, base.deleted) = (compare_counters.epoch, known.inserted, known.deleted) as is_equal,
+      base.run_id as base_run,
+      base.reading_id,
+      base.measured_at
+    from known
+    left join (
+      nms_private.bases as base
+      join nms_private.readings as former on former.reading_id = base.reading_id
+    )
+      on base.table_oid = known.oid
+      and base.filenode = known.relfilenode
+      and base.catalogue_xmin = known.xmin
+      and base.measured_at > clock_timestamp() - known.recount_after
+      and (
+        (former.epoch, base.inserted, base.deleted) = (compare_counters.epoch, known.inserted, known.deleted)
+        -- The WAL may tell what the counters cannot.
+        or (base.wal_lsn is not null and split_part(former.epoch, ';', 1) = split_part(compare_counters.epoch, ';', 1))
+      )
+      and base.table_oid not in (
+        select difference.table_oid from nms.table_metrics_differences as difference where difference.resumed_at is null
+      )
+      and base.table_oid not in (select filtered.table_oid from nms_private.filtered_tables() as filtered)
+  ),
+  sized as (
+    select
+      compared.*,
+      greatest(compared.relpages, 1) as pages,
+      sum(greatest(compared.relpages, 1)) over () / v_runs as pages_to_verify
+    from compared
+    where compared.is_unchanged
+  ),
+  queued as (
+    select
+      sized.*,
+      sum(sized.pages) over (
+        partition by sized.pages > sized.pages_to_verify
+        order by sized.measured_at, sized.oid
+      ) as pages_until
+    from sized
+  ),
+  due as (
+    select queued.oid, queued.is_shadow
+    from queued
+    where
+      queued.is_shadow
+      or queued.base_run <= v_oldest_run
+      -- The oldest; but what is larger than all that a run verifies has its turn by number.
+      or case
+        when queued.pages > queued.pages_to_verify then
+          (compare_counters.run_id + queued.oid::bigint) % v_runs = 0
+        else queued.pages_until <= queued.pages_to_verify
+      end
+  )
+  select
+    array(select compared.oid from compared where compared.is_unchanged),
+    array(select due.oid from due),
+    array(select due.oid from due where due.is_shadow),
+    array(select distinct compared.reading_id from compared where compared.is_unchanged),
+    array(
+      select
+        row(
+          compared.oid, compared.relfilenode, compared.xmin, compared.inserted, compared.deleted,
+          pg_stat_get_tuples_updated(compared.oid)
+        )::nms_private.counters
+      from compared
+      where compared.is_equal is not true
+    )
+  into strict unchanged, verified, shadowed, base_readings, others;
+end
+$$;
+comment on function nms_private.compare_counters(bigint, text) is
+  'Of the tables whose counts may be carried: those that have an earlier count which holds still, unless sessions hide something; of these, those that this run counts nevertheless, to compare: the oldest fourteenth by size, so that none is carried through more than thirteen runs, and all whose rule is new; the readings from which those counts are; and the counters of all that have not the same as then. Call pg_stat_clear_snapshot() before.';
+revoke execute on function nms_private.compare_counters(bigint, text) from public;
+--! EndIncluded functions/carry/compare_counters.sql
 --! Included functions/carry/counter_epoch.sql
 -- Times as numbers: as text, they would depend on the session's time zone.
 create or replace function nms_private.counter_epoch()
@@ -2153,39 +2326,50 @@ create or replace function nms_private.keep_bases(
   run_id bigint,
   measured nms.table_metrics_measurements[],
   findings nms_private.finding[],
-  readings nms_private.reading[],
-  open_transactions text[],
-  as_one boolean
+  reading nms_private.reading
 )
 returns void
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan -- all tables, or the few of a claim
+set enable_nestloop = off -- no statistics know what a run has just stored
 as $$
+declare
+  v_reading_id bigint;
 begin
   -- Another run may keep its own until its transaction ends: those that are there stay true, and nobody waits.
   begin
-    if as_one then
-      lock table nms_private.bases in share row exclusive mode nowait;
-    else
-      lock table nms_private.bases in row exclusive mode nowait;
-    end if;
+    lock table nms_private.bases in share row exclusive mode nowait;
   exception
     when lock_not_available then
       return;
   end;
 
+  insert into nms_private.readings (read_at, epoch, open_transactions)
+  values (reading.read_at, reading.epoch, reading.open_transactions)
+  returning readings.reading_id into strict v_reading_id;
+
   insert into nms_private.bases (
-    table_oid, run_id, own_row_count, filtered, own_table_bytes, own_index_bytes, measured_at, read_at, epoch, filenode,
+    table_oid, run_id, reading_id, own_row_count, filtered, own_table_bytes, own_index_bytes, measured_at, filenode,
     catalogue_xmin, inserted, deleted, updated, wal_lsn
   )
   select
-    found.table_oid, keep_bases.run_id, found.own_row_count, found.filtered, found.own_table_bytes,
-    found.own_index_bytes, found.measured_at, reading.read_at, reading.epoch, reading.filenode, reading.catalogue_xmin,
-    reading.inserted, reading.deleted, reading.updated, reading.wal_lsn
+    found.table_oid, keep_bases.run_id, v_reading_id, found.own_row_count, found.filtered, found.own_table_bytes,
+    found.own_index_bytes, found.measured_at, known.filenode, known.catalogue_xmin, known.inserted, known.deleted,
+    known.updated,
+    case when found.table_oid not in (select written.oid from unnest(reading.written) as written (oid)) then reading.wal_lsn end
   from unnest(findings) as found
-  join unnest(readings) as reading on reading.table_oid = found.table_oid
   join unnest(measured) as measurement on measurement.table_oid = found.table_oid
+  join (
+    select other.* from unnest(reading.others) as other
+    union all
+    -- Its counters were those of its base.
+    select former.table_oid, former.filenode, former.catalogue_xmin, former.inserted, former.deleted, former.updated
+    from unnest(reading.unchanged) as unchanged (oid)
+    join nms_private.bases as former on former.table_oid = unchanged.oid
+    where
+      former.reading_id = any (reading.base_readings) -- it is that base still
+      and former.table_oid not in (select other.table_oid from unnest(reading.others) as other)
+  ) as known on known.table_oid = found.table_oid
   where
     found.method = 'exact'
     and found.error_sqlstate is null
@@ -2194,13 +2378,12 @@ begin
   on conflict on constraint bases_pkey do update
   set
     run_id = excluded.run_id,
+    reading_id = excluded.reading_id,
     own_row_count = excluded.own_row_count,
     filtered = excluded.filtered,
     own_table_bytes = excluded.own_table_bytes,
     own_index_bytes = excluded.own_index_bytes,
     measured_at = excluded.measured_at,
-    read_at = excluded.read_at,
-    epoch = excluded.epoch,
     filenode = excluded.filenode,
     catalogue_xmin = excluded.catalogue_xmin,
     inserted = excluded.inserted,
@@ -2208,33 +2391,28 @@ begin
     updated = excluded.updated,
     wal_lsn = excluded.wal_lsn;
 
-  if as_one then
-    insert into nms_private.base_transactions as former (run_id, transactions)
-    values (keep_bases.run_id, keep_bases.open_transactions)
-    on conflict on constraint base_transactions_pkey do update set transactions = excluded.transactions;
-
-    delete from nms_private.bases as base
-    where not exists (select from pg_class as relation where relation.oid = base.table_oid);
-    delete from nms_private.base_transactions as former
-    where former.run_id not in (select base.run_id from nms_private.bases as base);
-  end if;
+  delete from nms_private.bases as base
+  where not exists (select from pg_class as relation where relation.oid = base.table_oid);
+  delete from nms_private.readings as former
+  where former.reading_id not in (select base.reading_id from nms_private.bases as base);
 end
 $$;
-comment on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading[], text[], boolean) is
-  'Keeps the counts of these tables that later runs may carry, with what was known about the tables before: of those that were counted and have their measurement. open_transactions: of before the snapshot of all these counts; null when they have several.';
-revoke execute on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading[], text[], boolean) from public;
+comment on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) is
+  'Keeps the counts of these tables that later runs may carry, with what was known about the tables before: of those that were counted and have their measurement.';
+revoke execute on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) from public;
 --! EndIncluded functions/carry/keep_bases.sql
 --! Included functions/carry/keep_comparisons.sql
 create or replace function nms_private.keep_comparisons(
   run_id bigint,
   measured nms.table_metrics_measurements[],
   findings nms_private.finding[],
-  readings nms_private.reading[]
+  reading nms_private.reading
 )
 returns void
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan -- all tables, or the few of a claim
+set enable_nestloop = off -- no statistics know what a run has just stored
 as $$
 begin
   if not exists (select from unnest(findings) as found where found.claimed_method is not null) then
@@ -2245,13 +2423,12 @@ begin
   select
     keep_comparisons.run_id,
     found.claimed_method,
-    coalesce(reading.is_shadow, false),
+    found.claimed_method = 'carried'
+      and found.table_oid in (select shadowed.oid from unnest(reading.shadowed) as shadowed (oid)),
     count(*),
     count(*) filter (where found.own_row_count <> found.claimed_row_count)
   from unnest(findings) as found
   join unnest(measured) as measurement on measurement.table_oid = found.table_oid
-  left join unnest(readings) as reading
-    on reading.table_oid = found.table_oid and found.claimed_method = 'carried'
   where found.claimed_method is not null and measurement.own_row_count = found.own_row_count
   group by 1, 2, 3
   on conflict on constraint table_metrics_comparisons_pkey do update
@@ -2270,31 +2447,31 @@ begin
         format('%s rows were known, %s were counted', found.claimed_row_count, found.own_row_count)
       else
         format(
-          'run %s counted %s rows when the server knew of %s inserted and %s deleted in file %s (%s); run %s counted %s, and it knew of %s and %s in file %s (%s)',
-          base.run_id, base.own_row_count, base.inserted, base.deleted, base.filenode,
-          concat_ws(', ', base.epoch, 'WAL from ' || base.wal_lsn::text),
-          keep_comparisons.run_id, found.own_row_count, reading.inserted, reading.deleted, reading.filenode,
-          concat_ws(', ', reading.epoch, 'WAL from ' || reading.wal_lsn::text)
+          'run %s counted %s rows at %s, when the server knew of %s inserted and %s deleted in file %s%s (%s); run %s has counted %s, and the server knows of %s and %s in file %s (%s)',
+          base.run_id, base.own_row_count, base.measured_at, base.inserted, base.deleted, base.filenode,
+          ', WAL from ' || base.wal_lsn::text, former.epoch,
+          keep_comparisons.run_id, found.own_row_count, pg_stat_get_tuples_inserted(found.table_oid),
+          pg_stat_get_tuples_deleted(found.table_oid), pg_relation_filenode(found.table_oid), reading.epoch
         )
     end
   from unnest(findings) as found
   join unnest(measured) as measurement on measurement.table_oid = found.table_oid
   left join nms_private.bases as base on base.table_oid = found.table_oid and base.run_id = found.claimed_from_run
-  left join unnest(readings) as reading on reading.table_oid = found.table_oid
+  left join nms_private.readings as former on former.reading_id = base.reading_id
   where
     found.claimed_method is not null
     and measurement.own_row_count = found.own_row_count
     and found.own_row_count <> found.claimed_row_count;
 end
 $$;
-comment on function nms_private.keep_comparisons(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading[]) is
+comment on function nms_private.keep_comparisons(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) is
   'Keeps how often a count of this run has confirmed or refuted what was known without it. Call it before the bases of what was known are replaced.';
-revoke execute on function nms_private.keep_comparisons(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading[]) from public;
+revoke execute on function nms_private.keep_comparisons(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) from public;
 --! EndIncluded functions/carry/keep_comparisons.sql
 --! Included functions/carry/proven_tables.sql
 -- Stable: whoever calls it counts what is not proven under the snapshot that has been waiting meanwhile.
 create or replace function nms_private.proven_tables(
-  bases nms_private.bases[],
+  table_oids oid[],
   since timestamptz, -- just after the snapshot
   wal_end pg_lsn,    -- the end of the WAL just after the snapshot; null: it is not summarized
   deadline timestamptz
@@ -2303,12 +2480,17 @@ returns oid[]
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
+set enable_nestloop = off -- no statistics know what these arrays hold
 as $$
 declare
   v_pids integer[];
   v_transactions text[];
-  v_runs bigint[] := array(select distinct base.run_id from unnest(bases) as base);
-  v_settled_runs bigint[];
+  v_readings constant bigint[] := array(
+    select distinct base.reading_id
+    from nms_private.bases as base
+    join unnest(table_oids) as listed (oid) on listed.oid = base.table_oid
+  );
+  v_settled bigint[];
   v_unwritten oid[];
   v_epoch text;
 begin
@@ -2319,38 +2501,37 @@ begin
       coalesce(array_agg(coalesce(unsettled.open_transaction, '')), '{}')
     into v_pids, v_transactions
     from nms_private.unsettled_sessions(since => proven_tables.since, among => v_pids) as unsettled;
-    -- A transaction that was open before the base was counted hides nothing that the base has not.
-    v_settled_runs := array(
-      select settled.run_id
-      from unnest(v_runs) as settled (run_id)
+    -- What a transaction hides that was open before the base was counted, the base has.
+    v_settled := array(
+      select former.reading_id
+      from nms_private.readings as former
       where
-        v_transactions = '{}'
-        or exists (
-          select
-          from nms_private.base_transactions as former
-          where former.run_id = settled.run_id and former.transactions @> v_transactions
-        )
+        former.reading_id = any (v_readings)
+        and (v_transactions = '{}' or former.open_transactions @> v_transactions)
     );
     v_unwritten := coalesce(
-      v_unwritten, nms_private.unwritten_tables(bases => proven_tables.bases, until => wal_end)
+      v_unwritten,
+      nms_private.unwritten_tables(table_oids => proven_tables.table_oids, until => wal_end)
     );
 
     exit when
-      cardinality(v_settled_runs) = cardinality(v_runs)
-      or cardinality(v_unwritten) = cardinality(bases)
+      cardinality(v_settled) = cardinality(v_readings)
+      or cardinality(v_unwritten) = cardinality(table_oids)
       or clock_timestamp() > deadline;
     perform pg_sleep(0.25);
   end loop;
 
-  -- What a session has hidden until it settled is counted by now.
+  -- Whatever a session has hidden until it settled is counted by now.
   perform pg_stat_clear_snapshot();
   v_epoch := nms_private.counter_epoch();
   return array(
     select base.table_oid
-    from unnest(bases) as base
-    join unnest(v_settled_runs) as settled (run_id) on settled.run_id = base.run_id
+    from unnest(table_oids) as listed (oid)
+    join nms_private.bases as base on base.table_oid = listed.oid
+    join nms_private.readings as former on former.reading_id = base.reading_id
+    join unnest(v_settled) as settled (reading_id) on settled.reading_id = former.reading_id
     where
-      base.epoch = v_epoch
+      former.epoch = v_epoch
       and base.inserted = pg_stat_get_tuples_inserted(base.table_oid)
       and base.deleted = pg_stat_get_tuples_deleted(base.table_oid)
       -- What this session hides itself.
@@ -2361,28 +2542,19 @@ begin
   );
 end
 $$;
-comment on function nms_private.proven_tables(nms_private.bases[], timestamptz, pg_lsn, timestamptz) is
+comment on function nms_private.proven_tables(oid[], timestamptz, pg_lsn, timestamptz) is
   'Of these tables, those of which no row has come or gone between their base and the snapshot of the calling query. Waits until every session of the database has told the server what it has changed, or the summaries of the WAL say so, until the deadline at most. Holds no lock on any table.';
-revoke execute on function nms_private.proven_tables(nms_private.bases[], timestamptz, pg_lsn, timestamptz) from public;
+revoke execute on function nms_private.proven_tables(oid[], timestamptz, pg_lsn, timestamptz) from public;
 --! EndIncluded functions/carry/proven_tables.sql
 --! Included functions/carry/read_counters.sql
--- Volatile: each statement sees what is there by then. The order matters, as said below.
-create or replace function nms_private.read_counters(
-  among oid[],
-  out readings nms_private.reading[],
-  out open_transactions text[] -- virtual ones, of all sessions
-)
-returns record
+-- Volatile: each statement sees what is there by then.
+create or replace function nms_private.read_counters(run_id bigint)
+returns nms_private.reading
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
 as $$
 declare
-  v_tables nms_private.target[];
-  v_epoch text;
-  v_read_at timestamptz;
-  v_wal_end pg_lsn;
-  v_written oid[];
+  v_reading nms_private.reading;
 begin
   if
     current_setting('server_version_num')::integer < 150000
@@ -2392,74 +2564,46 @@ begin
     or not pg_has_role('pg_read_all_stats', 'usage')
     or not exists (select from nms.table_metrics_count_rules as rule where rule.method = 'carried')
   then
-    return;
+    return null;
   end if;
-
-  v_tables := array(
-    select
-      row(
-        relation.oid, schema.nspname, relation.relname, 'table', relation.relispartition, relation.relpages,
-        relation.relfilenode, null, null, true, false
-      )::nms_private.target
-    from pg_class as relation
-    join pg_namespace as schema on schema.oid = relation.relnamespace
-    where
-      relation.relkind = 'r'
-      and relation.relam = 2 -- only heap keeps its rows in this one file
-      and relation.relpersistence in ('p', 'u')
-      and schema.nspname not in ('pg_catalog', 'information_schema')
-      and (among is null or relation.oid = any (among))
-  );
 
   -- First the end of the WAL, then who may have written before it and not committed yet.
   if
     current_setting('server_version_num')::integer >= 170000
     and current_setting('summarize_wal', true) = 'on'
   then
-    v_wal_end := pg_current_wal_insert_lsn();
+    v_reading.wal_lsn := pg_current_wal_insert_lsn();
   end if;
-  v_written := array(
+  v_reading.written := array(
     select distinct held.relation
     from pg_locks as held
     where
-      v_wal_end is not null
+      v_reading.wal_lsn is not null
       and held.locktype = 'relation'
       and held.mode not in ('AccessShareLock', 'RowShareLock')
+    union all
+    select relation.oid
+    from pg_class as relation
+    where v_reading.wal_lsn is not null and relation.relpersistence <> 'p'
   );
-  open_transactions := array(
+  v_reading.open_transactions := array(
     select held.virtualxid
     from pg_locks as held
-    where among is null and held.locktype = 'virtualxid' and held.mode = 'ExclusiveLock' and held.granted
+    where held.locktype = 'virtualxid' and held.mode = 'ExclusiveLock' and held.granted
   );
 
   perform pg_stat_clear_snapshot();
-  v_read_at := clock_timestamp();
-  v_epoch := nms_private.counter_epoch();
-  readings := array(
-    select
-      row(
-        relation.oid,
-        v_read_at,
-        v_epoch,
-        relation.relfilenode,
-        relation.xmin,
-        pg_stat_get_tuples_inserted(relation.oid),
-        pg_stat_get_tuples_deleted(relation.oid),
-        pg_stat_get_tuples_updated(relation.oid),
-        case when relation.relpersistence = 'p' and written.oid is null then v_wal_end end,
-        rule.recount_after,
-        rule.is_shadow
-      )::nms_private.reading
-    from nms_private.count_methods(targets => v_tables) as rule
-    join pg_class as relation on relation.oid = rule.table_oid
-    left join unnest(v_written) as written (oid) on written.oid = relation.oid
-    where rule.method = 'carried'
-  );
+  v_reading.read_at := clock_timestamp();
+  v_reading.epoch := nms_private.counter_epoch();
+  select known.unchanged, known.verified, known.shadowed, known.base_readings, known.others
+  into v_reading.unchanged, v_reading.verified, v_reading.shadowed, v_reading.base_readings, v_reading.others
+  from nms_private.compare_counters(run_id => read_counters.run_id, epoch => v_reading.epoch) as known;
+  return v_reading;
 end
 $$;
-comment on function nms_private.read_counters(oid[]) is
-  'What the server counts about these tables, about all for null, as far as a rule lets their counts be carried, and which transactions are open. Nulls when there is no such rule, when the transaction may have a snapshot already, when the role may not see what other sessions do, or before PostgreSQL 15.';
-revoke execute on function nms_private.read_counters(oid[]) from public;
+comment on function nms_private.read_counters(bigint) is
+  'What the server counts about the tables whose counts may be carried. Null when there is no such rule, when the transaction may have a snapshot already, when the role may not see what other sessions do, or before PostgreSQL 15. The snapshot of a count has to be later.';
+revoke execute on function nms_private.read_counters(bigint) from public;
 --! EndIncluded functions/carry/read_counters.sql
 --! Included functions/carry/resume_carrying.sql
 create or replace function nms.resume_carrying(schema_name text, table_name text)
@@ -2502,67 +2646,6 @@ comment on function nms.resume_carrying(text, text) is
   'After somebody has looked why a recount refuted the number of rows of this table: its count may be carried or maintained again. Returns how many differences that settles. Raises P0002 when none is open.';
 revoke execute on function nms.resume_carrying(text, text) from public;
 --! EndIncluded functions/carry/resume_carrying.sql
---! Included functions/carry/tables_to_verify.sql
-create or replace function nms_private.tables_to_verify(
-  run_id bigint,
-  targets nms_private.target[],
-  readings nms_private.reading[],
-  bases nms_private.bases[]
-)
-returns setof oid
-language plpgsql stable parallel safe
-set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
-as $$
-declare
-  v_runs constant bigint := bigint '14'; -- after so many each table has been counted again
-  v_oldest_run bigint;
-begin
-  select run.run_id into v_oldest_run
-  from nms.table_metrics_runs as run
-  where run.run_id < tables_to_verify.run_id
-  order by run.run_id desc
-  offset v_runs - 2
-  limit 1;
-
-  return query
-  with carriable as materialized (
-    select
-      base.table_oid,
-      base.run_id,
-      base.measured_at,
-      reading.is_shadow,
-      greatest(target.pages, 1) as pages,
-      sum(greatest(target.pages, 1)) over () / v_runs as pages_to_verify
-    from unnest(bases) as base
-    join unnest(targets) as target on target.table_oid = base.table_oid
-    join unnest(readings) as reading on reading.table_oid = base.table_oid
-  )
-  select queued.table_oid
-  from (
-    select
-      carriable.*,
-      carriable.pages > carriable.pages_to_verify as is_large,
-      sum(carriable.pages) over (
-        partition by carriable.pages > carriable.pages_to_verify
-        order by carriable.measured_at, carriable.table_oid
-      ) as pages_until
-    from carriable
-  ) as queued
-  where
-    queued.is_shadow
-    or queued.run_id <= v_oldest_run
-    -- The oldest; but what is larger than all that a run verifies has its turn by number.
-    or case
-      when queued.is_large then (tables_to_verify.run_id + queued.table_oid::bigint) % v_runs = 0
-      else queued.pages_until <= queued.pages_to_verify
-    end;
-end
-$$;
-comment on function nms_private.tables_to_verify(bigint, nms_private.target[], nms_private.reading[], nms_private.bases[]) is
-  'Of the tables whose count could be carried, those that this run counts nevertheless, to compare: the oldest fourteenth by size, and all whose rule is new. None is carried through more than thirteen runs.';
-revoke execute on function nms_private.tables_to_verify(bigint, nms_private.target[], nms_private.reading[], nms_private.bases[]) from public;
---! EndIncluded functions/carry/tables_to_verify.sql
 --! Included functions/carry/unsettled_sessions.sql
 -- A session tells the server what it has changed when it goes idle: if a second has passed since it last did so, as of
 -- the end of its transaction; otherwise ten seconds later, or when it ends. query_start, not state_change: a commit may
@@ -2582,7 +2665,8 @@ as $$
     and activity.pid <> pg_backend_pid()
     and (among is null or activity.pid = any (among))
     and (activity.backend_start <= since) is not false
-    and activity.backend_type not in ('parallel worker', 'walsender')
+    and activity.backend_type <> 'parallel worker'
+    and (activity.backend_type <> 'walsender' or activity.state is distinct from 'active') -- it streams
     -- Analyzing may run functions of the tables' owners, which may write.
     and (
       activity.backend_type <> 'autovacuum worker'
@@ -2602,9 +2686,14 @@ as $$
       and (
         (
           activity.state_change < clock_timestamp() - interval '11.5 s'
-          and activity.backend_type in ('client backend', 'logical replication worker', 'logical replication apply worker')
+          and activity.backend_type in (
+            'client backend', 'walsender', 'logical replication worker', 'logical replication apply worker'
+          )
         )
-        or (activity.query_start >= since + interval '1.5 s' and activity.backend_type = 'client backend')
+        or (
+          activity.query_start >= since + interval '1.5 s'
+          and activity.backend_type in ('client backend', 'walsender')
+        )
       )
     ) is not true
 $$;
@@ -2614,113 +2703,81 @@ revoke execute on function nms_private.unsettled_sessions(timestamptz, integer[]
 --! EndIncluded functions/carry/unsettled_sessions.sql
 --! Included functions/carry/unwritten_tables.sql
 -- A summary lists each block of a file that WAL records between two places have changed.
-create or replace function nms_private.unwritten_tables(bases nms_private.bases[], until pg_lsn)
+create or replace function nms_private.unwritten_tables(table_oids oid[], until pg_lsn)
 returns oid[]
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 as $$
 declare
+  v_summaries constant text := 'pg_available_wal_summaries'; -- since 17: named when it is asked
+  v_contents constant text := 'pg_wal_summary_contents';
   v_timeline bigint;
   v_from pg_lsn;
-  v_written oid[];
+  v_base_from pg_lsn;
+  v_files oid[];
 begin
-  if until is null or not exists (select from unnest(bases) as base where base.wal_lsn is not null) then
+  if until is null then
     return null;
   end if;
 
-  -- From the latest summary backwards, as far as there is no gap.
-  v_timeline := ('x' || left(pg_walfile_name(until), 8))::bit(32)::integer;
-  execute $query$
-    with recursive
-    summary as materialized (
-      select known.start_lsn, known.end_lsn from pg_available_wal_summaries() as known where known.tli = $1
-    ),
-    chain (start_lsn) as (
-      (select summary.start_lsn from summary where summary.end_lsn >= $2 order by summary.end_lsn limit 1)
-      union
-      select summary.start_lsn
-      from chain
-      join summary on summary.start_lsn < chain.start_lsn and summary.end_lsn >= chain.start_lsn
-    )
-    select min(chain.start_lsn) from chain
-  $query$ into v_from using v_timeline, until;
+  -- From the first summary that reaches so far backwards, to where one is missing.
+  v_timeline := ('x' || left(pg_walfile_name(until), 8))::bit(32)::integer::bigint;
+  execute format(
+    $query$
+      select max(known.start_lsn) filter (where known.is_after_gap)
+      from (
+        select
+          summary.start_lsn,
+          (summary.start_lsn <= max(summary.end_lsn) over former) is not true as is_after_gap,
+          coalesce(max(summary.end_lsn) over former < $2, true) as is_needed,
+          max(summary.end_lsn) over () >= $2 as is_far_enough
+        from pg_catalog.%I() as summary
+        where summary.tli = $1
+        window former as (order by summary.end_lsn rows between unbounded preceding and 1 preceding)
+      ) as known
+      where known.is_needed and known.is_far_enough
+    $query$,
+    v_summaries
+  ) into v_from using v_timeline, until;
+  select min(base.wal_lsn) into v_base_from
+  from nms_private.bases as base
+  where base.table_oid = any (table_oids) and base.wal_lsn >= v_from;
   if v_from is null then
     return null;
   end if;
 
-  execute $query$
-    select coalesce(array_agg(distinct base.table_oid), '{}')
-    from pg_available_wal_summaries() as known
-    cross join lateral (
-      select distinct changed.relfilenode
-      from pg_wal_summary_contents(known.tli, known.start_lsn, known.end_lsn) as changed
+  execute format(
+    $query$
+      select array_agg(distinct changed.relfilenode)
+      from pg_catalog.%I() as known
+      cross join lateral pg_catalog.%I(known.tli, known.start_lsn, known.end_lsn) as changed
       where
-        changed.reldatabase = (select db.oid from pg_database as db where db.datname = current_database())
+        known.tli = $1
+        and known.end_lsn > $2
+        and changed.reldatabase = (select db.oid from pg_database as db where db.datname = current_database())
         and (changed.relforknumber = 0 or changed.is_limit_block)
-    ) as changed
-    join unnest($1) as base on base.filenode = changed.relfilenode and known.end_lsn > base.wal_lsn
-    where known.tli = $2 and known.end_lsn > (select min(base.wal_lsn) from unnest($1) as base where base.wal_lsn >= $3)
-  $query$ into v_written using bases, v_timeline, v_from;
+    $query$,
+    v_summaries, v_contents
+  ) into v_files using v_timeline, v_base_from;
 
   return array(
     select base.table_oid
-    from unnest(bases) as base
-    left join unnest(v_written) as written (oid) on written.oid = base.table_oid
-    where base.wal_lsn >= v_from and written.oid is null
+    from unnest(table_oids) as listed (oid)
+    join nms_private.bases as base on base.table_oid = listed.oid
+    left join unnest(v_files) as written (filenode) on written.filenode = base.filenode
+    where base.wal_lsn >= v_from and written.filenode is null
   );
+exception
+  -- A summary may be deleted before it is read.
+  when others then
+    return '{}'::oid[];
 end
 $$;
-comment on function nms_private.unwritten_tables(nms_private.bases[], pg_lsn) is
+comment on function nms_private.unwritten_tables(oid[], pg_lsn) is
   'Of these tables, those to which nothing was written between the wal_lsn of their base and that place in the WAL, as far as its summaries tell. Null as long as none reaches that place, which takes a checkpoint.';
-revoke execute on function nms_private.unwritten_tables(nms_private.bases[], pg_lsn) from public;
+revoke execute on function nms_private.unwritten_tables(oid[], pg_lsn) from public;
 --! EndIncluded functions/carry/unwritten_tables.sql
---! Included functions/carry/usable_bases.sql
-create or replace function nms_private.usable_bases(targets nms_private.target[], readings nms_private.reading[])
-returns setof nms_private.bases
-language plpgsql stable parallel safe
-set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
-as $$
-begin
-  return query
-  with target as materialized (
-    select
-      listed.*,
-      -- Of a table in a family, what it is part of has to be sure as a whole.
-      bool_or(
-        listed.is_whole
-        or not listed.is_reported
-        or listed.table_kind = 'foreign table'
-        or (listed.table_kind = 'table' and coalesce(listed.filenode, 0) = 0)
-      ) over (partition by coalesce(listed.family, listed.table_oid)) as is_doubtful
-    from unnest(targets) as listed
-  )
-  select base.*
-  from target
-  join unnest(readings) as reading on reading.table_oid = target.table_oid
-  join nms_private.bases as base on base.table_oid = target.table_oid
-  where
-    not target.is_doubtful
-    and base.filenode = target.filenode
-    and base.catalogue_xmin = reading.catalogue_xmin
-    and base.measured_at > clock_timestamp() - reading.recount_after
-    and (
-      (base.epoch, base.inserted, base.deleted) = (reading.epoch, reading.inserted, reading.deleted)
-      or (base.wal_lsn is not null and split_part(base.epoch, ';', 1) = split_part(reading.epoch, ';', 1))
-    )
-    and not exists (
-      select
-      from nms.table_metrics_differences as difference
-      where difference.table_oid = target.table_oid and difference.resumed_at is null
-    )
-    and target.table_oid not in (select filtered.table_oid from nms_private.filtered_tables() as filtered);
-end
-$$;
-comment on function nms_private.usable_bases(nms_private.target[], nms_private.reading[]) is
-  'The earlier counts of these tables that hold still, if it can be proven that no row has come or gone since. readings: of before the snapshot that found the targets.';
-revoke execute on function nms_private.usable_bases(nms_private.target[], nms_private.reading[]) from public;
---! EndIncluded functions/carry/usable_bases.sql
 --! Included functions/count/chunks_of.sql
 create or replace function nms_private.chunks_of(table_oid oid)
 returns text
@@ -2970,35 +3027,18 @@ set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked
 as $$
 begin
   return query
-  with recursive
-  named (table_oid, schema_name, table_name, distance) as (
-    select relation.oid, rule.schema_name, rule.table_name, 0
-    from nms.table_metrics_count_rules as rule
-    join pg_namespace as schema on schema.nspname = rule.schema_name
-    join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = rule.table_name
-    where rule.table_name <> '*'
-    union
-    select child.inhrelid, named.schema_name, named.table_name, named.distance + 1
-    from named
-    join pg_inherits as child on child.inhparent = named.table_oid
-  ),
-  nearest as (
-    select distinct on (named.table_oid) named.*
-    from named
-    order by named.table_oid, named.distance, named.schema_name, named.table_name
-  )
   select
     target.table_oid,
     rule.method,
     rule.recount_after,
     rule.method = 'carried' and clock_timestamp() < rule.since + rule.shadow
   from unnest(targets) as target
-  left join nearest on nearest.table_oid = target.table_oid
+  left join nms_private.named_rules() as named on named.table_oid = target.table_oid
   left join nms.table_metrics_count_rules as of_schema
     on of_schema.schema_name = target.schema_name and of_schema.table_name = '*'
   join nms.table_metrics_count_rules as rule
-    on rule.schema_name = coalesce(nearest.schema_name, of_schema.schema_name, '*')
-    and rule.table_name = coalesce(nearest.table_name, of_schema.table_name, '*');
+    on rule.schema_name = coalesce(named.schema_name, of_schema.schema_name, '*')
+    and rule.table_name = coalesce(named.table_name, of_schema.table_name, '*');
 end
 $$;
 comment on function nms_private.count_methods(nms_private.target[]) is
@@ -3145,7 +3185,7 @@ create or replace function nms_private.count_under_one_snapshot(
   among oid[],
   as_one boolean,
   retryable text[],
-  readings nms_private.reading[], -- of before this statement; null: nothing may be carried
+  reading nms_private.reading, -- of before this statement; null: nothing may be carried
   out measured nms.table_metrics_measurements[],
   out changed_targets nms_private.target[],
   out locked_targets nms_private.target[],
@@ -3181,9 +3221,8 @@ begin
     select result.*
     from stored_table
     cross join nms_private.find_counts(
-      run_id => count_under_one_snapshot.run_id,
       targets => stored_table.targets,
-      readings => count_under_one_snapshot.readings,
+      reading => count_under_one_snapshot.reading,
       stop_at => stored_table.stop_at,
       -- Who waits in the queue of a lock is in the way of those behind: the online mode comes back instead.
       lock_timeout => case when not as_one then '10 ms' end
@@ -3292,14 +3331,16 @@ begin
     array(
       select row(counted.*)::nms_private.finding
       from counted
-      where count_under_one_snapshot.readings is not null or counted.claimed_method is not null
+      where
+        ((count_under_one_snapshot.reading).read_at is not null and counted.method = 'exact')
+        or counted.claimed_method is not null
     )
   into strict measured, changed_targets, locked_targets, schema_places, findings;
 end
 $$;
-comment on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading[]) is
+comment on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading) is
   'The counting of nms_private.measure(), in one statement: the measurements that can be stored, the targets that cannot because of an error that is retryable, changed or locked, the rows of the catalogue that name their schemas, and what was found out about each table.';
-revoke execute on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading[]) from public;
+revoke execute on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading) from public;
 --! EndIncluded functions/count/count_under_one_snapshot.sql
 --! Included functions/count/current_targets.sql
 create or replace function nms_private.current_targets(skip jsonb, exclude jsonb, among oid[])
@@ -3421,9 +3462,8 @@ revoke execute on function nms_private.extension_tables() from public;
 --! Included functions/count/find_counts.sql
 -- Stable, so that whatever it reads is as of the snapshot of the calling query.
 create or replace function nms_private.find_counts(
-  run_id bigint,
   targets nms_private.target[],
-  readings nms_private.reading[], -- of before the snapshot; null: nothing may be carried
+  reading nms_private.reading, -- of before the snapshot; null: nothing may be carried
   stop_at text[] default '{}',
   lock_timeout text default null -- for each table; null: that of the session
 )
@@ -3450,7 +3490,7 @@ begin
     );
   end if;
 
-  if readings is null then
+  if (reading).read_at is null then
     return query
     select counted.*
     from nms_private.count_tables(
@@ -3460,18 +3500,17 @@ begin
     return query
     select counted.*
     from nms_private.carry_counts(
-      run_id => find_counts.run_id,
       targets => v_left,
-      readings => readings,
-      stop_at => stop_at,
+      reading => find_counts.reading,
+      stop_at => find_counts.stop_at,
       lock_timeout => find_counts.lock_timeout
     ) as counted;
   end if;
 end
 $$;
-comment on function nms_private.find_counts(bigint, nms_private.target[], nms_private.reading[], text[], text) is
+comment on function nms_private.find_counts(nms_private.target[], nms_private.reading, text[], text) is
   'How many rows are stored in each of these tables, each found out as the rules say: counted, carried from an earlier run, maintained by triggers or estimated. stop_at: the SQLSTATEs after which the rest is not counted any more.';
-revoke execute on function nms_private.find_counts(bigint, nms_private.target[], nms_private.reading[], text[], text) from public;
+revoke execute on function nms_private.find_counts(nms_private.target[], nms_private.reading, text[], text) from public;
 --! EndIncluded functions/count/find_counts.sql
 --! Included functions/count/find_targets.sql
 create or replace function nms_private.find_targets(skip jsonb, exclude jsonb, among oid[] default null)
@@ -3587,19 +3626,22 @@ language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_read record;
+  v_reading nms_private.reading;
   v_counted record;
   v_sure record;
   v_stored record;
 begin
   -- In a statement of its own: what these counters tell must not be younger than the snapshot that follows.
-  v_read := nms_private.read_counters(among => measure.among);
+  -- A claim of an online run does not wait for sessions to settle: it counts everything.
+  if as_one then
+    v_reading := nms_private.read_counters(run_id => measure.run_id);
+  end if;
   v_counted := nms_private.count_under_one_snapshot(
     run_id => measure.run_id,
     among => measure.among,
     as_one => measure.as_one,
     retryable => measure.retryable,
-    readings => v_read.readings
+    reading => v_reading
   );
   locked_targets := v_counted.locked_targets;
   v_sure := nms_private.retract_renamed(
@@ -3619,16 +3661,14 @@ begin
   rows_counted := v_stored.rows_counted;
 
   perform nms_private.keep_comparisons(
-    run_id => measure.run_id, measured => v_sure.measured, findings => v_counted.findings, readings => v_read.readings
+    run_id => measure.run_id, measured => v_sure.measured, findings => v_counted.findings, reading => v_reading
   );
-  if v_read.readings is not null then
+  if v_reading.read_at is not null then
     perform nms_private.keep_bases(
       run_id => measure.run_id,
       measured => v_sure.measured,
       findings => v_counted.findings,
-      readings => v_read.readings,
-      open_transactions => v_read.open_transactions,
-      as_one => measure.as_one
+      reading => v_reading
     );
   end if;
 end
@@ -3637,6 +3677,32 @@ comment on function nms_private.measure(bigint, oid[], boolean, text[]) is
   'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing. How long a count waits for a locked table: as the lock_timeout of the session says when as_one, otherwise 10 ms.';
 revoke execute on function nms_private.measure(bigint, oid[], boolean, text[]) from public;
 --! EndIncluded functions/count/measure.sql
+--! Included functions/count/named_rules.sql
+create or replace function nms_private.named_rules()
+returns table (table_oid oid, schema_name text, table_name text)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 10
+as $$
+  with recursive named (table_oid, schema_name, table_name, distance) as (
+    select relation.oid, rule.schema_name, rule.table_name, 0
+    from nms.table_metrics_count_rules as rule
+    join pg_namespace as schema on schema.nspname = rule.schema_name
+    join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = rule.table_name
+    where rule.table_name <> '*'
+    union
+    select child.inhrelid, named.schema_name, named.table_name, named.distance + 1
+    from named
+    join pg_inherits as child on child.inhparent = named.table_oid
+  )
+  select distinct on (named.table_oid) named.table_oid, named.schema_name, named.table_name
+  from named
+  order by named.table_oid, named.distance, named.schema_name, named.table_name
+$$;
+comment on function nms_private.named_rules() is
+  'The tables for which a rule of nms.table_metrics_count_rules names them or a parent of theirs, the nearest, and that rule.';
+revoke execute on function nms_private.named_rules() from public;
+--! EndIncluded functions/count/named_rules.sql
 --! Included functions/count/record_failure.sql
 create or replace function nms_private.record_failure(
   run_id bigint,
@@ -10302,6 +10368,13 @@ create or replace trigger forbid_rewriting_a_finished_run
 comment on trigger forbid_rewriting_a_finished_run on nms.table_metrics_runs is
   'History is append-only: a terminal status is never changed.';
 
+
+create or replace trigger begin_shadow_anew
+  before update on nms.table_metrics_count_rules
+  for each row when (new.method = 'carried' and old.method <> 'carried')
+  execute function nms_private.begin_shadow_anew();
+comment on trigger begin_shadow_anew on nms.table_metrics_count_rules is
+  'Nothing is carried by a rule that has not been compared first.';
 
 create or replace trigger delete_measurements_of_deleted_runs
   after delete on nms.table_metrics_runs
