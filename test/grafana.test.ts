@@ -236,7 +236,7 @@ test('the overview has the sums of how the rows were made', async (t) => {
     ask(reader, panels.find((panel) => panel.title === title)?.targets[0]?.rawSql as string)
   const sum = hostile.reduce((total, _, n) => total + 100 * (n + 1) + 20, 0)
 
-  t.is((await rowsOf('Rows'))[0]?.rows, String(sum))
+  t.is((await rowsOf('Rows'))[0]?.rows, sum.toLocaleString('en'))
   t.is((await rowsOf('All rows')).at(-1)?.rows, String(sum))
   t.is((await rowsOf('All rows')).length, 20)
   t.is((await rowsOf('Alerts'))[0]?.alerts, String(hostile.length))
@@ -245,6 +245,30 @@ test('the overview has the sums of how the rows were made', async (t) => {
   const changed = await rowsOf('Changed most since the day before')
   t.is(changed.length, hostile.length)
   t.like(changed[0], { outcome: 'grew', change: '1' })
+})
+
+test('an estimate has its mark and its range, and a sum with one in it its mark', async (t) => {
+  const { sql, reader } = await createReader(t)
+  const counts = {
+    'public.events': { rows: 1_234_000, method: 'estimate', low: 1_200_000, high: 1_270_000 },
+    'public.orders': 1000,
+  } as const
+  await writeRuns(sql, [{ day: 0, at: '00:00:01', counts }], await daysAgo(sql, 0))
+  const rowsOf = (file: string, title: string, table = 'events') =>
+    ask(
+      reader,
+      dashboards[file]?.panels.find((panel) => panel.title === title)?.targets[0]?.rawSql as string,
+      { schema: hex('public'), table: hex(table) },
+    )
+
+  t.is((await rowsOf('overview.json', 'Rows'))[0]?.rows, '≈ 1,235,000')
+  t.is((await rowsOf('table.json', 'Rows now'))[0]?.rows, '≈ 1,234,000 (1,200,000 to 1,270,000)')
+  t.is((await rowsOf('table.json', 'Rows now', 'orders'))[0]?.rows, '1,000')
+  t.like((await rowsOf('overview.json', 'Largest tables'))[0], {
+    method: 'estimate',
+    '≈ at least': '1200000',
+    '≈ at most': '1270000',
+  })
 })
 
 test('on the day of the first result nothing is compared, and nothing fails', async (t) => {

@@ -20,7 +20,8 @@ export function countOf(of: ShownCount): Html | null {
   if (of.row_count === null) return null
   const count = formatCount(of.row_count)
   if (isEstimate(of)) {
-    return html`<span class="estimate" title="estimated from a sample of its pages">${estimateMark} ${count} <span class="range">${rangeOf(of)}</span></span>`
+    const range = rangeOf(of)
+    return html`<span title="estimated from a sample of its pages">${estimateMark} ${count}${range && html` <span class="range">${range}</span>`}</span>`
   }
   const remark = remarkOn(of)
   return remark

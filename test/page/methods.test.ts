@@ -100,7 +100,10 @@ test('a run, its comparison with one before, and a table mark estimates as well'
   t.deepEqual(compared?.slice(4), ['1,200,000', estimate])
 
   await page.goto(`${url}/table?schema=public&table=events`)
-  t.true((await page.locator('main').innerText()).includes('≈ 1,234,019'))
+  const figures = await page.locator('.figures').innerText()
+  t.regex(figures, /Last\s+≈ 1,234,019\s/)
+  t.regex(figures, /First\s+1,200,000\s/)
+  t.regex(figures, /Change\s+≈ \+34,019\s/)
   await page.goto(`${url}/table?schema=public&table=carried`)
   t.true((await page.locator('main').innerText()).includes('c 500'))
   t.deepEqual(complaints, [])

@@ -16,10 +16,11 @@ export function growthOf(lists: readonly Growth[]): Html | null {
 <caption>By ${by}: rows on the last day of each that has a result</caption>
 ${headRow(by === 'week' ? 'Week of' : 'Month', '#Rows', '#Change', '#Per cent')}
 <tbody>${periods
+      .map((period, n) => ({ ...period, before: periods[n - 1] }))
       .toReversed()
       .map(
-        (period) =>
-          html`<tr><th class="date" scope="row">${by === 'month' ? period.period_start.slice(0, 7) : period.period_start}</th>${countCell(period.rows)}${changeCells(period)}</tr>`,
+        ({ before, ...period }) =>
+          html`<tr><th class="date" scope="row">${by === 'month' ? period.period_start.slice(0, 7) : period.period_start}</th>${countCell({ row_count: period.rows, method: period.method })}${changeCells(period, period, { method: before?.method })}</tr>`,
       )}</tbody>
 </table></div>`,
   )}</div>

@@ -82,5 +82,6 @@ export interface Growth {
     rows: string | null
     change: string | null
     change_percent: string | null
+    method?: string | null
   }[]
 }

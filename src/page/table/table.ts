@@ -1,3 +1,4 @@
+import { marked } from '../../reading/marked_count.ts'
 import { kindOf, nameOf, type Table } from '../../reading/tables.ts'
 import { formatCount } from '../../terminal/terminal.ts'
 import { visible } from '../../terminal/visible.ts'
@@ -11,7 +12,7 @@ import { clockOf } from '../times.ts'
 import { alertsOf } from './alerts.ts'
 import { growthOf } from './growth.ts'
 import { numbersOf } from './numbers.ts'
-import type { Growth, Summary, TableReport } from './report.ts'
+import type { Growth, TableReport } from './report.ts'
 import { runsOf } from './runs.ts'
 import { figuresOf } from './summary.ts'
 
@@ -53,9 +54,9 @@ ${
     : [
         trendChart(
           { ...report, alerts, until: dateOf(dayNumber(report.business_date) - 1) },
-          describeChart(name, summary),
+          describeChart(name, report),
         ),
-        figuresOf(summary),
+        figuresOf(summary, report.days),
       ]
 }
 </section>
@@ -81,12 +82,16 @@ function rangeLinks({ schema_name, table_name }: Table, asked: string): Html {
   )}</nav>`
 }
 
-function describeChart(name: string, summary: Summary): string {
+function describeChart(name: string, { days, summary }: Pick<TableReport, 'days' | 'summary'>): string {
+  const count = (rows: string | null, date: string | null) =>
+    marked(formatCount(rows ?? ''), {
+      method: days.find(({ snapshot_date }) => snapshot_date === date)?.method,
+    })
   const { first_date, last_date, lowest, lowest_date, highest, highest_date } = summary
   return [
     `Rows of ${name} from ${first_date} to ${last_date}`,
-    `lowest ${formatCount(lowest ?? '')} on ${lowest_date}`,
-    `highest ${formatCount(highest ?? '')} on ${highest_date}`,
+    `lowest ${count(lowest, lowest_date)} on ${lowest_date}`,
+    `highest ${count(highest, highest_date)} on ${highest_date}`,
     'the numbers are in a table on this page',
   ].join('; ')
 }
