@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:76d65994a0987338ab60cedbdf1c5ce90e8722c0
+--! Hash: sha1:afb4cb26f21f87bea18fd297e2b255f6fc83025c
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2267,8 +2267,8 @@ declare
   v_small_to constant bigint := bigint '32'; -- pages
   -- No pages: it is empty, or was never vacuumed nor analyzed. A few of these are read by themselves.
   v_small_from constant bigint := case
-    when (select count(*) from unnest(targets) as target where target.pages = 0 and target.filenode <> 0) >= 100 then 0
-    else 1
+    when (select count(*) from unnest(targets) as target where target.pages = 0 and target.filenode <> 0) >= 100 then bigint '0'
+    else bigint '1'
   end;
   v_page_size constant bigint := current_setting('block_size')::bigint;
   v_batch record;
@@ -6879,7 +6879,7 @@ set search_path = pg_catalog, pg_temp
 rows 1
 as $$
 declare
-  v_methods constant text[] := '{exact,maintained,carried,imported,estimate}'; -- the surest first
+  v_methods constant text[] := array['exact', 'maintained', 'carried', 'imported', 'estimate']; -- the surest first
 begin
   if rows_of.table_name is not null then
     return query
