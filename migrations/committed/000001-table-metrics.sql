@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:83f526343ad6a33392f4e920f07772baeeda7bd9
+--! Hash: sha1:bad621311580f864f181b25465fefad63e818bbd
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -3480,6 +3480,12 @@ declare
   v_together constant bigint := bigint '16'; -- tables
   v_small_to constant bigint := bigint '32'; -- pages
   v_can_refuse_views constant boolean := current_setting('restrict_nonsystem_relation_kind', true) is not null;
+  -- No pages: it is empty, or was never vacuumed nor analyzed. A few of these are read by themselves.
+  v_small_from constant bigint := case
+    when (select count(*) from unnest(targets) as target where target.pages = 0 and target.filenode <> 0) >= 100 then bigint '0'
+    else bigint '1'
+  end;
+  v_page_size constant bigint := current_setting('block_size')::bigint;
   v_batch record;
   v_is_measured boolean; -- bytes as well
   v_counts bigint[];
@@ -3498,6 +3504,7 @@ begin
   for v_batch in
     select
       array_agg(small.table_oid) as table_oids,
+      small.is_of_unknown_size,
       array_agg(small.filenode) as filenodes,
       array_agg(format('%I.%I', small.schema_name, small.table_name)) as names,
       format(
@@ -3505,16 +3512,19 @@ begin
         string_agg(format('(select count(*) from only %I.%I)', small.schema_name, small.table_name), ', ')
       ) as query
     from (
-      select target.*, row_number() over (order by target.filenode desc) / v_together as batch
+      select
+        target.*,
+        target.pages = 0 as is_of_unknown_size,
+        row_number() over (partition by target.pages = 0 order by target.filenode desc) / v_together as batch
       from unnest(targets) as target
       where
         not target.is_whole
         and target.filenode <> 0
-        and target.pages between 1 and v_small_to
+        and target.pages between v_small_from and v_small_to
         and not v_filters ? target.table_oid::text
     ) as small
-    group by small.batch
-    order by small.batch
+    group by small.is_of_unknown_size, small.batch
+    order by small.is_of_unknown_size, small.batch
   loop
     v_are_counted := false;
     begin
@@ -3523,6 +3533,13 @@ begin
         set_config('lock_timeout', '10', true); -- none stays locked for long because another one is
       if v_can_refuse_views then
         perform set_config('restrict_nonsystem_relation_kind', 'view', true);
+      end if;
+      if v_batch.is_of_unknown_size and exists (
+        select
+        from unnest(v_batch.table_oids) as unknown (oid)
+        where pg_relation_size(unknown.oid) > v_small_to * v_page_size
+      ) then
+        raise sqlstate 'NM002' using message = 'one is large: each by itself';
       end if;
       execute v_batch.query into strict v_counts;
       -- Asked while the locks are held, for the reason that count_each gives.
@@ -3557,7 +3574,6 @@ begin
     end if;
   end loop;
 
-  -- A table that was never vacuumed or analyzed has no known size.
   return query
   select counted.*
   from nms_private.count_each(
@@ -3568,7 +3584,7 @@ begin
         target.is_whole
         or target.filenode is null
         or target.filenode = 0
-        or target.pages not between 1 and v_small_to
+        or target.pages not between v_small_from and v_small_to
         or target.table_oid = any (v_left)
         or v_filters ? target.table_oid::text
       order by target.table_oid = any (v_left) desc, target.filenode desc nulls last
@@ -10729,7 +10745,7 @@ set search_path = pg_catalog, pg_temp
 rows 1
 as $$
 declare
-  v_methods constant text[] := '{exact,maintained,carried,imported,estimate}'; -- the surest first
+  v_methods constant text[] := array['exact', 'maintained', 'carried', 'imported', 'estimate']; -- the surest first
 begin
   if rows_of.table_name is not null then
     return query

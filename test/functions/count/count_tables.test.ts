@@ -167,37 +167,90 @@ for (const [size, analyze] of [
   }
 }
 
-test('among many small tables only the locked one waits, and none of the others is locked meanwhile', async (t) => {
-  const db = await createDatabase(t)
-  await db.sql.unsafe(`
+for (const [state, tables, analyze] of [
+  ['analyzed', 40, 'analyze'],
+  ['never analyzed', 120, ''],
+] as const) {
+  test(`among many small tables only the locked one waits, and none of the others is locked meanwhile: ${state}`, async (t) => {
+    const db = await createDatabase(t)
+    await db.sql.unsafe(`
     do $$
     begin
-      for v_table in 1..40 loop
+      for v_table in 1..${tables} loop
         execute format('create table public.small_%s as select generate_series(1, %s) as id', v_table, v_table);
       end loop;
     end
     $$;
-    analyze;
+    ${analyze}
   `)
-  const blocker = db.connect()
-  await blocker.unsafe('begin; lock table public.small_7 in access exclusive mode')
+    const blocker = db.connect()
+    await blocker.unsafe('begin; lock table public.small_7 in access exclusive mode')
+    const session = db.connect()
+    const [{ pid }] = await session<[{ pid: number }]>`select pg_backend_pid() as pid`
+    const counting = countTables(session)
+    await untilItWaits(db.sql, pid)
+
+    const locked = await db.sql<{ name: string }[]>`
+    select relation::regclass::text as name
+    from pg_locks
+    where pid = ${pid} and granted and relation::regclass::text like 'small%'
+  `
+    await blocker`commit`
+    const counts = await counting
+
+    t.deepEqual([...locked], [])
+    t.deepEqual(
+      counts.map((count) => [count.table_name, count.own_row_count]).sort(),
+      Array.from({ length: tables }, (_, index) => [`small_${index + 1}`, `${index + 1}`]).sort(),
+    )
+  })
+}
+
+test('a large table among many that were never analyzed is counted by itself', async (t) => {
+  const db = await createDatabase(t)
+  await db.sql.unsafe(`
+    do $$
+    begin
+      for v_table in 1..110 loop
+        execute format(
+          'create table public.t%s as select generate_series(1, %s) as id',
+          v_table, case v_table when 50 then 10000 else v_table end
+        );
+      end loop;
+    end
+    $$
+  `)
+  // Whoever counts it waits here, and holds the locks of what it counts together.
+  await db.sql.unsafe(`
+    create function public.pass_the_gate() returns boolean language plpgsql immutable
+    set lock_timeout = '1 min'
+    as $$ begin perform pg_advisory_xact_lock_shared(4712); return true; end $$;
+    create index on public.t50 (id) where public.pass_the_gate();
+  `)
+  const gate = db.connect()
+  await gate`select pg_advisory_lock(4712)`
   const session = db.connect()
   const [{ pid }] = await session<[{ pid: number }]>`select pg_backend_pid() as pid`
   const counting = countTables(session)
   await untilItWaits(db.sql, pid)
 
   const locked = await db.sql<{ name: string }[]>`
-    select relation::regclass::text as name
+    select distinct relation::regclass::text as name
     from pg_locks
-    where pid = ${pid} and granted and relation::regclass::text like 'small%'
+    where pid = ${pid} and granted and relation::regclass::text like 't%' and relation::regclass::text !~ 'idx'
   `
-  await blocker`commit`
+  await gate`select pg_advisory_unlock(4712)`
   const counts = await counting
 
-  t.deepEqual([...locked], [])
   t.deepEqual(
-    counts.map((count) => [count.table_name, count.own_row_count]).sort(),
-    Array.from({ length: 40 }, (_, index) => [`small_${index + 1}`, `${index + 1}`]).sort(),
+    locked.map(({ name }) => name).filter((name) => /^t\d+$/.test(name)),
+    ['t50'],
+  )
+  t.deepEqual(
+    Object.fromEntries(counts.map((count) => [count.table_name, count.own_row_count])),
+    Object.fromEntries(
+      Array.from({ length: 110 }, (_, n) => [`t${n + 1}`, n + 1 === 50 ? '10000' : String(n + 1)]),
+    ),
   )
 })
 
