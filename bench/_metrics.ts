@@ -22,6 +22,12 @@ export const metrics = {
   memory: { unit: 'MB', digits: 0 },
   /** What the process of that session occupies; some of it are pages of the shared buffers that it has touched. */
   resident: { unit: 'MB', digits: 0 },
+  /** An insert of one row, one of many in a transaction. */
+  singles: { unit: 'us', digits: 1 },
+  /** One insert of very many rows. */
+  bulk: { unit: 'ms', digits: 0 },
+  /** One delete of half of them. */
+  deletes: { unit: 'ms', digits: 0 },
   /** Statements of the application meanwhile, or requests that were answered. */
   throughput: { unit: '/s', digits: 0 },
   /** The 99th percentile of how long a statement of the application, or a request, took. */

@@ -13,6 +13,8 @@ export interface Scenario {
    */
   build(sql: Sql, scale: number): Promise<Contestant[]>
   bars: Bar[]
+  /** Stops what it has started beside the database. */
+  end?(): Promise<void>
 }
 
 /** What a contestant is measured at, as a part of what its rival is, or alone in the unit of the metric: one of the two limits. */

@@ -12,12 +12,28 @@ import { estimate } from './estimate.ts'
 import { histories } from './histories.ts'
 import { large } from './large.ts'
 import { load } from './load.ts'
+import { maintained } from './maintained.ts'
 import { many } from './many.ts'
 import { mixed } from './mixed.ts'
 import { partitioned } from './partitioned.ts'
 import { serve } from './serve.ts'
+import { shards } from './shards.ts'
 
-const all = [many, large, change, unchanged, estimate, partitioned, mixed, load, histories, alerts, serve]
+const all = [
+  many,
+  large,
+  change,
+  unchanged,
+  estimate,
+  partitioned,
+  mixed,
+  shards,
+  load,
+  histories,
+  alerts,
+  serve,
+  maintained,
+]
 const names = all.map(({ name }) => name).join(',')
 const usage = `npm run bench -- [options]
   --only ${names}
@@ -65,6 +81,7 @@ async function play({ url, pid }: EmbeddedServer, scenario: Scenario): Promise<S
   const results = await compete({ url: url(database), postmaster: pid }, rounds, contestants)
   await admin`drop database ${admin(database)} with (force)`
   await admin.end()
+  await scenario.end?.()
   return scenarioReport(scenario, results)
 }
 

@@ -208,7 +208,9 @@ grant execute on function
   nms.compare_days,
   nms.estimate_count,
   nms.find_alerts,
-  nms_private.alert_rule -- called by views, and its schema need not be entered for that
+  nms.current_count,
+  nms_private.list_maintained, -- called by views, and their schema need not be entered for that
+  nms_private.alert_rule
 to table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader;
 
 -- A collector starts runs and writes nothing by itself: these functions write as their owner.
@@ -220,7 +222,8 @@ grant execute on function
   nms.abandon_silent_runs,
   nms.preview_run,
   nms.record_alerts,
-  nms.find_problems
+  nms.find_problems,
+  nms.fold_counts
 to table_metrics_collector, table_metrics_worker;
 
 -- What the runner calls for them.
@@ -261,6 +264,17 @@ to table_metrics_maintainer;
 grant update on nms.table_metrics_settings to table_metrics_maintainer;
 grant insert, update, delete on nms.table_metrics_alert_rules, nms.table_metrics_count_rules, nms.table_metrics_filters
   to table_metrics_maintainer;
+
+-- On a table of its own, a maintainer makes the triggers that maintain its count.
+grant execute on function
+  nms.maintain_count,
+  nms.stop_maintaining,
+  nms.fold_counts,
+  nms_private.why_not_maintained,
+  nms_private.register_maintained,
+  nms_private.forget_maintained,
+  nms_private.note_changes
+to table_metrics_maintainer;
 
 -- For how long a run may take, and history is kept, in the words that the command line takes.
 grant usage on schema nms_private to table_metrics_maintainer;

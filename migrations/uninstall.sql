@@ -37,6 +37,12 @@ begin
   where
     (ours.schema in ('nms', 'nms_private') or (ours.type = 'schema' and ours.name in ('nms', 'nms_private')))
     and dependency.deptype = 'n'
+    -- The triggers that nms.maintain_count() has made go with the function.
+    and not (
+      dependency.classid = 'pg_trigger'::regclass
+      and dependency.refclassid = 'pg_proc'::regclass
+      and ours.identity = 'nms_private.note_changes()'
+    )
     and theirs.schema not in ('nms', 'nms_private', 'pg_toast')
   order by 1
   limit 1;

@@ -23,6 +23,8 @@ const rolesScript = await readFile(`${migrationsFolder}/roles.sql`, 'utf8')
 
 const readingCalls = [
   'alert_rule',
+  'current_count',
+  'list_maintained',
   'alerts_report',
   'business_date',
   'compare_days',
@@ -58,6 +60,7 @@ const startingCalls = [
   'cancel_if_client_is_gone',
   'find_problems',
   'find_worker_problems',
+  'fold_counts',
   'give_up_run',
   'yield_target',
   'job_payload',
@@ -82,9 +85,17 @@ const executes = {
   table_metrics_worker: [...startingCalls, 'prunable_runs', 'prune_table_metrics', 'validate_keep_time'],
   table_metrics_maintainer: [
     'is_time_zone',
+    'maintain_count',
+    'stop_maintaining',
+    'fold_counts',
+    'why_not_maintained',
+    'register_maintained',
+    'forget_maintained',
+    'note_changes',
     'prune_table_metrics',
     'rebuild_daily_snapshot',
     'rebuild_run_snapshot',
+    'resume_carrying',
     'record_alerts',
     'import_run',
     'prunable_runs',
@@ -173,7 +184,10 @@ for (const role of readers) {
       for (const { name, assigned, is_table } of tables) {
         const [rows] = await sql.unsafe(`select count(*) as found from ${name}`)
         // Nothing is strange.
-        const found = /(alerts|alert_log|_rules|filters|filtered_counts|comparisons|differences)$/.test(name) ? '0' : '1'
+        const found =
+          /(alerts|alert_log|_rules|filters|filtered_counts|comparisons|differences|maintained)$/.test(name)
+            ? '0'
+            : '1'
         t.is(rows?.found, found, name)
         if (!is_table) continue // nobody can write through it
         const statements = {

@@ -19,6 +19,56 @@ test('latest has one row per table of the last successful run of the last day', 
   )
 })
 
+test('latest, daily and history have how each count was found, and what was measured beside it', async (t) => {
+  const { sql } = await createDatabase(t)
+  await writeRun(sql, await daysAgo(sql, 1), {
+    'public.a': { rows: 90, method: 'maintained' },
+    'public.b': { rows: 5, bytes: { table: 8000, index: 100 } },
+  })
+  await writeRun(sql, await daysAgo(sql, 0), {
+    'public.a': { rows: 100, method: 'estimate', low: 80, high: 130 },
+    'public.b': {
+      rows: 5,
+      method: 'carried',
+      from: 1,
+      bytes: { table: 8192, index: 200, own: 8000 },
+      dead: 3,
+      age: 77,
+    },
+  })
+  const rows = async (columns: string, view: string) =>
+    [
+      ...(await sql.unsafe(`
+        select ${columns} from nms.${view} where run_id = 2 order by table_name
+      `)),
+    ].map((row) => Object.values(row))
+  const columns = `
+    method, row_count_low::int, row_count_high::int, carried_from_run::int, total_bytes::int, own_total_bytes::int
+  `
+  const expected = [
+    ['estimate', 80, 130, null, null, null],
+    ['carried', null, null, 1, 8392, 8000],
+  ]
+
+  for (const view of ['table_metrics_latest', 'table_metrics_daily', 'table_metrics_history']) {
+    t.deepEqual(await rows(columns, view), expected, view)
+  }
+  for (const view of ['table_metrics_latest', 'table_metrics_history']) {
+    t.deepEqual(
+      await rows('table_bytes::int, index_bytes::int, dead_rows::int, frozen_age::int', view),
+      [
+        [null, null, null, null],
+        [8192, 200, 3, 77],
+      ],
+      view,
+    )
+  }
+  t.deepEqual(await rows('previous_method, change::int, bytes_change::int', 'table_metrics_daily'), [
+    ['maintained', 10, null],
+    ['exact', 0, 292],
+  ])
+})
+
 test('latest is empty before the first successful run', async (t) => {
   const { sql } = await createDatabase(t)
   await writeRun(sql, await daysAgo(sql, 0), { 'public.orders': null })

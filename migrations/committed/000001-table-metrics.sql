@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:39ab7d2f1c2df9326a4a250fd59f087ab0353fd0
+--! Hash: sha1:3fa0eb7614867b62b05a138e6674b457b68089b0
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -473,9 +473,9 @@ comment on column nms_private.reading.read_at is 'When that was.';
 comment on column nms_private.reading.epoch is 'As nms_private.counter_epoch() says.';
 comment on column nms_private.reading.wal_lsn is 'Where the WAL ended; null when it is not summarized.';
 comment on column nms_private.reading.written is
-  'Tables to which somebody may have written before wal_lsn without having committed.';
+  'Tables of which WAL from there on does not tell everything: somebody may have written to them and not committed yet, or they are unlogged.';
 comment on column nms_private.reading.open_transactions is
-  'Virtual transactions of all sessions; null when the run has several snapshots.';
+  'Virtual transactions of all sessions.';
 comment on column nms_private.reading.unchanged is 'Tables with the same counters as when their base was counted.';
 comment on column nms_private.reading.verified is
   'Of these, those that are counted nevertheless, to compare.';
@@ -793,7 +793,7 @@ create table if not exists nms_private.readings (
   reading_id bigint generated always as identity primary key,
   read_at timestamptz not null,
   epoch text not null,
-  open_transactions text[]
+  open_transactions text[] not null
 );
 comment on table nms_private.readings is
   'What was known about the server before a snapshot under which bases were counted.';
@@ -804,7 +804,7 @@ comment on column nms_private.readings.read_at is
 comment on column nms_private.readings.epoch is
   'As long as that is the same, counters of the server only grow.';
 comment on column nms_private.readings.open_transactions is
-  'Virtual transactions that were open in any session: as long as one stays open, its session commits nothing. Null when the run has several snapshots.';
+  'Virtual transactions that were open in any session: as long as one stays open, its session commits nothing.';
 
 create table if not exists nms_private.bases (
   table_oid oid primary key,
@@ -855,37 +855,116 @@ comment on column nms_private.bases.wal_lsn is
 
 create table if not exists nms_private.maintained_counts (
   table_oid oid primary key,
-  row_count bigint not null,
-  fingerprint text not null,
-  seeded_at timestamptz not null
+  row_count bigint,
+  snapshot pg_snapshot,
+  xid xid8,
+  last_position bigint,
+  generation bigint generated always as identity,
+  server text,
+  triggers text,
+  columns text[],
+  seeded_at timestamptz,
+  runs_since_count integer not null default 0,
+  constraint counts_are_as_of_a_snapshot check ((row_count is null) = (snapshot is null))
 );
 comment on table nms_private.maintained_counts is
-  'Of each table whose count is maintained by triggers, its rows without the deltas that are not folded yet.';
+  'Of each table whose count is maintained by triggers, how many rows one snapshot saw. What that snapshot did not see is in nms_private.count_deltas.';
 comment on column nms_private.maintained_counts.table_oid is
   'OID of the table.';
 comment on column nms_private.maintained_counts.row_count is
-  'Rows when the deltas were last folded.';
-comment on column nms_private.maintained_counts.fingerprint is
-  'The triggers as they were made: when they are not the same any more, writes may have been missed.';
+  'Its rows; null until they are counted, and again when writes may have been missed.';
+comment on column nms_private.maintained_counts.snapshot is
+  'The snapshot that saw them.';
+comment on column nms_private.maintained_counts.xid is
+  'The transaction that had this snapshot, whose own deltas it saw as well; null when it had none.';
+comment on column nms_private.maintained_counts.last_position is
+  'The last of its own deltas that it saw; null when there was none.';
+comment on column nms_private.maintained_counts.generation is
+  'Another one each time that is written. Sums of an earlier one rest on deltas that are deleted.';
+comment on column nms_private.maintained_counts.server is
+  'System identifier and database in which the rows were counted: numbers of transactions mean nothing in another one.';
+comment on column nms_private.maintained_counts.triggers is
+  'The triggers as they were then: when they are not the same any more, writes may have been missed.';
+comment on column nms_private.maintained_counts.columns is
+  'Its columns as they were then, each with the transaction that wrote it: becoming a partition or a child writes them anew.';
 comment on column nms_private.maintained_counts.seeded_at is
-  'When its rows were last counted.';
+  'When its rows were last counted for that.';
+comment on column nms_private.maintained_counts.runs_since_count is
+  'How many runs have taken the count from here since one has counted the rows; it begins anywhere below 13, so that not all are counted in the same run.';
 
+-- A key in the table itself: an index by itself would lock out writers whenever this is run again. By it, what a
+-- snapshot did not see is found without reading what it saw.
 create table if not exists nms_private.count_deltas (
-  position bigint generated always as identity,
   table_oid oid not null,
+  xid xid8 not null default pg_current_xact_id(),
+  position bigint generated always as identity,
   change bigint not null,
-  is_truncate boolean not null default false
+  is_truncate boolean not null default false,
+  primary key (table_oid, xid, position)
 );
+alter table nms_private.count_deltas set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 comment on table nms_private.count_deltas is
-  'What statements have changed in the number of rows of maintained tables, until it is folded into nms_private.maintained_counts. Only ever appended to by them.';
-comment on column nms_private.count_deltas.position is
-  'Order in which they were written.';
+  'What statements have changed in the number of rows of maintained tables, until it is folded into nms_private.maintained_counts. Writers only ever append to it.';
 comment on column nms_private.count_deltas.table_oid is
   'OID of the table.';
+comment on column nms_private.count_deltas.xid is
+  'Transaction of the statement.';
+comment on column nms_private.count_deltas.position is
+  'Order in which they were written.';
 comment on column nms_private.count_deltas.change is
   'Rows that a statement has inserted, or less those that it has deleted.';
 comment on column nms_private.count_deltas.is_truncate is
   'True: what was before does not count any more.';
+
+create table if not exists nms_private.count_sums (
+  table_oid oid not null,
+  generation bigint not null,
+  sum_id bigint generated always as identity,
+  row_count bigint not null,
+  snapshot pg_snapshot not null,
+  xid xid8 not null,
+  last_position bigint,
+  primary key (table_oid, generation, sum_id)
+);
+comment on table nms_private.count_sums is
+  'What one in a thousand writers has added up, so that nobody has to read many deltas: as nms_private.maintained_counts, as of a later snapshot.';
+comment on column nms_private.count_sums.table_oid is
+  'OID of the table.';
+comment on column nms_private.count_sums.generation is
+  'That of the count to which the deltas were added.';
+comment on column nms_private.count_sums.sum_id is
+  'Order in which they were written.';
+comment on column nms_private.count_sums.row_count is
+  'Rows of the table.';
+comment on column nms_private.count_sums.snapshot is
+  'The snapshot that saw them.';
+comment on column nms_private.count_sums.xid is
+  'The transaction that had this snapshot.';
+comment on column nms_private.count_sums.last_position is
+  'The last of its own deltas that it saw.';
+
+create table if not exists nms_private.trigger_changes (
+  change_id bigint generated always as identity primary key,
+  run_id bigint,
+  schema_name text collate "C" not null,
+  table_name text collate "C" not null,
+  detail text not null,
+  noticed_at timestamptz not null default now()
+);
+comment on table nms_private.trigger_changes is
+  'Maintained tables whose triggers were not what they had been, so that their rows had to be counted again.';
+comment on column nms_private.trigger_changes.change_id is
+  'Number of the change.';
+comment on column nms_private.trigger_changes.run_id is
+  'The first run that ended its counting after that; null while there is none.';
+comment on column nms_private.trigger_changes.schema_name is
+  'Schema of the table.';
+comment on column nms_private.trigger_changes.table_name is
+  'Name of the table.';
+comment on column nms_private.trigger_changes.detail is
+  'What has changed, for a person.';
+comment on column nms_private.trigger_changes.noticed_at is
+  'When that was noticed.';
 
 revoke all on all tables in schema nms, nms_private from public;
 
@@ -1340,6 +1419,7 @@ declare
   v_run nms.table_metrics_runs;
   v_has_changes boolean;
   v_has_differences boolean;
+  v_has_other_tables boolean;
 begin
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = find_alerts.run_id;
   if not found then
@@ -1356,7 +1436,8 @@ begin
         hint = 'Ask again when it has ended, or for an earlier run.';
   end if;
 
-  -- Most often no count has changed, and planning find_count_alerts() takes longer than to find that out.
+  -- Most often no count has changed, no table has come or gone, and planning what looks closer takes longer than this.
+  v_has_other_tables := nms_private.has_other_tables(run_id => v_run.run_id);
   v_has_changes := exists (select from nms_private.changed_counts(run_id => v_run.run_id));
   v_has_differences := exists (select from nms.table_metrics_differences);
 
@@ -1366,11 +1447,13 @@ begin
     select *, null as filter_name from nms_private.find_run_alerts(run_id => v_run.run_id)
     where v_run.status = 'FAILED' or v_run.target_count = 0
     union all
-    select *, null as filter_name from nms_private.find_table_alerts(run_id => v_run.run_id)
+    select *, null as filter_name from nms_private.find_table_alerts(run_id => v_run.run_id) where v_has_other_tables
     union all
     select * from nms_private.find_count_alerts(run_id => v_run.run_id) where v_has_changes
     union all
     select *, null as filter_name from nms_private.find_difference_alerts(run_id => v_run.run_id) where v_has_differences
+    union all
+    select *, null as filter_name from nms_private.find_trigger_alerts(run_id => v_run.run_id)
   ) as alert
   cross join nms_private.alert_rule(
     schema_name => alert.schema_name,
@@ -1382,7 +1465,7 @@ begin
 end
 $$;
 comment on function nms.find_alerts(bigint) is
-  'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. filter_name: null unless it is the count of a filter. Raises P0002 for an unknown run, 55000 for one that has not ended.';
+  'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs, triggers_changed. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. filter_name: null unless it is the count of a filter. Raises P0002 for an unknown run, 55000 for one that has not ended.';
 revoke execute on function nms.find_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_alerts.sql
 --! Included functions/alerts/find_count_alerts.sql
@@ -1415,8 +1498,7 @@ as $$
   found as (
     select
       candidate.schema_name, candidate.table_name, candidate.filter_name, judged.*,
-      case when candidate.filter_name is null then measurement.row_count_low end as row_count_low,
-      case when candidate.filter_name is null then measurement.row_count_high end as row_count_high
+      measurement.row_count_low, measurement.row_count_high
     from named
     cross join nms_private.expected_counts(
       run_id => find_count_alerts.run_id,
@@ -1425,10 +1507,11 @@ as $$
       filter_names => named.filter_names
     ) as judged
     join candidate on candidate.number = judged.table_number
-    join nms.table_metrics_measurements as measurement
+    left join nms.table_metrics_measurements as measurement
       on measurement.run_id = find_count_alerts.run_id
       and measurement.schema_name = candidate.schema_name
       and measurement.table_name = candidate.table_name
+      and candidate.filter_name is null
     -- An estimate is strange when nothing in its range is usual.
     where case judged.kind
       when 'dropped_to_zero' then
@@ -1784,6 +1867,58 @@ comment on function nms_private.find_table_alerts(bigint) is
   'Tables that most of the last seven results have and this run has not, and such that no earlier run has: table_missing, table_new. Partitions are neither, nor is what this run or the last one leaves out.';
 revoke execute on function nms_private.find_table_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_table_alerts.sql
+--! Included functions/alerts/has_other_tables.sql
+create or replace function nms_private.has_other_tables(run_id bigint)
+returns boolean
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_earlier constant bigint[] := array(
+    (
+      select history.owner
+      from nms_private.day_owners(run_id => has_other_tables.run_id) as history
+      order by history.snapshot_date desc
+      limit 7
+    )
+    union all
+    (
+      select run.run_id
+      from nms.table_metrics_runs as given
+      join nms.table_metrics_runs as run on run.snapshot_date = given.snapshot_date
+      where
+        given.run_id = has_other_tables.run_id
+        and run.status = 'SUCCEEDED'
+        and run.run_id < given.run_id
+        and run.finished_at <= given.finished_at
+      order by run.is_imported, run.run_id desc
+      limit 1
+    )
+  );
+begin
+  if v_earlier = '{}' then
+    return false;
+  end if;
+
+  return exists (
+    select
+    from unnest(v_earlier || has_other_tables.run_id) as result (run_id)
+    -- offset: the index of each run, rather than a scan of years of measurements
+    cross join lateral (
+      select measurement.schema_name, measurement.table_name
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = result.run_id and not measurement.is_partition
+      offset 0
+    ) as found
+    group by found.schema_name, found.table_name
+    having bool_or(result.run_id = has_other_tables.run_id) <> bool_or(result.run_id <> has_other_tables.run_id)
+  );
+end
+$$;
+comment on function nms_private.has_other_tables(bigint) is
+  'Whether a finished run has a table that no result of the last week has, or lacks one that some has: what nms_private.find_table_alerts() looks at.';
+revoke execute on function nms_private.has_other_tables(bigint) from public;
+--! EndIncluded functions/alerts/has_other_tables.sql
 --! Included functions/alerts/record_alerts.sql
 create or replace function nms.record_alerts(run_id bigint)
 returns bigint
@@ -2149,6 +2284,23 @@ comment on function nms_private.with_separators(bigint) is
   'A number for a person to read, such as 1,234,567.';
 revoke execute on function nms_private.with_separators(bigint) from public;
 --! EndIncluded functions/alerts/with_separators.sql
+--! Included functions/carry/begin_shadow_anew.sql
+create or replace function nms_private.begin_shadow_anew()
+returns trigger
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.since = old.since then
+    new.since := clock_timestamp();
+  end if;
+  return new;
+end
+$$;
+comment on function nms_private.begin_shadow_anew() is
+  'Trigger function: a rule that has become one to carry compares first, as a new one does.';
+revoke execute on function nms_private.begin_shadow_anew() from public;
+--! EndIncluded functions/carry/begin_shadow_anew.sql
 --! Included functions/carry/carry_counts.sql
 -- Stable, so that everything that is counted is as of the snapshot of the calling query, however long it waits.
 create or replace function nms_private.carry_counts(
@@ -2161,6 +2313,7 @@ returns setof nms_private.finding
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
+set enable_nestloop = off -- no statistics know what these arrays hold
 as $$
 declare
   v_since constant timestamptz := clock_timestamp();
@@ -2261,7 +2414,6 @@ revoke execute on function nms_private.carry_counts(nms_private.target[], nms_pr
 --! Included functions/carry/compare_counters.sql
 create or replace function nms_private.compare_counters(
   run_id bigint,
-  among oid[],
   epoch text,
   out unchanged oid[],
   out verified oid[],
@@ -2272,7 +2424,7 @@ create or replace function nms_private.compare_counters(
 returns record
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
+set enable_nestloop = off -- no statistics know what a run has just stored
 as $$
 declare
   v_runs constant bigint := bigint '14'; -- after so many each table has been counted again
@@ -2282,7 +2434,7 @@ begin
   from nms.table_metrics_runs as run
   where run.run_id < compare_counters.run_id
   order by run.run_id desc
-  offset v_runs - 2
+  offset v_runs - 1
   limit 1;
 
   with
@@ -2310,7 +2462,6 @@ begin
       and relation.relam = 2 -- only heap keeps its rows in this one file
       and relation.relpersistence in ('p', 'u')
       and schema.nspname not in ('pg_catalog', 'information_schema')
-      and (among is null or relation.oid = any (among))
   ),
   compared as materialized (
     select
@@ -2386,9 +2537,9 @@ begin
   into strict unchanged, verified, shadowed, base_readings, others;
 end
 $$;
-comment on function nms_private.compare_counters(bigint, oid[], text) is
+comment on function nms_private.compare_counters(bigint, text) is
   'Of the tables whose counts may be carried: those that have an earlier count which holds still, unless sessions hide something; of these, those that this run counts nevertheless, to compare: the oldest fourteenth by size, so that none is carried through more than thirteen runs, and all whose rule is new; the readings from which those counts are; and the counters of all that have not the same as then. Call pg_stat_clear_snapshot() before.';
-revoke execute on function nms_private.compare_counters(bigint, oid[], text) from public;
+revoke execute on function nms_private.compare_counters(bigint, text) from public;
 --! EndIncluded functions/carry/compare_counters.sql
 --! Included functions/carry/counter_epoch.sql
 -- Times as numbers: as text, they would depend on the session's time zone.
@@ -2444,24 +2595,19 @@ create or replace function nms_private.keep_bases(
   run_id bigint,
   measured nms.table_metrics_measurements[],
   findings nms_private.finding[],
-  reading nms_private.reading,
-  as_one boolean
+  reading nms_private.reading
 )
 returns void
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan -- all tables, or the few of a claim
+set enable_nestloop = off -- no statistics know what a run has just stored
 as $$
 declare
   v_reading_id bigint;
 begin
   -- Another run may keep its own until its transaction ends: those that are there stay true, and nobody waits.
   begin
-    if as_one then
-      lock table nms_private.bases in share row exclusive mode nowait;
-    else
-      lock table nms_private.bases in row exclusive mode nowait;
-    end if;
+    lock table nms_private.bases in share row exclusive mode nowait;
   exception
     when lock_not_available then
       return;
@@ -2514,17 +2660,15 @@ begin
     updated = excluded.updated,
     wal_lsn = excluded.wal_lsn;
 
-  if as_one then
-    delete from nms_private.bases as base
-    where not exists (select from pg_class as relation where relation.oid = base.table_oid);
-    delete from nms_private.readings as former
-    where former.reading_id not in (select base.reading_id from nms_private.bases as base);
-  end if;
+  delete from nms_private.bases as base
+  where not exists (select from pg_class as relation where relation.oid = base.table_oid);
+  delete from nms_private.readings as former
+  where former.reading_id not in (select base.reading_id from nms_private.bases as base);
 end
 $$;
-comment on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading, boolean) is
+comment on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) is
   'Keeps the counts of these tables that later runs may carry, with what was known about the tables before: of those that were counted and have their measurement.';
-revoke execute on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading, boolean) from public;
+revoke execute on function nms_private.keep_bases(bigint, nms.table_metrics_measurements[], nms_private.finding[], nms_private.reading) from public;
 --! EndIncluded functions/carry/keep_bases.sql
 --! Included functions/carry/keep_comparisons.sql
 create or replace function nms_private.keep_comparisons(
@@ -2537,6 +2681,7 @@ returns void
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan -- all tables, or the few of a claim
+set enable_nestloop = off -- no statistics know what a run has just stored
 as $$
 begin
   if not exists (select from unnest(findings) as found where found.claimed_method is not null) then
@@ -2604,6 +2749,7 @@ returns oid[]
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
+set enable_nestloop = off -- no statistics know what these arrays hold
 as $$
 declare
   v_pids integer[];
@@ -2671,11 +2817,10 @@ revoke execute on function nms_private.proven_tables(oid[], timestamptz, pg_lsn,
 --! EndIncluded functions/carry/proven_tables.sql
 --! Included functions/carry/read_counters.sql
 -- Volatile: each statement sees what is there by then.
-create or replace function nms_private.read_counters(run_id bigint, among oid[])
+create or replace function nms_private.read_counters(run_id bigint)
 returns nms_private.reading
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
 as $$
 declare
   v_reading nms_private.reading;
@@ -2705,29 +2850,29 @@ begin
       v_reading.wal_lsn is not null
       and held.locktype = 'relation'
       and held.mode not in ('AccessShareLock', 'RowShareLock')
+    union all
+    select relation.oid
+    from pg_class as relation
+    where v_reading.wal_lsn is not null and relation.relpersistence <> 'p'
   );
-  if among is null then
-    v_reading.open_transactions := array(
-      select held.virtualxid
-      from pg_locks as held
-      where held.locktype = 'virtualxid' and held.mode = 'ExclusiveLock' and held.granted
-    );
-  end if;
+  v_reading.open_transactions := array(
+    select held.virtualxid
+    from pg_locks as held
+    where held.locktype = 'virtualxid' and held.mode = 'ExclusiveLock' and held.granted
+  );
 
   perform pg_stat_clear_snapshot();
   v_reading.read_at := clock_timestamp();
   v_reading.epoch := nms_private.counter_epoch();
   select known.unchanged, known.verified, known.shadowed, known.base_readings, known.others
   into v_reading.unchanged, v_reading.verified, v_reading.shadowed, v_reading.base_readings, v_reading.others
-  from nms_private.compare_counters(
-    run_id => read_counters.run_id, among => read_counters.among, epoch => v_reading.epoch
-  ) as known;
+  from nms_private.compare_counters(run_id => read_counters.run_id, epoch => v_reading.epoch) as known;
   return v_reading;
 end
 $$;
-comment on function nms_private.read_counters(bigint, oid[]) is
-  'What the server counts about these tables, about all for null, as far as a rule lets their counts be carried. Null when there is no such rule, when the transaction may have a snapshot already, when the role may not see what other sessions do, or before PostgreSQL 15. The snapshot of a count has to be later.';
-revoke execute on function nms_private.read_counters(bigint, oid[]) from public;
+comment on function nms_private.read_counters(bigint) is
+  'What the server counts about the tables whose counts may be carried. Null when there is no such rule, when the transaction may have a snapshot already, when the role may not see what other sessions do, or before PostgreSQL 15. The snapshot of a count has to be later.';
+revoke execute on function nms_private.read_counters(bigint) from public;
 --! EndIncluded functions/carry/read_counters.sql
 --! Included functions/carry/resume_carrying.sql
 create or replace function nms.resume_carrying(schema_name text, table_name text)
@@ -2789,7 +2934,8 @@ as $$
     and activity.pid <> pg_backend_pid()
     and (among is null or activity.pid = any (among))
     and (activity.backend_start <= since) is not false
-    and activity.backend_type not in ('parallel worker', 'walsender')
+    and activity.backend_type <> 'parallel worker'
+    and (activity.backend_type <> 'walsender' or activity.state is distinct from 'active') -- it streams
     -- Analyzing may run functions of the tables' owners, which may write.
     and (
       activity.backend_type <> 'autovacuum worker'
@@ -2809,9 +2955,14 @@ as $$
       and (
         (
           activity.state_change < clock_timestamp() - interval '11.5 s'
-          and activity.backend_type in ('client backend', 'logical replication worker', 'logical replication apply worker')
+          and activity.backend_type in (
+            'client backend', 'walsender', 'logical replication worker', 'logical replication apply worker'
+          )
         )
-        or (activity.query_start >= since + interval '1.5 s' and activity.backend_type = 'client backend')
+        or (
+          activity.query_start >= since + interval '1.5 s'
+          and activity.backend_type in ('client backend', 'walsender')
+        )
       )
     ) is not true
 $$;
@@ -2990,7 +3141,11 @@ begin
     extension.treatment is not distinct from 'whole',
     case
       when schema.nspname = any (settings.machinery_schemas) or extension.treatment = 'machinery' then 'machinery'
-      when relation.relkind not in ('r', 'p') or relation.relpersistence = 't' then 'not counted'
+      when relation.relkind in ('v', 'm') or relation.relpersistence = 't' then 'not counted'
+      when
+        relation.relkind = 'f'
+        and not exists (select from pg_inherits as child where child.inhrelid = relation.oid)
+      then 'not counted'
       when schema.nspname in (
         select resolved.schema_name
         from nms_private.resolve_schemas(nms_private.request_entries(classify_relations.skip)) as resolved
@@ -3020,7 +3175,7 @@ begin
 end
 $$;
 comment on function nms_private.classify_relations(jsonb, jsonb, oid[]) is
-  'Every table, view and foreign table outside the system schemas, or of these those among the given, and what a run with this request does with it: counted, machinery, schema skipped, excluded, or not counted because of its kind. filenode: null where a change of it would tell nothing. is_whole: an extension keeps its rows elsewhere, so that only a plain select shows them.';
+  'Every table, view and foreign table outside the system schemas, or of these those among the given, and what a run with this request does with it: counted, machinery, schema skipped, excluded, or not counted because of its kind; of a foreign table, if a parent of it is counted. filenode: null where a change of it would tell nothing. is_whole: an extension keeps its rows elsewhere, so that only a plain select shows them.';
 revoke execute on function nms_private.classify_relations(jsonb, jsonb, oid[]) from public;
 --! EndIncluded functions/count/classify_relations.sql
 --! Included functions/count/count_each.sql
@@ -3162,6 +3317,64 @@ comment on function nms_private.count_each(nms_private.target[], text[], text, b
   'Exact number of rows stored in each of these tables, and of those that match its filters, with their bytes when the measure_storage setting is true, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. is_sampled: where nms_private.estimate_rows() has an estimate, that is taken instead. stop_at: the SQLSTATEs after which the rest is not counted any more.';
 revoke execute on function nms_private.count_each(nms_private.target[], text[], text, boolean, jsonb) from public;
 --! EndIncluded functions/count/count_each.sql
+--! Included functions/count/count_foreign.sql
+create or replace function nms_private.count_foreign(
+  targets nms_private.target[],
+  stop_at text[] default '{}',
+  lock_timeout text default null -- for each table; null: that of the session
+)
+returns setof nms_private.finding
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_batch nms_private.target[];
+  v_target nms_private.target;
+  v_together record;
+  v_alone record;
+  v_place integer;
+  v_found nms_private.finding;
+begin
+  for v_batch in
+    select grouped.batch from nms_private.foreign_batches(targets => count_foreign.targets) as grouped
+  loop
+    v_together := nms_private.read_foreign(
+      targets => v_batch,
+      -- None stays locked for long because another one is.
+      lock_timeout => case when cardinality(v_batch) > 1 then '10' else count_foreign.lock_timeout end
+    );
+
+    v_place := 0;
+    foreach v_target in array v_batch loop
+      v_place := v_place + 1;
+      v_found := null;
+      v_found.table_oid := v_target.table_oid;
+      v_found.method := 'exact';
+      if v_together.row_counts is not null then
+        v_found.own_row_count := v_together.row_counts[v_place];
+      else
+        -- Which of several it was, and why, is seen when each is counted by itself.
+        v_alone := v_together;
+        if cardinality(v_batch) > 1 then
+          v_alone := nms_private.read_foreign(targets => array[v_target], lock_timeout => count_foreign.lock_timeout);
+        end if;
+        v_found.own_row_count := v_alone.row_counts[1];
+        v_found.error_sqlstate := v_alone.error_sqlstate;
+        v_found.error_message := v_alone.error_message;
+      end if;
+      v_found.measured_at := clock_timestamp();
+      return next v_found;
+      if v_found.error_sqlstate = any (stop_at) then
+        return;
+      end if;
+    end loop;
+  end loop;
+end
+$$;
+comment on function nms_private.count_foreign(nms_private.target[], text[], text) is
+  'Exact number of rows in each of these foreign tables, or the SQLSTATE and message of why there is none. Their servers are asked at once where they are async_capable, each only for numbers; when one of them fails, each table is counted by itself. Every server has a snapshot of its own. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+revoke execute on function nms_private.count_foreign(nms_private.target[], text[], text) from public;
+--! EndIncluded functions/count/count_foreign.sql
 --! Included functions/count/count_methods.sql
 create or replace function nms_private.count_methods(targets nms_private.target[])
 returns table (table_oid oid, method text, recount_after interval, is_shadow boolean)
@@ -3389,7 +3602,7 @@ begin
     from stored_table
     cross join nms_private.find_counts(
       targets => stored_table.targets,
-      reading => case when as_one then count_under_one_snapshot.reading end, -- a claim does not wait until sessions settle
+      reading => count_under_one_snapshot.reading,
       stop_at => stored_table.stop_at,
       -- Who waits in the queue of a lock is in the way of those behind: the online mode comes back instead.
       lock_timeout => case when not as_one then '10 ms' end
@@ -3634,6 +3847,10 @@ declare
   v_catalogue regclass;
   v_extension text;
 begin
+  if not exists (select from pg_extension as extension where extension.extname in ('timescaledb', 'citus')) then
+    return;
+  end if;
+
   for v_extension, v_catalogue in
     select extension.extname::text, relation.oid::regclass
     from pg_extension as extension
@@ -3710,23 +3927,25 @@ language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_left nms_private.target[];
   v_found nms_private.finding[];
-  v_left nms_private.target[] := targets;
 begin
+  v_left := array(select target from unnest(targets) as target where target.table_kind <> 'foreign table');
   v_found := array(
+    select maintained
+    from nms_private.find_maintained(
+      targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
+    ) as maintained
+  );
+  v_left := nms_private.targets_left(targets => v_left, findings => v_found);
+  v_found := v_found || array(
     select estimated
     from nms_private.estimate_tables(
       targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
     ) as estimated
   );
-  if v_found <> '{}' then
-    return query select found.* from unnest(v_found) as found;
-    v_left := array(
-      select target
-      from unnest(v_left) as target
-      where target.table_oid not in (select found.table_oid from unnest(v_found) as found)
-    );
-  end if;
+  v_left := nms_private.targets_left(targets => v_left, findings => v_found);
+  return query select found.* from unnest(v_found) as found;
 
   if (reading).read_at is null then
     return query
@@ -3744,6 +3963,15 @@ begin
       lock_timeout => find_counts.lock_timeout
     ) as counted;
   end if;
+
+  -- Last: what was begun on another server stays open until the transaction ends.
+  return query
+  select counted.*
+  from nms_private.count_foreign(
+    targets => array(select target from unnest(targets) as target where target.table_kind = 'foreign table'),
+    stop_at => stop_at,
+    lock_timeout => find_counts.lock_timeout
+  ) as counted;
 end
 $$;
 comment on function nms_private.find_counts(nms_private.target[], nms_private.reading, text[], text) is
@@ -3835,19 +4063,75 @@ begin
   left join parent on parent.ancestor = relation.table_oid
   left join family on family.member = relation.table_oid
   where
-    relation.outcome = 'counted'
+    (relation.outcome = 'counted' and relation.table_kind <> 'foreign table')
     -- Of what is foreign or left out, only what a parent has to add up.
     or relation.table_oid in (
       select stored.table_oid
       from stored
-      join relation as counted on counted.table_oid = stored.ancestor and counted.outcome = 'counted'
+      join relation as counted
+        on counted.table_oid = stored.ancestor
+        and counted.outcome = 'counted'
+        and counted.table_kind <> 'foreign table'
     );
 end
 $$;
 comment on function nms_private.find_targets(jsonb, jsonb, oid[]) is
-  'The tables that a run with this request has to read: those that it counts, and those that are foreign or left out while a parent of theirs is counted. among: only these tables and their families.';
+  'The tables that a run with this request has to read: those that it counts, foreign ones among them where a parent of theirs is counted, and those that are left out while a parent of theirs is counted. among: only these tables and their families.';
 revoke execute on function nms_private.find_targets(jsonb, jsonb, oid[]) from public;
 --! EndIncluded functions/count/find_targets.sql
+--! Included functions/count/foreign_batches.sql
+create or replace function nms_private.foreign_batches(targets nms_private.target[])
+returns table (batch nms_private.target[])
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_servers constant bigint := bigint '8'; -- at a time
+  v_tables constant bigint := bigint '16'; -- of each of them
+begin
+  return query
+  select array_agg(placed.target order by placed.table_oid)
+  from (
+    select
+      target,
+      target.table_oid,
+      case
+        when wrapper.fdwname = 'postgres_fdw' then
+          array[
+            (dense_rank() over (partition by wrapper.fdwname = 'postgres_fdw' order by server.oid) - 1) / v_servers,
+            (row_number() over (partition by server.oid order by target.table_oid) - 1) / v_tables
+          ]
+        -- Another wrapper may not ask several servers at once: nothing is gained by reading them together.
+        else array[-1, target.table_oid::bigint]
+      end as place
+    from unnest(targets) as target
+    join pg_foreign_table as foreign_table on foreign_table.ftrelid = target.table_oid
+    join pg_foreign_server as server on server.oid = foreign_table.ftserver
+    join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
+  ) as placed
+  group by placed.place
+  order by placed.place;
+end
+$$;
+comment on function nms_private.foreign_batches(nms_private.target[]) is
+  'These foreign tables, in groups that one statement counts: of at most eight servers, sixteen tables each.';
+revoke execute on function nms_private.foreign_batches(nms_private.target[]) from public;
+--! EndIncluded functions/count/foreign_batches.sql
+--! Included functions/count/have_their_names.sql
+create or replace function nms_private.have_their_names(targets nms_private.target[])
+returns boolean
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    bool_and(coalesce(to_regclass(format('%I.%I', target.schema_name, target.table_name)) = target.table_oid, false)), true
+  )
+  from unnest(have_their_names.targets) as target
+$$;
+comment on function nms_private.have_their_names(nms_private.target[]) is
+  'Whether the name of each of these targets still stands for it.';
+revoke execute on function nms_private.have_their_names(nms_private.target[]) from public;
+--! EndIncluded functions/count/have_their_names.sql
 --! Included functions/count/measure.sql
 create or replace function nms_private.measure(
   run_id bigint,
@@ -3870,7 +4154,10 @@ declare
   v_stored record;
 begin
   -- In a statement of its own: what these counters tell must not be younger than the snapshot that follows.
-  v_reading := nms_private.read_counters(run_id => measure.run_id, among => measure.among);
+  -- A claim of an online run does not wait for sessions to settle: it counts everything.
+  if as_one then
+    v_reading := nms_private.read_counters(run_id => measure.run_id);
+  end if;
   v_counted := nms_private.count_under_one_snapshot(
     run_id => measure.run_id,
     among => measure.among,
@@ -3904,8 +4191,7 @@ begin
       run_id => measure.run_id,
       measured => v_sure.measured,
       findings => v_counted.findings,
-      reading => v_reading,
-      as_one => measure.as_one
+      reading => v_reading
     );
   end if;
 end
@@ -3940,6 +4226,105 @@ comment on function nms_private.named_rules() is
   'The tables for which a rule of nms.table_metrics_count_rules names them or a parent of theirs, the nearest, and that rule.';
 revoke execute on function nms_private.named_rules() from public;
 --! EndIncluded functions/count/named_rules.sql
+--! Included functions/count/read_foreign.sql
+-- Stable, as count_each; another server has a snapshot of its own, which it keeps until the transaction ends.
+create or replace function nms_private.read_foreign(
+  targets nms_private.target[],
+  lock_timeout text, -- null: that of the session
+  out row_counts bigint[],
+  out error_sqlstate text,
+  out error_message text
+)
+returns record
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+-- As in count_each, for the same reasons.
+set row_security = off
+set jit = off
+as $$
+declare
+  v_is_counted boolean := false;
+  v_counts text;
+  v_names text;
+  v_server text;
+  v_context text;
+  v_detail text;
+begin
+  select
+    string_agg(
+      format('select %s, count(*) from only %I.%I', part.place, part.schema_name, part.table_name),
+      ' union all ' order by part.place
+    ),
+    string_agg(format('%I.%I', part.schema_name, part.table_name), ', ' order by part.place)
+  into strict v_counts, v_names
+  from unnest(read_foreign.targets) with ordinality
+    as part (
+      table_oid, schema_name, table_name, table_kind, is_partition, pages, filenode, members, family, is_reported, is_whole,
+      place
+    );
+
+  begin
+    perform
+      set_config('transaction_read_only', 'on', true), -- as in count_each
+      set_config('lock_timeout', coalesce(read_foreign.lock_timeout, current_setting('lock_timeout')), true);
+    -- Asks all servers at once where they are async_capable, and each only for numbers; as a plain subquery, it would
+    -- ask one after the other.
+    execute format(
+      'with counted (place, row_count) as materialized (%s) '
+      'select array_agg(counted.row_count order by counted.place) from counted',
+      v_counts
+    ) into strict row_counts;
+    v_is_counted := nms_private.have_their_names(targets => read_foreign.targets);
+    -- What was locked over there, or written by a view, is rolled back as well.
+    raise sqlstate 'NM002' using message = 'counted: release the locks';
+  exception
+    when query_canceled or assert_failure or others then
+      if v_is_counted then
+        return;
+      end if;
+      get stacked diagnostics
+        error_sqlstate = returned_sqlstate,
+        error_message = message_text,
+        v_detail = pg_exception_detail,
+        v_context = pg_exception_context;
+  end;
+  row_counts := null;
+
+  -- What another server reports comes with the command that was sent there, above the line with our statement.
+  if strpos(left(v_context, strpos(v_context, v_counts)), e'\n') > 0 then
+    select string_agg(distinct quote_ident(server.srvname), ' or ')
+    into v_server
+    from unnest(read_foreign.targets) as target
+    join pg_foreign_table as foreign_table on foreign_table.ftrelid = target.table_oid
+    join pg_foreign_server as server on server.oid = foreign_table.ftserver
+    join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw and wrapper.fdwname = 'postgres_fdw';
+  end if;
+
+  if error_sqlstate = '57014' and v_server is null then
+    raise exception '%, while counting %', error_message, v_names using errcode = 'query_canceled';
+  end if;
+  -- A transaction that has used a connection which is lost cannot be committed any more.
+  if left(error_sqlstate, 2) = '08' and v_server is not null then
+    raise exception 'server % went away while it counted %: %', v_server, v_names, regexp_replace(error_message, '\s+', ' ', 'g')
+      using errcode = 'connection_failure', hint = 'Collect again when it is back; the online mode does so by itself.';
+  end if;
+  if not nms_private.have_their_names(targets => read_foreign.targets) then
+    error_sqlstate := 'NM001';
+    error_message := 'dropped or renamed after the snapshot was taken';
+  elsif v_server is not null then
+    error_sqlstate := case error_sqlstate when '57014' then 'HV000' else error_sqlstate end; -- none of this session
+    error_message := format('server %s: %s', v_server, error_message);
+  end if;
+  if left(error_sqlstate, 2) in ('08', '2F') then
+    error_message := concat_ws(': ', error_message, nullif(regexp_replace(v_detail, '\s+', ' ', 'g'), ''));
+  end if;
+  error_message := left(error_message, 2000);
+end
+$$;
+comment on function nms_private.read_foreign(nms_private.target[], text) is
+  'Counts these foreign tables in one statement: a number for each, or the SQLSTATE and message of why there is none for any of them. HV000: another server canceled its part. NM001: one of them is not the table that the calling query sees. Raises 57014 only when this session was canceled, and 08006 when the connection to another server was lost, after which the transaction cannot be committed.';
+revoke execute on function nms_private.read_foreign(nms_private.target[], text) from public;
+--! EndIncluded functions/count/read_foreign.sql
 --! Included functions/count/record_failure.sql
 create or replace function nms_private.record_failure(
   run_id bigint,
@@ -4171,6 +4556,27 @@ comment on function nms_private.store_measurements(nms.table_metrics_measurement
   'Stores these measurements, and returns how many tables and rows they are. Of a table that has one already, the later one stays when it belongs to a family, which was counted together; otherwise the former.';
 revoke execute on function nms_private.store_measurements(nms.table_metrics_measurements[]) from public;
 --! EndIncluded functions/count/store_measurements.sql
+--! Included functions/count/targets_left.sql
+create or replace function nms_private.targets_left(targets nms_private.target[], findings nms_private.finding[])
+returns nms_private.target[]
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if findings = '{}' then
+    return targets;
+  end if;
+  return array(
+    select target
+    from unnest(targets) as target
+    where target.table_oid not in (select finding.table_oid from unnest(findings) as finding)
+  );
+end
+$$;
+comment on function nms_private.targets_left(nms_private.target[], nms_private.finding[]) is
+  'Those of these targets that have no finding yet.';
+revoke execute on function nms_private.targets_left(nms_private.target[], nms_private.finding[]) from public;
+--! EndIncluded functions/count/targets_left.sql
 --! Included functions/doctor/collecting_call.sql
 create or replace function nms_private.collecting_call(payload jsonb)
 returns text
@@ -4256,18 +4662,22 @@ begin
     union all select * from nms_private.lint_carrying_is_kept_waiting(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_changes_not_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_count_differs(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_count_not_maintained(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_count_rule_names_nothing(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_filter_not_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_no_run_today(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_notes_are_not_folded(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_nothing_to_count(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_other_server_may_keep_runs_waiting(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_owned_by_superuser(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_owner_lacks_right(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_run_abandoned(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_runs_functions_of_others(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_server_is_read_only(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_servers_are_asked_in_turn(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_table_not_readable(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_table_thinned_by_policies(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_time_is_limited(payload => find_problems.payload, targets => v_targets, today => v_today)
@@ -4671,6 +5081,28 @@ comment on function nms_private.lint_count_differs(jsonb, nms_private.target[], 
   'A count that was carried or maintained has turned out to be wrong, and nobody has said since that it may be trusted again.';
 revoke execute on function nms_private.lint_count_differs(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_count_differs.sql
+--! Included functions/doctor/lint/lint_count_not_maintained.sql
+create or replace function nms_private.lint_count_not_maintained(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'count_not_maintained', present.table_oid::regclass::text,
+    format('triggers should maintain its count, and every run counts its rows: %s', present.problem),
+    format(
+      'select nms.maintain_count(%1$L); -- or, where that is refused: select nms.stop_maintaining(%1$L);',
+      present.table_oid::regclass
+    )
+  from nms_private.maintained_now(
+    among => array(select counted.table_oid from nms_private.maintained_counts as counted)
+  ) as present
+  where not present.is_repairable
+$$;
+comment on function nms_private.lint_count_not_maintained(jsonb, nms_private.target[], date) is
+  'A table whose count should be maintained has not, or not any more, the triggers that note every write.';
+revoke execute on function nms_private.lint_count_not_maintained(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_count_not_maintained.sql
 --! Included functions/doctor/lint/lint_count_rule_names_nothing.sql
 create or replace function nms_private.lint_count_rule_names_nothing(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
@@ -4818,6 +5250,25 @@ comment on function nms_private.lint_no_run_today(jsonb, nms_private.target[], d
   'The business day has no result yet.';
 revoke execute on function nms_private.lint_no_run_today(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_no_run_today.sql
+--! Included functions/doctor/lint/lint_notes_are_not_folded.sql
+create or replace function nms_private.lint_notes_are_not_folded(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'notes_are_not_folded', 'nms_private.count_deltas',
+    format(
+      'more than 1,000,000 notes of triggers wait, and it has %s: nobody adds them up often enough',
+      pg_size_pretty(pg_total_relation_size('nms_private.count_deltas'))
+    ),
+    'select * from nms.fold_counts(); -- and let a worker run, which does that each minute, or pg_cron'
+  where exists (select from nms_private.count_deltas offset 1000000)
+$$;
+comment on function nms_private.lint_notes_are_not_folded(jsonb, nms_private.target[], date) is
+  'So much of what triggers have noted was not added up that it takes a lot of space.';
+revoke execute on function nms_private.lint_notes_are_not_folded(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_notes_are_not_folded.sql
 --! Included functions/doctor/lint/lint_nothing_to_count.sql
 create or replace function nms_private.lint_nothing_to_count(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
@@ -4834,6 +5285,51 @@ comment on function nms_private.lint_nothing_to_count(jsonb, nms_private.target[
   'A run with this request would find no table.';
 revoke execute on function nms_private.lint_nothing_to_count(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_nothing_to_count.sql
+--! Included functions/doctor/lint/lint_other_server_may_keep_runs_waiting.sql
+-- From 16 on postgres_fdw does not heed connect_timeout, and a cancel ends its wait; before, nothing else does.
+create or replace function nms_private.lint_other_server_may_keep_runs_waiting(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'other_server_may_keep_runs_waiting', format('server %I', elsewhere.server_name),
+    format(
+      'parts of counted tables lie there, and its options have no %s: a run waits for it without an end',
+      concat_ws(' and no ', case when missing.connecting then 'connect_timeout' end, case when missing.counting then 'statement_timeout' end)
+    ),
+    concat_ws(
+      ' ',
+      case
+        when missing.connecting then
+          format('alter server %I options (add connect_timeout %L);', elsewhere.server_name, '10')
+      end,
+      case
+        when missing.counting then
+          format(
+            'alter server %I options (%s options %L); -- in milliseconds, for whoever uses it; 0 when the user has one there',
+            elsewhere.server_name,
+            case when elsewhere.options is null then 'add' else 'set' end,
+            concat_ws(' ', nullif(elsewhere.options, ''), '-c statement_timeout=3600000')
+          )
+      end
+    )
+  from (
+    select part.server_name, part.options ->> 'options' as options, part.options ? 'connect_timeout' as has_connect_timeout
+    from nms_private.parts_elsewhere(targets => lint_other_server_may_keep_runs_waiting.targets) as part
+    group by 1, 2, 3
+  ) as elsewhere
+  cross join lateral (
+    select
+      not elsewhere.has_connect_timeout and current_setting('server_version_num')::integer < 160000,
+      coalesce(elsewhere.options, '') !~ '\mstatement_timeout\M'
+  ) as missing (connecting, counting)
+  where missing.connecting or missing.counting
+$$;
+comment on function nms_private.lint_other_server_may_keep_runs_waiting(jsonb, nms_private.target[], date) is
+  'Parts of counted tables lie on another server, whose options put no end to a wait for it.';
+revoke execute on function nms_private.lint_other_server_may_keep_runs_waiting(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_other_server_may_keep_runs_waiting.sql
 --! Included functions/doctor/lint/lint_owned_by_superuser.sql
 create or replace function nms_private.lint_owned_by_superuser(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
@@ -4996,6 +5492,54 @@ comment on function nms_private.lint_server_is_read_only(jsonb, nms_private.targ
   'A run could not write: the server is a standby, or sessions begin read only.';
 revoke execute on function nms_private.lint_server_is_read_only(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_server_is_read_only.sql
+--! Included functions/doctor/lint/lint_servers_are_asked_in_turn.sql
+create or replace function nms_private.lint_servers_are_asked_in_turn(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  with part as materialized (
+    select elsewhere.*
+    from nms_private.parts_elsewhere(targets => lint_servers_are_asked_in_turn.targets) as elsewhere
+    where current_setting('server_version_num')::integer >= 150000 -- before, a count is never asynchronous
+  )
+  select
+    'warning', 'servers_are_asked_in_turn', family.family::regclass::text,
+    format(
+      'its parts lie on %s servers, and these are counted one after the other rather than at once: not async_capable are %s',
+      family.servers, family.names
+    ),
+    family.remedy
+  from (
+    select
+      part.family,
+      count(distinct part.server_oid) as servers,
+      string_agg(distinct quote_ident(part.server_name), ', ') filter (where not capable.is_async) as names,
+      string_agg(
+        distinct format(
+          'alter server %I options (%s async_capable %L);',
+          part.server_name, case when server_options.has_option then 'set' else 'add' end, 'true'
+        ),
+        ' '
+      ) filter (where not capable.is_async) as remedy
+    from part
+    join pg_foreign_server as server on server.oid = part.server_oid
+    cross join lateral (
+      select exists (
+        select from pg_options_to_table(server.srvoptions) as option where option.option_name = 'async_capable'
+      )
+    ) as server_options (has_option)
+    cross join lateral (
+      select coalesce(part.options ->> 'async_capable', 'false') in ('true', 'on', 'yes', '1', 't', 'y')
+    ) as capable (is_async)
+    group by part.family
+  ) as family
+  where family.servers > 1 and family.names is not null
+$$;
+comment on function nms_private.lint_servers_are_asked_in_turn(jsonb, nms_private.target[], date) is
+  'Parts of one table lie on several servers, which are not asked at the same time.';
+revoke execute on function nms_private.lint_servers_are_asked_in_turn(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_servers_are_asked_in_turn.sql
 --! Included functions/doctor/lint/lint_table_not_readable.sql
 create or replace function nms_private.lint_table_not_readable(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
@@ -5136,24 +5680,18 @@ language sql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
   select
-    'error', 'user_mapping_missing', part.oid::regclass::text,
+    'error', 'user_mapping_missing', part.table_oid::regclass::text,
     format(
-      '%s is foreign and read for the sum of its parents, and %I, which counts, has no user mapping on server %I: every run would fail',
-      family.ancestor::regclass, counting.rolname, server.srvname
+      'it lies on server %I, for which %I, which counts, has no user mapping: every run would fail',
+      part.server_name, counting.rolname
     ),
-    format('create user mapping for %I server %I options (user …, password …);', counting.rolname, server.srvname)
-  from nms_private.family_members(targets => lint_user_mapping_missing.targets) as family
-  join pg_class as part on part.oid = family.member
-  join pg_foreign_table as foreign_table on foreign_table.ftrelid = part.oid
-  join pg_foreign_server as server on server.oid = foreign_table.ftserver
-  join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
+    format('create user mapping for %I server %I options (user …, password …);', counting.rolname, part.server_name)
+  from nms_private.parts_elsewhere(targets => lint_user_mapping_missing.targets) as part
   join pg_roles as counting on counting.oid = (select nms_private.counting_role())
-  where
-    wrapper.fdwname = 'postgres_fdw'
-    and not exists (
-      select from pg_user_mappings as mapping
-      where mapping.srvid = server.oid and mapping.umuser in (0, counting.oid)
-    )
+  where not exists (
+    select from pg_user_mappings as mapping
+    where mapping.srvid = part.server_oid and mapping.umuser in (0, counting.oid)
+  )
 $$;
 comment on function nms_private.lint_user_mapping_missing(jsonb, nms_private.target[], date) is
   'A foreign part of a table lies on a server that the role that counts has no user mapping for.';
@@ -5350,6 +5888,32 @@ comment on function nms_private.only_reads_and_requests(oid) is
   'True for a role that may read table metrics or queue runs, and nothing else: it is a member of no other role, owns nothing, and was granted nothing itself, in any database, but to connect.';
 revoke execute on function nms_private.only_reads_and_requests(oid) from public;
 --! EndIncluded functions/doctor/only_reads_and_requests.sql
+--! Included functions/doctor/parts_elsewhere.sql
+create or replace function nms_private.parts_elsewhere(targets nms_private.target[])
+returns table (table_oid oid, family oid, server_oid oid, server_name name, options jsonb)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select target.table_oid, target.family, server.oid, server.srvname, known.options
+  from unnest(parts_elsewhere.targets) as target
+  join pg_foreign_table as foreign_table on foreign_table.ftrelid = target.table_oid
+  join pg_foreign_server as server on server.oid = foreign_table.ftserver
+  join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
+  cross join lateral (
+    -- What the table says goes before what its server says.
+    select coalesce(jsonb_object_agg(option.option_name, option.option_value order by option.place), '{}')
+    from (
+      select of_server.*, 1 from pg_options_to_table(server.srvoptions) as of_server
+      union all
+      select of_table.*, 2 from pg_options_to_table(foreign_table.ftoptions) as of_table
+    ) as option (option_name, option_value, place)
+  ) as known (options)
+  where wrapper.fdwname = 'postgres_fdw'
+$$;
+comment on function nms_private.parts_elsewhere(nms_private.target[]) is
+  'Those of these targets that postgres_fdw reads from another server, with the options of table and server.';
+revoke execute on function nms_private.parts_elsewhere(nms_private.target[]) from public;
+--! EndIncluded functions/doctor/parts_elsewhere.sql
 --! Included functions/doctor/refused_tables.sql
 create or replace function nms_private.refused_tables(tables oid[])
 returns table (table_oid oid, may_enter boolean, may_select boolean, is_thinned boolean)
@@ -6287,7 +6851,7 @@ begin
     case relation.relkind when 'p' then 0 else (tables.value #>> '{}')::numeric end,
     'imported',
     v_run.collected_at,
-    case relation.relkind when 'p' then 'partitioned table' else 'table' end,
+    case relation.relkind when 'p' then 'partitioned table' when 'f' then 'foreign table' else 'table' end,
     coalesce(relation.relispartition, false),
     coalesce(relation.oid, 0)
   from jsonb_each(import_run.payload) as schemas
@@ -6296,7 +6860,7 @@ begin
   left join pg_class as relation
     on relation.relnamespace = schema.oid
     and relation.relname = tables.key
-    and relation.relkind in ('r', 'p');
+    and relation.relkind in ('r', 'p', 'f');
 
   perform nms_private.finish_counting(run_id => v_run.run_id);
   v_run := nms.close_run(run_id => v_run.run_id);
@@ -6707,6 +7271,897 @@ comment on function nms_private.validate_retention(interval, interval) is
   'What is wrong with the times for which runs and days are kept; null of them means for ever. Null when nothing is.';
 revoke execute on function nms_private.validate_retention(interval, interval) from public;
 --! EndIncluded functions/history/validate_retention.sql
+--! Included functions/maintain/current_count.sql
+create or replace function nms.current_count(target regclass)
+returns bigint
+language plpgsql stable parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now record;
+begin
+  select present.* into v_now from nms_private.maintained_now(among => array[target::oid]) as present;
+  if not found then
+    raise exception 'the count of % is not maintained', target
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        hint = format('Its owner may change that with: select nms.maintain_count(%L);', target);
+  elsif v_now.problem is not null then
+    raise exception 'the count of % is not known: %', target, v_now.problem
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = 'writes may have been missed',
+        hint = case
+          when v_now.is_repairable then 'The next run counts its rows, or now: select * from nms.fold_counts();'
+          else format('Let its owner begin anew: select nms.maintain_count(%L);', target)
+        end;
+  end if;
+  return v_now.row_count;
+end
+$$;
+comment on function nms.current_count(regclass) is
+  'Exact number of rows of a table whose count is maintained, as select count(*) shows them in the same statement, without reading the table. Raises 55000 when it is not maintained, or writes may have been missed.';
+revoke execute on function nms.current_count(regclass) from public;
+--! EndIncluded functions/maintain/current_count.sql
+--! Included functions/maintain/find_maintained.sql
+-- Stable, so that everything is as of the snapshot of the calling query.
+create or replace function nms_private.find_maintained(
+  targets nms_private.target[],
+  stop_at text[] default '{}',
+  lock_timeout text default null -- for each table; null: that of the session
+)
+returns setof nms_private.finding
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_recounted_after constant integer := 13; -- runs
+  v_recount_after constant interval := interval '14 days';
+  v_known nms_private.finding[];
+  v_doubted nms_private.target[];
+begin
+  if not exists (select from nms_private.maintained_counts) then
+    return;
+  end if;
+
+  v_known := array(
+    select
+      row(
+        present.table_oid, present.row_count, 'maintained', null, null, null, null, null, null, null, null, null,
+        clock_timestamp(), null, null
+      )::nms_private.finding
+    from nms_private.maintained_now(
+      among => array(select target.table_oid from unnest(targets) as target)
+    ) as present
+    where present.problem is null
+  );
+  -- Some are counted all the same, so that no lie lives for long; and where a filter has all rows read anyway.
+  v_doubted := array(
+    select target
+    from unnest(targets) as target
+    join unnest(v_known) as known on known.table_oid = target.table_oid
+    join nms_private.maintained_counts as counted on counted.table_oid = target.table_oid
+    where
+      counted.runs_since_count >= v_recounted_after
+      or counted.seeded_at < now() - v_recount_after
+      or exists (
+        select
+        from nms.table_metrics_filters as filter
+        where filter.schema_name = target.schema_name and filter.table_name = target.table_name
+      )
+  );
+
+  return query
+  select known.*
+  from unnest(v_known) as known
+  where known.table_oid not in (select doubted.table_oid from unnest(v_doubted) as doubted);
+  return query
+  select
+    counted.table_oid, counted.own_row_count, counted.method, counted.carried_from_run, counted.own_row_count_low,
+    counted.own_row_count_high, counted.own_table_bytes, counted.own_index_bytes, counted.filtered,
+    'maintained', known.own_row_count, counted.claimed_from_run, counted.measured_at, counted.error_sqlstate, counted.error_message
+  from nms_private.count_tables(
+    targets => v_doubted, stop_at => find_maintained.stop_at, lock_timeout => find_maintained.lock_timeout
+  ) as counted
+  join unnest(v_known) as known on known.table_oid = counted.table_oid;
+end
+$$;
+comment on function nms_private.find_maintained(nms_private.target[], text[], text) is
+  'How many rows are stored in those of these tables whose count is maintained, as their triggers have noted. A fourteenth of them is counted, which verifies what was noted. No row for a table that is not maintained, or of which writes may have been missed: it has to be counted.';
+revoke execute on function nms_private.find_maintained(nms_private.target[], text[], text) from public;
+--! EndIncluded functions/maintain/find_maintained.sql
+--! Included functions/maintain/find_maintaining_triggers.sql
+-- A dump brings triggers to where their tables have other OIDs.
+create or replace function nms_private.find_maintaining_triggers()
+returns boolean
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into nms_private.maintained_counts (table_oid, runs_since_count)
+  select distinct trigger.tgrelid, (trigger.tgrelid::bigint % 13)::integer
+  from pg_depend as dependency
+  join pg_trigger as trigger on trigger.oid = dependency.objid
+  where
+    dependency.refclassid = 'pg_proc'::regclass
+    and dependency.refobjid = 'nms_private.note_changes()'::regprocedure
+    and dependency.classid = 'pg_trigger'::regclass
+    and not exists (select from nms_private.maintained_counts as counted where counted.table_oid = trigger.tgrelid)
+  on conflict do nothing;
+  return exists (select from nms_private.maintained_counts);
+end
+$$;
+comment on function nms_private.find_maintaining_triggers() is
+  'Remembers tables that have triggers of nms.maintain_count() and are not known. Returns whether there is any table whose count is maintained.';
+revoke execute on function nms_private.find_maintaining_triggers() from public;
+--! EndIncluded functions/maintain/find_maintaining_triggers.sql
+--! Included functions/maintain/find_trigger_alerts.sql
+create or replace function nms_private.find_trigger_alerts(run_id bigint)
+returns table (
+  kind text,
+  schema_name text,
+  table_name text,
+  row_count bigint,
+  expected_low bigint,
+  expected_high bigint,
+  detail text
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'triggers_changed',
+    change.schema_name,
+    change.table_name,
+    max(measurement.row_count),
+    null::bigint,
+    null::bigint,
+    format('writes may have been missed: %s', string_agg(distinct change.detail, '; '))
+  from nms_private.trigger_changes as change
+  left join nms.table_metrics_measurements as measurement
+    on measurement.run_id = change.run_id
+    and measurement.schema_name = change.schema_name
+    and measurement.table_name = change.table_name
+  where change.run_id = find_trigger_alerts.run_id
+  group by change.schema_name, change.table_name
+$$;
+comment on function nms_private.find_trigger_alerts(bigint) is
+  'Maintained tables of which was noticed, before a run had ended its counting, that their triggers were not what they had been: triggers_changed.';
+revoke execute on function nms_private.find_trigger_alerts(bigint) from public;
+--! EndIncluded functions/maintain/find_trigger_alerts.sql
+--! Included functions/maintain/fold_count.sql
+create or replace function nms_private.fold_count(
+  table_oid oid,
+  count_rows boolean,
+  out row_count bigint,
+  out deltas_folded bigint,
+  out is_counted boolean,
+  out problem text
+)
+returns setof record
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_snapshots constant integer := 3;
+  v_now record;
+begin
+  perform from nms_private.maintained_counts as counted
+  where counted.table_oid = fold_count.table_oid
+  for update skip locked;
+  if not found then
+    return; -- another session is at it, or has just forgotten it
+  end if;
+
+  -- In a later statement than the lock: under it, no other session folds.
+  select present.* into v_now from nms_private.maintained_now(among => array[fold_count.table_oid]) as present;
+  -- It was dropped; or its triggers were, which has been told.
+  if not found or (v_now.problem = 'its triggers are gone' and not v_now.is_tampered) then
+    perform nms_private.forget_maintained(target => fold_count.table_oid);
+    return;
+  end if;
+  is_counted := v_now.problem is not null and v_now.is_repairable and count_rows;
+  problem := v_now.problem;
+  if v_now.is_tampered then
+    insert into nms_private.trigger_changes (schema_name, table_name, detail)
+    select
+      schema.nspname,
+      relation.relname,
+      case
+        when v_now.is_repairable then format('%s: its rows are counted anew', v_now.problem)
+        else format('%s: each run counts its rows, until nms.maintain_count() or nms.stop_maintaining() is called', v_now.problem)
+      end
+    from pg_class as relation
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+    where relation.oid = fold_count.table_oid;
+  end if;
+
+  if problem is null then
+    with
+    total as materialized (
+      select present.* from nms_private.maintained_totals(among => array[fold_count.table_oid]) as present
+    ),
+    delta as (
+      delete from nms_private.count_deltas as delta where delta.table_oid = fold_count.table_oid returning 1
+    ),
+    summed as (
+      delete from nms_private.count_sums as summed where summed.table_oid = fold_count.table_oid returning 1
+    ),
+    folded as (
+      update nms_private.maintained_counts as counted
+      set
+        row_count = total.row_count,
+        snapshot = total.snapshot,
+        xid = total.xid,
+        last_position = total.last_position,
+        generation = default
+      from total
+      where counted.table_oid = total.table_oid and exists (select from delta)
+    )
+    select total.row_count, (select count(*) from delta) into strict row_count, deltas_folded from total;
+  else
+    update nms_private.maintained_counts as counted
+    set row_count = null, snapshot = null, generation = default
+    where counted.table_oid = fold_count.table_oid;
+    -- Whenever its rows are counted, all these are among them.
+    delete from nms_private.count_sums as summed where summed.table_oid = fold_count.table_oid;
+    delete from nms_private.count_deltas as delta where delta.table_oid = fold_count.table_oid;
+    get diagnostics deltas_folded = row_count;
+    if is_counted then
+      -- Under another snapshot each time: it may have been truncated or rewritten under the former one.
+      for v_snapshot in 1..v_snapshots loop
+        problem := nms_private.seed_count(table_oid => fold_count.table_oid);
+        exit when problem is null;
+      end loop;
+      is_counted := problem is null;
+      select counted.row_count into row_count
+      from nms_private.maintained_counts as counted
+      where counted.table_oid = fold_count.table_oid;
+    end if;
+  end if;
+  return next;
+end
+$$;
+comment on function nms_private.fold_count(oid, boolean) is
+  'Of one table whose count is maintained, what nms.fold_counts() does; without count_rows, its rows are not counted. No row when another session is at it, or it does not exist any more.';
+revoke execute on function nms_private.fold_count(oid, boolean) from public;
+--! EndIncluded functions/maintain/fold_count.sql
+--! Included functions/maintain/fold_counts.sql
+create or replace function nms.fold_counts(
+  count_rows boolean default true -- false: what has to be counted is left to others
+)
+returns table (
+  schema_name text,
+  table_name text,
+  row_count bigint,
+  deltas_folded bigint,
+  is_counted boolean,
+  problem text
+)
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '1 s' -- of a table that has to be counted
+as $$
+begin
+  perform nms_private.find_maintaining_triggers();
+  return query
+  select schema.nspname::text, relation.relname::text, folded.*
+  from (select counted.table_oid from nms_private.maintained_counts as counted order by counted.table_oid) as known
+  left join pg_class as relation on relation.oid = known.table_oid
+  left join pg_namespace as schema on schema.oid = relation.relnamespace
+  cross join lateral nms_private.fold_count(
+    table_oid => known.table_oid, count_rows => fold_counts.count_rows
+  ) as folded;
+  delete from nms_private.count_deltas as delta
+  where delta.table_oid not in (select counted.table_oid from nms_private.maintained_counts as counted);
+end
+$$;
+comment on function nms.fold_counts(boolean) is
+  'Of every table whose count is maintained: adds what its triggers have noted to its count and deletes the notes, or counts its rows when writes may have been missed or they were not counted yet. Returns a row for each, with its count, how many notes there were, whether its rows were counted, and why the count is not known. No row for one that another session is at. Every run does that, and a worker each minute, without counting; calling it more often keeps the notes few.';
+revoke execute on function nms.fold_counts(boolean) from public;
+--! EndIncluded functions/maintain/fold_counts.sql
+--! Included functions/maintain/forget_maintained.sql
+-- With the rights of its owner; whoever calls it has to own the table.
+create or replace function nms_private.forget_maintained(target oid)
+returns void
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from nms_private.maintained_counts as counted where counted.table_oid = forget_maintained.target;
+  delete from nms_private.count_sums as summed where summed.table_oid = forget_maintained.target;
+  delete from nms_private.count_deltas as delta where delta.table_oid = forget_maintained.target;
+end
+$$;
+comment on function nms_private.forget_maintained(oid) is
+  'Forgets what is known about the count of a table that triggers have maintained.';
+revoke execute on function nms_private.forget_maintained(oid) from public;
+--! EndIncluded functions/maintain/forget_maintained.sql
+--! Included functions/maintain/list_maintained.sql
+-- With the rights of its owner, because a view calls it for whoever reads it.
+create or replace function nms_private.list_maintained()
+returns table (table_oid oid, row_count bigint, problem text, seeded_at timestamptz)
+language plpgsql stable parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  select counted.table_oid, present.row_count, present.problem, counted.seeded_at
+  from nms_private.maintained_counts as counted
+  join nms_private.maintained_now(
+    among => array(select known.table_oid from nms_private.maintained_counts as known)
+  ) as present on present.table_oid = counted.table_oid;
+end
+$$;
+comment on function nms_private.list_maintained() is
+  'Every table whose count is maintained: its rows now, or why they are not known, and when they were last counted.';
+revoke execute on function nms_private.list_maintained() from public;
+--! EndIncluded functions/maintain/list_maintained.sql
+--! Included functions/maintain/maintain_count.sql
+-- With the rights of the caller, who has to own the table: the triggers are made on it by nobody else.
+create or replace function nms.maintain_count(target regclass)
+returns text
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '5 s' -- that of the settings, below
+as $$
+declare
+  v_refusal constant record := nms_private.why_not_maintained(target => target);
+begin
+  if v_refusal.reason is not null then
+    raise exception 'the count of % cannot be maintained: %', target, v_refusal.reason
+      using errcode = 'feature_not_supported', hint = v_refusal.remedy;
+  end if;
+
+  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
+  from nms.table_metrics_settings as settings;
+  -- Waits for all who are writing: what they have written is counted, and what comes later is noted.
+  execute format('lock table %s in share row exclusive mode', target);
+  execute format(
+    'create or replace trigger table_metrics_insert after insert on %s referencing new table as changed
+    for each statement execute function nms_private.note_changes()',
+    target
+  );
+  execute format(
+    'create or replace trigger table_metrics_delete after delete on %s referencing old table as changed
+    for each statement execute function nms_private.note_changes()',
+    target
+  );
+  execute format(
+    'create or replace trigger table_metrics_truncate after truncate on %s
+    for each statement execute function nms_private.note_changes()',
+    target
+  );
+  -- Also where replication or a restore switches triggers off for its session.
+  execute format(
+    'alter table %s enable always trigger table_metrics_insert, enable always trigger table_metrics_delete,
+    enable always trigger table_metrics_truncate',
+    target
+  );
+
+  -- Looks at the OID: the name may have come to be that of another table.
+  perform nms_private.register_maintained(target => target);
+  return format(
+    'its rows are counted by the next run, or by: select * from nms.fold_counts(); from then on, select nms.current_count(%L) tells them at any time',
+    target
+  );
+end
+$$;
+comment on function nms.maintain_count(regclass) is
+  'Lets triggers maintain the number of rows of a table: of each statement that inserts or deletes, they note how many. Locks the table against writers until the transaction ends: commit at once. Its owner may do that who is a table_metrics_maintainer, or a superuser. Raises 0A000, with the reason and what to use instead, for partitioned tables, partitions, parents, children, unlogged tables, and where a subscription writes. Returns what happens next.';
+revoke execute on function nms.maintain_count(regclass) from public;
+--! EndIncluded functions/maintain/maintain_count.sql
+--! Included functions/maintain/maintained_now.sql
+create or replace function nms_private.maintained_now(among oid[])
+returns table (
+  table_oid oid,
+  row_count bigint,
+  generation bigint,
+  snapshot pg_snapshot,
+  xid xid8,
+  last_position bigint,
+  problem text,
+  is_repairable boolean,
+  is_tampered boolean
+)
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  select
+    counted.table_oid,
+    case when judged.problem is null then total.row_count end,
+    counted.generation,
+    total.snapshot,
+    total.xid,
+    total.last_position,
+    judged.problem,
+    state.problem is null,
+    coalesce(counted.row_count is not null and counted.server = state.server and judged.problem <> 'it was altered', false)
+  from nms_private.maintained_counts as counted
+  join nms_private.maintained_states(among => maintained_now.among) as state on state.table_oid = counted.table_oid
+  cross join lateral (
+    select case
+      when state.problem is not null then state.problem
+      when counted.row_count is null then 'its rows were not counted since the triggers were made'
+      when counted.server <> state.server then 'it was counted in another database'
+      when counted.triggers <> state.triggers then 'its triggers were disabled, enabled, replaced or made anew'
+      -- A column that was added or dropped since does not matter.
+      when exists (
+        select
+        from unnest(counted.columns) as known (col)
+        where
+          known.col <> all (state.columns)
+          and exists (
+            select from unnest(state.columns) as present (col)
+            where split_part(present.col, ' ', 1) = split_part(known.col, ' ', 1)
+          )
+      ) then 'it was altered'
+    end as problem
+  ) as judged
+  left join nms_private.maintained_totals(among => maintained_now.among) as total on total.table_oid = counted.table_oid
+  where counted.table_oid = any (among);
+end
+$$;
+comment on function nms_private.maintained_now(oid[]) is
+  'How many rows these tables have, as their triggers have noted: as of the snapshot of the calling query. problem: why that cannot be told. is_repairable: it needs no more than counting them. is_tampered: somebody has changed what should have noted every write. No row for a table that is not maintained.';
+revoke execute on function nms_private.maintained_now(oid[]) from public;
+--! EndIncluded functions/maintain/maintained_now.sql
+--! Included functions/maintain/maintained_states.sql
+-- Plain catalogue tables, which the snapshot of the calling query sees as they were; no function that looks at them
+-- as they are now.
+create or replace function nms_private.maintained_states(among oid[])
+returns table (
+  table_oid oid,
+  server text,
+  triggers text,
+  columns text[],
+  problem text
+)
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 1
+as $$
+declare
+  v_function pg_proc;
+  v_server text;
+begin
+  select routine.* into strict v_function
+  from pg_proc as routine
+  where routine.oid = 'nms_private.note_changes()'::regprocedure;
+  select format('%s %s', control.system_identifier, db.oid) into strict v_server
+  from pg_control_system() as control
+  join pg_database as db on db.datname = current_database();
+
+  return query
+  select
+    relation.oid,
+    v_server,
+    concat_ws(', ', made.triggers, md5(v_function.prosrc), v_function.prosecdef),
+    array(
+      select format('%s %s', col.attnum, col.xmin)
+      from pg_attribute as col
+      where col.attrelid = relation.oid and col.attnum > 0 and not col.attisdropped
+      order by col.attnum
+    ),
+    case
+      when relation.relhassubclass then 'it has children, or had some when it was last analyzed'
+      when relation.relispartition or exists (select from pg_inherits where inhrelid = relation.oid) then
+        'it is a partition or a child of another table'
+      when exists (select from pg_subscription_rel where srrelid = relation.oid) then 'a subscription writes to it'
+      when relation.relkind <> 'r' or relation.relpersistence <> 'p' or relation.relam <> 2 then
+        'it is no ordinary table any more'
+      when made.count = 0 then 'its triggers are gone'
+      when made.count <> 3 or not made.are_right then 'its triggers are not those that nms.maintain_count() makes'
+    end
+  from pg_class as relation
+  cross join lateral (
+    select
+      count(*) as count,
+      string_agg(format('%s %s %s', trigger.oid, trigger.xmin, trigger.tgenabled), ', ' order by trigger.oid) as triggers,
+      bool_and(
+        trigger.tgenabled = 'A'
+        and trigger.tgqual is null
+        and (trigger.tgtype, trigger.tgnewtable, trigger.tgoldtable) in ((4, 'changed', ''), (8, '', 'changed'), (32, '', ''))
+      )
+      and count(distinct trigger.tgtype) = 3 as are_right
+    from (
+      select
+        own.oid, own.xmin, own.tgenabled, own.tgqual, own.tgtype,
+        coalesce(own.tgnewtable, '') as tgnewtable, coalesce(own.tgoldtable, '') as tgoldtable
+      from pg_trigger as own
+      where own.tgrelid = relation.oid and own.tgfoid = v_function.oid
+    ) as trigger
+  ) as made
+  where relation.oid = any (among);
+end
+$$;
+comment on function nms_private.maintained_states(oid[]) is
+  'Whether nothing that changes the number of rows of these tables is missed by their triggers, as of the snapshot of the calling query: problem is why not, null when all is well. server, triggers and columns are the same as before when it has been so meanwhile. No row for a table that does not exist.';
+revoke execute on function nms_private.maintained_states(oid[]) from public;
+--! EndIncluded functions/maintain/maintained_states.sql
+--! Included functions/maintain/maintained_totals.sql
+-- Stable, so that everything is as of the snapshot of the calling query.
+create or replace function nms_private.maintained_totals(among oid[])
+returns table (
+  table_oid oid,
+  generation bigint,
+  row_count bigint,
+  snapshot pg_snapshot,
+  xid xid8,
+  last_position bigint
+)
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+-- Statistics know nothing of what was just written. What was not seen is little, and the key finds it.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_base record;
+  v_xmax xid8;
+  v_in_progress xid8[];
+  v_own constant xid8 := pg_current_xact_id_if_assigned();
+begin
+  snapshot := pg_current_snapshot();
+  xid := v_own;
+  for v_base in
+    select
+      counted.table_oid,
+      counted.generation,
+      coalesce(summed.row_count, counted.row_count) as row_count,
+      coalesce(summed.snapshot, counted.snapshot) as snapshot,
+      -- No transaction has the number 0.
+      coalesce(case when summed.sum_id is not null then summed.xid else counted.xid end, '0') as xid,
+      coalesce(case when summed.sum_id is not null then summed.last_position else counted.last_position end, 0) as last_position
+    from nms_private.maintained_counts as counted
+    left join lateral (
+      select later.*
+      from nms_private.count_sums as later
+      where later.table_oid = counted.table_oid and later.generation = counted.generation
+      order by later.sum_id desc
+      limit 1
+    ) as summed on true
+    where counted.table_oid = any (among) and counted.row_count is not null
+  loop
+    v_xmax := pg_snapshot_xmax(v_base.snapshot);
+    v_in_progress := array(select pg_snapshot_xip(v_base.snapshot));
+    table_oid := v_base.table_oid;
+    generation := v_base.generation;
+
+    -- While somebody truncates nobody else writes: what comes after is later than all that was seen.
+    select
+      coalesce(sum(fresh.change), 0)::bigint
+        + case when bool_or(fresh.truncated_at is not null) then bigint '0' else v_base.row_count end,
+      coalesce(
+        max(fresh.position) filter (where fresh.xid = v_own),
+        case when v_base.xid = v_own then v_base.last_position end
+      )
+    into strict row_count, last_position
+    from (
+      select unseen.*, max(unseen.position) filter (where unseen.is_truncate) over () as truncated_at
+      from (
+        select later.*
+        from nms_private.count_deltas as later
+        where later.table_oid = v_base.table_oid and later.xid >= v_xmax and later.xid < v_base.xid
+        union all
+        select later.*
+        from nms_private.count_deltas as later
+        where later.table_oid = v_base.table_oid and later.xid >= v_xmax and later.xid > v_base.xid
+        union all
+        select slower.*
+        from nms_private.count_deltas as slower
+        where slower.table_oid = v_base.table_oid and slower.xid = any (v_in_progress)
+        union all
+        select own.*
+        from nms_private.count_deltas as own
+        where own.table_oid = v_base.table_oid and own.xid = v_base.xid and own.position > v_base.last_position
+      ) as unseen
+    ) as fresh
+    where fresh.position >= coalesce(fresh.truncated_at, 0);
+    return next;
+  end loop;
+end
+$$;
+comment on function nms_private.maintained_totals(oid[]) is
+  'How many rows these tables have by what their triggers have noted, whatever has become of the triggers: as of the snapshot of the calling query, which is returned, with the transaction that asks and the last of its own deltas. No row for a table that is not maintained, or was not counted.';
+revoke execute on function nms_private.maintained_totals(oid[]) from public;
+--! EndIncluded functions/maintain/maintained_totals.sql
+--! Included functions/maintain/note_changes.sql
+-- With the rights of its owner: whoever writes to the table needs none here. One statement each, because every
+-- statement of the application pays for it.
+create or replace function nms_private.note_changes()
+returns trigger
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_position bigint;
+begin
+  if tg_op = 'INSERT' then
+    insert into nms_private.count_deltas (table_oid, change)
+    select tg_relid, count(*) from changed having count(*) > 0
+    returning position into v_position;
+  elsif tg_op = 'DELETE' then
+    insert into nms_private.count_deltas (table_oid, change)
+    select tg_relid, -count(*) from changed having count(*) > 0
+    returning position into v_position;
+  else
+    insert into nms_private.count_deltas (table_oid, change, is_truncate) values (tg_relid, 0, true);
+  end if;
+
+  -- A prime: of statements that alternate between tables, each gets its turn. An older snapshot may not have seen
+  -- the last truncate.
+  if v_position % 1021 = 0 and current_setting('transaction_isolation') = 'read committed' then
+    perform nms_private.sum_up_deltas(table_oid => tg_relid);
+  end if;
+  return null;
+end
+$$;
+comment on function nms_private.note_changes() is
+  'Trigger function of maintained tables: notes by how many rows a statement has changed the table, or that it was truncated.';
+revoke execute on function nms_private.note_changes() from public;
+--! EndIncluded functions/maintain/note_changes.sql
+--! Included functions/maintain/register_maintained.sql
+create or replace function nms_private.register_maintained(target oid)
+returns void
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_state record;
+begin
+  select state.* into v_state from nms_private.maintained_states(among => array[register_maintained.target]) as state;
+  if not found or v_state.problem is not null then
+    raise exception 'the count of % cannot be maintained: %', target::regclass, coalesce(v_state.problem, 'it was dropped')
+      using errcode = 'object_not_in_prerequisite_state', hint = 'Call nms.maintain_count() again.';
+  end if;
+
+  -- Whatever was known before rests on the former triggers.
+  insert into nms_private.maintained_counts as counted (table_oid, runs_since_count)
+  values (register_maintained.target, (register_maintained.target::bigint % 13)::integer)
+  on conflict on constraint maintained_counts_pkey do update
+  set row_count = null, snapshot = null
+  where counted.triggers is distinct from v_state.triggers;
+end
+$$;
+comment on function nms_private.register_maintained(oid) is
+  'Remembers a table that has its triggers, so that its rows are counted. Raises 55000 when it has not.';
+revoke execute on function nms_private.register_maintained(oid) from public;
+--! EndIncluded functions/maintain/register_maintained.sql
+--! Included functions/maintain/seed_count.sql
+create or replace function nms_private.seed_count(table_oid oid)
+returns text
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_found record;
+begin
+  -- One snapshot judges the rows, the triggers and the notes: a note that it does not see is of rows that it does not see.
+  with
+  found as materialized (
+    select result.own_row_count, result.error_sqlstate, result.error_message
+    from nms_private.count_tables(
+      targets => array(
+        select target
+        from nms_private.current_targets(skip => '[]', exclude => '[]', among => array[seed_count.table_oid]) as target
+        where target.table_oid = seed_count.table_oid
+      )
+    ) as result
+  ),
+  state as materialized (
+    select present.* from nms_private.maintained_states(among => array[seed_count.table_oid]) as present
+  ),
+  delta as (
+    delete from nms_private.count_deltas as delta
+    where delta.table_oid = seed_count.table_oid and exists (select from found where found.own_row_count is not null)
+    returning delta.xid, delta.position
+  ),
+  seeded as (
+    update nms_private.maintained_counts as counted
+    set
+      row_count = found.own_row_count,
+      snapshot = pg_current_snapshot(),
+      xid = pg_current_xact_id_if_assigned(),
+      last_position = (select max(delta.position) from delta where delta.xid = pg_current_xact_id_if_assigned()),
+      generation = default,
+      server = state.server,
+      triggers = state.triggers,
+      columns = state.columns,
+      seeded_at = clock_timestamp()
+    from found
+    cross join state
+    where counted.table_oid = seed_count.table_oid and found.own_row_count is not null and state.problem is null
+    returning counted.table_oid
+  )
+  select
+    exists (select from seeded) as is_seeded,
+    coalesce(state.problem, format('it could not be counted: %s (%s)', found.error_message, found.error_sqlstate)) as problem
+  into v_found
+  from state
+  left join found on true;
+  return case when v_found.is_seeded then null else coalesce(v_found.problem, 'it was dropped') end;
+end
+$$;
+comment on function nms_private.seed_count(oid) is
+  'Counts the rows of a table as a beginning for what its triggers note. Returns why that was not possible, null when it was.';
+revoke execute on function nms_private.seed_count(oid) from public;
+--! EndIncluded functions/maintain/seed_count.sql
+--! Included functions/maintain/settle_maintained.sql
+create or replace function nms_private.settle_maintained(run_id bigint)
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- A repeatable read transaction cannot tell what others have folded since.
+  if current_setting('transaction_isolation') <> 'read committed' or not nms_private.find_maintaining_triggers() then
+    return;
+  end if;
+
+  with present as (
+    select counted.table_oid
+    from nms_private.maintained_counts as counted
+    for update skip locked -- another session folds it
+  )
+  update nms_private.maintained_counts as counted
+  set
+    runs_since_count = case
+      when measurement.method = 'maintained' then counted.runs_since_count + 1
+      when measurement.row_count is not null then 0
+      else counted.runs_since_count
+    end,
+    -- Without a count to begin with, its rows are counted.
+    row_count = case when not measured.is_refuted then counted.row_count end,
+    snapshot = case when not measured.is_refuted then counted.snapshot end,
+    seeded_at = case
+      when measurement.method <> 'maintained' and measurement.row_count is not null then clock_timestamp()
+      else counted.seeded_at
+    end
+  from present
+  join nms.table_metrics_measurements as measurement
+    on measurement.run_id = settle_maintained.run_id and measurement.table_oid = present.table_oid
+  cross join lateral (
+    select exists (
+      select
+      from nms.table_metrics_differences as difference
+      where
+        difference.run_id = settle_maintained.run_id
+        and difference.table_oid = present.table_oid
+        and difference.method = 'maintained'
+    )
+  ) as measured (is_refuted)
+  where counted.table_oid = present.table_oid;
+
+  perform nms.fold_counts();
+  update nms_private.trigger_changes as change
+  set run_id = settle_maintained.run_id
+  where change.run_id is null;
+  delete from nms_private.trigger_changes as change
+  where change.run_id not in (select run.run_id from nms.table_metrics_runs as run);
+end
+$$;
+comment on function nms_private.settle_maintained(bigint) is
+  'Ends the counting of a run for maintained tables: remembers which were counted, has those counted again that the run has refuted, folds what triggers have noted, and takes what was noticed about the triggers for what is strange about this run.';
+revoke execute on function nms_private.settle_maintained(bigint) from public;
+--! EndIncluded functions/maintain/settle_maintained.sql
+--! Included functions/maintain/stop_maintaining.sql
+-- With the rights of the caller, as nms.maintain_count().
+create or replace function nms.stop_maintaining(target regclass)
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '5 s' -- that of the settings, below
+as $$
+declare
+  v_trigger record;
+begin
+  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
+  from nms.table_metrics_settings as settings;
+
+  -- In this order: who folds holds the row, and may be about to read the table.
+  perform nms_private.forget_maintained(target => target);
+  for v_trigger in
+    select own.tgname as name
+    from pg_trigger as own
+    where own.tgrelid = target and own.tgfoid = 'nms_private.note_changes()'::regprocedure
+  loop
+    execute format('drop trigger %I on %s', v_trigger.name, target);
+  end loop;
+end
+$$;
+comment on function nms.stop_maintaining(regclass) is
+  'Drops the triggers that nms.maintain_count() has made: from the next run on, the table is counted again. Locks it until the transaction ends. Nothing for a table that has none.';
+revoke execute on function nms.stop_maintaining(regclass) from public;
+--! EndIncluded functions/maintain/stop_maintaining.sql
+--! Included functions/maintain/sum_up_deltas.sql
+-- Only appends, as the trigger that calls it: no writer waits for another one.
+create or replace function nms_private.sum_up_deltas(table_oid oid)
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into nms_private.count_sums (table_oid, generation, row_count, snapshot, xid, last_position)
+  select total.table_oid, total.generation, total.row_count, total.snapshot, pg_current_xact_id(), total.last_position
+  from nms_private.maintained_totals(among => array[sum_up_deltas.table_oid]) as total;
+end
+$$;
+comment on function nms_private.sum_up_deltas(oid) is
+  'Adds up what is known about the rows of a maintained table now, for whoever asks later. Nothing when they were not counted.';
+revoke execute on function nms_private.sum_up_deltas(oid) from public;
+--! EndIncluded functions/maintain/sum_up_deltas.sql
+--! Included functions/maintain/why_not_maintained.sql
+-- With the rights of its owner: extensions let not everybody read what they know.
+create or replace function nms_private.why_not_maintained(target oid, out reason text, out remedy text)
+returns record
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_relation pg_class;
+  v_by_rule constant text :=
+    'A rule in nms.table_metrics_count_rules makes its count cheap: method carried where it rests between runs, estimate where a range will do.';
+begin
+  select relation.* into v_relation from pg_class as relation where relation.oid = why_not_maintained.target;
+  if not found then
+    reason := 'there is no such table';
+    remedy := 'Name one that exists, as in ''public.orders''.';
+  elsif v_relation.relkind = 'p' then
+    reason := 'it is partitioned: rows that are written to a partition by its own name fire no trigger here';
+    remedy := v_by_rule;
+  elsif v_relation.relkind <> 'r' then
+    reason := 'it is no table that stores rows';
+    remedy := 'Name an ordinary table.';
+  elsif v_relation.relpersistence = 't' then
+    reason := 'it is temporary, and no run counts it';
+    remedy := 'Ask select count(*).';
+  elsif v_relation.relpersistence = 'u' then
+    reason := 'it is unlogged: a crash empties it, and fires no trigger';
+    remedy := format('alter table %s set logged, or: %s', target::regclass, v_by_rule);
+  elsif v_relation.relam <> 2 then
+    reason := 'its access method is not heap, and may have ways to write that fire no trigger';
+    remedy := 'Let it be counted.';
+  elsif v_relation.relispartition then
+    reason := 'it is a partition: rows that are written through its root fire no trigger here';
+    remedy := v_by_rule;
+  elsif exists (select from pg_inherits where inhrelid = v_relation.oid) then
+    reason := 'it is a child of another table: rows that are deleted through its parent fire no trigger here';
+    remedy := v_by_rule;
+  elsif exists (select from pg_inherits where inhparent = v_relation.oid) then
+    reason := 'it has children: its triggers would note their rows, too';
+    remedy := v_by_rule;
+  elsif v_relation.relhassubclass then
+    reason := 'it had children when it was last analyzed';
+    remedy := format('analyze %s; then again', target::regclass);
+  elsif exists (select from pg_subscription_rel where srrelid = v_relation.oid) then
+    reason := 'a subscription writes to it: rows that are replicated fire no statement trigger';
+    remedy := format('Maintain it where it is published, or: %s', v_by_rule);
+  elsif
+    v_relation.relnamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace)
+    or exists (
+      select
+      from pg_namespace as schema
+      cross join nms.table_metrics_settings as settings
+      where schema.oid = v_relation.relnamespace and schema.nspname = any (settings.machinery_schemas)
+    )
+  then
+    reason := 'it is in a schema that no run counts';
+    remedy := 'Name a table of your own.';
+  elsif exists (select from nms_private.extension_tables() as known where known.table_oid = v_relation.oid) then
+    reason := 'an extension keeps its rows in chunks or shards, and writes to those';
+    remedy := 'Let it be counted.';
+  end if;
+end
+$$;
+comment on function nms_private.why_not_maintained(oid) is
+  'Why triggers could not maintain the count of this table, and what to do instead; nulls when they can.';
+revoke execute on function nms_private.why_not_maintained(oid) from public;
+--! EndIncluded functions/maintain/why_not_maintained.sql
 --! Included functions/online/counting_sessions.sql
 create or replace function nms_private.counting_sessions(run_id bigint)
 returns table (
@@ -6766,7 +8221,7 @@ as $$
   left join lateral (
     select held.relation
     from held
-    join pg_class on pg_class.oid = held.relation and pg_class.relkind in ('r', 'p')
+    join pg_class on pg_class.oid = held.relation and pg_class.relkind in ('r', 'p', 'f')
     where
       held.pid = counting.pid
       and held.locktype = 'relation'
@@ -6852,9 +8307,11 @@ revoke execute on function nms_private.header_holders(bigint) from public;
 --! Included functions/online/measure_next_target.sql
 create or replace function nms_private.measure_next_target(
   run_id bigint,
+  after bigint, -- a position in the queue
   out tables_counted bigint,
   out rows_counted numeric,
-  out pages_counted bigint
+  out pages_counted bigint,
+  out claimed bigint
 )
 returns record
 language plpgsql volatile parallel unsafe
@@ -6872,6 +8329,7 @@ begin
   from nms_private.targets as claim
   where
     claim.run_id = measure_next_target.run_id
+    and claim.position > measure_next_target.after
     and not claim.is_done
     and coalesce(claim.retry_at <= clock_timestamp(), true)
   order by claim.position
@@ -6893,6 +8351,7 @@ begin
   tables_counted := 0;
   rows_counted := 0;
   pages_counted := v_claim.pages;
+  claimed := v_claim.position;
   -- A family may have been counted along with another claim. Looked up one by one: a plan that joins them reads
   -- all that the run has stored, for each claim.
   v_left := array(
@@ -6940,9 +8399,9 @@ begin
   where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
 end
 $$;
-comment on function nms_private.measure_next_target(bigint) is
-  'Claims what is next in the queue of a run, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one, with its family; one that is locked goes back to the end of the queue, with its family, until it has been locked for longer than lock_timeout. Returns what was counted; nulls when nothing is free.';
-revoke execute on function nms_private.measure_next_target(bigint) from public;
+comment on function nms_private.measure_next_target(bigint, bigint) is
+  'Claims what is next in the queue of a run after this position, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one, with its family; one that is locked goes back to the end of the queue, with its family, until it has been locked for longer than lock_timeout. Returns what was counted, and its position; nulls when nothing is free.';
+revoke execute on function nms_private.measure_next_target(bigint, bigint) from public;
 --! EndIncluded functions/online/measure_next_target.sql
 --! Included functions/online/measure_targets.sql
 -- The online mode: any number of sessions call this in a loop until is_finished, then one calls
@@ -6970,6 +8429,7 @@ as $$
 declare
   v_start constant timestamptz := clock_timestamp();
   v_run nms.table_metrics_runs := nms_private.claim_run(run_id => measure_targets.run_id, shared => true);
+  v_last bigint := bigint '0';
   v_step record;
 begin
   tables_counted := 0;
@@ -6982,14 +8442,21 @@ begin
     perform nms_private.settle_targets(run_id => v_run.run_id);
   else
     loop
-      v_step := nms_private.measure_next_target(run_id => v_run.run_id);
-      exit when v_step.tables_counted is null;
+      v_step := nms_private.measure_next_target(run_id => v_run.run_id, after => v_last);
+      -- From the last claim on: while somebody has an old snapshot, all claims before it are still to be read.
+      -- One of them may be free again.
+      if v_step.claimed is null and v_last > 0 then
+        v_last := 0;
+        continue;
+      end if;
+      exit when v_step.claimed is null;
+      v_last := v_step.claimed;
       tables_counted := tables_counted + v_step.tables_counted;
       rows_counted := rows_counted + v_step.rows_counted;
       pages_counted := pages_counted + v_step.pages_counted;
       exit when clock_timestamp() >= v_start + coalesce(budget, '1 second');
     end loop;
-    if v_step.tables_counted is null then
+    if v_step.claimed is null then
       perform nms_private.settle_targets(run_id => v_run.run_id);
     end if;
   end if;
@@ -7009,8 +8476,9 @@ comment on function nms.measure_targets(bigint, interval) is
 revoke execute on function nms.measure_targets(bigint, interval) from public;
 --! EndIncluded functions/online/measure_targets.sql
 --! Included functions/online/queue_targets.sql
--- What takes long is claimed by itself: a large table, or a family, which is read under one snapshot. The
--- others together: a claim costs as much as counting several of them.
+-- What takes long is claimed by itself: a large table, a family, which is read under one snapshot, or what lies on
+-- another server, as nobody knows how long that takes. The others together: a claim costs as much as counting several
+-- of them.
 create or replace function nms_private.queue_targets(run_id bigint, round bigint)
 returns bigint
 language sql volatile parallel unsafe
@@ -7045,6 +8513,7 @@ as $$
     select
       target.*,
       sum(target.pages) over (partition by target.unit) as unit_pages,
+      bool_or((target.found).table_kind = 'foreign table') over (partition by target.unit) as is_elsewhere,
       -- What is only read for the sake of a parent goes along with its family, and never by itself.
       bool_or((target.found).is_reported) over (partition by target.unit) as is_wanted
     from target
@@ -7062,7 +8531,7 @@ as $$
     ) as together
     group by
       case
-        when together.unit_pages >= 256 then together.unit::bigint
+        when together.unit_pages >= 256 or together.is_elsewhere then together.unit::bigint
         else -(together.last_place / 100) - 1
       end
   ),
@@ -7202,7 +8671,7 @@ as $$
     measurement.run_id = retract_replaced.run_id
     and schema.nspname = measurement.schema_name
     and relation.relname = measurement.table_name
-    and relation.relkind in ('r', 'p')
+    and relation.relkind in ('r', 'p', 'f')
     and relation.oid <> measurement.table_oid;
 $$;
 comment on function nms_private.retract_replaced(bigint) is
@@ -7313,7 +8782,7 @@ as $$
   select format('%I.%I', schema.nspname, relation.relname) as table_name
   from terminated
   join held on held.pid = terminated.pid and held.locktype = 'relation' and held.mode = 'AccessShareLock'
-  join pg_class as relation on relation.oid = held.relation and relation.relkind in ('r', 'p')
+  join pg_class as relation on relation.oid = held.relation and relation.relkind in ('r', 'p', 'f')
   join pg_namespace as schema on schema.oid = relation.relnamespace
   where
     relation.oid >= 16384 -- the first OID that is not a system table's
@@ -8721,12 +10190,16 @@ set search_path = pg_catalog, pg_temp
 as $$
   with
   counted as materialized (
-    select latest.schema_name, latest.table_name, latest.row_count, latest.own_row_count
+    select
+      latest.schema_name, latest.table_name, latest.row_count, latest.own_row_count, latest.method,
+      latest.row_count_low, latest.row_count_high, latest.total_bytes, latest.own_total_bytes
     from nms.table_metrics_latest as latest
     where latest.row_count is not null
   ),
   listed as materialized (
-    select listed.entry, counted.schema_name, counted.table_name, counted.row_count
+    select
+      listed.entry, counted.schema_name, counted.table_name, counted.row_count,
+      counted.row_count_low, counted.row_count_high, counted.total_bytes
     from (select distinct unnest(metrics_report.tables)) as listed (entry)
     left join lateral nms_private.names_spelled(spelling => listed.entry) as spelled on true
     left join counted on counted.schema_name = spelled.schema_name and counted.table_name = spelled.table_name
@@ -8749,7 +10222,17 @@ as $$
   select jsonb_build_object(
     'datname', current_database(),
     'database_rows', (select sum(counted.own_row_count) from counted),
+    'database_estimated_rows', (
+      select coalesce(sum(counted.own_row_count) filter (where counted.method = 'estimate'), 0)
+      from counted
+      having count(*) > 0
+    ),
+    'database_size_bytes', (select sum(counted.own_total_bytes) from counted),
     'database_tables', (select count(*) from counted having count(*) > 0),
+    'database_tables_by_method', (
+      select coalesce(jsonb_object_agg(found.method, found.tables), '{}')
+      from (select counted.method, count(*) as tables from counted group by counted.method) as found
+    ),
     'schema_rows', (
       select coalesce(jsonb_agg(to_jsonb(grouped) order by grouped.schemaname), '[]')
       from (
@@ -8759,9 +10242,11 @@ as $$
       ) as grouped
     ),
     'table_rows', (
-      select coalesce(jsonb_agg(to_jsonb(found) order by found.schemaname, found.relname), '[]')
+      select coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(found)) order by found.schemaname, found.relname), '[]')
       from (
-        select distinct listed.schema_name as schemaname, listed.table_name as relname, listed.row_count as rows
+        select distinct
+          listed.schema_name as schemaname, listed.table_name as relname, listed.row_count as rows,
+          listed.row_count_low as rows_low, listed.row_count_high as rows_high, listed.total_bytes as size_bytes
         from listed
         where listed.table_name is not null
       ) as found
@@ -8813,7 +10298,7 @@ as $$
   )
 $$;
 comment on function nms.metrics_report(text[]) is
-  'What /metrics shows, by the names of the metrics without nms_: the rows of the last result, of the whole database and of each schema every row counted once, and of the listed tables (named as in nms.find_table) as a query counts them; listed names that the last result does not have; open alerts of each kind, 0 included; the last run that ended and the last that succeeded, without imported ones; when the next result is due, and how many business days are overdue. Times are seconds since 1970. Null: there is none; what was not counted is not there.';
+  'What /metrics shows, by the names of the metrics without nms_: the rows of the last result, of the whole database and of each schema every row counted once, and of the listed tables (named as in nms.find_table) as a query counts them, with rows_low and rows_high of an estimate and size_bytes where they were measured; how many of the rows are estimates, and how many tables were found by which method; listed names that the last result does not have; open alerts of each kind, 0 included; the last run that ended and the last that succeeded, without imported ones; when the next result is due, and how many business days are overdue. Times are seconds since 1970. Null: there is none; what was not counted is not there.';
 revoke execute on function nms.metrics_report(text[]) from public;
 --! EndIncluded functions/reading/metrics_report.sql
 --! Included functions/reading/names_spelled.sql
@@ -10041,9 +11526,16 @@ begin
   return query
   with planned as (
     select
-      relation.*,
+      relation.table_oid,
+      relation.schema_name,
+      relation.table_name,
+      relation.table_kind,
+      relation.is_partition,
+      relation.is_whole,
       target.members,
-      target.table_oid is not null as is_target
+      target.table_oid is not null as is_target,
+      -- Foreign, and a part only of tables that are left out.
+      case when relation.outcome = 'counted' and target.table_oid is null then 'not counted' else relation.outcome end as outcome
     from nms_private.classify_relations(skip => v_skip, exclude => v_exclude) as relation
     left join nms_private.find_targets(skip => v_skip, exclude => v_exclude) as target
       on target.table_oid = relation.table_oid
@@ -10088,15 +11580,17 @@ begin
         when 'counted' then
           case
             when planned.is_whole then 'as a plain select shows it, because an extension keeps its rows elsewhere'
-            when planned.members is not null then
+            when planned.members is not null and planned.table_kind <> 'foreign table' then
               concat_ws(
                 ', ',
                 case planned.table_kind when 'table' then 'as the sum of itself and its children' else 'as the sum of its partitions' end,
                 case
                   when planned.members && array(select other.table_oid from planned as other where other.outcome <> 'counted') then
-                    'also of those that are foreign or left out'
+                    'also of those that are left out'
                 end
               )
+            when planned.table_kind = 'foreign table' then
+              format('as a %s on another server', case when planned.is_partition then 'partition' else 'child' end)
             when planned.is_partition then 'as a partition'
             else 'row by row'
           end
@@ -10104,7 +11598,7 @@ begin
           case planned.table_kind
             when 'view' then 'views have no rows of their own'
             when 'materialized view' then 'materialized views repeat the rows of other tables'
-            when 'foreign table' then 'foreign tables keep their rows elsewhere'
+            when 'foreign table' then 'foreign tables keep their rows elsewhere, and no parent of it is counted'
             else 'temporary tables belong to one session'
           end
       end
@@ -10606,13 +12100,16 @@ begin
       if sqlstate = '57014' and current_setting('nms.raise_cancel', true) = 'on' then
         raise; -- whoever opened the run knows why, and calls give_up_run
       end if;
+      if sqlstate = '08006' then
+        raise; -- nothing of this transaction can be committed, as read_foreign says
+      end if;
       raise warning 'run % failed', v_run.run_id using errcode = sqlstate, detail = left(sqlerrm, 2000);
       return nms_private.fail_run(run_id => v_run.run_id, reason => format('%s (%s)', sqlerrm, sqlstate));
   end;
 end
 $$;
 comment on function nms.collect_table_metrics(jsonb, jsonb, bigint) is
-  'Counts every table of this database as of one instant and keeps the result: measurements, run snapshot and daily snapshot. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". run_id: a run that nms.open_run() has started, with its request. Returns the header of the run, SUCCEEDED or FAILED; raises only for a run_id that cannot be collected.';
+  'Counts every table of this database as of one instant and keeps the result: measurements, run snapshot and daily snapshot. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". run_id: a run that nms.open_run() has started, with its request. Returns the header of the run, SUCCEEDED or FAILED; raises only for a run_id that cannot be collected, and 08006 when another server with a part of a table goes away meanwhile.';
 revoke execute on function nms.collect_table_metrics(jsonb, jsonb, bigint) from public;
 --! EndIncluded functions/run/collect_table_metrics.sql
 --! Included functions/run/delete_measurements_of_deleted_runs.sql
@@ -10762,6 +12259,8 @@ returns void
 language sql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
+  select nms_private.settle_maintained(run_id => finish_counting.run_id);
+
   -- An online run may have taken back the measurement that they belong to.
   delete from nms.table_metrics_filtered_counts as filtered
   where
@@ -10885,7 +12384,9 @@ begin
   return nms_private.start_run(
     skip => v_skip,
     exclude => v_exclude,
-    problem => nms_private.validate_request(skip => v_skip, exclude => v_exclude)
+    problem => case
+      when v_skip <> '[]' or v_exclude <> '[]' then nms_private.validate_request(skip => v_skip, exclude => v_exclude)
+    end
   );
 end
 $$;
@@ -10931,6 +12432,18 @@ as $$
       'collect again when nobody alters it, raise the setting yield_after, or exclude it'
     when error_sqlstate in ('XX001', 'XX002', '58030', '58P01') then
       'its file is damaged or missing: restore it, or exclude it until then'
+    when left(error_sqlstate, 2) in ('08', 'HV') then format(
+      'its server was away, refused to let %I in, or has a statement_timeout that is too short: mend that and collect again, or exclude the tables that it is a part of',
+      current_user
+    )
+    when left(error_sqlstate, 2) = '2F' then format(
+      'give the user mapping of %I for its server a user and a password that this server asks for; or exclude the tables that it is a part of',
+      current_user
+    )
+    when error_sqlstate = '42704' then format(
+      'create what it needs, most often a user mapping of %I for its server, which table-metrics doctor names, and collect again',
+      current_user
+    )
     else 'mend the cause and collect again, or exclude it'
   end
 $$;
@@ -11059,14 +12572,14 @@ declare
 begin
   perform nms.abandon_silent_runs();
 
-  if problem is null then
+  if problem is null and start_run.skip || start_run.exclude = '[]' then
+    v_left_out := 0;
+  elsif problem is null then
     v_unmatched := nms_private.unmatched_entries(skip => start_run.skip, exclude => start_run.exclude);
     v_left_out := (
       select count(*)
       from nms_private.classify_relations(skip => start_run.skip, exclude => start_run.exclude) as relation
-      where
-        start_run.skip || start_run.exclude <> '[]'
-        and relation.outcome in ('schema skipped', 'excluded')
+      where relation.outcome in ('schema skipped', 'excluded')
     );
   end if;
 
@@ -11209,9 +12722,9 @@ as $$
     where
       measurement.run_id = run.run_id
       and measurement.error_sqlstate is not null
-      and measurement.error_sqlstate not in ('55P03', 'NM001', 'NM003')
-      -- Out of resources, operator intervention, transaction rollback: these pass.
-      and left(measurement.error_sqlstate, 2) not in ('53', '57', '40')
+      and measurement.error_sqlstate not in ('55P03', 'NM001', 'NM003', 'HV000')
+      -- Out of resources, operator intervention, transaction rollback, another server that is away: these pass.
+      and left(measurement.error_sqlstate, 2) not in ('53', '57', '40', '08')
   )
   from nms.table_metrics_runs as run
   where run.run_id = is_retryable.run_id
@@ -11977,6 +13490,27 @@ comment on column nms.table_metrics_history.last_vacuum is 'When the table itsel
 comment on column nms.table_metrics_history.last_analyze is 'When the table itself was last analyzed; null when not measured, or never.';
 revoke all on table nms.table_metrics_history from public;
 --! EndIncluded views/table_metrics_history.sql
+--! Included views/table_metrics_maintained.sql
+create or replace view nms.table_metrics_maintained as
+  select
+    schema.nspname::text as schema_name,
+    relation.relname::text as table_name,
+    present.row_count,
+    present.problem,
+    present.seeded_at
+  from nms_private.list_maintained() as present
+  join pg_class as relation on relation.oid = present.table_oid
+  join pg_namespace as schema on schema.oid = relation.relnamespace;
+comment on view nms.table_metrics_maintained is
+  'Every table whose count is maintained by triggers, with the exact number of its rows now.';
+comment on column nms.table_metrics_maintained.schema_name is 'Schema of the table.';
+comment on column nms.table_metrics_maintained.table_name is 'Name of the table.';
+comment on column nms.table_metrics_maintained.row_count is
+  'Rows as select count(*) shows them now; null when writes may have been missed, or they were not counted yet.';
+comment on column nms.table_metrics_maintained.problem is 'Why row_count is null.';
+comment on column nms.table_metrics_maintained.seeded_at is 'When all rows were last counted.';
+revoke all on table nms.table_metrics_maintained from public;
+--! EndIncluded views/table_metrics_maintained.sql
 --! Included views/table_metrics_today.sql
 -- Not nms.business_date(): whoever reads a view has to be allowed to call the functions in it. Nor now(): a run of
 -- the same transaction may be of the next day already.
@@ -12016,6 +13550,13 @@ create or replace trigger forbid_rewriting_a_finished_run
 comment on trigger forbid_rewriting_a_finished_run on nms.table_metrics_runs is
   'History is append-only: a terminal status is never changed.';
 
+
+create or replace trigger begin_shadow_anew
+  before update on nms.table_metrics_count_rules
+  for each row when (new.method = 'carried' and old.method <> 'carried')
+  execute function nms_private.begin_shadow_anew();
+comment on trigger begin_shadow_anew on nms.table_metrics_count_rules is
+  'Nothing is carried by a rule that has not been compared first.';
 
 create or replace trigger delete_measurements_of_deleted_runs
   after delete on nms.table_metrics_runs

@@ -1,10 +1,18 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { withDatabase } from '../connection/with_database.ts'
 import { parseExactly } from '../reading/exact_json.ts'
 import { readKnownTable } from '../reading/known_table.ts'
 import { describeTrend, readTrend } from '../reading/trend.ts'
+import { trendOfBytes } from '../reading/trend_of_bytes.ts'
 import { print } from '../terminal/output.ts'
 import { wholeNumber } from './arguments.ts'
+
+interface TrendOptions {
+  days: number
+  filter?: string
+  bytes?: true
+  json?: true
+}
 
 export function addTrendCommand(program: Command): void {
   program
@@ -13,12 +21,19 @@ export function addTrendCommand(program: Command): void {
     .argument('<schema.table>', 'a table, spelled as the catalogue does or quoted as in SQL')
     .option('--days <n>', 'how many days back, today included', wholeNumber(99999), 30)
     .option('--filter <name>', 'only the rows that match this filter of the table')
+    .addOption(
+      new Option('--bytes', 'draw its bytes on disk instead, as far as runs have measured them').conflicts(
+        'filter',
+      ),
+    )
     .option('--json', 'print the days as JSON')
     .addHelpText('after', '\nExample:\n  table-metrics trend public.orders --days 90')
-    .action((name: string, { days, filter, json }: { days: number; filter?: string; json?: true }) =>
+    .action((name: string, { days, filter, bytes, json }: TrendOptions) =>
       withDatabase(async (sql) => {
         const report = await readTrend(sql, { ...(await readKnownTable(sql, name)), days, filter })
-        print(json ? report : describeTrend(parseExactly(report), days))
+        if (json) print(report)
+        else if (bytes) print(describeTrend(trendOfBytes(parseExactly(report)), days, 'bytes'))
+        else print(describeTrend(parseExactly(report), days))
       }),
     )
 }

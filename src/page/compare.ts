@@ -30,6 +30,7 @@ export const outcomes = [
   'shrank',
   'grew',
   'appeared',
+  'unclear',
   'left out',
   'unchanged',
 ] as const
@@ -62,7 +63,7 @@ export function comparePage(report: ShownComparison, view: ComparisonView): stri
 ${form(report, view)}
 <section class="part" aria-labelledby="changes">
 <div class="part-head"><h2 id="changes">What changed</h2>${outcomeLinks(report, view)}</div>
-<p class="muted" role="status">${change === '0' ? 'As many rows as before' : html`${changeOf(change)} rows`} in all, each counted once; ${counted(found.length, 'table')} here, most changed first${found.length > most && `: these are the first ${formatCount(String(most))}, filter to see others`}.</p>
+<p class="muted" role="status">${change === '0' ? 'As many rows as before' : html`${changeOf(change, { method: report.is_change_estimated ? 'estimate' : 'exact' })} rows`} in all, each counted once; ${counted(found.length, 'table')} here, most changed first${found.length > most && `: these are the first ${formatCount(String(most))}, filter to see others`}.</p>
 ${found.length > 0 ? tableOf(found.slice(0, most)) : html`<p class="notice">No table is like that.</p>`}
 </section>`,
   })
@@ -101,7 +102,21 @@ function tableOf(tables: readonly ComparedTable[]): Html {
 ${headRow('Table', 'Outcome', '#Change', '#Per cent', '#Before', '#After')}
 <tbody>${tables.map(
     (table) =>
-      html`<tr><th scope="row">${tableLink(table)}${table.is_partition && html` <span class="tag">partition</span>`}</th><td><span class="tag ${moods[table.outcome] ?? ''}">${table.outcome}</span></td>${changeCells(table)}${countCell(table.rows_before)}${countCell(table.rows_after)}</tr>\n`,
+      html`<tr><th scope="row">${tableLink(table)}${table.is_partition && html` <span class="tag">partition</span>`}</th><td><span class="tag ${moods[table.outcome] ?? ''}">${table.outcome}</span></td>${changeCells(table, { method: table.method_before }, { method: table.method_after })}${countCell(before(table))}${countCell(after(table))}</tr>\n`,
   )}</tbody>
 </table></div>`
 }
+
+const before = (table: ComparedTable) => ({
+  row_count: table.rows_before,
+  method: table.method_before,
+  row_count_low: table.rows_before_low,
+  row_count_high: table.rows_before_high,
+})
+
+const after = (table: ComparedTable) => ({
+  row_count: table.rows_after,
+  method: table.method_after,
+  row_count_low: table.rows_after_low,
+  row_count_high: table.rows_after_high,
+})

@@ -1,11 +1,13 @@
+import { type MarkedCount, marked } from '../reading/marked_count.ts'
 import { formatChange, formatCount, formatPercent } from '../terminal/terminal.ts'
 import { type Html, html } from './html.ts'
 
-/** A change of a count, with its sign; nothing where there is no earlier count. */
-export function changeOf(change: string | null): Html | null {
+/** A change of a count, with its sign, and marked where one of the counts is an estimate; nothing where there is no earlier count. */
+export function changeOf(change: string | null, ...among: Pick<MarkedCount, 'method'>[]): Html | null {
   if (change === null) return null
-  if (change === '0') return html`<span class="muted">0</span>`
-  return html`<span class="${change.startsWith('-') ? 'down' : 'up'}">${typeset(formatChange(change))}</span>`
+  if (change === '0') return html`<span class="muted">${marked('0', ...among)}</span>`
+  const text = marked(typeset(formatChange(change)), ...among)
+  return html`<span class="${change.startsWith('-') ? 'down' : 'up'}">${text}</span>`
 }
 
 /** The same in per cent; nothing where nothing changed, or nothing was there. */

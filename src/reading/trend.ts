@@ -22,7 +22,7 @@ export interface TrendRequest extends Table {
 export interface TrendReport extends Table {
   /** Null: all rows are counted. */
   filter_name: string | null
-  days: Day[]
+  days: (Day & { total_bytes: string | null })[]
   summary: Summary | NoResult
 }
 
@@ -64,7 +64,7 @@ export async function readTrend(
  *
  * @throws when none of these days has a result for it
  */
-export function describeTrend(report: TrendReport, asked: number): string {
+export function describeTrend(report: TrendReport, asked: number, unit: 'rows' | 'bytes' = 'rows'): string {
   const { days, summary } = report
   const name = visible(nameOf(report) + (report.filter_name === null ? '' : ` (${report.filter_name})`))
   if (!hasResult(summary)) {
@@ -89,7 +89,7 @@ export function describeTrend(report: TrendReport, asked: number): string {
     '',
     drawChart({ levels, height: lines, top, bottom, first: firstDate, last: lastDate }, width),
     '',
-    `${formatMarkedCount({ ...last, row_count: summary.last_rows })} rows on ${summary.last_date}`,
+    `${formatMarkedCount({ ...last, row_count: summary.last_rows })} ${unit} on ${summary.last_date}`,
     ...(summary.first_date === summary.last_date
       ? []
       : [`${paint(styleOfChange(change), marked(change, earliest, last))} since ${summary.first_date}`]),

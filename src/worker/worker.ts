@@ -135,6 +135,7 @@ function tidy(
     await reportMissingRun(sql, log)
     await freeAbandonedJobs(sql, schema, dead)
     await admitRequesters(sql, schema)
+    await sql`select nms.fold_counts(count_rows => false)`
   })
 }
 

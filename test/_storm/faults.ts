@@ -32,8 +32,9 @@ export async function disturb(sql: Sql, random: Random): Promise<string> {
   return fault
 }
 
+// Seldom a reset: for a while after each of them everything is counted.
 const disturbances: [string, string][] = [
-  ...Array<[string, string]>(6).fill([
+  ...Array<[string, string]>(24).fill([
     'a session that hides is ended',
     `select pg_terminate_backend(pid) from pg_stat_activity where application_name = '${hidersName}' order by random() limit 1`,
   ]),

@@ -98,7 +98,7 @@ export async function hide(
   seed: number,
   isOver: () => boolean,
   hidden: Counts,
-  longest = 8,
+  longest = 6,
 ): Promise<void> {
   const random = randomFrom(seed)
   for (let turn = 1; !isOver(); ) {
@@ -109,7 +109,7 @@ export async function hide(
       const seconds = random() ** 2 * longest
       const say = (statements: string) => sql.unsafe(statements).simple()
       const move = () => stir(random)
-      const table = stillTables[Math.floor(random() * 100) % stillTables.length] as string
+      const table = stillTables[Math.floor(random() * stillTables.length)] as string
       try {
         // Within a second after it has told something, a session does not tell the next.
         await say(move())
@@ -117,7 +117,7 @@ export async function hide(
         const wait = () => sleep(seconds * 1000)
         await makers[kind]?.({ say, move, seconds, wait, table, id: `hidden ${seed} ${turn}` })
         count(hidden, kind)
-        await sleep(random() * 2_000) // idle, where a run may find that it has told everything
+        await sleep(500 + random() * 1_500) // idle, where a run may find that it has told everything
       } catch (error) {
         count(hidden, (error as { code?: string }).code ?? 'lost')
         await sql.unsafe('rollback').catch(() => sleep(200))

@@ -43,6 +43,30 @@ highest 1,900 on ${highest}
   )
 })
 
+test('--bytes draws what the table occupied, on the days that measured it', async (t) => {
+  const db = await createHistory(t, { 3: orders(1), 2: orders(2), 1: orders(3), 0: orders(4) })
+  await db.sql`
+    update nms.table_metrics_measurements as measurement
+    set total_bytes = 8192 * (3 - (nms.business_date() - run.snapshot_date))
+    from nms.table_metrics_runs as run
+    where run.run_id = measurement.run_id and run.snapshot_date > nms.business_date() - 3
+  `
+  const [first, last] = await Promise.all([2, 0].map((ago) => daysAgo(db.sql, ago)))
+
+  const { status, stdout, stderr } = await tableMetrics(t, db.url, ['trend', 'public.orders', '--bytes'])
+
+  t.is(status, 0, stderr)
+  t.regex(stdout, /^24,576 ┤/m)
+  t.regex(stdout, new RegExp(`^24,576 bytes on ${last}\n\\+16,384 \\(\\+200\\.0 %\\) since ${first}$`, 'm'))
+  t.regex(stdout, /^3 of the last 30 days have a result$/m)
+})
+
+test('--bytes says how to have them where no run has measured any', async (t) => {
+  const db = await createHistory(t, { 0: orders(1) })
+
+  failsClearly(t, await tableMetrics(t, db.url, ['trend', 'public.orders', '--bytes']), 'measure_storage')
+})
+
 test('a table that never changes is one flat line', async (t) => {
   const db = await createHistory(t, { 2: orders(7), 1: orders(7), 0: orders(7) })
 

@@ -4,7 +4,9 @@ import { kindOf, type Table } from '../../reading/tables.ts'
 import { formatCount, formatDuration, inWords } from '../../terminal/terminal.ts'
 import { visible, visibleLines } from '../../terminal/visible.ts'
 import { alertList } from '../alert_list.ts'
+import { bytesCell, haveBytes } from '../bytes.ts'
 import { breakable, changeCells, countCell, headRow, notCounted } from '../cells.ts'
+import { estimatedOf, type ShownCount, type Totals, tablesNote, totalOf } from '../count.ts'
 import { type Html, html } from '../html.ts'
 import { layout } from '../layout.ts'
 import { links } from '../links.ts'
@@ -18,18 +20,21 @@ import { type Request, requestOf } from './request.ts'
 export interface RunOfPage {
   business_time_zone: string
   run: Omit<RunHeader, 'totals'> & Request & { left_out_count: string | null }
-  totals: { tables: string; rows: string }
+  totals: Totals
   previous_run_id: string | null
   previous_date: string | null
   change: string | null
+  is_change_estimated?: boolean | null
   /** Largest first, those that could not be counted in front. */
-  tables: (Table & {
-    table_kind: string
-    is_partition: boolean
-    row_count: string | null
-    change: string | null
-    change_percent: string | null
-  })[]
+  tables: (Table &
+    ShownCount & {
+      table_kind: string
+      is_partition: boolean
+      change: string | null
+      change_percent: string | null
+      previous_method?: string | null
+      total_bytes?: string | null
+    })[]
   failures: (Table & { error_sqlstate: string; error_message: string; remedy: string })[]
   alerts: Alert[]
 }
@@ -69,15 +74,17 @@ function describe({ run }: RunOfPage, clock: Clock): Html {
   }`
 }
 
-function figures({ run, totals, change, previous_run_id, previous_date, failures }: RunOfPage): Html {
+function figures(report: RunOfPage): Html {
+  const { run, totals, change, previous_run_id, previous_date, failures } = report
+  const changed = { method: report.is_change_estimated ? 'estimate' : 'exact' }
   const leftOut = run.left_out_count ?? '0'
   return html`<dl class="figures">
-<div><dt>Tables</dt><dd class="figure">${formatCount(totals.tables)}</dd>${leftOut !== '0' && html`<dd class="muted">${counted(leftOut, 'table')} left out by request</dd>`}</div>
-${run.status === 'SUCCEEDED' && html`<div><dt>Rows</dt><dd class="figure">${breakable(totals.rows)}</dd><dd class="muted">each counted once</dd></div>`}
+<div><dt>Tables</dt><dd class="figure">${formatCount(totals.tables)}</dd>${tablesNote(totals)}${leftOut !== '0' && html`<dd class="muted">${counted(leftOut, 'table')} left out by request</dd>`}</div>
+${run.status === 'SUCCEEDED' && html`<div><dt>Rows</dt><dd class="figure">${totalOf(breakable(totals.rows), totals)}</dd><dd class="muted">each counted once</dd>${estimatedOf(totals)}</div>`}
 ${
   run.status === 'SUCCEEDED' &&
   previous_run_id &&
-  html`<div><dt>Change</dt><dd class="figure">${changeOf(change)}</dd><dd class="muted">since <a href="${links.compare(previous_run_id, run.run_id)}">run ${previous_run_id}</a> of ${previous_date}</dd></div>`
+  html`<div><dt>Change</dt><dd class="figure">${changeOf(change, changed)}</dd><dd class="muted">since <a href="${links.compare(previous_run_id, run.run_id)}">run ${previous_run_id}</a> of ${previous_date}</dd></div>`
 }
 <div><dt>Not counted</dt><dd class="figure">${formatCount(String(failures.length))}</dd></div>
 </dl>`
@@ -101,16 +108,17 @@ ${
 
 function tables({ tables }: RunOfPage): Html | null {
   if (tables.length === 0) return null
+  const isMeasured = haveBytes(tables)
   return html`<section class="part" aria-labelledby="tables">
 <h2 id="tables">Tables</h2>
 ${tables.length > most && html`<p class="muted">The largest ${formatCount(String(most))} of ${counted(tables.length, 'table')}.</p>`}
 <div class="scroll"><table>
-${headRow('Table', 'Kind', '#Rows', '#Change', '#Per cent')}
+${headRow('Table', 'Kind', '#Rows', '#Change', '#Per cent', ...(isMeasured ? ['#Size'] : []))}
 <tbody>${tables
     .slice(0, most)
     .map(
       (table) =>
-        html`<tr><th scope="row">${tableLink(table)}</th><td>${kindOf(table)}</td>${table.row_count === null ? html`<td class="number">${notCounted}</td>` : countCell(table.row_count)}${changeCells(table)}</tr>\n`,
+        html`<tr><th scope="row">${tableLink(table)}</th><td>${kindOf(table)}</td>${table.row_count === null ? html`<td class="number">${notCounted}</td>` : countCell(table)}${changeCells(table, table, { method: table.previous_method })}${isMeasured && bytesCell(table.total_bytes)}</tr>\n`,
     )}</tbody>
 </table></div>
 </section>`

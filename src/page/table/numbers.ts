@@ -1,4 +1,5 @@
 import { formatCount } from '../../terminal/terminal.ts'
+import { bytesCell, haveBytes } from '../bytes.ts'
 import { changeCells, countCell, headRow } from '../cells.ts'
 import { dateOf, dayNumber } from '../charts/days_axis.ts'
 import { type Html, html } from '../html.ts'
@@ -8,37 +9,43 @@ import type { ExpectedDay, TableDay, TableReport } from './report.ts'
 /** What the chart shows, in numbers: newest first, each gap as one row. */
 export function numbersOf({ days, expected }: TableReport): Html | null {
   if (days.length === 0) return null
+  const isMeasured = haveBytes(days)
+  const counted = days.filter(({ row_count }) => row_count !== null)
+  const before = new Map(counted.map((day, n) => [day, counted[n - 1]]))
   const expectedOn = new Map(expected.map((day) => [day.snapshot_date, day]))
   return html`<section class="part" aria-labelledby="numbers">
 <h2 id="numbers">Numbers</h2>
 <div class="scroll"><table>
-${headRow('Day', '#Rows', '#Change', '#Per cent', '#Expected', 'Run')}
+${headRow('Day', '#Rows', '#Change', '#Per cent', '#Expected', ...(isMeasured ? ['#Size'] : []), 'Run')}
 <tbody>${days
     .toReversed()
     .map((day, n, newestFirst) => [
-      gap(day, newestFirst[n - 1]),
-      row(day, expectedOn.get(day.snapshot_date)),
+      gap(day, newestFirst[n - 1], isMeasured),
+      row(day, before.get(day), expectedOn.get(day.snapshot_date), isMeasured),
     ])}</tbody>
 </table></div>
 </section>`
 }
 
-function row(day: TableDay, expected: ExpectedDay | undefined): Html {
+function row(
+  day: TableDay,
+  before: TableDay | undefined,
+  expected: ExpectedDay | undefined,
+  isMeasured: boolean,
+): Html {
   return html`<tr data-date="${day.snapshot_date}"><th class="date" scope="row">${day.snapshot_date}</th>${
-    day.row_count === null
-      ? html`<td class="number"><span class="tag">left out</span></td>`
-      : countCell(day.row_count)
-  }${changeCells(day)}<td class="number muted">${
+    day.row_count === null ? html`<td class="number"><span class="tag">left out</span></td>` : countCell(day)
+  }${changeCells(day, day, { method: before?.method })}<td class="number muted">${
     expected && `${formatCount(expected.expected_low)} to ${formatCount(expected.expected_high)}`
-  }</td><td><a href="${links.run(day.run_id)}">${day.run_id}</a>${
+  }</td>${isMeasured && bytesCell(day.total_bytes)}<td><a href="${links.run(day.run_id)}">${day.run_id}</a>${
     day.method && day.method !== 'exact' && html` <span class="tag">${day.method}</span>`
   }</td></tr>\n`
 }
 
 /** The days without a result between a day and the one that comes next. */
-function gap(day: TableDay, next: TableDay | undefined): Html | undefined {
+function gap(day: TableDay, next: TableDay | undefined, isMeasured: boolean): Html | undefined {
   if (!next) return
   const [from, to] = [dayNumber(day.snapshot_date) + 1, dayNumber(next.snapshot_date) - 1]
   if (from > to) return
-  return html`<tr class="muted"><th class="date" scope="row">${dateOf(to)}${from < to && html` back to ${dateOf(from)}`}</th><td class="number"><span class="tag">no result</span></td><td colspan="4"></td></tr>\n`
+  return html`<tr class="muted"><th class="date" scope="row">${dateOf(to)}${from < to && html` back to ${dateOf(from)}`}</th><td class="number"><span class="tag">no result</span></td><td colspan="${isMeasured ? 5 : 4}"></td></tr>\n`
 }

@@ -1,4 +1,5 @@
 import type { Table } from '../../reading/tables.ts'
+import type { ShownCount } from '../count.ts'
 
 /** What nms.table_report says, each number as text. */
 export interface TableReport extends Table {
@@ -18,13 +19,13 @@ export interface TableReport extends Table {
   summary: Summary
 }
 
-export interface TableDay {
+export interface TableDay extends ShownCount {
   snapshot_date: string
-  row_count: string | null
   change: string | null
   change_percent: string | null
   run_id: string
   method: string | null
+  total_bytes?: string | null
 }
 
 export interface ExpectedDay {
@@ -40,15 +41,16 @@ export interface TableAlert {
   closed_at: string | null
 }
 
-export interface TableRun {
+export interface TableRun extends ShownCount {
   run_id: string
   status: string
   measured_at: string
-  row_count: string | null
   change: string | null
   method: string
   error_message: string | null
   is_result: boolean
+  /** Only where it is another one. */
+  previous_method?: string | null
 }
 
 /** What the days come to; all but their counts are null when none has a result. */

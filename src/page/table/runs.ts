@@ -1,6 +1,7 @@
-import { formatCount, inWords } from '../../terminal/terminal.ts'
+import { inWords } from '../../terminal/terminal.ts'
 import { visible } from '../../terminal/visible.ts'
 import { headRow, notCounted } from '../cells.ts'
+import { countOf } from '../count.ts'
 import { type Html, html } from '../html.ts'
 import { links } from '../links.ts'
 import { changeOf } from '../numbers.ts'
@@ -17,7 +18,7 @@ export function runsOf({ snapshot_date, runs }: TableReport['last_runs'], clock:
 ${headRow('Run', 'Counted', '#Rows', '#Change', 'Remarks')}
 <tbody>${runs.map(
     (run) =>
-      html`<tr><th scope="row"><a href="${links.run(run.run_id)}">${run.run_id}</a></th><td class="date">${clock.on(snapshot_date, run.measured_at)}</td><td class="number">${run.row_count === null ? notCounted : formatCount(run.row_count)}</td><td class="number">${changeOf(run.change)}</td><td>${remarks(run)}</td></tr>`,
+      html`<tr><th scope="row"><a href="${links.run(run.run_id)}">${run.run_id}</a></th><td class="date">${clock.on(snapshot_date, run.measured_at)}</td><td class="number">${countOf(run) ?? notCounted}</td><td class="number">${changeOf(run.change, run, { method: run.previous_method })}</td><td>${remarks(run)}</td></tr>`,
   )}</tbody>
 </table></div>
 </section>`

@@ -22,7 +22,7 @@ function listOf({ changed_most, tables, days }: Overview): Html {
   const places = new Map(tables.map((table, place) => [keyOf(table), place]))
   const rows = changed_most.slice(0, most).map((table) => {
     const place = places.get(keyOf(table)) ?? -1
-    return html`<tr><th scope="row">${tableLink(table)}${tables[place] && kindTag(tables[place])}${outcomeOf(table)}</th><td class="spark">${historyOf(days, place)}</td><td class="number">${changeOf(changeIn(table))}</td><td class="number">${percentOf(table)}</td></tr>`
+    return html`<tr><th scope="row">${tableLink(table)}${tables[place] && kindTag(tables[place])}${outcomeOf(table)}</th><td class="spark">${historyOf(days, place)}</td><td class="number">${changeOf(changeIn(table), { method: table.method_before }, { method: table.method_after })}</td><td class="number">${percentOf(table)}</td></tr>`
   })
   return html`<table class="changes"><caption class="visually-hidden">The tables that changed most</caption>
 <thead><tr><th scope="col">Table</th><th scope="col" class="spark">${days.length} days</th><th scope="col" class="number">Change</th><th scope="col" class="number">Per cent</th></tr></thead>

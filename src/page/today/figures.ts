@@ -1,6 +1,7 @@
 import { formatCount, formatDuration } from '../../terminal/terminal.ts'
 import { inKind } from '../alert_list.ts'
 import { sparkline } from '../charts/sparkline.ts'
+import { estimatedOf, tablesNote, totalOf } from '../count.ts'
 import { type Html, html } from '../html.ts'
 import { links } from '../links.ts'
 import { changeOf, counted, percentOf } from '../numbers.ts'
@@ -19,11 +20,14 @@ ${today(overview, clock)}
 </dl>`
 }
 
-function rows({ totals, change, change_percent, previous_date, days }: Overview): Html {
+function rows(overview: Overview): Html {
+  const { totals, change, change_percent, previous_date, days } = overview
+  const changed = { method: overview.is_change_estimated ? 'estimate' : 'exact' }
   const percent = percentOf({ change, change_percent })
   return html`<div><dt>Rows</dt>
-<dd class="figure">${formatCount(totals.rows)}</dd>
-${previous_date && html`<dd>${changeOf(change)} ${percent && `(${percent})`}</dd><dd class="muted">since ${shortened(previous_date)}</dd>`}
+<dd class="figure">${totalOf(formatCount(totals.rows), totals)}</dd>
+${estimatedOf(totals)}
+${previous_date && html`<dd>${changeOf(change, changed)} ${percent && `(${percent})`}</dd><dd class="muted">since ${shortened(previous_date)}</dd>`}
 <dd>${sparkline(days.map(({ rows }) => rows))}</dd></div>`
 }
 
@@ -32,6 +36,7 @@ function tables({ totals, tables, run }: Overview): Html {
   const leftOut = run?.left_out_count ?? '0'
   return html`<div><dt>Tables</dt>
 <dd class="figure">${formatCount(totals.tables)}</dd>
+${tablesNote(totals)}
 ${partitions > 0 && html`<dd class="muted">${counted(partitions, 'of them is a partition', 'of them are partitions')}: no row is added twice</dd>`}
 ${leftOut !== '0' && html`<dd class="muted">${counted(leftOut, 'table')} left out by request</dd>`}</div>`
 }

@@ -1,5 +1,6 @@
 import type { Alert } from '../../reading/open_alerts.ts'
 import type { Table } from '../../reading/tables.ts'
+import type { ShownCount, Totals } from '../count.ts'
 
 /** What the server reports of a business day and of how things stand: numbers as they are written, but for `days`. */
 export interface Overview {
@@ -13,8 +14,9 @@ export interface Overview {
   previous_date: string | null
   earlier_date: string | null
   later_date: string | null
-  totals: { tables: string; rows: string }
+  totals: Totals
   change: string | null
+  is_change_estimated?: boolean | null
   change_percent: string | null
   changed_most: Changed[]
   tables: CountedTable[]
@@ -51,19 +53,24 @@ export interface Failure extends Table {
   error_message: string | null
 }
 
-export interface CountedTable extends Failure {
+export interface CountedTable extends Failure, Omit<ShownCount, 'row_count'> {
   table_kind: string
   is_partition: boolean
   /** Null where it could not be counted. */
   row_count: string | null
   change: string | null
   change_percent: string | null
+  /** Only where the change is since a count of another method. */
+  previous_method?: string | null
+  total_bytes?: string | null
 }
 
 export interface Changed extends Table {
   outcome: string
   rows_before: string | null
   rows_after: string | null
+  method_before?: string | null
+  method_after?: string | null
   change: string | null
   change_percent: string | null
 }

@@ -1,7 +1,10 @@
+import { isEstimate } from '../../reading/marked_count.ts'
 import { nameOf } from '../../reading/tables.ts'
 import { formatCount } from '../../terminal/terminal.ts'
 import { visible } from '../../terminal/visible.ts'
+import { bytesCell, haveBytes } from '../bytes.ts'
 import { notCounted } from '../cells.ts'
+import { countOf, sortKeyOf } from '../count.ts'
 import { filterInput, isFound } from '../filter.ts'
 import { type Html, html } from '../html.ts'
 import { links } from '../links.ts'
@@ -22,6 +25,7 @@ const columns: Column[] = [
   ['change', 'Change', true],
   ['percent', 'Per cent', true],
 ]
+const size: Column = ['bytes', 'Size', true]
 
 /** A table, what the day found of it, and where its counts are in those of each day. */
 export interface Row {
@@ -43,6 +47,7 @@ export function tables(overview: Overview, view: View): Html {
   const shown = isWhole ? rows : matching.slice(0, most)
   const more = isWhole ? 0 : matching.length - shown.length
   const { days } = overview
+  const isMeasured = haveBytes(overview.tables)
   return html`<section class="part" aria-labelledby="tables">
 <div class="part-head"><div class="titled"><h2 id="tables">Tables</h2>
 <p class="muted" id="found" role="status">${found(matching.length, rows.length)}${more > 0 && `, the first ${formatCount(String(most))} of them here: filter to see others`}</p></div>
@@ -50,10 +55,10 @@ export function tables(overview: Overview, view: View): Html {
 ${Object.entries({ date: view.date, sort: view.sort, dir: view.dir }).map(([name, value]) => value && html`<input type="hidden" name="${name}" value="${value}">`)}
 ${filterInput(view.filter)}
 <button>Filter</button></form></div>
-<table class="tables" role="table"${isWhole && html` data-whole`}><caption class="visually-hidden">All tables with their rows, the change since the day before, and the last ${days.length} days as a line</caption>
-<thead role="rowgroup"><tr role="row">${head(columns[0] as Column, view)}<th scope="col" role="columnheader" class="spark">${days.length} days</th>${columns.slice(1).map((column) => head(column, view))}</tr></thead>
+<table class="tables${overview.tables.some(isEstimate) && ' with-range'}${isMeasured && ' with-size'}" role="table"${isWhole && html` data-whole`}><caption class="visually-hidden">All tables with their rows, the change since the day before, and the last ${days.length} days as a line</caption>
+<thead role="rowgroup"><tr role="row">${head(columns[0] as Column, view)}<th scope="col" role="columnheader" class="spark">${days.length} days</th>${[...columns.slice(1), ...(isMeasured ? [size] : [])].map((column) => head(column, view))}</tr></thead>
 <tbody role="rowgroup">
-${shown.map((row) => tableRow(row, overview, !matches(row)))}</tbody></table>
+${shown.map((row) => tableRow(row, overview, !matches(row), isMeasured))}</tbody></table>
 </section>`
 }
 
@@ -95,9 +100,15 @@ function head([key, title, isNumber]: Column, view: View): Html {
   return html`<th scope="col" role="columnheader"${isNumber && html` class="number"`}${isSorted && html` aria-sort="${ascends(view) ? 'ascending' : 'descending'}"`} data-key="${key}"><a href="${href}">${title}</a></th>`
 }
 
-function tableRow({ table, place, failure }: Row, { days, last_run }: Overview, isHidden: boolean): Html {
-  const rows = table.row_count === null ? notCounted : formatCount(table.row_count)
-  return html`<tr role="row"${isHidden && html` hidden`}><th role="rowheader">${tableLink(table)}${kindTag(table)}${failure && reasonOf(failure, table, last_run?.run_id)}</th><td role="cell" class="spark">${historyOf(days, place)}</td><td role="cell" class="number">${rows}</td><td role="cell" class="number">${changeOf(table.change)}</td><td role="cell" class="number" data-key="${table.change_percent}">${percentOf(table)}</td></tr>
+function tableRow(
+  { table, place, failure }: Row,
+  { days, last_run }: Overview,
+  isHidden: boolean,
+  isMeasured: boolean,
+): Html {
+  const change = changeOf(table.change, table, { method: table.previous_method })
+  const changeKey = table.change !== null && html` data-key="${table.change}"`
+  return html`<tr role="row"${isHidden && html` hidden`}><th role="rowheader">${tableLink(table)}${kindTag(table)}${failure && reasonOf(failure, table, last_run?.run_id)}</th><td role="cell" class="spark">${historyOf(days, place)}</td><td role="cell" class="number"${sortKeyOf(table)}>${countOf(table) ?? notCounted}</td><td role="cell" class="number"${changeKey}>${change}</td><td role="cell" class="number" data-key="${table.change_percent}">${percentOf(table)}</td>${isMeasured && bytesCell(table.total_bytes, 'cell')}</tr>
 `
 }
 

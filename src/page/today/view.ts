@@ -1,6 +1,6 @@
 import type { Row } from './tables.ts'
 
-export type SortKey = 'name' | 'rows' | 'change' | 'percent'
+export type SortKey = 'name' | 'rows' | 'change' | 'percent' | 'bytes'
 
 /** How the table of tables is shown: all of it is in the address. */
 export interface View {
@@ -17,8 +17,9 @@ export const ascends = ({ dir }: View) => dir === 'asc'
 /** Sorted as the view says; what has no such number comes last, in either direction. */
 export function inOrder(rows: readonly Row[], view: View): Row[] {
   const sign = ascends(view) ? 1 : -1
-  if (view.sort === 'name') return rows.toSorted((one, other) => sign * compare(one.name, other.name))
-  const valued = rows.map((row) => ({ row, value: sortedBy(row, view.sort) }))
+  const { sort } = view
+  if (sort === 'name') return rows.toSorted((one, other) => sign * compare(one.name, other.name))
+  const valued = rows.map((row) => ({ row, value: sortedBy(row, sort) }))
   return valued
     .toSorted((one, other) => {
       if (one.value === null || other.value === null) {
@@ -31,9 +32,9 @@ export function inOrder(rows: readonly Row[], view: View): Row[] {
     .map(({ row }) => row)
 }
 
-function sortedBy({ table }: Row, key: SortKey): bigint | number | null {
+function sortedBy({ table }: Row, key: Exclude<SortKey, 'name'>): bigint | number | null {
   if (key === 'percent') return table.change_percent === null ? null : Number(table.change_percent)
-  const count = key === 'rows' ? table.row_count : table.change
+  const count = { rows: table.row_count, change: table.change, bytes: table.total_bytes ?? null }[key]
   return count === null ? null : BigInt(count)
 }
 

@@ -2,9 +2,22 @@
 export interface MetricsReport {
   datname: string
   database_rows: string | null
+  /** Of the rows. */
+  database_estimated_rows: string | null
+  database_size_bytes: string | null
   database_tables: string | null
+  database_tables_by_method: Record<string, string>
   schema_rows: { schemaname: string; rows: string }[]
-  table_rows: { schemaname: string; relname: string; rows: string }[]
+  table_rows: {
+    schemaname: string
+    relname: string
+    rows: string
+    /** Only of an estimate. */
+    rows_low?: string
+    rows_high?: string
+    /** Only where it was measured. */
+    size_bytes?: string
+  }[]
   listed_tables_missing: string[]
   open_alerts: Record<string, string>
   last_success_timestamp_seconds: string | null
@@ -44,10 +57,30 @@ export const families: Family[] = [
     samples: whole((report) => report.database_rows),
   },
   {
+    name: 'nms_database_estimated_rows',
+    help: `Those of nms_database_rows that are estimated; 0 when each was counted. ${asFloat}`,
+    unit: 'rows',
+    samples: whole((report) => report.database_estimated_rows),
+  },
+  {
+    name: 'nms_database_size_bytes',
+    help: 'Bytes on disk of all tables with their indexes, each counted once, as the last result has measured them; absent when it has not.',
+    unit: 'bytes',
+    samples: whole((report) => report.database_size_bytes),
+  },
+  {
     name: 'nms_database_tables',
     help: 'Tables in the last result.',
     unit: 'tables',
     samples: whole((report) => report.database_tables),
+  },
+  {
+    name: 'nms_database_tables_by_method',
+    help: 'The same by how their rows were found: exact, carried, maintained, estimate or imported.',
+    samples: ({ datname, database_tables_by_method }) =>
+      Object.entries(database_tables_by_method)
+        .sort(([one], [other]) => (one < other ? -1 : 1))
+        .map(([method, value]) => ({ labels: { datname, method }, value })),
   },
   {
     name: 'nms_schema_rows',
@@ -60,13 +93,27 @@ export const families: Family[] = [
   },
   {
     name: 'nms_table_rows',
-    help: `Rows of a listed table in the last result, those of partitions and children included; absent when it was not counted. ${asFloat}`,
+    help: `Rows of a listed table in the last result, those of partitions and children included; absent when it was not counted. An estimate where it has nms_table_low_rows and nms_table_high_rows. ${asFloat}`,
     unit: 'rows',
-    samples: ({ datname, table_rows }) =>
-      table_rows.map(({ schemaname, relname, rows }) => ({
-        labels: { datname, schemaname, relname },
-        value: rows,
-      })),
+    samples: listed(({ rows }) => rows),
+  },
+  {
+    name: 'nms_table_low_rows',
+    help: 'With 99 % confidence a listed table has at least so many rows; absent unless it was estimated.',
+    unit: 'rows',
+    samples: listed(({ rows_low }) => rows_low),
+  },
+  {
+    name: 'nms_table_high_rows',
+    help: 'With 99 % confidence a listed table has at most so many rows; absent unless it was estimated.',
+    unit: 'rows',
+    samples: listed(({ rows_high }) => rows_high),
+  },
+  {
+    name: 'nms_table_size_bytes',
+    help: 'Bytes on disk of a listed table with its indexes, those of partitions and children included; absent when they were not measured.',
+    unit: 'bytes',
+    samples: listed(({ size_bytes }) => size_bytes),
   },
   {
     name: 'nms_listed_table_missing',
@@ -124,6 +171,18 @@ export const families: Family[] = [
     samples: whole((report) => report.overdue_results),
   },
 ]
+
+/** One sample for each listed table that has such a number. */
+function listed(
+  value: (table: MetricsReport['table_rows'][number]) => string | undefined,
+): Family['samples'] {
+  return ({ datname, table_rows }) =>
+    table_rows.flatMap((table) => {
+      const found = value(table)
+      const { schemaname, relname } = table
+      return found === undefined ? [] : [{ labels: { datname, schemaname, relname }, value: found }]
+    })
+}
 
 /** One sample for the whole database. */
 function whole(value: (report: MetricsReport) => string | null): Family['samples'] {

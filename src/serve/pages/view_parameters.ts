@@ -10,8 +10,8 @@ export const view = {
   },
   sort: {
     type: 'string',
-    description: 'name, rows, change or percent.',
-    enum: ['name', 'rows', 'change', 'percent'],
+    description: 'name, rows, change, percent or bytes.',
+    enum: ['name', 'rows', 'change', 'percent', 'bytes'],
     examples: ['change'],
   },
   dir: { type: 'string', description: 'asc or desc.', enum: ['asc', 'desc'], examples: ['desc'] },

@@ -140,7 +140,7 @@ const families: {
     unreported: ['sales_1'],
   },
   {
-    promise: 'a foreign partition is a member, and is read for its ancestors',
+    promise: 'a foreign partition is a member of its ancestors',
     tables: `
       ${partitioned}
       ${foreignServer}
@@ -151,7 +151,41 @@ const families: {
       sales: ['sales_1', 'sales_2_low', 'sales_2_rest', 'sales_3'],
       sales_2: ['sales_2_low', 'sales_2_rest'],
     },
+  },
+  {
+    promise:
+      'an excluded foreign partition is read for its ancestors, and for nobody when these are left out too',
+    tables: `
+      ${partitioned}
+      ${foreignServer}
+      create foreign table public.sales_3 partition of public.sales for values in (3)
+      server files options (program 'true');
+      create schema archive;
+      create table archive.old (id int) partition by list (id);
+      create foreign table public.old_1 partition of archive.old default server files options (program 'true');
+    `,
+    exclude: ['public.sales_3'],
+    skip: ['archive'],
+    members: {
+      sales: ['sales_1', 'sales_2_low', 'sales_2_rest', 'sales_3'],
+      sales_2: ['sales_2_low', 'sales_2_rest'],
+    },
     unreported: ['sales_3'],
+  },
+  {
+    promise: 'a foreign parent counts with its children where it has a parent itself',
+    tables: `
+      ${foreignServer}
+      create table public.root (id int);
+      create foreign table public.far_parent () inherits (public.root) server files options (program 'true');
+      create table public.near_child () inherits (public.far_parent);
+      create foreign table public.alone (id int) server files options (program 'true');
+      create foreign table public.far_child () inherits (public.alone) server files options (program 'true');
+    `,
+    members: {
+      root: ['far_parent', 'near_child', 'root'],
+      far_parent: ['far_parent', 'near_child'],
+    },
   },
   {
     promise: 'an excluded partition that nobody adds up is not read',

@@ -377,7 +377,8 @@ test('a foreign partition that the owner has no user mapping for is an error', a
     t,
     `
       create extension postgres_fdw;
-      create server elsewhere foreign data wrapper postgres_fdw options (dbname 'nowhere');
+      create server elsewhere foreign data wrapper postgres_fdw
+        options (dbname 'nowhere', options '-c statement_timeout=0', connect_timeout '5');
       create table public.events (id int) partition by list (id);
       create table public.events_1 partition of public.events for values in (1);
       create foreign table public.events_2 partition of public.events for values in (2) server elsewhere;
@@ -389,13 +390,67 @@ test('a foreign partition that the owner has no user mapping for is an error', a
 
   const problems = await findProblems(sql)
 
-  t.regex(run.error_message ?? '', /public\.events .*user mapping not found/)
+  t.regex(run.error_message ?? '', /public\.events, public\.events_2 .*user mapping not found/)
   t.deepEqual(summary(problems), [
     'error last_run_failed run 1',
     'error user_mapping_missing public.events_2',
   ])
   await sql`create user mapping for public server elsewhere`
   t.deepEqual(summary(await findProblems(sql)), ['error last_run_failed run 1'])
+})
+
+const sharded = (options: string) => `
+  create extension postgres_fdw;
+  create server shard_1 foreign data wrapper postgres_fdw options (${options});
+  create server shard_2 foreign data wrapper postgres_fdw options (${options});
+  create user mapping for public server shard_1;
+  create user mapping for public server shard_2;
+  create table public.events (id int) partition by list (id);
+  create foreign table public.events_1 partition of public.events for values in (1) server shard_1;
+  create foreign table public.events_2 partition of public.events for values in (2) server shard_2;
+`
+
+test('a server that may keep a run waiting without an end is a warning, and its remedy mends it', async (t) => {
+  const { sql } = await createShop(t, sharded(`async_capable 'true'`))
+  await sql`alter server shard_2 options (add options '-c work_mem=8MB', add connect_timeout '3')`
+
+  const found = (await findProblems(sql)).filter(
+    ({ problem }) => problem === 'other_server_may_keep_runs_waiting',
+  )
+
+  t.deepEqual(summary(found), [
+    'warning other_server_may_keep_runs_waiting server shard_1',
+    'warning other_server_may_keep_runs_waiting server shard_2',
+  ])
+  for (const { remedy } of found) await sql.unsafe(remedy)
+  t.false((await findProblems(sql)).some(({ problem }) => problem === 'other_server_may_keep_runs_waiting'))
+  const options =
+    await sql`select srvname, array_to_string(srvoptions, ' ') as said from pg_foreign_server order by 1`
+  t.regex(options[0]?.said, /options=-c statement_timeout=\d+/)
+  t.regex(options[1]?.said, /options=-c work_mem=8MB -c statement_timeout=\d+/)
+})
+
+test('several servers that are asked one after the other are a warning, and its remedy mends it', async (t) => {
+  const { sql } = await createShop(t, sharded(`options '-c statement_timeout=0', connect_timeout '5'`))
+  await sql`alter server shard_2 options (add async_capable 'false')`
+  const [{ version }] = await sql<
+    [{ version: string }]
+  >`select current_setting('server_version_num') as version`
+
+  const found = await findProblems(sql)
+
+  // Before 15, a count is never asynchronous: there is nothing to mend.
+  const expected = Number(version) < 150000 ? [] : ['warning servers_are_asked_in_turn public.events']
+  t.deepEqual(
+    summary(found).filter((line) => line.includes('server')),
+    expected,
+  )
+  for (const { problem, remedy } of found)
+    if (problem === 'servers_are_asked_in_turn') await sql.unsafe(remedy)
+  t.false(summary(await findProblems(sql)).some((line) => line.includes('server')))
+  await sql`alter server shard_2 options (set async_capable 'false')`
+  await sql`drop foreign table public.events_1`
+  t.false(summary(await findProblems(sql)).some((line) => line.includes('server')))
 })
 
 test('a business day without a successful run is a warning until there is one', async (t) => {

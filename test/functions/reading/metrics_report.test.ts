@@ -7,9 +7,19 @@ import { daysAgo, type PastRun, writeRuns } from '../../_support/history.ts'
 interface Report {
   datname: string
   database_rows: string | null
+  database_estimated_rows: number | null
+  database_size_bytes: number | null
   database_tables: number | null
+  database_tables_by_method: Record<string, number>
   schema_rows: { schemaname: string; rows: number }[]
-  table_rows: { schemaname: string; relname: string; rows: number }[]
+  table_rows: {
+    schemaname: string
+    relname: string
+    rows: number
+    rows_low?: number
+    rows_high?: number
+    size_bytes?: number
+  }[]
   listed_tables_missing: string[]
   open_alerts: Record<string, number>
   last_success_timestamp_seconds: number | null
@@ -41,7 +51,10 @@ test('without a run there is nothing to show but that no alert is open', async (
   t.deepEqual(rest, {
     datname: name,
     database_rows: null,
+    database_estimated_rows: null,
+    database_size_bytes: null,
     database_tables: null,
+    database_tables_by_method: {},
     schema_rows: [],
     table_rows: [],
     listed_tables_missing: [],
@@ -136,6 +149,42 @@ test('the last run is the last that ended, and does not hide when one succeeded'
     last_run_tables_not_counted: 2,
   })
   t.deepEqual(found.table_rows, [{ schemaname: 'public', relname: 'orders', rows: 9 }])
+})
+
+test('what was estimated has its range, and each row and byte is in a sum once', async (t) => {
+  const { sql } = await createDatabase(t)
+  const counts = {
+    'public.events': {
+      rows: 900,
+      own: 0,
+      method: 'estimate',
+      low: 800,
+      high: 1100,
+      bytes: { table: 40, index: 2, own: 0 },
+    },
+    'public.events_1': {
+      rows: 880,
+      method: 'estimate',
+      low: 780,
+      high: 1080,
+      bytes: { table: 30, index: 2 },
+    },
+    'public.events_2': { rows: 20, bytes: { table: 10, index: 0 } },
+    'public.carried': { rows: 5, method: 'carried', from: 1 },
+  } as const
+  await writeRuns(sql, [{ day: 0, counts }], await daysAgo(sql, 0))
+
+  const found = await report(sql, ['public.events', 'public.events_2', 'public.carried'])
+
+  t.is(Number(found.database_rows), 905)
+  t.is(Number(found.database_estimated_rows), 880)
+  t.is(Number(found.database_size_bytes), 42)
+  t.deepEqual(found.database_tables_by_method, { carried: 1, estimate: 2, exact: 1 })
+  t.deepEqual(found.table_rows, [
+    { schemaname: 'public', relname: 'carried', rows: 5 },
+    { schemaname: 'public', relname: 'events', rows: 900, rows_low: 800, rows_high: 1100, size_bytes: 42 },
+    { schemaname: 'public', relname: 'events_2', rows: 20, size_bytes: 10 },
+  ])
 })
 
 test('open alerts are counted by kind, without those that a rule silences', async (t) => {

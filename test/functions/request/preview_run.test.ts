@@ -59,6 +59,8 @@ const manyKinds = `
   create table "Sales"."Order.Items" (id int);
   create schema archive;
   create table archive.orders (id int);
+  create table archive.old (id int) partition by list (id);
+  create foreign table public.old_file partition of archive.old default server files options (filename '/dev/null');
   create table archive.events_0 partition of public.events for values from (-10) to (0);
   create schema graphile_worker;
   create table graphile_worker.jobs (id int);
@@ -81,6 +83,7 @@ test('each table, view and foreign table has an outcome and a reason', async (t)
   t.deepEqual(outcomes(rows), {
     'Sales.Order.Items': ['table', 'counted'],
     'archive.events_0': ['table', 'schema skipped'],
+    'archive.old': ['partitioned table', 'schema skipped'],
     'archive.orders': ['table', 'schema skipped'],
     'graphile_worker.jobs': ['table', 'machinery'],
     'public.animals': ['table', 'counted'],
@@ -92,11 +95,12 @@ test('each table, view and foreign table has an outcome and a reason', async (t)
     'public.events_2': ['table', 'counted'],
     'public.file': ['foreign table', 'not counted'],
     'public.mixed': ['partitioned table', 'counted'],
-    'public.mixed_file': ['foreign table', 'not counted'],
+    'public.mixed_file': ['foreign table', 'counted'],
     'public.mixed_here': ['table', 'excluded'],
     'public.no_leaf': ['partitioned table', 'counted'],
     'public.nothing': ['table', 'counted'],
     'public.old': ['materialized view', 'not counted'],
+    'public.old_file': ['foreign table', 'not counted'],
     'public.orders': ['table', 'excluded'],
     'public.recent': ['view', 'not counted'],
     [`${temporary}.basket`]: ['table', 'not counted'],
@@ -108,12 +112,13 @@ test('each table, view and foreign table has an outcome and a reason', async (t)
     ['graphile_worker.jobs', 'machinery_schemas'],
     ['public.animals', 'children'],
     ['public.cats', 'row by row'],
-    ['public.events', 'foreign or left out'], // archive.events_0 is
+    ['public.events', 'also of those that are left out'], // archive.events_0 is
     ['public.events_1', 'sum of its partitions'],
     ['public.events_1a', 'partition'],
-    ['public.mixed', 'foreign or left out'],
+    ['public.mixed', 'also of those that are left out'],
     ['public.file', 'foreign'],
-    ['public.mixed_file', 'foreign'],
+    ['public.mixed_file', 'as a partition on another server'],
+    ['public.old_file', 'no parent of it is counted'],
     ['public.mixed_here', 'exclude'],
     ['public.orders', 'exclude'],
     ['public.old', 'materialized'],

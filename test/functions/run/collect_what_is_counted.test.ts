@@ -105,7 +105,7 @@ const counted: {
     expected: { 'public.sales_1': 3, 'public.sales_2': 4 },
   },
   {
-    promise: 'a foreign partition is part of its parent and not counted itself',
+    promise: 'a foreign partition is counted, and part of its parent',
     tables: `
       ${partitioned}
       ${foreignServer}
@@ -116,6 +116,7 @@ const counted: {
     `,
     expected: {
       'public.far': 7,
+      'public.far_1': 5,
       'public.far_2': 2,
       'public.sales': 7,
       'public.sales_1': 3,
@@ -134,17 +135,17 @@ const counted: {
     expected: { 'public.authors': 10, 'public.editors': 12, 'public.persons': 17 },
   },
   {
-    promise: 'a foreign child is part of its parent and not counted itself',
+    promise: 'a foreign child is counted, and part of its parent',
     tables: `
       ${foreignServer}
       create table public.near (id int);
       insert into public.near values (1), (2);
       create foreign table public.far () inherits (public.near) server files ${foreignRows(5)};
     `,
-    expected: { 'public.near': 7 },
+    expected: { 'public.far': 5, 'public.near': 7 },
   },
   {
-    promise: 'foreign tables, views, materialized views and sequences are not counted',
+    promise: 'foreign tables without a parent, views, materialized views and sequences are not counted',
     tables: `
       create table public.orders as select generate_series(1, 7) as id;
       create view public.a_view as table public.orders;

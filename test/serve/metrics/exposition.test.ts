@@ -59,6 +59,37 @@ test('names with quotes, backslashes and line ends are read back as they are, in
   }
 })
 
+test('an estimate stands between its bounds, and a table that was counted has none', async (t) => {
+  const { sql, name: datname } = await createDatabase(t)
+  const counts = {
+    'public.events': { rows: 900, method: 'estimate', low: 800, high: 1100, bytes: { table: 40, index: 2 } },
+    'public.orders': 7,
+  } as const
+  await writeRuns(sql, [{ day: 0, counts }], await daysAgo(sql, 0))
+
+  const samples = read(expose(await ask(sql, Object.keys(counts)), { isOpenMetrics: true }))
+
+  const of = (name: string, labels: object = {}) =>
+    samples.get(JSON.stringify([name, { datname, ...labels }]))
+  const events = { schemaname: 'public', relname: 'events' }
+  t.deepEqual(
+    ['nms_table_low_rows', 'nms_table_rows', 'nms_table_high_rows', 'nms_table_size_bytes'].map((name) => [
+      of(name, events),
+      of(name, { ...events, relname: 'orders' }),
+    ]),
+    [
+      ['800', undefined],
+      ['900', '7'],
+      ['1100', undefined],
+      ['42', undefined],
+    ],
+  )
+  t.is(of('nms_database_estimated_rows'), '900')
+  t.is(of('nms_database_size_bytes'), '42')
+  t.is(of('nms_database_tables_by_method', { method: 'estimate' }), '1')
+  t.is(of('nms_database_tables_by_method', { method: 'exact' }), '1')
+})
+
 test('what there is not has no sample, never 0, and no heading', async (t) => {
   const { sql } = await createDatabase(t)
 
