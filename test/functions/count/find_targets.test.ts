@@ -153,7 +153,8 @@ const families: {
     },
   },
   {
-    promise: 'an excluded foreign partition is read for its ancestors, and for nobody when these are left out too',
+    promise:
+      'an excluded foreign partition is read for its ancestors, and for nobody when these are left out too',
     tables: `
       ${partitioned}
       ${foreignServer}

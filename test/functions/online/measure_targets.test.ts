@@ -219,7 +219,13 @@ test('the own rows of all tables are the rows of the database, each once', async
   const [{ rows }] = await sql<[{ rows: string }]>`
     select sum(own_row_count) as rows from nms.table_metrics_measurements where run_id = ${run_id}
   `
-  const stored = { plain: 7 + 6 + 3 + 8 + 9 + 10, sales: 3 + 4 + 11, persons: 2 + 3 + 5 + 7, far: 5 + 2, near: 2 + 5 }
+  const stored = {
+    plain: 7 + 6 + 3 + 8 + 9 + 10,
+    sales: 3 + 4 + 11,
+    persons: 2 + 3 + 5 + 7,
+    far: 5 + 2,
+    near: 2 + 5,
+  }
   t.is(
     Number(rows),
     Object.values(stored).reduce((sum, n) => sum + n),
