@@ -9,7 +9,8 @@ test('a recount that refutes is a difference, and begins anew', async (t) => {
   const run = await collect(sql)
   t.is(run.error_message, null)
   t.deepEqual(await rowCounts(sql, run), { 'public.orders': 100 })
-  const found = await sql`select method, claimed_row_count, row_count, detail from nms.table_metrics_differences`
+  const found =
+    await sql`select method, claimed_row_count, row_count, detail from nms.table_metrics_differences`
   t.log(found[0])
   t.is(found.length, 1)
   t.deepEqual(await counts(sql, 'public.orders'), [100, 100, ''])
