@@ -44,6 +44,299 @@ COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to
 
 
 --
+-- Name: counters; Type: TYPE; Schema: nms_private; Owner: -
+--
+
+CREATE TYPE nms_private.counters AS (
+	table_oid oid,
+	filenode oid,
+	catalogue_xmin xid,
+	inserted bigint,
+	deleted bigint,
+	updated bigint
+);
+
+
+--
+-- Name: TYPE counters; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON TYPE nms_private.counters IS 'What the server knew about the changes of one table at one moment.';
+
+
+--
+-- Name: COLUMN counters.table_oid; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.counters.table_oid IS 'OID of the table.';
+
+
+--
+-- Name: COLUMN counters.filenode; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.counters.filenode IS 'The file in which it was stored.';
+
+
+--
+-- Name: COLUMN counters.catalogue_xmin; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.counters.catalogue_xmin IS 'Transaction that wrote its row of pg_class.';
+
+
+--
+-- Name: COLUMN counters.inserted; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.counters.inserted IS 'Its n_tup_ins.';
+
+
+--
+-- Name: COLUMN counters.deleted; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.counters.deleted IS 'Its n_tup_del.';
+
+
+--
+-- Name: COLUMN counters.updated; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.counters.updated IS 'Its n_tup_upd.';
+
+
+--
+-- Name: finding; Type: TYPE; Schema: nms_private; Owner: -
+--
+
+CREATE TYPE nms_private.finding AS (
+	table_oid oid,
+	own_row_count bigint,
+	method text,
+	carried_from_run bigint,
+	own_row_count_low bigint,
+	own_row_count_high bigint,
+	own_table_bytes bigint,
+	own_index_bytes bigint,
+	filtered jsonb,
+	claimed_method text,
+	claimed_row_count bigint,
+	claimed_from_run bigint,
+	measured_at timestamp with time zone,
+	error_sqlstate text,
+	error_message text
+);
+
+
+--
+-- Name: TYPE finding; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON TYPE nms_private.finding IS 'What a run has found out about the rows stored in one table, without its partitions and children.';
+
+
+--
+-- Name: COLUMN finding.table_oid; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.finding.table_oid IS 'OID of the table.';
+
+
+--
+-- Name: COLUMN finding.own_row_count; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.finding.own_row_count IS 'Rows stored in it; null when they could not be counted.';
+
+
+--
+-- Name: COLUMN finding.method; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.finding.method IS 'How that was found out, as in nms.table_metrics_measurements.';
+
+
+--
+-- Name: COLUMN finding.carried_from_run; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.finding.carried_from_run IS 'Run that has counted them; null unless carried.';
+
+
+--
+-- Name: COLUMN finding.own_row_count_low; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.finding.own_row_count_low IS 'Least number that an estimate allows; null unless it is one.';
+
+
+--
+-- Name: COLUMN finding.own_row_count_high; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.finding.own_row_count_high IS 'Greatest number that an estimate allows; null unless it is one.';
+
+
+--
+-- Name: COLUMN finding.own_table_bytes; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.finding.own_table_bytes IS 'Bytes of the table with its toast and maps; null when not measured.';
+
+
+--
+-- Name: COLUMN finding.own_index_bytes; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.finding.own_index_bytes IS 'Bytes of its indexes; null when not measured.';
+
+
+--
+-- Name: COLUMN finding.filtered; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.finding.filtered IS 'Per filter, by its name: {"filter": …, "count": …}, or "sqlstate" and "message" of why that was not counted; null without filters.';
+
+
+--
+-- Name: COLUMN finding.claimed_method; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.finding.claimed_method IS 'Of a count that was taken to verify another one: carried or maintained, which would have been the method; otherwise null.';
+
+
+--
+-- Name: COLUMN finding.claimed_row_count; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.finding.claimed_row_count IS 'The count that it verifies.';
+
+
+--
+-- Name: COLUMN finding.claimed_from_run; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.finding.claimed_from_run IS 'Run that has counted it; null unless claimed_method is carried.';
+
+
+--
+-- Name: COLUMN finding.measured_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.finding.measured_at IS 'When the count ended.';
+
+
+--
+-- Name: COLUMN finding.error_sqlstate; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.finding.error_sqlstate IS 'SQLSTATE of why there is no count.';
+
+
+--
+-- Name: COLUMN finding.error_message; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.finding.error_message IS 'Why there is none.';
+
+
+--
+-- Name: reading; Type: TYPE; Schema: nms_private; Owner: -
+--
+
+CREATE TYPE nms_private.reading AS (
+	read_at timestamp with time zone,
+	epoch text,
+	wal_lsn pg_lsn,
+	written oid[],
+	open_transactions text[],
+	unchanged oid[],
+	verified oid[],
+	shadowed oid[],
+	base_readings bigint[],
+	others nms_private.counters[]
+);
+
+
+--
+-- Name: TYPE reading; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON TYPE nms_private.reading IS 'What the server knew, before the snapshot of a count, about the tables whose counts may be carried.';
+
+
+--
+-- Name: COLUMN reading.read_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.reading.read_at IS 'When that was.';
+
+
+--
+-- Name: COLUMN reading.epoch; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.reading.epoch IS 'As nms_private.counter_epoch() says.';
+
+
+--
+-- Name: COLUMN reading.wal_lsn; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.reading.wal_lsn IS 'Where the WAL ended; null when it is not summarized.';
+
+
+--
+-- Name: COLUMN reading.written; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.reading.written IS 'Tables of which WAL from there on does not tell everything: somebody may have written to them and not committed yet, or they are unlogged.';
+
+
+--
+-- Name: COLUMN reading.open_transactions; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.reading.open_transactions IS 'Virtual transactions of all sessions.';
+
+
+--
+-- Name: COLUMN reading.unchanged; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.reading.unchanged IS 'Tables with the same counters as when their base was counted.';
+
+
+--
+-- Name: COLUMN reading.verified; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.reading.verified IS 'Of these, those that are counted nevertheless, to compare.';
+
+
+--
+-- Name: COLUMN reading.shadowed; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.reading.shadowed IS 'Of those, the ones whose rule is so new that nothing is carried yet.';
+
+
+--
+-- Name: COLUMN reading.base_readings; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.reading.base_readings IS 'The readings before the bases of the unchanged tables.';
+
+
+--
+-- Name: COLUMN reading.others; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.reading.others IS 'The counters of all tables that have not the same as then.';
+
+
+--
 -- Name: target; Type: TYPE; Schema: nms_private; Owner: -
 --
 
@@ -432,7 +725,11 @@ begin
   perform nms_private.use_lock_timeout();
 
   insert into nms.table_metrics_run_snapshot (run_id, payload, collected_at)
-  values (close_run.run_id, nms_private.run_payload(run_id => close_run.run_id), v_run.collected_at);
+  select
+    close_run.run_id,
+    nms_private.run_payload(run_id => close_run.run_id, version => settings.payload_version::integer),
+    v_run.collected_at
+  from nms.table_metrics_settings as settings;
   perform nms_private.take_day(run_id => close_run.run_id);
 
   delete from nms_private.targets as claim where claim.run_id = close_run.run_id;
@@ -475,7 +772,7 @@ $$;
 -- Name: FUNCTION close_run(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.close_run(run_id bigint) IS 'Ends a run that has been counted. When every target was: writes its run snapshot, makes it the snapshot of its business day unless a later run already is, or a counted one while this was imported, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were; also when another session keeps it from writing them for longer than lock_timeout. Returns the header.';
+COMMENT ON FUNCTION nms.close_run(run_id bigint) IS 'Ends a run that has been counted. When every target was: writes its run snapshot, in the version that the payload_version setting says, makes it the snapshot of its business day unless a later run already is, or a counted one while this was imported, SUCCEEDED. Otherwise FAILED, with the reason for each table, and both snapshots as they were; also when another session keeps it from writing them for longer than lock_timeout. Returns the header.';
 
 
 --
@@ -508,6 +805,9 @@ begin
       if sqlstate = '57014' and current_setting('nms.raise_cancel', true) = 'on' then
         raise; -- whoever opened the run knows why, and calls give_up_run
       end if;
+      if sqlstate = '08006' then
+        raise; -- nothing of this transaction can be committed, as read_foreign says
+      end if;
       raise warning 'run % failed', v_run.run_id using errcode = sqlstate, detail = left(sqlerrm, 2000);
       return nms_private.fail_run(run_id => v_run.run_id, reason => format('%s (%s)', sqlerrm, sqlstate));
   end;
@@ -519,14 +819,14 @@ $$;
 -- Name: FUNCTION collect_table_metrics(skip jsonb, exclude jsonb, run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.collect_table_metrics(skip jsonb, exclude jsonb, run_id bigint) IS 'Counts every table of this database as of one instant and keeps the result: measurements, run snapshot and daily snapshot. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". run_id: a run that nms.open_run() has started, with its request. Returns the header of the run, SUCCEEDED or FAILED; raises only for a run_id that cannot be collected.';
+COMMENT ON FUNCTION nms.collect_table_metrics(skip jsonb, exclude jsonb, run_id bigint) IS 'Counts every table of this database as of one instant and keeps the result: measurements, run snapshot and daily snapshot. skip: array of schemas to leave out. exclude: array of tables to leave out, as "schema.table". run_id: a run that nms.open_run() has started, with its request. Returns the header of the run, SUCCEEDED or FAILED; raises only for a run_id that cannot be collected, and 08006 when another server with a part of a table goes away meanwhile.';
 
 
 --
 -- Name: compare_days(date, date); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.compare_days(before date, after date) RETURNS TABLE(schema_name text, table_name text, outcome text, rows_before bigint, rows_after bigint, change bigint, change_percent numeric, own_change bigint, table_kind text, is_partition boolean)
+CREATE FUNCTION nms.compare_days(before date, after date) RETURNS TABLE(schema_name text, table_name text, outcome text, rows_before bigint, rows_after bigint, change bigint, change_percent numeric, own_change bigint, table_kind text, is_partition boolean, method_before text, method_after text, rows_before_low bigint, rows_before_high bigint, rows_after_low bigint, rows_after_high bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -545,7 +845,7 @@ $$;
 -- Name: FUNCTION compare_days(before date, after date); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.compare_days(before date, after date) IS 'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank, unchanged or left out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for a day without a result.';
+COMMENT ON FUNCTION nms.compare_days(before date, after date) IS 'Every table of two business days, from the runs that own them: appeared, disappeared, grew, shrank, unchanged, unclear (an estimate allows either) or left out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for a day without a result.';
 
 
 --
@@ -623,12 +923,25 @@ begin
       'before', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_before),
       'after', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_after),
       'change', (select coalesce(sum(compared.own_change), 0) from compared),
+      'is_change_estimated', (
+        select coalesce(bool_or('estimate' in (compared.method_before, compared.method_after)), false) from compared
+      ),
       'outcomes', (
         select coalesce(jsonb_object_agg(grouped.outcome, grouped.tables), '{}')
         from (select compared.outcome, count(*) as tables from compared group by compared.outcome) as grouped
       ),
       'tables', (
-        select coalesce(jsonb_agg(to_jsonb(compared) - '{place,is_failing}'::text[] order by compared.place), '[]')
+        select coalesce(
+          jsonb_agg(
+            to_jsonb(compared) - case
+              when num_nonnulls(compared.rows_before_low, compared.rows_after_low) = 0
+                then '{place,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
+              else '{place,is_failing}'
+            end::text[]
+            order by compared.place
+          ),
+          '[]'
+        )
         from compared
       ),
       'fail_on', compare_report.fail_on,
@@ -644,6 +957,26 @@ begin
         select case when bool_or(compared.is_failing) then 'failed' else 'passed' end
         from compared
         having compare_report.fail_on is not null
+      ),
+      'filters', (
+        select coalesce(jsonb_agg(to_jsonb(counts)), '[]')
+        from (
+          select
+            schema_name,
+            table_name,
+            filter_name,
+            former.row_count as rows_before,
+            latter.row_count as rows_after,
+            latter.row_count - former.row_count as change,
+            round(100.0 * (latter.row_count - former.row_count) / nullif(former.row_count, 0), 2) as change_percent
+          from (
+            select * from nms.table_metrics_filtered_counts as filtered where filtered.run_id = v_before
+          ) as former
+          full join (
+            select * from nms.table_metrics_filtered_counts as filtered where filtered.run_id = v_after
+          ) as latter using (schema_name, table_name, filter_name)
+          order by abs(latter.row_count - former.row_count) desc nulls last, schema_name, table_name, filter_name
+        ) as counts
       )
     )
   );
@@ -655,14 +988,14 @@ $$;
 -- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) IS 'Two runs beside each other: {before, after, change, outcomes, tables, fail_on, failing, verdict}, the tables as of nms.compare_runs, those that changed most first. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
+COMMENT ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) IS 'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict, filters}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate; filters: how many rows matched each of those in each of the two. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
 
 
 --
 -- Name: compare_runs(bigint, bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.compare_runs(before bigint, after bigint) RETURNS TABLE(schema_name text, table_name text, outcome text, rows_before bigint, rows_after bigint, change bigint, change_percent numeric, own_change bigint, table_kind text, is_partition boolean)
+CREATE FUNCTION nms.compare_runs(before bigint, after bigint) RETURNS TABLE(schema_name text, table_name text, outcome text, rows_before bigint, rows_after bigint, change bigint, change_percent numeric, own_change bigint, table_kind text, is_partition boolean, method_before text, method_after text, rows_before_low bigint, rows_before_high bigint, rows_after_low bigint, rows_after_high bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -727,6 +1060,7 @@ begin
       when former.table_name is null then 'appeared'
       when latter.table_name is null then 'disappeared'
       when former.row_count is null or latter.row_count is null then 'not counted'
+      when latter.row_count <> former.row_count and ranges.overlap then 'unclear'
       when latter.row_count > former.row_count then 'grew'
       when latter.row_count < former.row_count then 'shrank'
       else 'unchanged'
@@ -742,7 +1076,13 @@ begin
       else latter.own_row_count - former.own_row_count
     end,
     coalesce(latter.table_kind, former.table_kind),
-    coalesce(latter.is_partition, former.is_partition)
+    coalesce(latter.is_partition, former.is_partition),
+    former.method,
+    latter.method,
+    former.row_count_low,
+    former.row_count_high,
+    latter.row_count_low,
+    latter.row_count_high
   from (
     select measurement.* from nms.table_metrics_measurements as measurement where measurement.run_id = v_before.run_id
   ) as former
@@ -759,6 +1099,13 @@ begin
           from unnest(v_left_out_schemas, v_left_out_tables) as left_out (schema_name, table_name)
         ) as is_left_out
   ) as named
+  -- Only estimates have a range.
+  cross join lateral (
+    select
+      coalesce(former.row_count_low, former.row_count) <= coalesce(latter.row_count_high, latter.row_count)
+        and coalesce(latter.row_count_low, latter.row_count) <= coalesce(former.row_count_high, former.row_count)
+        as overlap
+  ) as ranges
   order by named.schema_name, named.table_name;
 end
 $$;
@@ -768,7 +1115,46 @@ $$;
 -- Name: FUNCTION compare_runs(before bigint, after bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.compare_runs(before bigint, after bigint) IS 'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
+COMMENT ON FUNCTION nms.compare_runs(before bigint, after bigint) IS 'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, unclear (an estimate allows either), not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
+
+
+--
+-- Name: current_count(regclass); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.current_count(target regclass) RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_now record;
+begin
+  select present.* into v_now from nms_private.maintained_now(among => array[target::oid]) as present;
+  if not found then
+    raise exception 'the count of % is not maintained', target
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        hint = format('Its owner may change that with: select nms.maintain_count(%L);', target);
+  elsif v_now.problem is not null then
+    raise exception 'the count of % is not known: %', target, v_now.problem
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = 'writes may have been missed',
+        hint = case
+          when v_now.is_repairable then 'The next run counts its rows, or now: select * from nms.fold_counts();'
+          else format('Let its owner begin anew: select nms.maintain_count(%L);', target)
+        end;
+  end if;
+  return v_now.row_count;
+end
+$$;
+
+
+--
+-- Name: FUNCTION current_count(target regclass); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.current_count(target regclass) IS 'Exact number of rows of a table whose count is maintained, as select count(*) shows them in the same statement, without reading the table. Raises 55000 when it is not maintained, or writes may have been missed.';
 
 
 --
@@ -803,7 +1189,7 @@ begin
     'snapshot_date', v_day.snapshot_date,
     'collected_at', v_day.collected_at,
     'left_out_count', (select run.left_out_count from nms.table_metrics_runs as run where run.run_id = v_day.run_id),
-    'payload', v_day.payload
+    'payload', nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
   );
 end
 $$;
@@ -813,14 +1199,14 @@ $$;
 -- Name: FUNCTION day_report(snapshot_date date); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.day_report(snapshot_date date) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since the day before that has a result, and how many tables the request left out. Raises P0002 for a day without a result.';
+COMMENT ON FUNCTION nms.day_report(snapshot_date date) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since the day before that has a result, and how many tables the request left out. Tables and totals as in nms.run_report. Raises P0002 for a day without a result.';
 
 
 --
--- Name: day_snapshot(date); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: day_snapshot(date, integer); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.day_snapshot(snapshot_date date DEFAULT NULL::date) RETURNS jsonb
+CREATE FUNCTION nms.day_snapshot(snapshot_date date DEFAULT NULL::date, version integer DEFAULT 1) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -831,7 +1217,7 @@ begin
     'run_id', day.run_id,
     'snapshot_date', day.snapshot_date,
     'collected_at', day.collected_at,
-    'payload', day.payload
+    'payload', nms_private.payload_in(version => day_snapshot.version, stored => day.payload, run_id => day.run_id)
   ) into v_snapshot
   from nms.table_metrics_daily_snapshot as day
   where day.snapshot_date = coalesce(
@@ -847,10 +1233,10 @@ $$;
 
 
 --
--- Name: FUNCTION day_snapshot(snapshot_date date); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION day_snapshot(snapshot_date date, version integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.day_snapshot(snapshot_date date) IS 'The JSON of a business day, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, payload as {schema: {table: count}}. Raises P0002 for a day without a result.';
+COMMENT ON FUNCTION nms.day_snapshot(snapshot_date date, version integer) IS 'The JSON of a business day, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, payload as {schema: {table: count}}; in version 2 as {"_version": 2, schema: {table: {"count": …, "method": …}}}, whichever the payload_version setting was. Raises P0002 for a day without a result, 22023 for a version that is not 1 or 2.';
 
 
 --
@@ -874,7 +1260,14 @@ CREATE FUNCTION nms.days_report("limit" integer DEFAULT 30, before date DEFAULT 
     ) as found
   ),
   page as (
-    select day.*, found.tables, found.rows, found.change, found.change_percent, found.tables_left_out
+    select
+      day.*,
+      found.tables,
+      found.rows,
+      found.change,
+      found.change_percent,
+      found.tables_left_out,
+      found.estimated_rows
     from nms_private.growth_over(
       run_ids => (select array_agg(day.run_id order by day.snapshot_date) from day)
     ) as found
@@ -882,7 +1275,19 @@ CREATE FUNCTION nms.days_report("limit" integer DEFAULT 30, before date DEFAULT 
     where day.place <= days_report."limit"
   )
   select jsonb_build_object(
-    'days', (select coalesce(jsonb_agg(to_jsonb(page) - 'place' order by page.place), '[]') from page),
+    'days', (
+      select coalesce(
+        jsonb_agg(
+          case
+            when page.estimated_rows is null then to_jsonb(page) - '{place,estimated_rows}'::text[]
+            else to_jsonb(page) - 'place'
+          end
+          order by page.place
+        ),
+        '[]'
+      )
+      from page
+    ),
     'next', (
       select day.snapshot_date
       from day
@@ -896,14 +1301,109 @@ $$;
 -- Name: FUNCTION days_report("limit" integer, before date); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.days_report("limit" integer, before date) IS 'The business days that have a result, newest first: {days, next}, each with the run that owns it, its tables and rows, and the change since the day before that has one, as in nms.growth. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+COMMENT ON FUNCTION nms.days_report("limit" integer, before date) IS 'The business days that have a result, newest first: {days, next}, each with the run that owns it, its tables and rows, estimated_rows where some of the rows are estimates, and the change since the day before that has one, as in nms.growth. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+
+
+--
+-- Name: estimate_count(text, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.estimate_count(schema_name text, table_name text, OUT row_count bigint, OUT row_count_low bigint, OUT row_count_high bigint, OUT method text, OUT pages_read bigint, OUT pages bigint) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1 s'
+    AS $$
+declare
+  v_page_size constant bigint := current_setting('block_size')::bigint;
+  v_table_oid constant oid := (
+    select relation.oid
+    from pg_class as relation
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+    where schema.nspname = estimate_count.schema_name and relation.relname = estimate_count.table_name
+  );
+  v_family nms_private.target[];
+  v_members oid[];
+  v_stored nms_private.target;
+  v_found nms_private.finding;
+  v_pages bigint;
+begin
+  v_family := array(
+    select target from nms_private.find_targets(skip => '[]', exclude => '[]', among => array[v_table_oid]) as target
+  );
+  select coalesce(target.members, array[target.table_oid]) into v_members
+  from unnest(v_family) as target
+  where target.table_oid = v_table_oid and target.is_reported;
+  if not found then
+    perform nms_private.refuse_unknown_table(
+      schema_name => coalesce(estimate_count.schema_name, ''), table_name => coalesce(estimate_count.table_name, '')
+    );
+    raise exception 'no run would count a table %.% now', estimate_count.schema_name, estimate_count.table_name
+      using
+        errcode = 'no_data_found',
+        detail = 'runs have met it, so it was dropped or renamed since, or a setting leaves it out now',
+        hint = 'What they have found is in nms.table_metrics_history.';
+  end if;
+
+  row_count := 0;
+  row_count_low := 0;
+  row_count_high := 0;
+  method := 'exact';
+  pages_read := 0;
+  pages := 0;
+  for v_stored in
+    select target.* from unnest(v_family) as target where target.table_oid = any (v_members) order by target.table_oid
+  loop
+    -- What would have to be read whole is for a run, which somebody has asked for who may.
+    if v_stored.table_kind <> 'table' or v_stored.is_whole or coalesce(v_stored.filenode, 0) = 0 then
+      raise exception 'no estimate for %.%', estimate_count.schema_name, estimate_count.table_name
+        using
+          errcode = 'feature_not_supported',
+          detail = format(
+            '%I.%I keeps its rows elsewhere than in pages of a heap', v_stored.schema_name, v_stored.table_name
+          ),
+          hint = 'A run counts it: nms.table_metrics_latest has what the last one has found.';
+    end if;
+
+    select counted.* into strict v_found
+    from nms_private.count_each(targets => array[v_stored], lock_timeout => '1 s', is_sampled => true) as counted;
+    if v_found.error_sqlstate is not null then
+      raise exception '%.% cannot be read: %', v_stored.schema_name, v_stored.table_name, v_found.error_message
+        using
+          errcode = v_found.error_sqlstate,
+          hint = case
+            when v_found.error_sqlstate in ('55P03', 'NM001') then 'Ask again.'
+            else format('An administrator may %s.', nms_private.remedy(error_sqlstate => v_found.error_sqlstate))
+          end;
+    end if;
+
+    v_pages := pg_relation_size(v_stored.table_oid) / v_page_size;
+    row_count := row_count + v_found.own_row_count;
+    row_count_low := row_count_low + coalesce(v_found.own_row_count_low, v_found.own_row_count);
+    row_count_high := row_count_high + coalesce(v_found.own_row_count_high, v_found.own_row_count);
+    pages := pages + v_pages;
+    if v_found.method = 'estimate' then
+      method := 'estimate';
+      pages_read := pages_read + least(v_pages, 1000);
+    else
+      pages_read := pages_read + v_pages;
+    end if;
+  end loop;
+end
+$$;
+
+
+--
+-- Name: FUNCTION estimate_count(schema_name text, table_name text, OUT row_count bigint, OUT row_count_low bigint, OUT row_count_high bigint, OUT method text, OUT pages_read bigint, OUT pages bigint); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.estimate_count(schema_name text, table_name text, OUT row_count bigint, OUT row_count_low bigint, OUT row_count_high bigint, OUT method text, OUT pages_read bigint, OUT pages bigint) IS 'About how many rows a table has now, with its partitions and children, without a run: nothing is stored. Of each part that is large 1,000 pages are read, and row_count_low to row_count_high has the number with a confidence of 99 %; what has at most 1,000 pages, or no row in those read, is counted, so that 0 is never an estimate. method: exact when nothing had to be estimated, otherwise estimate. Raises P0002 for an unknown table, 0A000 for one with rows elsewhere than in a heap, 55P03 for one that is locked for longer than a second.';
 
 
 --
 -- Name: find_alerts(bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.find_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
+CREATE FUNCTION nms.find_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text, filter_name text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET jit TO 'off'
@@ -911,6 +1411,8 @@ CREATE FUNCTION nms.find_alerts(run_id bigint) RETURNS TABLE(kind text, schema_n
 declare
   v_run nms.table_metrics_runs;
   v_has_changes boolean;
+  v_has_differences boolean;
+  v_has_other_tables boolean;
 begin
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = find_alerts.run_id;
   if not found then
@@ -927,18 +1429,25 @@ begin
         hint = 'Ask again when it has ended, or for an earlier run.';
   end if;
 
-  -- Most often no count has changed, and planning find_count_alerts() takes longer than to find that out.
+  -- Most often no count has changed, no table has come or gone, and planning what looks closer takes longer than this.
+  v_has_other_tables := nms_private.has_other_tables(run_id => v_run.run_id);
   v_has_changes := exists (select from nms_private.changed_counts(run_id => v_run.run_id));
+  v_has_differences := exists (select from nms.table_metrics_differences);
 
   return query
   select alert.*
   from (
-    select * from nms_private.find_run_alerts(run_id => v_run.run_id)
+    select *, null as filter_name from nms_private.find_run_alerts(run_id => v_run.run_id)
     where v_run.status = 'FAILED' or v_run.target_count = 0
     union all
-    select * from nms_private.find_table_alerts(run_id => v_run.run_id)
+    select *, null as filter_name from nms_private.find_table_alerts(run_id => v_run.run_id) where v_has_other_tables
     union all
     select * from nms_private.find_count_alerts(run_id => v_run.run_id) where v_has_changes
+    union all
+    select *, null as filter_name from nms_private.find_difference_alerts(run_id => v_run.run_id) where v_has_differences
+    union all
+    select *, null as filter_name from nms_private.find_trigger_alerts(run_id => v_run.run_id)
+    where exists (select from nms_private.trigger_changes)
   ) as alert
   cross join nms_private.alert_rule(
     schema_name => alert.schema_name,
@@ -946,7 +1455,7 @@ begin
     kind => alert.kind
   ) as rule
   where rule.is_on and (v_run.snapshot_date < rule.silenced_until) is not true
-  order by alert.schema_name nulls first, alert.table_name, alert.kind;
+  order by alert.schema_name nulls first, alert.table_name, alert.filter_name nulls first, alert.kind;
 end
 $$;
 
@@ -955,7 +1464,7 @@ $$;
 -- Name: FUNCTION find_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_alerts(run_id bigint) IS 'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. Raises P0002 for an unknown run, 55000 for one that has not ended.';
+COMMENT ON FUNCTION nms.find_alerts(run_id bigint) IS 'What is strange about a finished run, by the runs before it: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs, triggers_changed. Under the same rules the answer is the same whenever one asks. expected_low and expected_high: what would have been usual. filter_name: null unless it is the count of a filter. Raises P0002 for an unknown run, 55000 for one that has not ended.';
 
 
 --
@@ -1008,22 +1517,33 @@ begin
 
   return query
   with found as (
-    select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
+    select * from nms_private.lint_carries_nothing(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_carrying_is_kept_waiting(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_changes_not_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_count_differs(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_count_not_maintained(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_count_rule_names_nothing(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_filter_not_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_no_run_today(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_notes_are_not_folded(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_nothing_to_count(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_other_server_may_keep_runs_waiting(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_owned_by_superuser(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_owner_lacks_right(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_run_abandoned(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_runs_functions_of_others(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_server_is_read_only(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_servers_are_asked_in_turn(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_table_not_readable(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_table_thinned_by_policies(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_time_is_limited(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_time_zone_unknown(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_too_few_locks(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_user_mapping_missing(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_wraparound_ahead(payload => find_problems.payload, targets => v_targets, today => v_today)
   )
   select found.* from found order by found.severity, found.problem collate "C", found.subject collate "C";
 exception
@@ -1175,10 +1695,42 @@ COMMENT ON FUNCTION nms.find_table(named text) IS 'The tables that a name stands
 
 
 --
+-- Name: fold_counts(boolean); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.fold_counts(count_rows boolean DEFAULT true) RETURNS TABLE(schema_name text, table_name text, row_count bigint, deltas_folded bigint, is_counted boolean, problem text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1 s'
+    AS $$
+begin
+  perform nms_private.find_maintaining_triggers();
+  return query
+  select schema.nspname::text, relation.relname::text, folded.*
+  from (select counted.table_oid from nms_private.maintained_counts as counted order by counted.table_oid) as known
+  left join pg_class as relation on relation.oid = known.table_oid
+  left join pg_namespace as schema on schema.oid = relation.relnamespace
+  cross join lateral nms_private.fold_count(
+    table_oid => known.table_oid, count_rows => fold_counts.count_rows
+  ) as folded;
+  delete from nms_private.count_deltas as delta
+  where delta.table_oid not in (select counted.table_oid from nms_private.maintained_counts as counted);
+end
+$$;
+
+
+--
+-- Name: FUNCTION fold_counts(count_rows boolean); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.fold_counts(count_rows boolean) IS 'Of every table whose count is maintained: adds what its triggers have noted to its count and deletes the notes, or counts its rows when writes may have been missed or they were not counted yet. Returns a row for each, with its count, how many notes there were, whether its rows were counted, and why the count is not known. No row for one that another session is at. Every run does that, and a worker each minute, without counting; calling it more often keeps the notes few.';
+
+
+--
 -- Name: growth(text, text, text, integer); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.growth(by text DEFAULT 'day'::text, schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, periods integer DEFAULT 30) RETURNS TABLE(period_start date, snapshot_date date, rows numeric, tables bigint, change numeric, change_percent numeric, per_day numeric, tables_left_out bigint, run_id bigint)
+CREATE FUNCTION nms.growth(by text DEFAULT 'day'::text, schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, periods integer DEFAULT 30) RETURNS TABLE(period_start date, snapshot_date date, rows numeric, tables bigint, change numeric, change_percent numeric, per_day numeric, tables_left_out bigint, run_id bigint, method text, estimated_rows numeric, bytes numeric, bytes_change numeric, bytes_per_day numeric, tables_without_bytes bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1216,7 +1768,13 @@ begin
     found.change_percent,
     round(found.change / (ended.snapshot_date - since.snapshot_date), 2),
     found.tables_left_out,
-    found.run_id
+    found.run_id,
+    found.method,
+    found.estimated_rows,
+    found.bytes,
+    found.bytes_change,
+    round(found.bytes_change / (ended.snapshot_date - since.snapshot_date), 2),
+    found.tables_without_bytes
   from nms_private.growth_over(
     run_ids => (select array_agg(ended.run_id order by ended.snapshot_date) from ended),
     schema_name => growth.schema_name,
@@ -1234,7 +1792,7 @@ $$;
 -- Name: FUNCTION growth(by text, schema_name text, table_name text, periods integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.growth(by text, schema_name text, table_name text, periods integer) IS 'How a table, a schema (table_name null) or the whole database (both null) grew over the last so many days, weeks from Monday or months, the current one included: of each the last day with a result, and the change since that of the period before, in rows, per cent and rows per day. rows and change are null when that day''s request left it out, and no row: no result, or it did not exist. In a total each row counts once (sum of own_row_count), and change is that of the tables which both days counted, with those that appeared and disappeared: tables_left_out, by the request or settings of one of both days, change nothing. Names as the catalogue spells them. Raises P0002 for an unknown name, 22023 for an unknown period.';
+COMMENT ON FUNCTION nms.growth(by text, schema_name text, table_name text, periods integer) IS 'How a table, a schema (table_name null) or the whole database (both null) grew over the last so many days, weeks from Monday or months, the current one included: of each the last day with a result, and the change since that of the period before, in rows, per cent and rows per day. rows and change are null when that day''s request left it out, and no row: no result, or it did not exist. In a total each row counts once (sum of own_row_count), and change is that of the tables which both days counted, with those that appeared and disappeared: tables_left_out, by the request or settings of one of both days, change nothing. method: the least sure of those of the tables; estimated_rows: how many of the rows are estimated, null for none. bytes, bytes_change and bytes_per_day are those on disk, null unless each table was measured, which tables_without_bytes were not. Names as the catalogue spells them. Raises P0002 for an unknown name, 22023 for an unknown period.';
 
 
 --
@@ -1260,6 +1818,23 @@ CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text 
   ),
   last as (
     select growth.* from growth where growth.rows is not null order by growth.snapshot_date desc limit 1
+  ),
+  on_disk as (
+    select
+      (array_agg(growth.run_id order by growth.snapshot_date))[1] as first_run,
+      (array_agg(growth.run_id order by growth.snapshot_date desc))[1] as last_run,
+      min(growth.snapshot_date) as first_date,
+      max(growth.snapshot_date) as last_date
+    from growth
+    where growth.bytes is not null
+    having count(*) > 0
+  ),
+  measured as (
+    select
+      (array_agg(growth.run_id order by growth.snapshot_date))[1] as first_run,
+      (array_agg(growth.run_id order by growth.snapshot_date desc))[1] as last_run
+    from growth
+    where growth.tables_without_bytes < growth.tables
   )
   select jsonb_build_object(
     'by', growth_report.by,
@@ -1276,7 +1851,27 @@ CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text 
       'change', total.change,
       'change_percent', total.change_percent,
       'per_day', round(total.change / nullif(last.snapshot_date - first.snapshot_date, 0), 2),
-      'tables_left_out', total.tables_left_out
+      'tables_left_out', total.tables_left_out,
+      'bytes', (
+        select jsonb_build_object(
+          'first_date', on_disk.first_date,
+          'first_bytes', (select growth.bytes from growth where growth.run_id = on_disk.first_run),
+          'last_date', on_disk.last_date,
+          'last_bytes', (select growth.bytes from growth where growth.run_id = on_disk.last_run),
+          'change', bytes.bytes_change,
+          'per_day', round(bytes.bytes_change / nullif(on_disk.last_date - on_disk.first_date, 0), 2)
+        )
+        from on_disk
+        left join lateral (
+          select over.bytes_change
+          from nms_private.growth_over(
+            run_ids => array[on_disk.first_run, on_disk.last_run],
+            schema_name => growth_report.schema_name,
+            table_name => growth_report.table_name
+          ) as over
+          where over.since is not null
+        ) as bytes on on_disk.first_run <> on_disk.last_run
+      )
     ) || case
       when first.run_id is null then jsonb_build_object(
         'last_date_with_result', (
@@ -1291,6 +1886,26 @@ CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text 
         )
       )
       else '{}'
+    end,
+    'fastest', case
+      when growth_report.table_name is null then jsonb_build_object(
+        'rows', case
+          when first.run_id <> last.run_id then nms_private.fastest_growing(
+            of => 'rows', before => first.run_id, after => last.run_id, schema_name => growth_report.schema_name
+          )
+          else '[]'
+        end,
+        'bytes', coalesce(
+          (
+            select nms_private.fastest_growing(
+              of => 'bytes', before => measured.first_run, after => measured.last_run, schema_name => growth_report.schema_name
+            )
+            from measured
+            where measured.first_run <> measured.last_run
+          ),
+          '[]'
+        )
+      )
     end
   )
   from (values (1)) as one
@@ -1312,7 +1927,7 @@ $$;
 -- Name: FUNCTION growth_report(by text, schema_name text, table_name text, periods integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) IS 'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
+COMMENT ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) IS 'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
 
 
 --
@@ -1359,7 +1974,7 @@ begin
     case relation.relkind when 'p' then 0 else (tables.value #>> '{}')::numeric end,
     'imported',
     v_run.collected_at,
-    case relation.relkind when 'p' then 'partitioned table' else 'table' end,
+    case relation.relkind when 'p' then 'partitioned table' when 'f' then 'foreign table' else 'table' end,
     coalesce(relation.relispartition, false),
     coalesce(relation.oid, 0)
   from jsonb_each(import_run.payload) as schemas
@@ -1368,7 +1983,7 @@ begin
   left join pg_class as relation
     on relation.relnamespace = schema.oid
     and relation.relname = tables.key
-    and relation.relkind in ('r', 'p');
+    and relation.relkind in ('r', 'p', 'f');
 
   perform nms_private.finish_counting(run_id => v_run.run_id);
   v_run := nms.close_run(run_id => v_run.run_id);
@@ -1393,7 +2008,67 @@ $$;
 -- Name: FUNCTION import_run(snapshot_date date, payload jsonb); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.import_run(snapshot_date date, payload jsonb) IS 'Stores counts that are known from elsewhere, such as an older tool, as a run of their own that is marked is_imported. payload: {schema: {table: count}}. Raises 22023 for malformed counts or a day to come, 55000 for a day that was counted. A later imported run of the same day takes it over, and so does any run that counts it.';
+COMMENT ON FUNCTION nms.import_run(snapshot_date date, payload jsonb) IS 'Stores counts that are known from elsewhere, such as an older tool, as a run of their own that is marked is_imported. payload: {schema: {table: count}}, which is version 1. Raises 22023 for malformed counts or a day to come, 55000 for a day that was counted. A later imported run of the same day takes it over, and so does any run that counts it.';
+
+
+--
+-- Name: maintain_count(regclass); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.maintain_count(target regclass) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5 s'
+    AS $$
+declare
+  v_refusal constant record := nms_private.why_not_maintained(target => target);
+begin
+  if v_refusal.reason is not null then
+    raise exception 'the count of % cannot be maintained: %', target, v_refusal.reason
+      using errcode = 'feature_not_supported', hint = v_refusal.remedy;
+  end if;
+
+  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
+  from nms.table_metrics_settings as settings;
+  -- Waits for all who are writing: what they have written is counted, and what comes later is noted.
+  execute format('lock table %s in share row exclusive mode', target);
+  execute format(
+    'create or replace trigger table_metrics_insert after insert on %s referencing new table as changed
+    for each statement execute function nms_private.note_changes()',
+    target
+  );
+  execute format(
+    'create or replace trigger table_metrics_delete after delete on %s referencing old table as changed
+    for each statement execute function nms_private.note_changes()',
+    target
+  );
+  execute format(
+    'create or replace trigger table_metrics_truncate after truncate on %s
+    for each statement execute function nms_private.note_changes()',
+    target
+  );
+  -- Also where replication or a restore switches triggers off for its session.
+  execute format(
+    'alter table %s enable always trigger table_metrics_insert, enable always trigger table_metrics_delete,
+    enable always trigger table_metrics_truncate',
+    target
+  );
+
+  -- Looks at the OID: the name may have come to be that of another table.
+  perform nms_private.register_maintained(target => target);
+  return format(
+    'its rows are counted by the next run, or by: select * from nms.fold_counts(); from then on, select nms.current_count(%L) tells them at any time',
+    target
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION maintain_count(target regclass); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.maintain_count(target regclass) IS 'Lets triggers maintain the number of rows of a table: of each statement that inserts or deletes, they note how many. Locks the table against writers until the transaction ends: commit at once. Its owner may do that who is a table_metrics_maintainer, or a superuser. Raises 0A000, with the reason and what to use instead, for partitioned tables, partitions, parents, children, unlogged tables, and where a subscription writes. Returns what happens next.';
 
 
 --
@@ -1409,6 +2084,7 @@ CREATE FUNCTION nms.measure_targets(run_id bigint, budget interval DEFAULT '00:0
 declare
   v_start constant timestamptz := clock_timestamp();
   v_run nms.table_metrics_runs := nms_private.claim_run(run_id => measure_targets.run_id, shared => true);
+  v_last bigint := bigint '0';
   v_step record;
 begin
   tables_counted := 0;
@@ -1421,14 +2097,21 @@ begin
     perform nms_private.settle_targets(run_id => v_run.run_id);
   else
     loop
-      v_step := nms_private.measure_next_target(run_id => v_run.run_id);
-      exit when v_step.tables_counted is null;
+      v_step := nms_private.measure_next_target(run_id => v_run.run_id, after => v_last);
+      -- From the last claim on: while somebody has an old snapshot, all claims before it are still to be read.
+      -- One of them may be free again.
+      if v_step.claimed is null and v_last > 0 then
+        v_last := 0;
+        continue;
+      end if;
+      exit when v_step.claimed is null;
+      v_last := v_step.claimed;
       tables_counted := tables_counted + v_step.tables_counted;
       rows_counted := rows_counted + v_step.rows_counted;
       pages_counted := pages_counted + v_step.pages_counted;
       exit when clock_timestamp() >= v_start + coalesce(budget, '1 second');
     end loop;
-    if v_step.tables_counted is null then
+    if v_step.claimed is null then
       perform nms_private.settle_targets(run_id => v_run.run_id);
     end if;
   end if;
@@ -1462,12 +2145,16 @@ CREATE FUNCTION nms.metrics_report(tables text[] DEFAULT '{}'::text[]) RETURNS j
     AS $$
   with
   counted as materialized (
-    select latest.schema_name, latest.table_name, latest.row_count, latest.own_row_count
+    select
+      latest.schema_name, latest.table_name, latest.row_count, latest.own_row_count, latest.method,
+      latest.row_count_low, latest.row_count_high, latest.total_bytes, latest.own_total_bytes
     from nms.table_metrics_latest as latest
     where latest.row_count is not null
   ),
   listed as materialized (
-    select listed.entry, counted.schema_name, counted.table_name, counted.row_count
+    select
+      listed.entry, counted.schema_name, counted.table_name, counted.row_count,
+      counted.row_count_low, counted.row_count_high, counted.total_bytes
     from (select distinct unnest(metrics_report.tables)) as listed (entry)
     left join lateral nms_private.names_spelled(spelling => listed.entry) as spelled on true
     left join counted on counted.schema_name = spelled.schema_name and counted.table_name = spelled.table_name
@@ -1490,7 +2177,17 @@ CREATE FUNCTION nms.metrics_report(tables text[] DEFAULT '{}'::text[]) RETURNS j
   select jsonb_build_object(
     'datname', current_database(),
     'database_rows', (select sum(counted.own_row_count) from counted),
+    'database_estimated_rows', (
+      select coalesce(sum(counted.own_row_count) filter (where counted.method = 'estimate'), 0)
+      from counted
+      having count(*) > 0
+    ),
+    'database_size_bytes', (select sum(counted.own_total_bytes) from counted),
     'database_tables', (select count(*) from counted having count(*) > 0),
+    'database_tables_by_method', (
+      select coalesce(jsonb_object_agg(found.method, found.tables), '{}')
+      from (select counted.method, count(*) as tables from counted group by counted.method) as found
+    ),
     'schema_rows', (
       select coalesce(jsonb_agg(to_jsonb(grouped) order by grouped.schemaname), '[]')
       from (
@@ -1500,9 +2197,11 @@ CREATE FUNCTION nms.metrics_report(tables text[] DEFAULT '{}'::text[]) RETURNS j
       ) as grouped
     ),
     'table_rows', (
-      select coalesce(jsonb_agg(to_jsonb(found) order by found.schemaname, found.relname), '[]')
+      select coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(found)) order by found.schemaname, found.relname), '[]')
       from (
-        select distinct listed.schema_name as schemaname, listed.table_name as relname, listed.row_count as rows
+        select distinct
+          listed.schema_name as schemaname, listed.table_name as relname, listed.row_count as rows,
+          listed.row_count_low as rows_low, listed.row_count_high as rows_high, listed.total_bytes as size_bytes
         from listed
         where listed.table_name is not null
       ) as found
@@ -1514,7 +2213,7 @@ CREATE FUNCTION nms.metrics_report(tables text[] DEFAULT '{}'::text[]) RETURNS j
     'open_alerts', (
       select jsonb_object_agg(known.kind, coalesce(open.alerts, 0))
       from unnest(
-        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike}'::text[]
+        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike,count_differs,triggers_changed}'::text[]
       ) as known (kind)
       left join (
         select alert.kind, count(*) as alerts from nms.table_metrics_alerts as alert group by alert.kind
@@ -1559,7 +2258,7 @@ $$;
 -- Name: FUNCTION metrics_report(tables text[]); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.metrics_report(tables text[]) IS 'What /metrics shows, by the names of the metrics without nms_: the rows of the last result, of the whole database and of each schema every row counted once, and of the listed tables (named as in nms.find_table) as a query counts them; listed names that the last result does not have; open alerts of each kind, 0 included; the last run that ended and the last that succeeded, without imported ones; when the next result is due, and how many business days are overdue. Times are seconds since 1970. Null: there is none; what was not counted is not there.';
+COMMENT ON FUNCTION nms.metrics_report(tables text[]) IS 'What /metrics shows, by the names of the metrics without nms_: the rows of the last result, of the whole database and of each schema every row counted once, and of the listed tables (named as in nms.find_table) as a query counts them, with rows_low and rows_high of an estimate and size_bytes where they were measured; how many of the rows are estimates, and how many tables were found by which method; listed names that the last result does not have; open alerts of each kind, 0 included; the last run that ended and the last that succeeded, without imported ones; when the next result is due, and how many business days are overdue. Times are seconds since 1970. Null: there is none; what was not counted is not there.';
 
 
 --
@@ -1578,7 +2277,9 @@ begin
   return nms_private.start_run(
     skip => v_skip,
     exclude => v_exclude,
-    problem => nms_private.validate_request(skip => v_skip, exclude => v_exclude)
+    problem => case
+      when v_skip <> '[]' or v_exclude <> '[]' then nms_private.validate_request(skip => v_skip, exclude => v_exclude)
+    end
   );
 end
 $$;
@@ -1725,7 +2426,7 @@ $$;
 -- Name: FUNCTION overview_report(snapshot_date date, days integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.overview_report(snapshot_date date, days integer) IS 'How things stand on a business day, by default the last one with a result: {snapshot_date, has_result, run, totals, change, change_percent, changed_most, tables, days, runs, earlier_date, later_date}, and how table metrics is doing now: {business_date, today, last_run, next_due, alerts}. days are that day and those before it, oldest first: {snapshot_date, rows, counts}, where counts has one entry for each of tables, in their order, null where it was not counted; rows and counts are null on a day without a result. A day without a result has the tables of its last FAILED run, if there was any.';
+COMMENT ON FUNCTION nms.overview_report(snapshot_date date, days integer) IS 'How things stand on a business day, by default the last one with a result: {snapshot_date, has_result, run, totals, change, change_percent, changed_most, tables, days, runs, earlier_date, later_date}, and how table metrics is doing now: {business_date, today, last_run, next_due, alerts}. days are that day and those before it, oldest first: {snapshot_date, rows, counts}, where counts has one entry for each of tables, in their order, null where it was not counted; rows and counts are null on a day without a result; estimated_rows is there where some of the rows are estimates. A day without a result has the tables of its last FAILED run, if there was any.';
 
 
 --
@@ -1753,9 +2454,16 @@ begin
   return query
   with planned as (
     select
-      relation.*,
+      relation.table_oid,
+      relation.schema_name,
+      relation.table_name,
+      relation.table_kind,
+      relation.is_partition,
+      relation.is_whole,
       target.members,
-      target.table_oid is not null as is_target
+      target.table_oid is not null as is_target,
+      -- Foreign, and a part only of tables that are left out.
+      case when relation.outcome = 'counted' and target.table_oid is null then 'not counted' else relation.outcome end as outcome
     from nms_private.classify_relations(skip => v_skip, exclude => v_exclude) as relation
     left join nms_private.find_targets(skip => v_skip, exclude => v_exclude) as target
       on target.table_oid = relation.table_oid
@@ -1800,15 +2508,17 @@ begin
         when 'counted' then
           case
             when planned.is_whole then 'as a plain select shows it, because an extension keeps its rows elsewhere'
-            when planned.members is not null then
+            when planned.members is not null and planned.table_kind <> 'foreign table' then
               concat_ws(
                 ', ',
                 case planned.table_kind when 'table' then 'as the sum of itself and its children' else 'as the sum of its partitions' end,
                 case
                   when planned.members && array(select other.table_oid from planned as other where other.outcome <> 'counted') then
-                    'also of those that are foreign or left out'
+                    'also of those that are left out'
                 end
               )
+            when planned.table_kind = 'foreign table' then
+              format('as a %s on another server', case when planned.is_partition then 'partition' else 'child' end)
             when planned.is_partition then 'as a partition'
             else 'row by row'
           end
@@ -1816,7 +2526,7 @@ begin
           case planned.table_kind
             when 'view' then 'views have no rows of their own'
             when 'materialized view' then 'materialized views repeat the rows of other tables'
-            when 'foreign table' then 'foreign tables keep their rows elsewhere'
+            when 'foreign table' then 'foreign tables keep their rows elsewhere, and no parent of it is counted'
             else 'temporary tables belong to one session'
           end
       end
@@ -2092,7 +2802,19 @@ begin
   where snapshot.run_id = v_run.run_id;
 
   run_id := v_run.run_id;
-  payload := nms_private.run_payload(run_id => v_run.run_id);
+  -- In the version it had; of one that is gone, the day may still have it.
+  payload := nms_private.run_payload(
+    run_id => v_run.run_id,
+    version => coalesce(
+      nms_private.payload_version(payload => v_former),
+      (
+        select nms_private.payload_version(payload => day.payload)
+        from nms.table_metrics_daily_snapshot as day
+        where day.run_id = v_run.run_id
+      ),
+      (select settings.payload_version::integer from nms.table_metrics_settings as settings)
+    )
+  );
   collected_at := v_run.collected_at;
   effect := nms_private.rebuild_effect(former => v_former, rebuilt => payload);
   insert into nms.table_metrics_run_snapshot as snapshot (run_id, payload, collected_at)
@@ -2107,7 +2829,7 @@ $$;
 -- Name: FUNCTION rebuild_run_snapshot(INOUT run_id bigint, OUT payload jsonb, OUT collected_at timestamp with time zone, OUT effect text); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.rebuild_run_snapshot(INOUT run_id bigint, OUT payload jsonb, OUT collected_at timestamp with time zone, OUT effect text) IS 'Makes the JSON of a successful run again from its measurements. effect: made, there was none; same as before; or repaired, it was another one. Raises 55000 for any other run, and when measurements are missing.';
+COMMENT ON FUNCTION nms.rebuild_run_snapshot(INOUT run_id bigint, OUT payload jsonb, OUT collected_at timestamp with time zone, OUT effect text) IS 'Makes the JSON of a successful run again from its measurements, in the version of the payload that it had. effect: made, there was none; same as before; or repaired, it was another one. Raises 55000 for any other run, and when measurements are missing.';
 
 
 --
@@ -2146,7 +2868,7 @@ begin
         null, alert.kind,
         left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
         alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
-        v_run.finished_at, v_run.run_id, null, null
+        v_run.finished_at, v_run.run_id, null, null, left(alert.filter_name, 63)
       )::nms.table_metrics_alert_log
     from nms.find_alerts(run_id => record_alerts.run_id) as alert
   );
@@ -2172,14 +2894,25 @@ begin
     set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
     where
       log.closed_at is null
-      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, '')) not in (
-        select found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, '')
+      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, ''), coalesce(log.filter_name, '')) not in (
+        select
+          found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, ''), coalesce(found.filter_name, '')
         from unnest(v_found) as found
       )
       and case
         when log.kind = 'repeated_failures' then true
         when log.table_name is null then v_run.status = 'SUCCEEDED'
-        -- A run says nothing about a table that it left out or could not count.
+        -- A run says nothing about a table that it left out or could not count, nor about such a filter.
+        when exists (
+          select
+          from nms.table_metrics_filtered_counts as filtered
+          where
+            filtered.run_id = v_run.run_id
+            and filtered.schema_name = log.schema_name
+            and filtered.table_name = log.table_name
+            and filtered.filter_name = log.filter_name
+            and filtered.row_count is null
+        ) then false
         else
           exists (
             select
@@ -2214,15 +2947,17 @@ begin
     log.closed_at is null
     and log.kind = found.kind
     and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
-    and coalesce(log.table_name, '') = coalesce(found.table_name, '');
+    and coalesce(log.table_name, '') = coalesce(found.table_name, '')
+    and coalesce(log.filter_name, '') = coalesce(found.filter_name, '');
 
   for v_alert in
     insert into nms.table_metrics_alert_log (
-      kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run
+      kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run,
+      filter_name
     )
     select
       found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
-      found.detail, found.opened_at, found.opened_by_run
+      found.detail, found.opened_at, found.opened_by_run, found.filter_name
     from unnest(v_found) as found
     on conflict do nothing
     returning *
@@ -2240,6 +2975,54 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new and announces it, closes what holds no longer. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
+
+
+--
+-- Name: resume_carrying(text, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.resume_carrying(schema_name text, table_name text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
+    AS $$
+declare
+  v_resumed bigint;
+begin
+  update nms.table_metrics_differences as difference
+  set resumed_at = clock_timestamp(), resumed_by = session_user
+  where
+    difference.resumed_at is null
+    and (
+      (difference.schema_name = resume_carrying.schema_name and difference.table_name = resume_carrying.table_name)
+      or difference.table_oid = (
+        select relation.oid
+        from pg_class as relation
+        join pg_namespace as schema on schema.oid = relation.relnamespace
+        where schema.nspname = resume_carrying.schema_name and relation.relname = resume_carrying.table_name
+      )
+    );
+  get diagnostics v_resumed = row_count;
+  if v_resumed = 0 then
+    raise exception 'no open difference of table %', format('%I.%I', coalesce(schema_name, ''), coalesce(table_name, ''))
+      using
+        errcode = 'no_data_found',
+        detail = format(
+          'saw schema_name %s and table_name %s, expected those of a row of nms.table_metrics_differences whose resumed_at is null',
+          coalesce(quote_literal(schema_name), 'null'), coalesce(quote_literal(table_name), 'null')
+        ),
+        hint = 'Which are open: select schema_name, table_name, detail from nms.table_metrics_differences where resumed_at is null;';
+  end if;
+  return v_resumed;
+end
+$$;
+
+
+--
+-- Name: FUNCTION resume_carrying(schema_name text, table_name text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.resume_carrying(schema_name text, table_name text) IS 'After somebody has looked why a recount refuted the number of rows of this table: its count may be carried or maintained again. Returns how many differences that settles. Raises P0002 when none is open.';
 
 
 --
@@ -2270,13 +3053,25 @@ begin
       'seconds', extract(epoch from coalesce(v_run.finished_at, clock_timestamp()) - v_run.collected_at)
     ),
     'payload', (
-      select snapshot.payload from nms.table_metrics_run_snapshot as snapshot where snapshot.run_id = v_run.run_id
+      select nms_private.payload_in(version => 1, stored => snapshot.payload, run_id => snapshot.run_id)
+      from nms.table_metrics_run_snapshot as snapshot
+      where snapshot.run_id = v_run.run_id
     ),
     'failures', (
       select coalesce(
         jsonb_agg(
-          to_jsonb(failure) - '{run_id,row_count,own_row_count}'::text[]
-          || jsonb_build_object('remedy', nms_private.remedy(error_sqlstate => failure.error_sqlstate))
+          jsonb_build_object(
+            'schema_name', failure.schema_name,
+            'table_name', failure.table_name,
+            'table_kind', failure.table_kind,
+            'is_partition', failure.is_partition,
+            'table_oid', failure.table_oid,
+            'method', failure.method,
+            'measured_at', failure.measured_at,
+            'error_sqlstate', failure.error_sqlstate,
+            'error_message', failure.error_message,
+            'remedy', nms_private.remedy(error_sqlstate => failure.error_sqlstate)
+          )
           order by failure.schema_name, failure.table_name
         ),
         '[]'
@@ -2298,14 +3093,14 @@ $$;
 -- Name: FUNCTION run_report(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.run_report(run_id bigint) IS 'What a run found, by default the latest successful one: {run_id, snapshot_date, collected_at, payload} and the whole header as run, the totals, the tables, largest first, the change since the successful run before it, the failures, each with its remedy, and the open alerts that it raised. payload is null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
+COMMENT ON FUNCTION nms.run_report(run_id bigint) IS 'What a run found, by default the latest successful one: {run_id, snapshot_date, collected_at, payload} and the whole header as run, the totals, the tables, largest first, the change since the successful run before it, the failures, each with its remedy, and the open alerts that it raised. Each table says by which method it was counted; beside it are row_count_low and row_count_high of an estimate, carried_from_run of a carried count, previous_method when the change is since a count of another one, and total_bytes and filtered where they were measured. The totals have estimated_rows, carried_tables and total_bytes where there are any. payload is null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
 
 
 --
--- Name: run_snapshot(bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: run_snapshot(bigint, integer); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.run_snapshot(run_id bigint DEFAULT NULL::bigint) RETURNS jsonb
+CREATE FUNCTION nms.run_snapshot(run_id bigint DEFAULT NULL::bigint, version integer DEFAULT 1) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2316,7 +3111,7 @@ CREATE FUNCTION nms.run_snapshot(run_id bigint DEFAULT NULL::bigint) RETURNS jso
     'status', run.status,
     'finished_at', run.finished_at,
     'error_message', run.error_message,
-    'payload', snapshot.payload
+    'payload', nms_private.payload_in(version => run_snapshot.version, stored => snapshot.payload, run_id => run.run_id)
   )
   from nms_private.run_or_latest(run_id => run_snapshot.run_id) as run
   left join nms.table_metrics_run_snapshot as snapshot on snapshot.run_id = run.run_id
@@ -2324,10 +3119,10 @@ $$;
 
 
 --
--- Name: FUNCTION run_snapshot(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION run_snapshot(run_id bigint, version integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.run_snapshot(run_id bigint) IS 'The JSON of a run, by default the latest successful one: {run_id, snapshot_date, collected_at, status, finished_at, error_message, payload}, payload as {schema: {table: count}}, null unless the run SUCCEEDED. Raises P0002 for an unknown run.';
+COMMENT ON FUNCTION nms.run_snapshot(run_id bigint, version integer) IS 'The JSON of a run, by default the latest successful one: {run_id, snapshot_date, collected_at, status, finished_at, error_message, payload}, payload as {schema: {table: count}}, null unless the run SUCCEEDED; in version 2 as {"_version": 2, schema: {table: {"count": …, "method": …}}}, whichever the payload_version setting was. Raises P0002 for an unknown run, 22023 for a version that is not 1 or 2.';
 
 
 --
@@ -2356,7 +3151,7 @@ $$;
 -- Name: FUNCTION runs_report("limit" integer, before bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.runs_report("limit" integer, before bigint) IS 'The runs, also those that failed, newest first: {runs, next}, each with its whole header, its seconds (so far, while it is RUNNING) and its totals. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+COMMENT ON FUNCTION nms.runs_report("limit" integer, before bigint) IS 'The runs, also those that failed, newest first: {runs, next}, each with its whole header, its seconds (so far, while it is RUNNING) and its totals as in nms.run_report, whose rows are null unless it SUCCEEDED. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 
 
 --
@@ -2379,8 +3174,9 @@ CREATE FUNCTION nms.status_report(runs integer DEFAULT 10) RETURNS jsonb
     ),
     'runs', nms_private.list_runs("limit" => status_report.runs),
     'alerts', nms_private.open_alerts()
-  )
+  ) || case when carrying.report is not null then jsonb_build_object('carrying', carrying.report) else '{}' end
   from nms.table_metrics_settings as settings
+  cross join nms_private.carrying_report() as carrying (report)
 $$;
 
 
@@ -2388,7 +3184,42 @@ $$;
 -- Name: FUNCTION status_report(runs integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.status_report(runs integer) IS 'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first.';
+COMMENT ON FUNCTION nms.status_report(runs integer) IS 'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first. Where counts are carried, carrying tells how many, and how far they can be trusted.';
+
+
+--
+-- Name: stop_maintaining(regclass); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.stop_maintaining(target regclass) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5 s'
+    AS $$
+declare
+  v_trigger record;
+begin
+  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
+  from nms.table_metrics_settings as settings;
+
+  -- In this order: who folds holds the row, and may be about to read the table.
+  perform nms_private.forget_maintained(target => target);
+  for v_trigger in
+    select own.tgname as name
+    from pg_trigger as own
+    where own.tgrelid = target and own.tgfoid = 'nms_private.note_changes()'::regprocedure
+  loop
+    execute format('drop trigger %I on %s', v_trigger.name, target);
+  end loop;
+end
+$$;
+
+
+--
+-- Name: FUNCTION stop_maintaining(target regclass); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.stop_maintaining(target regclass) IS 'Drops the triggers that nms.maintain_count() has made: from the next run on, the table is counted again. Locks it until the transaction ends. Nothing for a table that has none.';
 
 
 --
@@ -2485,7 +3316,12 @@ begin
       'runs', (
         select coalesce(
           jsonb_agg(
-            to_jsonb(measured)
+            to_jsonb(measured) - 'previous_method'
+            || case
+              when measured.previous_method <> measured.method
+                then jsonb_build_object('previous_method', measured.previous_method)
+              else '{}'
+            end
             || jsonb_build_object('is_result', measured.run_id = (
               select day.run_id
               from nms.table_metrics_daily_snapshot as day
@@ -2496,7 +3332,10 @@ begin
           '[]'
         )
         from (
-          select history.*, history.row_count - lag(history.row_count) over (order by history.run_id) as change
+          select
+            history.*,
+            history.row_count - lag(history.row_count) over (order by history.run_id) as change,
+            lag(history.method) over (order by history.run_id) as previous_method
           from nms.table_metrics_history as history
           where
             history.run_id in (
@@ -2520,10 +3359,10 @@ COMMENT ON FUNCTION nms.table_report(schema_name text, table_name text, days int
 
 
 --
--- Name: table_trend(text, text, integer); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: table_trend(text, text, integer, text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.table_trend(schema_name text, table_name text, days integer DEFAULT 30) RETURNS TABLE(snapshot_date date, row_count bigint, change bigint, change_percent numeric, run_id bigint, method text)
+CREATE FUNCTION nms.table_trend(schema_name text, table_name text, days integer DEFAULT 30, filter_name text DEFAULT NULL::text) RETURNS TABLE(snapshot_date date, row_count bigint, change bigint, change_percent numeric, run_id bigint, method text, row_count_low bigint, row_count_high bigint, carried_from_run bigint, total_bytes bigint)
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2537,18 +3376,34 @@ CREATE FUNCTION nms.table_trend(schema_name text, table_name text, days integer 
       2
     ),
     day.run_id,
-    measurement.method
+    measurement.method,
+    measurement.row_count_low,
+    measurement.row_count_high,
+    measurement.carried_from_run,
+    measurement.total_bytes
   from nms.table_metrics_settings as settings
   join nms.table_metrics_daily_snapshot as day
     on day.snapshot_date > (statement_timestamp() at time zone settings.business_time_zone)::date - table_trend.days
   left join lateral (
     -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
-    select found.row_count, found.method, true as is_found
+    select
+      found.row_count, found.method, found.row_count_low, found.row_count_high, found.carried_from_run,
+      found.total_bytes, true as is_found
     from nms.table_metrics_measurements as found
     where
-      found.run_id = day.run_id
+      table_trend.filter_name is null
+      and found.run_id = day.run_id
       and found.schema_name = table_trend.schema_name
       and found.table_name = table_trend.table_name
+    union all
+    select filtered.row_count, filtered.method, null, null, null, null, true
+    from nms.table_metrics_filtered_counts as filtered
+    where
+      filtered.filter_name = table_trend.filter_name
+      and filtered.run_id = day.run_id
+      and filtered.schema_name = table_trend.schema_name
+      and filtered.table_name = table_trend.table_name
+      and filtered.row_count is not null
     limit 1
   ) as measurement on true
   where
@@ -2567,10 +3422,10 @@ $$;
 
 
 --
--- Name: FUNCTION table_trend(schema_name text, table_name text, days integer); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION table_trend(schema_name text, table_name text, days integer, filter_name text); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) IS 'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted, and has no method. No row: the day has no result, or not this table. Names as the catalogue spells them.';
+COMMENT ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer, filter_name text) IS 'How many rows a table had on each of the last so many business days, today included, and the change since the row before. row_count is null on a day whose run left the table out: it was not counted, and has no method. method, row_count_low, row_count_high, carried_from_run and total_bytes as in nms.table_metrics_measurements. No row: the day has no result, or not this table. filter_name: only the rows that match this filter, on the days on which they were counted. Names as the catalogue spells them.';
 
 
 --
@@ -2594,14 +3449,14 @@ $$;
 -- Name: FUNCTION tables_report(schema_name text, alike text, after text, "limit" integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.tables_report(schema_name text, alike text, after text, "limit" integer) IS 'The tables of the last business day that has a result, in the order of their names (by bytes): {run_id, snapshot_date, previous_date, tables, next}, with the change since the day before that has one, null when that did not count the table. alike: only those whose schema.table has this text in it, in upper or lower case as far as the locale of the database knows them. next, given as after, asks for those that follow; null when there are none. What a later run that FAILED found is told by nms.run_report. Raises P0002 for a schema that no run has met, 22023 for a limit that is not 1 to 1000 or an after that is no next.';
+COMMENT ON FUNCTION nms.tables_report(schema_name text, alike text, after text, "limit" integer) IS 'The tables of the last business day that has a result, in the order of their names (by bytes): {run_id, snapshot_date, previous_date, tables, next}, with the change since the day before that has one, null when that did not count the table. Each as in nms.run_report. alike: only those whose schema.table has this text in it, in upper or lower case as far as the locale of the database knows them. next, given as after, asks for those that follow; null when there are none. What a later run that FAILED found is told by nms.run_report. Raises P0002 for a schema that no run has met, 22023 for a limit that is not 1 to 1000 or an after that is no next.';
 
 
 --
--- Name: trend_report(text, text, integer); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: trend_report(text, text, integer, text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.trend_report(schema_name text, table_name text, days integer DEFAULT 30) RETURNS jsonb
+CREATE FUNCTION nms.trend_report(schema_name text, table_name text, days integer DEFAULT 30, filter_name text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2611,7 +3466,9 @@ declare
 begin
   with trend as materialized (
     select found.*
-    from nms.table_trend(trend_report.schema_name, trend_report.table_name, trend_report.days) as found
+    from nms.table_trend(
+      trend_report.schema_name, trend_report.table_name, trend_report.days, trend_report.filter_name
+    ) as found
   ),
   summary as (
     select
@@ -2626,7 +3483,27 @@ begin
   select jsonb_build_object(
     'schema_name', trend_report.schema_name,
     'table_name', trend_report.table_name,
-    'days', (select coalesce(jsonb_agg(to_jsonb(trend) order by trend.snapshot_date), '[]') from trend),
+    'filter_name', trend_report.filter_name,
+    'days', (
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(trend)
+            || case when filtered.counts is null then '{}' else jsonb_build_object('filtered', filtered.counts) end
+          order by trend.snapshot_date
+        ),
+        '[]'
+      )
+      from trend
+      cross join lateral (
+        select jsonb_object_agg(found.filter_name, found.row_count) as counts
+        from nms.table_metrics_filtered_counts as found
+        where
+          trend_report.filter_name is null
+          and found.run_id = trend.run_id
+          and found.schema_name = trend_report.schema_name
+          and found.table_name = trend_report.table_name
+      ) as filtered
+    ),
     'summary', to_jsonb(summary) || jsonb_build_object(
       'first_rows', first.row_count,
       'last_rows', last.row_count,
@@ -2644,15 +3521,36 @@ begin
     return v_report;
   end if;
 
+  if trend_report.filter_name is not null then
+    perform nms_private.refuse_unknown_filter(
+      schema_name => trend_report.schema_name,
+      table_name => trend_report.table_name,
+      filter_name => trend_report.filter_name
+    );
+  end if;
+
   select day.snapshot_date into v_last
   from nms.table_metrics_daily_snapshot as day
   join nms.table_metrics_measurements as measurement on measurement.run_id = day.run_id
   where
     measurement.schema_name = trend_report.schema_name
     and measurement.table_name = trend_report.table_name
+    and (
+      trend_report.filter_name is null
+      or exists (
+        select
+        from nms.table_metrics_filtered_counts as filtered
+        where
+          filtered.run_id = day.run_id
+          and filtered.schema_name = trend_report.schema_name
+          and filtered.table_name = trend_report.table_name
+          and filtered.filter_name = trend_report.filter_name
+          and filtered.row_count is not null
+      )
+    )
   order by day.snapshot_date desc
   limit 1;
-  if not found then
+  if not found and trend_report.filter_name is null then
     perform nms_private.refuse_unknown_table(
       schema_name => trend_report.schema_name, table_name => trend_report.table_name
     );
@@ -2670,10 +3568,10 @@ $$;
 
 
 --
--- Name: FUNCTION trend_report(schema_name text, table_name text, days integer); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION trend_report(schema_name text, table_name text, days integer, filter_name text); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer) IS 'How many rows a table had on each of the last so many business days, today included: {schema_name, table_name, days, summary}, the days as of nms.table_trend, oldest first. When none of them has a result, the summary says which day was the last with one, and how many days reach back to it. Names as the catalogue spells them. Raises P0002 for a table that no run has met.';
+COMMENT ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) IS 'How many rows a table had on each of the last so many business days, today included: {schema_name, table_name, filter_name, days, summary}, the days as of nms.table_trend, oldest first, each with filtered {name: rows} when the table has filters. filter_name: only the rows that match this filter. When none of them has a result, the summary says which day was the last with one, and how many days reach back to it. Names as the catalogue spells them. Raises P0002 for a table that no run has met, and for a filter that none has counted.';
 
 
 --
@@ -2747,8 +3645,10 @@ CREATE TABLE nms.table_metrics_alert_log (
     opened_by_run bigint,
     closed_at timestamp with time zone,
     closed_by_run bigint,
+    filter_name text COLLATE pg_catalog."C",
+    CONSTRAINT a_filter_is_of_a_table CHECK (((filter_name IS NULL) OR (table_name IS NOT NULL))),
     CONSTRAINT alerts_close_after_they_open CHECK ((closed_at >= opened_at)),
-    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text]))),
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text, 'count_differs'::text, 'triggers_changed'::text]))),
     CONSTRAINT schema_and_table_come_together CHECK (((schema_name IS NULL) = (table_name IS NULL)))
 );
 
@@ -2771,7 +3671,7 @@ COMMENT ON COLUMN nms.table_metrics_alert_log.alert_id IS 'Number of the alert.'
 -- Name: COLUMN table_metrics_alert_log.kind; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_alert_log.kind IS 'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
+COMMENT ON COLUMN nms.table_metrics_alert_log.kind IS 'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs or triggers_changed.';
 
 
 --
@@ -2842,6 +3742,13 @@ COMMENT ON COLUMN nms.table_metrics_alert_log.closed_at IS 'When it held no long
 --
 
 COMMENT ON COLUMN nms.table_metrics_alert_log.closed_by_run IS 'Run in which it held no longer; null while it is open.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.filter_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.filter_name IS 'Filter whose count is strange; null when it is that of all rows.';
 
 
 --
@@ -2931,6 +3838,105 @@ COMMENT ON FUNCTION nms_private.begin_run(skip jsonb, exclude jsonb, run_id bigi
 
 
 --
+-- Name: begin_shadow_anew(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.begin_shadow_anew() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if new.since = old.since then
+    new.since := clock_timestamp();
+  end if;
+  return new;
+end
+$$;
+
+
+--
+-- Name: FUNCTION begin_shadow_anew(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.begin_shadow_anew() IS 'Trigger function: a rule that has become one to carry compares first, as a new one does.';
+
+
+--
+-- Name: call_filter_function(bigint, oid, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.call_filter_function(run_id bigint, table_oid oid, filter_name text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_target record;
+  v_function record;
+  v_routine regproc;
+  v_count bigint;
+  v_is_counted boolean := false;
+begin
+  select rule.schema_name, rule.table_name, rule.function_name into strict v_target
+  from nms_private.filter_functions(run_id => call_filter_function.run_id) as known
+  join pg_class as relation on relation.oid = known.table_oid
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  join nms.table_metrics_filters as rule
+    on rule.schema_name = schema.nspname
+    and rule.table_name = relation.relname
+    and rule.filter_name = known.filter_name
+  where known.table_oid = call_filter_function.table_oid and known.filter_name = call_filter_function.filter_name;
+  v_function := nms_private.filter_function(
+    table_oid => call_filter_function.table_oid, function_name => v_target.function_name
+  );
+  v_routine := v_function.routine;
+
+  if v_function.error_sqlstate is null then
+    begin
+      perform set_config('transaction_read_only', 'on', true);
+      execute format('select %s()', v_routine) into strict v_count;
+      if v_count is null or v_count < 0 then
+        raise exception '%() returned %, expected a number of rows', v_routine, coalesce(v_count::text, 'null')
+          using errcode = 'data_exception';
+      end if;
+      v_is_counted := true;
+      raise sqlstate 'NM002' using message = 'counted: release the locks';
+    exception
+      -- Whatever it meets is its outcome, a timeout as well.
+      when query_canceled or assert_failure or others then
+        if not v_is_counted then
+          v_count := null;
+          v_function.error_sqlstate := sqlstate;
+          v_function.error_message := left(sqlerrm, 2000);
+        end if;
+    end;
+  end if;
+
+  if v_function.error_sqlstate is not null then
+    raise warning 'filter % was not counted: %',
+      format('%I of %I.%I', filter_name, v_target.schema_name, v_target.table_name), v_function.error_message
+      using errcode = v_function.error_sqlstate, hint = 'Change or delete its row in nms.table_metrics_filters.';
+  end if;
+  insert into nms.table_metrics_filtered_counts (
+    run_id, schema_name, table_name, filter_name, row_count, measured_at, table_oid, error_sqlstate, error_message
+  )
+  values (
+    call_filter_function.run_id, v_target.schema_name, v_target.table_name, call_filter_function.filter_name, v_count,
+    clock_timestamp(), call_filter_function.table_oid, v_function.error_sqlstate, v_function.error_message
+  )
+  on conflict on constraint table_metrics_filtered_counts_pkey do nothing;
+  return v_count;
+end
+$$;
+
+
+--
+-- Name: FUNCTION call_filter_function(run_id bigint, table_oid oid, filter_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.call_filter_function(run_id bigint, table_oid oid, filter_name text) IS 'Calls the function of a filter for a RUNNING run, once, and stores what it returns, or why there is nothing: null then. In a statement of its own, whose statement_timeout bounds it. Raises P0002 when the run has no such filter.';
+
+
+--
 -- Name: cancel_if_client_is_gone(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -2970,10 +3976,210 @@ COMMENT ON FUNCTION nms_private.cancel_if_client_is_gone() IS 'For the rest of t
 
 
 --
+-- Name: carry_counts(nms_private.target[], nms_private.reading, text[], text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.carry_counts(targets nms_private.target[], reading nms_private.reading, stop_at text[], lock_timeout text) RETURNS SETOF nms_private.finding
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    SET enable_nestloop TO 'off'
+    AS $$
+declare
+  v_since constant timestamptz := clock_timestamp();
+  v_wal_end constant pg_lsn := case when reading.wal_lsn is not null then pg_current_wal_insert_lsn() end;
+  v_unchanged oid[];
+  v_carriable oid[];
+  v_empty oid[];
+  v_counted nms_private.finding[];
+  v_proven oid[];
+begin
+  -- Of a family all members have to be such that their counters, or the WAL, tell.
+  v_unchanged := array(
+    select target.table_oid
+    from unnest(targets) as target
+    join unnest(reading.unchanged) as unchanged (oid) on unchanged.oid = target.table_oid
+    join nms_private.bases as base on base.table_oid = target.table_oid and base.filenode = target.filenode
+    where
+      coalesce(target.family, target.table_oid) not in (
+        select coalesce(doubtful.family, doubtful.table_oid)
+        from unnest(targets) as doubtful
+        where
+          doubtful.is_whole
+          or not doubtful.is_reported
+          or doubtful.table_kind not in ('table', 'partitioned table')
+          or (doubtful.table_kind = 'table' and coalesce(doubtful.filenode, 0) = 0)
+      )
+  );
+  -- Rows in an empty file lie elsewhere. Where the catalogue knows of pages, there are some.
+  v_empty := nms_private.empty_tables(
+    table_oids => array(
+      select target.table_oid
+      from unnest(targets) as target
+      join unnest(v_unchanged) as listed (oid) on listed.oid = target.table_oid
+      join nms_private.bases as base on base.table_oid = target.table_oid
+      where target.pages <= 0 and base.own_row_count > 0
+    )
+  );
+  v_unchanged := array(
+    select listed.oid
+    from unnest(v_unchanged) as listed (oid)
+    where listed.oid not in (select unfilled.oid from unnest(v_empty) as unfilled (oid))
+  );
+  v_carriable := array(
+    select listed.oid
+    from unnest(v_unchanged) as listed (oid)
+    where listed.oid not in (select verified.oid from unnest(reading.verified) as verified (oid))
+  );
+
+  -- Sessions settle while everything is counted that has to be counted anyway.
+  v_counted := array(
+    select counted
+    from nms_private.count_tables(
+      targets => array(
+        select target
+        from unnest(targets) as target
+        where target.table_oid not in (select listed.oid from unnest(v_carriable) as listed (oid))
+      ),
+      stop_at => carry_counts.stop_at,
+      lock_timeout => carry_counts.lock_timeout
+    ) as counted
+  );
+  if
+    v_unchanged = '{}'
+    or exists (select from unnest(v_counted) as counted where counted.error_sqlstate = any (stop_at))
+  then
+    return query select counted.* from unnest(v_counted) as counted;
+    return;
+  end if;
+
+  v_proven := nms_private.proven_tables(
+    table_oids => v_unchanged,
+    since => v_since,
+    wal_end => v_wal_end,
+    deadline => greatest(v_since + interval '15 s', clock_timestamp() + interval '5 s')
+  );
+
+  return query
+  select
+    counted.table_oid, counted.own_row_count, counted.method, counted.carried_from_run, counted.own_row_count_low,
+    counted.own_row_count_high, counted.own_table_bytes, counted.own_index_bytes, counted.filtered,
+    case when base.table_oid is not null then 'carried' end,
+    base.own_row_count,
+    base.run_id,
+    counted.measured_at, counted.error_sqlstate, counted.error_message
+  from unnest(v_counted) as counted
+  left join unnest(v_proven) as proven (oid) on proven.oid = counted.table_oid and counted.error_sqlstate is null
+  left join nms_private.bases as base on base.table_oid = proven.oid
+  union all
+  select
+    base.table_oid, base.own_row_count, 'carried', base.run_id, null, null, base.own_table_bytes,
+    base.own_index_bytes, base.filtered, null, null, null, clock_timestamp(), null, null
+  from unnest(v_carriable) as listed (oid)
+  join unnest(v_proven) as proven (oid) on proven.oid = listed.oid
+  join nms_private.bases as base on base.table_oid = proven.oid;
+
+  return query
+  select counted.*
+  from nms_private.count_tables(
+    targets => array(
+      select target
+      from unnest(targets) as target
+      join unnest(v_carriable) as listed (oid) on listed.oid = target.table_oid
+      where target.table_oid not in (select proven.oid from unnest(v_proven) as proven (oid))
+    ),
+    stop_at => carry_counts.stop_at,
+    lock_timeout => carry_counts.lock_timeout
+  ) as counted;
+end
+$$;
+
+
+--
+-- Name: FUNCTION carry_counts(targets nms_private.target[], reading nms_private.reading, stop_at text[], lock_timeout text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.carry_counts(targets nms_private.target[], reading nms_private.reading, stop_at text[], lock_timeout text) IS 'How many rows are stored in each of these tables: carried from an earlier run where it is proven that none has come or gone since, otherwise counted. Of those that could be carried some are counted nevertheless, and say what they verify.';
+
+
+--
+-- Name: carrying_report(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.carrying_report() RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if not exists (select from nms.table_metrics_count_rules as rule where rule.method = 'carried')
+    and not exists (select from nms.table_metrics_comparisons as comparison where comparison.method = 'carried')
+  then
+    return null;
+  end if;
+
+  return (
+    select jsonb_build_object(
+      'server_can_carry', current_setting('server_version_num')::integer >= 150000,
+      'run_id', last.run_id,
+      'tables', found.tables,
+      'carried', found.carried,
+      'oldest_run', found.oldest_run,
+      'compared_since_run', trust.since_run,
+      'comparisons', trust.comparisons,
+      'differences', trust.differences,
+      'one_in', trust.one_in,
+      'open_differences', (
+        select count(distinct difference.table_oid)
+        from nms.table_metrics_differences as difference
+        where difference.method = 'carried' and difference.resumed_at is null
+      ),
+      'shadow', (
+        select jsonb_build_object(
+          'rules', count(*),
+          'until', max(rule.since + rule.shadow),
+          'comparisons', coalesce(max(shadow.comparisons), 0),
+          'differences', coalesce(max(shadow.differences), 0)
+        )
+        from nms.table_metrics_count_rules as rule
+        left join nms.table_metrics_comparisons as shadow
+          on shadow.run_id = last.run_id and shadow.method = 'carried' and shadow.is_shadow
+        where rule.method = 'carried' and rule.since + rule.shadow > statement_timestamp()
+        having count(*) > 0
+      )
+    )
+    from nms_private.trust_in(method => 'carried') as trust
+    left join lateral (
+      select run.run_id
+      from nms.table_metrics_runs as run
+      where run.status = 'SUCCEEDED' and not run.is_imported
+      order by run.run_id desc
+      limit 1
+    ) as last on true
+    cross join lateral (
+      select
+        count(*) as tables,
+        count(*) filter (where measurement.method = 'carried') as carried,
+        min(measurement.carried_from_run) as oldest_run
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = last.run_id and measurement.table_kind <> 'partitioned table'
+    ) as found
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION carrying_report(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.carrying_report() IS 'What the last successful run carried, how often carried counts were counted again and what that says, and what rules in their shadow would have carried: {server_can_carry, run_id, tables, carried, oldest_run, compared_since_run, comparisons, differences, one_in, open_differences, shadow}. shadow is null without such rules. Null when nothing is carried, and nothing ever was.';
+
+
+--
 -- Name: changed_counts(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.changed_counts(run_id bigint) RETURNS TABLE(schema_name text, table_name text, is_partition boolean, row_count bigint)
+CREATE FUNCTION nms_private.changed_counts(run_id bigint) RETURNS TABLE(schema_name text, table_name text, filter_name text, is_partition boolean, row_count bigint)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2986,17 +4192,32 @@ CREATE FUNCTION nms_private.changed_counts(run_id bigint) RETURNS TABLE(schema_n
     select
       measurement.schema_name,
       measurement.table_name,
+      measurement.filter_name,
       ln(greatest(percentile_disc(0.5) within group (order by measurement.row_count)::double precision, 0.5)) as middle
     from owner
     -- offset: the index of each run, rather than a scan of years of measurements
     cross join lateral (
-      select past.schema_name, past.table_name, past.row_count
+      select past.schema_name, past.table_name, '' as filter_name, past.row_count
       from nms.table_metrics_measurements as past
+      where past.run_id = owner.owner
+      union all
+      select past.schema_name, past.table_name, past.filter_name, past.row_count
+      from nms.table_metrics_filtered_counts as past
       where past.run_id = owner.owner
       offset 0
     ) as measurement
     where owner.days_back <= 7
-    group by measurement.schema_name, measurement.table_name
+    group by measurement.schema_name, measurement.table_name, measurement.filter_name
+  ),
+  today as (
+    select measurement.schema_name, measurement.table_name, '' as filter_name, measurement.is_partition, measurement.row_count
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = changed_counts.run_id
+    union all
+    select filtered.schema_name, filtered.table_name, filtered.filter_name, measurement.is_partition, filtered.row_count
+    from nms.table_metrics_filtered_counts as filtered
+    join nms.table_metrics_measurements as measurement using (run_id, schema_name, table_name)
+    where filtered.run_id = changed_counts.run_id
   ),
   tolerance as (
     -- Half of the smallest change that any rule asks for: less than that is nothing to any of them.
@@ -3011,13 +4232,12 @@ CREATE FUNCTION nms_private.changed_counts(run_id bigint) RETURNS TABLE(schema_n
       ) / 2 as value
     from nms.table_metrics_alert_rules as rule
   )
-  select today.schema_name, today.table_name, today.is_partition, today.row_count
-  from nms.table_metrics_measurements as today
+  select today.schema_name, today.table_name, nullif(today.filter_name, ''), today.is_partition, today.row_count
+  from today
   cross join tolerance
-  left join recent using (schema_name, table_name)
+  left join recent using (schema_name, table_name, filter_name)
   where
-    today.run_id = changed_counts.run_id
-    and today.row_count is not null
+    today.row_count is not null
     and exists (select from owner)
     and (abs(ln(greatest(today.row_count::double precision, 0.5)) - recent.middle) < tolerance.value) is not true
 $$;
@@ -3027,7 +4247,7 @@ $$;
 -- Name: FUNCTION changed_counts(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.changed_counts(run_id bigint) IS 'The tables of a finished run that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
+COMMENT ON FUNCTION nms_private.changed_counts(run_id bigint) IS 'The tables of a finished run, and their filters, that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
 
 
 --
@@ -3216,7 +4436,11 @@ begin
     extension.treatment is not distinct from 'whole',
     case
       when schema.nspname = any (settings.machinery_schemas) or extension.treatment = 'machinery' then 'machinery'
-      when relation.relkind not in ('r', 'p') or relation.relpersistence = 't' then 'not counted'
+      when relation.relkind in ('v', 'm') or relation.relpersistence = 't' then 'not counted'
+      when
+        relation.relkind = 'f'
+        and not exists (select from pg_inherits as child where child.inhrelid = relation.oid)
+      then 'not counted'
       when schema.nspname in (
         select resolved.schema_name
         from nms_private.resolve_schemas(nms_private.request_entries(classify_relations.skip)) as resolved
@@ -3251,7 +4475,7 @@ $_$;
 -- Name: FUNCTION classify_relations(skip jsonb, exclude jsonb, among oid[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.classify_relations(skip jsonb, exclude jsonb, among oid[]) IS 'Every table, view and foreign table outside the system schemas, or of these those among the given, and what a run with this request does with it: counted, machinery, schema skipped, excluded, or not counted because of its kind. filenode: null where a change of it would tell nothing. is_whole: an extension keeps its rows elsewhere, so that only a plain select shows them.';
+COMMENT ON FUNCTION nms_private.classify_relations(skip jsonb, exclude jsonb, among oid[]) IS 'Every table, view and foreign table outside the system schemas, or of these those among the given, and what a run with this request does with it: counted, machinery, schema skipped, excluded, or not counted because of its kind; of a foreign table, if a parent of it is counted. filenode: null where a change of it would tell nothing. is_whole: an extension keeps its rows elsewhere, so that only a plain select shows them.';
 
 
 --
@@ -3282,10 +4506,139 @@ COMMENT ON FUNCTION nms_private.collecting_call(payload jsonb) IS 'The statement
 
 
 --
--- Name: count_each(nms_private.target[], text[], text); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: compare_counters(bigint, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.count_each(targets nms_private.target[], stop_at text[] DEFAULT '{}'::text[], lock_timeout text DEFAULT NULL::text) RETURNS TABLE(table_oid oid, own_row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
+CREATE FUNCTION nms_private.compare_counters(run_id bigint, epoch text, OUT unchanged oid[], OUT verified oid[], OUT shadowed oid[], OUT base_readings bigint[], OUT others nms_private.counters[]) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    AS $$
+declare
+  v_runs constant bigint := bigint '14'; -- after so many each table has been counted again
+  v_oldest_run bigint;
+begin
+  select run.run_id into v_oldest_run
+  from nms.table_metrics_runs as run
+  where run.run_id < compare_counters.run_id
+  order by run.run_id desc
+  offset v_runs - 1
+  limit 1;
+
+  with
+  known as materialized (
+    select
+      relation.oid,
+      relation.relfilenode,
+      relation.xmin,
+      relation.relpages,
+      rule.recount_after,
+      clock_timestamp() < rule.since + rule.shadow as is_shadow,
+      pg_stat_get_tuples_inserted(relation.oid) as inserted,
+      pg_stat_get_tuples_deleted(relation.oid) as deleted
+    from pg_class as relation
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+    left join nms_private.named_rules() as named on named.table_oid = relation.oid
+    left join nms.table_metrics_count_rules as of_schema
+      on of_schema.schema_name = schema.nspname and of_schema.table_name = '*'
+    join nms.table_metrics_count_rules as rule
+      on rule.schema_name = coalesce(named.schema_name, of_schema.schema_name, '*')
+      and rule.table_name = coalesce(named.table_name, of_schema.table_name, '*')
+    where
+      rule.method = 'carried'
+      and relation.relkind = 'r'
+      and relation.relam = 2 -- only heap keeps its rows in this one file
+      and relation.relpersistence in ('p', 'u')
+      and schema.nspname not in ('pg_catalog', 'information_schema')
+  ),
+  compared as materialized (
+    select
+      known.*,
+      base.table_oid is not null as is_unchanged,
+      (former.epoch, base.inserted, base.deleted) = (compare_counters.epoch, known.inserted, known.deleted) as is_equal,
+      base.run_id as base_run,
+      base.reading_id,
+      base.measured_at
+    from known
+    left join (
+      nms_private.bases as base
+      join nms_private.readings as former on former.reading_id = base.reading_id
+    )
+      on base.table_oid = known.oid
+      and base.filenode = known.relfilenode
+      and base.catalogue_xmin = known.xmin
+      and base.measured_at > clock_timestamp() - known.recount_after
+      and (
+        (former.epoch, base.inserted, base.deleted) = (compare_counters.epoch, known.inserted, known.deleted)
+        -- The WAL may tell what the counters cannot.
+        or (base.wal_lsn is not null and split_part(former.epoch, ';', 1) = split_part(compare_counters.epoch, ';', 1))
+      )
+      and base.table_oid not in (
+        select difference.table_oid from nms.table_metrics_differences as difference where difference.resumed_at is null
+      )
+      and base.table_oid not in (select filtered.table_oid from nms_private.filtered_tables() as filtered)
+  ),
+  sized as (
+    select
+      compared.*,
+      greatest(compared.relpages, 1) as pages,
+      sum(greatest(compared.relpages, 1)) over () / v_runs as pages_to_verify
+    from compared
+    where compared.is_unchanged
+  ),
+  queued as (
+    select
+      sized.*,
+      sum(sized.pages) over (
+        partition by sized.pages > sized.pages_to_verify
+        order by sized.measured_at, sized.oid
+      ) as pages_until
+    from sized
+  ),
+  due as (
+    select queued.oid, queued.is_shadow
+    from queued
+    where
+      queued.is_shadow
+      or queued.base_run <= v_oldest_run
+      -- The oldest; but what is larger than all that a run verifies has its turn by number.
+      or case
+        when queued.pages > queued.pages_to_verify then
+          (compare_counters.run_id + queued.oid::bigint) % v_runs = 0
+        else queued.pages_until <= queued.pages_to_verify
+      end
+  )
+  select
+    array(select compared.oid from compared where compared.is_unchanged),
+    array(select due.oid from due),
+    array(select due.oid from due where due.is_shadow),
+    array(select distinct compared.reading_id from compared where compared.is_unchanged),
+    array(
+      select
+        row(
+          compared.oid, compared.relfilenode, compared.xmin, compared.inserted, compared.deleted,
+          pg_stat_get_tuples_updated(compared.oid)
+        )::nms_private.counters
+      from compared
+      where compared.is_equal is not true
+    )
+  into strict unchanged, verified, shadowed, base_readings, others;
+end
+$$;
+
+
+--
+-- Name: FUNCTION compare_counters(run_id bigint, epoch text, OUT unchanged oid[], OUT verified oid[], OUT shadowed oid[], OUT base_readings bigint[], OUT others nms_private.counters[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.compare_counters(run_id bigint, epoch text, OUT unchanged oid[], OUT verified oid[], OUT shadowed oid[], OUT base_readings bigint[], OUT others nms_private.counters[]) IS 'Of the tables whose counts may be carried: those that have an earlier count which holds still, unless sessions hide something; of these, those that this run counts nevertheless, to compare: the oldest fourteenth by size, so that none is carried through more than thirteen runs, and all whose rule is new; the readings from which those counts are; and the counters of all that have not the same as then. Call pg_stat_clear_snapshot() before.';
+
+
+--
+-- Name: count_each(nms_private.target[], text[], text, boolean, jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.count_each(targets nms_private.target[], stop_at text[] DEFAULT '{}'::text[], lock_timeout text DEFAULT NULL::text, is_sampled boolean DEFAULT false, filters jsonb DEFAULT NULL::jsonb) RETURNS SETOF nms_private.finding
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
@@ -3296,18 +4649,28 @@ CREATE FUNCTION nms_private.count_each(targets nms_private.target[], stop_at tex
 declare
   v_large_from constant bigint := bigint '33554432'; -- bytes
   v_page_size constant bigint := current_setting('block_size')::bigint;
+  -- A view that takes the place of a table would run functions of its owner. Servers without updates since 2024 cannot.
+  v_can_refuse_views constant boolean := current_setting('restrict_nonsystem_relation_kind', true) is not null;
   v_target nms_private.target;
+  v_found nms_private.finding;
   v_name text;
   v_chunks text;
+  v_sample record;
+  v_filters jsonb;
+  v_matches record;
   v_is_counted boolean;
+  v_is_measured boolean; -- bytes as well
+  v_sizes record;
 begin
+  select settings.measure_storage into strict v_is_measured from nms.table_metrics_settings as settings;
+
   foreach v_target in array targets loop
-    table_oid := v_target.table_oid;
-    error_sqlstate := null;
-    error_message := null;
+    v_found := null;
+    v_found.table_oid := v_target.table_oid;
+    v_found.method := 'exact';
     v_is_counted := false;
     -- Its present name; its OID once it is gone.
-    v_name := table_oid::regclass::text;
+    v_name := v_target.table_oid::regclass::text;
 
     -- Raising and catching releases the locks at once: they belong to the aborted subtransaction.
     begin
@@ -3315,35 +4678,62 @@ begin
       perform
         set_config('transaction_read_only', 'on', true),
         set_config('lock_timeout', coalesce(count_each.lock_timeout, current_setting('lock_timeout')), true);
+      if v_can_refuse_views and not v_target.is_whole then
+        perform set_config('restrict_nonsystem_relation_kind', 'view', true);
+      end if;
+      -- Only of heap is it known how rows lie in the pages of the file.
+      if is_sampled and v_target.filenode <> 0 then
+        v_sample := nms_private.estimate_rows(table_oid => v_target.table_oid);
+        v_found.own_row_count := v_sample.row_count;
+        v_found.own_row_count_low := v_sample.row_count_low;
+        v_found.own_row_count_high := v_sample.row_count_high;
+      end if;
       -- Large ones are read as the server, database or role has it. No pages: the catalogue does not know.
       if
         v_target.is_whole
         or v_target.pages * v_page_size >= v_large_from
-        or (v_target.pages = 0 and pg_relation_size(table_oid) >= v_large_from)
+        or (v_target.pages = 0 and pg_relation_size(v_target.table_oid) >= v_large_from)
       then
         perform set_config(setting.name, setting.reset_val, true)
         from pg_settings as setting
         where setting.name in ('enable_indexonlyscan', 'effective_io_concurrency');
       end if;
       if v_target.is_whole then
-        v_chunks := nms_private.chunks_of(table_oid => table_oid);
+        v_chunks := nms_private.chunks_of(table_oid => v_target.table_oid);
       end if;
 
-      -- "execute … into" may use parallel workers; "select … into" never does.
-      execute format('select count(*) from %s%s', case when not v_target.is_whole then 'only ' end, v_name)
-        into strict own_row_count;
-      measured_at := clock_timestamp();
+      v_filters := count_each.filters -> v_target.table_oid::text;
+      if v_found.own_row_count is not null then
+        v_found.method := 'estimate';
+      elsif v_filters is null then
+        -- "execute … into" may use parallel workers; "select … into" never does.
+        execute format('select count(*) from %s%s', case when not v_target.is_whole then 'only ' end, v_name)
+          into strict v_found.own_row_count;
+      else
+        v_matches := nms_private.count_filtered(
+          target => v_target.table_oid, is_whole => v_target.is_whole, filters => v_filters
+        );
+        v_found.own_row_count := v_matches.row_count;
+        v_found.filtered := v_matches.filtered;
+      end if;
+      v_found.measured_at := clock_timestamp();
 
       -- Under an older snapshot a rewritten or truncated table reads as empty. As long as its lock
       -- is held, neither its file nor its name can change any more.
       if
-        to_regclass(v_name)::oid is distinct from table_oid
-        or coalesce(pg_relation_filenode(table_oid), 0) <> v_target.filenode
-        or (v_target.is_whole and nms_private.chunks_of_now(table_oid => table_oid) is distinct from v_chunks)
+        to_regclass(v_name)::oid is distinct from v_target.table_oid
+        or coalesce(pg_relation_filenode(v_target.table_oid), 0) <> v_target.filenode
+        or (v_target.is_whole and nms_private.chunks_of_now(table_oid => v_target.table_oid) is distinct from v_chunks)
       then
         raise sqlstate 'NM001' using message = 'rewritten, truncated or replaced after the snapshot was taken';
       end if;
       v_is_counted := true;
+      -- The rows of one that is whole are in other files.
+      if v_is_measured and not v_target.is_whole then
+        v_sizes := nms_private.sizes_of(table_oid => v_target.table_oid);
+        v_found.own_table_bytes := v_sizes.table_bytes;
+        v_found.own_index_bytes := v_sizes.index_bytes;
+      end if;
       raise sqlstate 'NM002' using message = 'counted: release the locks';
     exception
       when query_canceled then
@@ -3353,35 +4743,202 @@ begin
       -- SQLSTATE does not tell a count from a failure: a function in an index may raise any.
       when assert_failure or others then
         if not v_is_counted then
-          own_row_count := null;
-          measured_at := clock_timestamp();
-          error_sqlstate := sqlstate;
-          error_message := left(sqlerrm, 2000);
-          if table_oid::regclass::text <> v_name or v_name = table_oid::text then
-            error_sqlstate := 'NM001';
-            error_message := 'dropped or renamed after the snapshot was taken';
+          v_found.method := 'exact';
+          v_found.own_row_count := null;
+          v_found.own_row_count_low := null;
+          v_found.own_row_count_high := null;
+          v_found.filtered := null;
+          v_found.measured_at := clock_timestamp();
+          v_found.error_sqlstate := sqlstate;
+          v_found.error_message := left(sqlerrm, 2000);
+          if v_target.table_oid::regclass::text <> v_name or v_name = v_target.table_oid::text then
+            v_found.error_sqlstate := 'NM001';
+            v_found.error_message := 'dropped or renamed after the snapshot was taken';
           end if;
         end if;
     end;
-    return next;
-    exit when error_sqlstate = any (stop_at);
+    return next v_found;
+    exit when v_found.error_sqlstate = any (stop_at);
   end loop;
 end
 $$;
 
 
 --
--- Name: FUNCTION count_each(targets nms_private.target[], stop_at text[], lock_timeout text); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION count_each(targets nms_private.target[], stop_at text[], lock_timeout text, is_sampled boolean, filters jsonb); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.count_each(targets nms_private.target[], stop_at text[], lock_timeout text) IS 'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+COMMENT ON FUNCTION nms_private.count_each(targets nms_private.target[], stop_at text[], lock_timeout text, is_sampled boolean, filters jsonb) IS 'Exact number of rows stored in each of these tables, and of those that match its filters, with their bytes when the measure_storage setting is true, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. is_sampled: where nms_private.estimate_rows() has an estimate, that is taken instead. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+
+
+--
+-- Name: count_filtered(regclass, boolean, jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.count_filtered(target regclass, is_whole boolean, filters jsonb, OUT row_count bigint, OUT filtered jsonb) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_only constant text := case when is_whole then '' else 'only ' end;
+  v_query text;
+  v_names text[];
+  v_counts bigint[];
+  v_sqlstate text;
+  v_message text;
+begin
+  select
+    jsonb_object_agg(
+      filter.name,
+      jsonb_build_object('filter', filter.value, 'sqlstate', test.error_sqlstate, 'message', test.error_message)
+    ),
+    array_agg(filter.name order by filter.name) filter (where test.expression is not null),
+    string_agg(format('count(*) filter (where %s)', test.expression), ', ' order by filter.name)
+      filter (where test.expression is not null)
+  into filtered, v_names, v_query
+  from jsonb_each(filters) as filter (name, value)
+  cross join lateral nms_private.filter_test(table_oid => target, filter => filter.value) as test;
+
+  if v_query is not null then
+    begin
+      execute format('select count(*), array[%s] from %s%s', v_query, v_only, target) into strict row_count, v_counts;
+    exception
+      -- The count of all rows would end in the same.
+      when query_canceled or lock_not_available or undefined_table then
+        raise;
+      -- Whatever a filter meets, such as a column that was altered just now, the rows are counted.
+      when assert_failure or others then
+        row_count := null;
+        v_sqlstate := sqlstate;
+        v_message := left(sqlerrm, 2000);
+    end;
+  end if;
+  if row_count is null then
+    execute format('select count(*) from %s%s', v_only, target) into strict row_count;
+  end if;
+
+  for v_number in 1..coalesce(cardinality(v_names), 0) loop
+    filtered := jsonb_set(
+      filtered,
+      v_names[v_number:v_number],
+      jsonb_build_object('filter', filters -> v_names[v_number])
+        || case
+          when v_counts is not null then jsonb_build_object('count', v_counts[v_number])
+          else jsonb_build_object('sqlstate', v_sqlstate, 'message', v_message)
+        end
+    );
+  end loop;
+end
+$$;
+
+
+--
+-- Name: FUNCTION count_filtered(target regclass, is_whole boolean, filters jsonb, OUT row_count bigint, OUT filtered jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.count_filtered(target regclass, is_whole boolean, filters jsonb, OUT row_count bigint, OUT filtered jsonb) IS 'Rows of one table, and of each filter how many match, in one scan: {name: {"filter": …, "count": …}}, or "sqlstate" and "message" of why that one was not counted, which keeps nothing else from being counted.';
+
+
+--
+-- Name: count_foreign(nms_private.target[], text[], text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.count_foreign(targets nms_private.target[], stop_at text[] DEFAULT '{}'::text[], lock_timeout text DEFAULT NULL::text) RETURNS SETOF nms_private.finding
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_batch nms_private.target[];
+  v_target nms_private.target;
+  v_together record;
+  v_alone record;
+  v_place integer;
+  v_found nms_private.finding;
+begin
+  for v_batch in
+    select grouped.batch from nms_private.foreign_batches(targets => count_foreign.targets) as grouped
+  loop
+    v_together := nms_private.read_foreign(
+      targets => v_batch,
+      -- None stays locked for long because another one is.
+      lock_timeout => case when cardinality(v_batch) > 1 then '10' else count_foreign.lock_timeout end
+    );
+
+    v_place := 0;
+    foreach v_target in array v_batch loop
+      v_place := v_place + 1;
+      v_found := null;
+      v_found.table_oid := v_target.table_oid;
+      v_found.method := 'exact';
+      if v_together.row_counts is not null then
+        v_found.own_row_count := v_together.row_counts[v_place];
+      else
+        -- Which of several it was, and why, is seen when each is counted by itself.
+        v_alone := v_together;
+        if cardinality(v_batch) > 1 then
+          v_alone := nms_private.read_foreign(targets => array[v_target], lock_timeout => count_foreign.lock_timeout);
+        end if;
+        v_found.own_row_count := v_alone.row_counts[1];
+        v_found.error_sqlstate := v_alone.error_sqlstate;
+        v_found.error_message := v_alone.error_message;
+      end if;
+      v_found.measured_at := clock_timestamp();
+      return next v_found;
+      if v_found.error_sqlstate = any (stop_at) then
+        return;
+      end if;
+    end loop;
+  end loop;
+end
+$$;
+
+
+--
+-- Name: FUNCTION count_foreign(targets nms_private.target[], stop_at text[], lock_timeout text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.count_foreign(targets nms_private.target[], stop_at text[], lock_timeout text) IS 'Exact number of rows in each of these foreign tables, or the SQLSTATE and message of why there is none. Their servers are asked at once where they are async_capable, each only for numbers; when one of them fails, each table is counted by itself. Every server has a snapshot of its own. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+
+
+--
+-- Name: count_methods(nms_private.target[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.count_methods(targets nms_private.target[]) RETURNS TABLE(table_oid oid, method text, recount_after interval, is_shadow boolean)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+begin
+  return query
+  select
+    target.table_oid,
+    rule.method,
+    rule.recount_after,
+    rule.method = 'carried' and clock_timestamp() < rule.since + rule.shadow
+  from unnest(targets) as target
+  left join nms_private.named_rules() as named on named.table_oid = target.table_oid
+  left join nms.table_metrics_count_rules as of_schema
+    on of_schema.schema_name = target.schema_name and of_schema.table_name = '*'
+  join nms.table_metrics_count_rules as rule
+    on rule.schema_name = coalesce(named.schema_name, of_schema.schema_name, '*')
+    and rule.table_name = coalesce(named.table_name, of_schema.table_name, '*');
+end
+$$;
+
+
+--
+-- Name: FUNCTION count_methods(targets nms_private.target[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.count_methods(targets nms_private.target[]) IS 'What nms.table_metrics_count_rules says about these tables: the method, how old a carried count may get, and whether the rule is so new that nothing is carried yet. No row for a table without a rule, which is counted.';
 
 
 --
 -- Name: count_tables(nms_private.target[], text[], text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.count_tables(targets nms_private.target[], stop_at text[] DEFAULT '{}'::text[], lock_timeout text DEFAULT NULL::text) RETURNS TABLE(table_oid oid, own_row_count bigint, measured_at timestamp with time zone, error_sqlstate text, error_message text)
+CREATE FUNCTION nms_private.count_tables(targets nms_private.target[], stop_at text[] DEFAULT '{}'::text[], lock_timeout text DEFAULT NULL::text) RETURNS SETOF nms_private.finding
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
@@ -3392,16 +4949,32 @@ CREATE FUNCTION nms_private.count_tables(targets nms_private.target[], stop_at t
 declare
   v_together constant bigint := bigint '16'; -- tables
   v_small_to constant bigint := bigint '32'; -- pages
+  v_can_refuse_views constant boolean := current_setting('restrict_nonsystem_relation_kind', true) is not null;
+  -- No pages: it is empty, or was never vacuumed nor analyzed. A few of these are read by themselves.
+  v_small_from constant bigint := case
+    when (select count(*) from unnest(targets) as target where target.pages = 0 and target.filenode <> 0) >= 100 then bigint '0'
+    else bigint '1'
+  end;
+  v_page_size constant bigint := current_setting('block_size')::bigint;
   v_batch record;
+  v_is_measured boolean; -- bytes as well
   v_counts bigint[];
+  v_table_bytes bigint[];
+  v_index_bytes bigint[];
   v_are_counted boolean;
   v_left oid[] := array[]::oid[];
+  v_filters jsonb;
 begin
+  select settings.measure_storage into strict v_is_measured from nms.table_metrics_settings as settings;
+  select coalesce(jsonb_object_agg(filtered.table_oid, filtered.filters), '{}') into v_filters
+  from nms_private.filters_of(table_oids => array(select target.table_oid from unnest(targets) as target)) as filtered;
+
   -- Planning and locking a small table takes longer than reading it: several in one statement. The newest
   -- file first, also below: what is often rewritten or replaced is read before that can happen again.
   for v_batch in
     select
       array_agg(small.table_oid) as table_oids,
+      small.is_of_unknown_size,
       array_agg(small.filenode) as filenodes,
       array_agg(format('%I.%I', small.schema_name, small.table_name)) as names,
       format(
@@ -3409,26 +4982,46 @@ begin
         string_agg(format('(select count(*) from only %I.%I)', small.schema_name, small.table_name), ', ')
       ) as query
     from (
-      select target.*, row_number() over (order by target.filenode desc) / v_together as batch
+      select
+        target.*,
+        target.pages = 0 as is_of_unknown_size,
+        row_number() over (partition by target.pages = 0 order by target.filenode desc) / v_together as batch
       from unnest(targets) as target
-      where not target.is_whole and target.filenode <> 0 and target.pages between 1 and v_small_to
+      where
+        not target.is_whole
+        and target.filenode <> 0
+        and target.pages between v_small_from and v_small_to
+        and not v_filters ? target.table_oid::text
     ) as small
-    group by small.batch
-    order by small.batch
+    group by small.is_of_unknown_size, small.batch
+    order by small.is_of_unknown_size, small.batch
   loop
     v_are_counted := false;
     begin
       perform
         set_config('transaction_read_only', 'on', true), -- as in count_each
         set_config('lock_timeout', '10', true); -- none stays locked for long because another one is
+      if v_can_refuse_views then
+        perform set_config('restrict_nonsystem_relation_kind', 'view', true);
+      end if;
+      if v_batch.is_of_unknown_size and exists (
+        select
+        from unnest(v_batch.table_oids) as unknown (oid)
+        where pg_relation_size(unknown.oid) > v_small_to * v_page_size
+      ) then
+        raise sqlstate 'NM002' using message = 'one is large: each by itself';
+      end if;
       execute v_batch.query into strict v_counts;
       -- Asked while the locks are held, for the reason that count_each gives.
       select
         bool_and(
           coalesce(to_regclass(counted.name) = counted.oid and pg_relation_filenode(counted.oid) = counted.filenode, false)
-        )
-      into v_are_counted
-      from unnest(v_batch.table_oids, v_batch.filenodes, v_batch.names) as counted (oid, filenode, name);
+        ),
+        array_agg(case when v_is_measured then pg_table_size(counted.oid) end order by counted.place),
+        array_agg(case when v_is_measured then pg_indexes_size(counted.oid) end order by counted.place)
+      into v_are_counted, v_table_bytes, v_index_bytes
+      from unnest(v_batch.table_oids, v_batch.filenodes, v_batch.names)
+        with ordinality as counted (oid, filenode, name, place);
       raise sqlstate 'NM002' using message = 'counted: release the locks';
     exception
       when query_canceled then
@@ -3441,14 +5034,16 @@ begin
 
     if v_are_counted then
       return query
-      select counted.table_oid, counted.row_count, clock_timestamp(), null::text, null::text
-      from unnest(v_batch.table_oids, v_counts) as counted (table_oid, row_count);
+      select
+        counted.table_oid, counted.row_count, 'exact', null::bigint, null::bigint, null::bigint,
+        counted.table_bytes, counted.index_bytes, null::jsonb, null::text, null::bigint, null::bigint, clock_timestamp(), null::text, null::text
+      from unnest(v_batch.table_oids, v_counts, v_table_bytes, v_index_bytes)
+        as counted (table_oid, row_count, table_bytes, index_bytes);
     else
       v_left := v_left || v_batch.table_oids;
     end if;
   end loop;
 
-  -- A table that was never vacuumed or analyzed has no known size.
   return query
   select counted.*
   from nms_private.count_each(
@@ -3459,12 +5054,14 @@ begin
         target.is_whole
         or target.filenode is null
         or target.filenode = 0
-        or target.pages not between 1 and v_small_to
+        or target.pages not between v_small_from and v_small_to
         or target.table_oid = any (v_left)
+        or v_filters ? target.table_oid::text
       order by target.table_oid = any (v_left) desc, target.filenode desc nulls last
     ),
     stop_at => stop_at,
-    lock_timeout => count_tables.lock_timeout
+    lock_timeout => count_tables.lock_timeout,
+    filters => v_filters
   ) as counted;
 end
 $$;
@@ -3474,7 +5071,7 @@ $$;
 -- Name: FUNCTION count_tables(targets nms_private.target[], stop_at text[], lock_timeout text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.count_tables(targets nms_private.target[], stop_at text[], lock_timeout text) IS 'Exact number of rows stored in each of these tables, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms_private.count_each() does. No lock outlasts the count of its table, or of its few small companions. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+COMMENT ON FUNCTION nms_private.count_tables(targets nms_private.target[], stop_at text[], lock_timeout text) IS 'Exact number of rows stored in each of these tables, with their bytes when the measure_storage setting is true, or the SQLSTATE and message of why there is none. Small tables are read several at a time; the others, and those of which one could not be counted at once, as nms_private.count_each() does. No lock outlasts the count of its table, or of its few small companions. stop_at: the SQLSTATEs after which the rest is not counted any more.';
 
 
 --
@@ -3518,6 +5115,104 @@ COMMENT ON FUNCTION nms_private.count_targets(run_id bigint) IS 'Counts every ta
 
 
 --
+-- Name: table_metrics_filtered_counts; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_filtered_counts (
+    run_id bigint NOT NULL,
+    schema_name text NOT NULL COLLATE pg_catalog."C",
+    table_name text NOT NULL COLLATE pg_catalog."C",
+    filter_name text NOT NULL COLLATE pg_catalog."C",
+    row_count bigint,
+    method text DEFAULT 'exact'::text NOT NULL,
+    measured_at timestamp with time zone NOT NULL,
+    table_oid oid NOT NULL,
+    error_sqlstate text,
+    error_message text,
+    CONSTRAINT counted_or_failed_with_a_reason CHECK ((((row_count IS NULL) = (error_sqlstate IS NOT NULL)) AND ((error_message IS NULL) = (error_sqlstate IS NULL)))),
+    CONSTRAINT method_is_known CHECK ((method = ANY (ARRAY['exact'::text, 'carried'::text]))),
+    CONSTRAINT row_count_is_0_or_more CHECK ((row_count >= 0))
+);
+
+
+--
+-- Name: TABLE table_metrics_filtered_counts; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_filtered_counts IS 'How many rows of one table matched one filter of nms.table_metrics_filters in one run, counted in the same scan as the table itself.';
+
+
+--
+-- Name: COLUMN table_metrics_filtered_counts.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_filtered_counts.run_id IS 'Run that took the measurement.';
+
+
+--
+-- Name: COLUMN table_metrics_filtered_counts.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_filtered_counts.schema_name IS 'Schema of the table, as the catalogue spells it.';
+
+
+--
+-- Name: COLUMN table_metrics_filtered_counts.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_filtered_counts.table_name IS 'Name of the table, as the catalogue spells it.';
+
+
+--
+-- Name: COLUMN table_metrics_filtered_counts.filter_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_filtered_counts.filter_name IS 'Name of the filter.';
+
+
+--
+-- Name: COLUMN table_metrics_filtered_counts.row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_filtered_counts.row_count IS 'Rows that match, those of partitions and children included; null, never 0, when they could not be counted.';
+
+
+--
+-- Name: COLUMN table_metrics_filtered_counts.method; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_filtered_counts.method IS 'How row_count was found, as in nms.table_metrics_measurements: exact or carried.';
+
+
+--
+-- Name: COLUMN table_metrics_filtered_counts.measured_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_filtered_counts.measured_at IS 'When the count of this table ended.';
+
+
+--
+-- Name: COLUMN table_metrics_filtered_counts.table_oid; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_filtered_counts.table_oid IS 'OID of the table.';
+
+
+--
+-- Name: COLUMN table_metrics_filtered_counts.error_sqlstate; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_filtered_counts.error_sqlstate IS 'SQLSTATE of why the rows could not be counted; null when they were.';
+
+
+--
+-- Name: COLUMN table_metrics_filtered_counts.error_message; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_filtered_counts.error_message IS 'Why they could not be counted; null when they were.';
+
+
+--
 -- Name: table_metrics_measurements; Type: TABLE; Schema: nms; Owner: -
 --
 
@@ -3534,10 +5229,24 @@ CREATE TABLE nms.table_metrics_measurements (
     table_oid oid NOT NULL,
     error_sqlstate text,
     error_message text,
+    carried_from_run bigint,
+    row_count_low bigint,
+    row_count_high bigint,
+    total_bytes bigint,
+    table_bytes bigint,
+    index_bytes bigint,
+    own_total_bytes bigint,
+    dead_rows bigint,
+    frozen_age bigint,
+    last_vacuum timestamp with time zone,
+    last_analyze timestamp with time zone,
+    CONSTRAINT carried_counts_name_their_run CHECK (((method = 'carried'::text) = (carried_from_run IS NOT NULL))),
     CONSTRAINT counted_or_failed_with_a_reason CHECK ((((row_count IS NULL) = (error_sqlstate IS NOT NULL)) AND ((own_row_count IS NULL) = (error_sqlstate IS NOT NULL)) AND ((error_message IS NULL) = (error_sqlstate IS NULL)))),
+    CONSTRAINT estimates_have_a_range CHECK (((((method = 'estimate'::text) AND (row_count IS NOT NULL)) = ((row_count_low IS NOT NULL) AND (row_count_high IS NOT NULL))) AND ((row_count_low IS NULL) = (row_count_high IS NULL)))),
+    CONSTRAINT estimates_lie_in_their_range CHECK (((row_count >= row_count_low) AND (row_count <= row_count_high))),
     CONSTRAINT method_is_known CHECK ((method = ANY (ARRAY['exact'::text, 'estimate'::text, 'maintained'::text, 'carried'::text, 'imported'::text]))),
     CONSTRAINT own_row_count_is_part_of_row_count CHECK (((own_row_count >= 0) AND (own_row_count <= row_count))),
-    CONSTRAINT table_kind_is_known CHECK ((table_kind = ANY (ARRAY['table'::text, 'partitioned table'::text])))
+    CONSTRAINT table_kind_is_known CHECK ((table_kind = ANY (ARRAY['table'::text, 'partitioned table'::text, 'foreign table'::text])))
 );
 
 
@@ -3587,7 +5296,7 @@ COMMENT ON COLUMN nms.table_metrics_measurements.own_row_count IS 'Rows that are
 -- Name: COLUMN table_metrics_measurements.method; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_measurements.method IS 'How row_count was found: exact is a count of every row, imported was given to nms.import_run.';
+COMMENT ON COLUMN nms.table_metrics_measurements.method IS 'How row_count was found. exact: every row was counted now. carried: every row was counted in carried_from_run, and no row has come or gone since. maintained: kept by triggers. estimate: from a sample, between row_count_low and row_count_high. imported: given to nms.import_run. Of a table with partitions or children: the least sure of theirs.';
 
 
 --
@@ -3601,7 +5310,7 @@ COMMENT ON COLUMN nms.table_metrics_measurements.measured_at IS 'When the count 
 -- Name: COLUMN table_metrics_measurements.table_kind; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_measurements.table_kind IS 'table or partitioned table.';
+COMMENT ON COLUMN nms.table_metrics_measurements.table_kind IS 'table, partitioned table, or foreign table: a partition or child that lies on another server.';
 
 
 --
@@ -3633,10 +5342,87 @@ COMMENT ON COLUMN nms.table_metrics_measurements.error_message IS 'Why the table
 
 
 --
--- Name: count_under_one_snapshot(bigint, oid[], boolean, text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: COLUMN table_metrics_measurements.carried_from_run; Type: COMMENT; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms_private.count_under_one_snapshot(run_id bigint, among oid[], as_one boolean, retryable text[], OUT measured nms.table_metrics_measurements[], OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[], OUT schema_places tid[]) RETURNS record
+COMMENT ON COLUMN nms.table_metrics_measurements.carried_from_run IS 'Run that counted the rows of a carried count, of several the first; null for every other method.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.row_count_low; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.row_count_low IS 'With 99 % confidence there are at least as many rows; null unless it is an estimate.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.row_count_high; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.row_count_high IS 'With 99 % confidence there are at most as many rows; null unless it is an estimate.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.total_bytes; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.total_bytes IS 'Bytes on disk: table_bytes and index_bytes. Of a carried count, those of carried_from_run. Null when the measure_storage setting is false, or a lock was in the way.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.table_bytes; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.table_bytes IS 'Bytes of the table with its toast, free space and visibility maps, those of its partitions and children included.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.index_bytes; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.index_bytes IS 'Bytes of its indexes, those of its partitions and children included.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.own_total_bytes; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.own_total_bytes IS 'Total bytes without partitions and children: 0 for a partitioned table. Their sum over a run has each byte once.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.dead_rows; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.dead_rows IS 'Dead rows not yet vacuumed away, those of its partitions and children included: an estimate of the statistics collector, which a crash resets.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.frozen_age; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.frozen_age IS 'Transactions since the oldest unfrozen one in the table or its toast, of partitions and children the greatest: a wraparound vacuum is forced at autovacuum_freeze_max_age.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.last_vacuum; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.last_vacuum IS 'When the table itself was last vacuumed, by hand or automatically; null if never since the statistics were reset.';
+
+
+--
+-- Name: COLUMN table_metrics_measurements.last_analyze; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_measurements.last_analyze IS 'When the table itself was last analyzed, by hand or automatically; null if never since the statistics were reset.';
+
+
+--
+-- Name: count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.count_under_one_snapshot(run_id bigint, among oid[], as_one boolean, retryable text[], reading nms_private.reading, OUT measured nms.table_metrics_measurements[], OUT filtered nms.table_metrics_filtered_counts[], OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[], OUT schema_places tid[], OUT findings nms_private.finding[]) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3664,18 +5450,40 @@ begin
   counted as materialized (
     select result.*
     from stored_table
-    cross join nms_private.count_tables(
+    cross join nms_private.find_counts(
       targets => stored_table.targets,
+      reading => count_under_one_snapshot.reading,
       stop_at => stored_table.stop_at,
       -- Who waits in the queue of a lock is in the way of those behind: the online mode comes back instead.
       lock_timeout => case when not as_one then '10 ms' end
     ) as result
+  ),
+  -- No row where storage is not measured.
+  state as materialized (
+    select known.*
+    from (select array_agg(found.table_oid) as table_oids from found) as among
+    join nms.table_metrics_settings as settings on settings.measure_storage
+    cross join nms_private.storage_states(among => among.table_oids) as known
   ),
   -- Each member is read once, however many tables its rows are part of.
   added as (
     select
       parent.table_oid,
       sum(part.own_row_count)::bigint as row_count,
+      sum(coalesce(part.own_row_count_low, part.own_row_count))::bigint as row_count_low,
+      sum(coalesce(part.own_row_count_high, part.own_row_count))::bigint as row_count_high,
+      min(part.carried_from_run) as carried_from_run,
+      -- Of a parent that misses the bytes of one member, none: the rest would look like all.
+      case when count(part.own_table_bytes) = count(*) then sum(part.own_table_bytes)::bigint end as table_bytes,
+      case when count(part.own_index_bytes) = count(*) then sum(part.own_index_bytes)::bigint end as index_bytes,
+      sum(state.dead_rows)::bigint as dead_rows,
+      max(state.frozen_age) as frozen_age,
+      -- The least sure of them.
+      case
+        when bool_or(part.method = 'estimate') then 'estimate'
+        when bool_or(part.method = 'carried') then 'carried'
+        else 'exact'
+      end as method,
       max(part.measured_at) as measured_at,
       min(part.error_sqlstate) as error_sqlstate,
       (
@@ -3688,6 +5496,7 @@ begin
     cross join unnest(parent.members) as member (table_oid)
     left join found as child on child.table_oid = member.table_oid
     left join counted as part on part.table_oid = member.table_oid
+    left join state on state.table_oid = member.table_oid
     group by parent.table_oid
   ),
   outcome as materialized (
@@ -3716,13 +5525,75 @@ begin
         when outcome.error_sqlstate is not null then null
         when found.table_kind = 'partitioned table' then 0
         else itself.own_row_count
-      end as own_row_count
+      end as own_row_count,
+      outcome.method,
+      case when outcome.method = 'carried' then coalesce(added.carried_from_run, itself.carried_from_run) end as carried_from_run,
+      case
+        when outcome.error_sqlstate is null and outcome.method = 'estimate' then
+          coalesce(added.row_count_low, itself.own_row_count_low)
+      end as row_count_low,
+      case
+        when outcome.error_sqlstate is null and outcome.method = 'estimate' then
+          coalesce(added.row_count_high, itself.own_row_count_high)
+      end as row_count_high,
+      bytes.table_bytes,
+      bytes.index_bytes,
+      bytes.own_total_bytes,
+      case when found.members is null then state.dead_rows else added.dead_rows end as dead_rows,
+      case when found.members is null then state.frozen_age else added.frozen_age end as frozen_age,
+      state.last_vacuum,
+      state.last_analyze
     from found
     left join counted as itself on itself.table_oid = found.table_oid
     left join added on added.table_oid = found.table_oid
+    left join state on state.table_oid = found.table_oid
     cross join lateral (
-      select coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate
+      select
+        coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate,
+        case
+          when coalesce(added.error_sqlstate, itself.error_sqlstate) is not null then 'exact'
+          else coalesce(added.method, itself.method, 'exact')
+        end as method
     ) as outcome
+    left join lateral (
+      select
+        case when found.members is null then itself.own_table_bytes else coalesce(added.table_bytes, no_member.bytes) end as table_bytes,
+        case when found.members is null then itself.own_index_bytes else coalesce(added.index_bytes, no_member.bytes) end as index_bytes,
+        case
+          when found.table_kind = 'partitioned table' then 0
+          else itself.own_table_bytes + itself.own_index_bytes
+        end as own_total_bytes
+      from (values (case when found.members = '{}' then bigint '0' end)) as no_member (bytes)
+    ) as bytes on state.table_oid is not null and outcome.error_sqlstate is null
+  ),
+  -- Of a parent, what its members have together.
+  matched as (
+    select
+      wanted.table_oid,
+      filter.name as filter_name,
+      coalesce(sum(part.row_count), 0)::bigint as row_count,
+      case when bool_or(counted.method = 'carried') then 'carried' else 'exact' end as method,
+      min(part.error_sqlstate) as error_sqlstate,
+      (
+        array_agg(
+          concat_ws(
+            ': ',
+            case when child.table_oid <> wanted.table_oid then format('%I.%I', child.schema_name, child.table_name) end,
+            part.error_message
+          )
+          order by part.error_sqlstate, child.schema_name, child.table_name
+        ) filter (where part.error_sqlstate is not null)
+      )[1] as error_message
+    from nms_private.filters_of(table_oids => array(select found.table_oid from found where found.is_reported)) as wanted
+    cross join jsonb_each(wanted.filters) as filter (name, value)
+    join found as parent on parent.table_oid = wanted.table_oid
+    left join unnest(coalesce(parent.members, array[parent.table_oid])) as member (table_oid) on true
+    left join found as child on child.table_oid = member.table_oid
+    left join counted on counted.table_oid = member.table_oid
+    left join nms_private.filter_outcome(
+      finding => row(counted.*)::nms_private.finding, filter_name => filter.name, filter => filter.value
+    ) as part on member.table_oid is not null
+    group by wanted.table_oid, filter.name
   ),
   -- Asked of each count: the sum of a parent keeps only one of the errors.
   undecided as materialized (
@@ -3737,25 +5608,75 @@ begin
       select
         row(
           count_under_one_snapshot.run_id, outcome.schema_name, outcome.table_name, outcome.row_count, outcome.own_row_count,
-          'exact', outcome.measured_at, outcome.table_kind, outcome.is_partition, outcome.table_oid,
-          outcome.error_sqlstate, outcome.error_message
+          outcome.method, outcome.measured_at, outcome.table_kind, outcome.is_partition, outcome.table_oid,
+          outcome.error_sqlstate, outcome.error_message, outcome.carried_from_run, outcome.row_count_low,
+          outcome.row_count_high, outcome.table_bytes + outcome.index_bytes, outcome.table_bytes, outcome.index_bytes,
+          outcome.own_total_bytes, outcome.dead_rows, outcome.frozen_age, outcome.last_vacuum, outcome.last_analyze
         )::nms.table_metrics_measurements
       from outcome
       where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
     ),
+    array(
+      select
+        row(
+          count_under_one_snapshot.run_id, outcome.schema_name, outcome.table_name, matched.filter_name,
+          case when matched.error_sqlstate is null then matched.row_count end, matched.method, outcome.measured_at,
+          outcome.table_oid, matched.error_sqlstate, matched.error_message
+        )::nms.table_metrics_filtered_counts
+      from matched
+      join outcome using (table_oid)
+    ),
     array(select found.target from found join undecided using (unit) where not undecided.is_locked),
     array(select found.target from found join undecided using (unit) where undecided.is_locked),
-    array(select schema.ctid from pg_namespace as schema where schema.nspname in (select found.schema_name from found))
-  into strict measured, changed_targets, locked_targets, schema_places;
+    array(select schema.ctid from pg_namespace as schema where schema.nspname in (select found.schema_name from found)),
+    array(
+      select row(counted.*)::nms_private.finding
+      from counted
+      where
+        ((count_under_one_snapshot.reading).read_at is not null and counted.method = 'exact')
+        or counted.claimed_method is not null
+    )
+  into strict measured, filtered, changed_targets, locked_targets, schema_places, findings;
 end
 $$;
 
 
 --
--- Name: FUNCTION count_under_one_snapshot(run_id bigint, among oid[], as_one boolean, retryable text[], OUT measured nms.table_metrics_measurements[], OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[], OUT schema_places tid[]); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION count_under_one_snapshot(run_id bigint, among oid[], as_one boolean, retryable text[], reading nms_private.reading, OUT measured nms.table_metrics_measurements[], OUT filtered nms.table_metrics_filtered_counts[], OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[], OUT schema_places tid[], OUT findings nms_private.finding[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.count_under_one_snapshot(run_id bigint, among oid[], as_one boolean, retryable text[], OUT measured nms.table_metrics_measurements[], OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[], OUT schema_places tid[]) IS 'The counting of nms_private.measure(), in one statement: the measurements that can be stored, the targets that cannot because of an error that is retryable, changed or locked, and the rows of the catalogue that name their schemas.';
+COMMENT ON FUNCTION nms_private.count_under_one_snapshot(run_id bigint, among oid[], as_one boolean, retryable text[], reading nms_private.reading, OUT measured nms.table_metrics_measurements[], OUT filtered nms.table_metrics_filtered_counts[], OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[], OUT schema_places tid[], OUT findings nms_private.finding[]) IS 'The counting of nms_private.measure(), in one statement: the measurements that can be stored, the counts of filters, the targets that cannot because of an error that is retryable, changed or locked, the rows of the catalogue that name their schemas, and what was found out about each table.';
+
+
+--
+-- Name: counter_epoch(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.counter_epoch() RETURNS text
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    format(
+      'system %s, timeline %s, database %s; version %s, server of %s, resets %s %s %s %s',
+      (select control.system_identifier from pg_control_system() as control),
+      left(pg_walfile_name(pg_current_wal_insert_lsn()), 8),
+      (select db.oid from pg_database as db where db.datname = current_database()),
+      current_setting('server_version_num'),
+      extract(epoch from pg_postmaster_start_time()),
+      extract(epoch from (select stats.stats_reset from pg_stat_database as stats where stats.datname = current_database())),
+      extract(epoch from (select stats.stats_reset from pg_stat_archiver as stats)),
+      extract(epoch from (select stats.stats_reset from pg_stat_bgwriter as stats)),
+      extract(epoch from (select stats.stats_reset from pg_stat_wal as stats))
+    )
+$$;
+
+
+--
+-- Name: FUNCTION counter_epoch(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.counter_epoch() IS 'As long as that is the same, what the server counts about changes of tables only grows: a restart, a crash, a reset, a promotion and a copy of the database each begin another. What stands before the semicolon holds for the WAL.';
 
 
 --
@@ -3834,7 +5755,7 @@ CREATE FUNCTION nms_private.counting_sessions(run_id bigint) RETURNS TABLE(pid i
   left join lateral (
     select held.relation
     from held
-    join pg_class on pg_class.oid = held.relation and pg_class.relkind in ('r', 'p')
+    join pg_class on pg_class.oid = held.relation and pg_class.relkind in ('r', 'p', 'f')
     where
       held.pid = counting.pid
       and held.locktype = 'relation'
@@ -3865,10 +5786,10 @@ COMMENT ON FUNCTION nms_private.counting_sessions(run_id bigint) IS 'The session
 
 
 --
--- Name: counts_by_day(bigint, text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: counts_by_day(bigint, text[], text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.counts_by_day(run_id bigint, schema_names text[], table_names text[]) RETURNS TABLE(table_number bigint, day integer, row_count bigint, size double precision)
+CREATE FUNCTION nms_private.counts_by_day(run_id bigint, schema_names text[], table_names text[], filter_names text[] DEFAULT NULL::text[]) RETURNS TABLE(table_number bigint, day integer, row_count bigint, size double precision)
     LANGUAGE sql STABLE ROWS 100000 PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3882,16 +5803,25 @@ CREATE FUNCTION nms_private.counts_by_day(run_id bigint, schema_names text[], ta
     select counts_by_day.run_id, 0
   )
   select candidate.number, result.day, past.row_count, ln(greatest(past.row_count::double precision, 0.5))
-  from unnest(counts_by_day.schema_names, counts_by_day.table_names)
-    with ordinality as candidate (schema_name, table_name, number)
+  from unnest(counts_by_day.schema_names, counts_by_day.table_names, counts_by_day.filter_names)
+    with ordinality as candidate (schema_name, table_name, filter_name, number)
   -- offset: the index of each table, however many there are, rather than a scan of the whole history
   cross join lateral (
     select measurement.run_id, measurement.row_count
     from nms.table_metrics_measurements as measurement
     where
-      measurement.schema_name = candidate.schema_name
+      candidate.filter_name is null
+      and measurement.schema_name = candidate.schema_name
       and measurement.table_name = candidate.table_name
       and measurement.run_id between (select min(result.run_id) from result) and counts_by_day.run_id
+    union all
+    select filtered.run_id, filtered.row_count
+    from nms.table_metrics_filtered_counts as filtered
+    where
+      filtered.filter_name = candidate.filter_name
+      and filtered.schema_name = candidate.schema_name
+      and filtered.table_name = candidate.table_name
+      and filtered.run_id between (select min(result.run_id) from result) and counts_by_day.run_id
     offset 0
   ) as past
   join result using (run_id)
@@ -3900,10 +5830,10 @@ $$;
 
 
 --
--- Name: FUNCTION counts_by_day(run_id bigint, schema_names text[], table_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION counts_by_day(run_id bigint, schema_names text[], table_names text[], filter_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.counts_by_day(run_id bigint, schema_names text[], table_names text[]) IS 'Some tables as counted in a run and in the history by which it is judged. day: 0 is that of the run, -1 the day before. size: the natural logarithm of the count, so that differences are changes in per cent; that of half a row for none.';
+COMMENT ON FUNCTION nms_private.counts_by_day(run_id bigint, schema_names text[], table_names text[], filter_names text[]) IS 'Some tables, or the rows of them that match a filter, as counted in a run and in the history by which it is judged. day: 0 is that of the run, -1 the day before. size: the natural logarithm of the count, so that differences are changes in per cent; that of half a row for none.';
 
 
 --
@@ -3926,6 +5856,7 @@ CREATE FUNCTION nms_private.counts_of_days(run_id bigint, until date, days integ
   )
   select jsonb_agg(
     jsonb_build_object('snapshot_date', calendar.snapshot_date, 'rows', found.rows, 'counts', found.counts)
+    || case when found.estimated_rows > 0 then jsonb_build_object('estimated_rows', found.estimated_rows) else '{}' end
     order by calendar.snapshot_date
   )
   from (
@@ -3936,12 +5867,13 @@ CREATE FUNCTION nms_private.counts_of_days(run_id bigint, until date, days integ
   left join lateral (
     select
       coalesce(sum(measurement.own_row_count), 0) as rows,
+      sum(measurement.own_row_count) filter (where measurement.method = 'estimate') as estimated_rows,
       coalesce(
         jsonb_agg(measurement.row_count order by named.place) filter (where named.place is not null),
         '[]'
       ) as counts
     from (
-      select counted.schema_name, counted.table_name, counted.row_count, counted.own_row_count
+      select counted.schema_name, counted.table_name, counted.row_count, counted.own_row_count, counted.method
       from nms.table_metrics_measurements as counted
       where counted.run_id = day.run_id
     ) as measurement
@@ -3954,7 +5886,7 @@ $$;
 -- Name: FUNCTION counts_of_days(run_id bigint, until date, days integer); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.counts_of_days(run_id bigint, until date, days integer) IS 'How many rows the tables of a run had on each of the last so many business days up to one, oldest first: {snapshot_date, rows, counts}, one count for each table in the order of nms_private.run_result, null where it was not counted. rows are those of all tables of the day, each counted once. On a day without a result both are null.';
+COMMENT ON FUNCTION nms_private.counts_of_days(run_id bigint, until date, days integer) IS 'How many rows the tables of a run had on each of the last so many business days up to one, oldest first: {snapshot_date, rows, counts}, and estimated_rows where some of them are estimates, one count for each table in the order of nms_private.run_result, null where it was not counted. rows are those of all tables of the day, each counted once. On a day without a result both are null.';
 
 
 --
@@ -4056,7 +5988,7 @@ CREATE TABLE nms.table_metrics_alert_rules (
     CONSTRAINT drop_percent_is_between_1_and_100 CHECK (((drop_percent >= (1)::numeric) AND (drop_percent <= (100)::numeric))),
     CONSTRAINT failures_and_lateness_are_of_no_schema CHECK (((schema_name = '*'::text) OR (num_nonnulls(failures_in_a_row, late_after) = 0))),
     CONSTRAINT failures_in_a_row_is_1_or_more CHECK ((failures_in_a_row >= 1)),
-    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['*'::text, 'repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text]))),
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['*'::text, 'repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text, 'count_differs'::text, 'triggers_changed'::text]))),
     CONSTRAINT late_after_is_between_0_and_30_days CHECK (((late_after >= '00:00:00'::interval) AND (late_after <= '30 days'::interval))),
     CONSTRAINT min_change_is_0_or_more CHECK ((min_change >= 0)),
     CONSTRAINT min_rows_is_0_or_more CHECK ((min_rows >= 0)),
@@ -4198,11 +6130,17 @@ CREATE FUNCTION nms_private.delete_measurements_of_deleted_runs() RETURNS trigge
     AS $$
 begin
   if tg_op = 'TRUNCATE' then
-    truncate nms.table_metrics_measurements;
+    truncate nms.table_metrics_measurements, nms.table_metrics_filtered_counts, nms.table_metrics_comparisons;
   else
     delete from nms.table_metrics_measurements as measurement
     using deleted_runs
     where measurement.run_id = deleted_runs.run_id;
+    delete from nms.table_metrics_filtered_counts as filtered
+    using deleted_runs
+    where filtered.run_id = deleted_runs.run_id;
+    delete from nms.table_metrics_comparisons as comparison
+    using deleted_runs
+    where comparison.run_id = deleted_runs.run_id;
   end if;
   return null;
 end
@@ -4217,10 +6155,10 @@ COMMENT ON FUNCTION nms_private.delete_measurements_of_deleted_runs() IS 'Trigge
 
 
 --
--- Name: departures_by_day(bigint, text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: departures_by_day(bigint, text[], text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.departures_by_day(run_id bigint, schema_names text[], table_names text[]) RETURNS TABLE(table_number bigint, day integer, row_count bigint, size double precision, is_refilled boolean, from_week double precision, from_weekday double precision)
+CREATE FUNCTION nms_private.departures_by_day(run_id bigint, schema_names text[], table_names text[], filter_names text[] DEFAULT NULL::text[]) RETURNS TABLE(table_number bigint, day integer, row_count bigint, size double precision, is_refilled boolean, from_week double precision, from_weekday double precision)
     LANGUAGE sql STABLE ROWS 100000 PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4235,7 +6173,8 @@ CREATE FUNCTION nms_private.departures_by_day(run_id bigint, schema_names text[]
     from nms_private.counts_by_day(
       run_id => departures_by_day.run_id,
       schema_names => departures_by_day.schema_names,
-      table_names => departures_by_day.table_names
+      table_names => departures_by_day.table_names,
+      filter_names => departures_by_day.filter_names
     ) as counted
     window by_day as (partition by counted.table_number order by counted.day)
   ),
@@ -4277,10 +6216,39 @@ $$;
 
 
 --
--- Name: FUNCTION departures_by_day(run_id bigint, schema_names text[], table_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION departures_by_day(run_id bigint, schema_names text[], table_names text[], filter_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.departures_by_day(run_id bigint, schema_names text[], table_names text[]) IS 'How far each count of nms_private.counts_by_day() is from the median of the seven results before it, and from that of the last three of its weekday; null before there are seven. is_refilled: the result before was empty and this one is not.';
+COMMENT ON FUNCTION nms_private.departures_by_day(run_id bigint, schema_names text[], table_names text[], filter_names text[]) IS 'How far each count of nms_private.counts_by_day() is from the median of the seven results before it, and from that of the last three of its weekday; null before there are seven. is_refilled: the result before was empty and this one is not.';
+
+
+--
+-- Name: empty_tables(oid[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.empty_tables(table_oids oid[]) RETURNS oid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 ms'
+    AS $$
+begin
+  return array(
+    select listed.oid
+    from unnest(table_oids) as listed (oid)
+    where coalesce(pg_relation_size(listed.oid), 0) = 0
+  );
+exception
+  when lock_not_available then
+    return table_oids;
+end
+$$;
+
+
+--
+-- Name: FUNCTION empty_tables(table_oids oid[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.empty_tables(table_oids oid[]) IS 'Of these tables, those whose file is empty; all of them when a lock keeps that from being known.';
 
 
 --
@@ -4322,10 +6290,186 @@ COMMENT ON FUNCTION nms_private.end_if_abandoned(run_id bigint) IS 'Ends a run a
 
 
 --
--- Name: expected_counts(bigint, text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: equals(anyelement, anyelement); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.expected_counts(run_id bigint, schema_names text[], table_names text[]) RETURNS TABLE(table_number bigint, row_count bigint, days bigint, is_long_enough boolean, usual bigint, times_refilled bigint, kind text, min_rows bigint, min_change bigint, middle double precision, is_below boolean, is_above boolean, expected_low bigint, expected_high bigint)
+CREATE FUNCTION nms_private.equals(value anyelement, literal anyelement) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+  select value operator(pg_catalog.=) literal
+$$;
+
+
+--
+-- Name: FUNCTION equals(value anyelement, literal anyelement); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.equals(value anyelement, literal anyelement) IS 'True when a value equals another one of exactly the same built-in type.';
+
+
+--
+-- Name: estimate_rows(oid); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.estimate_rows(table_oid oid, OUT row_count bigint, OUT row_count_low bigint, OUT row_count_high bigint) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET jit TO 'off'
+    SET enable_tidscan TO 'on'
+    SET enable_seqscan TO 'off'
+    SET max_parallel_workers_per_gather TO '0'
+    SET effective_io_concurrency TO '0'
+    AS $_$
+declare
+  v_sample constant bigint := bigint '1000'; -- pages
+  v_page_size constant bigint := current_setting('block_size')::bigint;
+  -- A page has a header of 24 bytes; a row a pointer of 4, and a header of 23 that ends at a multiple of 8.
+  v_rows_of_full_page constant bigint := (v_page_size - 24) / (4 + 24);
+  v_deviations constant double precision := double precision '2.576'; -- two-sided 99 %
+  v_miss constant double precision := double precision '0.01';
+  v_pages double precision;
+  v_largest_part double precision;
+  v_rows double precision;
+  v_most_rows double precision;
+  v_estimate double precision;
+  v_variance double precision;
+  v_unlike double precision;
+  v_error double precision;
+begin
+  -- Equal parts of the file, one page of each: each drawn once, and read once. Neighbours differ by at least as much as
+  -- pages of one part do: half of the square of that, on average, is no less than the variance in a part.
+  execute format(
+    $query$
+      with
+      relation as materialized (
+        select pg_relation_size($1) / $2 as pages -- while it is locked
+      ),
+      part as materialized (
+        select
+          number,
+          (number + 1) * relation.pages / $3 - number * relation.pages / $3 as pages,
+          number * relation.pages / $3 as first
+        from relation
+        cross join generate_series(0, $3 - 1) as number
+        where relation.pages > $3
+      ),
+      drawn as materialized (
+        select part.number, part.pages, part.first + floor(random() * part.pages)::bigint as page
+        from part
+      ),
+      read as materialized (
+        select
+          drawn.number,
+          drawn.pages,
+          (
+            select count(*)
+            from only %s as stored
+            where stored.ctid between format('(%%s,0)', drawn.page)::tid and format('(%%s,65535)', drawn.page)::tid
+          ) as rows
+        from drawn
+      ),
+      compared as (
+        select
+          read.*,
+          coalesce(
+            read.rows - lag(read.rows) over by_place, read.rows - lead(read.rows) over by_place
+          )::double precision as difference
+        from read
+        window by_place as (order by read.number)
+      )
+      select
+        sum(compared.pages)::double precision as pages,
+        max(compared.pages)::double precision as largest_part,
+        sum(compared.rows)::double precision as rows,
+        max(compared.rows)::double precision as most_rows,
+        sum(compared.pages * compared.rows)::double precision as estimate,
+        sum(compared.pages ^ 2 * compared.difference ^ 2 / 2) filter (where compared.pages > 1) as variance
+      from compared
+    $query$,
+    estimate_rows.table_oid::regclass
+  )
+  into strict v_pages, v_largest_part, v_rows, v_most_rows, v_estimate, v_variance
+  using estimate_rows.table_oid, v_page_size, v_sample;
+
+  if v_rows > 0 then
+    -- With so many pages unlike all others, the sample would have met one of them.
+    v_unlike := ln(v_miss) / ln(1 - 1 / v_largest_part);
+    v_error := v_deviations * sqrt(v_variance);
+    row_count := v_estimate::bigint;
+    row_count_low := floor(greatest(v_rows, v_estimate - v_error - v_unlike * v_most_rows))::bigint;
+    row_count_high := ceil(
+      least(v_pages * v_rows_of_full_page, v_estimate + v_error + v_unlike * v_rows_of_full_page)
+    )::bigint;
+  end if;
+end
+$_$;
+
+
+--
+-- Name: FUNCTION estimate_rows(table_oid oid, OUT row_count bigint, OUT row_count_low bigint, OUT row_count_high bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.estimate_rows(table_oid oid, OUT row_count bigint, OUT row_count_low bigint, OUT row_count_high bigint) IS 'How many rows are stored in a heap table, from 1,000 of its pages: one of each of 1,000 equal parts. row_count_low to row_count_high has the number with a confidence of 99 %, also when up to 1 page in 217 is unlike all others: empty, or full of the shortest rows there can be. All null for a table of at most that many pages, and where none of them has a row: then only a count is able to tell.';
+
+
+--
+-- Name: estimate_tables(nms_private.target[], text[], text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.estimate_tables(targets nms_private.target[], stop_at text[] DEFAULT '{}'::text[], lock_timeout text DEFAULT NULL::text) RETURNS SETOF nms_private.finding
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_small_to constant bigint := bigint '32'; -- pages, as in count_tables
+  v_named nms_private.target[];
+begin
+  if not exists (select from nms.table_metrics_count_rules as rule where rule.method = 'estimate') then
+    return;
+  end if;
+
+  -- The others are counted in their own ways, what is known to be small several at a time.
+  v_named := array(
+    select target
+    from unnest(targets) as target
+    join nms_private.count_methods(targets => targets) as rule on rule.table_oid = target.table_oid
+    where
+      rule.method = 'estimate'
+      and target.table_kind = 'table'
+      and target.filenode <> 0
+      and target.pages not between 1 and v_small_to
+    order by target.filenode desc -- as in count_tables
+  );
+  return query
+  select estimated.*
+  from nms_private.count_each(
+    targets => v_named,
+    stop_at => stop_at,
+    lock_timeout => estimate_tables.lock_timeout,
+    is_sampled => true,
+    -- Of those that turn out to be small, every row is read.
+    filters => (
+      select jsonb_object_agg(filtered.table_oid, filtered.filters)
+      from nms_private.filters_of(table_oids => array(select target.table_oid from unnest(v_named) as target)) as filtered
+    )
+  ) as estimated;
+end
+$$;
+
+
+--
+-- Name: FUNCTION estimate_tables(targets nms_private.target[], stop_at text[], lock_timeout text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.estimate_tables(targets nms_private.target[], stop_at text[], lock_timeout text) IS 'Of these tables, those for which a rule asks for an estimate and that are not known to be small: how many rows they store, estimated or counted as nms_private.count_each() says. The others have no row here.';
+
+
+--
+-- Name: expected_counts(bigint, text[], text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.expected_counts(run_id bigint, schema_names text[], table_names text[], filter_names text[] DEFAULT NULL::text[]) RETURNS TABLE(table_number bigint, row_count bigint, days bigint, is_long_enough boolean, usual bigint, times_refilled bigint, kind text, min_rows bigint, min_change bigint, middle double precision, is_below boolean, is_above boolean, expected_low bigint, expected_high bigint)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4349,7 +6493,8 @@ CREATE FUNCTION nms_private.expected_counts(run_id bigint, schema_names text[], 
     from nms_private.score_counts(
       run_id => expected_counts.run_id,
       schema_names => expected_counts.schema_names,
-      table_names => expected_counts.table_names
+      table_names => expected_counts.table_names,
+      filter_names => expected_counts.filter_names
     ) as score
     cross join lateral (select ln(greatest(score.row_count::double precision, 0.5))) as today (y)
     cross join lateral (select least(greatest(score.expected, score.lowest), score.highest)) as middle (y)
@@ -4388,10 +6533,10 @@ $$;
 
 
 --
--- Name: FUNCTION expected_counts(run_id bigint, schema_names text[], table_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION expected_counts(run_id bigint, schema_names text[], table_names text[], filter_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.expected_counts(run_id bigint, schema_names text[], table_names text[]) IS 'How many rows each of these tables was expected to have on the day of a run that has counted it, by its past and by the alert rules: expected_low to expected_high, and whether row_count lies outside. Before 14 days of history the range is what it has been, and nothing is told of it.';
+COMMENT ON FUNCTION nms_private.expected_counts(run_id bigint, schema_names text[], table_names text[], filter_names text[]) IS 'How many rows each of these tables was expected to have on the day of a run that has counted it, by its past and by the alert rules: expected_low to expected_high, and whether row_count lies outside. Before 14 days of history the range is what it has been, and nothing is told of it.';
 
 
 --
@@ -4406,6 +6551,10 @@ declare
   v_catalogue regclass;
   v_extension text;
 begin
+  if not exists (select from pg_extension as extension where extension.extname in ('timescaledb', 'citus')) then
+    return;
+  end if;
+
   for v_extension, v_catalogue in
     select extension.extname::text, relation.oid::regclass
     from pg_extension as extension
@@ -4613,10 +6762,409 @@ COMMENT ON FUNCTION nms_private.family_members(targets nms_private.target[]) IS 
 
 
 --
+-- Name: fastest_growing(text, bigint, bigint, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_at_most constant integer := 10; -- tables
+begin
+  return (
+    select coalesce(
+      jsonb_agg(
+        jsonb_build_object(
+          'schema_name', grown.schema_name,
+          'table_name', grown.table_name,
+          'before', grown.before,
+          'after', grown.after,
+          'change', grown.change,
+          'change_percent', round(100.0 * grown.change / nullif(grown.before, 0), 2),
+          'method', grown.method
+        )
+        order by grown.change desc, grown.schema_name, grown.table_name
+      ),
+      '[]'
+    )
+    from (
+      select
+        per_table.schema_name,
+        per_table.table_name,
+        former.value as before,
+        latter.value as after,
+        latter.value - case when per_table.outcome = 'appeared' then 0 else former.value end as change,
+        measured_after.method
+      from nms.compare_runs(before => fastest_growing.before, after => fastest_growing.after) as per_table
+      left join nms.table_metrics_measurements as measured_before
+        on measured_before.run_id = fastest_growing.before
+        and measured_before.schema_name = per_table.schema_name
+        and measured_before.table_name = per_table.table_name
+      join nms.table_metrics_measurements as measured_after
+        on measured_after.run_id = fastest_growing.after
+        and measured_after.schema_name = per_table.schema_name
+        and measured_after.table_name = per_table.table_name
+      cross join lateral (
+        select case of when 'bytes' then measured_before.total_bytes else measured_before.row_count end
+      ) as former (value)
+      cross join lateral (
+        select case of when 'bytes' then measured_after.total_bytes else measured_after.row_count end
+      ) as latter (value)
+      where
+        per_table.outcome <> 'left out'
+        and not per_table.is_partition
+        and (fastest_growing.schema_name is null or per_table.schema_name = fastest_growing.schema_name)
+        and latter.value > case when per_table.outcome = 'appeared' then 0 else former.value end
+      order by latter.value - case when per_table.outcome = 'appeared' then 0 else former.value end desc,
+        per_table.schema_name, per_table.table_name
+      limit v_at_most
+    ) as grown
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text) IS 'The tables that have grown most from one run to another, in rows or in bytes on disk, partitions as part of theirs: [{schema_name, table_name, before, after, change, change_percent, method}], before null for one that appeared. Which one of both leaves out, or has not measured, is none of them.';
+
+
+--
+-- Name: filter_function(oid, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.filter_function(table_oid oid, function_name text, OUT routine regproc, OUT error_sqlstate text, OUT error_message text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_function record;
+begin
+  select
+    routine.oid::regproc as routine,
+    concat_ws(
+      ', ',
+      case when routine.prokind <> 'f' or routine.proretset or routine.prorettype <> 'bigint'::regtype then 'returns bigint' end,
+      case when not routine.prosecdef then 'is security definer' end,
+      case when routine.proowner <> relation.relowner then format('belongs to %I', relation.relowner::regrole::text) end
+    ) as lacks
+  into v_function
+  from pg_class as relation
+  join pg_proc as routine on routine.oid = to_regprocedure(format('%s()', filter_function.function_name))
+  join pg_namespace as schema on schema.oid = routine.pronamespace
+  where relation.oid = filter_function.table_oid and schema.nspname <> all (array['pg_catalog', 'nms', 'nms_private']);
+
+  if not found then
+    error_sqlstate := '42883';
+    error_message := format('there is no function %s(), written as schema.function', filter_function.function_name);
+  elsif v_function.lacks <> '' then
+    error_sqlstate := '42501';
+    error_message := format('%s() is not called: expected one that %s', v_function.routine, v_function.lacks);
+  else
+    routine := v_function.routine;
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION filter_function(table_oid oid, function_name text, OUT routine regproc, OUT error_sqlstate text, OUT error_message text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.filter_function(table_oid oid, function_name text, OUT routine regproc, OUT error_sqlstate text, OUT error_message text) IS 'The function that counts rows of this table, or the SQLSTATE and message of why it is not called: it has to return bigint, to be security definer and to belong to the owner of the table, so that it reads what that owner may read and nothing else.';
+
+
+--
+-- Name: filter_functions(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.filter_functions(run_id bigint) RETURNS TABLE(table_oid oid, filter_name text)
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select relation.oid, rule.filter_name
+  from nms.table_metrics_runs as run
+  cross join nms.table_metrics_filters as rule
+  join pg_namespace as schema on schema.nspname = rule.schema_name
+  join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = rule.table_name
+  where
+    run.run_id = filter_functions.run_id
+    and run.status = 'RUNNING'
+    and rule.function_name is not null
+    and relation.relkind in ('r', 'p')
+  order by rule.schema_name, rule.table_name, rule.filter_name
+$$;
+
+
+--
+-- Name: FUNCTION filter_functions(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.filter_functions(run_id bigint) IS 'The filters of tables that are a function, for a RUNNING run: nms_private.call_filter_function() calls each.';
+
+
+--
+-- Name: filter_outcome(nms_private.finding, text, jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.filter_outcome(finding nms_private.finding, filter_name text, filter jsonb, OUT row_count bigint, OUT error_sqlstate text, OUT error_message text) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_matches constant jsonb := finding.filtered -> filter_name;
+begin
+  case
+    when finding.error_sqlstate is not null then
+      error_sqlstate := finding.error_sqlstate;
+      error_message := finding.error_message;
+    when v_matches is null then
+      error_sqlstate := '0A000';
+      error_message := format('not every row was read: the method of the count is %s', coalesce(finding.method, 'unknown'));
+    when v_matches -> 'filter' is distinct from filter_outcome.filter then
+      error_sqlstate := '42710';
+      error_message := 'it has another filter of that name';
+    when v_matches ? 'count' then
+      row_count := (v_matches ->> 'count')::bigint;
+    else
+      error_sqlstate := v_matches ->> 'sqlstate';
+      error_message := v_matches ->> 'message';
+  end case;
+end
+$$;
+
+
+--
+-- Name: FUNCTION filter_outcome(finding nms_private.finding, filter_name text, filter jsonb, OUT row_count bigint, OUT error_sqlstate text, OUT error_message text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.filter_outcome(finding nms_private.finding, filter_name text, filter jsonb, OUT row_count bigint, OUT error_sqlstate text, OUT error_message text) IS 'How many rows of one table match a filter, or the SQLSTATE and message of why that is not known.';
+
+
+--
+-- Name: filter_problem(text, text, jsonb, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.filter_problem(schema_name text, table_name text, filter jsonb, function_name text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_table record;
+begin
+  select relation.oid, relation.relkind into v_table
+  from pg_class as relation
+  join pg_namespace as schema on schema.oid = relation.relnamespace
+  where schema.nspname = filter_problem.schema_name and relation.relname = filter_problem.table_name;
+  return case
+    when not found then 'there is no such table'
+    when v_table.relkind not in ('r', 'p', 'f') then 'that is not a table'
+    when function_name is not null then (
+      select checked.error_message
+      from nms_private.filter_function(
+        table_oid => v_table.oid, function_name => filter_problem.function_name
+      ) as checked
+    )
+    else (select test.error_message from nms_private.filter_test(table_oid => v_table.oid, filter => filter_problem.filter) as test)
+  end;
+end
+$$;
+
+
+--
+-- Name: FUNCTION filter_problem(schema_name text, table_name text, filter jsonb, function_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.filter_problem(schema_name text, table_name text, filter jsonb, function_name text) IS 'Why the rows that match a filter of this table cannot be counted; null when they can be.';
+
+
+--
+-- Name: filter_test(oid, jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.filter_test(table_oid oid, filter jsonb, OUT expression text, OUT error_sqlstate text, OUT error_message text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_is constant text := filter ->> 'is';
+  v_literal constant text := filter ->> 'equals';
+  v_column record;
+begin
+  select
+    attribute.attname as name,
+    attribute.attgenerated = 'v' as is_virtual,
+    type.oid,
+    type.typname as type_name,
+    type.typtype = 'e' as is_enum,
+    sorting.collisdeterministic is not false as is_deterministic,
+    -- varchar has the operator of text.
+    type.typnamespace = 'pg_catalog'::regnamespace
+      and type.typtype = 'b'
+      and type.typcategory <> 'A'
+      and exists (
+        select
+        from pg_operator as operator
+        where
+          operator.oprname = '='
+          and operator.oprnamespace = 'pg_catalog'::regnamespace
+          and operator.oprleft = case type.oid when 'varchar'::regtype then 'text'::regtype else type.oid end
+          and operator.oprright = operator.oprleft
+          and operator.oprcanmerge
+      ) as is_comparable
+  into v_column
+  from pg_attribute as attribute
+  join pg_type as type on type.oid = attribute.atttypid
+  left join pg_collation as sorting on sorting.oid = attribute.attcollation
+  where
+    attribute.attrelid = filter_test.table_oid
+    and attribute.attname = filter ->> 'column'
+    and attribute.attnum > 0
+    and not attribute.attisdropped;
+
+  if not found then
+    error_sqlstate := '42703';
+    error_message := format('there is no column %I', filter ->> 'column');
+  elsif v_column.is_virtual then
+    error_sqlstate := '0A000';
+    error_message := format(
+      'the column %I is virtual: it is computed by an expression of the table''s owner; expected one that is stored',
+      v_column.name
+    );
+  elsif v_is in ('null', 'not null') then
+    expression := format('%I is %s', v_column.name, v_is);
+  elsif v_is in ('true', 'false') then
+    if v_column.oid = 'boolean'::regtype then
+      expression := format('nms_private.equals(%I, %L::pg_catalog.bool)', v_column.name, v_is);
+    else
+      error_sqlstate := '42804';
+      error_message := format(
+        'the column %I is of type %s, expected boolean', v_column.name, format_type(v_column.oid, null)
+      );
+    end if;
+  elsif v_column.is_enum then
+    -- Takes enums only, without a cast, and the literal as a label of that type.
+    if exists (select from pg_enum as label where label.enumtypid = v_column.oid and label.enumlabel = v_literal) then
+      expression := format('pg_catalog.enum_eq(%I, %L)', v_column.name, v_literal);
+    else
+      error_sqlstate := '22P02';
+      error_message := format('%s has no label %L', format_type(v_column.oid, null), v_literal);
+    end if;
+  elsif not v_column.is_comparable then
+    error_sqlstate := '42804';
+    error_message := format(
+      'the column %I is of type %s, expected a built-in base type that can be compared, or an enum',
+      v_column.name, format_type(v_column.oid, null)
+    );
+  elsif not v_column.is_deterministic then
+    error_sqlstate := '0A000';
+    error_message := format('the collation of the column %I is not deterministic', v_column.name);
+  else
+    begin
+      execute format('select %L::pg_catalog.%I', v_literal, v_column.type_name);
+      expression := format('nms_private.equals(%I, %L::pg_catalog.%I)', v_column.name, v_literal, v_column.type_name);
+    exception
+      -- Whatever a built-in type says about a literal that it does not take.
+      when others then
+        error_sqlstate := sqlstate;
+        error_message := sqlerrm;
+    end;
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION filter_test(table_oid oid, filter jsonb, OUT expression text, OUT error_sqlstate text, OUT error_message text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.filter_test(table_oid oid, filter jsonb, OUT expression text, OUT error_sqlstate text, OUT error_message text) IS 'A filter as the expression that tests a row of this table, or the SQLSTATE and message of why there is none. The expression is safe whatever the column is when it is used: it is refused unless the column has that very type.';
+
+
+--
+-- Name: filtered_tables(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.filtered_tables() RETURNS TABLE(table_oid oid)
+    LANGUAGE sql STABLE ROWS 10 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with recursive named (oid) as (
+    select relation.oid
+    from nms.table_metrics_filters as filter
+    join pg_namespace as schema on schema.nspname = filter.schema_name
+    join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = filter.table_name
+    where filter.filter is not null -- a function is called in each run
+    union
+    select child.inhrelid
+    from named
+    join pg_inherits as child on child.inhparent = named.oid
+  )
+  select named.oid from named
+$$;
+
+
+--
+-- Name: FUNCTION filtered_tables(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.filtered_tables() IS 'The tables that nms.table_metrics_filters names, with their partitions and children.';
+
+
+--
+-- Name: filters_of(oid[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.filters_of(table_oids oid[]) RETURNS TABLE(table_oid oid, filters jsonb)
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if not exists (select from nms.table_metrics_filters) then
+    return;
+  end if;
+  return query
+  with recursive
+  lineage (member, ancestor, distance) as (
+    select given.oid, given.oid, 0
+    from unnest(filters_of.table_oids) as given (oid)
+    union
+    select lineage.member, parent.inhparent, lineage.distance + 1
+    from lineage
+    join pg_inherits as parent on parent.inhrelid = lineage.ancestor
+  ),
+  -- Of the same name, that of the nearest.
+  nearest as (
+    select distinct on (lineage.member, rule.filter_name) lineage.member, rule.filter_name, rule.filter
+    from nms.table_metrics_filters as rule
+    join pg_namespace as schema on schema.nspname = rule.schema_name
+    join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = rule.table_name
+    join lineage on lineage.ancestor = relation.oid
+    where rule.filter is not null
+    order by lineage.member, rule.filter_name, lineage.distance, lineage.ancestor
+  )
+  select nearest.member, jsonb_object_agg(nearest.filter_name, nearest.filter)
+  from nearest
+  group by nearest.member;
+end
+$$;
+
+
+--
+-- Name: FUNCTION filters_of(table_oids oid[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.filters_of(table_oids oid[]) IS 'The filters that hold for each of these tables, by their names: its own, and those of the tables whose partition or child it is. No row for a table without any.';
+
+
+--
 -- Name: find_count_alerts(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
+CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text, filter_name text)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4628,18 +7176,28 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
   named as (
     select
       array_agg(candidate.schema_name order by candidate.number) as schema_names,
-      array_agg(candidate.table_name order by candidate.number) as table_names
+      array_agg(candidate.table_name order by candidate.number) as table_names,
+      array_agg(candidate.filter_name order by candidate.number) as filter_names
     from candidate
   ),
   found as (
-    select candidate.schema_name, candidate.table_name, judged.*
+    select
+      candidate.schema_name, candidate.table_name, candidate.filter_name, judged.*,
+      measurement.row_count_low, measurement.row_count_high
     from named
     cross join nms_private.expected_counts(
       run_id => find_count_alerts.run_id,
       schema_names => named.schema_names,
-      table_names => named.table_names
+      table_names => named.table_names,
+      filter_names => named.filter_names
     ) as judged
     join candidate on candidate.number = judged.table_number
+    left join nms.table_metrics_measurements as measurement
+      on measurement.run_id = find_count_alerts.run_id
+      and measurement.schema_name = candidate.schema_name
+      and measurement.table_name = candidate.table_name
+      and candidate.filter_name is null
+    -- An estimate is strange when nothing in its range is usual.
     where case judged.kind
       when 'dropped_to_zero' then
         judged.days >= 3 and judged.usual >= judged.min_rows and judged.times_refilled < 2
@@ -4647,13 +7205,15 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
         judged.is_long_enough
         and judged.is_below
         and judged.middle >= judged.min_rows
-        and judged.middle - judged.row_count >= judged.min_change
+        and judged.middle - coalesce(measurement.row_count_high, judged.row_count) >= judged.min_change
+        and (measurement.row_count_high < judged.expected_low) is not false
       else
         judged.is_long_enough
         and judged.is_above
         and not candidate.is_partition -- created empty, it fills at once when its time comes
-        and judged.row_count >= judged.min_rows
-        and judged.row_count - judged.middle >= judged.min_change
+        and coalesce(measurement.row_count_low, judged.row_count) >= judged.min_rows
+        and coalesce(measurement.row_count_low, judged.row_count) - judged.middle >= judged.min_change
+        and (measurement.row_count_low > judged.expected_high) is not false
     end
   )
   select
@@ -4663,17 +7223,27 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
     found.row_count,
     found.expected_low,
     found.expected_high,
-    case found.kind
+    case when found.filter_name is not null then format('filter %I: ', found.filter_name) else '' end || case found.kind
       when 'dropped_to_zero' then
         format('empty, usually it has about %s rows', nms_private.with_separators(number => found.usual))
       else
         format(
           '%s rows, expected %s to %s',
-          nms_private.with_separators(number => found.row_count),
+          case
+            when found.row_count_low is null then nms_private.with_separators(number => found.row_count)
+            else
+              format(
+                '≈ %s (%s to %s)',
+                nms_private.with_separators(number => found.row_count),
+                nms_private.with_separators(number => found.row_count_low),
+                nms_private.with_separators(number => found.row_count_high)
+              )
+          end,
           nms_private.with_separators(number => found.expected_low),
           nms_private.with_separators(number => found.expected_high)
         )
-    end
+    end,
+    found.filter_name
   from found
 $$;
 
@@ -4682,7 +7252,228 @@ $$;
 -- Name: FUNCTION find_count_alerts(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.find_count_alerts(run_id bigint) IS 'Tables whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; never for a table that the run could not count.';
+COMMENT ON FUNCTION nms_private.find_count_alerts(run_id bigint) IS 'Tables, and filters of tables, whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; an estimate is neither unless all of its range is; never for what the run could not count.';
+
+
+--
+-- Name: find_counts(nms_private.target[], nms_private.reading, text[], text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.find_counts(targets nms_private.target[], reading nms_private.reading, stop_at text[] DEFAULT '{}'::text[], lock_timeout text DEFAULT NULL::text) RETURNS SETOF nms_private.finding
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_left nms_private.target[];
+  v_found nms_private.finding[];
+begin
+  v_left := array(select target from unnest(targets) as target where target.table_kind <> 'foreign table');
+  v_found := array(
+    select maintained
+    from nms_private.find_maintained(
+      targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
+    ) as maintained
+  );
+  v_left := nms_private.targets_left(targets => v_left, findings => v_found);
+  v_found := v_found || array(
+    select estimated
+    from nms_private.estimate_tables(
+      targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
+    ) as estimated
+  );
+  v_left := nms_private.targets_left(targets => v_left, findings => v_found);
+  return query select found.* from unnest(v_found) as found;
+
+  if (reading).read_at is null then
+    return query
+    select counted.*
+    from nms_private.count_tables(
+      targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
+    ) as counted;
+  else
+    return query
+    select counted.*
+    from nms_private.carry_counts(
+      targets => v_left,
+      reading => find_counts.reading,
+      stop_at => find_counts.stop_at,
+      lock_timeout => find_counts.lock_timeout
+    ) as counted;
+  end if;
+
+  -- Last: what was begun on another server stays open until the transaction ends.
+  return query
+  select counted.*
+  from nms_private.count_foreign(
+    targets => array(select target from unnest(targets) as target where target.table_kind = 'foreign table'),
+    stop_at => stop_at,
+    lock_timeout => find_counts.lock_timeout
+  ) as counted;
+end
+$$;
+
+
+--
+-- Name: FUNCTION find_counts(targets nms_private.target[], reading nms_private.reading, stop_at text[], lock_timeout text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.find_counts(targets nms_private.target[], reading nms_private.reading, stop_at text[], lock_timeout text) IS 'How many rows are stored in each of these tables, each found out as the rules say: counted, carried from an earlier run, maintained by triggers or estimated. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+
+
+--
+-- Name: find_difference_alerts(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.find_difference_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select
+    'count_differs',
+    measurement.schema_name,
+    measurement.table_name,
+    measurement.row_count,
+    null::bigint,
+    null::bigint,
+    format(
+      case difference.method
+        when 'carried' then
+          '%1$s rows counted by run %2$s, %3$s carried from run %4$s: what was carried since then may be wrong. '
+        else
+          '%1$s rows counted by run %2$s, %3$s kept by triggers: what was maintained before may be wrong. '
+      end
+      || 'Every run counts the table until you have found out why (%5$s), and then: select nms.resume_carrying(%6$L, %7$L);',
+      nms_private.with_separators(number => difference.row_count),
+      difference.run_id,
+      nms_private.with_separators(number => difference.claimed_row_count),
+      difference.claimed_from_run,
+      difference.detail,
+      measurement.schema_name,
+      measurement.table_name
+    )
+  from nms.table_metrics_runs as given
+  cross join lateral (
+    select distinct on (open.table_oid) open.*
+    from nms.table_metrics_differences as open
+    left join nms.table_metrics_runs as finder on finder.run_id = open.run_id
+    where
+      open.run_id <= given.run_id
+      and (finder.run_id is null or finder.finished_at <= given.finished_at) -- null: retention has deleted it
+      and (open.resumed_at <= given.finished_at) is not true
+    order by open.table_oid, open.difference_id desc
+  ) as difference
+  -- By its OID: the table may have another name by now, or be gone.
+  join nms.table_metrics_measurements as measurement
+    on measurement.run_id = given.run_id and measurement.table_oid = difference.table_oid
+  where given.run_id = find_difference_alerts.run_id and not given.is_imported
+$_$;
+
+
+--
+-- Name: FUNCTION find_difference_alerts(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.find_difference_alerts(run_id bigint) IS 'Tables of which a recount in this run or an earlier one has refuted the number that was carried or maintained, and of which nobody had said by the end of this run that it may be trusted again: count_differs.';
+
+
+--
+-- Name: find_maintained(nms_private.target[], text[], text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.find_maintained(targets nms_private.target[], stop_at text[] DEFAULT '{}'::text[], lock_timeout text DEFAULT NULL::text) RETURNS SETOF nms_private.finding
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_recounted_after constant integer := 13; -- runs
+  v_recount_after constant interval := interval '14 days';
+  v_known nms_private.finding[];
+  v_doubted nms_private.target[];
+begin
+  if not exists (select from nms_private.maintained_counts) then
+    return;
+  end if;
+
+  v_known := array(
+    select
+      row(
+        present.table_oid, present.row_count, 'maintained', null, null, null, null, null, null, null, null, null,
+        clock_timestamp(), null, null
+      )::nms_private.finding
+    from nms_private.maintained_now(
+      among => array(select target.table_oid from unnest(targets) as target)
+    ) as present
+    where present.problem is null
+  );
+  -- Some are counted all the same, so that no lie lives for long; and where a filter has all rows read anyway.
+  v_doubted := array(
+    select target
+    from unnest(targets) as target
+    join unnest(v_known) as known on known.table_oid = target.table_oid
+    join nms_private.maintained_counts as counted on counted.table_oid = target.table_oid
+    where
+      counted.runs_since_count >= v_recounted_after
+      or counted.seeded_at < now() - v_recount_after
+      or exists (
+        select
+        from nms.table_metrics_filters as filter
+        where filter.schema_name = target.schema_name and filter.table_name = target.table_name
+      )
+  );
+
+  return query
+  select known.*
+  from unnest(v_known) as known
+  where known.table_oid not in (select doubted.table_oid from unnest(v_doubted) as doubted);
+  return query
+  select
+    counted.table_oid, counted.own_row_count, counted.method, counted.carried_from_run, counted.own_row_count_low,
+    counted.own_row_count_high, counted.own_table_bytes, counted.own_index_bytes, counted.filtered,
+    'maintained', known.own_row_count, counted.claimed_from_run, counted.measured_at, counted.error_sqlstate, counted.error_message
+  from nms_private.count_tables(
+    targets => v_doubted, stop_at => find_maintained.stop_at, lock_timeout => find_maintained.lock_timeout
+  ) as counted
+  join unnest(v_known) as known on known.table_oid = counted.table_oid;
+end
+$$;
+
+
+--
+-- Name: FUNCTION find_maintained(targets nms_private.target[], stop_at text[], lock_timeout text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.find_maintained(targets nms_private.target[], stop_at text[], lock_timeout text) IS 'How many rows are stored in those of these tables whose count is maintained, as their triggers have noted. A fourteenth of them is counted, which verifies what was noted. No row for a table that is not maintained, or of which writes may have been missed: it has to be counted.';
+
+
+--
+-- Name: find_maintaining_triggers(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.find_maintaining_triggers() RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  insert into nms_private.maintained_counts (table_oid, runs_since_count)
+  select distinct trigger.tgrelid, (trigger.tgrelid::bigint % 13)::integer
+  from pg_depend as dependency
+  join pg_trigger as trigger on trigger.oid = dependency.objid
+  where
+    dependency.refclassid = 'pg_proc'::regclass
+    and dependency.refobjid = 'nms_private.note_changes()'::regprocedure
+    and dependency.classid = 'pg_trigger'::regclass
+    and not exists (select from nms_private.maintained_counts as counted where counted.table_oid = trigger.tgrelid)
+  on conflict do nothing;
+  return exists (select from nms_private.maintained_counts);
+end
+$$;
+
+
+--
+-- Name: FUNCTION find_maintaining_triggers(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.find_maintaining_triggers() IS 'Remembers tables that have triggers of nms.maintain_count() and are not known. Returns whether there is any table whose count is maintained.';
 
 
 --
@@ -5080,12 +7871,15 @@ begin
   left join parent on parent.ancestor = relation.table_oid
   left join family on family.member = relation.table_oid
   where
-    relation.outcome = 'counted'
+    (relation.outcome = 'counted' and relation.table_kind <> 'foreign table')
     -- Of what is foreign or left out, only what a parent has to add up.
     or relation.table_oid in (
       select stored.table_oid
       from stored
-      join relation as counted on counted.table_oid = stored.ancestor and counted.outcome = 'counted'
+      join relation as counted
+        on counted.table_oid = stored.ancestor
+        and counted.outcome = 'counted'
+        and counted.table_kind <> 'foreign table'
     );
 end
 $$;
@@ -5095,7 +7889,40 @@ $$;
 -- Name: FUNCTION find_targets(skip jsonb, exclude jsonb, among oid[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.find_targets(skip jsonb, exclude jsonb, among oid[]) IS 'The tables that a run with this request has to read: those that it counts, and those that are foreign or left out while a parent of theirs is counted. among: only these tables and their families.';
+COMMENT ON FUNCTION nms_private.find_targets(skip jsonb, exclude jsonb, among oid[]) IS 'The tables that a run with this request has to read: those that it counts, foreign ones among them where a parent of theirs is counted, and those that are left out while a parent of theirs is counted. among: only these tables and their families.';
+
+
+--
+-- Name: find_trigger_alerts(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.find_trigger_alerts(run_id bigint) RETURNS TABLE(kind text, schema_name text, table_name text, row_count bigint, expected_low bigint, expected_high bigint, detail text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'triggers_changed',
+    change.schema_name,
+    change.table_name,
+    max(measurement.row_count),
+    null::bigint,
+    null::bigint,
+    format('writes may have been missed: %s', string_agg(distinct change.detail, '; '))
+  from nms_private.trigger_changes as change
+  left join nms.table_metrics_measurements as measurement
+    on measurement.run_id = change.run_id
+    and measurement.schema_name = change.schema_name
+    and measurement.table_name = change.table_name
+  where change.run_id = find_trigger_alerts.run_id
+  group by change.schema_name, change.table_name
+$$;
+
+
+--
+-- Name: FUNCTION find_trigger_alerts(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.find_trigger_alerts(run_id bigint) IS 'Maintained tables of which was noticed, before a run had ended its counting, that their triggers were not what they had been: triggers_changed.';
 
 
 --
@@ -5296,6 +8123,22 @@ CREATE FUNCTION nms_private.finish_counting(run_id bigint) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+  select nms_private.settle_maintained(run_id => finish_counting.run_id);
+
+  -- An online run may have taken back the measurement that they belong to.
+  delete from nms.table_metrics_filtered_counts as filtered
+  where
+    filtered.run_id = finish_counting.run_id
+    and not exists (
+      select
+      from nms.table_metrics_measurements as measurement
+      where
+        measurement.run_id = filtered.run_id
+        and measurement.schema_name = filtered.schema_name
+        and measurement.table_name = filtered.table_name
+        and measurement.table_oid = filtered.table_oid
+    );
+
   update nms.table_metrics_runs as run
   set target_count = (
     select count(*)
@@ -5311,6 +8154,103 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.finish_counting(run_id bigint) IS 'Ends the counting of a run: writes to its header, as target_count, how many tables have a measurement.';
+
+
+--
+-- Name: fold_count(oid, boolean); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.fold_count(table_oid oid, count_rows boolean, OUT row_count bigint, OUT deltas_folded bigint, OUT is_counted boolean, OUT problem text) RETURNS SETOF record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_snapshots constant integer := 3;
+  v_now record;
+begin
+  perform from nms_private.maintained_counts as counted
+  where counted.table_oid = fold_count.table_oid
+  for update skip locked;
+  if not found then
+    return; -- another session is at it, or has just forgotten it
+  end if;
+
+  -- In a later statement than the lock: under it, no other session folds.
+  select present.* into v_now from nms_private.maintained_now(among => array[fold_count.table_oid]) as present;
+  -- It was dropped; or its triggers were, which has been told.
+  if not found or (v_now.problem = 'its triggers are gone' and not v_now.is_tampered) then
+    perform nms_private.forget_maintained(target => fold_count.table_oid);
+    return;
+  end if;
+  is_counted := v_now.problem is not null and v_now.is_repairable and count_rows;
+  problem := v_now.problem;
+  if v_now.is_tampered then
+    insert into nms_private.trigger_changes (schema_name, table_name, detail)
+    select
+      schema.nspname,
+      relation.relname,
+      case
+        when v_now.is_repairable then format('%s: its rows are counted anew', v_now.problem)
+        else format('%s: each run counts its rows, until nms.maintain_count() or nms.stop_maintaining() is called', v_now.problem)
+      end
+    from pg_class as relation
+    join pg_namespace as schema on schema.oid = relation.relnamespace
+    where relation.oid = fold_count.table_oid;
+  end if;
+
+  if problem is null then
+    with
+    total as materialized (
+      select present.* from nms_private.maintained_totals(among => array[fold_count.table_oid]) as present
+    ),
+    delta as (
+      delete from nms_private.count_deltas as delta where delta.table_oid = fold_count.table_oid returning 1
+    ),
+    summed as (
+      delete from nms_private.count_sums as summed where summed.table_oid = fold_count.table_oid returning 1
+    ),
+    folded as (
+      update nms_private.maintained_counts as counted
+      set
+        row_count = total.row_count,
+        snapshot = total.snapshot,
+        xid = total.xid,
+        last_position = total.last_position,
+        generation = default
+      from total
+      where counted.table_oid = total.table_oid and exists (select from delta)
+    )
+    select total.row_count, (select count(*) from delta) into strict row_count, deltas_folded from total;
+  else
+    update nms_private.maintained_counts as counted
+    set row_count = null, snapshot = null, generation = default
+    where counted.table_oid = fold_count.table_oid;
+    -- Whenever its rows are counted, all these are among them.
+    delete from nms_private.count_sums as summed where summed.table_oid = fold_count.table_oid;
+    delete from nms_private.count_deltas as delta where delta.table_oid = fold_count.table_oid;
+    get diagnostics deltas_folded = row_count;
+    if is_counted then
+      -- Under another snapshot each time: it may have been truncated or rewritten under the former one.
+      for v_snapshot in 1..v_snapshots loop
+        problem := nms_private.seed_count(table_oid => fold_count.table_oid);
+        exit when problem is null;
+      end loop;
+      is_counted := problem is null;
+      select counted.row_count into row_count
+      from nms_private.maintained_counts as counted
+      where counted.table_oid = fold_count.table_oid;
+    end if;
+  end if;
+  return next;
+end
+$$;
+
+
+--
+-- Name: FUNCTION fold_count(table_oid oid, count_rows boolean, OUT row_count bigint, OUT deltas_folded bigint, OUT is_counted boolean, OUT problem text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.fold_count(table_oid oid, count_rows boolean, OUT row_count bigint, OUT deltas_folded bigint, OUT is_counted boolean, OUT problem text) IS 'Of one table whose count is maintained, what nms.fold_counts() does; without count_rows, its rows are not counted. No row when another session is at it, or it does not exist any more.';
 
 
 --
@@ -5364,6 +8304,74 @@ COMMENT ON FUNCTION nms_private.forbid_rewriting_a_finished_run() IS 'Trigger fu
 
 
 --
+-- Name: foreign_batches(nms_private.target[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.foreign_batches(targets nms_private.target[]) RETURNS TABLE(batch nms_private.target[])
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_servers constant bigint := bigint '8'; -- at a time
+  v_tables constant bigint := bigint '16'; -- of each of them
+begin
+  return query
+  select array_agg(placed.target order by placed.table_oid)
+  from (
+    select
+      target,
+      target.table_oid,
+      case
+        when wrapper.fdwname = 'postgres_fdw' then
+          array[
+            (dense_rank() over (partition by wrapper.fdwname = 'postgres_fdw' order by server.oid) - 1) / v_servers,
+            (row_number() over (partition by server.oid order by target.table_oid) - 1) / v_tables
+          ]
+        -- Another wrapper may not ask several servers at once: nothing is gained by reading them together.
+        else array[-1, target.table_oid::bigint]
+      end as place
+    from unnest(targets) as target
+    join pg_foreign_table as foreign_table on foreign_table.ftrelid = target.table_oid
+    join pg_foreign_server as server on server.oid = foreign_table.ftserver
+    join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
+  ) as placed
+  group by placed.place
+  order by placed.place;
+end
+$$;
+
+
+--
+-- Name: FUNCTION foreign_batches(targets nms_private.target[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.foreign_batches(targets nms_private.target[]) IS 'These foreign tables, in groups that one statement counts: of at most eight servers, sixteen tables each.';
+
+
+--
+-- Name: forget_maintained(oid); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.forget_maintained(target oid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  delete from nms_private.maintained_counts as counted where counted.table_oid = forget_maintained.target;
+  delete from nms_private.count_sums as summed where summed.table_oid = forget_maintained.target;
+  delete from nms_private.count_deltas as delta where delta.table_oid = forget_maintained.target;
+end
+$$;
+
+
+--
+-- Name: FUNCTION forget_maintained(target oid); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.forget_maintained(target oid) IS 'Forgets what is known about the count of a table that triggers have maintained.';
+
+
+--
 -- Name: give_up_run(bigint, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5412,13 +8420,13 @@ COMMENT ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) IS 'Ends
 -- Name: growth_over(bigint[], text, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.growth_over(run_ids bigint[], schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text) RETURNS TABLE(run_id bigint, rows numeric, tables bigint, change numeric, change_percent numeric, tables_left_out bigint, since bigint)
+CREATE FUNCTION nms_private.growth_over(run_ids bigint[], schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text) RETURNS TABLE(run_id bigint, rows numeric, tables bigint, change numeric, change_percent numeric, tables_left_out bigint, since bigint, method text, estimated_rows numeric, bytes numeric, bytes_change numeric, tables_without_bytes bigint)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   with
   found as materialized (
-    select given.place, run.*, total.rows, total.tables
+    select given.place, run.*, total.*
     from unnest(growth_over.run_ids) with ordinality as given (run_id, place)
     join nms.table_metrics_runs as run on run.run_id = given.run_id
     cross join lateral nms_private.rows_of(
@@ -5457,6 +8465,11 @@ CREATE FUNCTION nms_private.growth_over(run_ids bigint[], schema_name text DEFAU
       judged.run_id,
       case when not judged.is_left_out then judged.rows end as rows,
       judged.tables,
+      judged.tables_without_bytes,
+      case when not judged.is_left_out then judged.method end as method,
+      case when not judged.is_left_out then judged.estimated_rows end as estimated_rows,
+      case when not judged.is_left_out then judged.bytes end as bytes,
+      lag(case when not judged.is_left_out then judged.bytes end) over by_place as bytes_before,
       lag(judged.run_id) over by_place as since,
       lag(case when not judged.is_left_out then judged.rows end) over by_place as rows_before,
       growth_over.table_name is not null
@@ -5474,20 +8487,36 @@ CREATE FUNCTION nms_private.growth_over(run_ids bigint[], schema_name text DEFAU
     difference.change,
     round(100 * difference.change / nullif(difference.base, 0), 2),
     coalesce(compared.tables_left_out, 0),
-    beside.since
+    beside.since,
+    beside.method,
+    beside.estimated_rows,
+    beside.bytes,
+    case
+      when beside.is_same_request then beside.bytes - beside.bytes_before
+      when num_nulls(beside.bytes, beside.bytes_before) = 0 then compared.bytes_change
+    end,
+    case when beside.rows is not null then beside.tables_without_bytes end
   from beside
   -- Under the same request both have counted everything there was: nothing has to be compared table by table.
   left join lateral (
     select
       case when count(*) = 0 then 0 else sum(per_table.own_change) end as change,
       coalesce(sum(former.own_row_count) filter (where per_table.outcome = 'left out'), 0) as rows_left_out,
-      count(*) filter (where per_table.outcome = 'left out') as tables_left_out
+      count(*) filter (where per_table.outcome = 'left out') as tables_left_out,
+      coalesce(
+        sum(coalesce(latter.own_total_bytes, 0) - coalesce(former.own_total_bytes, 0))
+          filter (where per_table.outcome <> 'left out'),
+        0
+      ) as bytes_change
     from nms.compare_runs(before => beside.since, after => beside.run_id) as per_table
     left join nms.table_metrics_measurements as former
       on former.run_id = beside.since
       and former.schema_name = per_table.schema_name
       and former.table_name = per_table.table_name
-      and per_table.outcome = 'left out'
+    left join nms.table_metrics_measurements as latter
+      on latter.run_id = beside.run_id
+      and latter.schema_name = per_table.schema_name
+      and latter.table_name = per_table.table_name
     where
       not beside.is_same_request
       and (growth_over.schema_name is null or per_table.schema_name = growth_over.schema_name)
@@ -5505,7 +8534,7 @@ $$;
 -- Name: FUNCTION growth_over(run_ids bigint[], schema_name text, table_name text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.growth_over(run_ids bigint[], schema_name text, table_name text) IS 'How a table, a schema or the whole database grew over some successful runs, given oldest first: rows and tables of each, and the change since the one before it in this list. rows and tables are null for a run that left it out; no row: it did not exist. The change of a total is of what both runs have counted, appeared and disappeared tables included; tables_left_out, which one of them leaves out, are no part of it, nor of what change_percent is taken of.';
+COMMENT ON FUNCTION nms_private.growth_over(run_ids bigint[], schema_name text, table_name text) IS 'How a table, a schema or the whole database grew over some successful runs, given oldest first: rows and tables of each, and the change since the one before it in this list. rows and tables are null for a run that left it out; no row: it did not exist. The change of a total is of what both runs have counted, appeared and disappeared tables included; tables_left_out, which one of them leaves out, are no part of it, nor of what change_percent is taken of. method: the least sure of those of the tables; estimated_rows: how many of the rows are estimated. bytes: on disk, null unless each table has them, which tables_without_bytes have not; bytes_change likewise, of the same tables as change.';
 
 
 --
@@ -5537,6 +8566,87 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.has_lost_targets(run_id bigint) IS 'Whether any table that an online run has queued is without a measurement: it is gone, or its measurement was deleted.';
+
+
+--
+-- Name: has_other_tables(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.has_other_tables(run_id bigint) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_earlier constant bigint[] := array(
+    (
+      select history.owner
+      from nms_private.day_owners(run_id => has_other_tables.run_id) as history
+      order by history.snapshot_date desc
+      limit 7
+    )
+    union all
+    (
+      select run.run_id
+      from nms.table_metrics_runs as given
+      join nms.table_metrics_runs as run on run.snapshot_date = given.snapshot_date
+      where
+        given.run_id = has_other_tables.run_id
+        and run.status = 'SUCCEEDED'
+        and run.run_id < given.run_id
+        and run.finished_at <= given.finished_at
+      order by run.is_imported, run.run_id desc
+      limit 1
+    )
+  );
+begin
+  if v_earlier = '{}' then
+    return false;
+  end if;
+
+  return exists (
+    select
+    from unnest(v_earlier || has_other_tables.run_id) as result (run_id)
+    -- offset: the index of each run, rather than a scan of years of measurements
+    cross join lateral (
+      select measurement.schema_name, measurement.table_name
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = result.run_id and not measurement.is_partition
+      offset 0
+    ) as found
+    group by found.schema_name, found.table_name
+    having bool_or(result.run_id = has_other_tables.run_id) <> bool_or(result.run_id <> has_other_tables.run_id)
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION has_other_tables(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.has_other_tables(run_id bigint) IS 'Whether a finished run has a table that no result of the last week has, or lacks one that some has: what nms_private.find_table_alerts() looks at.';
+
+
+--
+-- Name: have_their_names(nms_private.target[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.have_their_names(targets nms_private.target[]) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(
+    bool_and(coalesce(to_regclass(format('%I.%I', target.schema_name, target.table_name)) = target.table_oid, false)), true
+  )
+  from unnest(have_their_names.targets) as target
+$$;
+
+
+--
+-- Name: FUNCTION have_their_names(targets nms_private.target[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.have_their_names(targets nms_private.target[]) IS 'Whether the name of each of these targets still stands for it.';
 
 
 --
@@ -5580,6 +8690,36 @@ COMMENT ON FUNCTION nms_private.header_holders(run_id bigint) IS 'The other sess
 
 
 --
+-- Name: is_filter(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.is_filter(filter jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case
+    when jsonb_typeof(filter) is distinct from 'object' or jsonb_typeof(filter -> 'column') is distinct from 'string' then
+      false
+    when octet_length(filter ->> 'column') not between 1 and 63 then
+      false
+    when filter ? 'is' then
+      filter - '{column,is}'::text[] = '{}'
+      and filter -> 'is' in ('"null"', '"not null"', '"true"', '"false"', 'true', 'false')
+    else
+      filter - '{column,equals}'::text[] = '{}'
+      and coalesce(jsonb_typeof(filter -> 'equals') in ('string', 'number', 'boolean'), false)
+  end
+$$;
+
+
+--
+-- Name: FUNCTION is_filter(filter jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.is_filter(filter jsonb) IS 'True for a test of a column as nms.table_metrics_filters takes it.';
+
+
+--
 -- Name: is_retryable(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5593,9 +8733,9 @@ CREATE FUNCTION nms_private.is_retryable(run_id bigint) RETURNS boolean
     where
       measurement.run_id = run.run_id
       and measurement.error_sqlstate is not null
-      and measurement.error_sqlstate not in ('55P03', 'NM001', 'NM003')
-      -- Out of resources, operator intervention, transaction rollback: these pass.
-      and left(measurement.error_sqlstate, 2) not in ('53', '57', '40')
+      and measurement.error_sqlstate not in ('55P03', 'NM001', 'NM003', 'HV000')
+      -- Out of resources, operator intervention, transaction rollback, another server that is away: these pass.
+      and left(measurement.error_sqlstate, 2) not in ('53', '57', '40', '08')
   )
   from nms.table_metrics_runs as run
   where run.run_id = is_retryable.run_id
@@ -5713,6 +8853,160 @@ COMMENT ON FUNCTION nms_private.job_request(payload jsonb) IS 'What a run for th
 
 
 --
+-- Name: keep_bases(bigint, nms_private.finding[], nms_private.reading); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.keep_bases(run_id bigint, findings nms_private.finding[], reading nms_private.reading) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    AS $$
+declare
+  v_reading_id bigint;
+begin
+  if reading.read_at is null then
+    return;
+  end if;
+
+  -- Another run may keep its own until its transaction ends: those that are there stay true, and nobody waits.
+  begin
+    lock table nms_private.bases in share row exclusive mode nowait;
+  exception
+    when lock_not_available then
+      return;
+  end;
+
+  insert into nms_private.readings (read_at, epoch, open_transactions)
+  values (reading.read_at, reading.epoch, reading.open_transactions)
+  returning readings.reading_id into strict v_reading_id;
+
+  insert into nms_private.bases (
+    table_oid, run_id, reading_id, own_row_count, filtered, own_table_bytes, own_index_bytes, measured_at, filenode,
+    catalogue_xmin, inserted, deleted, updated, wal_lsn
+  )
+  select
+    found.table_oid, keep_bases.run_id, v_reading_id, found.own_row_count, found.filtered, found.own_table_bytes,
+    found.own_index_bytes, found.measured_at, known.filenode, known.catalogue_xmin, known.inserted, known.deleted,
+    known.updated,
+    case when found.table_oid not in (select written.oid from unnest(reading.written) as written (oid)) then reading.wal_lsn end
+  from unnest(findings) as found
+  join (
+    select other.* from unnest(reading.others) as other
+    union all
+    -- Its counters were those of its base.
+    select former.table_oid, former.filenode, former.catalogue_xmin, former.inserted, former.deleted, former.updated
+    from unnest(reading.unchanged) as unchanged (oid)
+    join nms_private.bases as former on former.table_oid = unchanged.oid
+    where
+      former.reading_id = any (reading.base_readings) -- it is that base still
+      and former.table_oid not in (select other.table_oid from unnest(reading.others) as other)
+  ) as known on known.table_oid = found.table_oid
+  where found.method = 'exact'
+  order by found.table_oid
+  on conflict on constraint bases_pkey do update
+  set
+    run_id = excluded.run_id,
+    reading_id = excluded.reading_id,
+    own_row_count = excluded.own_row_count,
+    filtered = excluded.filtered,
+    own_table_bytes = excluded.own_table_bytes,
+    own_index_bytes = excluded.own_index_bytes,
+    measured_at = excluded.measured_at,
+    filenode = excluded.filenode,
+    catalogue_xmin = excluded.catalogue_xmin,
+    inserted = excluded.inserted,
+    deleted = excluded.deleted,
+    updated = excluded.updated,
+    wal_lsn = excluded.wal_lsn;
+
+  delete from nms_private.bases as base
+  where
+    keep_bases.run_id % 14 = 0 -- often enough
+    and not exists (select from pg_class as relation where relation.oid = base.table_oid);
+  delete from nms_private.readings as former
+  where former.reading_id not in (select base.reading_id from nms_private.bases as base);
+end
+$$;
+
+
+--
+-- Name: FUNCTION keep_bases(run_id bigint, findings nms_private.finding[], reading nms_private.reading); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.keep_bases(run_id bigint, findings nms_private.finding[], reading nms_private.reading) IS 'Keeps the counts of these tables that later runs may carry, with what was known about the tables before, of those that were counted and have their measurement.';
+
+
+--
+-- Name: keep_comparisons(bigint, nms_private.finding[], nms_private.reading); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.keep_comparisons(run_id bigint, findings nms_private.finding[], reading nms_private.reading) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    SET enable_nestloop TO 'off'
+    AS $$
+begin
+  if not exists (select from unnest(findings) as found where found.claimed_method is not null) then
+    return;
+  end if;
+
+  insert into nms.table_metrics_comparisons as former (run_id, method, is_shadow, comparisons, differences)
+  select
+    keep_comparisons.run_id,
+    found.claimed_method,
+    found.claimed_method = 'carried'
+      and found.table_oid in (select shadowed.oid from unnest(reading.shadowed) as shadowed (oid)),
+    count(*),
+    count(*) filter (where found.own_row_count <> found.claimed_row_count)
+  from unnest(findings) as found
+  where found.claimed_method is not null
+  group by 1, 2, 3
+  on conflict on constraint table_metrics_comparisons_pkey do update
+  set
+    comparisons = former.comparisons + excluded.comparisons,
+    differences = former.differences + excluded.differences;
+
+  if not exists (select from unnest(findings) as found where found.own_row_count <> found.claimed_row_count) then
+    return;
+  end if;
+
+  insert into nms.table_metrics_differences (
+    run_id, schema_name, table_name, table_oid, method, claimed_row_count, row_count, claimed_from_run, detail
+  )
+  select
+    keep_comparisons.run_id, measurement.schema_name, measurement.table_name, found.table_oid, found.claimed_method,
+    found.claimed_row_count, found.own_row_count, found.claimed_from_run,
+    case
+      when base.table_oid is null then
+        format('%s rows were known, %s were counted', found.claimed_row_count, found.own_row_count)
+      else
+        format(
+          'run %s counted %s rows at %s, when the server knew of %s inserted and %s deleted in file %s%s (%s); run %s has counted %s, and the server knows of %s and %s in file %s (%s)',
+          base.run_id, base.own_row_count, base.measured_at, base.inserted, base.deleted, base.filenode,
+          ', WAL from ' || base.wal_lsn::text, former.epoch,
+          keep_comparisons.run_id, found.own_row_count, pg_stat_get_tuples_inserted(found.table_oid),
+          pg_stat_get_tuples_deleted(found.table_oid), pg_relation_filenode(found.table_oid), reading.epoch
+        )
+    end
+  from unnest(findings) as found
+  join nms.table_metrics_measurements as measurement
+    on measurement.run_id = keep_comparisons.run_id and measurement.table_oid = found.table_oid
+  left join nms_private.bases as base on base.table_oid = found.table_oid and base.run_id = found.claimed_from_run
+  left join nms_private.readings as former on former.reading_id = base.reading_id
+  where found.own_row_count <> found.claimed_row_count;
+end
+$$;
+
+
+--
+-- Name: FUNCTION keep_comparisons(run_id bigint, findings nms_private.finding[], reading nms_private.reading); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.keep_comparisons(run_id bigint, findings nms_private.finding[], reading nms_private.reading) IS 'Keeps how often a count of this run has confirmed or refuted what was known without it. Call it when the measurements are stored, and before the bases of what was known are replaced.';
+
+
+--
 -- Name: known_business_date(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5763,6 +9057,293 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.latest_slot(local_time time without time zone, at timestamp with time zone) IS 'The latest instant, not after the given one, at which clocks in the business time zone show this time: one a day, also on the days of 23 and 25 hours. Null for an infinite instant.';
+
+
+--
+-- Name: lint_carries_nothing(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_carries_nothing(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select 'warning', 'carries_nothing', reason.subject, reason.detail, reason.remedy
+  from pg_roles as counting
+  cross join lateral (
+    select
+      'PostgreSQL ' || current_setting('server_version'),
+      'rules say that counts are carried, and before PostgreSQL 15 the counters of a server may lose changes: every table is counted',
+      'delete from nms.table_metrics_count_rules where method = ''carried''; -- or upgrade the server'
+    where current_setting('server_version_num')::integer < 150000
+    union all
+    select
+      counting.rolname::text,
+      format(
+        'rules say that counts are carried, and %I, which counts, may not see whether sessions of others have ended their transactions: every table is counted',
+        counting.rolname
+      ),
+      format('grant pg_read_all_stats to %I;', counting.rolname)
+    where not pg_has_role(counting.oid, 'pg_read_all_stats', 'usage')
+  ) as reason (subject, detail, remedy)
+  where
+    counting.oid = (select nms_private.counting_role())
+    and exists (select from nms.table_metrics_count_rules as rule where rule.method = 'carried')
+$$;
+
+
+--
+-- Name: FUNCTION lint_carries_nothing(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_carries_nothing(payload jsonb, targets nms_private.target[], today date) IS 'Rules let counts be carried, and nothing ever is: the server is too old, or the role that counts does not see what sessions do.';
+
+
+--
+-- Name: lint_carrying_is_kept_waiting(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_carrying_is_kept_waiting(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'warning', 'carrying_is_kept_waiting', format('session %s', session.pid),
+    format(
+      '%s: %s, its transaction has been open for %s. A run before it ends counts %s instead of carrying: the session may not have told yet what it changed before',
+      session.name,
+      session.state,
+      date_trunc('second', statement_timestamp() - session.since),
+      case session.tables when 1 then '1 table' else format('%s tables', session.tables) end
+    ),
+    format('select pg_terminate_backend(%s); -- when nobody needs that transaction any more', session.pid)
+  from nms_private.transactions_in_the_way(open_for => '5 minutes') as session
+  where exists (select from nms.table_metrics_count_rules as rule where rule.method = 'carried')
+$$;
+
+
+--
+-- Name: FUNCTION lint_carrying_is_kept_waiting(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_carrying_is_kept_waiting(payload jsonb, targets nms_private.target[], today date) IS 'Counts are carried, and a transaction that has been open for more than 5 minutes would keep a run from it.';
+
+
+--
+-- Name: lint_changes_not_counted(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_changes_not_counted(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  configured as (
+    select
+      nullif(setting.setdatabase, 0) as database,
+      nullif(setting.setrole, 0) as role
+    from pg_db_role_setting as setting
+    cross join lateral unnest(setting.setconfig) as entry (value)
+    where
+      case when entry.value like 'track\_counts=%' then not split_part(entry.value, '=', 2)::boolean end
+      and setting.setdatabase in (0, (select oid from pg_database where datname = current_database()))
+  ),
+  found (subject, detail, remedy) as (
+    select
+      'track_counts',
+      'it is off for the server: nobody counts what changes in a table',
+      'alter system set track_counts = on; -- then: select pg_reload_conf();'
+    from pg_settings as setting
+    where
+      setting.name = 'track_counts'
+      and setting.reset_val = 'off'
+      and not exists (
+        select from configured where coalesce(configured.role, session_user::regrole) = session_user::regrole
+      )
+    union all
+    select
+      concat_ws(' in ', configured.role::regrole::text, quote_ident(database.datname)),
+      'its sessions have track_counts = off: nobody counts what they change in a table',
+      format(
+        'alter %s reset track_counts;',
+        concat_ws(' in ', 'role ' || configured.role::regrole::text, 'database ' || quote_ident(database.datname))
+      )
+    from configured
+    left join pg_database as database on database.oid = configured.database
+    union all
+    select
+      grantee.name,
+      'it may set track_counts to off: then nobody counts what it changes in a table',
+      format('revoke set on parameter track_counts from %s;', grantee.name)
+    from nms_private.may_set(parameter => 'track_counts') as granted (role)
+    cross join lateral (
+      select case granted.role when 0 then 'public' else granted.role::regrole::text end
+    ) as grantee (name)
+    union all
+    select
+      routine.oid::regprocedure::text,
+      'while it runs, track_counts is off: nobody counts what it changes in a table',
+      format('alter routine %s reset track_counts;', routine.oid::regprocedure)
+    from pg_proc as routine
+    where
+      routine.proconfig is not null
+      and exists (
+        select
+        from unnest(routine.proconfig) as entry (value)
+        where case when entry.value like 'track\_counts=%' then not split_part(entry.value, '=', 2)::boolean end
+      )
+  )
+  select
+    'warning',
+    'changes_not_counted',
+    found.subject,
+    found.detail || ', and a count that is carried from an earlier run may be wrong until it is counted again',
+    found.remedy
+  from found
+  where exists (select from nms.table_metrics_count_rules as rule where rule.method = 'carried')
+$$;
+
+
+--
+-- Name: FUNCTION lint_changes_not_counted(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_changes_not_counted(payload jsonb, targets nms_private.target[], today date) IS 'Counts are carried, and sessions do not count their changes, or may stop to: track_counts is off for the server, a database, a role or a function, or somebody was granted to set it.';
+
+
+--
+-- Name: lint_count_differs(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_count_differs(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select distinct on (difference.table_oid)
+    'warning', 'count_differs', difference.table_oid::regclass::text,
+    format(
+      'run %s counted %s rows, where %s were known: every run counts it until somebody has looked. %s',
+      difference.run_id,
+      nms_private.with_separators(number => difference.row_count),
+      nms_private.with_separators(number => difference.claimed_row_count),
+      difference.detail
+    ),
+    format('select nms.resume_carrying(%L, %L); -- when you know why', namespace.nspname, relation.relname)
+  from nms.table_metrics_differences as difference
+  join pg_class as relation on relation.oid = difference.table_oid
+  join pg_namespace as namespace on namespace.oid = relation.relnamespace
+  where difference.resumed_at is null
+  order by difference.table_oid, difference.difference_id desc
+$$;
+
+
+--
+-- Name: FUNCTION lint_count_differs(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_count_differs(payload jsonb, targets nms_private.target[], today date) IS 'A count that was carried or maintained has turned out to be wrong, and nobody has said since that it may be trusted again.';
+
+
+--
+-- Name: lint_count_not_maintained(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_count_not_maintained(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select
+    'warning', 'count_not_maintained', present.table_oid::regclass::text,
+    format('triggers should maintain its count, and every run counts its rows: %s', present.problem),
+    format(
+      'select nms.maintain_count(%1$L); -- or, where that is refused: select nms.stop_maintaining(%1$L);',
+      present.table_oid::regclass
+    )
+  from nms_private.maintained_now(
+    among => array(select counted.table_oid from nms_private.maintained_counts as counted)
+  ) as present
+  where not present.is_repairable
+$_$;
+
+
+--
+-- Name: FUNCTION lint_count_not_maintained(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_count_not_maintained(payload jsonb, targets nms_private.target[], today date) IS 'A table whose count should be maintained has not, or not any more, the triggers that note every write.';
+
+
+--
+-- Name: lint_count_rule_names_nothing(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_count_rule_names_nothing(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'warning', 'count_rule_names_nothing',
+    case rule.table_name
+      when '*' then format('%I', rule.schema_name)
+      else format('%I.%I', rule.schema_name, rule.table_name)
+    end,
+    format(
+      'a rule says how to find its number of rows (%s), and there is no such %s',
+      rule.method,
+      case when namespace.oid is null then 'schema' else 'table' end
+    ),
+    format(
+      'delete from nms.table_metrics_count_rules where (schema_name, table_name) = (%L, %L); -- or write the name as the catalogue does',
+      rule.schema_name, rule.table_name
+    )
+  from nms.table_metrics_count_rules as rule
+  left join pg_namespace as namespace on namespace.nspname = rule.schema_name
+  where
+    rule.schema_name <> '*'
+    and (namespace.oid is null or rule.table_name <> '*')
+    and not exists (
+      select
+      from pg_class as relation
+      where relation.relnamespace = namespace.oid and relation.relname = rule.table_name and relation.relkind in ('r', 'p', 'f')
+    )
+$$;
+
+
+--
+-- Name: FUNCTION lint_count_rule_names_nothing(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_count_rule_names_nothing(payload jsonb, targets nms_private.target[], today date) IS 'A rule of nms.table_metrics_count_rules is for a table or a schema that does not exist.';
+
+
+--
+-- Name: lint_filter_not_counted(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_filter_not_counted(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'warning', 'filter_not_counted', format('%I.%I', rule.schema_name, rule.table_name),
+    format('its filter %I cannot be counted: %s', rule.filter_name, fault.problem),
+    format(
+      'delete from nms.table_metrics_filters where (schema_name, table_name, filter_name) = (%L, %L, %L); -- or change it',
+      rule.schema_name, rule.table_name, rule.filter_name
+    )
+  from nms.table_metrics_filters as rule
+  cross join nms_private.filter_problem(
+    schema_name => rule.schema_name, table_name => rule.table_name, filter => rule.filter,
+    function_name => rule.function_name
+  ) as fault (problem)
+  where fault.problem is not null
+$$;
+
+
+--
+-- Name: FUNCTION lint_filter_not_counted(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_filter_not_counted(payload jsonb, targets nms_private.target[], today date) IS 'A filter whose table, column or literal does not fit is not counted; the table itself is.';
 
 
 --
@@ -5881,6 +9462,32 @@ COMMENT ON FUNCTION nms_private.lint_no_run_today(payload jsonb, targets nms_pri
 
 
 --
+-- Name: lint_notes_are_not_folded(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_notes_are_not_folded(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'warning', 'notes_are_not_folded', 'nms_private.count_deltas',
+    format(
+      'more than 1,000,000 notes of triggers wait, and it has %s: nobody adds them up often enough',
+      pg_size_pretty(pg_total_relation_size('nms_private.count_deltas'))
+    ),
+    'select * from nms.fold_counts(); -- and let a worker run, which does that each minute, or pg_cron'
+  where exists (select from nms_private.count_deltas offset 1000000)
+$$;
+
+
+--
+-- Name: FUNCTION lint_notes_are_not_folded(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_notes_are_not_folded(payload jsonb, targets nms_private.target[], today date) IS 'So much of what triggers have noted was not added up that it takes a lot of space.';
+
+
+--
 -- Name: lint_nothing_to_count(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5901,6 +9508,57 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.lint_nothing_to_count(payload jsonb, targets nms_private.target[], today date) IS 'A run with this request would find no table.';
+
+
+--
+-- Name: lint_other_server_may_keep_runs_waiting(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_other_server_may_keep_runs_waiting(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'warning', 'other_server_may_keep_runs_waiting', format('server %I', elsewhere.server_name),
+    format(
+      'parts of counted tables lie there, and its options have no %s: a run waits for it without an end',
+      concat_ws(' and no ', case when missing.connecting then 'connect_timeout' end, case when missing.counting then 'statement_timeout' end)
+    ),
+    concat_ws(
+      ' ',
+      case
+        when missing.connecting then
+          format('alter server %I options (add connect_timeout %L);', elsewhere.server_name, '10')
+      end,
+      case
+        when missing.counting then
+          format(
+            'alter server %I options (%s options %L); -- in milliseconds, for whoever uses it; 0 when the user has one there',
+            elsewhere.server_name,
+            case when elsewhere.options is null then 'add' else 'set' end,
+            concat_ws(' ', nullif(elsewhere.options, ''), '-c statement_timeout=3600000')
+          )
+      end
+    )
+  from (
+    select part.server_name, part.options ->> 'options' as options, part.options ? 'connect_timeout' as has_connect_timeout
+    from nms_private.parts_elsewhere(targets => lint_other_server_may_keep_runs_waiting.targets) as part
+    group by 1, 2, 3
+  ) as elsewhere
+  cross join lateral (
+    select
+      not elsewhere.has_connect_timeout and current_setting('server_version_num')::integer < 160000,
+      coalesce(elsewhere.options, '') !~ '\mstatement_timeout\M'
+  ) as missing (connecting, counting)
+  where missing.connecting or missing.counting
+$$;
+
+
+--
+-- Name: FUNCTION lint_other_server_may_keep_runs_waiting(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_other_server_may_keep_runs_waiting(payload jsonb, targets nms_private.target[], today date) IS 'Parts of counted tables lie on another server, whose options put no end to a wait for it.';
 
 
 --
@@ -6098,6 +9756,61 @@ COMMENT ON FUNCTION nms_private.lint_server_is_read_only(payload jsonb, targets 
 
 
 --
+-- Name: lint_servers_are_asked_in_turn(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_servers_are_asked_in_turn(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with part as materialized (
+    select elsewhere.*
+    from nms_private.parts_elsewhere(targets => lint_servers_are_asked_in_turn.targets) as elsewhere
+    where current_setting('server_version_num')::integer >= 150000 -- before, a count is never asynchronous
+  )
+  select
+    'warning', 'servers_are_asked_in_turn', family.family::regclass::text,
+    format(
+      'its parts lie on %s servers, and these are counted one after the other rather than at once: not async_capable are %s',
+      family.servers, family.names
+    ),
+    family.remedy
+  from (
+    select
+      part.family,
+      count(distinct part.server_oid) as servers,
+      string_agg(distinct quote_ident(part.server_name), ', ') filter (where not capable.is_async) as names,
+      string_agg(
+        distinct format(
+          'alter server %I options (%s async_capable %L);',
+          part.server_name, case when server_options.has_option then 'set' else 'add' end, 'true'
+        ),
+        ' '
+      ) filter (where not capable.is_async) as remedy
+    from part
+    join pg_foreign_server as server on server.oid = part.server_oid
+    cross join lateral (
+      select exists (
+        select from pg_options_to_table(server.srvoptions) as option where option.option_name = 'async_capable'
+      )
+    ) as server_options (has_option)
+    cross join lateral (
+      select coalesce(part.options ->> 'async_capable', 'false') in ('true', 'on', 'yes', '1', 't', 'y')
+    ) as capable (is_async)
+    group by part.family
+  ) as family
+  where family.servers > 1 and family.names is not null
+$$;
+
+
+--
+-- Name: FUNCTION lint_servers_are_asked_in_turn(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_servers_are_asked_in_turn(payload jsonb, targets nms_private.target[], today date) IS 'Parts of one table lie on several servers, which are not asked at the same time.';
+
+
+--
 -- Name: lint_table_not_readable(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -6274,24 +9987,18 @@ CREATE FUNCTION nms_private.lint_user_mapping_missing(payload jsonb, targets nms
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select
-    'error', 'user_mapping_missing', part.oid::regclass::text,
+    'error', 'user_mapping_missing', part.table_oid::regclass::text,
     format(
-      '%s is foreign and read for the sum of its parents, and %I, which counts, has no user mapping on server %I: every run would fail',
-      family.ancestor::regclass, counting.rolname, server.srvname
+      'it lies on server %I, for which %I, which counts, has no user mapping: every run would fail',
+      part.server_name, counting.rolname
     ),
-    format('create user mapping for %I server %I options (user …, password …);', counting.rolname, server.srvname)
-  from nms_private.family_members(targets => lint_user_mapping_missing.targets) as family
-  join pg_class as part on part.oid = family.member
-  join pg_foreign_table as foreign_table on foreign_table.ftrelid = part.oid
-  join pg_foreign_server as server on server.oid = foreign_table.ftserver
-  join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
+    format('create user mapping for %I server %I options (user …, password …);', counting.rolname, part.server_name)
+  from nms_private.parts_elsewhere(targets => lint_user_mapping_missing.targets) as part
   join pg_roles as counting on counting.oid = (select nms_private.counting_role())
-  where
-    wrapper.fdwname = 'postgres_fdw'
-    and not exists (
-      select from pg_user_mappings as mapping
-      where mapping.srvid = server.oid and mapping.umuser in (0, counting.oid)
-    )
+  where not exists (
+    select from pg_user_mappings as mapping
+    where mapping.srvid = part.server_oid and mapping.umuser in (0, counting.oid)
+  )
 $$;
 
 
@@ -6300,6 +10007,119 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.lint_user_mapping_missing(payload jsonb, targets nms_private.target[], today date) IS 'A foreign part of a table lies on a server that the role that counts has no user mapping for.';
+
+
+--
+-- Name: lint_wraparound_ahead(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_wraparound_ahead(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  -- Autovacuum begins at the first limit and is done long before half as much again. The second one is what vacuum uses.
+  horizon as (
+    select
+      kind.unit,
+      kind.freeze_at,
+      kind.freeze_at + kind.freeze_at / 2 as late_at,
+      greatest(kind.failsafe, kind.freeze_at + kind.freeze_at / 20) as failsafe_at
+    from (
+      values
+        (
+          'transactions',
+          current_setting('autovacuum_freeze_max_age')::bigint,
+          current_setting('vacuum_failsafe_age')::bigint
+        ),
+        (
+          'multixacts',
+          current_setting('autovacuum_multixact_freeze_max_age')::bigint,
+          current_setting('vacuum_multixact_failsafe_age')::bigint
+        )
+    ) as kind (unit, freeze_at, failsafe)
+  ),
+  -- A toast is vacuumed with its table.
+  stored as (
+    select
+      coalesce(owner.oid, relation.oid) as table_oid,
+      aged.unit,
+      max(aged.age) as age
+    from pg_class as relation
+    left join pg_class as owner on relation.relkind = 't' and owner.reltoastrelid = relation.oid
+    cross join lateral (
+      values
+        ('transactions', case when relation.relfrozenxid <> '0' then age(relation.relfrozenxid) end),
+        ('multixacts', case when relation.relminmxid <> '0' then mxid_age(relation.relminmxid) end)
+    ) as aged (unit, age)
+    where
+      relation.relkind in ('r', 'm', 't')
+      and relation.relpersistence <> 't'
+      and aged.age >= (select min(least(horizon.late_at, horizon.failsafe_at)) from horizon)
+    group by 1, 2
+  ),
+  late as (
+    select
+      horizon.*,
+      count(*) as tables,
+      max(stored.age) as age,
+      (array_agg(stored.table_oid order by stored.age desc, stored.table_oid))[1] as oldest
+    from stored
+    join horizon on horizon.unit = stored.unit and stored.age >= least(horizon.late_at, horizon.failsafe_at)
+    group by horizon.unit, horizon.freeze_at, horizon.late_at, horizon.failsafe_at
+  )
+  select
+    case when late.age >= late.failsafe_at then 'error' else 'warning' end,
+    'wraparound_ahead', late.oldest::regclass::text,
+    format(
+      'its oldest row is %s %s old%s, and a vacuum was due at %s: at 2,000,000,000 the server stops taking writes. %s',
+      nms_private.with_separators(late.age),
+      late.unit,
+      case when late.tables > 1 then format(', that of %s other tables too old as well', late.tables - 1) end,
+      nms_private.with_separators(late.freeze_at),
+      coalesce(
+        format('Vacuum waits for %s, %s transactions old', blocker.held_by, nms_private.with_separators(blocker.age)),
+        'Nothing keeps vacuum from it: see whether autovacuum comes to an end there'
+      )
+    ),
+    coalesce(blocker.remedy, format('vacuum (freeze) %s;', late.oldest::regclass))
+  from late
+  left join nms_private.oldest_transaction() as blocker
+    on blocker.age >= current_setting('autovacuum_freeze_max_age')::bigint
+$$;
+
+
+--
+-- Name: FUNCTION lint_wraparound_ahead(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_wraparound_ahead(payload jsonb, targets nms_private.target[], today date) IS 'A table has rows that should have been frozen long ago: they are half as old again as autovacuum_freeze_max_age allows, or its like for multixacts (warning), or as vacuum_failsafe_age (error). Asks the catalogue, of all tables of this database.';
+
+
+--
+-- Name: list_maintained(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.list_maintained() RETURNS TABLE(table_oid oid, row_count bigint, problem text, seeded_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return query
+  select counted.table_oid, present.row_count, present.problem, counted.seeded_at
+  from nms_private.maintained_counts as counted
+  join nms_private.maintained_now(
+    among => array(select known.table_oid from nms_private.maintained_counts as known)
+  ) as present on present.table_oid = counted.table_oid;
+end
+$$;
+
+
+--
+-- Name: FUNCTION list_maintained(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.list_maintained() IS 'Every table whose count is maintained: its rows now, or why they are not known, and when they were last counted.';
 
 
 --
@@ -6314,15 +10134,10 @@ CREATE FUNCTION nms_private.list_runs("limit" integer, before bigint DEFAULT NUL
     jsonb_agg(
       to_jsonb(last) || jsonb_build_object(
         'seconds', extract(epoch from coalesce(last.finished_at, clock_timestamp()) - last.collected_at),
-        'totals', jsonb_build_object(
-          'tables', last.target_count,
-          'rows', case
-            when last.status = 'SUCCEEDED' then (
-              select found.rows
-              from nms_private.rows_of(run_id => last.run_id, schema_name => null, table_name => null) as found
-            )
-          end
-        )
+        'totals', case
+          when last.status = 'SUCCEEDED' then nms_private.run_totals(run_id => last.run_id)
+          else jsonb_build_object('tables', last.target_count, 'rows', null)
+        end
       )
       order by last.run_id desc
     ),
@@ -6342,7 +10157,7 @@ $$;
 -- Name: FUNCTION list_runs("limit" integer, before bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.list_runs("limit" integer, before bigint) IS 'The last runs, or the last before one of them, newest first: each header with its seconds (so far, while it is RUNNING) and its totals, whose rows are null unless it SUCCEEDED.';
+COMMENT ON FUNCTION nms_private.list_runs("limit" integer, before bigint) IS 'The last runs, or the last before one of them, newest first: each header with its seconds (so far, while it is RUNNING) and its totals as of nms_private.run_totals, whose rows are null unless it SUCCEEDED.';
 
 
 --
@@ -6389,7 +10204,7 @@ begin
     with
     found as materialized (
       select measurement.*, row_number() over (order by measurement.schema_name, measurement.table_name) as place
-      from nms.table_metrics_measurements as measurement
+      from nms_private.described_counts as measurement
       where
         measurement.run_id = v_day.run_id
         and (measurement.schema_name = list_tables.schema_name or list_tables.schema_name is null)
@@ -6418,7 +10233,10 @@ begin
             'method', found.method,
             'change', found.row_count - former.row_count,
             'change_percent', round(100.0 * (found.row_count - former.row_count) / nullif(former.row_count, 0), 2)
-          )
+          ) || coalesce(found.description, '{}') || case
+            when former.method <> found.method then jsonb_build_object('previous_method', former.method)
+            else '{}'
+          end
           order by found.place
         ) filter (where found.place <= list_tables.how_many),
         '[]'
@@ -6446,6 +10264,246 @@ COMMENT ON FUNCTION nms_private.list_tables(schema_name text, alike text, after 
 
 
 --
+-- Name: maintained_now(oid[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.maintained_now(among oid[]) RETURNS TABLE(table_oid oid, row_count bigint, generation bigint, snapshot pg_snapshot, xid xid8, last_position bigint, problem text, is_repairable boolean, is_tampered boolean)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return query
+  select
+    counted.table_oid,
+    case when judged.problem is null then total.row_count end,
+    counted.generation,
+    total.snapshot,
+    total.xid,
+    total.last_position,
+    judged.problem,
+    state.problem is null,
+    coalesce(counted.row_count is not null and counted.server = state.server and judged.problem <> 'it was altered', false)
+  from nms_private.maintained_counts as counted
+  join nms_private.maintained_states(among => maintained_now.among) as state on state.table_oid = counted.table_oid
+  cross join lateral (
+    select case
+      when state.problem is not null then state.problem
+      when counted.row_count is null then 'its rows were not counted since the triggers were made'
+      when counted.server <> state.server then 'it was counted in another database'
+      when counted.triggers <> state.triggers then 'its triggers were disabled, enabled, replaced or made anew'
+      -- A column that was added or dropped since does not matter.
+      when exists (
+        select
+        from unnest(counted.columns) as known (col)
+        where
+          known.col <> all (state.columns)
+          and exists (
+            select from unnest(state.columns) as present (col)
+            where split_part(present.col, ' ', 1) = split_part(known.col, ' ', 1)
+          )
+      ) then 'it was altered'
+    end as problem
+  ) as judged
+  left join nms_private.maintained_totals(among => maintained_now.among) as total on total.table_oid = counted.table_oid
+  where counted.table_oid = any (among);
+end
+$$;
+
+
+--
+-- Name: FUNCTION maintained_now(among oid[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.maintained_now(among oid[]) IS 'How many rows these tables have, as their triggers have noted: as of the snapshot of the calling query. problem: why that cannot be told. is_repairable: it needs no more than counting them. is_tampered: somebody has changed what should have noted every write. No row for a table that is not maintained.';
+
+
+--
+-- Name: maintained_states(oid[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.maintained_states(among oid[]) RETURNS TABLE(table_oid oid, server text, triggers text, columns text[], problem text)
+    LANGUAGE plpgsql STABLE ROWS 1 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_function pg_proc;
+  v_server text;
+begin
+  select routine.* into strict v_function
+  from pg_proc as routine
+  where routine.oid = 'nms_private.note_changes()'::regprocedure;
+  select format('%s %s', control.system_identifier, db.oid) into strict v_server
+  from pg_control_system() as control
+  join pg_database as db on db.datname = current_database();
+
+  return query
+  select
+    relation.oid,
+    v_server,
+    concat_ws(', ', made.triggers, md5(v_function.prosrc), v_function.prosecdef),
+    array(
+      select format('%s %s', col.attnum, col.xmin)
+      from pg_attribute as col
+      where col.attrelid = relation.oid and col.attnum > 0 and not col.attisdropped
+      order by col.attnum
+    ),
+    case
+      when relation.relhassubclass then 'it has children, or had some when it was last analyzed'
+      when relation.relispartition or exists (select from pg_inherits where inhrelid = relation.oid) then
+        'it is a partition or a child of another table'
+      when exists (select from pg_subscription_rel where srrelid = relation.oid) then 'a subscription writes to it'
+      when relation.relkind <> 'r' or relation.relpersistence <> 'p' or relation.relam <> 2 then
+        'it is no ordinary table any more'
+      when made.count = 0 then 'its triggers are gone'
+      when made.count <> 3 or not made.are_right then 'its triggers are not those that nms.maintain_count() makes'
+    end
+  from pg_class as relation
+  cross join lateral (
+    select
+      count(*) as count,
+      string_agg(format('%s %s %s', trigger.oid, trigger.xmin, trigger.tgenabled), ', ' order by trigger.oid) as triggers,
+      bool_and(
+        trigger.tgenabled = 'A'
+        and trigger.tgqual is null
+        and (trigger.tgtype, trigger.tgnewtable, trigger.tgoldtable) in ((4, 'changed', ''), (8, '', 'changed'), (32, '', ''))
+      )
+      and count(distinct trigger.tgtype) = 3 as are_right
+    from (
+      select
+        own.oid, own.xmin, own.tgenabled, own.tgqual, own.tgtype,
+        coalesce(own.tgnewtable, '') as tgnewtable, coalesce(own.tgoldtable, '') as tgoldtable
+      from pg_trigger as own
+      where own.tgrelid = relation.oid and own.tgfoid = v_function.oid
+    ) as trigger
+  ) as made
+  where relation.oid = any (among);
+end
+$$;
+
+
+--
+-- Name: FUNCTION maintained_states(among oid[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.maintained_states(among oid[]) IS 'Whether nothing that changes the number of rows of these tables is missed by their triggers, as of the snapshot of the calling query: problem is why not, null when all is well. server, triggers and columns are the same as before when it has been so meanwhile. No row for a table that does not exist.';
+
+
+--
+-- Name: maintained_totals(oid[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.maintained_totals(among oid[]) RETURNS TABLE(table_oid oid, generation bigint, row_count bigint, snapshot pg_snapshot, xid xid8, last_position bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+  v_base record;
+  v_xmax xid8;
+  v_in_progress xid8[];
+  v_own constant xid8 := pg_current_xact_id_if_assigned();
+begin
+  snapshot := pg_current_snapshot();
+  xid := v_own;
+  for v_base in
+    select
+      counted.table_oid,
+      counted.generation,
+      coalesce(summed.row_count, counted.row_count) as row_count,
+      coalesce(summed.snapshot, counted.snapshot) as snapshot,
+      -- No transaction has the number 0.
+      coalesce(case when summed.sum_id is not null then summed.xid else counted.xid end, '0') as xid,
+      coalesce(case when summed.sum_id is not null then summed.last_position else counted.last_position end, 0) as last_position
+    from nms_private.maintained_counts as counted
+    left join lateral (
+      select later.*
+      from nms_private.count_sums as later
+      where later.table_oid = counted.table_oid and later.generation = counted.generation
+      order by later.sum_id desc
+      limit 1
+    ) as summed on true
+    where counted.table_oid = any (among) and counted.row_count is not null
+  loop
+    v_xmax := pg_snapshot_xmax(v_base.snapshot);
+    v_in_progress := array(select pg_snapshot_xip(v_base.snapshot));
+    table_oid := v_base.table_oid;
+    generation := v_base.generation;
+
+    -- While somebody truncates nobody else writes: what comes after is later than all that was seen.
+    select
+      coalesce(sum(fresh.change), 0)::bigint
+        + case when bool_or(fresh.truncated_at is not null) then bigint '0' else v_base.row_count end,
+      coalesce(
+        max(fresh.position) filter (where fresh.xid = v_own),
+        case when v_base.xid = v_own then v_base.last_position end
+      )
+    into strict row_count, last_position
+    from (
+      select unseen.*, max(unseen.position) filter (where unseen.is_truncate) over () as truncated_at
+      from (
+        select later.*
+        from nms_private.count_deltas as later
+        where later.table_oid = v_base.table_oid and later.xid >= v_xmax and later.xid < v_base.xid
+        union all
+        select later.*
+        from nms_private.count_deltas as later
+        where later.table_oid = v_base.table_oid and later.xid >= v_xmax and later.xid > v_base.xid
+        union all
+        select slower.*
+        from nms_private.count_deltas as slower
+        where slower.table_oid = v_base.table_oid and slower.xid = any (v_in_progress)
+        union all
+        select own.*
+        from nms_private.count_deltas as own
+        where own.table_oid = v_base.table_oid and own.xid = v_base.xid and own.position > v_base.last_position
+      ) as unseen
+    ) as fresh
+    where fresh.position >= coalesce(fresh.truncated_at, 0);
+    return next;
+  end loop;
+end
+$$;
+
+
+--
+-- Name: FUNCTION maintained_totals(among oid[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.maintained_totals(among oid[]) IS 'How many rows these tables have by what their triggers have noted, whatever has become of the triggers: as of the snapshot of the calling query, which is returned, with the transaction that asks and the last of its own deltas. No row for a table that is not maintained, or was not counted.';
+
+
+--
+-- Name: may_set(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.may_set(parameter text) RETURNS SETOF oid
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if current_setting('server_version_num')::integer >= 150000 then
+    return query
+    select distinct acl.grantee
+    from pg_parameter_acl as known
+    cross join lateral aclexplode(known.paracl) as acl
+    left join pg_roles as grantee on grantee.oid = acl.grantee
+    where known.parname = may_set.parameter and acl.privilege_type = 'SET' and grantee.rolsuper is not true;
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION may_set(parameter text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.may_set(parameter text) IS 'The roles that were granted to set a parameter that only superusers may set otherwise; 0 is public.';
+
+
+--
 -- Name: measure(bigint, oid[], boolean, text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -6454,12 +10512,23 @@ CREATE FUNCTION nms_private.measure(run_id bigint, among oid[], as_one boolean, 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
+  v_reading nms_private.reading;
   v_counted record;
   v_sure record;
   v_stored record;
+  v_findings nms_private.finding[];
 begin
+  -- In a statement of its own: what these counters tell must not be younger than the snapshot that follows.
+  -- A claim of an online run does not wait for sessions to settle: it counts everything.
+  if as_one then
+    v_reading := nms_private.read_counters(run_id => measure.run_id);
+  end if;
   v_counted := nms_private.count_under_one_snapshot(
-    run_id => measure.run_id, among => measure.among, as_one => measure.as_one, retryable => measure.retryable
+    run_id => measure.run_id,
+    among => measure.among,
+    as_one => measure.as_one,
+    retryable => measure.retryable,
+    reading => v_reading
   );
   locked_targets := v_counted.locked_targets;
   v_sure := nms_private.retract_renamed(
@@ -6475,8 +10544,20 @@ begin
     perform nms_private.retract_namesakes(run_id => measure.run_id, measured => v_sure.measured);
   end if;
   v_stored := nms_private.store_measurements(measured => v_sure.measured);
+  perform nms_private.store_filtered_counts(filtered => v_counted.filtered);
   tables_counted := v_stored.tables_counted;
   rows_counted := v_stored.rows_counted;
+
+  if cardinality(v_counted.findings) > 0 then
+    v_findings := array(
+      select finding
+      from unnest(v_counted.findings) as finding
+      join unnest(v_sure.measured) as measurement
+        on measurement.table_oid = finding.table_oid and measurement.own_row_count = finding.own_row_count
+    );
+    perform nms_private.keep_comparisons(run_id => measure.run_id, findings => v_findings, reading => v_reading);
+    perform nms_private.keep_bases(run_id => measure.run_id, findings => v_findings, reading => v_reading);
+  end if;
 end
 $$;
 
@@ -6489,10 +10570,10 @@ COMMENT ON FUNCTION nms_private.measure(run_id bigint, among oid[], as_one boole
 
 
 --
--- Name: measure_next_target(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: measure_next_target(bigint, bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint) RETURNS record
+CREATE FUNCTION nms_private.measure_next_target(run_id bigint, after bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT claimed bigint) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -6508,6 +10589,7 @@ begin
   from nms_private.targets as claim
   where
     claim.run_id = measure_next_target.run_id
+    and claim.position > measure_next_target.after
     and not claim.is_done
     and coalesce(claim.retry_at <= clock_timestamp(), true)
   order by claim.position
@@ -6529,6 +10611,7 @@ begin
   tables_counted := 0;
   rows_counted := 0;
   pages_counted := v_claim.pages;
+  claimed := v_claim.position;
   -- A family may have been counted along with another claim. Looked up one by one: a plan that joins them reads
   -- all that the run has stored, for each claim.
   v_left := array(
@@ -6579,10 +10662,42 @@ $$;
 
 
 --
--- Name: FUNCTION measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION measure_next_target(run_id bigint, after bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT claimed bigint); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint) IS 'Claims what is next in the queue of a run, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one, with its family; one that is locked goes back to the end of the queue, with its family, until it has been locked for longer than lock_timeout. Returns what was counted; nulls when nothing is free.';
+COMMENT ON FUNCTION nms_private.measure_next_target(run_id bigint, after bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT claimed bigint) IS 'Claims what is next in the queue of a run after this position, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one, with its family; one that is locked goes back to the end of the queue, with its family, until it has been locked for longer than lock_timeout. Returns what was counted, and its position; nulls when nothing is free.';
+
+
+--
+-- Name: named_rules(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.named_rules() RETURNS TABLE(table_oid oid, schema_name text, table_name text)
+    LANGUAGE sql STABLE ROWS 10 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with recursive named (table_oid, schema_name, table_name, distance) as (
+    select relation.oid, rule.schema_name, rule.table_name, 0
+    from nms.table_metrics_count_rules as rule
+    join pg_namespace as schema on schema.nspname = rule.schema_name
+    join pg_class as relation on relation.relnamespace = schema.oid and relation.relname = rule.table_name
+    where rule.table_name <> '*'
+    union
+    select child.inhrelid, named.schema_name, named.table_name, named.distance + 1
+    from named
+    join pg_inherits as child on child.inhparent = named.table_oid
+  )
+  select distinct on (named.table_oid) named.table_oid, named.schema_name, named.table_name
+  from named
+  order by named.table_oid, named.distance, named.schema_name, named.table_name
+$$;
+
+
+--
+-- Name: FUNCTION named_rules(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.named_rules() IS 'The tables for which a rule of nms.table_metrics_count_rules names them or a parent of theirs, the nearest, and that rule.';
 
 
 --
@@ -6613,6 +10728,93 @@ $_$;
 --
 
 COMMENT ON FUNCTION nms_private.names_spelled(spelling text) IS 'The schemas and tables that a text may stand for: both names with a dot between, each spelled as the catalogue does or quoted as in SQL. Whether there is such a table is another question.';
+
+
+--
+-- Name: note_changes(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.note_changes() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_position bigint;
+begin
+  if tg_op = 'INSERT' then
+    insert into nms_private.count_deltas (table_oid, change)
+    select tg_relid, count(*) from changed having count(*) > 0
+    returning position into v_position;
+  elsif tg_op = 'DELETE' then
+    insert into nms_private.count_deltas (table_oid, change)
+    select tg_relid, -count(*) from changed having count(*) > 0
+    returning position into v_position;
+  else
+    insert into nms_private.count_deltas (table_oid, change, is_truncate) values (tg_relid, 0, true);
+  end if;
+
+  -- A prime: of statements that alternate between tables, each gets its turn. An older snapshot may not have seen
+  -- the last truncate.
+  if v_position % 1021 = 0 and current_setting('transaction_isolation') = 'read committed' then
+    perform nms_private.sum_up_deltas(table_oid => tg_relid);
+  end if;
+  return null;
+end
+$$;
+
+
+--
+-- Name: FUNCTION note_changes(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.note_changes() IS 'Trigger function of maintained tables: notes by how many rows a statement has changed the table, or that it was truncated.';
+
+
+--
+-- Name: oldest_transaction(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.oldest_transaction() RETURNS TABLE(age bigint, held_by text, remedy text)
+    LANGUAGE sql STABLE ROWS 1 PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select holder.age::bigint, holder.held_by, holder.remedy
+  from (
+    select
+      age(prepared.transaction),
+      format('the prepared transaction %L in database %I', prepared.gid, prepared.database),
+      format('rollback prepared %L; -- or commit prepared, in its database', prepared.gid)
+    from pg_prepared_xacts as prepared
+    union all
+    select
+      greatest(age(slot.xmin), age(slot.catalog_xmin)),
+      format('the replication slot %L', slot.slot_name),
+      format('select pg_drop_replication_slot(%L); -- if nobody comes back to it', slot.slot_name)
+    from pg_replication_slots as slot
+    union all
+    select
+      greatest(age(session.backend_xid), age(session.backend_xmin)),
+      format(
+        'session %s of %s (%s)',
+        session.pid, coalesce(session.usename, 'the server'), coalesce(session.state, session.backend_type)
+      ),
+      format('select pg_terminate_backend(%s); -- rolls back what it has begun', session.pid)
+    from pg_stat_activity as session
+    where
+      session.pid <> pg_backend_pid()
+      and session.pid not in (select vacuum.pid from pg_stat_progress_vacuum as vacuum) -- which hold back nothing
+  ) as holder (age, held_by, remedy)
+  where holder.age is not null
+  order by holder.age desc
+  limit 1
+$$;
+
+
+--
+-- Name: FUNCTION oldest_transaction(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.oldest_transaction() IS 'Who keeps vacuum from freezing anything younger, how many transactions ago that began, and the statement that ends it. No row: nobody.';
 
 
 --
@@ -6678,7 +10880,7 @@ CREATE FUNCTION nms_private.open_alerts() RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select coalesce(jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name), '[]')
+  select coalesce(jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name), '[]')
   from nms.table_metrics_alerts as alert
 $$;
 
@@ -6763,6 +10965,89 @@ COMMENT ON FUNCTION nms_private.parse_duration(duration text) IS 'A time as it i
 
 
 --
+-- Name: parts_elsewhere(nms_private.target[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.parts_elsewhere(targets nms_private.target[]) RETURNS TABLE(table_oid oid, family oid, server_oid oid, server_name name, options jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select target.table_oid, target.family, server.oid, server.srvname, known.options
+  from unnest(parts_elsewhere.targets) as target
+  join pg_foreign_table as foreign_table on foreign_table.ftrelid = target.table_oid
+  join pg_foreign_server as server on server.oid = foreign_table.ftserver
+  join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
+  cross join lateral (
+    -- What the table says goes before what its server says.
+    select coalesce(jsonb_object_agg(option.option_name, option.option_value order by option.place), '{}')
+    from (
+      select of_server.*, 1 from pg_options_to_table(server.srvoptions) as of_server
+      union all
+      select of_table.*, 2 from pg_options_to_table(foreign_table.ftoptions) as of_table
+    ) as option (option_name, option_value, place)
+  ) as known (options)
+  where wrapper.fdwname = 'postgres_fdw'
+$$;
+
+
+--
+-- Name: FUNCTION parts_elsewhere(targets nms_private.target[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.parts_elsewhere(targets nms_private.target[]) IS 'Those of these targets that postgres_fdw reads from another server, with the options of table and server.';
+
+
+--
+-- Name: payload_in(integer, jsonb, bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.payload_in(version integer, stored jsonb, run_id bigint) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if (payload_in.version in (1, 2)) is not true then
+    raise exception 'no such version of the payload: %', coalesce(payload_in.version::text, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected 1 or 2',
+        hint = '1 is {schema: {table: count}}, 2 also says how each count was found.';
+  elsif payload_in.stored is null or nms_private.payload_version(payload => payload_in.stored) = payload_in.version then
+    return payload_in.stored;
+  end if;
+  return nms_private.run_payload(run_id => payload_in.run_id, version => payload_in.version);
+end
+$$;
+
+
+--
+-- Name: FUNCTION payload_in(version integer, stored jsonb, run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.payload_in(version integer, stored jsonb, run_id bigint) IS 'The stored payload of a run in this version: itself, or made from the measurements. Null for null. Raises 22023 for a version that is not 1 or 2.';
+
+
+--
+-- Name: payload_version(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.payload_version(payload jsonb) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  -- In version 1 a schema may have that name: an object.
+  select case when payload -> '_version' = '2' then 2 when payload is not null then 1 end
+$$;
+
+
+--
+-- Name: FUNCTION payload_version(payload jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.payload_version(payload jsonb) IS 'In which version a payload is written. Null for null.';
+
+
+--
 -- Name: period_ends(text, integer); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -6813,6 +11098,103 @@ COMMENT ON FUNCTION nms_private.period_ends(by text, periods integer) IS 'The la
 
 
 --
+-- Name: proven_tables(oid[], timestamp with time zone, pg_lsn, timestamp with time zone); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.proven_tables(table_oids oid[], since timestamp with time zone, wal_end pg_lsn, deadline timestamp with time zone) RETURNS oid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    SET enable_nestloop TO 'off'
+    AS $$
+declare
+  v_pids integer[];
+  v_transactions text[];
+  v_readings constant bigint[] := array(
+    select distinct base.reading_id
+    from nms_private.bases as base
+    join unnest(table_oids) as listed (oid) on listed.oid = base.table_oid
+  );
+  v_settled bigint[];
+  v_unwritten oid[];
+  v_needs_wal boolean := false;
+  v_epoch text;
+begin
+  -- Where the counters have begun anew, or have changed, only the WAL can tell.
+  if wal_end is not null then
+    perform pg_stat_clear_snapshot();
+    v_epoch := nms_private.counter_epoch();
+    v_needs_wal := exists (
+      select
+      from unnest(table_oids) as listed (oid)
+      join nms_private.bases as base on base.table_oid = listed.oid
+      join nms_private.readings as former on former.reading_id = base.reading_id
+      where
+        (former.epoch, base.inserted, base.deleted) <> (
+          v_epoch, pg_stat_get_tuples_inserted(base.table_oid),
+          pg_stat_get_tuples_deleted(base.table_oid)
+        )
+    );
+  end if;
+
+  loop
+    perform pg_stat_clear_snapshot();
+    select
+      coalesce(array_agg(unsettled.pid), '{}'),
+      coalesce(array_agg(coalesce(unsettled.open_transaction, '')), '{}')
+    into v_pids, v_transactions
+    from nms_private.unsettled_sessions(since => proven_tables.since, among => v_pids) as unsettled;
+    -- What a transaction hides that was open before the base was counted, the base has.
+    v_settled := array(
+      select former.reading_id
+      from nms_private.readings as former
+      where
+        former.reading_id = any (v_readings)
+        and (v_transactions = '{}' or former.open_transactions @> v_transactions)
+    );
+    v_unwritten := coalesce(
+      v_unwritten,
+      nms_private.unwritten_tables(table_oids => proven_tables.table_oids, until => wal_end)
+    );
+
+    exit when
+      (cardinality(v_settled) = cardinality(v_readings) and (v_unwritten is not null or not v_needs_wal))
+      or cardinality(v_unwritten) = cardinality(table_oids)
+      or clock_timestamp() > deadline;
+    perform pg_sleep(0.25);
+  end loop;
+
+  -- Whatever a session has hidden until it settled is counted by now.
+  perform pg_stat_clear_snapshot();
+  v_epoch := nms_private.counter_epoch();
+  return array(
+    select base.table_oid
+    from unnest(table_oids) as listed (oid)
+    join nms_private.bases as base on base.table_oid = listed.oid
+    join nms_private.readings as former on former.reading_id = base.reading_id
+    join unnest(v_settled) as settled (reading_id) on settled.reading_id = former.reading_id
+    where
+      former.epoch = v_epoch
+      and base.inserted = pg_stat_get_tuples_inserted(base.table_oid)
+      and base.deleted = pg_stat_get_tuples_deleted(base.table_oid)
+      -- What this session hides itself.
+      and pg_stat_get_xact_tuples_inserted(base.table_oid) = 0
+      and pg_stat_get_xact_tuples_deleted(base.table_oid) = 0
+    union
+    select unwritten.oid from unnest(v_unwritten) as unwritten (oid)
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION proven_tables(table_oids oid[], since timestamp with time zone, wal_end pg_lsn, deadline timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.proven_tables(table_oids oid[], since timestamp with time zone, wal_end pg_lsn, deadline timestamp with time zone) IS 'Of these tables, those of which no row has come or gone between their base and the snapshot of the calling query. Waits until every session of the database has told the server what it has changed, or the summaries of the WAL say so, until the deadline at most. Holds no lock on any table.';
+
+
+--
 -- Name: queue_targets(bigint, bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -6849,6 +11231,7 @@ CREATE FUNCTION nms_private.queue_targets(run_id bigint, round bigint) RETURNS b
     select
       target.*,
       sum(target.pages) over (partition by target.unit) as unit_pages,
+      bool_or((target.found).table_kind = 'foreign table') over (partition by target.unit) as is_elsewhere,
       -- What is only read for the sake of a parent goes along with its family, and never by itself.
       bool_or((target.found).is_reported) over (partition by target.unit) as is_wanted
     from target
@@ -6866,7 +11249,7 @@ CREATE FUNCTION nms_private.queue_targets(run_id bigint, round bigint) RETURNS b
     ) as together
     group by
       case
-        when together.unit_pages >= 256 then together.unit::bigint
+        when together.unit_pages >= 256 or together.is_elsewhere then together.unit::bigint
         else -(together.last_place / 100) - 1
       end
   ),
@@ -6886,6 +11269,169 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.queue_targets(run_id bigint, round bigint) IS 'Queues every target of a run that has to be counted and has no measurement yet, the largest first, families whole. Returns how many tables those are.';
+
+
+--
+-- Name: read_counters(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.read_counters(run_id bigint) RETURNS nms_private.reading
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_reading nms_private.reading;
+begin
+  if
+    current_setting('server_version_num')::integer < 150000
+    -- Such a transaction may have its snapshot already: the counters would be younger.
+    or current_setting('transaction_isolation') <> 'read committed'
+    or current_setting('track_counts') <> 'on'
+    or not pg_has_role('pg_read_all_stats', 'usage')
+    or not exists (select from nms.table_metrics_count_rules as rule where rule.method = 'carried')
+  then
+    return null;
+  end if;
+
+  -- First the end of the WAL, then who may have written before it and not committed yet.
+  if
+    current_setting('server_version_num')::integer >= 170000
+    and current_setting('summarize_wal', true) = 'on'
+  then
+    v_reading.wal_lsn := pg_current_wal_insert_lsn();
+  end if;
+  v_reading.written := array(
+    select distinct held.relation
+    from pg_locks as held
+    where
+      v_reading.wal_lsn is not null
+      and held.locktype = 'relation'
+      and held.mode not in ('AccessShareLock', 'RowShareLock')
+    union all
+    select relation.oid
+    from pg_class as relation
+    where v_reading.wal_lsn is not null and relation.relpersistence <> 'p'
+  );
+  v_reading.open_transactions := array(
+    select held.virtualxid
+    from pg_locks as held
+    where held.locktype = 'virtualxid' and held.mode = 'ExclusiveLock' and held.granted
+  );
+
+  perform pg_stat_clear_snapshot();
+  v_reading.read_at := clock_timestamp();
+  v_reading.epoch := nms_private.counter_epoch();
+  select known.unchanged, known.verified, known.shadowed, known.base_readings, known.others
+  into v_reading.unchanged, v_reading.verified, v_reading.shadowed, v_reading.base_readings, v_reading.others
+  from nms_private.compare_counters(run_id => read_counters.run_id, epoch => v_reading.epoch) as known;
+  return v_reading;
+end
+$$;
+
+
+--
+-- Name: FUNCTION read_counters(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.read_counters(run_id bigint) IS 'What the server counts about the tables whose counts may be carried. Null when there is no such rule, when the transaction may have a snapshot already, when the role may not see what other sessions do, or before PostgreSQL 15. The snapshot of a count has to be later.';
+
+
+--
+-- Name: read_foreign(nms_private.target[], text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.read_foreign(targets nms_private.target[], lock_timeout text, OUT row_counts bigint[], OUT error_sqlstate text, OUT error_message text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET jit TO 'off'
+    AS $$
+declare
+  v_is_counted boolean := false;
+  v_counts text;
+  v_names text;
+  v_server text;
+  v_context text;
+  v_detail text;
+begin
+  select
+    string_agg(
+      format('select %s, count(*) from only %I.%I', part.place, part.schema_name, part.table_name),
+      ' union all ' order by part.place
+    ),
+    string_agg(format('%I.%I', part.schema_name, part.table_name), ', ' order by part.place)
+  into strict v_counts, v_names
+  from unnest(read_foreign.targets) with ordinality
+    as part (
+      table_oid, schema_name, table_name, table_kind, is_partition, pages, filenode, members, family, is_reported, is_whole,
+      place
+    );
+
+  begin
+    perform
+      set_config('transaction_read_only', 'on', true), -- as in count_each
+      set_config('lock_timeout', coalesce(read_foreign.lock_timeout, current_setting('lock_timeout')), true);
+    -- Asks all servers at once where they are async_capable, and each only for numbers; as a plain subquery, it would
+    -- ask one after the other.
+    execute format(
+      'with counted (place, row_count) as materialized (%s) '
+      'select array_agg(counted.row_count order by counted.place) from counted',
+      v_counts
+    ) into strict row_counts;
+    v_is_counted := nms_private.have_their_names(targets => read_foreign.targets);
+    -- What was locked over there, or written by a view, is rolled back as well.
+    raise sqlstate 'NM002' using message = 'counted: release the locks';
+  exception
+    when query_canceled or assert_failure or others then
+      if v_is_counted then
+        return;
+      end if;
+      get stacked diagnostics
+        error_sqlstate = returned_sqlstate,
+        error_message = message_text,
+        v_detail = pg_exception_detail,
+        v_context = pg_exception_context;
+  end;
+  row_counts := null;
+
+  -- What another server reports comes with the command that was sent there, above the line with our statement.
+  if strpos(left(v_context, strpos(v_context, v_counts)), e'\n') > 0 then
+    select string_agg(distinct quote_ident(server.srvname), ' or ')
+    into v_server
+    from unnest(read_foreign.targets) as target
+    join pg_foreign_table as foreign_table on foreign_table.ftrelid = target.table_oid
+    join pg_foreign_server as server on server.oid = foreign_table.ftserver
+    join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw and wrapper.fdwname = 'postgres_fdw';
+  end if;
+
+  if error_sqlstate = '57014' and v_server is null then
+    raise exception '%, while counting %', error_message, v_names using errcode = 'query_canceled';
+  end if;
+  -- A transaction that has used a connection which is lost cannot be committed any more.
+  if left(error_sqlstate, 2) = '08' and v_server is not null then
+    raise exception 'server % went away while it counted %: %', v_server, v_names, regexp_replace(error_message, '\s+', ' ', 'g')
+      using errcode = 'connection_failure', hint = 'Collect again when it is back; the online mode does so by itself.';
+  end if;
+  if not nms_private.have_their_names(targets => read_foreign.targets) then
+    error_sqlstate := 'NM001';
+    error_message := 'dropped or renamed after the snapshot was taken';
+  elsif v_server is not null then
+    error_sqlstate := case error_sqlstate when '57014' then 'HV000' else error_sqlstate end; -- none of this session
+    error_message := format('server %s: %s', v_server, error_message);
+  end if;
+  if left(error_sqlstate, 2) in ('08', '2F') then
+    error_message := concat_ws(': ', error_message, nullif(regexp_replace(v_detail, '\s+', ' ', 'g'), ''));
+  end if;
+  error_message := left(error_message, 2000);
+end
+$$;
+
+
+--
+-- Name: FUNCTION read_foreign(targets nms_private.target[], lock_timeout text, OUT row_counts bigint[], OUT error_sqlstate text, OUT error_message text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.read_foreign(targets nms_private.target[], lock_timeout text, OUT row_counts bigint[], OUT error_sqlstate text, OUT error_message text) IS 'Counts these foreign tables in one statement: a number for each, or the SQLSTATE and message of why there is none for any of them. HV000: another server canceled its part. NM001: one of them is not the table that the calling query sees. Raises 57014 only when this session was canceled, and 08006 when the connection to another server was lost, after which the transaction cannot be committed.';
 
 
 --
@@ -7009,6 +11555,49 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.record_missing_run() IS 'Announces that a business day has no result although it should have one by now. A worker calls it every minute: no run does that for it. Returns whether this is news.';
+
+
+--
+-- Name: refuse_unknown_filter(text, text, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.refuse_unknown_filter(schema_name text, table_name text, filter_name text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_known text;
+begin
+  if exists (
+    select
+    from nms.table_metrics_filtered_counts as filtered
+    where
+      filtered.schema_name = refuse_unknown_filter.schema_name
+      and filtered.table_name = refuse_unknown_filter.table_name
+      and filtered.filter_name = refuse_unknown_filter.filter_name
+  ) then
+    return;
+  end if;
+
+  select string_agg(distinct quote_ident(filtered.filter_name), ', ') into v_known
+  from nms.table_metrics_filtered_counts as filtered
+  where
+    filtered.schema_name = refuse_unknown_filter.schema_name
+    and filtered.table_name = refuse_unknown_filter.table_name;
+  raise exception 'no run has counted a filter % of %.%', filter_name, schema_name, table_name
+    using
+      errcode = 'no_data_found',
+      detail = coalesce(format('its filters are %s', v_known), 'it has no filters'),
+      hint = 'The filters are in nms.table_metrics_filters; those of a parent hold for its partitions.';
+end
+$$;
+
+
+--
+-- Name: FUNCTION refuse_unknown_filter(schema_name text, table_name text, filter_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.refuse_unknown_filter(schema_name text, table_name text, filter_name text) IS 'Raises P0002 for a filter of a table that no run has met.';
 
 
 --
@@ -7146,6 +11735,40 @@ COMMENT ON FUNCTION nms_private.refused_tables(tables oid[]) IS 'Those of these 
 
 
 --
+-- Name: register_maintained(oid); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.register_maintained(target oid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_state record;
+begin
+  select state.* into v_state from nms_private.maintained_states(among => array[register_maintained.target]) as state;
+  if not found or v_state.problem is not null then
+    raise exception 'the count of % cannot be maintained: %', target::regclass, coalesce(v_state.problem, 'it was dropped')
+      using errcode = 'object_not_in_prerequisite_state', hint = 'Call nms.maintain_count() again.';
+  end if;
+
+  -- Whatever was known before rests on the former triggers.
+  insert into nms_private.maintained_counts as counted (table_oid, runs_since_count)
+  values (register_maintained.target, (register_maintained.target::bigint % 13)::integer)
+  on conflict on constraint maintained_counts_pkey do update
+  set row_count = null, snapshot = null
+  where counted.triggers is distinct from v_state.triggers;
+end
+$$;
+
+
+--
+-- Name: FUNCTION register_maintained(target oid); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.register_maintained(target oid) IS 'Remembers a table that has its triggers, so that its rows are counted. Raises 55000 when it has not.';
+
+
+--
 -- Name: remedy(text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -7172,6 +11795,18 @@ CREATE FUNCTION nms_private.remedy(error_sqlstate text) RETURNS text
       'collect again when nobody alters it, raise the setting yield_after, or exclude it'
     when error_sqlstate in ('XX001', 'XX002', '58030', '58P01') then
       'its file is damaged or missing: restore it, or exclude it until then'
+    when left(error_sqlstate, 2) in ('08', 'HV') then format(
+      'its server was away, refused to let %I in, or has a statement_timeout that is too short: mend that and collect again, or exclude the tables that it is a part of',
+      current_user
+    )
+    when left(error_sqlstate, 2) = '2F' then format(
+      'give the user mapping of %I for its server a user and a password that this server asks for; or exclude the tables that it is a part of',
+      current_user
+    )
+    when error_sqlstate = '42704' then format(
+      'create what it needs, most often a user mapping of %I for its server, which table-metrics doctor names, and collect again',
+      current_user
+    )
     else 'mend the cause and collect again, or exclude it'
   end
 $$;
@@ -7666,7 +12301,8 @@ begin
           coalesce(
             counted.error_message,
             'its schema, or one of those it was counted with, was renamed or altered meanwhile'
-          )
+          ),
+          null, null, null, null, null, null, null, null, null, null, null
         )::nms.table_metrics_measurements
       from unnest(measured) as counted
     );
@@ -7697,7 +12333,7 @@ CREATE FUNCTION nms_private.retract_replaced(run_id bigint) RETURNS void
     measurement.run_id = retract_replaced.run_id
     and schema.nspname = measurement.schema_name
     and relation.relname = measurement.table_name
-    and relation.relkind in ('r', 'p')
+    and relation.relkind in ('r', 'p', 'f')
     and relation.oid <> measurement.table_oid;
 $$;
 
@@ -7713,14 +12349,22 @@ COMMENT ON FUNCTION nms_private.retract_replaced(run_id bigint) IS 'Deletes what
 -- Name: rows_of(bigint, text, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.rows_of(run_id bigint, schema_name text, table_name text) RETURNS TABLE(rows numeric, tables bigint)
+CREATE FUNCTION nms_private.rows_of(run_id bigint, schema_name text, table_name text) RETURNS TABLE(rows numeric, tables bigint, method text, estimated_rows numeric, bytes numeric, tables_without_bytes bigint)
     LANGUAGE plpgsql STABLE ROWS 1 PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+  v_methods constant text[] := array['exact', 'maintained', 'carried', 'imported', 'estimate']; -- the surest first
 begin
   if rows_of.table_name is not null then
     return query
-    select max(measurement.row_count)::numeric, count(*)
+    select
+      max(measurement.row_count)::numeric,
+      count(*),
+      max(measurement.method),
+      max(measurement.row_count) filter (where measurement.method = 'estimate')::numeric,
+      max(measurement.total_bytes)::numeric,
+      count(*) - count(measurement.total_bytes)
     from nms.table_metrics_measurements as measurement
     where
       measurement.run_id = rows_of.run_id
@@ -7728,12 +12372,34 @@ begin
       and measurement.table_name = rows_of.table_name;
   elsif rows_of.schema_name is not null then
     return query
-    select coalesce(sum(measurement.own_row_count), 0), count(*)
+    select
+      coalesce(sum(measurement.own_row_count), 0),
+      count(*),
+      v_methods[
+        max(
+          case measurement.method when 'exact' then 1 when 'maintained' then 2 when 'carried' then 3 when 'imported' then 4 else 5 end
+        )
+      ],
+      sum(measurement.own_row_count) filter (where measurement.method = 'estimate'),
+      -- Without those of one table, the others would look like all.
+      case when bool_and(measurement.own_total_bytes is not null) then sum(measurement.own_total_bytes) end,
+      count(*) - count(measurement.own_total_bytes)
     from nms.table_metrics_measurements as measurement
     where measurement.run_id = rows_of.run_id and measurement.schema_name = rows_of.schema_name;
   else
     return query
-    select coalesce(sum(measurement.own_row_count), 0), count(*)
+    select
+      coalesce(sum(measurement.own_row_count), 0),
+      count(*),
+      v_methods[
+        max(
+          case measurement.method when 'exact' then 1 when 'maintained' then 2 when 'carried' then 3 when 'imported' then 4 else 5 end
+        )
+      ],
+      sum(measurement.own_row_count) filter (where measurement.method = 'estimate'),
+      -- Without those of one table, the others would look like all.
+      case when bool_and(measurement.own_total_bytes is not null) then sum(measurement.own_total_bytes) end,
+      count(*) - count(measurement.own_total_bytes)
     from nms.table_metrics_measurements as measurement
     where measurement.run_id = rows_of.run_id;
   end if;
@@ -7745,7 +12411,7 @@ $$;
 -- Name: FUNCTION rows_of(run_id bigint, schema_name text, table_name text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.rows_of(run_id bigint, schema_name text, table_name text) IS 'How many rows a run found, and in how many tables: of one table; without table_name of a schema, without schema_name too of all of them, and then each row counted once.';
+COMMENT ON FUNCTION nms_private.rows_of(run_id bigint, schema_name text, table_name text) IS 'How many rows a run found, and in how many tables: of one table; without table_name of a schema, without schema_name too of all of them, and then each row counted once. method: the least sure of theirs. estimated_rows: how many of the rows are estimated, null for none. bytes: on disk, null unless they are known of each table; tables_without_bytes: of how many they are not.';
 
 
 --
@@ -7925,30 +12591,75 @@ COMMENT ON FUNCTION nms_private.run_or_latest(run_id bigint) IS 'The run of this
 
 
 --
--- Name: run_payload(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: run_payload(bigint, integer); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.run_payload(run_id bigint) RETURNS jsonb
-    LANGUAGE sql STABLE PARALLEL SAFE
+CREATE FUNCTION nms_private.run_payload(run_id bigint, version integer DEFAULT 1) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select coalesce(json_object_agg(per_schema.schema_name, per_schema.tables)::jsonb, '{}')
-  from (
-    select
-      measurement.schema_name,
-      json_object_agg(measurement.table_name, measurement.row_count) as tables
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = run_payload.run_id
-    group by measurement.schema_name
-  ) as per_schema
-$$;
+    AS $_$
+begin
+  if run_payload.version = 1 then
+    return (
+      select coalesce(json_object_agg(per_schema.schema_name, per_schema.tables)::jsonb, '{}')
+      from (
+        select
+          measurement.schema_name,
+          json_object_agg(measurement.table_name, measurement.row_count) as tables
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = run_payload.run_id
+        group by measurement.schema_name
+      ) as per_schema
+    );
+  end if;
+
+  return (
+    with filtered as materialized (
+      select found.schema_name, found.table_name, json_object_agg(found.filter_name, found.row_count) as counts
+      from nms.table_metrics_filtered_counts as found
+      where found.run_id = run_payload.run_id
+      group by found.schema_name, found.table_name
+    )
+    select jsonb_build_object('_version', 2) || coalesce(json_object_agg(per_schema.key, per_schema.tables)::jsonb, '{}')
+    from (
+      select
+        -- A schema that is called _version, __version and so on has one underscore more.
+        case when measurement.schema_name ~ '^_+version$' then '_' else '' end || measurement.schema_name as key,
+        json_object_agg(
+          measurement.table_name,
+          json_strip_nulls(
+            json_build_object(
+              'count', measurement.row_count,
+              'method', measurement.method,
+              'low', measurement.row_count_low,
+              'high', measurement.row_count_high,
+              'from_run', measurement.carried_from_run,
+              'bytes', measurement.total_bytes,
+              'table_bytes', measurement.table_bytes,
+              'index_bytes', measurement.index_bytes,
+              'dead_rows', measurement.dead_rows,
+              'frozen_age', measurement.frozen_age,
+              'filtered', filtered.counts
+            )
+          )
+        ) as tables
+      from nms.table_metrics_measurements as measurement
+      left join filtered
+        on filtered.schema_name = measurement.schema_name
+        and filtered.table_name = measurement.table_name
+      where measurement.run_id = run_payload.run_id
+      group by measurement.schema_name
+    ) as per_schema
+  );
+end
+$_$;
 
 
 --
--- Name: FUNCTION run_payload(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION run_payload(run_id bigint, version integer); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.run_payload(run_id bigint) IS 'The measurements of one run as {schema: {table: count}}; {} for a run that found no table.';
+COMMENT ON FUNCTION nms_private.run_payload(run_id bigint, version integer) IS 'The measurements of one run in a version of the payload. 1: {schema: {table: count}}; {} for a run that found no table. 2: {"_version": 2, schema: {table: {"count": …, "method": …}}}, with low and high of an estimate, from_run of a carried count, and as far as they were measured bytes, table_bytes, index_bytes, dead_rows, frozen_age and filtered {name: count}; a schema whose name is _version, with any number of underscores, has one underscore more.';
 
 
 --
@@ -7966,33 +12677,50 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
   ),
   measured as materialized (
     select
-      measurement.schema_name,
-      measurement.table_name,
-      measurement.table_kind,
-      measurement.is_partition,
-      measurement.row_count,
-      measurement.own_row_count,
-      measurement.method,
-      compared.change,
-      compared.change_percent,
-      measurement.error_sqlstate,
-      measurement.error_message
-    from nms.table_metrics_measurements as measurement
+      case
+        when found.description is null and not other.method then to_jsonb(entry)
+        else
+          to_jsonb(entry)
+          || coalesce(found.description, '{}')
+          || case when other.method then jsonb_build_object('previous_method', compared.method_before) else '{}' end
+      end as entry,
+      found.row_count,
+      found.schema_name,
+      found.table_name
+    from nms_private.described_counts as found
     left join compared
-      on compared.schema_name = measurement.schema_name
-      and compared.table_name = measurement.table_name
-    where measurement.run_id = run_result.run_id
+      on compared.schema_name = found.schema_name
+      and compared.table_name = found.table_name
+    cross join lateral (
+      select
+        found.schema_name,
+        found.table_name,
+        found.table_kind,
+        found.is_partition,
+        found.row_count,
+        found.own_row_count,
+        found.method,
+        compared.change,
+        compared.change_percent,
+        found.error_sqlstate,
+        found.error_message
+    ) as entry
+    cross join lateral (select coalesce(compared.method_before <> found.method, false)) as other (method)
+    where found.run_id = run_result.run_id
   )
   select jsonb_build_object(
     'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
-    'totals', (
-      select jsonb_build_object('tables', count(*), 'rows', coalesce(sum(measured.own_row_count), 0)) from measured
-    ),
+    'totals', nms_private.run_totals(run_id => run_result.run_id),
     'previous_run_id', run_result.since,
     'previous_date', (
       select run.snapshot_date from nms.table_metrics_runs as run where run.run_id = run_result.since
     ),
     'change', (select coalesce(sum(compared.own_change), 0) from compared having run_result.since is not null),
+    'is_change_estimated', (
+      select coalesce(bool_or('estimate' in (compared.method_before, compared.method_after)), false)
+      from compared
+      having run_result.since is not null
+    ),
     'changed_most', (
       select coalesce(jsonb_agg(to_jsonb(most) order by most.size desc, most.schema_name, most.table_name), '[]')
       from (
@@ -8004,9 +12732,11 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
           compared.rows_after,
           compared.change,
           compared.change_percent,
+          compared.method_before,
+          compared.method_after,
           abs(coalesce(compared.change, compared.rows_after, -compared.rows_before, 0)) as size
         from compared
-        where compared.outcome not in ('unchanged', 'left out')
+        where compared.outcome not in ('unchanged', 'unclear', 'left out')
         order by size desc, compared.schema_name, compared.table_name
         limit 10
       ) as most
@@ -8014,7 +12744,7 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
     'tables', (
       select coalesce(
         jsonb_agg(
-          to_jsonb(measured) order by measured.row_count desc nulls first, measured.schema_name, measured.table_name
+          measured.entry order by measured.row_count desc nulls first, measured.schema_name, measured.table_name
         ),
         '[]'
       )
@@ -8032,10 +12762,43 @@ COMMENT ON FUNCTION nms_private.run_result(run_id bigint, since bigint) IS 'What
 
 
 --
--- Name: score_counts(bigint, text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: run_totals(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.score_counts(run_id bigint, schema_names text[], table_names text[]) RETURNS TABLE(table_number bigint, schema_name text, table_name text, row_count bigint, days bigint, usual bigint, times_refilled bigint, expected double precision, lower_reach double precision, upper_reach double precision, lowest double precision, highest double precision, noise double precision)
+CREATE FUNCTION nms_private.run_totals(run_id bigint) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return (
+    select
+      jsonb_build_object('tables', count(*), 'rows', coalesce(sum(found.own_row_count), 0))
+      || jsonb_strip_nulls(
+        jsonb_build_object(
+          'estimated_rows', sum(found.own_row_count) filter (where found.method = 'estimate'),
+          'carried_tables', nullif(count(found.carried_from_run), 0),
+          'total_bytes', sum(found.own_total_bytes)
+        )
+      )
+    from nms.table_metrics_measurements as found
+    where found.run_id = run_totals.run_id
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION run_totals(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.run_totals(run_id bigint) IS 'What a run found in all, each row and each byte once: {tables, rows}, and as far as there are any estimated_rows, which are part of rows, carried_tables and total_bytes.';
+
+
+--
+-- Name: score_counts(bigint, text[], text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.score_counts(run_id bigint, schema_names text[], table_names text[], filter_names text[] DEFAULT NULL::text[]) RETURNS TABLE(table_number bigint, schema_name text, table_name text, row_count bigint, days bigint, usual bigint, times_refilled bigint, expected double precision, lower_reach double precision, upper_reach double precision, lowest double precision, highest double precision, noise double precision)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -8055,7 +12818,8 @@ CREATE FUNCTION nms_private.score_counts(run_id bigint, schema_names text[], tab
     from nms_private.unexplained_by_day(
       run_id => score_counts.run_id,
       schema_names => score_counts.schema_names,
-      table_names => score_counts.table_names
+      table_names => score_counts.table_names,
+      filter_names => score_counts.filter_names
     ) as result
     group by result.table_number
   )
@@ -8081,10 +12845,76 @@ $$;
 
 
 --
--- Name: FUNCTION score_counts(run_id bigint, schema_names text[], table_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION score_counts(run_id bigint, schema_names text[], table_names text[], filter_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.score_counts(run_id bigint, schema_names text[], table_names text[]) IS 'What is usual for each of these tables, by its own past, on the day of a run that has counted it. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
+COMMENT ON FUNCTION nms_private.score_counts(run_id bigint, schema_names text[], table_names text[], filter_names text[]) IS 'What is usual for each of these tables, by its own past, on the day of a run that has counted it. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
+
+
+--
+-- Name: seed_count(oid); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.seed_count(table_oid oid) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_found record;
+begin
+  -- One snapshot judges the rows, the triggers and the notes: a note that it does not see is of rows that it does not see.
+  with
+  found as materialized (
+    select result.own_row_count, result.error_sqlstate, result.error_message
+    from nms_private.count_tables(
+      targets => array(
+        select target
+        from nms_private.current_targets(skip => '[]', exclude => '[]', among => array[seed_count.table_oid]) as target
+        where target.table_oid = seed_count.table_oid
+      )
+    ) as result
+  ),
+  state as materialized (
+    select present.* from nms_private.maintained_states(among => array[seed_count.table_oid]) as present
+  ),
+  delta as (
+    delete from nms_private.count_deltas as delta
+    where delta.table_oid = seed_count.table_oid and exists (select from found where found.own_row_count is not null)
+    returning delta.xid, delta.position
+  ),
+  seeded as (
+    update nms_private.maintained_counts as counted
+    set
+      row_count = found.own_row_count,
+      snapshot = pg_current_snapshot(),
+      xid = pg_current_xact_id_if_assigned(),
+      last_position = (select max(delta.position) from delta where delta.xid = pg_current_xact_id_if_assigned()),
+      generation = default,
+      server = state.server,
+      triggers = state.triggers,
+      columns = state.columns,
+      seeded_at = clock_timestamp()
+    from found
+    cross join state
+    where counted.table_oid = seed_count.table_oid and found.own_row_count is not null and state.problem is null
+    returning counted.table_oid
+  )
+  select
+    exists (select from seeded) as is_seeded,
+    coalesce(state.problem, format('it could not be counted: %s (%s)', found.error_message, found.error_sqlstate)) as problem
+  into v_found
+  from state
+  left join found on true;
+  return case when v_found.is_seeded then null else coalesce(v_found.problem, 'it was dropped') end;
+end
+$$;
+
+
+--
+-- Name: FUNCTION seed_count(table_oid oid); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.seed_count(table_oid oid) IS 'Counts the rows of a table as a beginning for what its triggers note. Returns why that was not possible, null when it was.';
 
 
 --
@@ -8127,6 +12957,71 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.sessions_in_the_way(relations regclass[]) IS 'Which other sessions have written to one of these tables, or locked it, and have not ended their transaction: the process id, user and application_name of five at most.';
+
+
+--
+-- Name: settle_maintained(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.settle_maintained(run_id bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  -- A repeatable read transaction cannot tell what others have folded since.
+  if current_setting('transaction_isolation') <> 'read committed' or not nms_private.find_maintaining_triggers() then
+    return;
+  end if;
+
+  with present as (
+    select counted.table_oid
+    from nms_private.maintained_counts as counted
+    for update skip locked -- another session folds it
+  )
+  update nms_private.maintained_counts as counted
+  set
+    runs_since_count = case
+      when measurement.method = 'maintained' then counted.runs_since_count + 1
+      when measurement.row_count is not null then 0
+      else counted.runs_since_count
+    end,
+    -- Without a count to begin with, its rows are counted.
+    row_count = case when not measured.is_refuted then counted.row_count end,
+    snapshot = case when not measured.is_refuted then counted.snapshot end,
+    seeded_at = case
+      when measurement.method <> 'maintained' and measurement.row_count is not null then clock_timestamp()
+      else counted.seeded_at
+    end
+  from present
+  join nms.table_metrics_measurements as measurement
+    on measurement.run_id = settle_maintained.run_id and measurement.table_oid = present.table_oid
+  cross join lateral (
+    select exists (
+      select
+      from nms.table_metrics_differences as difference
+      where
+        difference.run_id = settle_maintained.run_id
+        and difference.table_oid = present.table_oid
+        and difference.method = 'maintained'
+    )
+  ) as measured (is_refuted)
+  where counted.table_oid = present.table_oid;
+
+  perform nms.fold_counts();
+  update nms_private.trigger_changes as change
+  set run_id = settle_maintained.run_id
+  where change.run_id is null;
+  delete from nms_private.trigger_changes as change
+  where change.run_id not in (select run.run_id from nms.table_metrics_runs as run);
+end
+$$;
+
+
+--
+-- Name: FUNCTION settle_maintained(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.settle_maintained(run_id bigint) IS 'Ends the counting of a run for maintained tables: remembers which were counted, has those counted again that the run has refuted, folds what triggers have noted, and takes what was noticed about the triggers for what is strange about this run.';
 
 
 --
@@ -8215,6 +13110,34 @@ COMMENT ON FUNCTION nms_private.settle_targets(run_id bigint) IS 'When nothing o
 
 
 --
+-- Name: sizes_of(oid); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.sizes_of(table_oid oid, OUT table_bytes bigint, OUT index_bytes bigint) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 ms'
+    AS $$
+begin
+  table_bytes := pg_table_size(sizes_of.table_oid);
+  index_bytes := pg_indexes_size(sizes_of.table_oid);
+exception
+  -- Whatever it is, the count stands without a size. A cancel is none of these.
+  when assert_failure or others then
+    table_bytes := null;
+    index_bytes := null;
+end
+$$;
+
+
+--
+-- Name: FUNCTION sizes_of(table_oid oid, OUT table_bytes bigint, OUT index_bytes bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.sizes_of(table_oid oid, OUT table_bytes bigint, OUT index_bytes bigint) IS 'Bytes of a table with its toast, free space and visibility maps, and bytes of its indexes, without partitions and children. Null when they are locked, gone or cannot be read.';
+
+
+--
 -- Name: slot_of_job(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -8300,14 +13223,14 @@ declare
 begin
   perform nms.abandon_silent_runs();
 
-  if problem is null then
+  if problem is null and start_run.skip || start_run.exclude = '[]' then
+    v_left_out := 0;
+  elsif problem is null then
     v_unmatched := nms_private.unmatched_entries(skip => start_run.skip, exclude => start_run.exclude);
     v_left_out := (
       select count(*)
       from nms_private.classify_relations(skip => start_run.skip, exclude => start_run.exclude) as relation
-      where
-        start_run.skip || start_run.exclude <> '[]'
-        and relation.outcome in ('schema skipped', 'excluded')
+      where relation.outcome in ('schema skipped', 'excluded')
     );
   end if;
 
@@ -8347,6 +13270,96 @@ COMMENT ON FUNCTION nms_private.start_run(skip jsonb, exclude jsonb, problem tex
 
 
 --
+-- Name: storage_states(oid[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.storage_states(among oid[]) RETURNS TABLE(table_oid oid, dead_rows bigint, frozen_age bigint, last_vacuum timestamp with time zone, last_analyze timestamp with time zone)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+begin
+  return query
+  select
+    relation.oid,
+    pg_stat_get_dead_tuples(relation.oid),
+    -- 0 is that of what has no rows of its own: its age would be the greatest there is.
+    greatest(
+      case when relation.relfrozenxid <> '0' then age(relation.relfrozenxid) end,
+      case when toast.relfrozenxid <> '0' then age(toast.relfrozenxid) end
+    )::bigint,
+    greatest(pg_stat_get_last_vacuum_time(relation.oid), pg_stat_get_last_autovacuum_time(relation.oid)),
+    greatest(pg_stat_get_last_analyze_time(relation.oid), pg_stat_get_last_autoanalyze_time(relation.oid))
+  from pg_class as relation
+  left join pg_class as toast on toast.oid = relation.reltoastrelid
+  where relation.oid = any (among);
+end
+$$;
+
+
+--
+-- Name: FUNCTION storage_states(among oid[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.storage_states(among oid[]) IS 'What the catalogue and the statistics know about each of these tables, without its partitions and children. Waits for no lock.';
+
+
+--
+-- Name: store_filtered_counts(nms.table_metrics_filtered_counts[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.store_filtered_counts(filtered nms.table_metrics_filtered_counts[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_failed record;
+begin
+  if cardinality(filtered) = 0 then
+    return;
+  end if;
+
+  for v_failed in
+    insert into nms.table_metrics_filtered_counts as stored
+    select counted.*
+    from unnest(filtered) as counted
+    -- Only what belongs to a measurement that was kept.
+    join nms.table_metrics_measurements as measurement
+      on measurement.run_id = counted.run_id
+      and measurement.schema_name = counted.schema_name
+      and measurement.table_name = counted.table_name
+      and measurement.table_oid = counted.table_oid
+      and measurement.measured_at = counted.measured_at
+    order by counted.schema_name, counted.table_name, counted.filter_name
+    on conflict on constraint table_metrics_filtered_counts_pkey do update
+    set
+      row_count = excluded.row_count,
+      method = excluded.method,
+      measured_at = excluded.measured_at,
+      table_oid = excluded.table_oid,
+      error_sqlstate = excluded.error_sqlstate,
+      error_message = excluded.error_message
+    returning stored.*
+  loop
+    continue when v_failed.error_sqlstate is null;
+    raise warning 'filter % was not counted: %',
+      format('%I of %I.%I', v_failed.filter_name, v_failed.schema_name, v_failed.table_name), v_failed.error_message
+      using
+        errcode = v_failed.error_sqlstate,
+        hint = 'Change or delete its row in nms.table_metrics_filters.';
+  end loop;
+end
+$$;
+
+
+--
+-- Name: FUNCTION store_filtered_counts(filtered nms.table_metrics_filtered_counts[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.store_filtered_counts(filtered nms.table_metrics_filtered_counts[]) IS 'Stores the counts of filters, of those tables whose measurement was stored with them. One that was not counted is a warning.';
+
+
+--
 -- Name: store_measurements(nms.table_metrics_measurements[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -8369,7 +13382,19 @@ begin
       own_row_count = excluded.own_row_count,
       measured_at = excluded.measured_at,
       error_sqlstate = excluded.error_sqlstate,
-      error_message = excluded.error_message
+      error_message = excluded.error_message,
+      method = excluded.method,
+      carried_from_run = excluded.carried_from_run,
+      row_count_low = excluded.row_count_low,
+      row_count_high = excluded.row_count_high,
+      total_bytes = excluded.total_bytes,
+      table_bytes = excluded.table_bytes,
+      index_bytes = excluded.index_bytes,
+      own_total_bytes = excluded.own_total_bytes,
+      dead_rows = excluded.dead_rows,
+      frozen_age = excluded.frozen_age,
+      last_vacuum = excluded.last_vacuum,
+      last_analyze = excluded.last_analyze
     where
       measurement.table_oid = excluded.table_oid
       and exists (
@@ -8389,6 +13414,29 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.store_measurements(measured nms.table_metrics_measurements[], OUT tables_counted bigint, OUT rows_counted numeric) IS 'Stores these measurements, and returns how many tables and rows they are. Of a table that has one already, the later one stays when it belongs to a family, which was counted together; otherwise the former.';
+
+
+--
+-- Name: sum_up_deltas(oid); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.sum_up_deltas(table_oid oid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  insert into nms_private.count_sums (table_oid, generation, row_count, snapshot, xid, last_position)
+  select total.table_oid, total.generation, total.row_count, total.snapshot, pg_current_xact_id(), total.last_position
+  from nms_private.maintained_totals(among => array[sum_up_deltas.table_oid]) as total;
+end
+$$;
+
+
+--
+-- Name: FUNCTION sum_up_deltas(table_oid oid); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.sum_up_deltas(table_oid oid) IS 'Adds up what is known about the rows of a maintained table now, for whoever asks later. Nothing when they were not counted.';
 
 
 --
@@ -8453,6 +13501,34 @@ COMMENT ON FUNCTION nms_private.take_turn(of regclass) IS 'Lets one session at a
 
 
 --
+-- Name: targets_left(nms_private.target[], nms_private.finding[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.targets_left(targets nms_private.target[], findings nms_private.finding[]) RETURNS nms_private.target[]
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if findings = '{}' then
+    return targets;
+  end if;
+  return array(
+    select target
+    from unnest(targets) as target
+    where target.table_oid not in (select finding.table_oid from unnest(findings) as finding)
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION targets_left(targets nms_private.target[], findings nms_private.finding[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.targets_left(targets nms_private.target[], findings nms_private.finding[]) IS 'Those of these targets that have no finding yet.';
+
+
+--
 -- Name: terminate_counting(bigint, integer); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -8479,7 +13555,7 @@ CREATE FUNCTION nms_private.terminate_counting(run_id bigint, pid integer DEFAUL
   select format('%I.%I', schema.nspname, relation.relname) as table_name
   from terminated
   join held on held.pid = terminated.pid and held.locktype = 'relation' and held.mode = 'AccessShareLock'
-  join pg_class as relation on relation.oid = held.relation and relation.relkind in ('r', 'p')
+  join pg_class as relation on relation.oid = held.relation and relation.relkind in ('r', 'p', 'f')
   join pg_namespace as schema on schema.oid = relation.relnamespace
   where
     relation.oid >= 16384 -- the first OID that is not a system table's
@@ -8502,10 +13578,86 @@ COMMENT ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) I
 
 
 --
--- Name: unexplained_by_day(bigint, text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: transactions_in_the_way(interval); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.unexplained_by_day(run_id bigint, schema_names text[], table_names text[]) RETURNS TABLE(table_number bigint, day integer, row_count bigint, size double precision, is_refilled boolean, departure double precision, unexplained double precision)
+CREATE FUNCTION nms_private.transactions_in_the_way(open_for interval) RETURNS TABLE(pid integer, name text, state text, since timestamp with time zone, tables bigint)
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    session.pid,
+    concat_ws(', ', quote_ident(session.usename), nullif(session.application_name, '')),
+    session.state,
+    session.xact_start,
+    base.tables
+  from pg_stat_activity as session
+  join pg_locks as held
+    on held.pid = session.pid and held.locktype = 'virtualxid' and held.mode = 'ExclusiveLock' and held.granted
+  cross join lateral (
+    select count(*) as tables
+    from nms_private.readings as reading
+    join nms_private.bases as base on base.reading_id = reading.reading_id
+    where (held.virtualxid = any (reading.open_transactions)) is not true
+  ) as base
+  where
+    session.datname = current_database()
+    and session.backend_type = 'client backend'
+    and session.pid <> pg_backend_pid()
+    and session.xact_start <= statement_timestamp() - transactions_in_the_way.open_for
+    and base.tables > 0
+$$;
+
+
+--
+-- Name: FUNCTION transactions_in_the_way(open_for interval); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.transactions_in_the_way(open_for interval) IS 'Transactions that have been open for at least so long, and began after tables were last counted: while they are open, those tables cannot be carried, because what their session did before may not show yet.';
+
+
+--
+-- Name: trust_in(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.trust_in(method text) RETURNS TABLE(since_run bigint, comparisons bigint, differences bigint, one_in bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  difference as (
+    select max(difference.run_id) as last_run, count(*) as differences
+    from nms.table_metrics_differences as difference
+    where difference.method = trust_in.method
+  ),
+  since as (
+    select min(comparison.run_id) as first_run, coalesce(sum(comparison.comparisons)::bigint, 0) as comparisons
+    from difference
+    join nms.table_metrics_comparisons as comparison on (comparison.run_id <= difference.last_run) is not true
+    where comparison.method = trust_in.method
+  )
+  select
+    since.first_run,
+    since.comparisons,
+    difference.differences,
+    case when since.comparisons >= 6 then since.comparisons / 3 end
+  from difference
+  cross join since
+$$;
+
+
+--
+-- Name: FUNCTION trust_in(method text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.trust_in(method text) IS 'How far the counts of a method (carried, maintained) can be trusted, by what was counted again. comparisons: since the last difference, from since_run on; differences: all that are known; one_in: at most one count in so many is wrong, with 95 % confidence; null after fewer than 6 comparisons.';
+
+
+--
+-- Name: unexplained_by_day(bigint, text[], text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.unexplained_by_day(run_id bigint, schema_names text[], table_names text[], filter_names text[] DEFAULT NULL::text[]) RETURNS TABLE(table_number bigint, day integer, row_count bigint, size double precision, is_refilled boolean, departure double precision, unexplained double precision)
     LANGUAGE sql STABLE ROWS 100000 PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -8515,7 +13667,8 @@ CREATE FUNCTION nms_private.unexplained_by_day(run_id bigint, schema_names text[
     from nms_private.departures_by_day(
       run_id => unexplained_by_day.run_id,
       schema_names => unexplained_by_day.schema_names,
-      table_names => unexplained_by_day.table_names
+      table_names => unexplained_by_day.table_names,
+      filter_names => unexplained_by_day.filter_names
     ) as departed
     order by departed.table_number, departed.day
   ),
@@ -8582,10 +13735,10 @@ $$;
 
 
 --
--- Name: FUNCTION unexplained_by_day(run_id bigint, schema_names text[], table_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION unexplained_by_day(run_id bigint, schema_names text[], table_names text[], filter_names text[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.unexplained_by_day(run_id bigint, schema_names text[], table_names text[]) IS 'How much of each departure of nms_private.departures_by_day() is left when what is usual is taken off. departure: from the nearer of week and weekday, always the weekday where a table follows the week, without the usual growth, which is the median. unexplained: without what it was at that time of the last two months. Null before there are seven results.';
+COMMENT ON FUNCTION nms_private.unexplained_by_day(run_id bigint, schema_names text[], table_names text[], filter_names text[]) IS 'How much of each departure of nms_private.departures_by_day() is left when what is usual is taken off. departure: from the nearer of week and weekday, always the weekday where a table follows the week, without the usual growth, which is the median. unexplained: without what it was at that time of the last two months. Null before there are seven results.';
 
 
 --
@@ -8658,6 +13811,147 @@ COMMENT ON FUNCTION nms_private.unmeasured_targets(run_id bigint) IS 'The tables
 
 
 --
+-- Name: unsettled_sessions(timestamp with time zone, integer[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.unsettled_sessions(since timestamp with time zone, among integer[] DEFAULT NULL::integer[]) RETURNS TABLE(pid integer, open_transaction text)
+    LANGUAGE sql STABLE ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select activity.pid, held.virtualxid
+  from pg_stat_activity as activity
+  left join pg_locks as held
+    on held.pid = activity.pid and held.locktype = 'virtualxid' and held.mode = 'ExclusiveLock' and held.granted
+  where
+    activity.datid = (select db.oid from pg_database as db where db.datname = current_database())
+    and activity.pid <> pg_backend_pid()
+    and (among is null or activity.pid = any (among))
+    and (activity.backend_start <= since) is not false
+    and activity.backend_type <> 'parallel worker'
+    and (activity.backend_type <> 'walsender' or activity.state is distinct from 'active') -- it streams
+    -- Analyzing may run functions of the tables' owners, which may write.
+    and (
+      activity.backend_type <> 'autovacuum worker'
+      or exists (
+        select
+        from pg_depend as part
+        join pg_proc as routine on routine.oid = part.refobjid
+        join pg_language as language on language.oid = routine.prolang
+        where
+          part.refclassid = 'pg_proc'::regclass
+          and part.classid in ('pg_class'::regclass, 'pg_statistic_ext'::regclass, 'pg_type'::regclass)
+          and language.lanname not in ('internal', 'c')
+      )
+    )
+    and (
+      activity.state = 'idle'
+      and (
+        (
+          activity.state_change < clock_timestamp() - interval '11.5 s'
+          and activity.backend_type in (
+            'client backend', 'walsender', 'logical replication worker', 'logical replication apply worker'
+          )
+        )
+        or (
+          activity.query_start >= since + interval '1.5 s'
+          and activity.backend_type in ('client backend', 'walsender')
+        )
+      )
+    ) is not true
+$$;
+
+
+--
+-- Name: FUNCTION unsettled_sessions(since timestamp with time zone, among integer[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.unsettled_sessions(since timestamp with time zone, among integer[]) IS 'The sessions of this database, of these only those among the given, that may have committed something before that time which the counters of the server do not have yet, and the virtual transaction that is open in each. Call pg_stat_clear_snapshot() before.';
+
+
+--
+-- Name: unwritten_tables(oid[], pg_lsn); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.unwritten_tables(table_oids oid[], until pg_lsn) RETURNS oid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $_$
+declare
+  v_summaries constant text := 'pg_available_wal_summaries'; -- since 17: named when it is asked
+  v_contents constant text := 'pg_wal_summary_contents';
+  v_timeline bigint;
+  v_from pg_lsn;
+  v_base_from pg_lsn;
+  v_files oid[];
+begin
+  if until is null then
+    return null;
+  end if;
+
+  -- From the first summary that reaches so far backwards, to where one is missing.
+  v_timeline := ('x' || left(pg_walfile_name(until), 8))::bit(32)::integer::bigint;
+  execute format(
+    $query$
+      select max(known.start_lsn) filter (where known.is_after_gap)
+      from (
+        select
+          summary.start_lsn,
+          (summary.start_lsn <= max(summary.end_lsn) over former) is not true as is_after_gap,
+          coalesce(max(summary.end_lsn) over former < $2, true) as is_needed,
+          max(summary.end_lsn) over () >= $2 as is_far_enough
+        from pg_catalog.%I() as summary
+        where summary.tli = $1
+        window former as (order by summary.end_lsn rows between unbounded preceding and 1 preceding)
+      ) as known
+      where known.is_needed and known.is_far_enough
+    $query$,
+    v_summaries
+  ) into v_from using v_timeline, until;
+  select min(base.wal_lsn) into v_base_from
+  from nms_private.bases as base
+  where base.table_oid = any (table_oids) and base.wal_lsn >= v_from;
+  if v_from is null then
+    return null;
+  end if;
+
+  execute format(
+    $query$
+      select array_agg(distinct changed.relfilenode)
+      from pg_catalog.%I() as known
+      cross join lateral pg_catalog.%I(known.tli, known.start_lsn, known.end_lsn) as changed
+      where
+        known.tli = $1
+        and known.end_lsn > $2
+        and changed.reldatabase = (select db.oid from pg_database as db where db.datname = current_database())
+        and (changed.relforknumber = 0 or changed.is_limit_block)
+    $query$,
+    v_summaries, v_contents
+  ) into v_files using v_timeline, v_base_from;
+
+  return array(
+    select base.table_oid
+    from unnest(table_oids) as listed (oid)
+    join nms_private.bases as base on base.table_oid = listed.oid
+    left join unnest(v_files) as written (filenode) on written.filenode = base.filenode
+    where base.wal_lsn >= v_from and written.filenode is null
+  );
+exception
+  -- A summary may be deleted before it is read.
+  when others then
+    return '{}'::oid[];
+end
+$_$;
+
+
+--
+-- Name: FUNCTION unwritten_tables(table_oids oid[], until pg_lsn); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.unwritten_tables(table_oids oid[], until pg_lsn) IS 'Of these tables, those to which nothing was written between the wal_lsn of their base and that place in the WAL, as far as its summaries tell. Null as long as none reaches that place, which takes a checkpoint.';
+
+
+--
 -- Name: use_lock_timeout(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -8690,6 +13984,9 @@ CREATE FUNCTION nms_private.validate_counts(payload jsonb) RETURNS text
   with problem as (
     select 1 as place, '' as path, payload as seen, 'an object {"schema": {"table": count}}' as expected
     where payload is null or jsonb_typeof(payload) <> 'object'
+    union all
+    select 1, '_version', payload -> '_version', 'version 1 of the payload, which nms.day_snapshot() answers with unless asked for another'
+    where jsonb_typeof(payload -> '_version') = 'number'
     union all
     select 2, schemas.key, schemas.value, 'an object {"table": count}'
     from jsonb_each(case jsonb_typeof(payload) when 'object' then payload end) as schemas
@@ -8754,6 +14051,47 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.validate_deadline(deadline text) IS 'What is expected instead of this deadline. Null when nothing is wrong with it.';
+
+
+--
+-- Name: validate_filter(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.validate_filter() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_fault text;
+begin
+  if new.filter is not null and not nms_private.is_filter(filter => new.filter) then
+    raise exception 'not a filter: %', left(new.filter::text, 200)
+      using
+        errcode = 'check_violation',
+        constraint = 'filter_tests_one_column',
+        detail = 'expected a column and either what it is (null, not null, true or false) or the literal that it equals',
+        hint = 'Write {"column": "deleted_at", "is": "null"} or {"column": "status", "equals": "active"}.';
+  end if;
+
+  -- Its table may be created, or altered, later.
+  v_fault := nms_private.filter_problem(
+    schema_name => new.schema_name, table_name => new.table_name, filter => new.filter,
+    function_name => new.function_name
+  );
+  if v_fault is not null then
+    raise notice 'filter %: %', format('%I of %I.%I', new.filter_name, new.schema_name, new.table_name), v_fault
+      using hint = 'Until that is mended, it is recorded as not counted.';
+  end if;
+  return new;
+end
+$$;
+
+
+--
+-- Name: FUNCTION validate_filter(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.validate_filter() IS 'Trigger function that refuses a filter that is none, and tells what is wrong with one whose table, column or literal does not fit.';
 
 
 --
@@ -9006,6 +14344,79 @@ COMMENT ON FUNCTION nms_private.validate_retention(keep_runs interval, keep_dail
 
 
 --
+-- Name: why_not_maintained(oid); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.why_not_maintained(target oid, OUT reason text, OUT remedy text) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_relation pg_class;
+  v_by_rule constant text :=
+    'A rule in nms.table_metrics_count_rules makes its count cheap: method carried where it rests between runs, estimate where a range will do.';
+begin
+  select relation.* into v_relation from pg_class as relation where relation.oid = why_not_maintained.target;
+  if not found then
+    reason := 'there is no such table';
+    remedy := 'Name one that exists, as in ''public.orders''.';
+  elsif v_relation.relkind = 'p' then
+    reason := 'it is partitioned: rows that are written to a partition by its own name fire no trigger here';
+    remedy := v_by_rule;
+  elsif v_relation.relkind <> 'r' then
+    reason := 'it is no table that stores rows';
+    remedy := 'Name an ordinary table.';
+  elsif v_relation.relpersistence = 't' then
+    reason := 'it is temporary, and no run counts it';
+    remedy := 'Ask select count(*).';
+  elsif v_relation.relpersistence = 'u' then
+    reason := 'it is unlogged: a crash empties it, and fires no trigger';
+    remedy := format('alter table %s set logged, or: %s', target::regclass, v_by_rule);
+  elsif v_relation.relam <> 2 then
+    reason := 'its access method is not heap, and may have ways to write that fire no trigger';
+    remedy := 'Let it be counted.';
+  elsif v_relation.relispartition then
+    reason := 'it is a partition: rows that are written through its root fire no trigger here';
+    remedy := v_by_rule;
+  elsif exists (select from pg_inherits where inhrelid = v_relation.oid) then
+    reason := 'it is a child of another table: rows that are deleted through its parent fire no trigger here';
+    remedy := v_by_rule;
+  elsif exists (select from pg_inherits where inhparent = v_relation.oid) then
+    reason := 'it has children: its triggers would note their rows, too';
+    remedy := v_by_rule;
+  elsif v_relation.relhassubclass then
+    reason := 'it had children when it was last analyzed';
+    remedy := format('analyze %s; then again', target::regclass);
+  elsif exists (select from pg_subscription_rel where srrelid = v_relation.oid) then
+    reason := 'a subscription writes to it: rows that are replicated fire no statement trigger';
+    remedy := format('Maintain it where it is published, or: %s', v_by_rule);
+  elsif
+    v_relation.relnamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace)
+    or exists (
+      select
+      from pg_namespace as schema
+      cross join nms.table_metrics_settings as settings
+      where schema.oid = v_relation.relnamespace and schema.nspname = any (settings.machinery_schemas)
+    )
+  then
+    reason := 'it is in a schema that no run counts';
+    remedy := 'Name a table of your own.';
+  elsif exists (select from nms_private.extension_tables() as known where known.table_oid = v_relation.oid) then
+    reason := 'an extension keeps its rows in chunks or shards, and writes to those';
+    remedy := 'Let it be counted.';
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION why_not_maintained(target oid, OUT reason text, OUT remedy text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.why_not_maintained(target oid, OUT reason text, OUT remedy text) IS 'Why triggers could not maintain the count of this table, and what to do instead; nulls when they can.';
+
+
+--
 -- Name: with_separators(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -9185,11 +14596,14 @@ CREATE TABLE nms.table_metrics_settings (
     abandon_after interval DEFAULT '00:05:00'::interval NOT NULL,
     yield_after interval DEFAULT '00:00:02'::interval NOT NULL,
     keep_at_least interval DEFAULT '30 days'::interval NOT NULL,
+    payload_version bigint DEFAULT 1 NOT NULL,
+    measure_storage boolean DEFAULT false NOT NULL,
     CONSTRAINT abandon_after_is_between_1_s_and_30_days CHECK (((abandon_after >= '00:00:01'::interval) AND (abandon_after <= '30 days'::interval))),
     CONSTRAINT business_time_zone_is_known_to_the_server CHECK (nms_private.is_time_zone(business_time_zone)),
     CONSTRAINT keep_at_least_is_between_0_and_1000_years CHECK (((keep_at_least >= '00:00:00'::interval) AND (keep_at_least <= '1000 years'::interval))),
     CONSTRAINT lock_timeout_is_between_1_ms_and_1_day CHECK (((lock_timeout >= '00:00:00.001'::interval) AND (lock_timeout <= '1 day'::interval))),
     CONSTRAINT machinery_schemas_has_no_null CHECK ((array_position(machinery_schemas, NULL::text) IS NULL)),
+    CONSTRAINT payload_version_is_1_or_2 CHECK ((payload_version = ANY (ARRAY[(1)::bigint, (2)::bigint]))),
     CONSTRAINT there_is_one_row CHECK (singleton),
     CONSTRAINT yield_after_is_between_1_ms_and_1_day CHECK (((yield_after >= '00:00:00.001'::interval) AND (yield_after <= '1 day'::interval)))
 );
@@ -9249,6 +14663,20 @@ COMMENT ON COLUMN nms.table_metrics_settings.yield_after IS 'How long an online 
 --
 
 COMMENT ON COLUMN nms.table_metrics_settings.keep_at_least IS 'A job that prunes is refused when it would keep runs or days for a shorter time than this. A direct call of nms.prune_table_metrics() is not.';
+
+
+--
+-- Name: COLUMN table_metrics_settings.payload_version; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_settings.payload_version IS 'Which version of the JSON the snapshots hold from the next run on. nms.run_snapshot() and nms.day_snapshot() answer in either.';
+
+
+--
+-- Name: COLUMN table_metrics_settings.measure_storage; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_settings.measure_storage IS 'True: each run also measures bytes, dead rows, ages and the last vacuum of each table.';
 
 
 --
@@ -9343,7 +14771,8 @@ CREATE VIEW nms.table_metrics_alerts AS
     alert.expected_high,
     alert.detail,
     alert.since,
-    alert.run_id
+    alert.run_id,
+    alert.filter_name
    FROM ((( SELECT log.kind,
             log.schema_name,
             log.table_name,
@@ -9352,7 +14781,8 @@ CREATE VIEW nms.table_metrics_alerts AS
             log.expected_high,
             log.detail,
             log.opened_at AS since,
-            log.opened_by_run AS run_id
+            log.opened_by_run AS run_id,
+            log.filter_name
            FROM nms.table_metrics_alert_log log
           WHERE ((log.closed_at IS NULL) AND (log.kind <> 'run_late'::text))
         UNION ALL
@@ -9364,7 +14794,8 @@ CREATE VIEW nms.table_metrics_alerts AS
             NULL::bigint,
             format('no result for %s, the last one is of %s'::text, due.next_date, due.snapshot_date) AS format,
             due.due_at,
-            NULL::bigint
+            NULL::bigint,
+            NULL::text
            FROM (( SELECT run.run_id
                    FROM nms.table_metrics_runs run
                   WHERE ((run.status = 'SUCCEEDED'::text) AND (NOT run.is_imported))
@@ -9388,7 +14819,7 @@ COMMENT ON VIEW nms.table_metrics_alerts IS 'The alerts that are open, without t
 -- Name: COLUMN table_metrics_alerts.kind; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_alerts.kind IS 'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop or spike.';
+COMMENT ON COLUMN nms.table_metrics_alerts.kind IS 'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs or triggers_changed.';
 
 
 --
@@ -9445,6 +14876,137 @@ COMMENT ON COLUMN nms.table_metrics_alerts.since IS 'When it was first found.';
 --
 
 COMMENT ON COLUMN nms.table_metrics_alerts.run_id IS 'Run in which it was first found; null for run_late.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.filter_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.filter_name IS 'Filter whose count is strange; null when it is that of all rows.';
+
+
+--
+-- Name: table_metrics_comparisons; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_comparisons (
+    run_id bigint NOT NULL,
+    method text NOT NULL,
+    is_shadow boolean NOT NULL,
+    comparisons bigint NOT NULL,
+    differences bigint NOT NULL,
+    CONSTRAINT differences_are_part_of_comparisons CHECK (((differences >= 0) AND (differences <= comparisons))),
+    CONSTRAINT method_is_carried_or_maintained CHECK ((method = ANY (ARRAY['carried'::text, 'maintained'::text])))
+);
+
+
+--
+-- Name: TABLE table_metrics_comparisons; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_comparisons IS 'How often runs have counted a table whose number of rows was known without that, and how often the two were not the same.';
+
+
+--
+-- Name: COLUMN table_metrics_comparisons.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_comparisons.run_id IS 'Run that compared.';
+
+
+--
+-- Name: COLUMN table_metrics_comparisons.method; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_comparisons.method IS 'How the number was known: carried or maintained.';
+
+
+--
+-- Name: COLUMN table_metrics_comparisons.is_shadow; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_comparisons.is_shadow IS 'True for tables of which nothing is carried yet, because their rule is new.';
+
+
+--
+-- Name: COLUMN table_metrics_comparisons.comparisons; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_comparisons.comparisons IS 'How many tables were compared.';
+
+
+--
+-- Name: COLUMN table_metrics_comparisons.differences; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_comparisons.differences IS 'How many of them had another number of rows. Each is in nms.table_metrics_differences.';
+
+
+--
+-- Name: table_metrics_count_rules; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_count_rules (
+    schema_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
+    table_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
+    method text NOT NULL,
+    recount_after interval DEFAULT '14 days'::interval NOT NULL,
+    shadow interval DEFAULT '7 days'::interval NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT a_table_is_named_with_its_schema CHECK (((schema_name <> '*'::text) OR (table_name = '*'::text))),
+    CONSTRAINT method_is_exact_carried_or_estimate CHECK ((method = ANY (ARRAY['exact'::text, 'carried'::text, 'estimate'::text]))),
+    CONSTRAINT recount_after_is_between_1_minute_and_1_year CHECK (((recount_after >= '00:01:00'::interval) AND (recount_after <= '1 year'::interval))),
+    CONSTRAINT shadow_is_between_0_and_1_year CHECK (((shadow >= '00:00:00'::interval) AND (shadow <= '1 year'::interval)))
+);
+
+
+--
+-- Name: TABLE table_metrics_count_rules; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_count_rules IS 'How runs find the number of rows, for a table, for a schema, or for all (*): of all rules that fit, that of the table wins, then that of its parent, then that of its schema, then that for all. Without any, every row is counted.';
+
+
+--
+-- Name: COLUMN table_metrics_count_rules.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_count_rules.schema_name IS 'Schema as the catalogue spells it, or * for every schema.';
+
+
+--
+-- Name: COLUMN table_metrics_count_rules.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_count_rules.table_name IS 'Table as the catalogue spells it, its partitions and children with it, or * for every table of the schema.';
+
+
+--
+-- Name: COLUMN table_metrics_count_rules.method; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_count_rules.method IS 'exact: count every row. carried: keep the count of an earlier run where no row can have come or gone since. estimate: read a sample of the pages.';
+
+
+--
+-- Name: COLUMN table_metrics_count_rules.recount_after; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_count_rules.recount_after IS 'No carried count is older than that.';
+
+
+--
+-- Name: COLUMN table_metrics_count_rules.shadow; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_count_rules.shadow IS 'For so long a rule with method carried counts everything, and only records whether what it would have carried is right.';
+
+
+--
+-- Name: COLUMN table_metrics_count_rules.since; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_count_rules.since IS 'When that time began.';
 
 
 --
@@ -9518,7 +15080,15 @@ CREATE VIEW nms.table_metrics_daily AS
     before.row_count AS previous_row_count,
     (measurement.row_count - before.row_count) AS change,
     round(((100.0 * ((measurement.row_count - before.row_count))::numeric) / (NULLIF(before.row_count, 0))::numeric), 2) AS change_percent,
-    day.run_id
+    day.run_id,
+    measurement.method,
+    measurement.row_count_low,
+    measurement.row_count_high,
+    measurement.carried_from_run,
+    before.method AS previous_method,
+    measurement.total_bytes,
+    measurement.own_total_bytes,
+    (measurement.total_bytes - before.total_bytes) AS bytes_change
    FROM (((nms.table_metrics_daily_snapshot day
      JOIN nms.table_metrics_measurements measurement ON ((measurement.run_id = day.run_id)))
      LEFT JOIN LATERAL ( SELECT earlier.snapshot_date,
@@ -9562,7 +15132,7 @@ COMMENT ON COLUMN nms.table_metrics_daily.table_name IS 'Name of the table.';
 -- Name: COLUMN table_metrics_daily.table_kind; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_daily.table_kind IS 'table or partitioned table.';
+COMMENT ON COLUMN nms.table_metrics_daily.table_kind IS 'table, partitioned table or foreign table.';
 
 
 --
@@ -9622,6 +15192,196 @@ COMMENT ON COLUMN nms.table_metrics_daily.run_id IS 'Run that owns the day.';
 
 
 --
+-- Name: COLUMN table_metrics_daily.method; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.method IS 'How row_count was found: exact, carried, maintained, estimate or imported, as nms.table_metrics_measurements says.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.row_count_low; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.row_count_low IS 'At least as many rows, with 99 % confidence; null unless it is an estimate.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.row_count_high; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.row_count_high IS 'At most as many rows, with 99 % confidence; null unless it is an estimate.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.carried_from_run; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.carried_from_run IS 'Run that counted the rows of a carried count; null for every other method.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.previous_method; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.previous_method IS 'How previous_row_count was found. The change is an estimate where either is.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.total_bytes; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.total_bytes IS 'Bytes on disk with indexes, those of partitions and children included; null when not measured.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.own_total_bytes; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.own_total_bytes IS 'Bytes without partitions and children: their sum over a day has each byte once.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.bytes_change; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.bytes_change IS 'total_bytes minus that of previous_date; null when either was not measured.';
+
+
+--
+-- Name: table_metrics_differences; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_differences (
+    difference_id bigint NOT NULL,
+    run_id bigint NOT NULL,
+    schema_name text NOT NULL COLLATE pg_catalog."C",
+    table_name text NOT NULL COLLATE pg_catalog."C",
+    table_oid oid NOT NULL,
+    method text NOT NULL,
+    claimed_row_count bigint NOT NULL,
+    row_count bigint NOT NULL,
+    claimed_from_run bigint,
+    detail text NOT NULL,
+    found_at timestamp with time zone DEFAULT now() NOT NULL,
+    resumed_at timestamp with time zone,
+    resumed_by text,
+    CONSTRAINT method_is_carried_or_maintained CHECK ((method = ANY (ARRAY['carried'::text, 'maintained'::text])))
+);
+
+
+--
+-- Name: TABLE table_metrics_differences; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_differences IS 'Counts that a recount has refuted. While one is open (resumed_at is null), that table is counted in every run.';
+
+
+--
+-- Name: COLUMN table_metrics_differences.difference_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_differences.difference_id IS 'Number of the difference.';
+
+
+--
+-- Name: COLUMN table_metrics_differences.run_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_differences.run_id IS 'Run that found it, which retention may have deleted since.';
+
+
+--
+-- Name: COLUMN table_metrics_differences.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_differences.schema_name IS 'Schema of the table.';
+
+
+--
+-- Name: COLUMN table_metrics_differences.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_differences.table_name IS 'Name of the table.';
+
+
+--
+-- Name: COLUMN table_metrics_differences.table_oid; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_differences.table_oid IS 'OID of the table.';
+
+
+--
+-- Name: COLUMN table_metrics_differences.method; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_differences.method IS 'How the wrong number was known: carried or maintained.';
+
+
+--
+-- Name: COLUMN table_metrics_differences.claimed_row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_differences.claimed_row_count IS 'The number that was wrong.';
+
+
+--
+-- Name: COLUMN table_metrics_differences.row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_differences.row_count IS 'The number that was counted.';
+
+
+--
+-- Name: COLUMN table_metrics_differences.claimed_from_run; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_differences.claimed_from_run IS 'Run that had counted the wrong number; null for maintained.';
+
+
+--
+-- Name: COLUMN table_metrics_differences.detail; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_differences.detail IS 'What was known about the table both times, for a person.';
+
+
+--
+-- Name: COLUMN table_metrics_differences.found_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_differences.found_at IS 'When it was found.';
+
+
+--
+-- Name: COLUMN table_metrics_differences.resumed_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_differences.resumed_at IS 'When somebody had looked and called nms.resume_carrying(); null until then.';
+
+
+--
+-- Name: COLUMN table_metrics_differences.resumed_by; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_differences.resumed_by IS 'Who that was.';
+
+
+--
+-- Name: table_metrics_differences_difference_id_seq; Type: SEQUENCE; Schema: nms; Owner: -
+--
+
+ALTER TABLE nms.table_metrics_differences ALTER COLUMN difference_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME nms.table_metrics_differences_difference_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
 -- Name: winning_runs; Type: VIEW; Schema: nms_private; Owner: -
 --
 
@@ -9676,7 +15436,16 @@ CREATE VIEW nms.table_metrics_latest AS
     measurement.method,
     measurement.measured_at,
     latest.run_id,
-    latest.snapshot_date
+    latest.snapshot_date,
+    measurement.row_count_low,
+    measurement.row_count_high,
+    measurement.carried_from_run,
+    measurement.total_bytes,
+    measurement.table_bytes,
+    measurement.index_bytes,
+    measurement.own_total_bytes,
+    measurement.dead_rows,
+    measurement.frozen_age
    FROM (( SELECT winning.run_id,
             winning.snapshot_date
            FROM nms_private.winning_runs winning
@@ -9710,7 +15479,7 @@ COMMENT ON COLUMN nms.table_metrics_latest.table_name IS 'Name of the table.';
 -- Name: COLUMN table_metrics_latest.table_kind; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_latest.table_kind IS 'table or partitioned table.';
+COMMENT ON COLUMN nms.table_metrics_latest.table_kind IS 'table, partitioned table or foreign table.';
 
 
 --
@@ -9738,7 +15507,7 @@ COMMENT ON COLUMN nms.table_metrics_latest.own_row_count IS 'Rows stored in the 
 -- Name: COLUMN table_metrics_latest.method; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_latest.method IS 'How row_count was found.';
+COMMENT ON COLUMN nms.table_metrics_latest.method IS 'How row_count was found: exact, carried, maintained, estimate or imported, as nms.table_metrics_measurements says.';
 
 
 --
@@ -9763,6 +15532,69 @@ COMMENT ON COLUMN nms.table_metrics_latest.snapshot_date IS 'Its business day.';
 
 
 --
+-- Name: COLUMN table_metrics_latest.row_count_low; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.row_count_low IS 'At least as many rows, with 99 % confidence; null unless it is an estimate.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.row_count_high; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.row_count_high IS 'At most as many rows, with 99 % confidence; null unless it is an estimate.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.carried_from_run; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.carried_from_run IS 'Run that counted the rows of a carried count; null for every other method.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.total_bytes; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.total_bytes IS 'Bytes on disk with indexes, those of partitions and children included; null when not measured.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.table_bytes; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.table_bytes IS 'Of these, the bytes of the table with its toast; null when not measured.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.index_bytes; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.index_bytes IS 'Of these, the bytes of its indexes; null when not measured.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.own_total_bytes; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.own_total_bytes IS 'Bytes without partitions and children: their sum has each byte once.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.dead_rows; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.dead_rows IS 'Dead rows not yet vacuumed away: an estimate of the statistics collector; null when not measured.';
+
+
+--
+-- Name: COLUMN table_metrics_latest.frozen_age; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_latest.frozen_age IS 'Transactions since the oldest unfrozen one in the table or its toast; null when not measured.';
+
+
+--
 -- Name: table_metrics_estimates; Type: VIEW; Schema: nms; Owner: -
 --
 
@@ -9775,7 +15607,8 @@ CREATE VIEW nms.table_metrics_estimates AS
     estimate.reltuples,
     round(((100.0 * ((estimate.reltuples - latest.own_row_count))::numeric) / (NULLIF(latest.own_row_count, 0))::numeric), 2) AS reltuples_off_percent,
     ((estimate.reltuples IS NULL) OR ((abs((estimate.reltuples - latest.own_row_count)))::numeric > ((50)::numeric + (0.1 * (latest.own_row_count)::numeric)))) AS needs_analyze,
-    latest.measured_at
+    latest.measured_at,
+    latest.method
    FROM ((nms.table_metrics_latest latest
      JOIN pg_class relation ON ((relation.oid = ( SELECT measurement.table_oid
            FROM nms.table_metrics_measurements measurement
@@ -9792,7 +15625,7 @@ CREATE VIEW nms.table_metrics_estimates AS
 -- Name: VIEW table_metrics_estimates; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON VIEW nms.table_metrics_estimates IS 'How far the estimates of Postgres are off, beside the latest exact count: which tables need an analyze. Only tables that exist; rows stored in the table itself.';
+COMMENT ON VIEW nms.table_metrics_estimates IS 'How far the estimates of Postgres are off, beside the latest count: which tables need an analyze. Only tables that exist; rows stored in the table itself.';
 
 
 --
@@ -9813,7 +15646,7 @@ COMMENT ON COLUMN nms.table_metrics_estimates.table_name IS 'Name of the table.'
 -- Name: COLUMN table_metrics_estimates.row_count; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_estimates.row_count IS 'Exact number of rows in the table itself, when the latest successful run counted it.';
+COMMENT ON COLUMN nms.table_metrics_estimates.row_count IS 'Number of rows in the table itself, when the latest successful run found it: exact, unless method is estimate.';
 
 
 --
@@ -9855,7 +15688,71 @@ COMMENT ON COLUMN nms.table_metrics_estimates.needs_analyze IS 'True when reltup
 -- Name: COLUMN table_metrics_estimates.measured_at; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_estimates.measured_at IS 'When the exact count ended: the estimates may have changed since.';
+COMMENT ON COLUMN nms.table_metrics_estimates.measured_at IS 'When the count ended: the estimates may have changed since.';
+
+
+--
+-- Name: COLUMN table_metrics_estimates.method; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_estimates.method IS 'How row_count was found.';
+
+
+--
+-- Name: table_metrics_filters; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_filters (
+    schema_name text NOT NULL COLLATE pg_catalog."C",
+    table_name text NOT NULL COLLATE pg_catalog."C",
+    filter_name text NOT NULL COLLATE pg_catalog."C",
+    filter jsonb,
+    function_name text,
+    CONSTRAINT either_a_filter_or_a_function CHECK ((num_nonnulls(filter, function_name) = 1)),
+    CONSTRAINT filter_name_has_1_to_63_bytes CHECK (((octet_length(filter_name) >= 1) AND (octet_length(filter_name) <= 63)))
+);
+
+
+--
+-- Name: TABLE table_metrics_filters; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_filters IS 'What to count beside all rows of a table: the rows that match a test of one column, or what a function of the table''s owner returns.';
+
+
+--
+-- Name: COLUMN table_metrics_filters.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_filters.schema_name IS 'Schema of the table, as the catalogue spells it.';
+
+
+--
+-- Name: COLUMN table_metrics_filters.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_filters.table_name IS 'Table as the catalogue spells it. Its partitions and children are counted with it.';
+
+
+--
+-- Name: COLUMN table_metrics_filters.filter_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_filters.filter_name IS 'What the count is called, such as active.';
+
+
+--
+-- Name: COLUMN table_metrics_filters.filter; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_filters.filter IS 'Test of a column: {"column": "deleted_at", "is": "null"}. is: null, not null, true or false; or {"column": …, "equals": literal} for a column of a built-in base type.';
+
+
+--
+-- Name: COLUMN table_metrics_filters.function_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_filters.function_name IS 'Instead, a function without arguments that returns bigint, is security definer and belongs to the owner of the table: schema.function. table-metrics calls it before it counts; a call of nms.collect_table_metrics() does not.';
 
 
 --
@@ -9876,7 +15773,18 @@ CREATE VIEW nms.table_metrics_history AS
     measurement.method,
     measurement.measured_at,
     measurement.error_sqlstate,
-    measurement.error_message
+    measurement.error_message,
+    measurement.row_count_low,
+    measurement.row_count_high,
+    measurement.carried_from_run,
+    measurement.total_bytes,
+    measurement.table_bytes,
+    measurement.index_bytes,
+    measurement.own_total_bytes,
+    measurement.dead_rows,
+    measurement.frozen_age,
+    measurement.last_vacuum,
+    measurement.last_analyze
    FROM (nms.table_metrics_runs run
      JOIN nms.table_metrics_measurements measurement USING (run_id))
   WHERE (run.status <> 'RUNNING'::text);
@@ -9935,7 +15843,7 @@ COMMENT ON COLUMN nms.table_metrics_history.table_name IS 'Name of the table.';
 -- Name: COLUMN table_metrics_history.table_kind; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_history.table_kind IS 'table or partitioned table.';
+COMMENT ON COLUMN nms.table_metrics_history.table_kind IS 'table, partitioned table or foreign table.';
 
 
 --
@@ -9963,7 +15871,7 @@ COMMENT ON COLUMN nms.table_metrics_history.own_row_count IS 'Rows stored in the
 -- Name: COLUMN table_metrics_history.method; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_history.method IS 'How row_count was found.';
+COMMENT ON COLUMN nms.table_metrics_history.method IS 'How row_count was found: exact, carried, maintained, estimate or imported, as nms.table_metrics_measurements says.';
 
 
 --
@@ -9985,6 +15893,140 @@ COMMENT ON COLUMN nms.table_metrics_history.error_sqlstate IS 'Why it could not 
 --
 
 COMMENT ON COLUMN nms.table_metrics_history.error_message IS 'The same in words.';
+
+
+--
+-- Name: COLUMN table_metrics_history.row_count_low; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.row_count_low IS 'At least as many rows, with 99 % confidence; null unless it is an estimate.';
+
+
+--
+-- Name: COLUMN table_metrics_history.row_count_high; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.row_count_high IS 'At most as many rows, with 99 % confidence; null unless it is an estimate.';
+
+
+--
+-- Name: COLUMN table_metrics_history.carried_from_run; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.carried_from_run IS 'Run that counted the rows of a carried count; null for every other method.';
+
+
+--
+-- Name: COLUMN table_metrics_history.total_bytes; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.total_bytes IS 'Bytes on disk with indexes, those of partitions and children included; null when not measured.';
+
+
+--
+-- Name: COLUMN table_metrics_history.table_bytes; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.table_bytes IS 'Of these, the bytes of the table with its toast; null when not measured.';
+
+
+--
+-- Name: COLUMN table_metrics_history.index_bytes; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.index_bytes IS 'Of these, the bytes of its indexes; null when not measured.';
+
+
+--
+-- Name: COLUMN table_metrics_history.own_total_bytes; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.own_total_bytes IS 'Bytes without partitions and children: their sum has each byte once.';
+
+
+--
+-- Name: COLUMN table_metrics_history.dead_rows; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.dead_rows IS 'Dead rows not yet vacuumed away: an estimate of the statistics collector; null when not measured.';
+
+
+--
+-- Name: COLUMN table_metrics_history.frozen_age; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.frozen_age IS 'Transactions since the oldest unfrozen one in the table or its toast; null when not measured.';
+
+
+--
+-- Name: COLUMN table_metrics_history.last_vacuum; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.last_vacuum IS 'When the table itself was last vacuumed; null when not measured, or never.';
+
+
+--
+-- Name: COLUMN table_metrics_history.last_analyze; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_history.last_analyze IS 'When the table itself was last analyzed; null when not measured, or never.';
+
+
+--
+-- Name: table_metrics_maintained; Type: VIEW; Schema: nms; Owner: -
+--
+
+CREATE VIEW nms.table_metrics_maintained AS
+ SELECT (schema.nspname)::text AS schema_name,
+    (relation.relname)::text AS table_name,
+    present.row_count,
+    present.problem,
+    present.seeded_at
+   FROM ((nms_private.list_maintained() present(table_oid, row_count, problem, seeded_at)
+     JOIN pg_class relation ON ((relation.oid = present.table_oid)))
+     JOIN pg_namespace schema ON ((schema.oid = relation.relnamespace)));
+
+
+--
+-- Name: VIEW table_metrics_maintained; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON VIEW nms.table_metrics_maintained IS 'Every table whose count is maintained by triggers, with the exact number of its rows now.';
+
+
+--
+-- Name: COLUMN table_metrics_maintained.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_maintained.schema_name IS 'Schema of the table.';
+
+
+--
+-- Name: COLUMN table_metrics_maintained.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_maintained.table_name IS 'Name of the table.';
+
+
+--
+-- Name: COLUMN table_metrics_maintained.row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_maintained.row_count IS 'Rows as select count(*) shows them now; null when writes may have been missed, or they were not counted yet.';
+
+
+--
+-- Name: COLUMN table_metrics_maintained.problem; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_maintained.problem IS 'Why row_count is null.';
+
+
+--
+-- Name: COLUMN table_metrics_maintained.seeded_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_maintained.seeded_at IS 'When all rows were last counted.';
 
 
 --
@@ -10016,7 +16058,7 @@ COMMENT ON COLUMN nms.table_metrics_run_snapshot.run_id IS 'Run whose result thi
 -- Name: COLUMN table_metrics_run_snapshot.payload; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_run_snapshot.payload IS 'Row counts as {schema: {table: count}}; {} when the run found no table. A partitioned table and its partitions each have an entry.';
+COMMENT ON COLUMN nms.table_metrics_run_snapshot.payload IS 'Row counts as {schema: {table: count}}; {} when the run found no table. A partitioned table and its partitions each have an entry. When the payload_version setting was 2: {"_version": 2, schema: {table: {"count": …, "method": …}}}.';
 
 
 --
@@ -10078,7 +16120,7 @@ COMMENT ON COLUMN nms.table_metrics_today.run_id IS 'Run that owns the day so fa
 -- Name: COLUMN table_metrics_today.payload; Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_today.payload IS 'Row counts as {schema: {table: count}}.';
+COMMENT ON COLUMN nms.table_metrics_today.payload IS 'Row counts as {schema: {table: count}}, or as the payload_version setting said when that run ended.';
 
 
 --
@@ -10101,6 +16143,404 @@ CREATE TABLE nms_private.alert_turn (
 --
 
 COMMENT ON TABLE nms_private.alert_turn IS 'Always empty. Whoever records the alerts of a run locks it, so that each alert is announced once.';
+
+
+--
+-- Name: bases; Type: TABLE; Schema: nms_private; Owner: -
+--
+
+CREATE TABLE nms_private.bases (
+    table_oid oid NOT NULL,
+    run_id bigint NOT NULL,
+    reading_id bigint NOT NULL,
+    own_row_count bigint NOT NULL,
+    filtered jsonb,
+    own_table_bytes bigint,
+    own_index_bytes bigint,
+    measured_at timestamp with time zone NOT NULL,
+    filenode oid NOT NULL,
+    catalogue_xmin xid NOT NULL,
+    inserted bigint NOT NULL,
+    deleted bigint NOT NULL,
+    updated bigint NOT NULL,
+    wal_lsn pg_lsn
+);
+
+
+--
+-- Name: TABLE bases; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON TABLE nms_private.bases IS 'Of each table, the count that later runs may carry, and what was known about the table just before it was taken.';
+
+
+--
+-- Name: COLUMN bases.table_oid; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.bases.table_oid IS 'OID of the table.';
+
+
+--
+-- Name: COLUMN bases.run_id; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.bases.run_id IS 'Run that counted it.';
+
+
+--
+-- Name: COLUMN bases.reading_id; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.bases.reading_id IS 'What was known about the server then.';
+
+
+--
+-- Name: COLUMN bases.own_row_count; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.bases.own_row_count IS 'Rows stored in it then.';
+
+
+--
+-- Name: COLUMN bases.filtered; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.bases.filtered IS 'Counts of its filters then.';
+
+
+--
+-- Name: COLUMN bases.own_table_bytes; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.bases.own_table_bytes IS 'Its bytes then.';
+
+
+--
+-- Name: COLUMN bases.own_index_bytes; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.bases.own_index_bytes IS 'Bytes of its indexes then.';
+
+
+--
+-- Name: COLUMN bases.measured_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.bases.measured_at IS 'When the count ended.';
+
+
+--
+-- Name: COLUMN bases.filenode; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.bases.filenode IS 'The file in which it was stored.';
+
+
+--
+-- Name: COLUMN bases.catalogue_xmin; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.bases.catalogue_xmin IS 'Transaction that wrote its row of pg_class.';
+
+
+--
+-- Name: COLUMN bases.inserted; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.bases.inserted IS 'Its n_tup_ins.';
+
+
+--
+-- Name: COLUMN bases.deleted; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.bases.deleted IS 'Its n_tup_del.';
+
+
+--
+-- Name: COLUMN bases.updated; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.bases.updated IS 'Its n_tup_upd.';
+
+
+--
+-- Name: COLUMN bases.wal_lsn; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.bases.wal_lsn IS 'Where the WAL ended before the snapshot of the count; null when somebody was writing to the table, or WAL is not summarized.';
+
+
+--
+-- Name: count_deltas; Type: TABLE; Schema: nms_private; Owner: -
+--
+
+CREATE TABLE nms_private.count_deltas (
+    table_oid oid NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    "position" bigint NOT NULL,
+    change bigint NOT NULL,
+    is_truncate boolean DEFAULT false NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='10000');
+
+
+--
+-- Name: TABLE count_deltas; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON TABLE nms_private.count_deltas IS 'What statements have changed in the number of rows of maintained tables, until it is folded into nms_private.maintained_counts. Writers only ever append to it.';
+
+
+--
+-- Name: COLUMN count_deltas.table_oid; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.count_deltas.table_oid IS 'OID of the table.';
+
+
+--
+-- Name: COLUMN count_deltas.xid; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.count_deltas.xid IS 'Transaction of the statement.';
+
+
+--
+-- Name: COLUMN count_deltas."position"; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.count_deltas."position" IS 'Order in which they were written.';
+
+
+--
+-- Name: COLUMN count_deltas.change; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.count_deltas.change IS 'Rows that a statement has inserted, or less those that it has deleted.';
+
+
+--
+-- Name: COLUMN count_deltas.is_truncate; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.count_deltas.is_truncate IS 'True: what was before does not count any more.';
+
+
+--
+-- Name: count_deltas_position_seq; Type: SEQUENCE; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE nms_private.count_deltas ALTER COLUMN "position" ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME nms_private.count_deltas_position_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: count_sums; Type: TABLE; Schema: nms_private; Owner: -
+--
+
+CREATE TABLE nms_private.count_sums (
+    table_oid oid NOT NULL,
+    generation bigint NOT NULL,
+    sum_id bigint NOT NULL,
+    row_count bigint NOT NULL,
+    snapshot pg_snapshot NOT NULL,
+    xid xid8 NOT NULL,
+    last_position bigint
+);
+
+
+--
+-- Name: TABLE count_sums; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON TABLE nms_private.count_sums IS 'What one in a thousand writers has added up, so that nobody has to read many deltas: as nms_private.maintained_counts, as of a later snapshot.';
+
+
+--
+-- Name: COLUMN count_sums.table_oid; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.count_sums.table_oid IS 'OID of the table.';
+
+
+--
+-- Name: COLUMN count_sums.generation; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.count_sums.generation IS 'That of the count to which the deltas were added.';
+
+
+--
+-- Name: COLUMN count_sums.sum_id; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.count_sums.sum_id IS 'Order in which they were written.';
+
+
+--
+-- Name: COLUMN count_sums.row_count; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.count_sums.row_count IS 'Rows of the table.';
+
+
+--
+-- Name: COLUMN count_sums.snapshot; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.count_sums.snapshot IS 'The snapshot that saw them.';
+
+
+--
+-- Name: COLUMN count_sums.xid; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.count_sums.xid IS 'The transaction that had this snapshot.';
+
+
+--
+-- Name: COLUMN count_sums.last_position; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.count_sums.last_position IS 'The last of its own deltas that it saw.';
+
+
+--
+-- Name: count_sums_sum_id_seq; Type: SEQUENCE; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE nms_private.count_sums ALTER COLUMN sum_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME nms_private.count_sums_sum_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: described_counts; Type: VIEW; Schema: nms_private; Owner: -
+--
+
+CREATE VIEW nms_private.described_counts AS
+ SELECT measurement.run_id,
+    measurement.schema_name,
+    measurement.table_name,
+    measurement.table_kind,
+    measurement.is_partition,
+    measurement.row_count,
+    measurement.own_row_count,
+    measurement.method,
+    measurement.error_sqlstate,
+    measurement.error_message,
+        CASE
+            WHEN (num_nonnulls(measurement.carried_from_run, measurement.row_count_low, measurement.total_bytes, filtered.counts) > 0) THEN (jsonb_strip_nulls(jsonb_build_object('row_count_low', measurement.row_count_low, 'row_count_high', measurement.row_count_high, 'carried_from_run', measurement.carried_from_run, 'total_bytes', measurement.total_bytes)) ||
+            CASE
+                WHEN (filtered.counts IS NULL) THEN '{}'::jsonb
+                ELSE jsonb_build_object('filtered', filtered.counts)
+            END)
+            ELSE NULL::jsonb
+        END AS description
+   FROM (nms.table_metrics_measurements measurement
+     LEFT JOIN ( SELECT found.run_id,
+            found.schema_name,
+            found.table_name,
+            (json_object_agg(found.filter_name, found.row_count))::jsonb AS counts
+           FROM nms.table_metrics_filtered_counts found
+          GROUP BY found.run_id, found.schema_name, found.table_name) filtered ON (((filtered.run_id = measurement.run_id) AND (filtered.schema_name = measurement.schema_name) AND (filtered.table_name = measurement.table_name))));
+
+
+--
+-- Name: VIEW described_counts; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON VIEW nms_private.described_counts IS 'What a report says of each measurement, and what there is to say beside row_count and method in one JSON.';
+
+
+--
+-- Name: COLUMN described_counts.run_id; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.described_counts.run_id IS 'Run that took the measurement.';
+
+
+--
+-- Name: COLUMN described_counts.schema_name; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.described_counts.schema_name IS 'Schema of the table.';
+
+
+--
+-- Name: COLUMN described_counts.table_name; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.described_counts.table_name IS 'Name of the table.';
+
+
+--
+-- Name: COLUMN described_counts.table_kind; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.described_counts.table_kind IS 'table, partitioned table or foreign table.';
+
+
+--
+-- Name: COLUMN described_counts.is_partition; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.described_counts.is_partition IS 'True when the table is a partition of another one.';
+
+
+--
+-- Name: COLUMN described_counts.row_count; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.described_counts.row_count IS 'Rows, those of partitions and children included; null when it could not be counted.';
+
+
+--
+-- Name: COLUMN described_counts.own_row_count; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.described_counts.own_row_count IS 'Rows stored in the table itself.';
+
+
+--
+-- Name: COLUMN described_counts.method; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.described_counts.method IS 'How row_count was found.';
+
+
+--
+-- Name: COLUMN described_counts.error_sqlstate; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.described_counts.error_sqlstate IS 'Why it could not be counted, as SQLSTATE; null when it was.';
+
+
+--
+-- Name: COLUMN described_counts.error_message; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.described_counts.error_message IS 'The same in words.';
+
+
+--
+-- Name: COLUMN described_counts.description; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.described_counts.description IS 'As far as there is any: {row_count_low, row_count_high, carried_from_run, total_bytes, filtered: {name: count}}; null when there is none.';
 
 
 --
@@ -10160,11 +16600,267 @@ COMMENT ON TABLE nms_private.job_turn IS 'Always empty. Whoever opens a job of t
 
 
 --
+-- Name: maintained_counts; Type: TABLE; Schema: nms_private; Owner: -
+--
+
+CREATE TABLE nms_private.maintained_counts (
+    table_oid oid NOT NULL,
+    row_count bigint,
+    snapshot pg_snapshot,
+    xid xid8,
+    last_position bigint,
+    generation bigint NOT NULL,
+    server text,
+    triggers text,
+    columns text[],
+    seeded_at timestamp with time zone,
+    runs_since_count bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT counts_are_as_of_a_snapshot CHECK (((row_count IS NULL) = (snapshot IS NULL)))
+);
+
+
+--
+-- Name: TABLE maintained_counts; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON TABLE nms_private.maintained_counts IS 'Of each table whose count is maintained by triggers, how many rows one snapshot saw. What that snapshot did not see is in nms_private.count_deltas.';
+
+
+--
+-- Name: COLUMN maintained_counts.table_oid; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.maintained_counts.table_oid IS 'OID of the table.';
+
+
+--
+-- Name: COLUMN maintained_counts.row_count; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.maintained_counts.row_count IS 'Its rows; null until they are counted, and again when writes may have been missed.';
+
+
+--
+-- Name: COLUMN maintained_counts.snapshot; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.maintained_counts.snapshot IS 'The snapshot that saw them.';
+
+
+--
+-- Name: COLUMN maintained_counts.xid; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.maintained_counts.xid IS 'The transaction that had this snapshot, whose own deltas it saw as well; null when it had none.';
+
+
+--
+-- Name: COLUMN maintained_counts.last_position; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.maintained_counts.last_position IS 'The last of its own deltas that it saw; null when there was none.';
+
+
+--
+-- Name: COLUMN maintained_counts.generation; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.maintained_counts.generation IS 'Another one each time that is written. Sums of an earlier one rest on deltas that are deleted.';
+
+
+--
+-- Name: COLUMN maintained_counts.server; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.maintained_counts.server IS 'System identifier and database in which the rows were counted: numbers of transactions mean nothing in another one.';
+
+
+--
+-- Name: COLUMN maintained_counts.triggers; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.maintained_counts.triggers IS 'The triggers as they were then: when they are not the same any more, writes may have been missed.';
+
+
+--
+-- Name: COLUMN maintained_counts.columns; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.maintained_counts.columns IS 'Its columns as they were then, each with the transaction that wrote it: becoming a partition or a child writes them anew.';
+
+
+--
+-- Name: COLUMN maintained_counts.seeded_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.maintained_counts.seeded_at IS 'When its rows were last counted for that.';
+
+
+--
+-- Name: COLUMN maintained_counts.runs_since_count; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.maintained_counts.runs_since_count IS 'How many runs have taken the count from here since one has counted the rows; it begins anywhere below 13, so that not all are counted in the same run.';
+
+
+--
+-- Name: maintained_counts_generation_seq; Type: SEQUENCE; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE nms_private.maintained_counts ALTER COLUMN generation ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME nms_private.maintained_counts_generation_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: readings; Type: TABLE; Schema: nms_private; Owner: -
+--
+
+CREATE TABLE nms_private.readings (
+    reading_id bigint NOT NULL,
+    read_at timestamp with time zone NOT NULL,
+    epoch text NOT NULL,
+    open_transactions text[] NOT NULL
+);
+
+
+--
+-- Name: TABLE readings; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON TABLE nms_private.readings IS 'What was known about the server before a snapshot under which bases were counted.';
+
+
+--
+-- Name: COLUMN readings.reading_id; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.readings.reading_id IS 'Number of the reading.';
+
+
+--
+-- Name: COLUMN readings.read_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.readings.read_at IS 'When that was.';
+
+
+--
+-- Name: COLUMN readings.epoch; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.readings.epoch IS 'As long as that is the same, counters of the server only grow.';
+
+
+--
+-- Name: COLUMN readings.open_transactions; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.readings.open_transactions IS 'Virtual transactions that were open in any session: as long as one stays open, its session commits nothing.';
+
+
+--
+-- Name: readings_reading_id_seq; Type: SEQUENCE; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE nms_private.readings ALTER COLUMN reading_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME nms_private.readings_reading_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
 -- Name: targets_position_seq; Type: SEQUENCE; Schema: nms_private; Owner: -
 --
 
 ALTER TABLE nms_private.targets ALTER COLUMN "position" ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME nms_private.targets_position_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: trigger_changes; Type: TABLE; Schema: nms_private; Owner: -
+--
+
+CREATE TABLE nms_private.trigger_changes (
+    change_id bigint NOT NULL,
+    run_id bigint,
+    schema_name text NOT NULL COLLATE pg_catalog."C",
+    table_name text NOT NULL COLLATE pg_catalog."C",
+    detail text NOT NULL,
+    noticed_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+--
+-- Name: TABLE trigger_changes; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON TABLE nms_private.trigger_changes IS 'Maintained tables whose triggers were not what they had been, so that their rows had to be counted again.';
+
+
+--
+-- Name: COLUMN trigger_changes.change_id; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.trigger_changes.change_id IS 'Number of the change.';
+
+
+--
+-- Name: COLUMN trigger_changes.run_id; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.trigger_changes.run_id IS 'The first run that ended its counting after that; null while there is none.';
+
+
+--
+-- Name: COLUMN trigger_changes.schema_name; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.trigger_changes.schema_name IS 'Schema of the table.';
+
+
+--
+-- Name: COLUMN trigger_changes.table_name; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.trigger_changes.table_name IS 'Name of the table.';
+
+
+--
+-- Name: COLUMN trigger_changes.detail; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.trigger_changes.detail IS 'What has changed, for a person.';
+
+
+--
+-- Name: COLUMN trigger_changes.noticed_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.trigger_changes.noticed_at IS 'When that was noticed.';
+
+
+--
+-- Name: trigger_changes_change_id_seq; Type: SEQUENCE; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE nms_private.trigger_changes ALTER COLUMN change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME nms_private.trigger_changes_change_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -10190,11 +16886,51 @@ ALTER TABLE ONLY nms.table_metrics_alert_rules
 
 
 --
+-- Name: table_metrics_comparisons table_metrics_comparisons_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
+--
+
+ALTER TABLE ONLY nms.table_metrics_comparisons
+    ADD CONSTRAINT table_metrics_comparisons_pkey PRIMARY KEY (run_id, method, is_shadow);
+
+
+--
+-- Name: table_metrics_count_rules table_metrics_count_rules_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
+--
+
+ALTER TABLE ONLY nms.table_metrics_count_rules
+    ADD CONSTRAINT table_metrics_count_rules_pkey PRIMARY KEY (schema_name, table_name);
+
+
+--
 -- Name: table_metrics_daily_snapshot table_metrics_daily_snapshot_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
 --
 
 ALTER TABLE ONLY nms.table_metrics_daily_snapshot
     ADD CONSTRAINT table_metrics_daily_snapshot_pkey PRIMARY KEY (snapshot_date);
+
+
+--
+-- Name: table_metrics_differences table_metrics_differences_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
+--
+
+ALTER TABLE ONLY nms.table_metrics_differences
+    ADD CONSTRAINT table_metrics_differences_pkey PRIMARY KEY (difference_id);
+
+
+--
+-- Name: table_metrics_filtered_counts table_metrics_filtered_counts_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
+--
+
+ALTER TABLE ONLY nms.table_metrics_filtered_counts
+    ADD CONSTRAINT table_metrics_filtered_counts_pkey PRIMARY KEY (run_id, schema_name, table_name, filter_name);
+
+
+--
+-- Name: table_metrics_filters table_metrics_filters_pkey; Type: CONSTRAINT; Schema: nms; Owner: -
+--
+
+ALTER TABLE ONLY nms.table_metrics_filters
+    ADD CONSTRAINT table_metrics_filters_pkey PRIMARY KEY (schema_name, table_name, filter_name);
 
 
 --
@@ -10230,6 +16966,30 @@ ALTER TABLE ONLY nms.table_metrics_settings
 
 
 --
+-- Name: bases bases_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE ONLY nms_private.bases
+    ADD CONSTRAINT bases_pkey PRIMARY KEY (table_oid);
+
+
+--
+-- Name: count_deltas count_deltas_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE ONLY nms_private.count_deltas
+    ADD CONSTRAINT count_deltas_pkey PRIMARY KEY (table_oid, xid, "position");
+
+
+--
+-- Name: count_sums count_sums_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE ONLY nms_private.count_sums
+    ADD CONSTRAINT count_sums_pkey PRIMARY KEY (table_oid, generation, sum_id);
+
+
+--
 -- Name: events events_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
 --
 
@@ -10238,11 +16998,35 @@ ALTER TABLE ONLY nms_private.events
 
 
 --
+-- Name: maintained_counts maintained_counts_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE ONLY nms_private.maintained_counts
+    ADD CONSTRAINT maintained_counts_pkey PRIMARY KEY (table_oid);
+
+
+--
+-- Name: readings readings_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE ONLY nms_private.readings
+    ADD CONSTRAINT readings_pkey PRIMARY KEY (reading_id);
+
+
+--
 -- Name: targets targets_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
 --
 
 ALTER TABLE ONLY nms_private.targets
     ADD CONSTRAINT targets_pkey PRIMARY KEY (run_id, "position");
+
+
+--
+-- Name: trigger_changes trigger_changes_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE ONLY nms_private.trigger_changes
+    ADD CONSTRAINT trigger_changes_pkey PRIMARY KEY (change_id);
 
 
 --
@@ -10256,7 +17040,7 @@ CREATE UNIQUE INDEX a_slot_is_served_once ON nms.table_metrics_runs USING btree 
 -- Name: an_alert_is_open_once; Type: INDEX; Schema: nms; Owner: -
 --
 
-CREATE UNIQUE INDEX an_alert_is_open_once ON nms.table_metrics_alert_log USING btree (kind, COALESCE(schema_name, ''::text), COALESCE(table_name, ''::text)) WHERE (closed_at IS NULL);
+CREATE UNIQUE INDEX an_alert_is_open_once ON nms.table_metrics_alert_log USING btree (kind, COALESCE(schema_name, ''::text), COALESCE(table_name, ''::text), COALESCE(filter_name, ''::text)) WHERE (closed_at IS NULL);
 
 
 --
@@ -10264,6 +17048,13 @@ CREATE UNIQUE INDEX an_alert_is_open_once ON nms.table_metrics_alert_log USING b
 --
 
 CREATE INDEX table_metrics_daily_snapshot_run_idx ON nms.table_metrics_daily_snapshot USING btree (run_id);
+
+
+--
+-- Name: table_metrics_filtered_counts_table_idx; Type: INDEX; Schema: nms; Owner: -
+--
+
+CREATE INDEX table_metrics_filtered_counts_table_idx ON nms.table_metrics_filtered_counts USING btree (schema_name, table_name, filter_name, run_id) INCLUDE (row_count);
 
 
 --
@@ -10313,6 +17104,20 @@ CREATE INDEX events_received_at_idx ON nms_private.events USING btree (received_
 --
 
 CREATE INDEX targets_open_idx ON nms_private.targets USING btree (run_id, "position") WHERE (NOT is_done);
+
+
+--
+-- Name: table_metrics_count_rules begin_shadow_anew; Type: TRIGGER; Schema: nms; Owner: -
+--
+
+CREATE TRIGGER begin_shadow_anew BEFORE UPDATE ON nms.table_metrics_count_rules FOR EACH ROW WHEN (((new.method = 'carried'::text) AND (old.method <> 'carried'::text))) EXECUTE FUNCTION nms_private.begin_shadow_anew();
+
+
+--
+-- Name: TRIGGER begin_shadow_anew ON table_metrics_count_rules; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TRIGGER begin_shadow_anew ON nms.table_metrics_count_rules IS 'Nothing is carried by a rule that has not been compared first.';
 
 
 --
@@ -10383,6 +17188,20 @@ CREATE TRIGGER record_alerts AFTER UPDATE ON nms.table_metrics_runs FOR EACH ROW
 --
 
 COMMENT ON TRIGGER record_alerts ON nms.table_metrics_runs IS 'However a run ends, what is strange about it is recorded.';
+
+
+--
+-- Name: table_metrics_filters validate_filter; Type: TRIGGER; Schema: nms; Owner: -
+--
+
+CREATE TRIGGER validate_filter BEFORE INSERT OR UPDATE ON nms.table_metrics_filters FOR EACH ROW EXECUTE FUNCTION nms_private.validate_filter();
+
+
+--
+-- Name: TRIGGER validate_filter ON table_metrics_filters; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TRIGGER validate_filter ON nms.table_metrics_filters IS 'What is no filter is refused when it is written, not discovered in a run.';
 
 
 --
@@ -10523,6 +17342,17 @@ GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_met
 
 
 --
+-- Name: FUNCTION current_count(target regclass); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.current_count(target regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.current_count(target regclass) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.current_count(target regclass) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.current_count(target regclass) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.current_count(target regclass) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION day_report(snapshot_date date); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -10534,14 +17364,14 @@ GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_reader
 
 
 --
--- Name: FUNCTION day_snapshot(snapshot_date date); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION day_snapshot(snapshot_date date, version integer); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.day_snapshot(snapshot_date date) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.day_snapshot(snapshot_date date) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.day_snapshot(snapshot_date date) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.day_snapshot(snapshot_date date) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.day_snapshot(snapshot_date date) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.day_snapshot(snapshot_date date, version integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.day_snapshot(snapshot_date date, version integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.day_snapshot(snapshot_date date, version integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.day_snapshot(snapshot_date date, version integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.day_snapshot(snapshot_date date, version integer) TO table_metrics_reader;
 
 
 --
@@ -10553,6 +17383,17 @@ GRANT ALL ON FUNCTION nms.days_report("limit" integer, before date) TO table_met
 GRANT ALL ON FUNCTION nms.days_report("limit" integer, before date) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms.days_report("limit" integer, before date) TO table_metrics_maintainer;
 GRANT ALL ON FUNCTION nms.days_report("limit" integer, before date) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION estimate_count(schema_name text, table_name text, OUT row_count bigint, OUT row_count_low bigint, OUT row_count_high bigint, OUT method text, OUT pages_read bigint, OUT pages bigint); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.estimate_count(schema_name text, table_name text, OUT row_count bigint, OUT row_count_low bigint, OUT row_count_high bigint, OUT method text, OUT pages_read bigint, OUT pages bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.estimate_count(schema_name text, table_name text, OUT row_count bigint, OUT row_count_low bigint, OUT row_count_high bigint, OUT method text, OUT pages_read bigint, OUT pages bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.estimate_count(schema_name text, table_name text, OUT row_count bigint, OUT row_count_low bigint, OUT row_count_high bigint, OUT method text, OUT pages_read bigint, OUT pages bigint) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.estimate_count(schema_name text, table_name text, OUT row_count bigint, OUT row_count_low bigint, OUT row_count_high bigint, OUT method text, OUT pages_read bigint, OUT pages bigint) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.estimate_count(schema_name text, table_name text, OUT row_count bigint, OUT row_count_low bigint, OUT row_count_high bigint, OUT method text, OUT pages_read bigint, OUT pages bigint) TO table_metrics_reader;
 
 
 --
@@ -10609,6 +17450,16 @@ GRANT ALL ON FUNCTION nms.find_table(named text) TO table_metrics_reader;
 
 
 --
+-- Name: FUNCTION fold_counts(count_rows boolean); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.fold_counts(count_rows boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.fold_counts(count_rows boolean) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.fold_counts(count_rows boolean) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.fold_counts(count_rows boolean) TO table_metrics_maintainer;
+
+
+--
 -- Name: FUNCTION growth(by text, schema_name text, table_name text, periods integer); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -10636,6 +17487,14 @@ GRANT ALL ON FUNCTION nms.growth_report(by text, schema_name text, table_name te
 
 REVOKE ALL ON FUNCTION nms.import_run(snapshot_date date, payload jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms.import_run(snapshot_date date, payload jsonb) TO table_metrics_maintainer;
+
+
+--
+-- Name: FUNCTION maintain_count(target regclass); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.maintain_count(target regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.maintain_count(target regclass) TO table_metrics_maintainer;
 
 
 --
@@ -10740,6 +17599,14 @@ GRANT ALL ON FUNCTION nms.record_alerts(run_id bigint) TO table_metrics_maintain
 
 
 --
+-- Name: FUNCTION resume_carrying(schema_name text, table_name text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.resume_carrying(schema_name text, table_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.resume_carrying(schema_name text, table_name text) TO table_metrics_maintainer;
+
+
+--
 -- Name: FUNCTION run_report(run_id bigint); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -10751,14 +17618,14 @@ GRANT ALL ON FUNCTION nms.run_report(run_id bigint) TO table_metrics_reader;
 
 
 --
--- Name: FUNCTION run_snapshot(run_id bigint); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION run_snapshot(run_id bigint, version integer); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.run_snapshot(run_id bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.run_snapshot(run_id bigint) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.run_snapshot(run_id bigint) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.run_snapshot(run_id bigint) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.run_snapshot(run_id bigint) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.run_snapshot(run_id bigint, version integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.run_snapshot(run_id bigint, version integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.run_snapshot(run_id bigint, version integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.run_snapshot(run_id bigint, version integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.run_snapshot(run_id bigint, version integer) TO table_metrics_reader;
 
 
 --
@@ -10784,6 +17651,14 @@ GRANT ALL ON FUNCTION nms.status_report(runs integer) TO table_metrics_reader;
 
 
 --
+-- Name: FUNCTION stop_maintaining(target regclass); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.stop_maintaining(target regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.stop_maintaining(target regclass) TO table_metrics_maintainer;
+
+
+--
 -- Name: FUNCTION table_report(schema_name text, table_name text, days integer); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -10795,14 +17670,14 @@ GRANT ALL ON FUNCTION nms.table_report(schema_name text, table_name text, days i
 
 
 --
--- Name: FUNCTION table_trend(schema_name text, table_name text, days integer); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION table_trend(schema_name text, table_name text, days integer, filter_name text); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer, filter_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.table_trend(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_reader;
 
 
 --
@@ -10817,14 +17692,14 @@ GRANT ALL ON FUNCTION nms.tables_report(schema_name text, alike text, after text
 
 
 --
--- Name: FUNCTION trend_report(schema_name text, table_name text, days integer); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION trend_report(schema_name text, table_name text, days integer, filter_name text); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_reader;
 
 
 --
@@ -10863,12 +17738,42 @@ REVOKE ALL ON FUNCTION nms_private.begin_run(skip jsonb, exclude jsonb, run_id b
 
 
 --
+-- Name: FUNCTION begin_shadow_anew(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.begin_shadow_anew() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION call_filter_function(run_id bigint, table_oid oid, filter_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.call_filter_function(run_id bigint, table_oid oid, filter_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.call_filter_function(run_id bigint, table_oid oid, filter_name text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.call_filter_function(run_id bigint, table_oid oid, filter_name text) TO table_metrics_worker;
+
+
+--
 -- Name: FUNCTION cancel_if_client_is_gone(); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.cancel_if_client_is_gone() FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.cancel_if_client_is_gone() TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.cancel_if_client_is_gone() TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION carry_counts(targets nms_private.target[], reading nms_private.reading, stop_at text[], lock_timeout text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.carry_counts(targets nms_private.target[], reading nms_private.reading, stop_at text[], lock_timeout text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION carrying_report(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.carrying_report() FROM PUBLIC;
 
 
 --
@@ -10921,10 +17826,38 @@ REVOKE ALL ON FUNCTION nms_private.collecting_call(payload jsonb) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION count_each(targets nms_private.target[], stop_at text[], lock_timeout text); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION compare_counters(run_id bigint, epoch text, OUT unchanged oid[], OUT verified oid[], OUT shadowed oid[], OUT base_readings bigint[], OUT others nms_private.counters[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.count_each(targets nms_private.target[], stop_at text[], lock_timeout text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.compare_counters(run_id bigint, epoch text, OUT unchanged oid[], OUT verified oid[], OUT shadowed oid[], OUT base_readings bigint[], OUT others nms_private.counters[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION count_each(targets nms_private.target[], stop_at text[], lock_timeout text, is_sampled boolean, filters jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.count_each(targets nms_private.target[], stop_at text[], lock_timeout text, is_sampled boolean, filters jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION count_filtered(target regclass, is_whole boolean, filters jsonb, OUT row_count bigint, OUT filtered jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.count_filtered(target regclass, is_whole boolean, filters jsonb, OUT row_count bigint, OUT filtered jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION count_foreign(targets nms_private.target[], stop_at text[], lock_timeout text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.count_foreign(targets nms_private.target[], stop_at text[], lock_timeout text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION count_methods(targets nms_private.target[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.count_methods(targets nms_private.target[]) FROM PUBLIC;
 
 
 --
@@ -10942,6 +17875,16 @@ REVOKE ALL ON FUNCTION nms_private.count_targets(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: TABLE table_metrics_filtered_counts; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_filtered_counts TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_filtered_counts TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_filtered_counts TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_filtered_counts TO table_metrics_reader;
+
+
+--
 -- Name: TABLE table_metrics_measurements; Type: ACL; Schema: nms; Owner: -
 --
 
@@ -10952,10 +17895,17 @@ GRANT SELECT ON TABLE nms.table_metrics_measurements TO table_metrics_reader;
 
 
 --
--- Name: FUNCTION count_under_one_snapshot(run_id bigint, among oid[], as_one boolean, retryable text[], OUT measured nms.table_metrics_measurements[], OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[], OUT schema_places tid[]); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION count_under_one_snapshot(run_id bigint, among oid[], as_one boolean, retryable text[], reading nms_private.reading, OUT measured nms.table_metrics_measurements[], OUT filtered nms.table_metrics_filtered_counts[], OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[], OUT schema_places tid[], OUT findings nms_private.finding[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.count_under_one_snapshot(run_id bigint, among oid[], as_one boolean, retryable text[], OUT measured nms.table_metrics_measurements[], OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[], OUT schema_places tid[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.count_under_one_snapshot(run_id bigint, among oid[], as_one boolean, retryable text[], reading nms_private.reading, OUT measured nms.table_metrics_measurements[], OUT filtered nms.table_metrics_filtered_counts[], OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[], OUT schema_places tid[], OUT findings nms_private.finding[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION counter_epoch(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.counter_epoch() FROM PUBLIC;
 
 
 --
@@ -10975,10 +17925,10 @@ GRANT ALL ON FUNCTION nms_private.counting_sessions(run_id bigint) TO table_metr
 
 
 --
--- Name: FUNCTION counts_by_day(run_id bigint, schema_names text[], table_names text[]); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION counts_by_day(run_id bigint, schema_names text[], table_names text[], filter_names text[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.counts_by_day(run_id bigint, schema_names text[], table_names text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.counts_by_day(run_id bigint, schema_names text[], table_names text[], filter_names text[]) FROM PUBLIC;
 
 
 --
@@ -11027,10 +17977,17 @@ REVOKE ALL ON FUNCTION nms_private.delete_measurements_of_deleted_runs() FROM PU
 
 
 --
--- Name: FUNCTION departures_by_day(run_id bigint, schema_names text[], table_names text[]); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION departures_by_day(run_id bigint, schema_names text[], table_names text[], filter_names text[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.departures_by_day(run_id bigint, schema_names text[], table_names text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.departures_by_day(run_id bigint, schema_names text[], table_names text[], filter_names text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION empty_tables(table_oids oid[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.empty_tables(table_oids oid[]) FROM PUBLIC;
 
 
 --
@@ -11041,10 +17998,31 @@ REVOKE ALL ON FUNCTION nms_private.end_if_abandoned(run_id bigint) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION expected_counts(run_id bigint, schema_names text[], table_names text[]); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION equals(value anyelement, literal anyelement); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.expected_counts(run_id bigint, schema_names text[], table_names text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.equals(value anyelement, literal anyelement) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION estimate_rows(table_oid oid, OUT row_count bigint, OUT row_count_low bigint, OUT row_count_high bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.estimate_rows(table_oid oid, OUT row_count bigint, OUT row_count_low bigint, OUT row_count_high bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION estimate_tables(targets nms_private.target[], stop_at text[], lock_timeout text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.estimate_tables(targets nms_private.target[], stop_at text[], lock_timeout text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION expected_counts(run_id bigint, schema_names text[], table_names text[], filter_names text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.expected_counts(run_id bigint, schema_names text[], table_names text[], filter_names text[]) FROM PUBLIC;
 
 
 --
@@ -11085,10 +18063,96 @@ REVOKE ALL ON FUNCTION nms_private.family_members(targets nms_private.target[]) 
 
 
 --
+-- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION filter_function(table_oid oid, function_name text, OUT routine regproc, OUT error_sqlstate text, OUT error_message text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.filter_function(table_oid oid, function_name text, OUT routine regproc, OUT error_sqlstate text, OUT error_message text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION filter_functions(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.filter_functions(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.filter_functions(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.filter_functions(run_id bigint) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION filter_outcome(finding nms_private.finding, filter_name text, filter jsonb, OUT row_count bigint, OUT error_sqlstate text, OUT error_message text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.filter_outcome(finding nms_private.finding, filter_name text, filter jsonb, OUT row_count bigint, OUT error_sqlstate text, OUT error_message text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION filter_problem(schema_name text, table_name text, filter jsonb, function_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.filter_problem(schema_name text, table_name text, filter jsonb, function_name text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION filter_test(table_oid oid, filter jsonb, OUT expression text, OUT error_sqlstate text, OUT error_message text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.filter_test(table_oid oid, filter jsonb, OUT expression text, OUT error_sqlstate text, OUT error_message text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION filtered_tables(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.filtered_tables() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION filters_of(table_oids oid[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.filters_of(table_oids oid[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION find_count_alerts(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.find_count_alerts(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_counts(targets nms_private.target[], reading nms_private.reading, stop_at text[], lock_timeout text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.find_counts(targets nms_private.target[], reading nms_private.reading, stop_at text[], lock_timeout text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_difference_alerts(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.find_difference_alerts(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_maintained(targets nms_private.target[], stop_at text[], lock_timeout text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.find_maintained(targets nms_private.target[], stop_at text[], lock_timeout text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_maintaining_triggers(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.find_maintaining_triggers() FROM PUBLIC;
 
 
 --
@@ -11120,6 +18184,13 @@ REVOKE ALL ON FUNCTION nms_private.find_targets(skip jsonb, exclude jsonb, among
 
 
 --
+-- Name: FUNCTION find_trigger_alerts(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.find_trigger_alerts(run_id bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION find_worker_problems(worker_schema text); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -11137,6 +18208,13 @@ REVOKE ALL ON FUNCTION nms_private.finish_counting(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION fold_count(table_oid oid, count_rows boolean, OUT row_count bigint, OUT deltas_folded bigint, OUT is_counted boolean, OUT problem text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.fold_count(table_oid oid, count_rows boolean, OUT row_count bigint, OUT deltas_folded bigint, OUT is_counted boolean, OUT problem text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION forbid_deleting_the_settings(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -11148,6 +18226,21 @@ REVOKE ALL ON FUNCTION nms_private.forbid_deleting_the_settings() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.forbid_rewriting_a_finished_run() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION foreign_batches(targets nms_private.target[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.foreign_batches(targets nms_private.target[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION forget_maintained(target oid); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.forget_maintained(target oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.forget_maintained(target oid) TO table_metrics_maintainer;
 
 
 --
@@ -11174,10 +18267,31 @@ REVOKE ALL ON FUNCTION nms_private.has_lost_targets(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION has_other_tables(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.has_other_tables(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION have_their_names(targets nms_private.target[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.have_their_names(targets nms_private.target[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION header_holders(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.header_holders(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_filter(filter jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.is_filter(filter jsonb) FROM PUBLIC;
 
 
 --
@@ -11222,6 +18336,20 @@ REVOKE ALL ON FUNCTION nms_private.job_request(payload jsonb) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION keep_bases(run_id bigint, findings nms_private.finding[], reading nms_private.reading); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.keep_bases(run_id bigint, findings nms_private.finding[], reading nms_private.reading) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION keep_comparisons(run_id bigint, findings nms_private.finding[], reading nms_private.reading); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.keep_comparisons(run_id bigint, findings nms_private.finding[], reading nms_private.reading) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION known_business_date(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -11233,6 +18361,55 @@ REVOKE ALL ON FUNCTION nms_private.known_business_date() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.latest_slot(local_time time without time zone, at timestamp with time zone) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_carries_nothing(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_carries_nothing(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_carrying_is_kept_waiting(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_carrying_is_kept_waiting(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_changes_not_counted(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_changes_not_counted(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_count_differs(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_count_differs(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_count_not_maintained(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_count_not_maintained(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_count_rule_names_nothing(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_count_rule_names_nothing(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_filter_not_counted(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_filter_not_counted(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
 
 
 --
@@ -11264,10 +18441,24 @@ REVOKE ALL ON FUNCTION nms_private.lint_no_run_today(payload jsonb, targets nms_
 
 
 --
+-- Name: FUNCTION lint_notes_are_not_folded(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_notes_are_not_folded(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION lint_nothing_to_count(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.lint_nothing_to_count(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_other_server_may_keep_runs_waiting(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_other_server_may_keep_runs_waiting(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
 
 
 --
@@ -11303,6 +18494,13 @@ REVOKE ALL ON FUNCTION nms_private.lint_runs_functions_of_others(payload jsonb, 
 --
 
 REVOKE ALL ON FUNCTION nms_private.lint_server_is_read_only(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_servers_are_asked_in_turn(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_servers_are_asked_in_turn(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
 
 
 --
@@ -11348,6 +18546,24 @@ REVOKE ALL ON FUNCTION nms_private.lint_user_mapping_missing(payload jsonb, targ
 
 
 --
+-- Name: FUNCTION lint_wraparound_ahead(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_wraparound_ahead(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION list_maintained(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.list_maintained() FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.list_maintained() TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.list_maintained() TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms_private.list_maintained() TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms_private.list_maintained() TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION list_runs("limit" integer, before bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -11362,6 +18578,34 @@ REVOKE ALL ON FUNCTION nms_private.list_tables(schema_name text, alike text, aft
 
 
 --
+-- Name: FUNCTION maintained_now(among oid[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.maintained_now(among oid[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION maintained_states(among oid[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.maintained_states(among oid[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION maintained_totals(among oid[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.maintained_totals(among oid[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION may_set(parameter text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.may_set(parameter text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION measure(run_id bigint, among oid[], as_one boolean, retryable text[], OUT tables_counted bigint, OUT rows_counted numeric, OUT changed_targets nms_private.target[], OUT locked_targets nms_private.target[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -11369,10 +18613,17 @@ REVOKE ALL ON FUNCTION nms_private.measure(run_id bigint, among oid[], as_one bo
 
 
 --
--- Name: FUNCTION measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION measure_next_target(run_id bigint, after bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT claimed bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.measure_next_target(run_id bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.measure_next_target(run_id bigint, after bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT claimed bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION named_rules(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.named_rules() FROM PUBLIC;
 
 
 --
@@ -11380,6 +18631,21 @@ REVOKE ALL ON FUNCTION nms_private.measure_next_target(run_id bigint, OUT tables
 --
 
 REVOKE ALL ON FUNCTION nms_private.names_spelled(spelling text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION note_changes(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.note_changes() FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.note_changes() TO table_metrics_maintainer;
+
+
+--
+-- Name: FUNCTION oldest_transaction(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.oldest_transaction() FROM PUBLIC;
 
 
 --
@@ -11419,6 +18685,27 @@ GRANT ALL ON FUNCTION nms_private.parse_duration(duration text) TO table_metrics
 
 
 --
+-- Name: FUNCTION parts_elsewhere(targets nms_private.target[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.parts_elsewhere(targets nms_private.target[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION payload_in(version integer, stored jsonb, run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.payload_in(version integer, stored jsonb, run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION payload_version(payload jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.payload_version(payload jsonb) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION period_ends(by text, periods integer); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -11426,10 +18713,31 @@ REVOKE ALL ON FUNCTION nms_private.period_ends(by text, periods integer) FROM PU
 
 
 --
+-- Name: FUNCTION proven_tables(table_oids oid[], since timestamp with time zone, wal_end pg_lsn, deadline timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.proven_tables(table_oids oid[], since timestamp with time zone, wal_end pg_lsn, deadline timestamp with time zone) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION queue_targets(run_id bigint, round bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.queue_targets(run_id bigint, round bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION read_counters(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.read_counters(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION read_foreign(targets nms_private.target[], lock_timeout text, OUT row_counts bigint[], OUT error_sqlstate text, OUT error_message text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.read_foreign(targets nms_private.target[], lock_timeout text, OUT row_counts bigint[], OUT error_sqlstate text, OUT error_message text) FROM PUBLIC;
 
 
 --
@@ -11463,6 +18771,13 @@ GRANT ALL ON FUNCTION nms_private.record_missing_run() TO table_metrics_worker;
 
 
 --
+-- Name: FUNCTION refuse_unknown_filter(schema_name text, table_name text, filter_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.refuse_unknown_filter(schema_name text, table_name text, filter_name text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION refuse_unknown_schema(schema_name text); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -11481,6 +18796,14 @@ REVOKE ALL ON FUNCTION nms_private.refuse_unknown_table(schema_name text, table_
 --
 
 REVOKE ALL ON FUNCTION nms_private.refused_tables(tables oid[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION register_maintained(target oid); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.register_maintained(target oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.register_maintained(target oid) TO table_metrics_maintainer;
 
 
 --
@@ -11604,10 +18927,10 @@ REVOKE ALL ON FUNCTION nms_private.run_or_latest(run_id bigint) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION run_payload(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION run_payload(run_id bigint, version integer); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.run_payload(run_id bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.run_payload(run_id bigint, version integer) FROM PUBLIC;
 
 
 --
@@ -11618,10 +18941,24 @@ REVOKE ALL ON FUNCTION nms_private.run_result(run_id bigint, since bigint) FROM 
 
 
 --
--- Name: FUNCTION score_counts(run_id bigint, schema_names text[], table_names text[]); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION run_totals(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.score_counts(run_id bigint, schema_names text[], table_names text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.run_totals(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION score_counts(run_id bigint, schema_names text[], table_names text[], filter_names text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.score_counts(run_id bigint, schema_names text[], table_names text[], filter_names text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION seed_count(table_oid oid); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.seed_count(table_oid oid) FROM PUBLIC;
 
 
 --
@@ -11632,10 +18969,24 @@ REVOKE ALL ON FUNCTION nms_private.sessions_in_the_way(relations regclass[]) FRO
 
 
 --
+-- Name: FUNCTION settle_maintained(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.settle_maintained(run_id bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION settle_targets(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.settle_targets(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION sizes_of(table_oid oid, OUT table_bytes bigint, OUT index_bytes bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.sizes_of(table_oid oid, OUT table_bytes bigint, OUT index_bytes bigint) FROM PUBLIC;
 
 
 --
@@ -11660,10 +19011,31 @@ REVOKE ALL ON FUNCTION nms_private.start_run(skip jsonb, exclude jsonb, problem 
 
 
 --
+-- Name: FUNCTION storage_states(among oid[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.storage_states(among oid[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION store_filtered_counts(filtered nms.table_metrics_filtered_counts[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.store_filtered_counts(filtered nms.table_metrics_filtered_counts[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION store_measurements(measured nms.table_metrics_measurements[], OUT tables_counted bigint, OUT rows_counted numeric); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.store_measurements(measured nms.table_metrics_measurements[], OUT tables_counted bigint, OUT rows_counted numeric) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION sum_up_deltas(table_oid oid); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.sum_up_deltas(table_oid oid) FROM PUBLIC;
 
 
 --
@@ -11681,6 +19053,13 @@ REVOKE ALL ON FUNCTION nms_private.take_turn(of regclass) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION targets_left(targets nms_private.target[], findings nms_private.finding[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.targets_left(targets nms_private.target[], findings nms_private.finding[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION terminate_counting(run_id bigint, pid integer); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -11690,10 +19069,24 @@ GRANT ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer)
 
 
 --
--- Name: FUNCTION unexplained_by_day(run_id bigint, schema_names text[], table_names text[]); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION transactions_in_the_way(open_for interval); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.unexplained_by_day(run_id bigint, schema_names text[], table_names text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.transactions_in_the_way(open_for interval) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION trust_in(method text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.trust_in(method text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION unexplained_by_day(run_id bigint, schema_names text[], table_names text[], filter_names text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.unexplained_by_day(run_id bigint, schema_names text[], table_names text[], filter_names text[]) FROM PUBLIC;
 
 
 --
@@ -11708,6 +19101,20 @@ REVOKE ALL ON FUNCTION nms_private.unmatched_entries(skip jsonb, exclude jsonb) 
 --
 
 REVOKE ALL ON FUNCTION nms_private.unmeasured_targets(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION unsettled_sessions(since timestamp with time zone, among integer[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.unsettled_sessions(since timestamp with time zone, among integer[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION unwritten_tables(table_oids oid[], until pg_lsn); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.unwritten_tables(table_oids oid[], until pg_lsn) FROM PUBLIC;
 
 
 --
@@ -11731,6 +19138,13 @@ REVOKE ALL ON FUNCTION nms_private.validate_counts(payload jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION nms_private.validate_deadline(deadline text) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.validate_deadline(deadline text) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.validate_deadline(deadline text) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION validate_filter(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.validate_filter() FROM PUBLIC;
 
 
 --
@@ -11772,6 +19186,14 @@ REVOKE ALL ON FUNCTION nms_private.validate_request(skip jsonb, exclude jsonb) F
 --
 
 REVOKE ALL ON FUNCTION nms_private.validate_retention(keep_runs interval, keep_daily interval) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION why_not_maintained(target oid, OUT reason text, OUT remedy text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.why_not_maintained(target oid, OUT reason text, OUT remedy text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.why_not_maintained(target oid, OUT reason text, OUT remedy text) TO table_metrics_maintainer;
 
 
 --
@@ -11831,6 +19253,26 @@ GRANT SELECT ON TABLE nms.table_metrics_alerts TO table_metrics_reader;
 
 
 --
+-- Name: TABLE table_metrics_comparisons; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_comparisons TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_comparisons TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_comparisons TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_comparisons TO table_metrics_reader;
+
+
+--
+-- Name: TABLE table_metrics_count_rules; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_count_rules TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_count_rules TO table_metrics_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE nms.table_metrics_count_rules TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_count_rules TO table_metrics_reader;
+
+
+--
 -- Name: TABLE table_metrics_daily_snapshot; Type: ACL; Schema: nms; Owner: -
 --
 
@@ -11848,6 +19290,16 @@ GRANT SELECT ON TABLE nms.table_metrics_daily TO table_metrics_collector;
 GRANT SELECT ON TABLE nms.table_metrics_daily TO table_metrics_worker;
 GRANT SELECT ON TABLE nms.table_metrics_daily TO table_metrics_maintainer;
 GRANT SELECT ON TABLE nms.table_metrics_daily TO table_metrics_reader;
+
+
+--
+-- Name: TABLE table_metrics_differences; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_differences TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_differences TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_differences TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_differences TO table_metrics_reader;
 
 
 --
@@ -11871,6 +19323,16 @@ GRANT SELECT ON TABLE nms.table_metrics_estimates TO table_metrics_reader;
 
 
 --
+-- Name: TABLE table_metrics_filters; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_filters TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_filters TO table_metrics_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE nms.table_metrics_filters TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_filters TO table_metrics_reader;
+
+
+--
 -- Name: TABLE table_metrics_history; Type: ACL; Schema: nms; Owner: -
 --
 
@@ -11878,6 +19340,16 @@ GRANT SELECT ON TABLE nms.table_metrics_history TO table_metrics_collector;
 GRANT SELECT ON TABLE nms.table_metrics_history TO table_metrics_worker;
 GRANT SELECT ON TABLE nms.table_metrics_history TO table_metrics_maintainer;
 GRANT SELECT ON TABLE nms.table_metrics_history TO table_metrics_reader;
+
+
+--
+-- Name: TABLE table_metrics_maintained; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_maintained TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_maintained TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_maintained TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_maintained TO table_metrics_reader;
 
 
 --

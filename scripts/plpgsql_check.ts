@@ -20,7 +20,9 @@ await onScratchServer(async (scratch) => {
     cross join lateral plpgsql_check_function(
       function.oid,
       relid => coalesce(
-        (select min(trigger.tgrelid::bigint)::oid from pg_trigger as trigger where trigger.tgfoid = function.oid), 0
+        (select min(trigger.tgrelid::bigint)::oid from pg_trigger as trigger where trigger.tgfoid = function.oid),
+        case when function.prorettype = 'trigger'::regtype then 'nms.table_metrics_runs'::regclass end,
+        0
       ),
       oldtable => case
         when function.proname = 'delete_measurements_of_deleted_runs' then 'deleted_runs'

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:bad621311580f864f181b25465fefad63e818bbd
+--! Hash: sha1:5043a59e32a44e610a722ef76de63b5be00706ba
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -52,7 +52,7 @@ create table if not exists nms.table_metrics_settings (
     constraint yield_after_is_between_1_ms_and_1_day check (yield_after between '1 ms' and '1 day'),
   keep_at_least interval not null default '30 days'
     constraint keep_at_least_is_between_0_and_1000_years check (keep_at_least between '0' and '1000 years'),
-  payload_version smallint not null default 1
+  payload_version bigint not null default 1
     constraint payload_version_is_1_or_2 check (payload_version in (1, 2)),
   measure_storage boolean not null default false
 );
@@ -864,7 +864,7 @@ create table if not exists nms_private.maintained_counts (
   triggers text,
   columns text[],
   seeded_at timestamptz,
-  runs_since_count integer not null default 0,
+  runs_since_count bigint not null default 0,
   constraint counts_are_as_of_a_snapshot check ((row_count is null) = (snapshot is null))
 );
 comment on table nms_private.maintained_counts is
@@ -7165,7 +7165,7 @@ begin
         from nms.table_metrics_daily_snapshot as day
         where day.run_id = v_run.run_id
       ),
-      (select settings.payload_version from nms.table_metrics_settings as settings)
+      (select settings.payload_version::integer from nms.table_metrics_settings as settings)
     )
   );
   collected_at := v_run.collected_at;
@@ -12098,7 +12098,7 @@ begin
   insert into nms.table_metrics_run_snapshot (run_id, payload, collected_at)
   select
     close_run.run_id,
-    nms_private.run_payload(run_id => close_run.run_id, version => settings.payload_version),
+    nms_private.run_payload(run_id => close_run.run_id, version => settings.payload_version::integer),
     v_run.collected_at
   from nms.table_metrics_settings as settings;
   perform nms_private.take_day(run_id => close_run.run_id);
