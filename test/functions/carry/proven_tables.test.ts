@@ -23,11 +23,11 @@ const hiding = {
 
 for (const [what, message] of Object.entries(hiding)) {
   test(`a session ${what} hides nothing from a run`, async (t) => {
-    const { db, sql, run } = await createCarrying(t, shop)
+    const { db, sql, carries, run } = await createCarrying(t, shop)
     const hider = db.connect()
     const hidden = hider.unsafe(message).catch(() => undefined)
     await untilThereAre(sql, 101)
-    t.is(await naive(sql, 'orders'), 100)
+    if (carries) t.is(await naive(sql, 'orders'), 100)
 
     const found = await run()
 
