@@ -19,9 +19,14 @@ await onScratchServer(async (scratch) => {
     join pg_language as language on language.oid = function.prolang and language.lanname = 'plpgsql'
     cross join lateral plpgsql_check_function(
       function.oid,
-      relid => coalesce(
-        (select min(trigger.tgrelid::bigint)::oid from pg_trigger as trigger where trigger.tgfoid = function.oid), 0
-      ),
+      -- That of a function without a trigger of ours is any.
+      relid => case
+        when function.prorettype = 'trigger'::regtype then coalesce(
+          (select min(trigger.tgrelid::bigint)::oid from pg_trigger as trigger where trigger.tgfoid = function.oid),
+          'nms.table_metrics_runs'::regclass
+        )
+        else 0
+      end,
       oldtable => case
         when function.proname = 'delete_measurements_of_deleted_runs' then 'deleted_runs'
         when function.proname = 'note_changes' then 'changed'
