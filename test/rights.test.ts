@@ -173,7 +173,9 @@ for (const role of readers) {
       for (const { name, assigned, is_table } of tables) {
         const [rows] = await sql.unsafe(`select count(*) as found from ${name}`)
         // Nothing is strange.
-        const found = /(alerts|alert_log|_rules|filters|filtered_counts|comparisons|differences)$/.test(name) ? '0' : '1'
+        const found = /(alerts|alert_log|_rules|filters|filtered_counts|comparisons|differences)$/.test(name)
+          ? '0'
+          : '1'
         t.is(rows?.found, found, name)
         if (!is_table) continue // nobody can write through it
         const statements = {

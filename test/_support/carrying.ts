@@ -14,7 +14,7 @@ export interface Carrying {
   sql: Sql
   /** False before PostgreSQL 15, where everything is counted. */
   carries: boolean
-  /** Runs the collector; what is named is counted in order to compare, nothing else is. Keys are `schema.table`. */
+  /** Runs the collector; what is named is counted to compare, without a name nothing is. Keys are `schema.table`. */
   run(verified?: string): Promise<Record<string, Found>>
 }
 
@@ -59,10 +59,12 @@ async function run(sql: Sql, verified?: string): Promise<Record<string, Found>> 
           relation.relkind = 'r'
           and relation.relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
           and relation.relnamespace not in ('nms'::regnamespace, 'nms_private'::regnamespace)
-          and ((v_next + relation.oid::bigint) % 14 = 0) <> (relation.oid is not distinct from v_verified)
+          and case
+            when v_verified is null then (v_next + relation.oid::bigint) % 14 = 0
+            else relation.oid = v_verified and (v_next + relation.oid::bigint) % 14 <> 0
+          end
       ) loop
         v_next := v_next + 1;
-        exit when v_next > 100000;
       end loop;
       perform setval(pg_get_serial_sequence('nms.table_metrics_runs', 'run_id'), v_next, false);
     end

@@ -89,7 +89,7 @@ test.serial('what the WAL has not changed is carried, whatever sessions hide', a
   await writer.unsafe('begin; insert into open values (11)')
   await run()
   const hider = db.connect()
-  await hider.unsafe('set track_counts = off; insert into unseen values (11); begin; select 1')
+  await hider.unsafe('set track_counts = off; begin; insert into unseen values (11); commit; begin; select 1')
   await writer.unsafe('commit')
   t.is(await naive(sql, 'unseen'), 10)
   await sql`select pg_stat_reset()`
