@@ -448,7 +448,6 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'prune_table_metrics',
       'rebuild_daily_snapshot',
       'rebuild_run_snapshot',
-      'resume_carrying',
       'record_alerts',
       'record_missing_run',
       'register_maintained',
