@@ -53,11 +53,13 @@ const readingCalls = [
 ]
 const startingCalls = [
   'abandon_silent_runs',
+  'call_filter_function',
   'close_run',
   'collect_table_metrics',
   'counting_sessions',
   'terminate_counting',
   'cancel_if_client_is_gone',
+  'filter_functions',
   'find_problems',
   'find_worker_problems',
   'fold_counts',
@@ -222,7 +224,7 @@ for (const [role, calls] of Object.entries(executes)) {
           'select %I.%I(%s)',
           pronamespace::regnamespace,
           proname,
-          array_to_string(array(select format('null::%s', type::regtype) from unnest(proargtypes) as type), ', ')
+          array_to_string(array(select format('null::%s', replace(type::regtype::text, 'anyelement', 'text')) from unnest(proargtypes) as type), ', ')
         ) as call,
         has_function_privilege(${name}, oid, 'execute') as is_granted
       from pg_proc

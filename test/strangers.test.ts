@@ -60,7 +60,7 @@ test('a reader who has every lock that a reader can take is in no way of jobs, o
   await db.sql.unsafe(`
     grant usage on schema nms, nms_private to ${role.name};
     grant select on all tables in schema nms, nms_private to ${role.name};
-    grant execute on function nms_private.alert_rule to ${role.name};
+    grant execute on function nms_private.alert_rule, nms_private.list_maintained to ${role.name};
   `)
   const reader = role.connect()
   const tables = await db.sql<{ name: string }[]>`

@@ -50,6 +50,7 @@ test('alerts --json has a row of the view for each', async (t) => {
     expected_high: 1300,
     detail: 'empty, usually it has about 1,000 rows',
     run_id: Number(run_id),
+    filter_name: null,
   })
 })
 
