@@ -200,7 +200,11 @@ test('an update whose functions and tables the owner has no right on is an error
   const problem = only(await findProblems(sql), 'owner_lacks_right')
 
   t.is(problem.severity, 'error')
-  for (const words of [owner.name, 'nms_private.run_payload(bigint,integer)', 'nms.table_metrics_run_snapshot']) {
+  for (const words of [
+    owner.name,
+    'nms_private.run_payload(bigint,integer)',
+    'nms.table_metrics_run_snapshot',
+  ]) {
     t.true(problem.detail.includes(words), problem.detail)
   }
   await mend(sql, problem)
