@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:5043a59e32a44e610a722ef76de63b5be00706ba
+--! Hash: sha1:fdff0b510eed6fef37166a89ba6a7b56b121417f
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -370,7 +370,7 @@ comment on type nms_private.target is
 comment on column nms_private.target.table_oid is 'OID of the table.';
 comment on column nms_private.target.schema_name is 'Its schema, as the catalogue spells it.';
 comment on column nms_private.target.table_name is 'Its name, as the catalogue spells it.';
-comment on column nms_private.target.table_kind is 'table or partitioned table.';
+comment on column nms_private.target.table_kind is 'table, partitioned table or foreign table.';
 comment on column nms_private.target.is_partition is 'True for a partition of another table.';
 comment on column nms_private.target.pages is 'Its size when it was last vacuumed or analyzed, 0 if never.';
 comment on column nms_private.target.filenode is

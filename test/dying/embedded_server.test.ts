@@ -60,7 +60,8 @@ test('stop ends every session and leaves no process', async (t) => {
     () => 'ended by itself',
     (error: { code: string }) => error.code,
   )
-  await eventually(async () => (await processesIn(server.dataDirectory)).length > 1, 'its processes are seen')
+  const sleeping = ask(`select count(*)::int from pg_stat_activity where wait_event = 'PgSleep'`)
+  await eventually(async () => (await sleeping(server)) === 1, 'the session sleeps')
 
   await server.stop()
 
