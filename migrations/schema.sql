@@ -387,7 +387,7 @@ COMMENT ON COLUMN nms_private.target.table_name IS 'Its name, as the catalogue s
 -- Name: COLUMN target.table_kind; Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON COLUMN nms_private.target.table_kind IS 'table or partitioned table.';
+COMMENT ON COLUMN nms_private.target.table_kind IS 'table, partitioned table or foreign table.';
 
 
 --
