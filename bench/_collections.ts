@@ -16,6 +16,16 @@ export interface Collection {
 /** One call for everything, as `table-metrics collect` makes it. */
 export const oneSnapshot = runner('one snapshot', {})
 
+/** The same where the session may not have parallel workers. */
+export const oneProcess: Collection = {
+  name: 'one snapshot, no workers',
+  async collect(url) {
+    const serial = new URL(url)
+    serial.searchParams.set('options', '-cmax_parallel_workers_per_gather=0')
+    return oneSnapshot.collect(serial.href)
+  },
+}
+
 /** What `table-metrics collect --online --jobs N` does. */
 export function online(jobs: number): Collection {
   return runner(`online, ${jobs} ${jobs === 1 ? 'job' : 'jobs'}`, { online: true, jobs })

@@ -22,11 +22,13 @@ export const metrics = {
   memory: { unit: 'MB', digits: 0 },
   /** What the process of that session occupies; some of it are pages of the shared buffers that it has touched. */
   resident: { unit: 'MB', digits: 0 },
-  /** An insert of one row, one of many in a transaction. */
+  /** Processor time of an insert of one row, one of many in a transaction. */
   singles: { unit: 'us', digits: 1 },
-  /** One insert of very many rows. */
+  /** Processor time of a session for each of its statements, without parallel workers. */
+  statement: { unit: 'us', digits: 1 },
+  /** Processor time of one insert of very many rows: how long it takes depends on the disk. */
   bulk: { unit: 'ms', digits: 0 },
-  /** One delete of half of them. */
+  /** The same of one delete of half of them. */
   deletes: { unit: 'ms', digits: 0 },
   /** Statements of the application meanwhile, or requests that were answered. */
   throughput: { unit: '/s', digits: 0 },

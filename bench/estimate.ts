@@ -1,6 +1,7 @@
 import { connect, type Sql } from './_connect.ts'
 import { type Contestant, median, timed } from './_measure.ts'
 import type { Scenario } from './_scenario.ts'
+import { processCpu } from './_server_cpu.ts'
 
 const tries = 200
 
@@ -70,8 +71,9 @@ function guesses(name: string, rows: number, times: number, query: string): Cont
     async turn({ url }) {
       const session = connect(url)
       try {
-        await session`select 1` // connected
-        const found: { milliseconds: number; guess: Guess }[] = []
+        const [{ pid }] = await session<[{ pid: number }]>`select pg_backend_pid() as pid`
+        const found = [await ask(session, query)]
+        const before = await processCpu(pid)
         while (found.length <= times) found.push(await ask(session, query))
         const [first, ...later] = found
         const errors = later.map(({ guess }) => (100 * Math.abs(Number(guess.row_count) - rows)) / rows)
@@ -79,6 +81,7 @@ function guesses(name: string, rows: number, times: number, query: string): Cont
           values: {
             first: first?.milliseconds ?? Number.NaN,
             later: median(later.map(({ milliseconds }) => milliseconds)),
+            statement: (((await processCpu(pid)) - before) * 1000) / later.length,
             error: Math.max(...errors),
             ...(first?.guess.row_count_low !== undefined && {
               held: later.filter(({ guess }) => holds(guess, rows)).length / later.length,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ApplicationOptions, startApplication } from './_application.ts'
-import { type Collection, clientLoops, oneSnapshot, online } from './_collections.ts'
+import { type Collection, clientLoops, oneProcess, oneSnapshot, online } from './_collections.ts'
 import type { Contestant } from './_measure.ts'
 import { createMixedTables, tablesOf } from './_mixed_tables.ts'
 import type { Bar, Scenario } from './_scenario.ts'
@@ -27,7 +27,7 @@ export const load: Scenario = {
     })
     const tables = await tablesOf(sql, 'small', 'medium', 'large')
     const application = { connections: 2, tables: await tablesOf(sql, 'medium'), rows }
-    return phases(application, [clientLoops(tables, 1), oneSnapshot, online(1)])
+    return phases(application, [clientLoops(tables, 1), oneSnapshot, oneProcess, online(1)])
   },
 }
 

@@ -1,7 +1,8 @@
 import { connect, type Sql } from './_connect.ts'
-import { type Contestant, median, timed } from './_measure.ts'
+import { type Contestant, median } from './_measure.ts'
 import type { Metric } from './_metrics.ts'
 import type { Scenario } from './_scenario.ts'
+import { processCpu } from './_server_cpu.ts'
 
 const none = 'no trigger'
 const ours = 'maintained'
@@ -74,14 +75,19 @@ function writing(
     name,
     async turn({ url }) {
       const sql = connect(url)
-      const time = async (statement: string) => (await timed(() => sql.unsafe(statement))).milliseconds
+      const [{ pid }] = await sql<[{ pid: number }]>`select pg_backend_pid() as pid`
+      const cpu = async (statement: string) => {
+        const before = await processCpu(pid)
+        await sql.unsafe(statement)
+        return (await processCpu(pid)) - before
+      }
       await sql.unsafe(`truncate public.${table}`)
       const loop = `do $$ begin for i in 1..${singles} loop insert into public.${table} values (-1000000000 - i, 'x'); end loop; end $$`
       const values: Partial<Record<Metric, number>> = {
-        singles: ((await time(loop)) / singles) * 1000,
-        bulk: await time(`insert into public.${table} select n, 'x' from generate_series(1, ${bulk}) as n`),
-        deletes: await time(`delete from public.${table} where id between 1 and ${bulk / 2}`),
-        throughput: await clients(url, table),
+        singles: ((await cpu(loop)) / singles) * 1000,
+        bulk: await cpu(`insert into public.${table} select n, 'x' from generate_series(1, ${bulk}) as n`),
+        deletes: await cpu(`delete from public.${table} where id between 1 and ${bulk / 2}`),
+        ...(await clients(url, table)),
       }
       // What is left to vacuum is nobody's burden in the next turn.
       await sql.unsafe(`truncate public.${table}`)
@@ -92,9 +98,17 @@ function writing(
   }
 }
 
-/** Statements in a second of two clients, each of which commits every one. */
-async function clients(url: string, table: string): Promise<number> {
+/** Two clients, each of which commits every statement. */
+async function clients(url: string, table: string): Promise<Record<'throughput' | 'statement', number>> {
   const sessions = [connect(url), connect(url)]
+  const pids = await Promise.all(
+    sessions.map(async (session) => {
+      const [{ pid }] = await session<[{ pid: number }]>`select pg_backend_pid() as pid`
+      return pid
+    }),
+  )
+  const cpu = async () => (await Promise.all(pids.map(processCpu))).reduce((sum, each) => sum + each, 0)
+  const before = await cpu()
   const end = performance.now() + phase
   const done = await Promise.all(
     sessions.map(async (session, client) => {
@@ -105,8 +119,10 @@ async function clients(url: string, table: string): Promise<number> {
       return statements
     }),
   )
+  const taken = (await cpu()) - before
   await Promise.all(sessions.map((session) => session.end()))
-  return (done.reduce((sum, each) => sum + each, 0) * 1000) / phase
+  const statements = done.reduce((sum, each) => sum + each, 0)
+  return { throughput: (statements * 1000) / phase, statement: (taken * 1000) / statements }
 }
 
 function asking(rows: number): Contestant {

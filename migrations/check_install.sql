@@ -47,6 +47,11 @@ begin
     and dependency.deptype = 'o'
     and (place.name in ('nms', 'nms_private') or (v_keeps_history and place.name = 'graphile_migrate'))
     and not (owner.rolsuper or owner.rolname in (current_user, 'table_metrics_owner'))
+    and not (
+      owner.rolname = 'table_metrics_nobody'
+      and dependency.classid = 'pg_proc'::regclass
+      and dependency.objid is not distinct from to_regprocedure('nms_private.call_as_nobody(oid)')::oid
+    )
   order by dependency.classid <> 'pg_namespace'::regclass, identified.identity collate "C"
   limit 1;
   if found then

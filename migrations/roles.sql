@@ -9,10 +9,10 @@
 -- changes nothing.
 --
 -- To undo it in one database:
---   reassign owned by table_metrics_owner to postgres;
---   drop owned by table_metrics_owner, table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader, table_metrics_requester;
+--   reassign owned by table_metrics_owner, table_metrics_nobody to postgres;
+--   drop owned by table_metrics_owner, table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader, table_metrics_requester, table_metrics_nobody;
 -- and when that is done in all of them:
---   drop role table_metrics_owner, table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader, table_metrics_requester;
+--   drop role table_metrics_owner, table_metrics_collector, table_metrics_worker, table_metrics_maintainer, table_metrics_reader, table_metrics_requester, table_metrics_nobody;
 
 begin;
 
@@ -36,7 +36,8 @@ begin
           'May import, rebuild and prune table metrics, change the settings and the alert rules, and read the results.'
         ),
         ('table_metrics_reader', 'May read table metrics, and nothing else.'),
-        ('table_metrics_requester', 'May queue runs of table metrics, and nothing else.')
+        ('table_metrics_requester', 'May queue runs of table metrics, and nothing else.'),
+        ('table_metrics_nobody', 'Calls the functions of filters of table metrics. May do nothing: grant it to nobody, and nothing to it.')
     ) as role (name, purpose)
     where to_regrole(role.name) is null
   loop
@@ -51,7 +52,7 @@ begin
 
   select role.rolname as name into v_role
   from pg_roles as role
-  where role.rolname = 'table_metrics_owner' and role.rolsuper;
+  where role.rolname in ('table_metrics_owner', 'table_metrics_nobody') and role.rolsuper;
   if found then
     raise exception '% is a superuser', v_role.name
       using
@@ -86,6 +87,11 @@ begin
           'grant pg_read_all_stats to table_metrics_owner',
           pg_has_role('table_metrics_owner', 'pg_read_all_stats', 'usage'),
           'Until then, no count is carried from an earlier run: every table is counted.'
+        ),
+        (
+          'grant table_metrics_nobody to table_metrics_owner',
+          pg_has_role('table_metrics_owner', 'table_metrics_nobody', 'usage'),
+          'Until then, no function of a filter is called.'
         )
     ) as needed (statement, is_given, missing)
     where not needed.is_given
@@ -128,6 +134,11 @@ begin
     and dependency.deptype = 'o'
     and (identified.schema in ('nms', 'nms_private') or (dependency.classid = 'pg_namespace'::regclass and identified.name = 'nms_private'))
     and not (owner.rolsuper or owner.oid in (v_former, v_owner) or owner.rolname = current_user)
+    and not (
+      owner.rolname = 'table_metrics_nobody'
+      and dependency.classid = 'pg_proc'::regclass
+      and dependency.objid is not distinct from to_regprocedure('nms_private.call_as_nobody(oid)')::oid
+    )
   order by 1
   limit 1;
   if found then
@@ -170,10 +181,29 @@ begin
     union all
     select format('alter routine %s owner to table_metrics_owner', routine.oid::regprocedure)
     from pg_proc as routine
-    where routine.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) and routine.proowner <> v_owner
+    where
+      routine.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)
+      and routine.proowner <> v_owner
+      and routine.oid <> 'nms_private.call_as_nobody(oid)'::regprocedure
   loop
     execute v_statement;
   end loop;
+end
+$$;
+
+-- What a function of a filter may do, should its owner let it act for its caller.
+do $$
+begin
+  if (
+    select routine.proowner = 'table_metrics_nobody'::regrole or not pg_has_role(current_user, 'table_metrics_nobody', 'usage')
+    from pg_proc as routine
+    where routine.oid = 'nms_private.call_as_nobody(oid)'::regprocedure
+  ) then
+    return;
+  end if;
+  grant create on schema nms_private to table_metrics_nobody; -- or it could not become the owner
+  alter function nms_private.call_as_nobody(oid) owner to table_metrics_nobody;
+  revoke create on schema nms_private from table_metrics_nobody;
 end
 $$;
 
@@ -237,6 +267,7 @@ grant execute on function
   nms_private.open_job,
   nms_private.filter_functions,
   nms_private.call_filter_function,
+  nms_private.count_elsewhere,
   nms_private.validate_job,
   nms_private.job_payload,
   nms_private.is_retryable,
@@ -273,7 +304,8 @@ grant execute on function
   nms_private.why_not_maintained,
   nms_private.register_maintained,
   nms_private.forget_maintained,
-  nms_private.note_changes
+  nms_private.note_changes,
+  nms_private.use_lock_timeout
 to table_metrics_maintainer;
 
 -- For how long a run may take, and history is kept, in the words that the command line takes.

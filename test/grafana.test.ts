@@ -15,6 +15,7 @@ import {
   type Target,
 } from './_support/grafana.ts'
 import { daysAgo, writeRuns } from './_support/history.ts'
+import { rebuildSnapshots } from './_support/reader.ts'
 import { startOwnServer } from './_support/server.ts'
 
 const dashboards = await readDashboards()
@@ -254,6 +255,7 @@ test('an estimate has its mark and its range, and a sum with one in it its mark'
     'public.orders': 1000,
   } as const
   await writeRuns(sql, [{ day: 0, at: '00:00:01', counts }], await daysAgo(sql, 0))
+  await rebuildSnapshots(sql)
   const rowsOf = (file: string, title: string, table = 'events') =>
     ask(
       reader,
@@ -264,6 +266,18 @@ test('an estimate has its mark and its range, and a sum with one in it its mark'
   t.is((await rowsOf('overview.json', 'Rows'))[0]?.rows, '≈ 1,235,000')
   t.is((await rowsOf('table.json', 'Rows now'))[0]?.rows, '≈ 1,234,000 (1,200,000 to 1,270,000)')
   t.is((await rowsOf('table.json', 'Rows now', 'orders'))[0]?.rows, '1,000')
+  for (const title of ['Fewest', 'Most']) {
+    t.is((await rowsOf('table.json', title))[0]?.rows, '≈ 1,234,000 (1,200,000 to 1,270,000)')
+    t.is((await rowsOf('table.json', title, 'orders'))[0]?.rows, '1,000')
+  }
+  t.is((await rowsOf('table.json', 'Change'))[0]?.change, '≈ 0')
+  for (const title of ['Rows by day', 'Days']) {
+    t.like((await rowsOf('table.json', title))[0], {
+      rows: '1234000',
+      '≈ at least': '1200000',
+      '≈ at most': '1270000',
+    })
+  }
   t.like((await rowsOf('overview.json', 'Largest tables'))[0], {
     method: 'estimate',
     '≈ at least': '1200000',

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
@@ -23,6 +23,7 @@ const installers: Record<string, (t: ExecutionContext, db: TestDatabase) => Prom
   },
   'the script and the roles, through psql': async (t, db) => {
     const file = join(tmpdir(), `${db.name}.sql`)
+    t.teardown(() => rm(file, { force: true }))
     await writeFile(file, await installScript('Europe/Berlin'))
     for (const path of [file, `${migrationsFolder}/roles.sql`]) {
       const psql = await run(t, 'psql', ['-X', '-v', 'ON_ERROR_STOP=1', '-f', path, db.url])

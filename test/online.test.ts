@@ -231,7 +231,10 @@ for (const [statement, counts] of [
     await gate.open()
     const { status, stderr } = await command.finished
     t.is(status, 0, stderr)
-    t.deepEqual(await rowCounts(db.sql, { run_id: '1' }), { ...counts })
+    const found = await rowCounts(db.sql, { run_id: '1' })
+    // It may be tried again while the statement commits: by its snapshot, the table has its former name.
+    const isOfBefore = statement.includes('rename') && 'public.orders' in found
+    t.deepEqual(found, isOfBefore ? shopCounts : { ...counts })
   })
 }
 

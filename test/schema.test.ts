@@ -32,6 +32,10 @@ const publicTables = {
     table_name text not null
     row_count bigint
     own_row_count bigint
+    carried_from_run bigint
+    row_count_low bigint
+    row_count_high bigint
+    own_total_bytes bigint
     method text not null
     measured_at timestamp with time zone not null
     table_kind text not null
@@ -39,13 +43,9 @@ const publicTables = {
     table_oid oid not null
     error_sqlstate text
     error_message text
-    carried_from_run bigint
-    row_count_low bigint
-    row_count_high bigint
     total_bytes bigint
     table_bytes bigint
     index_bytes bigint
-    own_total_bytes bigint
     dead_rows bigint
     frozen_age bigint
     last_vacuum timestamp with time zone
@@ -105,9 +105,11 @@ test('the primary keys are the documented ones', async (t) => {
       'nms.table_metrics_runs: PRIMARY KEY (run_id)',
       'nms.table_metrics_settings: PRIMARY KEY (singleton)',
       'nms_private.bases: PRIMARY KEY (table_oid)',
+      'nms_private.carrying_runs: PRIMARY KEY (run_id)',
       'nms_private.count_deltas: PRIMARY KEY (table_oid, xid, "position")',
       'nms_private.count_sums: PRIMARY KEY (table_oid, generation, sum_id)',
       'nms_private.events: PRIMARY KEY (source, event_id)',
+      'nms_private.foreign_counts: PRIMARY KEY (table_oid, run_id)',
       'nms_private.maintained_counts: PRIMARY KEY (table_oid)',
       'nms_private.readings: PRIMARY KEY (reading_id)',
       'nms_private.targets: PRIMARY KEY (run_id, "position")',
@@ -171,6 +173,7 @@ test('the snapshots of a run and its queue go with it', async (t) => {
   const keys = `
     nms.table_metrics_daily_snapshot: FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE
     nms.table_metrics_run_snapshot: FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE
+    nms_private.carrying_runs: FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE
     nms_private.targets: FOREIGN KEY (run_id) REFERENCES nms.table_metrics_runs(run_id) ON DELETE CASCADE
   `
   t.deepEqual(
@@ -412,11 +415,13 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'abandon_silent_runs',
       'alert_rule',
       'alerts_report',
+      'call_as_nobody',
       'call_filter_function',
       'close_run',
       'collect_table_metrics',
       'compare_days',
       'compare_runs',
+      'count_elsewhere',
       'counting_sessions',
       'current_count',
       'day_report',

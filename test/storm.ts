@@ -11,6 +11,7 @@ import { type Counts, count, startStorm } from './_storm/sessions.ts'
 import {
   believeEverySession,
   createStill,
+  neverHad,
   readCarried,
   readDifferences,
   stillExpected,
@@ -33,11 +34,13 @@ const { values } = parseArgs({
     major: { type: 'string', default: '18' },
     /** Runs carry, sessions hide what they commit, counters are reset, the server crashes. */
     carry: { type: 'boolean', default: false },
+    /** All runs are online. */
+    online: { type: 'boolean', default: false },
     /** What carrying rests on is taken out: there must be wrong numbers. */
     unsettled: { type: 'boolean', default: false },
   },
 })
-const { carry, unsettled } = values
+const { carry, online, unsettled } = values
 const [seconds, seed, sessions, hiders, major] = [
   values.seconds,
   values.seed,
@@ -65,6 +68,7 @@ const server = await startOwnServer({
   deadlock_timeout: '100ms',
   max_prepared_transactions: '20',
   // The other witness of what did not change: its summaries end at a checkpoint.
+  ...(carry && { track_commit_timestamp: 'on' }), // tells how many rows there were when
   ...(carry && major >= 17 && { summarize_wal: 'on', checkpoint_timeout: '30s' }),
 })
 const db = await server.createDatabase(t)
@@ -85,7 +89,7 @@ const violations: Violation[] = []
 let looks = 0
 
 await checkTables()
-const storm = startStorm(t, db, seed, { sessions, hiders })
+const storm = startStorm(t, db, seed, { sessions, hiders, online })
 // An answer that a crash of the server has cut off may never come.
 const answered = <T>(work: Promise<T>) => inTime(60, work, 'the server answers: has it crashed? See its log')
 const isEnough = async () => (await answered(missing())).length === 0
@@ -116,7 +120,12 @@ await server.remove()
 /** What has ended since the last time. */
 async function checkRuns(): Promise<void> {
   for (let runs = await readEnded(db.sql); runs.length > 0; runs = await readEnded(db.sql)) {
-    for (const run of runs) note(violationsOf(run, everything), run.skip[0])
+    for (const run of runs) {
+      note(violationsOf(run, everything), run.skip[0])
+      if (carry && run.is_online && run.status === 'SUCCEEDED') {
+        note(await neverHad(db.sql, run.run_id), run.skip[0])
+      }
+    }
   }
 }
 

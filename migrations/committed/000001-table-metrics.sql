@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:fdff0b510eed6fef37166a89ba6a7b56b121417f
+--! Hash: sha1:3c8cae44872bb395f23f4976ee42ae9859aa051c
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -180,6 +180,10 @@ create table if not exists nms.table_metrics_measurements (
   row_count bigint,
   own_row_count bigint
     constraint own_row_count_is_part_of_row_count check (own_row_count between 0 and row_count),
+  carried_from_run bigint,
+  row_count_low bigint,
+  row_count_high bigint,
+  own_total_bytes bigint,
   method text not null default 'exact'
     constraint method_is_known check (method in ('exact', 'estimate', 'maintained', 'carried', 'imported')),
   measured_at timestamptz not null,
@@ -189,13 +193,9 @@ create table if not exists nms.table_metrics_measurements (
   table_oid oid not null,
   error_sqlstate text,
   error_message text,
-  carried_from_run bigint,
-  row_count_low bigint,
-  row_count_high bigint,
   total_bytes bigint,
   table_bytes bigint,
   index_bytes bigint,
-  own_total_bytes bigint,
   dead_rows bigint,
   frozen_age bigint,
   last_vacuum timestamptz,
@@ -495,6 +495,10 @@ create table if not exists nms_private.targets (
   times_put_off bigint not null default 0,
   put_off_since timestamptz,
   retry_at timestamptz,
+  carriable oid[] not null default '{}',
+  is_held boolean not null default false,
+  seen nms_private.target[],
+  findings nms_private.finding[] not null default '{}',
   primary key (run_id, position),
   constraint put_off_tables_have_a_beginning check ((times_put_off = 0) = (put_off_since is null))
 );
@@ -517,11 +521,57 @@ comment on column nms_private.targets.is_done is
 comment on column nms_private.targets.times_yielded is
   'How often the count was canceled because it made another session wait.';
 comment on column nms_private.targets.times_put_off is
-  'How often the table was found locked.';
+  'How often the table was found locked, or a part on another server empty that had not been.';
 comment on column nms_private.targets.put_off_since is
-  'When the table was first found locked; null unless it was.';
+  'When that was first; null unless it was.';
 comment on column nms_private.targets.retry_at is
   'Not claimed before that; null for at once.';
+comment on column nms_private.targets.carriable is
+  'Those that are not counted unless it turns out that they have changed.';
+comment on column nms_private.targets.is_held is
+  'True when all others of these have been counted, and it is still to be found out whether these have changed: nobody claims it.';
+comment on column nms_private.targets.seen is
+  'The tables as the snapshot saw them under which the others were counted; null where no other is.';
+comment on column nms_private.targets.findings is
+  'What was found out about these tables and is still to be used.';
+
+create table if not exists nms_private.carrying_runs (
+  run_id bigint primary key references nms.table_metrics_runs on delete cascade,
+  reading nms_private.reading not null,
+  since timestamptz,
+  wal_end pg_lsn,
+  candidates oid[],
+  needs_wal boolean,
+  deadline timestamptz,
+  unsettled bigint[],
+  unwritten oid[],
+  looked_at timestamptz,
+  proven oid[]
+);
+comment on table nms_private.carrying_runs is
+  'What online runs that are RUNNING know about the tables whose counts may be carried.';
+comment on column nms_private.carrying_runs.run_id is
+  'Run for which a rule says that counts may be carried.';
+comment on column nms_private.carrying_runs.reading is
+  'What the server knew before anything of the run was queued.';
+comment on column nms_private.carrying_runs.since is
+  'When everything else had been counted; null until then. What was committed before is looked for.';
+comment on column nms_private.carrying_runs.wal_end is
+  'Where the WAL ended by then; null when it is not summarized.';
+comment on column nms_private.carrying_runs.candidates is
+  'Tables of which it is to be found out whether they have changed.';
+comment on column nms_private.carrying_runs.needs_wal is
+  'Whether the counters alone cannot tell.';
+comment on column nms_private.carrying_runs.deadline is
+  'What is not proven by then is counted.';
+comment on column nms_private.carrying_runs.unsettled is
+  'Process ids of sessions that may hide something yet; null before the first look.';
+comment on column nms_private.carrying_runs.unwritten is
+  'Tables to which nothing was written, as far as the WAL tells; null as long as it does not.';
+comment on column nms_private.carrying_runs.looked_at is
+  'When that was last looked at.';
+comment on column nms_private.carrying_runs.proven is
+  'Tables that have not changed between their base and since; null until that is decided.';
 
 create table if not exists nms_private.job_turn ();
 comment on table nms_private.job_turn is
@@ -806,6 +856,10 @@ comment on column nms_private.readings.epoch is
 comment on column nms_private.readings.open_transactions is
   'Virtual transactions that were open in any session: as long as one stays open, its session commits nothing.';
 
+create table if not exists nms_private.vouching ();
+comment on table nms_private.vouching is
+  'Always empty. Whoever holds a lock on it counts, and hides no change: nms_private.vouch().';
+
 create table if not exists nms_private.bases (
   table_oid oid primary key,
   run_id bigint not null,
@@ -852,6 +906,33 @@ comment on column nms_private.bases.updated is
   'Its n_tup_upd.';
 comment on column nms_private.bases.wal_lsn is
   'Where the WAL ended before the snapshot of the count; null when somebody was writing to the table, or WAL is not summarized.';
+
+create table if not exists nms_private.foreign_counts (
+  table_oid oid not null,
+  run_id bigint not null,
+  row_count bigint,
+  measured_at timestamptz not null,
+  is_sure boolean not null,
+  error_sqlstate text,
+  error_message text,
+  primary key (table_oid, run_id)
+);
+comment on table nms_private.foreign_counts is
+  'What was last read of each foreign table that is a part of another one.';
+comment on column nms_private.foreign_counts.table_oid is
+  'OID of the foreign table.';
+comment on column nms_private.foreign_counts.run_id is
+  'Run that has read it.';
+comment on column nms_private.foreign_counts.row_count is
+  'Rows that were seen; null when it could not be read.';
+comment on column nms_private.foreign_counts.measured_at is
+  'When that was.';
+comment on column nms_private.foreign_counts.is_sure is
+  'False when it read as empty and had not before: it may have been emptied and filled again meanwhile.';
+comment on column nms_private.foreign_counts.error_sqlstate is
+  'SQLSTATE of why it could not be read; null when it was.';
+comment on column nms_private.foreign_counts.error_message is
+  'Why it could not be read; null when it was.';
 
 create table if not exists nms_private.maintained_counts (
   table_oid oid primary key,
@@ -1070,66 +1151,89 @@ returns table (
   is_partition boolean,
   row_count bigint
 )
-language sql stable parallel safe
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  with
-  owner as materialized (
-    select history.owner, row_number() over (order by history.snapshot_date desc) as days_back
+declare
+  v_owners constant bigint[] := array(
+    select history.owner
     from nms_private.day_owners(run_id => changed_counts.run_id) as history
-  ),
-  recent as (
+    order by history.snapshot_date desc
+    limit 7
+  );
+  v_tolerance double precision;
+begin
+  if v_owners = '{}' then
+    return;
+  end if;
+
+  -- Half of the smallest change that any rule asks for: less than that is nothing to any of them.
+  select
+    ln(
+      1 + least(
+        (nms_private.default_alert_rule()).drop_percent,
+        (nms_private.default_alert_rule()).spike_percent,
+        min(rule.drop_percent),
+        min(rule.spike_percent)
+      )::double precision / 100
+    ) / 2
+  into strict v_tolerance
+  from nms.table_metrics_alert_rules as rule;
+
+  -- Grouped rather than joined: of a run that has just ended, the planner knows nothing, and would compare all with all.
+  return query
+  select
+    found.schema_name,
+    found.table_name,
+    nullif(found.filter_name, ''),
+    (
+      select measurement.is_partition
+      from nms.table_metrics_measurements as measurement
+      where
+        measurement.run_id = changed_counts.run_id
+        and measurement.schema_name = found.schema_name
+        and measurement.table_name = found.table_name
+    ),
+    found.row_count
+  from (
     select
-      measurement.schema_name,
-      measurement.table_name,
-      measurement.filter_name,
-      ln(greatest(percentile_disc(0.5) within group (order by measurement.row_count)::double precision, 0.5)) as middle
-    from owner
+      result.schema_name,
+      result.table_name,
+      result.filter_name,
+      max(result.row_count) filter (where result.is_today) as row_count,
+      array_agg(result.row_count) filter (where not result.is_today) as past_counts,
+      min(result.row_count) as fewest,
+      max(result.row_count) as most
+    from unnest(v_owners || changed_counts.run_id) as among (run_id)
     -- offset: the index of each run, rather than a scan of years of measurements
     cross join lateral (
-      select past.schema_name, past.table_name, '' as filter_name, past.row_count
+      select past.schema_name, past.table_name, '' as filter_name, past.row_count, past.run_id = changed_counts.run_id as is_today
       from nms.table_metrics_measurements as past
-      where past.run_id = owner.owner
+      where past.run_id = among.run_id
       union all
-      select past.schema_name, past.table_name, past.filter_name, past.row_count
+      select past.schema_name, past.table_name, past.filter_name, past.row_count, past.run_id = changed_counts.run_id
       from nms.table_metrics_filtered_counts as past
-      where past.run_id = owner.owner
+      where past.run_id = among.run_id
       offset 0
-    ) as measurement
-    where owner.days_back <= 7
-    group by measurement.schema_name, measurement.table_name, measurement.filter_name
-  ),
-  today as (
-    select measurement.schema_name, measurement.table_name, '' as filter_name, measurement.is_partition, measurement.row_count
-    from nms.table_metrics_measurements as measurement
-    where measurement.run_id = changed_counts.run_id
-    union all
-    select filtered.schema_name, filtered.table_name, filtered.filter_name, measurement.is_partition, filtered.row_count
-    from nms.table_metrics_filtered_counts as filtered
-    join nms.table_metrics_measurements as measurement using (run_id, schema_name, table_name)
-    where filtered.run_id = changed_counts.run_id
-  ),
-  tolerance as (
-    -- Half of the smallest change that any rule asks for: less than that is nothing to any of them.
-    select
-      ln(
-        1 + least(
-          (nms_private.default_alert_rule()).drop_percent,
-          (nms_private.default_alert_rule()).spike_percent,
-          min(rule.drop_percent),
-          min(rule.spike_percent)
-        )::double precision / 100
-      ) / 2 as value
-    from nms.table_metrics_alert_rules as rule
-  )
-  select today.schema_name, today.table_name, nullif(today.filter_name, ''), today.is_partition, today.row_count
-  from today
-  cross join tolerance
-  left join recent using (schema_name, table_name, filter_name)
+    ) as result
+    where result.row_count is not null
+    group by result.schema_name, result.table_name, result.filter_name
+  ) as found
   where
-    today.row_count is not null
-    and exists (select from owner)
-    and (abs(ln(greatest(today.row_count::double precision, 0.5)) - recent.middle) < tolerance.value) is not true
+    found.row_count is not null -- counted today
+    -- Most often all are the same, and need no median.
+    and (v_tolerance > 0 and found.past_counts is not null and found.fewest = found.most) is not true
+    and (
+      abs(
+        ln(greatest(found.row_count::double precision, 0.5))
+        - (
+          select ln(greatest(percentile_disc(0.5) within group (order by past.row_count)::double precision, 0.5))
+          from unnest(found.past_counts) as past (row_count)
+          having count(*) > 0
+        )
+      ) < v_tolerance
+    ) is not true;
+end
 $$;
 comment on function nms_private.changed_counts(bigint) is
   'The tables of a finished run, and their filters, that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
@@ -1312,6 +1416,37 @@ comment on function nms_private.departures_by_day(bigint, text[], text[], text[]
   'How far each count of nms_private.counts_by_day() is from the median of the seven results before it, and from that of the last three of its weekday; null before there are seven. is_refilled: the result before was empty and this one is not.';
 revoke execute on function nms_private.departures_by_day(bigint, text[], text[], text[]) from public;
 --! EndIncluded functions/alerts/departures_by_day.sql
+--! Included functions/alerts/earlier_results.sql
+create or replace function nms_private.earlier_results(run_id bigint)
+returns table (run_id bigint)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 8
+as $$
+  (
+    select history.owner
+    from nms_private.day_owners(run_id => earlier_results.run_id) as history
+    order by history.snapshot_date desc
+    limit 7
+  )
+  union all
+  (
+    select run.run_id
+    from nms.table_metrics_runs as given
+    join nms.table_metrics_runs as run on run.snapshot_date = given.snapshot_date
+    where
+      given.run_id = earlier_results.run_id
+      and run.status = 'SUCCEEDED'
+      and run.run_id < given.run_id
+      and run.finished_at <= given.finished_at
+    order by run.is_imported, run.run_id desc
+    limit 1
+  )
+$$;
+comment on function nms_private.earlier_results(bigint) is
+  'What the tables of a finished run are compared with: the results of the seven days before, and the latest of its own day.';
+revoke execute on function nms_private.earlier_results(bigint) from public;
+--! EndIncluded functions/alerts/earlier_results.sql
 --! Included functions/alerts/expected_counts.sql
 create or replace function nms_private.expected_counts(
   run_id bigint,
@@ -1545,16 +1680,11 @@ as $$
       else
         format(
           '%s rows, expected %s to %s',
-          case
-            when found.row_count_low is null then nms_private.with_separators(number => found.row_count)
-            else
-              format(
-                '≈ %s (%s to %s)',
-                nms_private.with_separators(number => found.row_count),
-                nms_private.with_separators(number => found.row_count_low),
-                nms_private.with_separators(number => found.row_count_high)
-              )
-          end,
+          nms_private.with_range(
+            row_count => found.row_count,
+            row_count_low => found.row_count_low,
+            row_count_high => found.row_count_high
+          ),
           nms_private.with_separators(number => found.expected_low),
           nms_private.with_separators(number => found.expected_high)
         )
@@ -1591,15 +1721,16 @@ as $$
       case difference.method
         when 'carried' then
           '%1$s rows counted by run %2$s, %3$s carried from run %4$s: what was carried since then may be wrong. '
+          'Every run counts the table until you have found out why'
         else
           '%1$s rows counted by run %2$s, %3$s kept by triggers: what was maintained before may be wrong. '
+          'It is maintained anew from that count. Find out what writes past the triggers'
       end
-      || 'Every run counts the table until you have found out why (%5$s), and then: select nms.resume_carrying(%6$L, %7$L);',
+      || ' (table-metrics doctor tells what the server knew), and then: select nms.resume_carrying(%5$L, %6$L);',
       nms_private.with_separators(number => difference.row_count),
       difference.run_id,
       nms_private.with_separators(number => difference.claimed_row_count),
       difference.claimed_from_run,
-      difference.detail,
       measurement.schema_name,
       measurement.table_name
     )
@@ -1706,68 +1837,73 @@ as $$
   given as materialized (
     select run.* from nms.table_metrics_runs as run where run.run_id = find_table_alerts.run_id
   ),
-  -- The results of the seven days before, and the latest of the day itself. results_back: 1 is the latest counted one.
+  -- results_back: 1 is the latest counted one.
   earlier as materialized (
-    select run.*, row_number() over (order by run.is_imported, run.snapshot_date desc) as results_back
-    from (
-      (
-        select history.owner
-        from nms_private.day_owners(run_id => find_table_alerts.run_id) as history
-        order by history.snapshot_date desc
-        limit 7
-      )
-      union all
-      (
-        select run.run_id
-        from nms.table_metrics_runs as run
-        join given on run.snapshot_date = given.snapshot_date
-        where run.status = 'SUCCEEDED' and run.run_id < given.run_id and run.finished_at <= given.finished_at
-        order by run.is_imported, run.run_id desc
-        limit 1
-      )
-    ) as result
-    join nms.table_metrics_runs as run on run.run_id = result.owner
-  ),
-  known as (
-    select
-      past.schema_name,
-      past.table_name,
-      count(*) as days,
-      min(past.row_count) as fewest,
-      max(past.row_count) as most,
-      (array_agg(past.table_oid order by past.run_id desc))[1] as table_oid
-    from earlier
-    -- offset: the index of each run, rather than a scan of years of measurements
-    cross join lateral (
-      select measurement.schema_name, measurement.table_name, measurement.table_oid, measurement.run_id, measurement.row_count
-      from nms.table_metrics_measurements as measurement
-      where measurement.run_id = earlier.run_id and not measurement.is_partition -- they come and go, and their parent stays
-      offset 0
-    ) as past
-    group by past.schema_name, past.table_name
+    select run.run_id, row_number() over (order by run.is_imported, run.snapshot_date desc) as results_back
+    from nms_private.earlier_results(run_id => find_table_alerts.run_id) as result
+    join nms.table_metrics_runs as run using (run_id)
   ),
   present as (
     select today.*
     from nms.table_metrics_measurements as today
     where today.run_id = find_table_alerts.run_id
   ),
+  -- Grouped rather than joined: of a run that has just ended, the planner knows nothing, and would compare all with all.
+  unpaired as materialized (
+    select
+      found.schema_name,
+      found.table_name,
+      bool_or(found.is_present) as is_present,
+      bool_or(found.is_present and not found.is_partition) as is_counted,
+      max(found.row_count) filter (where found.is_present) as row_count,
+      max(found.row_count_low) filter (where found.is_present) as row_count_low,
+      max(found.row_count_high) filter (where found.is_present) as row_count_high,
+      count(*) filter (where not found.is_present) as days,
+      min(found.row_count) filter (where not found.is_present) as fewest,
+      max(found.row_count) filter (where not found.is_present) as most,
+      bool_or(found.row_count_low is not null) filter (where not found.is_present) as is_estimated,
+      (max(array[found.run_id, found.table_oid::bigint]) filter (where not found.is_present))[2]::oid as table_oid -- the latest
+    from (
+      select past.*
+      from earlier
+      -- offset: the index of each run, rather than a scan of years of measurements
+      cross join lateral (
+        select
+          measurement.schema_name,
+          measurement.table_name,
+          measurement.table_oid,
+          measurement.run_id,
+          measurement.row_count,
+          measurement.row_count_low,
+          measurement.row_count_high,
+          measurement.is_partition,
+          false as is_present
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = earlier.run_id and not measurement.is_partition -- they come and go, and their parent stays
+        offset 0
+      ) as past
+      union all
+      select
+        present.schema_name,
+        present.table_name,
+        present.table_oid,
+        present.run_id,
+        present.row_count,
+        present.row_count_low,
+        present.row_count_high,
+        present.is_partition,
+        true
+      from present
+    ) as found
+    group by found.schema_name, found.table_name
+    having bool_and(found.is_present) or not bool_or(found.is_present)
+  ),
   absent as materialized (
-    select known.*
-    from known
-    where not exists (
-      select from present where (present.schema_name, present.table_name) = (known.schema_name, known.table_name)
-    )
+    select unpaired.* from unpaired where not unpaired.is_present
   ),
   -- These few are looked up in the whole history, below.
   fresh as materialized (
-    select present.*
-    from present
-    where
-      not present.is_partition
-      and exists (select from earlier)
-      and not exists (
-        select from known where (known.schema_name, known.table_name) = (present.schema_name, present.table_name)
-      )
+    select unpaired.* from unpaired where unpaired.is_counted and exists (select from earlier)
   ),
   -- A result says nothing about a table that its run was told to leave out.
   left_out as materialized (
@@ -1818,7 +1954,11 @@ as $$
         when renamed.table_oid is not null then
           format('gone: %I.%I is what it is called now', renamed.schema_name, renamed.table_name)
       end,
-      format('gone: it had %s rows', nms_private.with_separators(number => gone.most))
+      format(
+        'gone: it had %s%s rows',
+        case when gone.is_estimated then '≈ ' else '' end,
+        nms_private.with_separators(number => gone.most)
+      )
     )
   from gone
   cross join given
@@ -1839,7 +1979,13 @@ as $$
     null,
     null,
     coalesce(
-      'new: it has ' || nms_private.with_separators(number => fresh.row_count) || ' rows',
+      'new: it has '
+        || nms_private.with_range(
+          row_count => fresh.row_count,
+          row_count_low => fresh.row_count_low,
+          row_count_high => fresh.row_count_high
+        )
+        || ' rows',
       'new: it could not be counted'
     )
   from fresh
@@ -1876,25 +2022,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_earlier constant bigint[] := array(
-    (
-      select history.owner
-      from nms_private.day_owners(run_id => has_other_tables.run_id) as history
-      order by history.snapshot_date desc
-      limit 7
-    )
-    union all
-    (
-      select run.run_id
-      from nms.table_metrics_runs as given
-      join nms.table_metrics_runs as run on run.snapshot_date = given.snapshot_date
-      where
-        given.run_id = has_other_tables.run_id
-        and run.status = 'SUCCEEDED'
-        and run.run_id < given.run_id
-        and run.finished_at <= given.finished_at
-      order by run.is_imported, run.run_id desc
-      limit 1
-    )
+    select result.run_id from nms_private.earlier_results(run_id => has_other_tables.run_id) as result
   );
 begin
   if v_earlier = '{}' then
@@ -2273,6 +2401,27 @@ comment on function nms_private.unexplained_by_day(bigint, text[], text[], text[
   'How much of each departure of nms_private.departures_by_day() is left when what is usual is taken off. departure: from the nearer of week and weekday, always the weekday where a table follows the week, without the usual growth, which is the median. unexplained: without what it was at that time of the last two months. Null before there are seven results.';
 revoke execute on function nms_private.unexplained_by_day(bigint, text[], text[], text[]) from public;
 --! EndIncluded functions/alerts/unexplained_by_day.sql
+--! Included functions/alerts/with_range.sql
+create or replace function nms_private.with_range(row_count bigint, row_count_low bigint, row_count_high bigint)
+returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when with_range.row_count_low is null then nms_private.with_separators(number => with_range.row_count)
+    else
+      format(
+        '≈ %s (%s to %s)',
+        nms_private.with_separators(number => with_range.row_count),
+        nms_private.with_separators(number => with_range.row_count_low),
+        nms_private.with_separators(number => with_range.row_count_high)
+      )
+  end
+$$;
+comment on function nms_private.with_range(bigint, bigint, bigint) is
+  'A number of rows for a person: 1,234,567, or ≈ 1,234,567 (1,200,000 to 1,270,000) for an estimate; null for null.';
+revoke execute on function nms_private.with_range(bigint, bigint, bigint) from public;
+--! EndIncluded functions/alerts/with_range.sql
 --! Included functions/alerts/with_separators.sql
 create or replace function nms_private.with_separators(number bigint)
 returns text
@@ -2302,6 +2451,63 @@ comment on function nms_private.begin_shadow_anew() is
   'Trigger function: a rule that has become one to carry compares first, as a new one does.';
 revoke execute on function nms_private.begin_shadow_anew() from public;
 --! EndIncluded functions/carry/begin_shadow_anew.sql
+--! Included functions/carry/carriable_tables.sql
+-- Stable, so that it reads the snapshot under which the targets were found.
+create or replace function nms_private.carriable_tables(targets nms_private.target[], unchanged oid[])
+returns oid[]
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+set enable_nestloop = off -- no statistics know what these arrays hold
+as $$
+declare
+  v_carriable oid[];
+  v_suspect oid[];
+  v_empty oid[];
+begin
+  if coalesce(carriable_tables.unchanged, '{}') = '{}' then
+    return '{}'::oid[];
+  end if;
+
+  -- Of a family all members have to be such that their counters, or the WAL, tell. Rows in an empty file lie
+  -- elsewhere; where the catalogue knows of pages, there are some.
+  with
+  given as materialized (
+    select
+      target.table_oid,
+      coalesce(target.family, target.table_oid) as family,
+      target.filenode,
+      target.pages,
+      target.is_whole
+        or not target.is_reported
+        or target.table_kind not in ('table', 'partitioned table')
+        or (target.table_kind = 'table' and coalesce(target.filenode, 0) = 0) as is_doubtful
+    from unnest(targets) as target
+  )
+  select
+    coalesce(array_agg(given.table_oid), '{}'),
+    coalesce(array_agg(given.table_oid) filter (where given.pages <= 0 and base.own_row_count > 0), '{}')
+  into strict v_carriable, v_suspect
+  from given
+  join unnest(carriable_tables.unchanged) as unchanged (oid) on unchanged.oid = given.table_oid
+  join nms_private.bases as base on base.table_oid = given.table_oid and base.filenode = given.filenode
+  where given.family not in (select doubtful.family from given as doubtful where doubtful.is_doubtful);
+
+  if v_suspect = '{}' then
+    return v_carriable;
+  end if;
+  v_empty := nms_private.empty_tables(table_oids => v_suspect);
+  return array(
+    select listed.oid
+    from unnest(v_carriable) as listed (oid)
+    where listed.oid not in (select unfilled.oid from unnest(v_empty) as unfilled (oid))
+  );
+end
+$$;
+comment on function nms_private.carriable_tables(nms_private.target[], oid[]) is
+  'Of these targets, those among the unchanged whose count may be carried if that is proven: each member of their family is a table of which the server knows every change, and their rows lie in the file that was counted.';
+revoke execute on function nms_private.carriable_tables(nms_private.target[], oid[]) from public;
+--! EndIncluded functions/carry/carriable_tables.sql
 --! Included functions/carry/carry_counts.sql
 -- Stable, so that everything that is counted is as of the snapshot of the calling query, however long it waits.
 create or replace function nms_private.carry_counts(
@@ -2321,42 +2527,10 @@ declare
   v_wal_end constant pg_lsn := case when reading.wal_lsn is not null then pg_current_wal_insert_lsn() end;
   v_unchanged oid[];
   v_carriable oid[];
-  v_empty oid[];
   v_counted nms_private.finding[];
   v_proven oid[];
 begin
-  -- Of a family all members have to be such that their counters, or the WAL, tell.
-  v_unchanged := array(
-    select target.table_oid
-    from unnest(targets) as target
-    join unnest(reading.unchanged) as unchanged (oid) on unchanged.oid = target.table_oid
-    join nms_private.bases as base on base.table_oid = target.table_oid and base.filenode = target.filenode
-    where
-      coalesce(target.family, target.table_oid) not in (
-        select coalesce(doubtful.family, doubtful.table_oid)
-        from unnest(targets) as doubtful
-        where
-          doubtful.is_whole
-          or not doubtful.is_reported
-          or doubtful.table_kind not in ('table', 'partitioned table')
-          or (doubtful.table_kind = 'table' and coalesce(doubtful.filenode, 0) = 0)
-      )
-  );
-  -- Rows in an empty file lie elsewhere. Where the catalogue knows of pages, there are some.
-  v_empty := nms_private.empty_tables(
-    table_oids => array(
-      select target.table_oid
-      from unnest(targets) as target
-      join unnest(v_unchanged) as listed (oid) on listed.oid = target.table_oid
-      join nms_private.bases as base on base.table_oid = target.table_oid
-      where target.pages <= 0 and base.own_row_count > 0
-    )
-  );
-  v_unchanged := array(
-    select listed.oid
-    from unnest(v_unchanged) as listed (oid)
-    where listed.oid not in (select unfilled.oid from unnest(v_empty) as unfilled (oid))
-  );
+  v_unchanged := nms_private.carriable_tables(targets => carry_counts.targets, unchanged => reading.unchanged);
   v_carriable := array(
     select listed.oid
     from unnest(v_unchanged) as listed (oid)
@@ -2368,9 +2542,9 @@ begin
     select counted
     from nms_private.count_tables(
       targets => array(
-        select target
-        from unnest(targets) as target
-        where target.table_oid not in (select listed.oid from unnest(v_carriable) as listed (oid))
+        select given.target
+        from (select unnest(targets) as target) as given
+        where (given.target).table_oid not in (select listed.oid from unnest(v_carriable) as listed (oid))
       ),
       stop_at => carry_counts.stop_at,
       lock_timeout => carry_counts.lock_timeout
@@ -2410,18 +2584,24 @@ begin
   join unnest(v_proven) as proven (oid) on proven.oid = listed.oid
   join nms_private.bases as base on base.table_oid = proven.oid;
 
-  return query
-  select counted.*
-  from nms_private.count_tables(
-    targets => array(
-      select target
-      from unnest(targets) as target
-      join unnest(v_carriable) as listed (oid) on listed.oid = target.table_oid
-      where target.table_oid not in (select proven.oid from unnest(v_proven) as proven (oid))
-    ),
-    stop_at => carry_counts.stop_at,
-    lock_timeout => carry_counts.lock_timeout
-  ) as counted;
+  v_carriable := array(
+    select listed.oid
+    from unnest(v_carriable) as listed (oid)
+    where listed.oid not in (select proven.oid from unnest(v_proven) as proven (oid))
+  );
+  if v_carriable <> '{}' then
+    return query
+    select counted.*
+    from nms_private.count_tables(
+      targets => array(
+        select target
+        from unnest(targets) as target
+        join unnest(v_carriable) as listed (oid) on listed.oid = target.table_oid
+      ),
+      stop_at => carry_counts.stop_at,
+      lock_timeout => carry_counts.lock_timeout
+    ) as counted;
+  end if;
 end
 $$;
 comment on function nms_private.carry_counts(nms_private.target[], nms_private.reading, text[], text) is
@@ -2444,7 +2624,7 @@ set search_path = pg_catalog, pg_temp
 set enable_nestloop = off -- no statistics know what a run has just stored
 as $$
 declare
-  v_runs constant bigint := bigint '14'; -- after so many each table has been counted again
+  v_runs constant bigint := nms_private.recount_cycle();
   v_oldest_run bigint;
 begin
   select run.run_id into v_oldest_run
@@ -2455,26 +2635,34 @@ begin
   limit 1;
 
   with
+  rule as materialized (
+    select
+      rule.schema_name,
+      rule.table_name,
+      clock_timestamp() - rule.recount_after as recount_before,
+      clock_timestamp() < rule.since + rule.shadow as is_shadow,
+      rule.method = 'carried' as is_carried
+    from nms.table_metrics_count_rules as rule
+  ),
   known as materialized (
     select
       relation.oid,
       relation.relfilenode,
       relation.xmin,
-      relation.relpages,
-      rule.recount_after,
-      clock_timestamp() < rule.since + rule.shadow as is_shadow,
+      greatest(relation.relpages, 1) as pages,
+      rule.recount_before,
+      rule.is_shadow,
       pg_stat_get_tuples_inserted(relation.oid) as inserted,
       pg_stat_get_tuples_deleted(relation.oid) as deleted
     from pg_class as relation
     join pg_namespace as schema on schema.oid = relation.relnamespace
     left join nms_private.named_rules() as named on named.table_oid = relation.oid
-    left join nms.table_metrics_count_rules as of_schema
-      on of_schema.schema_name = schema.nspname and of_schema.table_name = '*'
-    join nms.table_metrics_count_rules as rule
+    left join rule as of_schema on of_schema.schema_name = schema.nspname and of_schema.table_name = '*'
+    join rule
       on rule.schema_name = coalesce(named.schema_name, of_schema.schema_name, '*')
       and rule.table_name = coalesce(named.table_name, of_schema.table_name, '*')
     where
-      rule.method = 'carried'
+      rule.is_carried
       and relation.relkind = 'r'
       and relation.relam = 2 -- only heap keeps its rows in this one file
       and relation.relpersistence in ('p', 'u')
@@ -2484,58 +2672,79 @@ begin
     select
       known.*,
       base.table_oid is not null as is_unchanged,
-      (former.epoch, base.inserted, base.deleted) = (compare_counters.epoch, known.inserted, known.deleted) as is_equal,
+      base.is_same_epoch and (base.inserted, base.deleted) = (known.inserted, known.deleted) as is_equal,
       base.run_id as base_run,
       base.reading_id,
       base.measured_at
     from known
     left join (
-      nms_private.bases as base
-      join nms_private.readings as former on former.reading_id = base.reading_id
-    )
+      select base.*, former.is_same_epoch, former.is_same_wal
+      from nms_private.bases as base
+      join (
+        select
+          reading.reading_id,
+          reading.epoch = compare_counters.epoch as is_same_epoch,
+          split_part(reading.epoch, ';', 1) = split_part(compare_counters.epoch, ';', 1) as is_same_wal
+        from nms_private.readings as reading
+      ) as former on former.reading_id = base.reading_id
+      where
+        base.table_oid not in (
+          select difference.table_oid from nms.table_metrics_differences as difference where difference.resumed_at is null
+        )
+        and base.table_oid not in (select filtered.table_oid from nms_private.filtered_tables() as filtered)
+    ) as base
       on base.table_oid = known.oid
       and base.filenode = known.relfilenode
       and base.catalogue_xmin = known.xmin
-      and base.measured_at > clock_timestamp() - known.recount_after
+      and base.measured_at > known.recount_before
       and (
-        (former.epoch, base.inserted, base.deleted) = (compare_counters.epoch, known.inserted, known.deleted)
-        -- The WAL may tell what the counters cannot.
-        or (base.wal_lsn is not null and split_part(former.epoch, ';', 1) = split_part(compare_counters.epoch, ';', 1))
+        (base.is_same_epoch and (base.inserted, base.deleted) = (known.inserted, known.deleted))
+        -- The WAL may tell what counters cannot that have begun anew. What they have seen change is in the WAL, too.
+        or (base.wal_lsn is not null and not base.is_same_epoch and base.is_same_wal)
       )
-      and base.table_oid not in (
-        select difference.table_oid from nms.table_metrics_differences as difference where difference.resumed_at is null
-      )
-      and base.table_oid not in (select filtered.table_oid from nms_private.filtered_tables() as filtered)
   ),
-  sized as (
+  share as materialized (
+    select sum(compared.pages) / v_runs as pages from compared where compared.is_unchanged
+  ),
+  -- Of whole runs, and of one a part. What is larger than all that a run verifies has its turn by number.
+  former_run as materialized (
     select
-      compared.*,
-      greatest(compared.relpages, 1) as pages,
-      sum(greatest(compared.relpages, 1)) over () / v_runs as pages_to_verify
+      compared.base_run,
+      sum(sum(compared.pages)) over (order by compared.base_run) as pages_until,
+      sum(sum(compared.pages)) over (order by compared.base_run) - sum(compared.pages) as pages_before
     from compared
+    join share on compared.pages <= share.pages
     where compared.is_unchanged
+    group by compared.base_run
   ),
   queued as (
     select
-      sized.*,
-      sum(sized.pages) over (
-        partition by sized.pages > sized.pages_to_verify
-        order by sized.measured_at, sized.oid
-      ) as pages_until
-    from sized
+      compared.oid,
+      former_run.pages_before + sum(compared.pages) over (order by compared.measured_at, compared.oid) as pages_until
+    from former_run
+    join share on former_run.pages_before < share.pages and former_run.pages_until > share.pages
+    join compared on compared.base_run = former_run.base_run and compared.is_unchanged and compared.pages <= share.pages
   ),
-  due as (
-    select queued.oid, queued.is_shadow
-    from queued
+  turn as materialized (
+    select compared.oid
+    from former_run
+    join share on former_run.pages_until <= share.pages
+    join compared on compared.base_run = former_run.base_run and compared.is_unchanged and compared.pages <= share.pages
+    union all
+    select queued.oid from queued join share on queued.pages_until <= share.pages
+  ),
+  due as materialized (
+    select compared.oid, compared.is_shadow
+    from compared
+    cross join share
     where
-      queued.is_shadow
-      or queued.base_run <= v_oldest_run
-      -- The oldest; but what is larger than all that a run verifies has its turn by number.
-      or case
-        when queued.pages > queued.pages_to_verify then
-          (compare_counters.run_id + queued.oid::bigint) % v_runs = 0
-        else queued.pages_until <= queued.pages_to_verify
-      end
+      compared.is_unchanged
+      and (
+        compared.is_shadow
+        or compared.base_run <= v_oldest_run
+        or (compared.pages > share.pages and (compare_counters.run_id + compared.oid::bigint) % v_runs = 0)
+        or compared.oid in (select turn.oid from turn)
+      )
   )
   select
     array(select compared.oid from compared where compared.is_unchanged),
@@ -2758,11 +2967,15 @@ begin
         format('%s rows were known, %s were counted', found.claimed_row_count, found.own_row_count)
       else
         format(
-          'run %s counted %s rows at %s, when the server knew of %s inserted and %s deleted in file %s%s (%s); run %s has counted %s, and the server knows of %s and %s in file %s (%s)',
+          'run %s counted %s rows at %s, when the server knew of %s inserted and %s deleted in file %s%s; run %s counted %s, when it knew of %s and %s in file %s; %s',
           base.run_id, base.own_row_count, base.measured_at, base.inserted, base.deleted, base.filenode,
-          ', WAL from ' || base.wal_lsn::text, former.epoch,
+          ', WAL from ' || base.wal_lsn::text,
           keep_comparisons.run_id, found.own_row_count, pg_stat_get_tuples_inserted(found.table_oid),
-          pg_stat_get_tuples_deleted(found.table_oid), pg_relation_filenode(found.table_oid), reading.epoch
+          pg_stat_get_tuples_deleted(found.table_oid), pg_relation_filenode(found.table_oid),
+          case
+            when reading.epoch = former.epoch then format('both times %s', reading.epoch)
+            else format('first %s, then %s', former.epoch, reading.epoch)
+          end
         )
     end
   from unnest(findings) as found
@@ -2777,6 +2990,85 @@ comment on function nms_private.keep_comparisons(bigint, nms_private.finding[], 
   'Keeps how often a count of this run has confirmed or refuted what was known without it. Call it when the measurements are stored, and before the bases of what was known are replaced.';
 revoke execute on function nms_private.keep_comparisons(bigint, nms_private.finding[], nms_private.reading) from public;
 --! EndIncluded functions/carry/keep_comparisons.sql
+--! Included functions/carry/look_for_proof.sql
+create or replace function nms_private.look_for_proof(
+  table_oids oid[],
+  readings bigint[],   -- before the bases of these tables
+  since timestamptz,   -- just after the snapshot
+  wal_end pg_lsn,      -- the end of the WAL just after the snapshot; null: it is not summarized
+  needs_wal boolean,
+  inout unsettled integer[], -- what the look before has returned; null for the first one
+  inout unwritten oid[],
+  out settled bigint[],
+  out is_enough boolean
+)
+returns record
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+set enable_nestloop = off -- no statistics know what these arrays hold
+as $$
+declare
+  v_transactions text[];
+begin
+  perform pg_stat_clear_snapshot();
+  select
+    coalesce(array_agg(session.pid), '{}'),
+    coalesce(array_agg(coalesce(session.open_transaction, '')), '{}')
+  into unsettled, v_transactions
+  from nms_private.unsettled_sessions(since => look_for_proof.since, among => unsettled) as session;
+  -- What a transaction hides that was open before the base was counted, the base has.
+  settled := array(
+    select former.reading_id
+    from nms_private.readings as former
+    where
+      former.reading_id = any (readings)
+      and (v_transactions = '{}' or former.open_transactions @> v_transactions)
+  );
+  unwritten := coalesce(
+    unwritten, nms_private.unwritten_tables(table_oids => look_for_proof.table_oids, until => wal_end)
+  );
+  is_enough := coalesce(
+    (cardinality(settled) = cardinality(readings) and (unwritten is not null or not needs_wal))
+    or cardinality(unwritten) = cardinality(table_oids),
+    false
+  );
+end
+$$;
+comment on function nms_private.look_for_proof(oid[], bigint[], timestamptz, pg_lsn, boolean, integer[], oid[]) is
+  'Whether it can be told by now which of these tables have not changed between their base and the snapshot: settled are the readings since which no session hides anything, unwritten the tables to which nothing was written as far as the WAL tells, null as long as it does not, unsettled the sessions to look at again. Nobody is waited for.';
+revoke execute on function nms_private.look_for_proof(oid[], bigint[], timestamptz, pg_lsn, boolean, integer[], oid[]) from public;
+--! EndIncluded functions/carry/look_for_proof.sql
+--! Included functions/carry/needs_wal.sql
+create or replace function nms_private.needs_wal(table_oids oid[], wal_end pg_lsn)
+returns boolean
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+set enable_nestloop = off -- no statistics know what this array holds
+as $$
+declare
+  v_epoch text;
+begin
+  if wal_end is null then
+    return false;
+  end if;
+
+  perform pg_stat_clear_snapshot();
+  v_epoch := nms_private.counter_epoch();
+  return exists (
+    select
+    from unnest(table_oids) as listed (oid)
+    join nms_private.bases as base on base.table_oid = listed.oid
+    join nms_private.readings as former on former.reading_id = base.reading_id
+    where former.epoch <> v_epoch
+  );
+end
+$$;
+comment on function nms_private.needs_wal(oid[], pg_lsn) is
+  'Whether the counters of any of these tables have begun anew since its base: then only the WAL can tell whether rows have come or gone. False where it is not summarized.';
+revoke execute on function nms_private.needs_wal(oid[], pg_lsn) from public;
+--! EndIncluded functions/carry/needs_wal.sql
 --! Included functions/carry/proven_tables.sql
 -- Stable: whoever calls it counts what is not proven under the snapshot that has been waiting meanwhile.
 create or replace function nms_private.proven_tables(
@@ -2788,84 +3080,37 @@ create or replace function nms_private.proven_tables(
 returns oid[]
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan
 set enable_nestloop = off -- no statistics know what these arrays hold
 as $$
 declare
-  v_pids integer[];
-  v_transactions text[];
   v_readings constant bigint[] := array(
     select distinct base.reading_id
     from nms_private.bases as base
     join unnest(table_oids) as listed (oid) on listed.oid = base.table_oid
   );
-  v_settled bigint[];
+  v_needs_wal constant boolean := nms_private.needs_wal(table_oids => proven_tables.table_oids, wal_end => proven_tables.wal_end);
+  v_look record;
+  v_unsettled integer[];
   v_unwritten oid[];
-  v_needs_wal boolean := false;
-  v_epoch text;
 begin
-  -- Where the counters have begun anew, or have changed, only the WAL can tell.
-  if wal_end is not null then
-    perform pg_stat_clear_snapshot();
-    v_epoch := nms_private.counter_epoch();
-    v_needs_wal := exists (
-      select
-      from unnest(table_oids) as listed (oid)
-      join nms_private.bases as base on base.table_oid = listed.oid
-      join nms_private.readings as former on former.reading_id = base.reading_id
-      where
-        (former.epoch, base.inserted, base.deleted) <> (
-          v_epoch, pg_stat_get_tuples_inserted(base.table_oid),
-          pg_stat_get_tuples_deleted(base.table_oid)
-        )
-    );
-  end if;
-
   loop
-    perform pg_stat_clear_snapshot();
-    select
-      coalesce(array_agg(unsettled.pid), '{}'),
-      coalesce(array_agg(coalesce(unsettled.open_transaction, '')), '{}')
-    into v_pids, v_transactions
-    from nms_private.unsettled_sessions(since => proven_tables.since, among => v_pids) as unsettled;
-    -- What a transaction hides that was open before the base was counted, the base has.
-    v_settled := array(
-      select former.reading_id
-      from nms_private.readings as former
-      where
-        former.reading_id = any (v_readings)
-        and (v_transactions = '{}' or former.open_transactions @> v_transactions)
+    v_look := nms_private.look_for_proof(
+      table_oids => proven_tables.table_oids,
+      readings => v_readings,
+      since => proven_tables.since,
+      wal_end => proven_tables.wal_end,
+      needs_wal => v_needs_wal,
+      unsettled => v_unsettled,
+      unwritten => v_unwritten
     );
-    v_unwritten := coalesce(
-      v_unwritten,
-      nms_private.unwritten_tables(table_oids => proven_tables.table_oids, until => wal_end)
-    );
-
-    exit when
-      (cardinality(v_settled) = cardinality(v_readings) and (v_unwritten is not null or not v_needs_wal))
-      or cardinality(v_unwritten) = cardinality(table_oids)
-      or clock_timestamp() > deadline;
+    exit when v_look.is_enough or clock_timestamp() > deadline;
+    v_unsettled := v_look.unsettled;
+    v_unwritten := v_look.unwritten;
     perform pg_sleep(0.25);
   end loop;
 
-  -- Whatever a session has hidden until it settled is counted by now.
-  perform pg_stat_clear_snapshot();
-  v_epoch := nms_private.counter_epoch();
-  return array(
-    select base.table_oid
-    from unnest(table_oids) as listed (oid)
-    join nms_private.bases as base on base.table_oid = listed.oid
-    join nms_private.readings as former on former.reading_id = base.reading_id
-    join unnest(v_settled) as settled (reading_id) on settled.reading_id = former.reading_id
-    where
-      former.epoch = v_epoch
-      and base.inserted = pg_stat_get_tuples_inserted(base.table_oid)
-      and base.deleted = pg_stat_get_tuples_deleted(base.table_oid)
-      -- What this session hides itself.
-      and pg_stat_get_xact_tuples_inserted(base.table_oid) = 0
-      and pg_stat_get_xact_tuples_deleted(base.table_oid) = 0
-    union
-    select unwritten.oid from unnest(v_unwritten) as unwritten (oid)
+  return nms_private.tables_proven_by(
+    table_oids => proven_tables.table_oids, settled => v_look.settled, unwritten => v_look.unwritten
   );
 end
 $$;
@@ -2932,6 +3177,18 @@ comment on function nms_private.read_counters(bigint) is
   'What the server counts about the tables whose counts may be carried. Null when there is no such rule, when the transaction may have a snapshot already, when the role may not see what other sessions do, or before PostgreSQL 15. The snapshot of a count has to be later.';
 revoke execute on function nms_private.read_counters(bigint) from public;
 --! EndIncluded functions/carry/read_counters.sql
+--! Included functions/carry/recount_cycle.sql
+create or replace function nms_private.recount_cycle()
+returns bigint
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select bigint '14'
+$$;
+comment on function nms_private.recount_cycle() is
+  'In so many runs each table is counted at least once, however its number is known otherwise.';
+revoke execute on function nms_private.recount_cycle() from public;
+--! EndIncluded functions/carry/recount_cycle.sql
 --! Included functions/carry/resume_carrying.sql
 create or replace function nms.resume_carrying(schema_name text, table_name text)
 returns bigint
@@ -2973,6 +3230,42 @@ comment on function nms.resume_carrying(text, text) is
   'After somebody has looked why a recount refuted the number of rows of this table: its count may be carried or maintained again. Returns how many differences that settles. Raises P0002 when none is open.';
 revoke execute on function nms.resume_carrying(text, text) from public;
 --! EndIncluded functions/carry/resume_carrying.sql
+--! Included functions/carry/tables_proven_by.sql
+create or replace function nms_private.tables_proven_by(table_oids oid[], settled bigint[], unwritten oid[])
+returns oid[]
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+set enable_nestloop = off -- no statistics know what these arrays hold
+as $$
+declare
+  v_epoch text;
+begin
+  -- Whatever a session has hidden until it settled is counted by now.
+  perform pg_stat_clear_snapshot();
+  v_epoch := nms_private.counter_epoch();
+  return array(
+    select base.table_oid
+    from unnest(table_oids) as listed (oid)
+    join nms_private.bases as base on base.table_oid = listed.oid
+    join nms_private.readings as former on former.reading_id = base.reading_id
+    join unnest(tables_proven_by.settled) as settled (reading_id) on settled.reading_id = former.reading_id
+    where
+      former.epoch = v_epoch
+      and base.inserted = pg_stat_get_tuples_inserted(base.table_oid)
+      and base.deleted = pg_stat_get_tuples_deleted(base.table_oid)
+      -- What this session hides itself.
+      and pg_stat_get_xact_tuples_inserted(base.table_oid) = 0
+      and pg_stat_get_xact_tuples_deleted(base.table_oid) = 0
+    union
+    select unwritten.oid from unnest(tables_proven_by.unwritten) as unwritten (oid)
+  );
+end
+$$;
+comment on function nms_private.tables_proven_by(oid[], bigint[], oid[]) is
+  'Of these tables, those of which no row has come or gone since their base, as what nms_private.look_for_proof() has last returned says, and the counters of the server now.';
+revoke execute on function nms_private.tables_proven_by(oid[], bigint[], oid[]) from public;
+--! EndIncluded functions/carry/tables_proven_by.sql
 --! Included functions/carry/unsettled_sessions.sql
 -- A session tells the server what it has changed when it goes idle: if a second has passed since it last did so, as of
 -- the end of its transaction; otherwise ten seconds later, or when it ends. query_start, not state_change: a commit may
@@ -2994,6 +3287,18 @@ as $$
     and (activity.backend_start <= since) is not false
     and activity.backend_type <> 'parallel worker'
     and (activity.backend_type <> 'walsender' or activity.state is distinct from 'active') -- it streams
+    -- It counts for another run, and has vouched.
+    and not exists (
+      select
+      from pg_locks as vouching
+      where
+        vouching.pid = activity.pid
+        and vouching.locktype = 'relation'
+        and vouching.database = activity.datid
+        and vouching.relation = 'nms_private.vouching'::regclass
+        and vouching.mode = 'RowShareLock'
+        and vouching.granted
+    )
     -- Analyzing may run functions of the tables' owners, which may write.
     and (
       activity.backend_type <> 'autovacuum worker'
@@ -3105,6 +3410,234 @@ comment on function nms_private.unwritten_tables(oid[], pg_lsn) is
   'Of these tables, those to which nothing was written between the wal_lsn of their base and that place in the WAL, as far as its summaries tell. Null as long as none reaches that place, which takes a checkpoint.';
 revoke execute on function nms_private.unwritten_tables(oid[], pg_lsn) from public;
 --! EndIncluded functions/carry/unwritten_tables.sql
+--! Included functions/carry/vouch.sql
+-- The transaction cannot commit anything before that lock is gone, and whatever it commits comes after the snapshot of
+-- whoever sees the lock. Only roles with rights on that table could take it.
+create or replace function nms_private.vouch()
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (
+    select
+    from nms_private.bases as base
+    where pg_stat_get_xact_tuples_inserted(base.table_oid) <> 0 or pg_stat_get_xact_tuples_deleted(base.table_oid) <> 0
+  ) then
+    lock table nms_private.vouching in row share mode;
+  end if;
+end
+$$;
+comment on function nms_private.vouch() is
+  'Tells other runs, until the transaction ends, that this session hides no change of any table whose count may be carried: they need not wait for it. Does nothing when it does hide one.';
+revoke execute on function nms_private.vouch() from public;
+--! EndIncluded functions/carry/vouch.sql
+--! Included functions/count/add_up_findings.sql
+create or replace function nms_private.add_up_findings(
+  run_id bigint,
+  targets nms_private.target[],
+  findings nms_private.finding[],
+  as_one boolean,
+  retryable text[],
+  out measured nms.table_metrics_measurements[],
+  out filtered nms.table_metrics_filtered_counts[],
+  out changed_targets nms_private.target[],
+  out locked_targets nms_private.target[]
+)
+returns record
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few of a claim
+as $$
+begin
+  with
+  found as materialized (
+    select
+      target,
+      target.*,
+      case when as_one then oid '0' else coalesce(target.family, target.table_oid) end as unit
+    from unnest(targets) as target
+  ),
+  counted as materialized (
+    select result.* from unnest(add_up_findings.findings) as result
+  ),
+  -- No row where storage is not measured.
+  state as materialized (
+    select known.*
+    from (select array_agg(found.table_oid) as table_oids from found) as among
+    join nms.table_metrics_settings as settings on settings.measure_storage
+    cross join nms_private.storage_states(among => among.table_oids) as known
+  ),
+  -- Each member is read once, however many tables its rows are part of.
+  added as (
+    select
+      parent.table_oid,
+      sum(part.own_row_count)::bigint as row_count,
+      sum(coalesce(part.own_row_count_low, part.own_row_count))::bigint as row_count_low,
+      sum(coalesce(part.own_row_count_high, part.own_row_count))::bigint as row_count_high,
+      min(part.carried_from_run) as carried_from_run,
+      -- Of a parent that misses the bytes of one member, none: the rest would look like all.
+      case when count(part.own_table_bytes) = count(*) then sum(part.own_table_bytes)::bigint end as table_bytes,
+      case when count(part.own_index_bytes) = count(*) then sum(part.own_index_bytes)::bigint end as index_bytes,
+      sum(state.dead_rows)::bigint as dead_rows,
+      max(state.frozen_age) as frozen_age,
+      -- The least sure of them.
+      case
+        when bool_or(part.method = 'estimate') then 'estimate'
+        when bool_or(part.method = 'carried') then 'carried'
+        else 'exact'
+      end as method,
+      max(part.measured_at) as measured_at,
+      min(part.error_sqlstate) as error_sqlstate,
+      (
+        array_agg(
+          format('%I.%I: %s', child.schema_name, child.table_name, part.error_message)
+          order by part.error_sqlstate, child.schema_name, child.table_name
+        ) filter (where part.error_sqlstate is not null)
+      )[1] as error_message
+    from found as parent
+    cross join unnest(parent.members) as member (table_oid)
+    left join found as child on child.table_oid = member.table_oid
+    left join counted as part on part.table_oid = member.table_oid
+    left join state on state.table_oid = member.table_oid
+    group by parent.table_oid
+  ),
+  outcome as materialized (
+    select
+      found.unit,
+      found.table_oid,
+      found.schema_name,
+      found.table_name,
+      found.table_kind,
+      found.is_partition,
+      found.is_reported,
+      outcome.error_sqlstate,
+      coalesce(added.error_message, itself.error_message) as error_message,
+      -- One time for a family, which tells later that all of it was counted together.
+      case
+        when found.family is null then coalesce(itself.measured_at, clock_timestamp())
+        else max(coalesce(itself.measured_at, clock_timestamp())) over (partition by found.unit, found.family is null)
+      end as measured_at,
+      case
+        when outcome.error_sqlstate is not null then null
+        when found.members = '{}' then 0
+        when found.members is not null then added.row_count
+        else itself.own_row_count
+      end as row_count,
+      case
+        when outcome.error_sqlstate is not null then null
+        when found.table_kind = 'partitioned table' then 0
+        else itself.own_row_count
+      end as own_row_count,
+      outcome.method,
+      case when outcome.method = 'carried' then coalesce(added.carried_from_run, itself.carried_from_run) end as carried_from_run,
+      case
+        when outcome.error_sqlstate is null and outcome.method = 'estimate' then
+          coalesce(added.row_count_low, itself.own_row_count_low)
+      end as row_count_low,
+      case
+        when outcome.error_sqlstate is null and outcome.method = 'estimate' then
+          coalesce(added.row_count_high, itself.own_row_count_high)
+      end as row_count_high,
+      bytes.table_bytes,
+      bytes.index_bytes,
+      bytes.own_total_bytes,
+      case when found.members is null then state.dead_rows else added.dead_rows end as dead_rows,
+      case when found.members is null then state.frozen_age else added.frozen_age end as frozen_age,
+      state.last_vacuum,
+      state.last_analyze
+    from found
+    left join counted as itself on itself.table_oid = found.table_oid
+    left join added on added.table_oid = found.table_oid
+    left join state on state.table_oid = found.table_oid
+    cross join lateral (
+      select
+        coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate,
+        case
+          when coalesce(added.error_sqlstate, itself.error_sqlstate) is not null then 'exact'
+          else coalesce(added.method, itself.method, 'exact')
+        end as method
+    ) as outcome
+    left join lateral (
+      select
+        case when found.members is null then itself.own_table_bytes else coalesce(added.table_bytes, no_member.bytes) end as table_bytes,
+        case when found.members is null then itself.own_index_bytes else coalesce(added.index_bytes, no_member.bytes) end as index_bytes,
+        case
+          when found.table_kind = 'partitioned table' then 0
+          else itself.own_table_bytes + itself.own_index_bytes
+        end as own_total_bytes
+      from (values (case when found.members = '{}' then bigint '0' end)) as no_member (bytes)
+    ) as bytes on state.table_oid is not null and outcome.error_sqlstate is null
+  ),
+  -- Of a parent, what its members have together.
+  matched as (
+    select
+      wanted.table_oid,
+      filter.name as filter_name,
+      coalesce(sum(part.row_count), 0)::bigint as row_count,
+      case when bool_or(counted.method = 'carried') then 'carried' else 'exact' end as method,
+      min(part.error_sqlstate) as error_sqlstate,
+      (
+        array_agg(
+          concat_ws(
+            ': ',
+            case when child.table_oid <> wanted.table_oid then format('%I.%I', child.schema_name, child.table_name) end,
+            part.error_message
+          )
+          order by part.error_sqlstate, child.schema_name, child.table_name
+        ) filter (where part.error_sqlstate is not null)
+      )[1] as error_message
+    from nms_private.filters_of(table_oids => array(select found.table_oid from found where found.is_reported)) as wanted
+    cross join jsonb_each(wanted.filters) as filter (name, value)
+    join found as parent on parent.table_oid = wanted.table_oid
+    left join unnest(coalesce(parent.members, array[parent.table_oid])) as member (table_oid) on true
+    left join found as child on child.table_oid = member.table_oid
+    left join counted on counted.table_oid = member.table_oid
+    left join nms_private.filter_outcome(
+      finding => row(counted.*)::nms_private.finding, filter_name => filter.name, filter => filter.value
+    ) as part on member.table_oid is not null
+    group by wanted.table_oid, filter.name
+  ),
+  -- Asked of each count: the sum of a parent keeps only one of the errors.
+  undecided as materialized (
+    select found.unit, bool_or(counted.error_sqlstate in ('55P03', 'NM004')) as is_locked
+    from counted
+    join found on found.table_oid = counted.table_oid
+    where counted.error_sqlstate = any (retryable)
+    group by found.unit
+  )
+  select
+    array(
+      select
+        row(
+          add_up_findings.run_id, outcome.schema_name, outcome.table_name, outcome.row_count, outcome.own_row_count,
+          outcome.carried_from_run, outcome.row_count_low, outcome.row_count_high, outcome.own_total_bytes, outcome.method,
+          outcome.measured_at, outcome.table_kind, outcome.is_partition, outcome.table_oid, outcome.error_sqlstate,
+          outcome.error_message, outcome.table_bytes + outcome.index_bytes, outcome.table_bytes, outcome.index_bytes,
+          outcome.dead_rows, outcome.frozen_age, outcome.last_vacuum, outcome.last_analyze
+        )::nms.table_metrics_measurements
+      from outcome
+      where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
+    ),
+    array(
+      select
+        row(
+          add_up_findings.run_id, outcome.schema_name, outcome.table_name, matched.filter_name,
+          case when matched.error_sqlstate is null then matched.row_count end, matched.method, outcome.measured_at,
+          outcome.table_oid, matched.error_sqlstate, matched.error_message
+        )::nms.table_metrics_filtered_counts
+      from matched
+      join outcome using (table_oid)
+    ),
+    array(select found.target from found join undecided using (unit) where not undecided.is_locked),
+    array(select found.target from found join undecided using (unit) where undecided.is_locked)
+  into strict measured, filtered, changed_targets, locked_targets;
+end
+$$;
+comment on function nms_private.add_up_findings(bigint, nms_private.target[], nms_private.finding[], boolean, text[]) is
+  'The measurements of these targets, parents with the sums of their members, and the counts of their filters, as far as they can be stored; the targets that cannot because of an error that is retryable, changed or to be put off.';
+revoke execute on function nms_private.add_up_findings(bigint, nms_private.target[], nms_private.finding[], boolean, text[]) from public;
+--! EndIncluded functions/count/add_up_findings.sql
 --! Included functions/count/chunks_of.sql
 create or replace function nms_private.chunks_of(table_oid oid)
 returns text
@@ -3375,17 +3908,94 @@ comment on function nms_private.count_each(nms_private.target[], text[], text, b
   'Exact number of rows stored in each of these tables, and of those that match its filters, with their bytes when the measure_storage setting is true, or the SQLSTATE and message of why there is none. NM001: the table is not the one that the snapshot of the calling query sees, which would read as empty; look at it under a later snapshot. No lock on a table outlasts its count. is_sampled: where nms_private.estimate_rows() has an estimate, that is taken instead. stop_at: the SQLSTATEs after which the rest is not counted any more.';
 revoke execute on function nms_private.count_each(nms_private.target[], text[], text, boolean, jsonb) from public;
 --! EndIncluded functions/count/count_each.sql
+--! Included functions/count/count_elsewhere.sql
+create or replace function nms_private.count_elsewhere(
+  run_id bigint,
+  is_one_server boolean default false, -- of several that have something left, only the first
+  failure text default null            -- why that one cannot be asked: it is not asked again
+)
+returns bigint
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- of the tables of the collector
+as $$
+declare
+  v_run nms.table_metrics_runs;
+  v_targets nms_private.target[];
+  v_of_one nms_private.target[];
+  v_asked nms_private.target[];
+  v_findings nms_private.finding[];
+begin
+  if not exists (
+    select
+    from pg_foreign_table as foreign_table
+    join pg_inherits as child on child.inhrelid = foreign_table.ftrelid
+  ) then
+    return bigint '0';
+  end if;
+
+  v_run := nms_private.claim_run(run_id => count_elsewhere.run_id);
+  v_targets := array(
+    select target
+    from nms_private.current_targets(skip => v_run.skip_schemas, exclude => v_run.exclude_tables, among => null) as target
+    where target.table_kind = 'foreign table'
+  );
+  v_targets := nms_private.targets_left(
+    targets => v_targets,
+    findings => array(select prepared from nms_private.prepared_counts(run_id => count_elsewhere.run_id) as prepared)
+  );
+  select array_agg(target) into v_of_one
+  from unnest(v_targets) as target
+  join pg_foreign_table as foreign_table on foreign_table.ftrelid = target.table_oid
+  group by foreign_table.ftserver
+  order by foreign_table.ftserver
+  limit 1;
+  v_asked := case when is_one_server then coalesce(v_of_one, '{}') else v_targets end;
+
+  if failure is null then
+    perform nms_private.use_lock_timeout();
+    v_findings := array(select counted from nms_private.count_foreign(targets => v_asked) as counted);
+  else
+    v_findings := array(
+      select
+        row(
+          target.table_oid, null, 'exact', null, null, null, null, null, null, null, null, null, clock_timestamp(), '08006',
+          left(failure, 2000)
+        )::nms_private.finding
+      from unnest(v_asked) as target
+    );
+  end if;
+  perform nms_private.keep_foreign_counts(
+    run_id => count_elsewhere.run_id, findings => v_findings, is_beforehand => true
+  );
+  return (
+    select count(*)
+    from unnest(v_targets) as target
+    where target.table_oid not in (
+      select found.table_oid
+      from unnest(v_findings) as found
+      where coalesce(found.error_sqlstate not in ('NM001', 'NM004'), true)
+    )
+  );
+end
+$$;
+comment on function nms_private.count_elsewhere(bigint, boolean, text) is
+  'Reads what a RUNNING run has to count on other servers, in a transaction that has nothing else to lose, and keeps it for the run. Returns how many tables are left to be looked at in another transaction: those that read as empty and had not before. Raises 08006 when the connection to a server is lost; tell that with is_one_server, and it is what keeps the tables over there from being counted. Raises what claim_run raises.';
+revoke execute on function nms_private.count_elsewhere(bigint, boolean, text) from public;
+--! EndIncluded functions/count/count_elsewhere.sql
 --! Included functions/count/count_foreign.sql
 create or replace function nms_private.count_foreign(
   targets nms_private.target[],
   stop_at text[] default '{}',
-  lock_timeout text default null -- for each table; null: that of the session
+  lock_timeout text default null, -- for each table; null: that of the session
+  prepared_for bigint default null -- a run; null: what it has read beforehand is read again
 )
 returns setof nms_private.finding
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_prepared nms_private.finding[];
   v_batch nms_private.target[];
   v_target nms_private.target;
   v_together record;
@@ -3393,8 +4003,17 @@ declare
   v_place integer;
   v_found nms_private.finding;
 begin
+  v_prepared := array(select prepared from nms_private.prepared_counts(run_id => prepared_for) as prepared);
+  return query
+  select prepared.*
+  from unnest(v_prepared) as prepared
+  where prepared.table_oid in (select target.table_oid from unnest(targets) as target);
+
   for v_batch in
-    select grouped.batch from nms_private.foreign_batches(targets => count_foreign.targets) as grouped
+    select grouped.batch
+    from nms_private.foreign_batches(
+      targets => nms_private.targets_left(targets => count_foreign.targets, findings => v_prepared)
+    ) as grouped
   loop
     v_together := nms_private.read_foreign(
       targets => v_batch,
@@ -3421,6 +4040,13 @@ begin
         v_found.error_message := v_alone.error_message;
       end if;
       v_found.measured_at := clock_timestamp();
+
+      -- Emptied and filled again under the snapshot of the server over there, a table reads as empty.
+      if v_found.own_row_count = 0 and not nms_private.was_empty(table_oid => v_found.table_oid) then
+        v_found.own_row_count := null;
+        v_found.error_sqlstate := 'NM004';
+        v_found.error_message := 'read as empty, which is believed when another transaction has read the same';
+      end if;
       return next v_found;
       if v_found.error_sqlstate = any (stop_at) then
         return;
@@ -3429,9 +4055,9 @@ begin
   end loop;
 end
 $$;
-comment on function nms_private.count_foreign(nms_private.target[], text[], text) is
-  'Exact number of rows in each of these foreign tables, or the SQLSTATE and message of why there is none. Their servers are asked at once where they are async_capable, each only for numbers; when one of them fails, each table is counted by itself. Every server has a snapshot of its own. stop_at: the SQLSTATEs after which the rest is not counted any more.';
-revoke execute on function nms_private.count_foreign(nms_private.target[], text[], text) from public;
+comment on function nms_private.count_foreign(nms_private.target[], text[], text, bigint) is
+  'Exact number of rows in each of these foreign tables, or the SQLSTATE and message of why there is none. NM004: it read as empty, and was not known to be. Their servers are asked at once where they are async_capable, each only for numbers; when one of them fails, each table is counted by itself. Every server has a snapshot of its own. stop_at: the SQLSTATEs after which the rest is not counted any more.';
+revoke execute on function nms_private.count_foreign(nms_private.target[], text[], text, bigint) from public;
 --! EndIncluded functions/count/count_foreign.sql
 --! Included functions/count/count_methods.sql
 create or replace function nms_private.count_methods(targets nms_private.target[])
@@ -3475,6 +4101,9 @@ set row_security = off
 set jit = off
 set enable_indexonlyscan = off
 set effective_io_concurrency = 0
+-- Whoever calls may have other ideas.
+set plan_cache_mode = auto
+set enable_nestloop = on
 as $$
 declare
   v_together constant bigint := bigint '16'; -- tables
@@ -3486,6 +4115,8 @@ declare
     else bigint '1'
   end;
   v_page_size constant bigint := current_setting('block_size')::bigint;
+  v_filters jsonb := jsonb '{}';
+  v_small nms_private.target[];
   v_batch record;
   v_is_measured boolean; -- bytes as well
   v_counts bigint[];
@@ -3493,14 +4124,36 @@ declare
   v_index_bytes bigint[];
   v_are_counted boolean;
   v_left oid[] := array[]::oid[];
-  v_filters jsonb;
 begin
   select settings.measure_storage into strict v_is_measured from nms.table_metrics_settings as settings;
-  select coalesce(jsonb_object_agg(filtered.table_oid, filtered.filters), '{}') into v_filters
-  from nms_private.filters_of(table_oids => array(select target.table_oid from unnest(targets) as target)) as filtered;
+  if exists (select from nms.table_metrics_filters) then
+    select coalesce(jsonb_object_agg(filtered.table_oid, filtered.filters), '{}') into v_filters
+    from nms_private.filters_of(table_oids => array(select target.table_oid from unnest(targets) as target)) as filtered;
+  end if;
+  v_small := array(
+    select target
+    from unnest(targets) as target
+    where
+      not target.is_whole
+      and target.filenode <> 0
+      and target.pages between v_small_from and v_small_to
+      and (v_filters = '{}' or not v_filters ? target.table_oid::text)
+  );
 
-  -- Planning and locking a small table takes longer than reading it: several in one statement. The newest
-  -- file first, also below: what is often rewritten or replaced is read before that can happen again.
+  -- The newest file first, also below: what is often rewritten or replaced is read before that can happen again.
+  if v_small = '{}' then
+    return query
+    select counted.*
+    from nms_private.count_each(
+      targets => array(select target from unnest(targets) as target order by target.filenode desc nulls last),
+      stop_at => stop_at,
+      lock_timeout => count_tables.lock_timeout,
+      filters => v_filters
+    ) as counted;
+    return;
+  end if;
+
+  -- Planning and locking a small table takes longer than reading it: several in one statement.
   for v_batch in
     select
       array_agg(small.table_oid) as table_oids,
@@ -3516,12 +4169,7 @@ begin
         target.*,
         target.pages = 0 as is_of_unknown_size,
         row_number() over (partition by target.pages = 0 order by target.filenode desc) / v_together as batch
-      from unnest(targets) as target
-      where
-        not target.is_whole
-        and target.filenode <> 0
-        and target.pages between v_small_from and v_small_to
-        and not v_filters ? target.table_oid::text
+      from unnest(v_small) as target
     ) as small
     group by small.is_of_unknown_size, small.batch
     order by small.is_of_unknown_size, small.batch
@@ -3530,10 +4178,8 @@ begin
     begin
       perform
         set_config('transaction_read_only', 'on', true), -- as in count_each
-        set_config('lock_timeout', '10', true); -- none stays locked for long because another one is
-      if v_can_refuse_views then
-        perform set_config('restrict_nonsystem_relation_kind', 'view', true);
-      end if;
+        set_config('lock_timeout', '10', true), -- none stays locked for long because another one is
+        case when v_can_refuse_views then set_config('restrict_nonsystem_relation_kind', 'view', true) end;
       if v_batch.is_of_unknown_size and exists (
         select
         from unnest(v_batch.table_oids) as unknown (oid)
@@ -3542,16 +4188,20 @@ begin
         raise sqlstate 'NM002' using message = 'one is large: each by itself';
       end if;
       execute v_batch.query into strict v_counts;
+      if v_is_measured then
+        select
+          array_agg(pg_table_size(counted.oid) order by counted.place),
+          array_agg(pg_indexes_size(counted.oid) order by counted.place)
+        into v_table_bytes, v_index_bytes
+        from unnest(v_batch.table_oids) with ordinality as counted (oid, place);
+      end if;
       -- Asked while the locks are held, for the reason that count_each gives.
       select
         bool_and(
           coalesce(to_regclass(counted.name) = counted.oid and pg_relation_filenode(counted.oid) = counted.filenode, false)
-        ),
-        array_agg(case when v_is_measured then pg_table_size(counted.oid) end order by counted.place),
-        array_agg(case when v_is_measured then pg_indexes_size(counted.oid) end order by counted.place)
-      into v_are_counted, v_table_bytes, v_index_bytes
-      from unnest(v_batch.table_oids, v_batch.filenodes, v_batch.names)
-        with ordinality as counted (oid, filenode, name, place);
+        )
+      into v_are_counted
+      from unnest(v_batch.table_oids, v_batch.filenodes, v_batch.names) as counted (oid, filenode, name);
       raise sqlstate 'NM002' using message = 'counted: release the locks';
     exception
       when query_canceled then
@@ -3586,7 +4236,7 @@ begin
         or target.filenode = 0
         or target.pages not between v_small_from and v_small_to
         or target.table_oid = any (v_left)
-        or v_filters ? target.table_oid::text
+        or (v_filters <> '{}' and v_filters ? target.table_oid::text)
       order by target.table_oid = any (v_left) desc, target.filenode desc nulls last
     ),
     stop_at => stop_at,
@@ -3633,6 +4283,7 @@ comment on function nms_private.count_targets(bigint) is
 revoke execute on function nms_private.count_targets(bigint) from public;
 --! EndIncluded functions/count/count_targets.sql
 --! Included functions/count/count_under_one_snapshot.sql
+-- Stable: the snapshot of the calling query decides what there is to count, which tables are a family, and each count.
 create or replace function nms_private.count_under_one_snapshot(
   run_id bigint,
   among oid[],
@@ -3647,224 +4298,115 @@ create or replace function nms_private.count_under_one_snapshot(
   out findings nms_private.finding[] -- as far as later runs may use them
 )
 returns record
-language plpgsql volatile parallel unsafe
+language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few of a claim
 as $$
+declare
+  v_targets nms_private.target[];
+  v_intricate oid[]; -- parents, members, and all where there is more to find than one number for each
+  v_units bigint;
+  v_findings nms_private.finding[];
+  v_is_undecided boolean;
+  v_added record;
 begin
-  -- One snapshot decides what there is to count, which tables are a family, and each count.
+  select
+    coalesce(array_agg(target), '{}'),
+    coalesce(array_agg(target.table_oid) filter (where target.family is not null or target.members is not null), '{}'),
+    count(distinct coalesce(target.family, target.table_oid))
+  into strict v_targets, v_intricate, v_units
+  from nms.table_metrics_runs as run
+  cross join nms_private.current_targets(
+    skip => run.skip_schemas, exclude => run.exclude_tables, among => count_under_one_snapshot.among
+  ) as target
+  where run.run_id = count_under_one_snapshot.run_id;
+  if
+    exists (select from nms.table_metrics_filters)
+    or exists (select from nms.table_metrics_settings as settings where settings.measure_storage)
+  then
+    v_intricate := array(select (listed.target).table_oid from (select unnest(v_targets) as target) as listed);
+  end if;
+
   with
   found as materialized (
-    select
-      target,
-      target.*,
-      case when as_one then oid '0' else coalesce(target.family, target.table_oid) end as unit
-    from nms.table_metrics_runs as run
-    cross join nms_private.current_targets(
-      skip => run.skip_schemas, exclude => run.exclude_tables, among => count_under_one_snapshot.among
-    ) as target
-    where run.run_id = count_under_one_snapshot.run_id
-  ),
-  stored_table as materialized (
-    select
-      array_agg(found.target) as targets,
-      case when count(distinct found.unit) = 1 then retryable else '{}' end as stop_at
-    from found
-    where found.table_kind <> 'partitioned table'
+    select target.* from unnest(v_targets) as target
   ),
   counted as materialized (
     select result.*
-    from stored_table
-    cross join nms_private.find_counts(
-      targets => stored_table.targets,
+    from nms_private.find_counts(
+      targets => case
+        when v_intricate = '{}' then v_targets
+        else array(select target from unnest(v_targets) as target where target.table_kind <> 'partitioned table')
+      end,
       reading => count_under_one_snapshot.reading,
-      stop_at => stored_table.stop_at,
+      stop_at => case when as_one or v_units = 1 then retryable else '{}' end,
       -- Who waits in the queue of a lock is in the way of those behind: the online mode comes back instead.
-      lock_timeout => case when not as_one then '10 ms' end
+      lock_timeout => case when not as_one then '10 ms' end,
+      prepared_for => case when as_one then count_under_one_snapshot.run_id end
     ) as result
   ),
-  -- No row where storage is not measured.
-  state as materialized (
-    select known.*
-    from (select array_agg(found.table_oid) as table_oids from found) as among
-    join nms.table_metrics_settings as settings on settings.measure_storage
-    cross join nms_private.storage_states(among => among.table_oids) as known
-  ),
-  -- Each member is read once, however many tables its rows are part of.
-  added as (
-    select
-      parent.table_oid,
-      sum(part.own_row_count)::bigint as row_count,
-      sum(coalesce(part.own_row_count_low, part.own_row_count))::bigint as row_count_low,
-      sum(coalesce(part.own_row_count_high, part.own_row_count))::bigint as row_count_high,
-      min(part.carried_from_run) as carried_from_run,
-      -- Of a parent that misses the bytes of one member, none: the rest would look like all.
-      case when count(part.own_table_bytes) = count(*) then sum(part.own_table_bytes)::bigint end as table_bytes,
-      case when count(part.own_index_bytes) = count(*) then sum(part.own_index_bytes)::bigint end as index_bytes,
-      sum(state.dead_rows)::bigint as dead_rows,
-      max(state.frozen_age) as frozen_age,
-      -- The least sure of them.
-      case
-        when bool_or(part.method = 'estimate') then 'estimate'
-        when bool_or(part.method = 'carried') then 'carried'
-        else 'exact'
-      end as method,
-      max(part.measured_at) as measured_at,
-      min(part.error_sqlstate) as error_sqlstate,
-      (
-        array_agg(
-          format('%I.%I: %s', child.schema_name, child.table_name, part.error_message)
-          order by part.error_sqlstate, child.schema_name, child.table_name
-        ) filter (where part.error_sqlstate is not null)
-      )[1] as error_message
-    from found as parent
-    cross join unnest(parent.members) as member (table_oid)
-    left join found as child on child.table_oid = member.table_oid
-    left join counted as part on part.table_oid = member.table_oid
-    left join state on state.table_oid = member.table_oid
-    group by parent.table_oid
-  ),
-  outcome as materialized (
-    select
-      found.unit,
-      found.table_oid,
-      found.schema_name,
-      found.table_name,
-      found.table_kind,
-      found.is_partition,
-      found.is_reported,
-      outcome.error_sqlstate,
-      coalesce(added.error_message, itself.error_message) as error_message,
-      -- One time for a family, which tells later that all of it was counted together.
-      case
-        when found.family is null then coalesce(itself.measured_at, clock_timestamp())
-        else max(coalesce(itself.measured_at, clock_timestamp())) over (partition by found.unit, found.family is null)
-      end as measured_at,
-      case
-        when outcome.error_sqlstate is not null then null
-        when found.members = '{}' then 0
-        when found.members is not null then added.row_count
-        else itself.own_row_count
-      end as row_count,
-      case
-        when outcome.error_sqlstate is not null then null
-        when found.table_kind = 'partitioned table' then 0
-        else itself.own_row_count
-      end as own_row_count,
-      outcome.method,
-      case when outcome.method = 'carried' then coalesce(added.carried_from_run, itself.carried_from_run) end as carried_from_run,
-      case
-        when outcome.error_sqlstate is null and outcome.method = 'estimate' then
-          coalesce(added.row_count_low, itself.own_row_count_low)
-      end as row_count_low,
-      case
-        when outcome.error_sqlstate is null and outcome.method = 'estimate' then
-          coalesce(added.row_count_high, itself.own_row_count_high)
-      end as row_count_high,
-      bytes.table_bytes,
-      bytes.index_bytes,
-      bytes.own_total_bytes,
-      case when found.members is null then state.dead_rows else added.dead_rows end as dead_rows,
-      case when found.members is null then state.frozen_age else added.frozen_age end as frozen_age,
-      state.last_vacuum,
-      state.last_analyze
-    from found
-    left join counted as itself on itself.table_oid = found.table_oid
-    left join added on added.table_oid = found.table_oid
-    left join state on state.table_oid = found.table_oid
-    cross join lateral (
-      select
-        coalesce(added.error_sqlstate, itself.error_sqlstate) as error_sqlstate,
-        case
-          when coalesce(added.error_sqlstate, itself.error_sqlstate) is not null then 'exact'
-          else coalesce(added.method, itself.method, 'exact')
-        end as method
-    ) as outcome
-    left join lateral (
-      select
-        case when found.members is null then itself.own_table_bytes else coalesce(added.table_bytes, no_member.bytes) end as table_bytes,
-        case when found.members is null then itself.own_index_bytes else coalesce(added.index_bytes, no_member.bytes) end as index_bytes,
-        case
-          when found.table_kind = 'partitioned table' then 0
-          else itself.own_table_bytes + itself.own_index_bytes
-        end as own_total_bytes
-      from (values (case when found.members = '{}' then bigint '0' end)) as no_member (bytes)
-    ) as bytes on state.table_oid is not null and outcome.error_sqlstate is null
-  ),
-  -- Of a parent, what its members have together.
-  matched as (
-    select
-      wanted.table_oid,
-      filter.name as filter_name,
-      coalesce(sum(part.row_count), 0)::bigint as row_count,
-      case when bool_or(counted.method = 'carried') then 'carried' else 'exact' end as method,
-      min(part.error_sqlstate) as error_sqlstate,
-      (
-        array_agg(
-          concat_ws(
-            ': ',
-            case when child.table_oid <> wanted.table_oid then format('%I.%I', child.schema_name, child.table_name) end,
-            part.error_message
-          )
-          order by part.error_sqlstate, child.schema_name, child.table_name
-        ) filter (where part.error_sqlstate is not null)
-      )[1] as error_message
-    from nms_private.filters_of(table_oids => array(select found.table_oid from found where found.is_reported)) as wanted
-    cross join jsonb_each(wanted.filters) as filter (name, value)
-    join found as parent on parent.table_oid = wanted.table_oid
-    left join unnest(coalesce(parent.members, array[parent.table_oid])) as member (table_oid) on true
-    left join found as child on child.table_oid = member.table_oid
-    left join counted on counted.table_oid = member.table_oid
-    left join nms_private.filter_outcome(
-      finding => row(counted.*)::nms_private.finding, filter_name => filter.name, filter => filter.value
-    ) as part on member.table_oid is not null
-    group by wanted.table_oid, filter.name
-  ),
-  -- Asked of each count: the sum of a parent keeps only one of the errors.
   undecided as materialized (
-    select found.unit, bool_or(counted.error_sqlstate = '55P03') as is_locked
-    from counted
-    join found on found.table_oid = counted.table_oid
-    where counted.error_sqlstate = any (retryable)
-    group by found.unit
+    select from counted where counted.error_sqlstate = any (retryable) limit 1
   )
   select
     array(
       select
         row(
-          count_under_one_snapshot.run_id, outcome.schema_name, outcome.table_name, outcome.row_count, outcome.own_row_count,
-          outcome.method, outcome.measured_at, outcome.table_kind, outcome.is_partition, outcome.table_oid,
-          outcome.error_sqlstate, outcome.error_message, outcome.carried_from_run, outcome.row_count_low,
-          outcome.row_count_high, outcome.table_bytes + outcome.index_bytes, outcome.table_bytes, outcome.index_bytes,
-          outcome.own_total_bytes, outcome.dead_rows, outcome.frozen_age, outcome.last_vacuum, outcome.last_analyze
+          count_under_one_snapshot.run_id, found.schema_name, found.table_name, counted.own_row_count, counted.own_row_count,
+          counted.carried_from_run, counted.own_row_count_low, counted.own_row_count_high, null, counted.method,
+          counted.measured_at, found.table_kind, found.is_partition, found.table_oid, counted.error_sqlstate,
+          counted.error_message, null, null, null, null, null, null, null
         )::nms.table_metrics_measurements
-      from outcome
-      where outcome.is_reported and outcome.unit not in (select undecided.unit from undecided)
+      from found
+      left join counted on counted.table_oid = found.table_oid
+      where
+        not exists (select from undecided)
+        and found.table_oid not in (select listed.oid from unnest(v_intricate) as listed (oid))
     ),
-    array(
-      select
-        row(
-          count_under_one_snapshot.run_id, outcome.schema_name, outcome.table_name, matched.filter_name,
-          case when matched.error_sqlstate is null then matched.row_count end, matched.method, outcome.measured_at,
-          outcome.table_oid, matched.error_sqlstate, matched.error_message
-        )::nms.table_metrics_filtered_counts
-      from matched
-      join outcome using (table_oid)
-    ),
-    array(select found.target from found join undecided using (unit) where not undecided.is_locked),
-    array(select found.target from found join undecided using (unit) where undecided.is_locked),
-    array(select schema.ctid from pg_namespace as schema where schema.nspname in (select found.schema_name from found)),
     array(
       select row(counted.*)::nms_private.finding
       from counted
       where
-        ((count_under_one_snapshot.reading).read_at is not null and counted.method = 'exact')
+        exists (select from undecided)
+        or counted.table_oid in (select listed.oid from unnest(v_intricate) as listed (oid))
+    ),
+    exists (select from undecided),
+    array(
+      select schema.ctid from pg_namespace as schema where schema.nspname in (select found.schema_name from found)
+    ),
+    array(
+      select row(counted.*)::nms_private.finding
+      from counted
+      where
+        (((count_under_one_snapshot.reading).read_at is not null or not as_one) and counted.method = 'exact')
         or counted.claimed_method is not null
+        or counted.table_oid in (select found.table_oid from found where found.table_kind = 'foreign table')
     )
-  into strict measured, filtered, changed_targets, locked_targets, schema_places, findings;
+  into strict measured, v_findings, v_is_undecided, schema_places, findings;
+
+  filtered := array[]::nms.table_metrics_filtered_counts[];
+  changed_targets := array[]::nms_private.target[];
+  locked_targets := array[]::nms_private.target[];
+  if v_is_undecided or v_intricate <> '{}' then
+    v_added := nms_private.add_up_findings(
+      run_id => count_under_one_snapshot.run_id,
+      targets => case
+        when v_is_undecided then v_targets
+        else array(select target from unnest(v_targets) as target where target.table_oid = any (v_intricate))
+      end,
+      findings => v_findings,
+      as_one => count_under_one_snapshot.as_one,
+      retryable => count_under_one_snapshot.retryable
+    );
+    measured := measured || v_added.measured;
+    filtered := v_added.filtered;
+    changed_targets := v_added.changed_targets;
+    locked_targets := v_added.locked_targets;
+  end if;
 end
 $$;
 comment on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading) is
-  'The counting of nms_private.measure(), in one statement: the measurements that can be stored, the counts of filters, the targets that cannot because of an error that is retryable, changed or locked, the rows of the catalogue that name their schemas, and what was found out about each table.';
+  'The counting of nms_private.measure(), as of one snapshot: the measurements that can be stored, the counts of filters, the targets that cannot because of an error that is retryable, changed or to be put off, the rows of the catalogue that name their schemas, and what was found out about each table.';
 revoke execute on function nms_private.count_under_one_snapshot(bigint, oid[], boolean, text[], nms_private.reading) from public;
 --! EndIncluded functions/count/count_under_one_snapshot.sql
 --! Included functions/count/current_targets.sql
@@ -3872,13 +4414,13 @@ create or replace function nms_private.current_targets(skip jsonb, exclude jsonb
 returns setof nms_private.target
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan -- all tables, or the few that are asked for
 as $$
+declare
+  v_relatives oid[];
 begin
   if
-    among is null
-    or (current_targets.skip, current_targets.exclude) <> ('[]', '[]') -- another name may be left out
-    or exists (select from pg_inherits where inhrelid = any (among))
-    or exists (select from pg_inherits where inhparent = any (among))
+    (current_targets.skip, current_targets.exclude) <> ('[]', '[]') -- another name may be left out
     or exists (select from nms_private.extension_tables())
   then
     return query
@@ -3889,20 +4431,37 @@ begin
     return;
   end if;
 
-  -- Mostly there is nothing to leave out and no family: looking for them takes longer than counting a few small tables.
+  -- Most tables are not part of a family: looking for one takes longer than counting a small table.
   return query
   select
     relation.oid, schema.nspname::text, relation.relname::text,
-    case relation.relkind when 'p' then 'partitioned table' else 'table' end, false,
+    case relation.relkind when 'p' then 'partitioned table' else 'table' end, relation.relispartition,
     relation.relpages::bigint, case when relation.relam in (0, 2) then relation.relfilenode end,
     case relation.relkind when 'p' then '{}'::oid[] end, null::oid, true, false
   from pg_class as relation
   join pg_namespace as schema on schema.oid = relation.relnamespace
   cross join nms.table_metrics_settings as settings
   where
-    relation.oid = any (among)
+    (among is null or relation.oid = any (among))
     and relation.relkind in ('r', 'p')
-    and schema.nspname <> all (settings.machinery_schemas);
+    and relation.relpersistence <> 't'
+    and schema.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
+    and schema.nspname <> all (settings.machinery_schemas)
+    and relation.oid not in (select inhrelid from pg_inherits)
+    and relation.oid not in (select inhparent from pg_inherits);
+
+  v_relatives := array(
+    select inhrelid from pg_inherits where among is null or inhrelid = any (among)
+    union
+    select inhparent from pg_inherits where among is null or inhparent = any (among)
+  );
+  if v_relatives <> '{}' then
+    return query
+    select target.*
+    from nms_private.find_targets(
+      skip => current_targets.skip, exclude => current_targets.exclude, among => v_relatives
+    ) as target;
+  end if;
 end
 $$;
 comment on function nms_private.current_targets(jsonb, jsonb, oid[]) is
@@ -3994,32 +4553,43 @@ create or replace function nms_private.find_counts(
   targets nms_private.target[],
   reading nms_private.reading, -- of before the snapshot; null: nothing may be carried
   stop_at text[] default '{}',
-  lock_timeout text default null -- for each table; null: that of the session
+  lock_timeout text default null, -- for each table; null: that of the session
+  prepared_for bigint default null -- a run; null: what it has read beforehand on other servers is read again
 )
 returns setof nms_private.finding
 language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_left nms_private.target[];
-  v_found nms_private.finding[];
+  v_left nms_private.target[] := targets;
+  v_foreign nms_private.target[] := array[]::nms_private.target[];
+  v_found nms_private.finding[] := array[]::nms_private.finding[];
 begin
-  v_left := array(select target from unnest(targets) as target where target.table_kind <> 'foreign table');
-  v_found := array(
-    select maintained
-    from nms_private.find_maintained(
-      targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
-    ) as maintained
-  );
-  v_left := nms_private.targets_left(targets => v_left, findings => v_found);
-  v_found := v_found || array(
-    select estimated
-    from nms_private.estimate_tables(
-      targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
-    ) as estimated
-  );
-  v_left := nms_private.targets_left(targets => v_left, findings => v_found);
-  return query select found.* from unnest(v_found) as found;
+  -- Each of these is rare, and looking closer takes longer than counting a small table.
+  if exists (select from pg_foreign_table) then
+    v_foreign := array(select target from unnest(targets) as target where target.table_kind = 'foreign table');
+    v_left := array(select target from unnest(targets) as target where target.table_kind <> 'foreign table');
+  end if;
+  if exists (select from nms_private.maintained_counts) then
+    v_found := array(
+      select maintained
+      from nms_private.find_maintained(
+        targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
+      ) as maintained
+    );
+    v_left := nms_private.targets_left(targets => v_left, findings => v_found);
+    return query select found.* from unnest(v_found) as found;
+  end if;
+  if exists (select from nms.table_metrics_count_rules as rule where rule.method = 'estimate') then
+    v_found := array(
+      select estimated
+      from nms_private.estimate_tables(
+        targets => v_left, stop_at => stop_at, lock_timeout => find_counts.lock_timeout
+      ) as estimated
+    );
+    v_left := nms_private.targets_left(targets => v_left, findings => v_found);
+    return query select found.* from unnest(v_found) as found;
+  end if;
 
   if (reading).read_at is null then
     return query
@@ -4039,18 +4609,21 @@ begin
   end if;
 
   -- Last: what was begun on another server stays open until the transaction ends.
-  return query
-  select counted.*
-  from nms_private.count_foreign(
-    targets => array(select target from unnest(targets) as target where target.table_kind = 'foreign table'),
-    stop_at => stop_at,
-    lock_timeout => find_counts.lock_timeout
-  ) as counted;
+  if v_foreign <> '{}' then
+    return query
+    select counted.*
+    from nms_private.count_foreign(
+      targets => v_foreign,
+      stop_at => stop_at,
+      lock_timeout => find_counts.lock_timeout,
+      prepared_for => find_counts.prepared_for
+    ) as counted;
+  end if;
 end
 $$;
-comment on function nms_private.find_counts(nms_private.target[], nms_private.reading, text[], text) is
+comment on function nms_private.find_counts(nms_private.target[], nms_private.reading, text[], text, bigint) is
   'How many rows are stored in each of these tables, each found out as the rules say: counted, carried from an earlier run, maintained by triggers or estimated. stop_at: the SQLSTATEs after which the rest is not counted any more.';
-revoke execute on function nms_private.find_counts(nms_private.target[], nms_private.reading, text[], text) from public;
+revoke execute on function nms_private.find_counts(nms_private.target[], nms_private.reading, text[], text, bigint) from public;
 --! EndIncluded functions/count/find_counts.sql
 --! Included functions/count/find_targets.sql
 create or replace function nms_private.find_targets(skip jsonb, exclude jsonb, among oid[] default null)
@@ -4206,6 +4779,68 @@ comment on function nms_private.have_their_names(nms_private.target[]) is
   'Whether the name of each of these targets still stands for it.';
 revoke execute on function nms_private.have_their_names(nms_private.target[]) from public;
 --! EndIncluded functions/count/have_their_names.sql
+--! Included functions/count/keep_foreign_counts.sql
+create or replace function nms_private.keep_foreign_counts(
+  run_id bigint,
+  findings nms_private.finding[],
+  is_beforehand boolean default false -- the run takes its errors from here, too
+)
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into nms_private.foreign_counts (
+    table_oid, run_id, row_count, measured_at, is_sure, error_sqlstate, error_message
+  )
+  select
+    found.table_oid,
+    keep_foreign_counts.run_id,
+    case when doubt.is_empty then 0 else found.own_row_count end,
+    found.measured_at,
+    not doubt.is_empty,
+    case when not doubt.is_empty then found.error_sqlstate end,
+    case when not doubt.is_empty then found.error_message end
+  from unnest(findings) as found
+  join pg_foreign_table as foreign_table on foreign_table.ftrelid = found.table_oid
+  cross join lateral (select coalesce(found.error_sqlstate = 'NM004', false)) as doubt (is_empty)
+  where
+    found.own_row_count is not null
+    or doubt.is_empty
+    or (is_beforehand and found.error_sqlstate <> 'NM001')
+  order by found.table_oid
+  on conflict on constraint foreign_counts_pkey do update
+  set
+    row_count = excluded.row_count,
+    measured_at = excluded.measured_at,
+    is_sure = excluded.is_sure,
+    error_sqlstate = excluded.error_sqlstate,
+    error_message = excluded.error_message;
+
+  delete from nms_private.foreign_counts as former
+  where
+    (former.table_oid, former.run_id) in (
+      select older.table_oid, older.run_id
+      from nms_private.foreign_counts as older
+      where
+        older.run_id < keep_foreign_counts.run_id
+        and (
+          older.row_count is null
+          or older.table_oid in (
+            select latest.table_oid
+            from nms_private.foreign_counts as latest
+            where latest.run_id = keep_foreign_counts.run_id and latest.row_count is not null
+          )
+          or not exists (select from pg_foreign_table as foreign_table where foreign_table.ftrelid = older.table_oid)
+        )
+      for update skip locked -- another run deletes it as well
+    );
+end
+$$;
+comment on function nms_private.keep_foreign_counts(bigint, nms_private.finding[], boolean) is
+  'Keeps what a run has read of foreign tables, and no longer what earlier runs have. What read as empty all of a sudden (NM004) is kept as 0 that is not sure.';
+revoke execute on function nms_private.keep_foreign_counts(bigint, nms_private.finding[], boolean) from public;
+--! EndIncluded functions/count/keep_foreign_counts.sql
 --! Included functions/count/measure.sql
 create or replace function nms_private.measure(
   run_id bigint,
@@ -4215,7 +4850,8 @@ create or replace function nms_private.measure(
   out tables_counted bigint,
   out rows_counted numeric,
   out changed_targets nms_private.target[],
-  out locked_targets nms_private.target[]
+  out locked_targets nms_private.target[],
+  out findings nms_private.finding[] -- unless as_one: what has been found out that is still to be used
 )
 returns record
 language plpgsql volatile parallel unsafe
@@ -4226,12 +4862,14 @@ declare
   v_counted record;
   v_sure record;
   v_stored record;
-  v_findings nms_private.finding[];
 begin
   -- In a statement of its own: what these counters tell must not be younger than the snapshot that follows.
-  -- A claim of an online run does not wait for sessions to settle: it counts everything.
+  -- An online run has read them before it queued anything.
   if as_one then
     v_reading := nms_private.read_counters(run_id => measure.run_id);
+    if v_reading.read_at is not null then
+      perform nms_private.vouch();
+    end if;
   end if;
   v_counted := nms_private.count_under_one_snapshot(
     run_id => measure.run_id,
@@ -4253,25 +4891,31 @@ begin
   if not as_one then
     perform nms_private.retract_namesakes(run_id => measure.run_id, measured => v_sure.measured);
   end if;
-  v_stored := nms_private.store_measurements(measured => v_sure.measured);
+  v_stored := nms_private.store_measurements(measured => v_sure.measured, as_one => measure.as_one);
   perform nms_private.store_filtered_counts(filtered => v_counted.filtered);
   tables_counted := v_stored.tables_counted;
   rows_counted := v_stored.rows_counted;
 
+  findings := '{}';
   if cardinality(v_counted.findings) > 0 then
-    v_findings := array(
+    perform nms_private.keep_foreign_counts(run_id => measure.run_id, findings => v_counted.findings);
+    findings := array(
       select finding
       from unnest(v_counted.findings) as finding
-      join unnest(v_sure.measured) as measurement
-        on measurement.table_oid = finding.table_oid and measurement.own_row_count = finding.own_row_count
+      join (select unnest(v_sure.measured) as measurement) as stored
+        on (stored.measurement).table_oid = finding.table_oid
+        and (stored.measurement).own_row_count = finding.own_row_count
     );
-    perform nms_private.keep_comparisons(run_id => measure.run_id, findings => v_findings, reading => v_reading);
-    perform nms_private.keep_bases(run_id => measure.run_id, findings => v_findings, reading => v_reading);
+  end if;
+  -- What one claim keeps would lock out the others: an online run keeps all of it at its end.
+  if as_one and findings <> '{}' then
+    perform nms_private.keep_comparisons(run_id => measure.run_id, findings => measure.findings, reading => v_reading);
+    perform nms_private.keep_bases(run_id => measure.run_id, findings => measure.findings, reading => v_reading);
   end if;
 end
 $$;
 comment on function nms_private.measure(bigint, oid[], boolean, text[]) is
-  'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03), where the caller names these as retryable. A table that does not exist any more leaves nothing. How long a count waits for a locked table: as the lock_timeout of the session says when as_one, otherwise 10 ms.';
+  'Counts tables of a run under one snapshot, adds up parents and stores the measurements: of each family all or nothing. Returns the targets that were not stored, because they, or others of their family, changed under the snapshot (NM001) or were locked (55P03) or are on another server and empty all of a sudden (NM004), where the caller names these as retryable. A table that does not exist any more leaves nothing. How long a count waits for a locked table: as the lock_timeout of the session says when as_one, otherwise 10 ms.';
 revoke execute on function nms_private.measure(bigint, oid[], boolean, text[]) from public;
 --! EndIncluded functions/count/measure.sql
 --! Included functions/count/named_rules.sql
@@ -4300,6 +4944,35 @@ comment on function nms_private.named_rules() is
   'The tables for which a rule of nms.table_metrics_count_rules names them or a parent of theirs, the nearest, and that rule.';
 revoke execute on function nms_private.named_rules() from public;
 --! EndIncluded functions/count/named_rules.sql
+--! Included functions/count/prepared_counts.sql
+create or replace function nms_private.prepared_counts(run_id bigint)
+returns setof nms_private.finding
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_known record;
+  v_found nms_private.finding;
+begin
+  for v_known in
+    select known.*
+    from nms_private.foreign_counts as known
+    where known.run_id = prepared_counts.run_id and known.is_sure
+  loop
+    v_found.table_oid := v_known.table_oid;
+    v_found.own_row_count := v_known.row_count;
+    v_found.method := 'exact';
+    v_found.measured_at := v_known.measured_at;
+    v_found.error_sqlstate := v_known.error_sqlstate;
+    v_found.error_message := v_known.error_message;
+    return next v_found;
+  end loop;
+end
+$$;
+comment on function nms_private.prepared_counts(bigint) is
+  'What a run has read of foreign tables already, as far as that is sure; nothing for null.';
+revoke execute on function nms_private.prepared_counts(bigint) from public;
+--! EndIncluded functions/count/prepared_counts.sql
 --! Included functions/count/read_foreign.sql
 -- Stable, as count_each; another server has a snapshot of its own, which it keeps until the transaction ends.
 create or replace function nms_private.read_foreign(
@@ -4375,12 +5048,17 @@ begin
   end if;
 
   if error_sqlstate = '57014' and v_server is null then
-    raise exception '%, while counting %', error_message, v_names using errcode = 'query_canceled';
+    raise exception '%, while counting %', error_message, v_names
+      using errcode = 'query_canceled', detail = coalesce(v_detail, '');
   end if;
   -- A transaction that has used a connection which is lost cannot be committed any more.
   if left(error_sqlstate, 2) = '08' and v_server is not null then
-    raise exception 'server % went away while it counted %: %', v_server, v_names, regexp_replace(error_message, '\s+', ' ', 'g')
-      using errcode = 'connection_failure', hint = 'Collect again when it is back; the online mode does so by itself.';
+    raise exception 'server % went away while it counted %: %',
+      v_server, v_names, regexp_replace(error_message, '\s+', ' ', 'g')
+      using
+        errcode = 'connection_failure',
+        detail = coalesce(nullif(v_detail, ''), 'nothing of this transaction can be committed'),
+        hint = 'Collect again when it is back; the online mode does so by itself.';
   end if;
   if not nms_private.have_their_names(targets => read_foreign.targets) then
     error_sqlstate := 'NM001';
@@ -4503,13 +5181,14 @@ begin
     measured := array(
       select
         row(
-          counted.run_id, counted.schema_name, counted.table_name, null, null, 'exact', counted.measured_at,
-          counted.table_kind, counted.is_partition, counted.table_oid, coalesce(counted.error_sqlstate, 'NM001'),
+          counted.run_id, counted.schema_name, counted.table_name, null, null, null, null, null, null, 'exact',
+          counted.measured_at, counted.table_kind, counted.is_partition, counted.table_oid,
+          coalesce(counted.error_sqlstate, 'NM001'),
           coalesce(
             counted.error_message,
             'its schema, or one of those it was counted with, was renamed or altered meanwhile'
           ),
-          null, null, null, null, null, null, null, null, null, null, null
+          null, null, null, null, null, null, null
         )::nms.table_metrics_measurements
       from unnest(measured) as counted
     );
@@ -4579,6 +5258,7 @@ revoke execute on function nms_private.storage_states(oid[]) from public;
 --! Included functions/count/store_measurements.sql
 create or replace function nms_private.store_measurements(
   measured nms.table_metrics_measurements[],
+  as_one boolean, -- true: nobody else stores any of this run meanwhile
   out tables_counted bigint,
   out rows_counted numeric
 )
@@ -4587,6 +5267,26 @@ language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if
+    as_one
+    and not exists (
+      select from nms.table_metrics_measurements as former where former.run_id = (measured[1]).run_id
+    )
+  then
+    -- In the order of the key, which lets the end of its index be appended to.
+    with stored as (
+      insert into nms.table_metrics_measurements as measurement
+      select counted.*
+      from unnest(store_measurements.measured) as counted
+      order by counted.schema_name, counted.table_name
+      returning measurement.own_row_count
+    )
+    select count(*), coalesce(sum(stored.own_row_count), 0)
+    into strict tables_counted, rows_counted
+    from stored;
+    return;
+  end if;
+
   with stored as (
     insert into nms.table_metrics_measurements as measurement
     select counted.*
@@ -4626,9 +5326,9 @@ begin
   from stored;
 end
 $$;
-comment on function nms_private.store_measurements(nms.table_metrics_measurements[]) is
+comment on function nms_private.store_measurements(nms.table_metrics_measurements[], boolean) is
   'Stores these measurements, and returns how many tables and rows they are. Of a table that has one already, the later one stays when it belongs to a family, which was counted together; otherwise the former.';
-revoke execute on function nms_private.store_measurements(nms.table_metrics_measurements[]) from public;
+revoke execute on function nms_private.store_measurements(nms.table_metrics_measurements[], boolean) from public;
 --! EndIncluded functions/count/store_measurements.sql
 --! Included functions/count/targets_left.sql
 create or replace function nms_private.targets_left(targets nms_private.target[], findings nms_private.finding[])
@@ -4651,6 +5351,78 @@ comment on function nms_private.targets_left(nms_private.target[], nms_private.f
   'Those of these targets that have no finding yet.';
 revoke execute on function nms_private.targets_left(nms_private.target[], nms_private.finding[]) from public;
 --! EndIncluded functions/count/targets_left.sql
+--! Included functions/count/validate_count_rule.sql
+create or replace function nms_private.validate_count_rule()
+returns trigger
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.method = 'maintained' then
+    raise exception 'no rule maintains a count'
+      using
+        errcode = 'check_violation',
+        detail = 'expected exact, carried or estimate',
+        hint = format(
+          'Triggers do, which the table''s owner lets it have: select nms.maintain_count(%L);',
+          case new.table_name when '*' then 'public.orders' else format('%I.%I', new.schema_name, new.table_name) end
+        );
+  end if;
+
+  -- It may be created later.
+  if
+    new.schema_name <> '*'
+    and not exists (
+      select
+      from pg_namespace as schema
+      where
+        schema.nspname = new.schema_name
+        and (
+          new.table_name = '*'
+          or exists (
+            select
+            from pg_class as relation
+            where
+              relation.relnamespace = schema.oid
+              and relation.relname = new.table_name
+              and relation.relkind in ('r', 'p', 'f')
+          )
+        )
+    )
+  then
+    raise notice 'rule for %.%: there is no such %',
+      new.schema_name, new.table_name, case new.table_name when '*' then 'schema' else 'table' end
+      using hint = 'Names are written as the catalogue does, without quotes. Until there is one, the rule says nothing.';
+  end if;
+  return new;
+end
+$$;
+comment on function nms_private.validate_count_rule() is
+  'Trigger function that refuses a rule to maintain a count, and tells of one whose table or schema does not exist.';
+revoke execute on function nms_private.validate_count_rule() from public;
+--! EndIncluded functions/count/validate_count_rule.sql
+--! Included functions/count/was_empty.sql
+create or replace function nms_private.was_empty(table_oid oid)
+returns boolean
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    (
+      -- This transaction itself would read it under the same snapshot again.
+      select known.row_count = 0 and known.measured_at < transaction_timestamp()
+      from nms_private.foreign_counts as known
+      where known.table_oid = was_empty.table_oid and known.row_count is not null
+      order by known.measured_at desc
+      limit 1
+    ),
+    false
+  )
+$$;
+comment on function nms_private.was_empty(oid) is
+  'Whether a foreign table was read as empty when it was last read, in a transaction that had looked before this one began.';
+revoke execute on function nms_private.was_empty(oid) from public;
+--! EndIncluded functions/count/was_empty.sql
 --! Included functions/doctor/collecting_call.sql
 create or replace function nms_private.collecting_call(payload jsonb)
 returns text
@@ -5138,10 +5910,14 @@ as $$
   select distinct on (difference.table_oid)
     'warning', 'count_differs', difference.table_oid::regclass::text,
     format(
-      'run %s counted %s rows, where %s were known: every run counts it until somebody has looked. %s',
+      'run %s counted %s rows, where %s were known: %s. %s',
       difference.run_id,
       nms_private.with_separators(number => difference.row_count),
       nms_private.with_separators(number => difference.claimed_row_count),
+      case difference.method
+        when 'carried' then 'every run counts it until somebody has looked'
+        else 'something wrote past its triggers, and it is maintained anew from that count'
+      end,
       difference.detail
     ),
     format('select nms.resume_carrying(%L, %L); -- when you know why', namespace.nspname, relation.relname)
@@ -6169,9 +6945,12 @@ begin
     select counted.* into strict v_found
     from nms_private.count_each(targets => array[v_stored], lock_timeout => '1 s', is_sampled => true) as counted;
     if v_found.error_sqlstate is not null then
-      raise exception '%.% cannot be read: %', v_stored.schema_name, v_stored.table_name, v_found.error_message
+      raise exception 'no estimate for %.%', estimate_count.schema_name, estimate_count.table_name
         using
           errcode = v_found.error_sqlstate,
+          detail = format(
+            '%I.%I cannot be read: %s', v_stored.schema_name, v_stored.table_name, v_found.error_message
+          ),
           hint = case
             when v_found.error_sqlstate in ('55P03', 'NM001') then 'Ask again.'
             else format('An administrator may %s.', nms_private.remedy(error_sqlstate => v_found.error_sqlstate))
@@ -6352,9 +7131,33 @@ comment on function nms_private.estimate_tables(nms_private.target[], text[], te
   'Of these tables, those for which a rule asks for an estimate and that are not known to be small: how many rows they store, estimated or counted as nms_private.count_each() says. The others have no row here.';
 revoke execute on function nms_private.estimate_tables(nms_private.target[], text[], text) from public;
 --! EndIncluded functions/estimate/estimate_tables.sql
+--! Included functions/filters/call_as_nobody.sql
+-- Its owner is a role without rights. So the call is planned and executed without any, whatever the function has become
+-- since it was looked at.
+create or replace function nms_private.call_as_nobody(routine oid)
+returns bigint
+language plpgsql stable parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_count bigint;
+begin
+  if current_user <> 'table_metrics_nobody' then
+    raise exception 'not called as a role without rights'
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('saw %I, expected table_metrics_nobody', current_user),
+        hint = 'Run migrations/roles.sql.';
+  end if;
+  execute format('select %s()', routine::regproc) into strict v_count;
+  return v_count;
+end
+$$;
+comment on function nms_private.call_as_nobody(oid) is
+  'What a function without arguments returns, called by table_metrics_nobody, who may do what everybody may.';
+revoke execute on function nms_private.call_as_nobody(oid) from public;
+--! EndIncluded functions/filters/call_as_nobody.sql
 --! Included functions/filters/call_filter_function.sql
--- Whoever may alter the function in the moment after the look at it could have it run with the rights of this one,
--- as with a function in the predicate of an index of that table. Nothing that it does stays.
 create or replace function nms_private.call_filter_function(run_id bigint, table_oid oid, filter_name text)
 returns bigint
 language plpgsql volatile parallel unsafe security definer
@@ -6366,6 +7169,8 @@ declare
   v_routine regproc;
   v_count bigint;
   v_is_counted boolean := false;
+  v_detail text;
+  v_context text;
 begin
   select rule.schema_name, rule.table_name, rule.function_name into strict v_target
   from nms_private.filter_functions(run_id => call_filter_function.run_id) as known
@@ -6384,20 +7189,33 @@ begin
   if v_function.error_sqlstate is null then
     begin
       perform set_config('transaction_read_only', 'on', true);
-      execute format('select %s()', v_routine) into strict v_count;
+      v_count := nms_private.call_as_nobody(routine => v_routine);
       if v_count is null or v_count < 0 then
-        raise exception '%() returned %, expected a number of rows', v_routine, coalesce(v_count::text, 'null')
-          using errcode = 'data_exception';
+        raise exception '%() returned no number of rows', v_routine
+          using
+            errcode = 'data_exception',
+            detail = format('saw %s, expected 0 or more', coalesce(v_count::text, 'null'));
       end if;
       v_is_counted := true;
       raise sqlstate 'NM002' using message = 'counted: release the locks';
     exception
-      -- Whatever it meets is its outcome, a timeout as well.
+      -- Whatever it meets is its outcome, a timeout as well; but not that somebody cancels the run.
       when query_canceled or assert_failure or others then
+        get stacked diagnostics v_detail = pg_exception_detail, v_context = pg_exception_context;
+        if
+          sqlstate = '57014'
+          and split_part(v_context, e'\n', 1) !~ '\mRAISE$' -- or the function has raised it
+          and (
+            current_setting('statement_timeout')::interval = '0'
+            or clock_timestamp() < transaction_timestamp() + current_setting('statement_timeout')::interval
+          )
+        then
+          raise exception '%, while calling %()', sqlerrm, v_routine using errcode = 'query_canceled';
+        end if;
         if not v_is_counted then
           v_count := null;
           v_function.error_sqlstate := sqlstate;
-          v_function.error_message := left(sqlerrm, 2000);
+          v_function.error_message := left(concat_ws(': ', sqlerrm, nullif(v_detail, '')), 2000);
         end if;
     end;
   end if;
@@ -6419,7 +7237,7 @@ begin
 end
 $$;
 comment on function nms_private.call_filter_function(bigint, oid, text) is
-  'Calls the function of a filter for a RUNNING run, once, and stores what it returns, or why there is nothing: null then. In a statement of its own, whose statement_timeout bounds it. Raises P0002 when the run has no such filter.';
+  'Calls the function of a filter for a RUNNING run, once, and stores what it returns, or why there is nothing: null then. In a statement of its own, whose statement_timeout bounds it: that is its outcome, any other cancel (57014) is raised. Raises P0002 when the run has no such filter.';
 revoke execute on function nms_private.call_filter_function(bigint, oid, text) from public;
 --! EndIncluded functions/filters/call_filter_function.sql
 --! Included functions/filters/count_filtered.sql
@@ -6525,17 +7343,39 @@ begin
       ', ',
       case when routine.prokind <> 'f' or routine.proretset or routine.prorettype <> 'bigint'::regtype then 'returns bigint' end,
       case when not routine.prosecdef then 'is security definer' end,
-      case when routine.proowner <> relation.relowner then format('belongs to %I', relation.relowner::regrole::text) end
-    ) as lacks
+      case when routine.proowner <> relation.relowner then format('belongs to %I', relation.relowner::regrole::text) end,
+      case when not has_schema_privilege(nobody.oid, schema.oid, 'usage') then 'lies where table_metrics_nobody has usage of the schema' end,
+      case when not has_function_privilege(nobody.oid, routine.oid, 'execute') then 'table_metrics_nobody may execute' end
+    ) as lacks,
+    nobody.has_rights,
+    caller.proowner <> nobody.oid or not caller.prosecdef as is_not_used
   into v_function
   from pg_class as relation
   join pg_proc as routine on routine.oid = to_regprocedure(format('%s()', filter_function.function_name))
   join pg_namespace as schema on schema.oid = routine.pronamespace
+  join pg_proc as caller on caller.oid = 'nms_private.call_as_nobody(oid)'::regprocedure
+  left join lateral (
+    select
+      role.oid,
+      role.rolsuper
+        or role.rolbypassrls
+        or role.rolcreaterole
+        or role.rolreplication
+        or exists (select from pg_auth_members as membership where membership.member = role.oid) as has_rights
+    from pg_roles as role
+    where role.rolname = 'table_metrics_nobody'
+  ) as nobody on true
   where relation.oid = filter_function.table_oid and schema.nspname <> all (array['pg_catalog', 'nms', 'nms_private']);
 
   if not found then
     error_sqlstate := '42883';
     error_message := format('there is no function %s(), written as schema.function', filter_function.function_name);
+  elsif v_function.is_not_used is not false or v_function.has_rights then
+    error_sqlstate := '55000';
+    error_message := format(
+      '%s() is not called: expected a role without rights to call it as, table_metrics_nobody, which migrations/roles.sql makes',
+      v_function.routine
+    );
   elsif v_function.lacks <> '' then
     error_sqlstate := '42501';
     error_message := format('%s() is not called: expected one that %s', v_function.routine, v_function.lacks);
@@ -6545,7 +7385,7 @@ begin
 end
 $$;
 comment on function nms_private.filter_function(oid, text) is
-  'The function that counts rows of this table, or the SQLSTATE and message of why it is not called: it has to return bigint, to be security definer and to belong to the owner of the table, so that it reads what that owner may read and nothing else.';
+  'The function that counts rows of this table, or the SQLSTATE and message of why it is not called: it has to return bigint, to be security definer and to belong to the owner of the table, so that it reads what that owner may read and nothing else. It is called as table_metrics_nobody, who has to be allowed that.';
 revoke execute on function nms_private.filter_function(oid, text) from public;
 --! EndIncluded functions/filters/filter_function.sql
 --! Included functions/filters/filter_functions.sql
@@ -6870,6 +7710,10 @@ begin
         constraint = 'filter_tests_one_column',
         detail = 'expected a column and either what it is (null, not null, true or false) or the literal that it equals',
         hint = 'Write {"column": "deleted_at", "is": "null"} or {"column": "status", "equals": "active"}.';
+  end if;
+
+  if (new.filter is null) = (new.function_name is null) then
+    return new; -- which the table refuses
   end if;
 
   -- Its table may be created, or altered, later.
@@ -7364,6 +8208,7 @@ begin
     raise exception 'the count of % is not maintained', target
       using
         errcode = 'object_not_in_prerequisite_state',
+        detail = 'nothing notes what is inserted into it and deleted',
         hint = format('Its owner may change that with: select nms.maintain_count(%L);', target);
   elsif v_now.problem is not null then
     raise exception 'the count of % is not known: %', target, v_now.problem
@@ -7394,7 +8239,6 @@ language plpgsql stable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_recounted_after constant integer := 13; -- runs
   v_recount_after constant interval := interval '14 days';
   v_known nms_private.finding[];
   v_doubted nms_private.target[];
@@ -7421,7 +8265,7 @@ begin
     join unnest(v_known) as known on known.table_oid = target.table_oid
     join nms_private.maintained_counts as counted on counted.table_oid = target.table_oid
     where
-      counted.runs_since_count >= v_recounted_after
+      counted.runs_since_count >= nms_private.recount_cycle() - 1
       or counted.seeded_at < now() - v_recount_after
       or exists (
         select
@@ -7457,6 +8301,18 @@ language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  -- Most often there are none, and planning what looks closer takes longer than this.
+  if not exists (
+    select
+    from pg_depend as dependency
+    where
+      dependency.refclassid = 'pg_proc'::regclass
+      and dependency.refobjid = 'nms_private.note_changes()'::regprocedure
+      and dependency.classid = 'pg_trigger'::regclass
+  ) then
+    return exists (select from nms_private.maintained_counts);
+  end if;
+
   insert into nms_private.maintained_counts (table_oid, runs_since_count)
   select distinct trigger.tgrelid, (trigger.tgrelid::bigint % 13)::integer
   from pg_depend as dependency
@@ -7692,8 +8548,7 @@ begin
       using errcode = 'feature_not_supported', hint = v_refusal.remedy;
   end if;
 
-  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
-  from nms.table_metrics_settings as settings;
+  perform nms_private.use_lock_timeout();
   -- Waits for all who are writing: what they have written is counted, and what comes later is noted.
   execute format('lock table %s in share row exclusive mode', target);
   execute format(
@@ -7767,7 +8622,7 @@ begin
       when counted.server <> state.server then 'it was counted in another database'
       when counted.triggers <> state.triggers then 'its triggers were disabled, enabled, replaced or made anew'
       -- A column that was added or dropped since does not matter.
-      when exists (
+      when counted.columns <> state.columns and exists (
         select
         from unnest(counted.columns) as known (col)
         where
@@ -7883,6 +8738,9 @@ declare
   v_base record;
   v_xmax xid8;
   v_in_progress xid8[];
+  v_change bigint;
+  v_after bigint;
+  v_truncated_at bigint;
   v_own constant xid8 := pg_current_xact_id_if_assigned();
 begin
   snapshot := pg_current_snapshot();
@@ -7911,17 +8769,17 @@ begin
     table_oid := v_base.table_oid;
     generation := v_base.generation;
 
+    row_count := v_base.row_count;
+    last_position := case when v_base.xid = v_own then v_base.last_position end;
+
     -- While somebody truncates nobody else writes: what comes after is later than all that was seen.
-    select
-      coalesce(sum(fresh.change), 0)::bigint
-        + case when bool_or(fresh.truncated_at is not null) then bigint '0' else v_base.row_count end,
-      coalesce(
-        max(fresh.position) filter (where fresh.xid = v_own),
-        case when v_base.xid = v_own then v_base.last_position end
-      )
-    into strict row_count, last_position
-    from (
-      select unseen.*, max(unseen.position) filter (where unseen.is_truncate) over () as truncated_at
+    v_after := 0;
+    loop
+      select
+        coalesce(sum(unseen.change), 0)::bigint,
+        max(unseen.position) filter (where unseen.is_truncate),
+        coalesce(max(unseen.position) filter (where unseen.xid = v_own), last_position)
+      into strict v_change, v_truncated_at, last_position
       from (
         select later.*
         from nms_private.count_deltas as later
@@ -7939,8 +8797,12 @@ begin
         from nms_private.count_deltas as own
         where own.table_oid = v_base.table_oid and own.xid = v_base.xid and own.position > v_base.last_position
       ) as unseen
-    ) as fresh
-    where fresh.position >= coalesce(fresh.truncated_at, 0);
+      where unseen.position > v_after;
+      exit when v_truncated_at is null;
+      row_count := 0;
+      v_after := v_truncated_at;
+    end loop;
+    row_count := row_count + v_change;
     return next;
   end loop;
 end
@@ -7960,6 +8822,23 @@ as $$
 declare
   v_position bigint;
 begin
+  -- To a trigger that is shown no rows, the name means what its session has made: a view there would act as our owner.
+  if
+    to_regclass('pg_temp.changed') is not null
+    and not exists (
+      select
+      from pg_trigger as trigger
+      where trigger.tgrelid = tg_relid and trigger.tgname = tg_name and 'changed' in (trigger.tgnewtable, trigger.tgoldtable)
+    )
+    and tg_op <> 'TRUNCATE'
+  then
+    raise exception 'the trigger % does not show what has changed', tg_name
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = 'expected: referencing new table as changed, or old table as changed',
+        hint = format('Drop it, and let nms.maintain_count(%L) make those that are needed.', tg_relid::regclass);
+  end if;
+
   if tg_op = 'INSERT' then
     insert into nms_private.count_deltas (table_oid, change)
     select tg_relid, count(*) from changed having count(*) > 0
@@ -7974,7 +8853,7 @@ begin
 
   -- A prime: of statements that alternate between tables, each gets its turn. An older snapshot may not have seen
   -- the last truncate.
-  if v_position % 1021 = 0 and current_setting('transaction_isolation') = 'read committed' then
+  if v_position % 2039 = 0 and current_setting('transaction_isolation') = 'read committed' then
     perform nms_private.sum_up_deltas(table_oid => tg_relid);
   end if;
   return null;
@@ -7995,8 +8874,11 @@ declare
 begin
   select state.* into v_state from nms_private.maintained_states(among => array[register_maintained.target]) as state;
   if not found or v_state.problem is not null then
-    raise exception 'the count of % cannot be maintained: %', target::regclass, coalesce(v_state.problem, 'it was dropped')
-      using errcode = 'object_not_in_prerequisite_state', hint = 'Call nms.maintain_count() again.';
+    raise exception 'the count of % cannot be maintained', target::regclass
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = coalesce(v_state.problem, 'it was dropped'),
+        hint = 'Call nms.maintain_count() again.';
   end if;
 
   -- Whatever was known before rests on the former triggers.
@@ -8139,8 +9021,7 @@ as $$
 declare
   v_trigger record;
 begin
-  perform set_config('lock_timeout', (extract(epoch from settings.lock_timeout) * 1000)::bigint::text, true)
-  from nms.table_metrics_settings as settings;
+  perform nms_private.use_lock_timeout();
 
   -- In this order: who folds holds the row, and may be about to read the table.
   perform nms_private.forget_maintained(target => target);
@@ -8241,6 +9122,167 @@ comment on function nms_private.why_not_maintained(oid) is
   'Why triggers could not maintain the count of this table, and what to do instead; nulls when they can.';
 revoke execute on function nms_private.why_not_maintained(oid) from public;
 --! EndIncluded functions/maintain/why_not_maintained.sql
+--! Included functions/online/carry_held.sql
+create or replace function nms_private.carry_held(run_id bigint)
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off -- no statistics know what a run has just stored
+as $$
+declare
+  v_targets nms_private.target[];
+  v_findings nms_private.finding[];
+  v_counted record;
+begin
+  with
+  claim as materialized (
+    select held.*
+    from nms_private.targets as held
+    where held.run_id = carry_held.run_id and held.is_held and not held.is_done
+  ),
+  found as (
+    select known.*
+    from claim
+    cross join unnest(claim.findings) as known
+    union all
+    select
+      base.table_oid, base.own_row_count, 'carried', base.run_id, null, null, base.own_table_bytes, base.own_index_bytes,
+      base.filtered, null, null, null, carrying.since, null, null
+    from nms_private.carrying_runs as carrying
+    cross join unnest(carrying.proven) as proven (oid)
+    join (select unnest(claim.carriable) from claim) as listed (oid) on listed.oid = proven.oid
+    join nms_private.bases as base on base.table_oid = proven.oid
+    where
+      carrying.run_id = carry_held.run_id
+      and base.reading_id = any ((carrying.reading).base_readings) -- it is that base still
+  ),
+  held as (
+    select
+      target,
+      target.*,
+      coalesce(target.family, target.table_oid) as unit,
+      count(*) over (partition by target.table_oid) > 1
+        or count(*) over (partition by target.schema_name, target.table_name) > 1 as is_ambiguous
+    from claim
+    cross join unnest(coalesce(claim.seen, claim.targets)) as target
+  ),
+  -- A family as of one snapshot, or not at all; and what was counted since is newer.
+  left_over as (
+    select held.unit
+    from held
+    where
+      held.is_ambiguous
+      or (held.table_kind <> 'partitioned table' and held.table_oid not in (select found.table_oid from found))
+      or held.table_oid in (
+        select measurement.table_oid
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = carry_held.run_id
+      )
+      or (held.schema_name, held.table_name) in (
+        select measurement.schema_name, measurement.table_name
+        from nms.table_metrics_measurements as measurement
+        where measurement.run_id = carry_held.run_id
+      )
+  ),
+  kept as materialized (
+    select held.* from held where held.unit not in (select left_over.unit from left_over)
+  )
+  select
+    array(select kept.target from kept),
+    array(
+      select row(found.*)::nms_private.finding
+      from found
+      where found.table_oid in (select kept.table_oid from kept)
+    )
+  into strict v_targets, v_findings;
+
+  if v_targets <> '{}' then
+    v_counted := nms_private.add_up_findings(
+      run_id => carry_held.run_id, targets => v_targets, findings => v_findings, as_one => false, retryable => '{}'
+    );
+    perform nms_private.store_measurements(measured => v_counted.measured, as_one => false);
+    perform nms_private.store_filtered_counts(filtered => v_counted.filtered);
+  end if;
+  -- Whatever has no measurement now is queued again.
+  update nms_private.targets as claim
+  set is_done = true
+  where claim.run_id = carry_held.run_id and claim.is_held;
+end
+$$;
+comment on function nms_private.carry_held(bigint) is
+  'Stores what an online run holds, of each family all or nothing: carried are the counts that are proven, with what was counted beside them. A table or a name that has a measurement by now keeps it.';
+revoke execute on function nms_private.carry_held(bigint) from public;
+--! EndIncluded functions/online/carry_held.sql
+--! Included functions/online/count_beside_carriable.sql
+-- Stable, so that everything is as of the snapshot of the calling query.
+create or replace function nms_private.count_beside_carriable(
+  run_id bigint,
+  among oid[],
+  unchanged oid[],
+  out seen nms_private.target[],
+  out carriable oid[],
+  out findings nms_private.finding[],
+  out error_sqlstate text,
+  out schema_places tid[] -- where the catalogue had the schemas of these tables
+)
+returns record
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- One snapshot for what is counted; what is carried has to be proven as of that.
+  with
+  found as materialized (
+    select array_agg(target) as targets
+    from nms.table_metrics_runs as run
+    cross join nms_private.current_targets(
+      skip => run.skip_schemas, exclude => run.exclude_tables, among => count_beside_carriable.among
+    ) as target
+    where run.run_id = count_beside_carriable.run_id
+  ),
+  judged as materialized (
+    select
+      found.targets,
+      nms_private.carriable_tables(
+        targets => found.targets, unchanged => count_beside_carriable.unchanged
+      ) as carriable
+    from found
+  ),
+  counted as materialized (
+    select result.*
+    from judged
+    cross join nms_private.find_counts(
+      targets => array(
+        select target
+        from unnest(judged.targets) as target
+        where
+          target.table_kind <> 'partitioned table'
+          and target.table_oid not in (select listed.oid from unnest(judged.carriable) as listed (oid))
+      ),
+      reading => null,
+      stop_at => '{NM001,55P03}',
+      lock_timeout => '10 ms'
+    ) as result
+    where judged.carriable <> '{}'
+  )
+  select
+    judged.targets,
+    judged.carriable,
+    array(select row(counted.*)::nms_private.finding from counted),
+    (select min(counted.error_sqlstate) from counted),
+    array(
+      select schema.ctid
+      from pg_namespace as schema
+      where schema.nspname in (select target.schema_name from unnest(judged.targets) as target)
+    )
+  into strict seen, carriable, findings, error_sqlstate, schema_places
+  from judged;
+end
+$$;
+comment on function nms_private.count_beside_carriable(bigint, oid[], oid[]) is
+  'Counts what has to be counted of these tables and their families under one snapshot, all but those among the unchanged whose count may be carried. Returns the tables as that snapshot saw them, which of them may be carried, what was found out about the others, the SQLSTATE of why one could not be counted, if any, and the rows of the catalogue that name their schemas. When nothing may be carried, nothing is counted.';
+revoke execute on function nms_private.count_beside_carriable(bigint, oid[], oid[]) from public;
+--! EndIncluded functions/online/count_beside_carriable.sql
 --! Included functions/online/counting_sessions.sql
 create or replace function nms_private.counting_sessions(run_id bigint)
 returns table (
@@ -8383,6 +9425,119 @@ comment on function nms_private.header_holders(bigint) is
   'The other sessions that hold the row lock of a run''s header, as everybody does who works on it.';
 revoke execute on function nms_private.header_holders(bigint) from public;
 --! EndIncluded functions/online/header_holders.sql
+--! Included functions/online/hold_target.sql
+create or replace function nms_private.hold_target(
+  claim nms_private.targets,
+  out is_held boolean,
+  out tables_counted bigint,
+  out rows_counted numeric
+)
+returns record
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_beside record;
+begin
+  is_held := false;
+  tables_counted := bigint '0';
+  rows_counted := 0;
+  v_beside := nms_private.count_beside_carriable(
+    run_id => claim.run_id,
+    among => array(select target.table_oid from unnest(claim.targets) as target),
+    unchanged => claim.carriable
+  );
+  if v_beside.carriable = '{}' then
+    return;
+  end if;
+
+  -- As in retract_renamed: for a moment, a name may have stood for a table of another schema.
+  if exists (
+    select
+    from unnest(v_beside.schema_places) as seen (place)
+    where currtid2('pg_catalog.pg_namespace', seen.place) <> seen.place
+  ) then
+    is_held := null;
+  elsif v_beside.error_sqlstate is null then
+    is_held := true;
+    tables_counted := cardinality(v_beside.findings)::bigint;
+    rows_counted := (select coalesce(sum(found.own_row_count), 0) from unnest(v_beside.findings) as found);
+    update nms_private.targets as held
+    set
+      is_held = true,
+      pages = 0,
+      seen = v_beside.seen,
+      carriable = v_beside.carriable,
+      findings = v_beside.findings
+    where held.run_id = claim.run_id and held.position = claim.position;
+  elsif v_beside.error_sqlstate in ('NM001', '55P03') then
+    is_held := null;
+  end if;
+end
+$$;
+comment on function nms_private.hold_target(nms_private.targets) is
+  'Counts those of these tables that have to be counted, and holds the claim until it is known whether the others have changed. Returns whether it is held, and what was counted: false when all has to be counted, null when a table is locked or has just changed, so that it may be held a little later.';
+revoke execute on function nms_private.hold_target(nms_private.targets) from public;
+--! EndIncluded functions/online/hold_target.sql
+--! Included functions/online/keep_findings.sql
+create or replace function nms_private.keep_findings(run_id bigint)
+returns void
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off -- no statistics know what a run has just stored
+as $$
+declare
+  v_carrying nms_private.carrying_runs;
+  v_findings nms_private.finding[];
+begin
+  select carrying.* into v_carrying
+  from nms_private.carrying_runs as carrying
+  where carrying.run_id = keep_findings.run_id;
+
+  v_findings := array(
+    select
+      row(
+        latest.table_oid, latest.own_row_count, latest.method, latest.carried_from_run, latest.own_row_count_low,
+        latest.own_row_count_high, latest.own_table_bytes, latest.own_index_bytes, latest.filtered,
+        case when base.table_oid is not null then 'carried' else latest.claimed_method end,
+        case when base.table_oid is not null then base.own_row_count else latest.claimed_row_count end,
+        case when base.table_oid is not null then base.run_id else latest.claimed_from_run end,
+        latest.measured_at, latest.error_sqlstate, latest.error_message
+      )::nms_private.finding
+    from (
+      select distinct on (found.table_oid) found.*, claim.round
+      from nms_private.targets as claim
+      cross join unnest(claim.findings) as found
+      where claim.run_id = keep_findings.run_id and claim.is_done
+      order by found.table_oid, found.measured_at desc
+    ) as latest
+    join nms.table_metrics_measurements as measurement
+      on measurement.run_id = keep_findings.run_id
+      and measurement.table_oid = latest.table_oid
+      and measurement.own_row_count = latest.own_row_count
+    left join nms_private.bases as base
+      on base.table_oid = latest.table_oid
+      and base.table_oid = any ((v_carrying.reading).verified)
+      and base.table_oid = any (v_carrying.proven)
+      and base.reading_id = any ((v_carrying.reading).base_readings) -- it is that base still
+      and latest.round = 1 -- before it was proven
+      and latest.method = 'exact'
+  );
+  if v_findings = '{}' then
+    return;
+  end if;
+  perform nms_private.keep_comparisons(
+    run_id => keep_findings.run_id, findings => v_findings, reading => v_carrying.reading
+  );
+  perform nms_private.keep_bases(
+    run_id => keep_findings.run_id, findings => v_findings, reading => v_carrying.reading
+  );
+end
+$$;
+comment on function nms_private.keep_findings(bigint) is
+  'Keeps what an online run has found out and later runs use: the counts that they may carry, and how often a count has confirmed or refuted what was known without it.';
+revoke execute on function nms_private.keep_findings(bigint) from public;
+--! EndIncluded functions/online/keep_findings.sql
 --! Included functions/online/measure_next_target.sql
 create or replace function nms_private.measure_next_target(
   run_id bigint,
@@ -8402,6 +9557,8 @@ declare
   v_put_off nms_private.targets;
   v_is_last_attempt boolean;
   v_left oid[];
+  v_findings nms_private.finding[] := array[]::nms_private.finding[];
+  v_held record;
   v_result record;
 begin
   select claim.* into v_claim
@@ -8410,6 +9567,7 @@ begin
     claim.run_id = measure_next_target.run_id
     and claim.position > measure_next_target.after
     and not claim.is_done
+    and not claim.is_held
     and coalesce(claim.retry_at <= clock_timestamp(), true)
   order by claim.position
   limit 1
@@ -8431,6 +9589,26 @@ begin
   rows_counted := 0;
   pages_counted := v_claim.pages;
   claimed := v_claim.position;
+
+  if v_claim.carriable <> '{}' and v_is_last_attempt is not true then
+    v_held := nms_private.hold_target(claim => v_claim);
+    if v_held.is_held then
+      tables_counted := v_held.tables_counted;
+      rows_counted := v_held.rows_counted;
+      return;
+    elsif v_held.is_held is null then
+      pages_counted := 0;
+      update nms_private.targets as claim
+      set
+        times_put_off = v_put_off.times_put_off,
+        put_off_since = v_put_off.put_off_since,
+        retry_at = clock_timestamp() + interval '200 ms'
+      where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
+      return;
+    end if;
+  end if;
+  v_put_off.carriable := '{}';
+
   -- A family may have been counted along with another claim. Looked up one by one: a plan that joins them reads
   -- all that the run has stored, for each claim.
   v_left := array(
@@ -8456,10 +9634,11 @@ begin
       among => v_left,
       as_one => false,
       retryable => case when v_snapshot < v_snapshots then '{NM001}'::text[] else '{}' end
-        || case when not v_is_last_attempt then '{55P03}'::text[] else '{}' end
+        || case when not v_is_last_attempt then '{55P03,NM004}'::text[] else '{}' end
     );
     tables_counted := tables_counted + v_result.tables_counted;
     rows_counted := rows_counted + v_result.rows_counted;
+    v_findings := v_findings || v_result.findings;
 
     if v_result.locked_targets <> '{}' then
       v_put_off.retry_at := clock_timestamp() + interval '200 ms';
@@ -8474,12 +9653,20 @@ begin
   end loop;
 
   update nms_private.targets as claim
-  set is_done = true
+  set
+    is_done = true,
+    findings = case
+      when
+        exists (select from nms_private.carrying_runs as carrying where carrying.run_id = v_claim.run_id)
+        or exists (select from unnest(v_findings) as found where found.claimed_method is not null)
+      then v_findings
+      else '{}'
+    end
   where claim.run_id = v_claim.run_id and claim.position = v_claim.position;
 end
 $$;
 comment on function nms_private.measure_next_target(bigint, bigint) is
-  'Claims what is next in the queue of a run after this position, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one, with its family; one that is locked goes back to the end of the queue, with its family, until it has been locked for longer than lock_timeout. Returns what was counted, and its position; nulls when nothing is free.';
+  'Claims what is next in the queue of a run after this position, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one, with its family; one that is locked goes back to the end of the queue, with its family, until it has been locked for longer than lock_timeout, and so does one with a part on another server that reads as empty and did not before; one of which some may be carried is held when the others have been counted. Returns what was counted, and its position; nulls when nothing is free.';
 revoke execute on function nms_private.measure_next_target(bigint, bigint) from public;
 --! EndIncluded functions/online/measure_next_target.sql
 --! Included functions/online/measure_targets.sql
@@ -8487,7 +9674,8 @@ revoke execute on function nms_private.measure_next_target(bigint, bigint) from 
 -- close_run. Each call is a short transaction of its own, so that no snapshot gets old:
 --   queue_targets        the first call finds the tables, the largest first
 --   measure_next_target  claims what is next in the queue, counts it and stores the measurements
---   settle_targets       when the queue is empty: tables that were replaced or have appeared are queued
+--   settle_carried       when the queue is empty: what is proven unchanged is carried from earlier runs
+--   settle_targets       tables that were replaced, have appeared or could not be carried are queued
 -- A session that dies rolls back its claim, and the next one takes it.
 create or replace function nms.measure_targets(
   run_id bigint,
@@ -8520,6 +9708,16 @@ begin
   ) then
     perform nms_private.settle_targets(run_id => v_run.run_id);
   else
+    if
+      exists (select from nms_private.carrying_runs as carrying where carrying.run_id = v_run.run_id)
+      and exists (
+        select
+        from nms_private.targets as claim
+        where claim.run_id = v_run.run_id and not claim.is_done and not claim.is_held
+      )
+    then
+      perform nms_private.vouch();
+    end if;
     loop
       v_step := nms_private.measure_next_target(run_id => v_run.run_id, after => v_last);
       -- From the last claim on: while somebody has an old snapshot, all claims before it are still to be read.
@@ -8557,8 +9755,12 @@ revoke execute on function nms.measure_targets(bigint, interval) from public;
 --! Included functions/online/queue_targets.sql
 -- What takes long is claimed by itself: a large table, a family, which is read under one snapshot, or what lies on
 -- another server, as nobody knows how long that takes. The others together: a claim costs as much as counting several
--- of them.
-create or replace function nms_private.queue_targets(run_id bigint, round bigint)
+-- of them. What is held is stored in one go, which takes a second for thousands.
+create or replace function nms_private.queue_targets(
+  run_id bigint,
+  round bigint,
+  reading nms_private.reading default null -- of before this statement; null: nothing may be carried
+)
 returns bigint
 language sql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -8588,44 +9790,86 @@ as $$
         select measured.schema_name, measured.table_name from measured
       )
   ),
+  carriable as materialized (
+    select listed.oid
+    from (
+      select array_agg(target.found) as found from target where (queue_targets.reading).read_at is not null
+    ) as all_targets
+    cross join lateral unnest(
+      nms_private.carriable_tables(targets => all_targets.found, unchanged => (queue_targets.reading).unchanged)
+    ) as listed (oid)
+    where listed.oid not in (select verified.oid from unnest((queue_targets.reading).verified) as verified (oid))
+  ),
+  judged as (
+    select
+      target.found,
+      target.unit,
+      carriable.oid as carriable,
+      -- Only what is read takes time.
+      case when carriable.oid is null then target.pages else 0 end as pages
+    from target
+    left join carriable on carriable.oid = (target.found).table_oid
+  ),
   sized as (
     select
       target.*,
       sum(target.pages) over (partition by target.unit) as unit_pages,
+      count(target.carriable) over (partition by target.unit) > 0 as has_carriable,
+      bool_and(target.carriable is not null or (target.found).table_kind = 'partitioned table')
+        over (partition by target.unit) as has_only_carriable,
       bool_or((target.found).table_kind = 'foreign table') over (partition by target.unit) as is_elsewhere,
       -- What is only read for the sake of a parent goes along with its family, and never by itself.
       bool_or((target.found).is_reported) over (partition by target.unit) as is_wanted
-    from target
+    from judged as target
   ),
   placed as (
-    select sized.*, row_number() over (order by sized.unit_pages desc, sized.unit) as place
+    select
+      sized.*,
+      case
+        when sized.has_carriable and sized.has_only_carriable then 'held'
+        when sized.has_carriable or sized.unit_pages >= 256 or sized.is_elsewhere then 'by itself'
+        else 'with others'
+      end as claimed
     from sized
     where sized.is_wanted
   ),
   claim as (
-    select array_agg(together.found order by together.pages desc) as targets, sum(together.pages) as pages
+    select
+      array_agg(together.found order by together.pages desc) as targets,
+      sum(together.pages) as pages,
+      array_remove(array_agg(together.carriable), null) as carriable,
+      together.claimed = 'held' as is_held
     from (
-      select placed.*, max(placed.place) over (partition by placed.unit) as last_place
-      from placed
+      select
+        numbered.*,
+        max(numbered.place) over (partition by numbered.unit) as last_place
+      from (
+        select
+          placed.*,
+          row_number() over (partition by placed.claimed order by placed.unit_pages desc, placed.unit) as place
+        from placed
+      ) as numbered
     ) as together
     group by
-      case
-        when together.unit_pages >= 256 or together.is_elsewhere then together.unit::bigint
-        else -(together.last_place / 100) - 1
+      together.claimed,
+      case together.claimed
+        when 'by itself' then together.unit::bigint
+        when 'held' then together.last_place / 2000
+        else together.last_place / 100
       end
   ),
   queued as (
-    insert into nms_private.targets (run_id, round, targets, pages)
-    select queue_targets.run_id, queue_targets.round, claim.targets, claim.pages
+    insert into nms_private.targets (run_id, round, targets, pages, carriable, is_held)
+    select queue_targets.run_id, queue_targets.round, claim.targets, claim.pages, claim.carriable, claim.is_held
     from claim
     order by claim.pages / cardinality(claim.targets) desc
     returning cardinality(targets.targets) as tables
   )
   select coalesce(sum(queued.tables), 0)::bigint from queued
 $$;
-comment on function nms_private.queue_targets(bigint, bigint) is
-  'Queues every target of a run that has to be counted and has no measurement yet, the largest first, families whole. Returns how many tables those are.';
-revoke execute on function nms_private.queue_targets(bigint, bigint) from public;
+comment on function nms_private.queue_targets(bigint, bigint, nms_private.reading) is
+  'Queues every target of a run that has to be counted and has no measurement yet, the largest first, families whole. What may be carried is not counted: a claim of nothing else is held until that is proven. Returns how many tables those are.';
+revoke execute on function nms_private.queue_targets(bigint, bigint, nms_private.reading) from public;
 --! EndIncluded functions/online/queue_targets.sql
 --! Included functions/online/requeue_targets.sql
 create or replace function nms_private.requeue_targets(claim nms_private.targets, targets nms_private.target[])
@@ -8634,7 +9878,7 @@ language sql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
   insert into nms_private.targets (
-    run_id, round, targets, pages, times_yielded, times_put_off, put_off_since, retry_at
+    run_id, round, targets, pages, times_yielded, times_put_off, put_off_since, retry_at, carriable
   )
   select
     claim.run_id,
@@ -8644,7 +9888,10 @@ as $$
     claim.times_yielded,
     claim.times_put_off,
     claim.put_off_since,
-    claim.retry_at
+    claim.retry_at,
+    array(
+      select listed.oid from unnest(claim.carriable) as listed (oid) where listed.oid = any (array_agg(target.table_oid))
+    )
   from unnest(requeue_targets.targets) as target
   group by coalesce(target.family, target.table_oid)
 $$;
@@ -8757,6 +10004,117 @@ comment on function nms_private.retract_replaced(bigint) is
   'Deletes what an online run has stored for tables of which another one has the name now, which has not been counted.';
 revoke execute on function nms_private.retract_replaced(bigint) from public;
 --! EndIncluded functions/online/retract_replaced.sql
+--! Included functions/online/settle_carried.sql
+-- In short transactions, so that nobody is kept waiting: no snapshot is held, and no lock on any table.
+create or replace function nms_private.settle_carried(run_id bigint)
+returns boolean
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off -- no statistics know what these arrays hold
+as $$
+declare
+  v_carrying nms_private.carrying_runs;
+  v_targets nms_private.target[];
+  v_look record;
+begin
+  select carrying.* into v_carrying
+  from nms_private.carrying_runs as carrying
+  where carrying.run_id = settle_carried.run_id;
+  if not found or v_carrying.proven is not null then
+    return true;
+  end if;
+  if v_carrying.looked_at > clock_timestamp() - interval '250 ms' then
+    return false;
+  end if;
+
+  if v_carrying.since is null then
+    -- Every snapshot under which anything was counted is older.
+    v_carrying.since := clock_timestamp();
+    v_carrying.wal_end := case when (v_carrying.reading).wal_lsn is not null then pg_current_wal_insert_lsn() end;
+    v_targets := array(
+      select target
+      from nms_private.targets as claim
+      cross join unnest(claim.targets) as target
+      where claim.run_id = settle_carried.run_id and claim.round = 1
+    );
+    v_carrying.candidates := array(
+      select listed.oid
+      from nms_private.targets as claim
+      cross join unnest(claim.carriable) as listed (oid)
+      where claim.run_id = settle_carried.run_id and claim.is_held
+      union
+      select verified.oid
+      from unnest((v_carrying.reading).verified) as verified (oid)
+      join unnest(
+        nms_private.carriable_tables(targets => v_targets, unchanged => (v_carrying.reading).unchanged)
+      ) as listed (oid) on listed.oid = verified.oid
+    );
+    v_carrying.needs_wal := nms_private.needs_wal(
+      table_oids => v_carrying.candidates, wal_end => v_carrying.wal_end
+    );
+    -- Waiting harms nobody, so it may take about as long as reading would, within reason.
+    v_carrying.deadline := v_carrying.since + least(
+      greatest(
+        interval '15 s',
+        interval '1 s' * (
+          select coalesce(sum(greatest(target.pages, 0)), 0) * current_setting('block_size')::numeric / 268435456
+          from nms_private.targets as claim
+          cross join unnest(coalesce(claim.seen, claim.targets)) as target
+          where
+            claim.run_id = settle_carried.run_id
+            and claim.is_held
+            and target.table_oid = any (claim.carriable)
+        )::double precision
+      ),
+      interval '10 min'
+    );
+    update nms_private.carrying_runs as carrying
+    set
+      since = v_carrying.since,
+      wal_end = v_carrying.wal_end,
+      candidates = v_carrying.candidates,
+      needs_wal = v_carrying.needs_wal,
+      deadline = v_carrying.deadline
+    where carrying.run_id = settle_carried.run_id;
+  end if;
+
+  v_look := nms_private.look_for_proof(
+    table_oids => v_carrying.candidates,
+    readings => (v_carrying.reading).base_readings,
+    since => v_carrying.since,
+    wal_end => v_carrying.wal_end,
+    needs_wal => v_carrying.needs_wal,
+    unsettled => v_carrying.unsettled::integer[],
+    unwritten => v_carrying.unwritten
+  );
+  if v_carrying.candidates = '{}' then
+    v_carrying.proven := '{}';
+  elsif v_look.is_enough or clock_timestamp() > v_carrying.deadline then
+    v_carrying.proven := nms_private.tables_proven_by(
+      table_oids => v_carrying.candidates, settled => v_look.settled, unwritten => v_look.unwritten
+    );
+  end if;
+
+  update nms_private.carrying_runs as carrying
+  set
+    -- Whoever looks next may be another session, and has to look at this one.
+    unsettled = v_look.unsettled || pg_backend_pid(),
+    unwritten = v_look.unwritten,
+    looked_at = clock_timestamp(),
+    proven = v_carrying.proven
+  where carrying.run_id = settle_carried.run_id;
+
+  if v_carrying.proven is null then
+    return false;
+  end if;
+  perform nms_private.carry_held(run_id => settle_carried.run_id);
+  return true;
+end
+$$;
+comment on function nms_private.settle_carried(bigint) is
+  'When everything else of an online run has been counted: looks whether it can be told by now which tables have not changed since an earlier run counted them; if so, stores what is held. Returns false as long as it cannot be told. What is not proven when that takes too long has no measurement then.';
+revoke execute on function nms_private.settle_carried(bigint) from public;
+--! EndIncluded functions/online/settle_carried.sql
 --! Included functions/online/settle_targets.sql
 create or replace function nms_private.settle_targets(run_id bigint)
 returns void
@@ -8767,9 +10125,10 @@ set enable_nestloop = off -- no statistics know what a run that is under way has
 set jit = off -- before 18, a nested loop that cannot be avoided looks so costly that it would be compiled
 as $$
 declare
-  v_rounds constant bigint := bigint '3';
+  v_rounds bigint := bigint '3';
   v_round bigint;
   v_is_misnamed boolean;
+  v_reading nms_private.reading;
   v_unmeasured nms_private.target[];
 begin
   -- One session at a time. This lock goes together with those on the header of the sessions that count.
@@ -8780,7 +10139,7 @@ begin
     exists (
       select
       from nms_private.targets as claim
-      where claim.run_id = settle_targets.run_id and not claim.is_done
+      where claim.run_id = settle_targets.run_id and not claim.is_done and not claim.is_held
     )
     or exists (
       select
@@ -8791,12 +10150,26 @@ begin
     return;
   end if;
 
+  if not nms_private.settle_carried(run_id => settle_targets.run_id) then
+    return;
+  end if;
+  if exists (select from nms_private.carrying_runs as carrying where carrying.run_id = settle_targets.run_id) then
+    v_rounds := v_rounds + 1; -- for what was not carried after all
+  end if;
+
   select coalesce(max(claim.round), 0) + 1 into strict v_round
   from nms_private.targets as claim
   where claim.run_id = settle_targets.run_id;
 
   if v_round = 1 then
     update nms.table_metrics_runs as run set is_online = true where run.run_id = settle_targets.run_id;
+    -- Before the first snapshot: what these counters tell must not be younger than any count.
+    v_reading := nms_private.read_counters(run_id => settle_targets.run_id);
+    if v_reading.read_at is not null then
+      insert into nms_private.carrying_runs (run_id, reading)
+      values (settle_targets.run_id, v_reading)
+      on conflict on constraint carrying_runs_pkey do nothing;
+    end if;
   end if;
 
   if v_round <= v_rounds then
@@ -8805,7 +10178,10 @@ begin
   perform nms_private.retract_gone(run_id => settle_targets.run_id);
   v_is_misnamed := nms_private.retract_misnamed(run_id => settle_targets.run_id);
 
-  if v_round <= v_rounds and nms_private.queue_targets(run_id => settle_targets.run_id, round => v_round) > 0 then
+  if
+    v_round <= v_rounds
+    and nms_private.queue_targets(run_id => settle_targets.run_id, round => v_round, reading => v_reading) > 0
+  then
     return;
   end if;
 
@@ -8832,7 +10208,7 @@ begin
 end
 $$;
 comment on function nms_private.settle_targets(bigint) is
-  'When nothing of a run is queued: queues what has to be counted and has no measurement, which the first time is everything, later what was replaced or has appeared meanwhile, at most three times; and when there is nothing, sets target_count, which ends the counting.';
+  'When nothing of a run is queued: queues what has to be counted and has no measurement, which the first time is everything, later what was replaced or has appeared meanwhile, at most three times, and what was held and could not be carried; and when there is nothing, sets target_count, which ends the counting.';
 revoke execute on function nms_private.settle_targets(bigint) from public;
 --! EndIncluded functions/online/settle_targets.sql
 --! Included functions/online/terminate_counting.sql
@@ -8920,6 +10296,7 @@ begin
     where
       claim.run_id = v_run.run_id
       and not claim.is_done
+      and not claim.is_held
       and exists (select from unnest(claim.targets) as target where target.table_oid = yield_target.table_oid)
     for update;
   exception
@@ -9068,7 +10445,7 @@ begin
         count(*) filter (where measurement.method = 'carried') as carried,
         min(measurement.carried_from_run) as oldest_run
       from nms.table_metrics_measurements as measurement
-      where measurement.run_id = last.run_id and measurement.table_kind <> 'partitioned table'
+      where measurement.run_id = last.run_id
     ) as found
   );
 end
@@ -10744,8 +12121,6 @@ language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 rows 1
 as $$
-declare
-  v_methods constant text[] := array['exact', 'maintained', 'carried', 'imported', 'estimate']; -- the surest first
 begin
   if rows_of.table_name is not null then
     return query
@@ -10766,14 +12141,15 @@ begin
     select
       coalesce(sum(measurement.own_row_count), 0),
       count(*),
-      v_methods[
-        max(
-          case measurement.method when 'exact' then 1 when 'maintained' then 2 when 'carried' then 3 when 'imported' then 4 else 5 end
-        )
-      ],
-      sum(measurement.own_row_count) filter (where measurement.method = 'estimate'),
+      -- Only estimates have a range. Of the others, the least sure comes last in the alphabet, too.
+      case
+        when count(measurement.row_count_low) > 0 then 'estimate'
+        when count(measurement.carried_from_run) > 0 then 'carried'
+        else max(measurement.method)
+      end,
+      sum(measurement.own_row_count) filter (where measurement.row_count_low is not null),
       -- Without those of one table, the others would look like all.
-      case when bool_and(measurement.own_total_bytes is not null) then sum(measurement.own_total_bytes) end,
+      case when count(measurement.own_total_bytes) = count(*) then sum(measurement.own_total_bytes) end,
       count(*) - count(measurement.own_total_bytes)
     from nms.table_metrics_measurements as measurement
     where measurement.run_id = rows_of.run_id and measurement.schema_name = rows_of.schema_name;
@@ -10782,14 +12158,15 @@ begin
     select
       coalesce(sum(measurement.own_row_count), 0),
       count(*),
-      v_methods[
-        max(
-          case measurement.method when 'exact' then 1 when 'maintained' then 2 when 'carried' then 3 when 'imported' then 4 else 5 end
-        )
-      ],
-      sum(measurement.own_row_count) filter (where measurement.method = 'estimate'),
+      -- Only estimates have a range. Of the others, the least sure comes last in the alphabet, too.
+      case
+        when count(measurement.row_count_low) > 0 then 'estimate'
+        when count(measurement.carried_from_run) > 0 then 'carried'
+        else max(measurement.method)
+      end,
+      sum(measurement.own_row_count) filter (where measurement.row_count_low is not null),
       -- Without those of one table, the others would look like all.
-      case when bool_and(measurement.own_total_bytes is not null) then sum(measurement.own_total_bytes) end,
+      case when count(measurement.own_total_bytes) = count(*) then sum(measurement.own_total_bytes) end,
       count(*) - count(measurement.own_total_bytes)
     from nms.table_metrics_measurements as measurement
     where measurement.run_id = rows_of.run_id;
@@ -11133,20 +12510,24 @@ returns jsonb
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_found record;
 begin
-  return (
-    select
-      jsonb_build_object('tables', count(*), 'rows', coalesce(sum(found.own_row_count), 0))
-      || jsonb_strip_nulls(
-        jsonb_build_object(
-          'estimated_rows', sum(found.own_row_count) filter (where found.method = 'estimate'),
-          'carried_tables', nullif(count(found.carried_from_run), 0),
-          'total_bytes', sum(found.own_total_bytes)
-        )
-      )
-    from nms.table_metrics_measurements as found
-    where found.run_id = run_totals.run_id
-  );
+  -- Only estimates have a range. Reading the method of each would take a tenth longer.
+  select
+    count(*) as tables,
+    coalesce(sum(measurement.own_row_count), 0) as rows,
+    sum(measurement.own_row_count) filter (where measurement.row_count_low is not null) as estimated_rows,
+    nullif(count(measurement.carried_from_run), 0) as carried_tables,
+    sum(measurement.own_total_bytes) as total_bytes
+  into strict v_found
+  from nms.table_metrics_measurements as measurement
+  where measurement.run_id = run_totals.run_id;
+
+  if num_nonnulls(v_found.estimated_rows, v_found.carried_tables, v_found.total_bytes) = 0 then
+    return jsonb_build_object('tables', v_found.tables, 'rows', v_found.rows);
+  end if;
+  return jsonb_strip_nulls(to_jsonb(v_found));
 end
 $$;
 comment on function nms_private.run_totals(bigint) is
@@ -11452,15 +12833,41 @@ begin
       trend_report.schema_name, trend_report.table_name, trend_report.days, trend_report.filter_name
     ) as found
   ),
+  measured as (
+    select 'rows' as unit, trend.snapshot_date, trend.row_count as value from trend where trend.row_count is not null
+    union all
+    select 'bytes', trend.snapshot_date, trend.total_bytes from trend where trend.total_bytes is not null
+  ),
+  bounds as (
+    select
+      unit.name as unit,
+      count(measured.value) as days_found,
+      min(measured.snapshot_date) as first_date,
+      max(measured.snapshot_date) as last_date,
+      min(measured.value) as lowest,
+      max(measured.value) as highest
+    from (values ('rows'), ('bytes')) as unit (name)
+    left join measured on measured.unit = unit.name
+    group by unit.name
+  ),
   summary as (
     select
-      count(trend.row_count) as days_found,
-      count(*) - count(trend.row_count) as days_left_out,
-      min(trend.snapshot_date) filter (where trend.row_count is not null) as first_date,
-      max(trend.snapshot_date) filter (where trend.row_count is not null) as last_date,
-      min(trend.row_count) as lowest,
-      max(trend.row_count) as highest
-    from trend
+      bounds.unit,
+      to_jsonb(bounds) - 'unit' || jsonb_build_object(
+        format('first_%s', bounds.unit), first.value,
+        format('last_%s', bounds.unit), last.value,
+        'lowest_date', (
+          select max(day.snapshot_date) from measured as day where day.unit = bounds.unit and day.value = bounds.lowest
+        ),
+        'highest_date', (
+          select max(day.snapshot_date) from measured as day where day.unit = bounds.unit and day.value = bounds.highest
+        ),
+        'change', last.value - first.value,
+        'change_percent', round(100.0 * (last.value - first.value) / nullif(first.value, 0), 2)
+      ) as said
+    from bounds
+    left join measured as first on first.unit = bounds.unit and first.snapshot_date = bounds.first_date
+    left join measured as last on last.unit = bounds.unit and last.snapshot_date = bounds.last_date
   )
   select jsonb_build_object(
     'schema_name', trend_report.schema_name,
@@ -11486,18 +12893,15 @@ begin
           and found.table_name = trend_report.table_name
       ) as filtered
     ),
-    'summary', to_jsonb(summary) || jsonb_build_object(
-      'first_rows', first.row_count,
-      'last_rows', last.row_count,
-      'lowest_date', (select max(trend.snapshot_date) from trend where trend.row_count = summary.lowest),
-      'highest_date', (select max(trend.snapshot_date) from trend where trend.row_count = summary.highest),
-      'change', last.row_count - first.row_count,
-      'change_percent', round(100.0 * (last.row_count - first.row_count) / nullif(first.row_count, 0), 2)
+    'summary', (
+      select summary.said || jsonb_build_object('days_left_out', (select count(*) from trend where trend.row_count is null))
+      from summary
+      where summary.unit = 'rows'
+    ),
+    'summary_of_bytes', (
+      select summary.said from summary where summary.unit = 'bytes' and summary.said ->> 'days_found' <> '0'
     )
-  ) into strict v_report
-  from summary
-  left join trend as first on first.snapshot_date = summary.first_date
-  left join trend as last on last.snapshot_date = summary.last_date;
+  ) into strict v_report;
 
   if (v_report #>> '{summary,days_found}')::bigint > 0 then
     return v_report;
@@ -11548,7 +12952,7 @@ begin
 end
 $$;
 comment on function nms.trend_report(text, text, integer, text) is
-  'How many rows a table had on each of the last so many business days, today included: {schema_name, table_name, filter_name, days, summary}, the days as of nms.table_trend, oldest first, each with filtered {name: rows} when the table has filters. filter_name: only the rows that match this filter. When none of them has a result, the summary says which day was the last with one, and how many days reach back to it. Names as the catalogue spells them. Raises P0002 for a table that no run has met, and for a filter that none has counted.';
+  'How many rows a table had on each of the last so many business days, today included: {schema_name, table_name, filter_name, days, summary, summary_of_bytes}, the days as of nms.table_trend, oldest first, each with filtered {name: rows} when the table has filters. filter_name: only the rows that match this filter. summary_of_bytes is null unless bytes were measured on one of them. When none of them has a result, the summary says which day was the last with one, and how many days reach back to it. Names as the catalogue spells them. Raises P0002 for a table that no run has met, and for a filter that none has counted.';
 revoke execute on function nms.trend_report(text, text, integer, text) from public;
 --! EndIncluded functions/reading/trend_report.sql
 --! Included functions/reading/trust_in.sql
@@ -11920,6 +13324,11 @@ as $$
 declare
   v_silent record;
 begin
+  -- Most often there is none, and planning what looks closer takes longer than this.
+  if not exists (select from nms.table_metrics_runs as run where run.status = 'RUNNING') then
+    return;
+  end if;
+
   for v_silent in
     select run.run_id, coalesce(abandon_silent_runs.silent_for, settings.abandon_after) as bound
     from nms.table_metrics_runs as run
@@ -12104,6 +13513,7 @@ begin
   perform nms_private.take_day(run_id => close_run.run_id);
 
   delete from nms_private.targets as claim where claim.run_id = close_run.run_id;
+  delete from nms_private.carrying_runs as carrying where carrying.run_id = close_run.run_id;
 
   update nms.table_metrics_runs as run
   set status = 'SUCCEEDED', finished_at = clock_timestamp()
@@ -12256,6 +13666,7 @@ language sql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
   delete from nms_private.targets as claim where claim.run_id = fail_run.run_id;
+  delete from nms_private.carrying_runs as carrying where carrying.run_id = fail_run.run_id;
 
   update nms.table_metrics_runs as run
   set
@@ -12335,24 +13746,32 @@ revoke execute on function nms_private.failure_summary(bigint) from public;
 --! Included functions/run/finish_counting.sql
 create or replace function nms_private.finish_counting(run_id bigint)
 returns void
-language sql volatile parallel unsafe
+language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
-  select nms_private.settle_maintained(run_id => finish_counting.run_id);
+begin
+  if exists (select from nms_private.targets as claim where claim.run_id = finish_counting.run_id) then
+    perform nms_private.keep_findings(run_id => finish_counting.run_id);
+  end if;
+  perform nms_private.settle_maintained(run_id => finish_counting.run_id);
 
-  -- An online run may have taken back the measurement that they belong to.
-  delete from nms.table_metrics_filtered_counts as filtered
-  where
-    filtered.run_id = finish_counting.run_id
-    and not exists (
-      select
-      from nms.table_metrics_measurements as measurement
-      where
-        measurement.run_id = filtered.run_id
-        and measurement.schema_name = filtered.schema_name
-        and measurement.table_name = filtered.table_name
-        and measurement.table_oid = filtered.table_oid
-    );
+  if exists (
+    select from nms.table_metrics_filtered_counts as filtered where filtered.run_id = finish_counting.run_id
+  ) then
+    -- An online run may have taken back the measurement that they belong to.
+    delete from nms.table_metrics_filtered_counts as filtered
+    where
+      filtered.run_id = finish_counting.run_id
+      and not exists (
+        select
+        from nms.table_metrics_measurements as measurement
+        where
+          measurement.run_id = filtered.run_id
+          and measurement.schema_name = filtered.schema_name
+          and measurement.table_name = filtered.table_name
+          and measurement.table_oid = filtered.table_oid
+      );
+  end if;
 
   update nms.table_metrics_runs as run
   set target_count = (
@@ -12360,7 +13779,8 @@ as $$
     from nms.table_metrics_measurements as measurement
     where measurement.run_id = finish_counting.run_id
   )
-  where run.run_id = finish_counting.run_id
+  where run.run_id = finish_counting.run_id;
+end
 $$;
 comment on function nms_private.finish_counting(bigint) is
   'Ends the counting of a run: writes to its header, as target_count, how many tables have a measurement.';
@@ -12440,7 +13860,9 @@ as $$
       select max(claim.retry_at)
       from nms_private.targets as claim
       where claim.run_id = run.run_id
-    )
+    ),
+    -- While nothing is left but to find out what may be carried, each look sets this.
+    (select carrying.looked_at from nms_private.carrying_runs as carrying where carrying.run_id = run.run_id)
   )
   from nms.table_metrics_runs as run
   where run.run_id = is_silent.run_id and run.status = 'RUNNING'
@@ -12509,6 +13931,8 @@ as $$
       'it changed under every snapshot: collect again outside a repeatable read transaction, when it rests'
     when error_sqlstate = 'NM003' then
       'collect again when nobody alters it, raise the setting yield_after, or exclude it'
+    when error_sqlstate = 'NM004' then
+      'collect again, in another transaction: when it is empty then as well, that is believed'
     when error_sqlstate in ('XX001', 'XX002', '58030', '58P01') then
       'its file is damaged or missing: restore it, or exclude it until then'
     when left(error_sqlstate, 2) in ('08', 'HV') then format(
@@ -12801,7 +14225,7 @@ as $$
     where
       measurement.run_id = run.run_id
       and measurement.error_sqlstate is not null
-      and measurement.error_sqlstate not in ('55P03', 'NM001', 'NM003', 'HV000')
+      and measurement.error_sqlstate not in ('55P03', 'NM001', 'NM003', 'NM004', 'HV000')
       -- Out of resources, operator intervention, transaction rollback, another server that is away: these pass.
       and left(measurement.error_sqlstate, 2) not in ('53', '57', '40', '08')
   )
@@ -13629,6 +15053,12 @@ create or replace trigger forbid_rewriting_a_finished_run
 comment on trigger forbid_rewriting_a_finished_run on nms.table_metrics_runs is
   'History is append-only: a terminal status is never changed.';
 
+create or replace trigger validate_count_rule
+  before insert or update on nms.table_metrics_count_rules
+  for each row
+  execute function nms_private.validate_count_rule();
+comment on trigger validate_count_rule on nms.table_metrics_count_rules is
+  'A rule for what does not exist is noticed when it is written.';
 
 create or replace trigger begin_shadow_anew
   before update on nms.table_metrics_count_rules

@@ -52,5 +52,7 @@ export const codes: Record<string, string> = {
     'The table was rewritten, truncated or replaced after the snapshot was taken, each time it was counted.',
   NM002:
     'Releases the locks of a table that was counted. It is caught where it is raised: nobody ever sees it.',
+  NM004:
+    'A part on another server read as empty, and had not when it was last read: it may have been emptied and filled again under the snapshot that the server over there has kept.',
   NM003: 'The count yielded to sessions that waited for the table, as often as it may.',
 }

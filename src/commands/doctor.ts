@@ -16,12 +16,12 @@ export function addDoctorCommand(program: Command): void {
     .option('--json', 'print the problems as JSON')
     .addHelpText('after', '\nIt changes nothing.\n\nExample:\n  table-metrics doctor --crontab ./crontab')
     .action(async ({ crontab, json }: { crontab?: string; json?: true }) => {
-      const { findProblems, trustLines } = await import('../doctor/doctor.ts') // loads graphile-worker, which other commands do not need
-      const problems = await findProblems(databaseUrl(), crontab)
+      const { diagnose } = await import('../doctor/doctor.ts') // loads graphile-worker, which other commands do not need
+      const { problems, trust } = await diagnose(databaseUrl(), crontab)
       if (json) print(JSON.stringify(problems, null, 2))
       else {
-        const trust = (await trustLines(databaseUrl())).join('\n')
-        humanStream(json).write(`${[describeProblems(problems), ...(trust ? [trust] : [])].join('\n\n')}\n`)
+        const parts = [describeProblems(problems), trust.join('\n')].filter((part) => part !== '')
+        humanStream(json).write(`${parts.join('\n\n')}\n`)
       }
       if (problems.some(({ severity }) => severity === 'error')) process.exitCode = 1
     })

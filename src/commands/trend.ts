@@ -2,8 +2,7 @@ import { type Command, Option } from 'commander'
 import { withDatabase } from '../connection/with_database.ts'
 import { parseExactly } from '../reading/exact_json.ts'
 import { readKnownTable } from '../reading/known_table.ts'
-import { describeTrend, readTrend } from '../reading/trend.ts'
-import { trendOfBytes } from '../reading/trend_of_bytes.ts'
+import { describeBytes, describeTrend, readTrend } from '../reading/trend.ts'
 import { print } from '../terminal/output.ts'
 import { wholeNumber } from './arguments.ts'
 
@@ -32,7 +31,7 @@ export function addTrendCommand(program: Command): void {
       withDatabase(async (sql) => {
         const report = await readTrend(sql, { ...(await readKnownTable(sql, name)), days, filter })
         if (json) print(report)
-        else if (bytes) print(describeTrend(trendOfBytes(parseExactly(report)), days, 'bytes'))
+        else if (bytes) print(describeBytes(parseExactly(report), days))
         else print(describeTrend(parseExactly(report), days))
       }),
     )

@@ -23,49 +23,64 @@ export interface Problem {
   remedy: string
 }
 
+/** What `table-metrics doctor` says. */
+export interface Diagnosis {
+  /** Errors first. */
+  problems: Problem[]
+  /** Lines that tell how far carried counts can be trusted: none where nothing is carried, or the database cannot be asked. */
+  trust: string[]
+}
+
 /**
  * Looks for everything that would make a run of the schedule fail, or its result misleading, and
- * changes nothing. Resolves to what it finds, errors first; that the database cannot be asked is a
- * problem as well.
+ * changes nothing. That the database cannot be asked is a problem as well.
  *
  * @param url the database
  * @param crontab file with the schedule, by default that of this package
  */
-export async function findProblems(url: string, crontab = defaultCrontab): Promise<Problem[]> {
+export async function diagnose(url: string, crontab = defaultCrontab): Promise<Diagnosis> {
   const schedule = await scheduleProblems(crontab)
-  const all = [...(await databaseProblems(url, schedule)), ...schedule.problems]
-  return all.sort((one, other) => one.severity.localeCompare(other.severity))
+  const { problems, trust } = await askDatabase(url, schedule)
+  const all = [...problems, ...schedule.problems]
+  return { problems: all.sort((one, other) => one.severity.localeCompare(other.severity)), trust }
 }
 
-/** Lines that tell how far carried counts can be trusted: none where nothing is carried, or nobody may ask. */
-export async function trustLines(url: string): Promise<string[]> {
-  const sql = connect(url)
-  try {
-    const { carrying, business_time_zone }: StatusReport = parseExactly(await readStatus(sql, 0))
-    return carrying ? describeCarrying(carrying, shownZone(business_time_zone)) : []
-  } catch {
-    return [] // why is among the problems
-  } finally {
-    await sql.end({ timeout: 1 })
-  }
-}
+/** Only the problems of {@link diagnose}. */
+export const findProblems = async (url: string, crontab?: string): Promise<Problem[]> =>
+  (await diagnose(url, crontab)).problems
 
 type Schedule = { payloads: unknown[]; pruning: Line[] }
 
-async function databaseProblems(url: string, schedule: Schedule): Promise<Problem[]> {
+async function askDatabase(url: string, schedule: Schedule): Promise<Diagnosis> {
   const sql = connect(url)
   try {
-    const found = await installProblems(sql)
-    return found.some(({ severity }) => severity === 'error')
-      ? found
-      : [...found, ...(await runProblems(sql, schedule))]
+    const ofInstall = await installProblems(sql)
+    if (ofInstall.some(({ severity }) => severity === 'error')) return { problems: ofInstall, trust: [] }
+    const ofRuns = await runProblems(sql, schedule)
+    const mayAsk = ofRuns.every(({ problem }) => problem !== 'not_permitted')
+    return { problems: [...ofInstall, ...ofRuns], trust: mayAsk ? await trustLines(sql) : [] }
   } catch (error) {
     const [, detail = '', remedy = "see the server's log"] =
       /^error: (.*?)(?:\nhint: (.*))?$/s.exec(describeError(error)) ?? []
-    return [{ severity: 'error', problem: 'database_not_usable', subject: 'DATABASE_URL', detail, remedy }]
+    return {
+      problems: [
+        { severity: 'error', problem: 'database_not_usable', subject: 'DATABASE_URL', detail, remedy },
+      ],
+      trust: [],
+    }
   } finally {
     await sql.end({ timeout: 1 })
   }
+}
+
+async function trustLines(sql: Sql): Promise<string[]> {
+  const json = await readStatus(sql, 0).catch((error) => {
+    if (error.code !== '42501') throw error
+    return null // whoever looks for problems need not be a reader
+  })
+  if (json === null) return []
+  const { carrying, business_time_zone }: StatusReport = parseExactly(json)
+  return carrying ? describeCarrying(carrying, shownZone(business_time_zone)) : []
 }
 
 /** What the database itself knows, for each request that the schedule makes. */

@@ -143,7 +143,8 @@ async function missing(client: Client): Promise<string[]> {
         (6, 'role', 'table_metrics_worker'),
         (7, 'role', 'table_metrics_maintainer'),
         (8, 'role', 'table_metrics_reader'),
-        (9, 'role', 'table_metrics_requester')
+        (9, 'role', 'table_metrics_requester'),
+        (10, 'role', 'table_metrics_nobody')
     ) as wanted (place, kind, name)
     where
       case wanted.kind

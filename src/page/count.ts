@@ -5,6 +5,7 @@ import {
   type MarkedCount,
   rangeOf,
 } from '../reading/marked_count.ts'
+import { explainMarks } from '../reading/method_marks.ts'
 import { formatCount } from '../terminal/terminal.ts'
 import { formatBytes } from './bytes.ts'
 import { type Html, html } from './html.ts'
@@ -50,6 +51,12 @@ export const tablesNote = ({ carried_tables: carried, total_bytes }: Totals): Ht
     carried !== '0' &&
     html`<dd class="muted">${formatCount(carried)} of them unchanged since counted</dd>`
   }${total_bytes && html`<dd class="muted">${formatBytes(total_bytes)} on disk</dd>`}`
+
+/** What the marks of these counts mean, beneath their table; nothing where each was counted. */
+export function marksNote(counts: readonly ShownCount[]): Html | null {
+  const meanings = explainMarks(counts.map(({ method }) => method))
+  return meanings.length === 0 ? null : html`<p class="muted">${meanings.join('; ')}</p>`
+}
 
 export interface Totals {
   tables: string

@@ -141,7 +141,11 @@ export function describeComparison(report: ComparisonReport, all = false): strin
         ]
       : []),
     ...more,
-    ...describeFilters(report.filters.filter(({ change }) => all || change !== '0')),
+    ...describeFilters(
+      report.filters.filter(
+        (filter) => all || (filter.change !== '0' && (filter.rows_before ?? filter.rows_after) !== null),
+      ),
+    ),
     ...explainMarks([...before, ...after].map(({ method }) => method)),
     '',
     summarize(report),
@@ -177,10 +181,7 @@ function summarize({ outcomes, change, is_change_estimated }: ComparisonReport):
   const tables = Object.entries(outcomes)
     .sort()
     .map(([outcome, count]) => `${formatCount(count)} ${outcome}`)
-  const rows = is_change_estimated
-    ? `${estimateMark} ${formatChange(change)} rows`
-    : change === '0'
-      ? 'as many rows as before'
-      : `${formatChange(change)} rows`
-  return `${tables.join(', ') || 'no tables'}\n${rows} in all, each counted once`
+  const mark = is_change_estimated ? `${estimateMark} ` : ''
+  const rows = change === '0' ? 'as many rows as before' : `${formatChange(change)} rows`
+  return `${tables.join(', ') || 'no tables'}\n${mark}${rows} in all, each counted once`
 }

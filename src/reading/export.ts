@@ -21,21 +21,21 @@ export async function* exportHistory(
 ): AsyncGenerator<string> {
   if (format === 'ndjson') {
     const lines = sql<{ line: string }[]>`
-      select row_to_json(measured)::text as line from (${history(sql, selection)}) as measured
+      select row_to_json(measured)::text as line from (${history(sql, selection, 'json')}) as measured
     `
     for await (const rows of lines.cursor(batch)) yield rows.map(({ line }) => `${line}\n`).join('')
     return
   }
-  const columns = (await sql`select * from (${history(sql, selection)}) as measured limit 0`).columns
+  const columns = (await sql`select * from (${history(sql, selection, 'text')}) as measured limit 0`).columns
   yield csvLine(columns.map(({ name }) => name))
-  const lines = sql<Record<string, string | boolean | null>[]>`${history(sql, selection)}`
+  const lines = sql<Record<string, string | boolean | null>[]>`${history(sql, selection, 'text')}`
   for await (const rows of lines.cursor(batch)) {
     yield rows.map((row) => csvLine(columns.map(({ name }) => row[name] ?? null))).join('')
   }
 }
 
 // Days and instants as text, in UTC: a session's settings decide nothing.
-const history = (sql: TransactionSql, { since, table }: Selection) => sql`
+const history = (sql: TransactionSql, { since, table }: Selection, filtered: 'json' | 'text') => sql`
   select
     run_id,
     snapshot_date::text,
@@ -61,7 +61,15 @@ const history = (sql: TransactionSql, { since, table }: Selection) => sql`
     dead_rows,
     frozen_age,
     to_char(last_vacuum at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as last_vacuum,
-    to_char(last_analyze at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as last_analyze
+    to_char(last_analyze at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as last_analyze,
+    (
+      select json_object_agg(found.filter_name, found.row_count order by found.filter_name)::${sql.unsafe(filtered)}
+      from nms.table_metrics_filtered_counts as found
+      where
+        found.run_id = history.run_id
+        and found.schema_name = history.schema_name
+        and found.table_name = history.table_name
+    ) as filtered
   from nms.table_metrics_history as history
   where
     (${since ?? null}::text is null or history.snapshot_date >= ${since ?? null}::text::date)

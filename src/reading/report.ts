@@ -28,6 +28,8 @@ export interface RunReport {
       change: string | null
       previous_method?: string
       error_sqlstate: string | null
+      /** Null where the rows that match could not be counted. */
+      filtered?: Record<string, string | null>
     })[]
 }
 
@@ -72,7 +74,7 @@ export function describeRun(report: RunReport): string {
   ].join('\n')
 }
 
-function summarize({ run, totals, business_time_zone }: RunReport): string {
+function summarize({ run, totals, tables, business_time_zone }: RunReport): string {
   const zone = shownZone(business_time_zone)
   return [
     `run ${run.run_id}: ${run.status}`,
@@ -80,7 +82,21 @@ function summarize({ run, totals, business_time_zone }: RunReport): string {
     ...run.unmatched_entries.map(
       ({ argument, entry }) => `${argument} entry matches nothing: ${visible(entry)}`,
     ),
+    ...describeMissingFilters(tables),
     `business day ${run.snapshot_date} (${business_time_zone}), started ${formatTime(run.collected_at, zone)} (${zone}), took ${Number(run.seconds).toFixed(2)} s`,
     ...(run.status === 'SUCCEEDED' ? [describeTotals(totals), ...describeLeftOut(run.left_out_count)] : []),
   ].join('\n')
+}
+
+function describeMissingFilters(tables: RunReport['tables']): string[] {
+  const missing = tables.flatMap((table) =>
+    Object.entries(table.filtered ?? {}).flatMap(([name, rows]) =>
+      rows === null && table.error_sqlstate === null
+        ? [`filter not counted: ${visible(`${nameOf(table)} (${name})`)}`]
+        : [],
+    ),
+  )
+  if (missing.length === 0) return []
+  const [shown, more] = firstOf(missing, (count) => `${count} more filters`)
+  return [...shown, ...more, 'why: table-metrics doctor']
 }

@@ -24,20 +24,25 @@ export interface TrendReport extends Table {
   filter_name: string | null
   days: (Day & { total_bytes: string | null })[]
   summary: Summary | NoResult
+  /** Null unless a run of these days has measured bytes. */
+  summary_of_bytes: (Bounds & { last_bytes: string }) | null
 }
 
-interface Summary {
+interface Bounds {
   days_found: string
-  days_left_out: string
   first_date: string
   last_date: string
-  last_rows: string
   lowest: string
   highest: string
   lowest_date: string
   highest_date: string
   change: string
   change_percent: string | null
+}
+
+interface Summary extends Bounds {
+  days_left_out: string
+  last_rows: string
 }
 
 interface NoResult {
@@ -60,44 +65,84 @@ export async function readTrend(
 }
 
 /**
- * The days of a table as a chart, and in words.
+ * The rows of a table on each day as a chart, and in words.
  *
  * @throws when none of these days has a result for it
  */
-export function describeTrend(report: TrendReport, asked: number, unit: 'rows' | 'bytes' = 'rows'): string {
+export function describeTrend(report: TrendReport, asked: number): string {
   const { days, summary } = report
-  const name = visible(nameOf(report) + (report.filter_name === null ? '' : ` (${report.filter_name})`))
+  const name = titleOf(report)
   if (!hasResult(summary)) {
+    const { last_date_with_result: date, days_needed } = summary
     throw new Error(
-      summary.last_date_with_result
-        ? `${name} has no result with --days ${asked}: the last one is of ${summary.last_date_with_result}, type --days ${summary.days_needed}`
+      date
+        ? `${name} has no result with --days ${asked}: the last one is of ${date}, type --days ${days_needed}`
         : `${name} has no result on any day: type table-metrics status to see why`,
     )
   }
-  const [top, bottom] = [formatCount(summary.highest), formatCount(summary.lowest)]
+  const { last_rows, days_left_out, ...bounds } = summary
+  const leftOut = days_left_out === '0' ? '' : `, ${days_left_out} left the table out`
+  return [
+    ...drawn(name, days, { ...bounds, last: last_rows }, 'rows'),
+    `${bounds.days_found} of the last ${asked} days have a result${leftOut}`,
+  ].join('\n')
+}
+
+/**
+ * The same of its bytes on disk, on the days that have measured them.
+ *
+ * @throws when none of these days has
+ */
+export function describeBytes(report: TrendReport, asked: number): string {
+  const name = titleOf(report)
+  if (report.summary_of_bytes === null) {
+    throw new Error(
+      `no run of these days has measured the bytes of ${name}: runs do while the setting measure_storage is true`,
+    )
+  }
+  const { last_bytes, ...bounds } = report.summary_of_bytes
+  const days = report.days.map(({ snapshot_date, total_bytes }) => ({
+    snapshot_date,
+    row_count: total_bytes,
+  }))
+  return [
+    ...drawn(name, days, { ...bounds, last: last_bytes }, 'bytes'),
+    `${bounds.days_found} of the last ${asked} days have measured them`,
+  ].join('\n')
+}
+
+const hasResult = (summary: Summary | NoResult): summary is Summary => summary.days_found !== '0'
+
+const titleOf = (report: TrendReport) =>
+  visible(nameOf(report) + (report.filter_name === null ? '' : ` (${report.filter_name})`))
+
+function drawn(
+  name: string,
+  days: Day[],
+  bounds: Bounds & { last: string },
+  unit: 'rows' | 'bytes',
+): string[] {
+  const [top, bottom] = [formatCount(bounds.highest), formatCount(bounds.lowest)]
   const width = outputWidth()
   const lines = top === bottom ? 1 : height
   const levels = levelsOf(days, lines, Math.max(1, width - axisWidth({ top, bottom })))
   const [firstDate, lastDate] = [days[0]?.snapshot_date ?? '', days.at(-1)?.snapshot_date ?? '']
-  const percent = formatPercent(summary)
+  const percent = formatPercent(bounds)
   const counted = days.filter(({ row_count }) => row_count !== null)
   const [earliest = {}, last = {}] = [counted[0], counted.at(-1)]
   const change =
-    summary.change === '0' ? 'unchanged' : `${formatChange(summary.change)}${percent ? ` (${percent})` : ''}`
+    bounds.change === '0' ? 'unchanged' : `${formatChange(bounds.change)}${percent ? ` (${percent})` : ''}`
   return [
     paint('bold', name),
     '',
     drawChart({ levels, height: lines, top, bottom, first: firstDate, last: lastDate }, width),
     '',
-    `${formatMarkedCount({ ...last, row_count: summary.last_rows })} ${unit} on ${summary.last_date}`,
-    ...(summary.first_date === summary.last_date
+    `${formatMarkedCount({ ...last, row_count: bounds.last })} ${unit} on ${bounds.last_date}`,
+    ...(bounds.first_date === bounds.last_date
       ? []
-      : [`${paint(styleOfChange(change), marked(change, earliest, last))} since ${summary.first_date}`]),
+      : [`${paint(styleOfChange(change), marked(change, earliest, last))} since ${bounds.first_date}`]),
     ...(top === bottom
       ? []
-      : [`lowest ${bottom} on ${summary.lowest_date}`, `highest ${top} on ${summary.highest_date}`]),
-    `${summary.days_found} of the last ${asked} days have a result${summary.days_left_out === '0' ? '' : `, ${summary.days_left_out} left the table out`}`,
-  ].join('\n')
+      : [`lowest ${bottom} on ${bounds.lowest_date}`, `highest ${top} on ${bounds.highest_date}`]),
+  ]
 }
-
-const hasResult = (summary: Summary | NoResult): summary is Summary => summary.days_found !== '0'

@@ -98,8 +98,10 @@ export const kindsOfRuns = Object.keys(makers).filter((kind) => !makers[kind]?.i
 const wheel = Object.entries(makers).flatMap(([kind, { weight }]) => Array<string>(weight).fill(kind))
 
 /** Asks for a run of some kind. The kind stands in its request, where it matches nothing. */
-export async function nextRun(url: string, random: Random, isLasting = false): Promise<void> {
-  const kind = wheel[Math.floor(random() * wheel.length)] as string
+export async function nextRun(url: string, random: Random, isLasting = false, online = false): Promise<void> {
+  const choose = () => wheel[Math.floor(random() * wheel.length)] as string
+  let kind = choose()
+  while (online && !kind.includes('online')) kind = choose()
   const sql = session(url)
   try {
     await makers[kind]?.run({ url, sql, random, kind, isLasting })

@@ -34,6 +34,8 @@ interface Strength {
   sessions: number
   /** Sessions that hide what they change: with any, runs carry, and each takes long to find out what it may. */
   hiders: number
+  /** All runs are online. */
+  online: boolean
 }
 
 /** Starts everything. Each session has a sequence of choices of its own, whatever becomes of them. */
@@ -41,7 +43,7 @@ export function startStorm(
   t: ExecutionContext,
   db: TestDatabase,
   seed: number,
-  { sessions, hiders }: Strength,
+  { sessions, hiders, online }: Strength,
 ): Storm {
   const hidden: Counts = new Map()
   const isCarrying = hiders > 0
@@ -67,7 +69,7 @@ export function startStorm(
     const random = randomFrom(seed * 1000 + 500 + session)
     while (!isOver) {
       // It may have been killed, or the change before it given up.
-      await inTime(120, nextRun(db.url, random, isCarrying), 'a run has ended').catch(notLate)
+      await inTime(120, nextRun(db.url, random, isCarrying, online), 'a run has ended').catch(notLate)
       await sleep(random() * 50)
     }
   }

@@ -82,6 +82,20 @@ export async function readDifferences(sql: Sql): Promise<Violation[]> {
   return [...found]
 }
 
+/** Counts of an online run, each as of an instant of its own, that their tables did not have at any moment of the run. */
+export async function neverHad(sql: Sql, run_id: string): Promise<Violation[]> {
+  const found = await sql<{ name: string; row_count: string; method: string; had: string }[]>`
+    select name, row_count, method, had from storm.never_had(run_id => ${run_id}, rows => ${rows})
+  `
+  return found.map(({ name, row_count, method, had }) => ({
+    run_id,
+    rule: 'a count that the table had meanwhile',
+    of: `${name} (${method})`,
+    seen: row_count,
+    expected: had,
+  }))
+}
+
 /** How many rows there really are, when nobody changes anything any more. */
 export async function violationsOfStill(sql: Sql): Promise<Violation[]> {
   const sums = await Promise.all(

@@ -10,14 +10,14 @@ const files = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter(
 )
 
 /**
- * What the server decides is tried on every version; ways to die, which take minutes, on 15 as well; programs,
- * connections, pages and the package, to which a server is a server, on 18 only.
+ * What the server decides is tried on every version, every way to come to a count among it; other ways to die, which
+ * take minutes, on 15 as well; programs, connections, pages and the package, to which a server is a server, on 18 only.
  */
 function filesFor(major: number): string[] {
   const decidedByServer =
-    /^functions|^(counted_beats_imported|ending_badly|hostile|installer_names|last_run_wins|left_out|midnight|online_names|rights|schema|settings|sources|strangers|strangers_in_our_place|views|grafana|serve.(questions|sessions)|dying.(install|uninstall|worker_rights))\.test/
+    /^functions|^(counted_beats_imported|ending_badly|hostile|installer_names|last_run_wins|left_out|midnight|online_names|rights|schema|settings|sources|strangers|strangers_in_our_place|views|grafana|serve.(questions|sessions)|dying.(install|uninstall|worker_rights|carry|hiding_sessions|maintained|other_servers|refuted_count))\.test/
   const programs =
-    /^(commands|deploy|page|terminal|command_line|connection|log|private_parts|search_path)|^dying.(addresses|bench|connecting|cron|db_commit|db_watch|embedded_server|hostile_path|hostile_text|package|prometheus|readme|serve\b|start|stubborn|worker_parent)/
+    /^(commands|deploy|page|reading|terminal|command_line|connection|log|private_parts|search_path|storm_checker|serve.(authentication|events|http|localhost|openapi))|^dying.(addresses|bench|connecting|cron|db_commit|db_watch|embedded_server|hostile_path|hostile_text|package|prometheus|readme|serve\b|start|stubborn|worker_parent)/
   return files
     .filter((file) => major === 18 || (major === 15 ? !programs.test(file) : decidedByServer.test(file)))
     .map((file) => `test/${file}`)

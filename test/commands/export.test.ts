@@ -1,6 +1,6 @@
 import ava from 'ava'
 import { collect, createDatabase } from '../_support/database.ts'
-import { createHistory, daysAgo } from '../_support/history.ts'
+import { createHistory, daysAgo, writeRuns } from '../_support/history.ts'
 import { failsClearly, run, tableMetrics } from '../_support/process.ts'
 
 // Each starts processes of its own.
@@ -21,14 +21,14 @@ test('export prints each measurement as a line of CSV, oldest first, names quote
   const [header, ...lines] = stdout.replace('a\nb', 'a b').trimEnd().split('\n')
   t.is(
     header,
-    'run_id,snapshot_date,collected_at,status,schema_name,table_name,table_kind,is_partition,row_count,own_row_count,method,measured_at,error_sqlstate,error_message,row_count_low,row_count_high,carried_from_run,total_bytes,table_bytes,index_bytes,own_total_bytes,dead_rows,frozen_age,last_vacuum,last_analyze',
+    'run_id,snapshot_date,collected_at,status,schema_name,table_name,table_kind,is_partition,row_count,own_row_count,method,measured_at,error_sqlstate,error_message,row_count_low,row_count_high,carried_from_run,total_bytes,table_bytes,index_bytes,own_total_bytes,dead_rows,frozen_age,last_vacuum,last_analyze,filtered',
   )
   t.deepEqual(
     lines.map((line) => line.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/g, 'TIME')),
     [
-      `1,${await daysAgo(db.sql, 2)},TIME,SUCCEEDED,"My, ""Shop""","a b",table,false,7,7,imported,TIME,,,,,,,,,,,,,`,
-      `1,${await daysAgo(db.sql, 2)},TIME,SUCCEEDED,public,orders,table,false,1000,1000,imported,TIME,,,,,,,,,,,,,`,
-      `2,${await daysAgo(db.sql, 0)},TIME,SUCCEEDED,public,orders,table,false,9007199254740993,9007199254740993,imported,TIME,,,,,,,,,,,,,`,
+      `1,${await daysAgo(db.sql, 2)},TIME,SUCCEEDED,"My, ""Shop""","a b",table,false,7,7,imported,TIME,,,,,,,,,,,,,,`,
+      `1,${await daysAgo(db.sql, 2)},TIME,SUCCEEDED,public,orders,table,false,1000,1000,imported,TIME,,,,,,,,,,,,,,`,
+      `2,${await daysAgo(db.sql, 0)},TIME,SUCCEEDED,public,orders,table,false,9007199254740993,9007199254740993,imported,TIME,,,,,,,,,,,,,,`,
     ],
   )
 })
@@ -54,6 +54,25 @@ for (const args of [['--format', 'ndjson'], ['--json']]) {
     t.regex(lines[2] ?? '', /"row_count":9007199254740993,/)
   })
 }
+
+test('what matched the filters of a table is in one column', async (t) => {
+  const db = await createDatabase(t)
+  await writeRuns(db.sql, [
+    { day: 0, counts: { 'public.orders': { rows: 9, filtered: { open: 4, 'a, b': 2 } }, 'public.plain': 1 } },
+  ])
+
+  const csv = await tableMetrics(t, db.url, ['export'])
+  const json = await tableMetrics(t, db.url, ['export', '--json'])
+
+  t.regex(csv.stdout, /,"\{ ""a, b"" : 2, ""open"" : 4 \}"\n/)
+  t.deepEqual(
+    json.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).filtered),
+    [{ 'a, b': 2, open: 4 }, null],
+  )
+})
 
 test('a table that could not be counted has no count, but the reason', async (t) => {
   const db = await createDatabase(t)

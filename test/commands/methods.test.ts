@@ -1,5 +1,6 @@
 import ava, { type ExecutionContext } from 'ava'
-import { createDatabase } from '../_support/database.ts'
+import { collect, createDatabase } from '../_support/database.ts'
+import { addFilter } from '../_support/filters.ts'
 import { daysAgo, writeRuns } from '../_support/history.ts'
 import { tableMetrics } from '../_support/process.ts'
 import { rebuildSnapshots } from '../_support/reader.ts'
@@ -171,8 +172,32 @@ test('an export has how each count was found, and what was measured beside it', 
   )
   t.true(
     csv[0]?.endsWith(
-      ',error_message,row_count_low,row_count_high,carried_from_run,total_bytes,table_bytes,index_bytes,own_total_bytes,dead_rows,frozen_age,last_vacuum,last_analyze',
+      ',error_message,row_count_low,row_count_high,carried_from_run,total_bytes,table_bytes,index_bytes,own_total_bytes,dead_rows,frozen_age,last_vacuum,last_analyze,filtered',
     ),
   )
-  t.true(csv.some((line) => line.endsWith(',,,1200000,1270000,,,,,,,,,')))
+  t.true(csv.some((line) => line.endsWith(',,,1200000,1270000,,,,,,,,,,')))
+})
+
+test('collect names the filters that it could not count, and says where the reason is', async (t) => {
+  const db = await createDatabase(t)
+  await db.sql`create table public.orders as select 1 as id`
+  await addFilter(db.sql, 'public.orders', 'gone', { column: 'deleted_at', is: 'null' })
+  await addFilter(db.sql, 'public.orders', 'kept', { column: 'id', is: 'not null' })
+
+  const { status, stderr } = await tableMetrics(t, db.url, ['collect'])
+
+  t.is(status, 0)
+  t.regex(stderr, /^filter not counted: public\.orders \(gone\)\nwhy: table-metrics doctor$/m)
+})
+
+test('diff leaves out filters that neither run has counted', async (t) => {
+  const db = await createDatabase(t)
+  await db.sql`create table public.orders as select 1 as id`
+  await addFilter(db.sql, 'public.orders', 'gone', { column: 'deleted_at', is: 'null' })
+  for (let run = 0; run < 2; run++) await collect(db.sql)
+
+  const { stdout } = await tableMetrics(t, db.url, ['diff', '1', '2'])
+
+  t.notRegex(stdout, /gone/)
+  t.regex((await tableMetrics(t, db.url, ['diff', '1', '2', '--all'])).stdout, /public\.orders \(gone\)/)
 })

@@ -58,7 +58,21 @@ test('--bytes draws what the table occupied, on the days that measured it', asyn
   t.is(status, 0, stderr)
   t.regex(stdout, /^24,576 ┤/m)
   t.regex(stdout, new RegExp(`^24,576 bytes on ${last}\n\\+16,384 \\(\\+200\\.0 %\\) since ${first}$`, 'm'))
-  t.regex(stdout, /^3 of the last 30 days have a result$/m)
+  t.regex(stdout, /^3 of the last 30 days have measured them$/m)
+  const json = await tableMetrics(t, db.url, ['trend', 'public.orders', '--bytes', '--json'])
+  t.like(JSON.parse(json.stdout).summary_of_bytes, {
+    days_found: 3,
+    first_date: first,
+    first_bytes: 8192,
+    last_date: last,
+    last_bytes: 24576,
+    lowest: 8192,
+    lowest_date: first,
+    highest: 24576,
+    highest_date: last,
+    change: 16384,
+    change_percent: 200,
+  })
 })
 
 test('--bytes says how to have them where no run has measured any', async (t) => {

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import anyTest, { type ExecutionContext, type TestFn } from 'ava'
 import postgres from 'postgres'
 import { connect } from '../../src/connection/database.ts'
-import { eventually } from '../_support/eventually.ts'
+import { eventually, hang } from '../_support/eventually.ts'
 import { libraries } from '../_support/libraries.ts'
 import { tableMetrics } from '../_support/process.ts'
 import { createEmpty, type SecureServer, startSecureServer, startStandby } from '../_support/secure_server.ts'
@@ -195,7 +195,7 @@ for (const [hosts, wanted, expected] of [
 }
 
 test('a server that only reads by default is not one to write to', async (t) => {
-  const url = `${t.context.server.url}?options=${encodeURIComponent('-c default_transaction_read_only=on')}`
+  const url = `${t.context.server.url}?options=${encodeURIComponent('-c default_transaction_read_only=on')}&connect_timeout=${hang}`
   for (const [library, ask] of Object.entries(libraries)) {
     t.is(await ask(`${url}&target_session_attrs=read-only`, where), String(t.context.server.port), library)
     await t.throwsAsync(() => ask(`${url}&target_session_attrs=read-write`, where), undefined, library)
@@ -239,7 +239,7 @@ test('options, a name and encoded names reach the server alike', async (t) => {
   const encode = encodeURIComponent
   const url =
     `postgres://${encode(user)}:${encode(password)}@127.0.0.1:${server.port}/${encode(database)}` +
-    `?options=${encode('-c statement_timeout=4321 -c my.note="a\\ b"')}&application_name=${encode('50% & more')}`
+    `?options=${encode('-c statement_timeout=4321 -c my.note="a\\ b"')}&application_name=${encode('50% & more')}&connect_timeout=${hang}`
   const question = `
     select concat_ws('|', current_database(), current_user, current_setting('statement_timeout'),
       current_setting('my.note'), current_setting('application_name')) as outcome
@@ -275,31 +275,39 @@ for (const [parameters, seconds] of [
 }
 
 /** What a server says to whoever connects, and what comes of it. */
-const strangeServers: Record<string, { says: (socket: Socket) => void; error: RegExp; parameters?: string }> =
-  {
-    'asks for GSSAPI': {
-      says: (socket) => socket.write(Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 7])),
-      error: /way of authentication/,
-      parameters: 'sslmode=disable',
-    },
-    'says more than that it offers TLS': {
-      says: (socket) => socket.write('SE'),
-      error: /TLS/,
-      parameters: 'sslmode=require',
-    },
-    'offers no TLS': {
-      says: (socket) => socket.write('N'),
-      error: /does not offer TLS/,
-      parameters: 'sslmode=require',
-    },
-    'says nothing': { says: () => undefined, error: /127\.0\.0\.1:\d+ did not answer within 2 s/ },
-    'hangs up': { says: (socket) => socket.end(), error: /closed the connection/ },
-  }
+const strangeServers: Record<
+  string,
+  { says: (socket: Socket) => void; error: RegExp; parameters?: string; timeout?: number }
+> = {
+  'asks for GSSAPI': {
+    says: (socket) => socket.write(Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 7])),
+    error: /way of authentication/,
+    parameters: 'sslmode=disable',
+  },
+  'says more than that it offers TLS': {
+    says: (socket) => socket.write('SE'),
+    error: /TLS/,
+    parameters: 'sslmode=require',
+  },
+  'offers no TLS': {
+    says: (socket) => socket.write('N'),
+    error: /does not offer TLS/,
+    parameters: 'sslmode=require',
+  },
+  'says nothing': {
+    says: () => undefined,
+    error: /127\.0\.0\.1:\d+ did not answer within 2 s/,
+    timeout: 2,
+  },
+  'hangs up': { says: (socket) => socket.end(), error: /closed the connection/ },
+}
 
-for (const [what, { says, error, parameters = 'sslmode=prefer' }] of Object.entries(strangeServers)) {
+for (const [what, { says, error, parameters = 'sslmode=prefer', timeout = hang }] of Object.entries(
+  strangeServers,
+)) {
   test(`a server that ${what} is given up in one line`, async (t) => {
     const port = await listen(t, (socket) => socket.once('data', () => says(socket)))
-    const url = `postgres://u:s3cret@127.0.0.1:${port}/d?connect_timeout=2&${parameters}`
+    const url = `postgres://u:s3cret@127.0.0.1:${port}/d?connect_timeout=${timeout}&${parameters}`
     for (const [library, ask] of Object.entries(libraries)) {
       if (library === 'libpq') continue
       const thrown = await t.throwsAsync(() => ask(url, where), undefined, library)

@@ -1,5 +1,6 @@
 import test from 'ava'
 import { createCarrying, flush, naive } from '../_support/carrying.ts'
+import { finishOnline, openOnline } from '../_support/carrying_online.ts'
 import type { Sql } from '../_support/database.ts'
 import { eventually } from '../_support/eventually.ts'
 import { type OwnServer, startOwnServer } from '../_support/server.ts'
@@ -105,6 +106,19 @@ test.serial('what the WAL has not changed is carried, whatever sessions hide', a
     ),
     { items: [30, 'exact'], open: [11, 'exact'], orders: [100, 'carried'], unseen: [11, 'exact'] },
   )
+
+  await sql`select pg_stat_reset()`
+  const run_id = await openOnline(sql)
+  const online = finishOnline(sql, run_id)
+  await eventually(async () => {
+    const waiting = await db.sql`select from nms_private.carrying_runs where since is not null`
+    return waiting.length === 1
+  }, 'the online run waits')
+  await db.sql`checkpoint`
+  const { 'public.orders': orders, 'public.items': items, 'public.unseen': unseen } = await online
+  t.like(orders, { count: 100, method: 'carried' })
+  t.like(items, { count: 30, method: 'exact' })
+  t.is(unseen?.count, 11)
   await hider.unsafe('commit')
 })
 

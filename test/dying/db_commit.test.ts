@@ -90,7 +90,7 @@ test('an error of Postgres comes with file and line, and nothing is written', as
     [
       silent,
       (text) => text.replace('from nms.table_metrics_runs as run\n', 'from nms.table_metrics_rums as run\n'),
-      /^error: migrations\/fixtures\/functions\/run\/is_silent\.sql:20: relation "nms\.table_metrics_rums" does not exist\n/,
+      /^error: migrations\/fixtures\/functions\/run\/is_silent\.sql:22: relation "nms\.table_metrics_rums" does not exist\n/,
     ],
     [
       'migrations/fixtures/functions/run/open_run.sql',

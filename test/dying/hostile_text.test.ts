@@ -122,6 +122,26 @@ const cases: [what: string, prepare: (t: ExecutionContext) => Promise<TestDataba
       { args: ['doctor', '--json'], says: 'last_run_failed', json: true },
     ],
   ],
+  [
+    'commands that tell of rules, filters and differences',
+    withRules,
+    [
+      { args: ['status'], says: 'differ' },
+      { args: ['status', '--json'], says: 'differ', json: true },
+      { args: ['doctor'], says: 'count_rule_names_nothing' },
+      { args: ['doctor'], says: 'filter_not_counted' },
+      { args: ['doctor'], says: 'count_not_maintained' },
+      { args: ['doctor', '--json'], says: 'count_differs', json: true },
+      { args: ['alerts'], says: 'triggers_changed' },
+      { args: ['alerts', '--json'], says: 'triggers_changed', json: true },
+      { args: ['trend', table, '--filter', hostile[0] as string], says: 't0' },
+      { args: ['trend', table, '--filter', `no${message}`], says: 'filter' },
+      { args: ['trend', table, '--bytes'], says: 't0' },
+      { args: ['diff'], says: 's7' },
+      { args: ['daily', '--json'], says: 't7', json: true },
+      { args: ['collect', '--log', 'text'], says: 'succeeded' },
+    ],
+  ],
   ['a worker', withJob, [{ args: ['worker', '--once'], says: 'run started' }]],
   [
     'a worker with a log for programs',
@@ -244,6 +264,47 @@ function withoutColours(finished: Finished): Finished {
 async function failedRun(t: ExecutionContext): Promise<TestDatabase> {
   const db = await hostileDatabase(t)
   await db.sql`select nms.collect_table_metrics()`
+  return db
+}
+
+/** Two runs with rules, filters and a difference, and a count that is maintained no longer. */
+async function withRules(t: ExecutionContext): Promise<TestDatabase> {
+  const db = await hostileDatabase(t)
+  const { sql } = db
+  const [schema, name] = [`s0${hostile[0]}`, `t0${hostile[0]}`]
+  await sql`drop table public.broken`
+  await sql`update nms.table_metrics_settings set measure_storage = true, payload_version = 2`
+  await sql`alter table ${sql(schema)}.${sql(name)} add column ${sql(`c${hostile[2]}`)} integer`
+  await sql`
+    insert into nms.table_metrics_count_rules (schema_name, table_name, method)
+    values (${schema}, ${name}, 'carried'), (${message}, ${message}, 'estimate'), (${`s1${hostile[1]}`}, '*', 'estimate')
+  `
+  for (const [n, filter] of hostile.entries()) {
+    // That of the first has such a column, the others have none.
+    const column = n === 0 ? `c${hostile[2]}` : filter
+    await sql`
+      insert into nms.table_metrics_filters (schema_name, table_name, filter_name, filter)
+      values (${schema}, ${name}, ${filter}, ${sql.json({ column, is: 'null' })})
+    `
+  }
+  await sql`
+    insert into nms.table_metrics_filters (schema_name, table_name, filter_name, function_name)
+    values (${schema}, ${name}, 'function', ${message})
+  `
+  const other = `s2${hostile[2]}`
+  await sql`select nms.maintain_count(format('%I.%I', ${other}::text, ${`t2${hostile[2]}`}::text)::regclass)`
+  await sql`select nms.collect_table_metrics()`
+  await sql`alter table ${sql(other)}.${sql(`t2${hostile[2]}`)} disable trigger all`
+  await sql`
+    insert into nms.table_metrics_differences (
+      run_id, schema_name, table_name, table_oid, method, claimed_row_count, row_count, detail
+    )
+    select run_id, schema_name, table_name, table_oid, 'carried', 1, row_count, ${message}
+    from nms.table_metrics_measurements
+    where schema_name = ${schema} and row_count is not null and method = 'exact'
+    limit 1
+  `
+  await sql`select nms.collect_table_metrics()`
   return db
 }
 

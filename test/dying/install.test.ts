@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
@@ -73,15 +73,18 @@ test('migrate installs, and a run works right after', async (t) => {
       'nms.table_metrics_settings',
       'nms_private.alert_turn',
       'nms_private.bases',
+      'nms_private.carrying_runs',
       'nms_private.count_deltas',
       'nms_private.count_sums',
       'nms_private.events',
       'nms_private.fail_run',
+      'nms_private.foreign_counts',
       'nms_private.job_turn',
       'nms_private.maintained_counts',
       'nms_private.readings',
       'nms_private.targets',
       'nms_private.trigger_changes',
+      'nms_private.vouching',
     ],
   )
   const counted = await collect(db.sql)
@@ -317,6 +320,7 @@ test('the script gives the same objects as migrate, through a driver and through
   t.is((await collect(driven.sql)).status, 'SUCCEEDED')
 
   const file = join(tmpdir(), `${piped.name}.sql`)
+  t.teardown(() => rm(file, { force: true }))
   await writeFile(file, script.stdout)
   const psql = await run(t, 'psql', ['-X', '-v', 'ON_ERROR_STOP=1', '-f', file, piped.url]).catch(
     (error: Error) => error,

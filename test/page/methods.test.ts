@@ -29,7 +29,7 @@ async function createMethods(t: ExecutionContext) {
             },
             'public.carried': { rows: 500, method: 'carried', from: 18, bytes: { table: 8192, index: 0 } },
             'public.kept': { rows: 70 + n, method: 'maintained' },
-            'public.orders': 30,
+            'public.orders': { rows: 30, filtered: { open: 7 + n, "it's": 1_000 } },
           },
   })
   await writeRuns(
@@ -59,7 +59,7 @@ test('the day marks what was not counted, says how much of the total is estimate
       ['public.events', estimate, '≈ +1', '320\u00a0MB'],
       ['public.carried', 'c 500', '0', '8.0\u00a0kB'],
       ['public.kept', 'm 89', '+1', ''],
-      ['public.orders', '30', '0', ''],
+      [`public.orders it's 1,000 open 26`, '30', '0', ''],
     ],
   )
   t.is(await page.locator('.tables abbr').first().getAttribute('title'), 'counted in run 18, unchanged since')
@@ -74,7 +74,8 @@ test('the day marks what was not counted, says how much of the total is estimate
 test('tables are sorted by the numbers that were estimated, and by size', async (t) => {
   const url = await createMethods(t)
   const { page } = await openPage(t, url)
-  const names = async () => (await cells(page, '.tables tbody tr')).map(([name]) => name?.slice(7))
+  const names = async () =>
+    (await cells(page, '.tables tbody tr')).map(([name]) => name?.slice(7).split(' ')[0])
 
   t.deepEqual(await names(), ['events', 'carried', 'kept', 'orders'])
   await page.getByRole('columnheader', { name: 'Rows' }).getByRole('link').click()
@@ -106,6 +107,35 @@ test('a run, its comparison with one before, and a table mark estimates as well'
   t.regex(figures, /Change\s+≈ \+34,019\s/)
   await page.goto(`${url}/table?schema=public&table=carried`)
   t.true((await page.locator('main').innerText()).includes('c 500'))
+  t.deepEqual(complaints, [])
+})
+
+test('what matched the filters of a table has columns among its numbers, on the days that have counted them', async (t) => {
+  const url = await createMethods(t)
+  const { page, complaints } = await openPage(t, `${url}/table?schema=public&table=orders`)
+
+  const numbers = 'section[aria-labelledby=numbers]'
+  t.deepEqual(await page.locator(`${numbers} thead th`).allInnerTexts(), [
+    'Day',
+    'Rows',
+    'Change',
+    'Per cent',
+    'Expected',
+    "it's",
+    'open',
+    'Run',
+  ])
+  t.deepEqual(
+    (await cells(page, `${numbers} tbody tr`)).slice(0, 3).map((row) => row.slice(5, 7)),
+    [
+      ['1,000', '26'],
+      ['1,000', '25'],
+      ['', ''],
+    ],
+  )
+  await page.locator('.trend-plot').focus()
+  await page.keyboard.press('End')
+  t.regex(await page.locator('.trend-readout').innerText(), /30 rows.*it's 1,000, open 26/)
   t.deepEqual(complaints, [])
 })
 

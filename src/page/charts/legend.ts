@@ -1,12 +1,17 @@
 import { type Html, html } from '../html.ts'
 
 /** What is on a chart, each sign with its meaning; only those that are there. */
-export function legend(shown: { expected: boolean; alerts: boolean; states: ReadonlySet<string> }): Html {
-  const { expected, alerts, states } = shown
-
+export function legend(shown: {
+  expected: boolean
+  estimated: boolean
+  alerts: boolean
+  states: ReadonlySet<string>
+}): Html {
+  const { expected, estimated, alerts, states } = shown
   return html`<figcaption class="trend-legend">${[
     entry('rows', html`<path class="trend-line" d="M1 7H21"/>`),
     expected && entry('expected by the alert rules', html`<path class="trend-expected" d="M1 1H21V13H1Z"/>`),
+    estimated && entry('range of an estimate, 99 %', html`<path class="trend-estimated" d="M1 1H21V13H1Z"/>`),
     alerts &&
       entry(
         'alert, numbered as in the list',

@@ -15,7 +15,7 @@ const strip = plot.height + 7 // beneath the plot: what is special about days
  */
 export function trendChart(trend: Trend, label: string): Html {
   if (trend.days.every(({ row_count }) => row_count === null)) return html``
-  const { first, length, axis, heights, lows, highs, states } = placeDays(trend, plot.height)
+  const { first, length, axis, heights, expected, estimated, states } = placeDays(trend, plot.height)
   const alerts = trend.alerts ?? []
   const x = (place: number) => `${((100 * (place + 0.5)) / length).toFixed(2)}%`
   const widest = Math.max(...axis.ticks.map(({ text }) => text.length))
@@ -33,7 +33,8 @@ ${axis.ticks.map(({ place }) => {
   return html`<line class="trend-tick" x2="100%" y1="${at}" y2="${at}"/>`
 })}
 <svg width="100%" height="${strip + 3}" viewBox="-0.5 0 ${length} ${strip + 3}" preserveAspectRatio="none">
-<path class="trend-expected" d="${band(lows, highs)}"/>
+<path class="trend-expected" d="${band(expected.lows, expected.highs)}"/>
+<path class="trend-estimated" d="${band(estimated.lows, estimated.highs)}"/>
 <path class="trend-line" d="${line(heights)}"/>
 ${length <= 45 && html`<path class="trend-points" d="${heights.map((height, place) => (height === null ? '' : `M${place} ${height}h0`)).join('')}"/>`}
 ${['imported', 'left-out', 'none'].map(
@@ -55,7 +56,8 @@ ${flags(alerts, first, length).map(
 )}
 </svg></div>
 ${legend({
-  expected: lows.some((low) => low !== null),
+  expected: expected.lows.some((low) => low !== null),
+  estimated: estimated.lows.some((low) => low !== null),
   alerts: alerts.length > 0,
   states: new Set(states),
 })}

@@ -6,7 +6,8 @@ import { visible, visibleLines } from '../../terminal/visible.ts'
 import { alertList } from '../alert_list.ts'
 import { bytesCell, haveBytes } from '../bytes.ts'
 import { breakable, changeCells, countCell, headRow, notCounted } from '../cells.ts'
-import { estimatedOf, type ShownCount, type Totals, tablesNote, totalOf } from '../count.ts'
+import { estimatedOf, marksNote, type ShownCount, type Totals, tablesNote, totalOf } from '../count.ts'
+import { type Filtered, filtersOf } from '../filtered.ts'
 import { type Html, html } from '../html.ts'
 import { layout } from '../layout.ts'
 import { links } from '../links.ts'
@@ -27,7 +28,8 @@ export interface RunOfPage {
   is_change_estimated?: boolean | null
   /** Largest first, those that could not be counted in front. */
   tables: (Table &
-    ShownCount & {
+    ShownCount &
+    Filtered & {
       table_kind: string
       is_partition: boolean
       change: string | null
@@ -118,8 +120,9 @@ ${headRow('Table', 'Kind', '#Rows', '#Change', '#Per cent', ...(isMeasured ? ['#
     .slice(0, most)
     .map(
       (table) =>
-        html`<tr><th scope="row">${tableLink(table)}</th><td>${kindOf(table)}</td>${table.row_count === null ? html`<td class="number">${notCounted}</td>` : countCell(table)}${changeCells(table, table, { method: table.previous_method })}${isMeasured && bytesCell(table.total_bytes)}</tr>\n`,
+        html`<tr><th scope="row">${tableLink(table)}${filtersOf(table)}</th><td>${kindOf(table)}</td>${table.row_count === null ? html`<td class="number">${notCounted}</td>` : countCell(table)}${changeCells(table, table, { method: table.previous_method })}${isMeasured && bytesCell(table.total_bytes)}</tr>\n`,
     )}</tbody>
 </table></div>
+${marksNote(tables.slice(0, most))}
 </section>`
 }

@@ -1,5 +1,6 @@
 import type { Table } from '../../reading/tables.ts'
 import type { ShownCount } from '../count.ts'
+import type { Filtered } from '../filtered.ts'
 
 /** What nms.table_report says, each number as text. */
 export interface TableReport extends Table {
@@ -19,7 +20,7 @@ export interface TableReport extends Table {
   summary: Summary
 }
 
-export interface TableDay extends ShownCount {
+export interface TableDay extends ShownCount, Filtered {
   snapshot_date: string
   change: string | null
   change_percent: string | null

@@ -1,6 +1,7 @@
 import type { Alert } from '../../reading/open_alerts.ts'
 import type { Table } from '../../reading/tables.ts'
 import type { ShownCount, Totals } from '../count.ts'
+import type { Filtered } from '../filtered.ts'
 
 /** What the server reports of a business day and of how things stand: numbers as they are written, but for `days`. */
 export interface Overview {
@@ -53,7 +54,7 @@ export interface Failure extends Table {
   error_message: string | null
 }
 
-export interface CountedTable extends Failure, Omit<ShownCount, 'row_count'> {
+export interface CountedTable extends Failure, Omit<ShownCount, 'row_count'>, Filtered {
   table_kind: string
   is_partition: boolean
   /** Null where it could not be counted. */

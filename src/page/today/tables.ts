@@ -4,8 +4,9 @@ import { formatCount } from '../../terminal/terminal.ts'
 import { visible } from '../../terminal/visible.ts'
 import { bytesCell, haveBytes } from '../bytes.ts'
 import { notCounted } from '../cells.ts'
-import { countOf, sortKeyOf } from '../count.ts'
+import { countOf, marksNote, sortKeyOf } from '../count.ts'
 import { filterInput, isFound } from '../filter.ts'
+import { filtersOf } from '../filtered.ts'
 import { type Html, html } from '../html.ts'
 import { links } from '../links.ts'
 import { kindTag, tableLink } from '../names.ts'
@@ -59,6 +60,7 @@ ${filterInput(view.filter)}
 <thead role="rowgroup"><tr role="row">${head(columns[0] as Column, view)}<th scope="col" role="columnheader" class="spark">${days.length} days</th>${[...columns.slice(1), ...(isMeasured ? [size] : [])].map((column) => head(column, view))}</tr></thead>
 <tbody role="rowgroup">
 ${shown.map((row) => tableRow(row, overview, !matches(row), isMeasured))}</tbody></table>
+${marksNote(shown.map(({ table }) => table))}
 </section>`
 }
 
@@ -108,7 +110,7 @@ function tableRow(
 ): Html {
   const change = changeOf(table.change, table, { method: table.previous_method })
   const changeKey = table.change !== null && html` data-key="${table.change}"`
-  return html`<tr role="row"${isHidden && html` hidden`}><th role="rowheader">${tableLink(table)}${kindTag(table)}${failure && reasonOf(failure, table, last_run?.run_id)}</th><td role="cell" class="spark">${historyOf(days, place)}</td><td role="cell" class="number"${sortKeyOf(table)}>${countOf(table) ?? notCounted}</td><td role="cell" class="number"${changeKey}>${change}</td><td role="cell" class="number" data-key="${table.change_percent}">${percentOf(table)}</td>${isMeasured && bytesCell(table.total_bytes, 'cell')}</tr>
+  return html`<tr role="row"${isHidden && html` hidden`}><th role="rowheader">${tableLink(table)}${kindTag(table)}${filtersOf(table)}${failure && reasonOf(failure, table, last_run?.run_id)}</th><td role="cell" class="spark">${historyOf(days, place)}</td><td role="cell" class="number"${sortKeyOf(table)}>${countOf(table) ?? notCounted}</td><td role="cell" class="number"${changeKey}>${change}</td><td role="cell" class="number" data-key="${table.change_percent}">${percentOf(table)}</td>${isMeasured && bytesCell(table.total_bytes, 'cell')}</tr>
 `
 }
 

@@ -113,6 +113,17 @@ export const components: Record<string, Schema> = {
     description: 'RFC 9457. detail says what was seen and what is expected.',
   },
 }
+const trendSummary = {
+  days_found: id,
+  first_date: dateOrNull,
+  last_date: dateOrNull,
+  lowest: countOrNull,
+  lowest_date: dateOrNull,
+  highest: countOrNull,
+  highest_date: dateOrNull,
+  ...change,
+}
+
 /** What each question answers. */
 export const schemas = {
   day: object({ run_id: id, snapshot_date: date, collected_at: time, payload }),
@@ -195,22 +206,18 @@ export const schemas = {
     ),
     summary: object(
       {
-        days_found: id,
+        ...trendSummary,
         days_left_out: id,
-        first_date: dateOrNull,
         first_rows: countOrNull,
-        last_date: dateOrNull,
         last_rows: countOrNull,
-        lowest: countOrNull,
-        lowest_date: dateOrNull,
-        highest: countOrNull,
-        highest_date: dateOrNull,
-        ...change,
         last_date_with_result: dateOrNull,
         days_needed: idOrNull,
       },
       ['days_found', 'days_left_out', 'first_rows', 'last_rows', 'change', 'change_percent'],
     ),
+    summary_of_bytes: {
+      anyOf: [object({ ...trendSummary, first_bytes: count, last_bytes: count }), { type: 'null' }],
+    },
   }),
   growth: object({
     by: { enum: ['day', 'week', 'month'] },

@@ -54,6 +54,20 @@ test('an alert about an estimate has its mark and its range', async (t) => {
   t.is(alert?.detail, '≈ 5,000 (4,000 to 6,000) rows, expected 8,500 to 13,000')
 })
 
+test('a table that is new, or gone, has its mark as well', async (t) => {
+  const { sql } = await createDatabase(t)
+  const estimate = { rows: 1500, method: 'estimate', low: 1400, high: 1700 } as const
+  const last = await writeRuns(sql, [
+    { day: 0, counts: { 'public.orders': estimate } },
+    { day: 1, counts: { 'public.items': estimate } },
+  ])
+
+  t.deepEqual((await findAlerts(sql, last)).map(({ kind, detail }) => [kind, detail]).toSorted(), [
+    ['table_missing', 'gone: it had ≈ 1,500 rows'],
+    ['table_new', 'new: it has ≈ 1,500 (1,400 to 1,700) rows'],
+  ])
+})
+
 test('a history of estimates is judged by their numbers: noise makes no alert, and hides no loss', async (t) => {
   const { sql } = await createDatabase(t)
   const noisy = Array.from({ length: 60 }, (_, day) => 10_000 + ((day * 37) % 101) - 50)

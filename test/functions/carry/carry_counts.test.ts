@@ -1,11 +1,11 @@
 import test from 'ava'
-import { createCarrying, flush } from '../../_support/carrying.ts'
-import { collect } from '../../_support/database.ts'
+import { createCarrying, flush, naive } from '../../_support/carrying.ts'
+import { collect, createDatabase, rowCounts } from '../../_support/database.ts'
 
 const shop = `
-  create table orders (id int);
+  create table orders (id int) with (autovacuum_enabled = off);
   insert into orders select generate_series(1, 100);
-  create table items (id int);
+  create table items (id int) with (autovacuum_enabled = off);
   insert into items select generate_series(1, 30);
 `
 
@@ -283,4 +283,15 @@ test('an epoch that has ended proves nothing', async (t) => {
   const found = await run()
   t.deepEqual([found['public.items']?.count, found['public.items']?.method], [60, 'exact'])
   t.is(found['public.orders']?.method, 'exact')
+})
+
+test('a copy of a database is counted, though its counters are those of before', async (t) => {
+  const { db, sql, carries } = await createCarrying(t, 'create table orders (id int)')
+  await sql`insert into orders select generate_series(1, 100)`
+  await Promise.all([sql.end(), db.sql.end()]) // a database that is copied has no sessions
+
+  const copy = (await createDatabase(t, db.name)).connect()
+
+  if (carries) t.is(await naive(copy, 'orders'), 0)
+  t.deepEqual(await rowCounts(copy, await collect(copy)), { 'public.orders': 100 })
 })

@@ -1,7 +1,7 @@
 import test from 'ava'
 import pg from 'pg'
 import { createCarrying, flush, naive } from '../../_support/carrying.ts'
-import { createDatabase, type Sql } from '../../_support/database.ts'
+import { collect, createDatabase, type Sql } from '../../_support/database.ts'
 import { eventually } from '../../_support/eventually.ts'
 
 const shop = `
@@ -135,6 +135,101 @@ test('while sessions settle nothing is locked, and what changes is counted as of
   t.deepEqual([found['public.orders']?.count, found['public.orders']?.method], [100, 'exact'])
   t.is(found['public.items']?.count, 30)
   t.is((await run())['public.orders']?.count, 101)
+})
+
+test('two runs that wait at the same time do not wait for each other', async (t) => {
+  const { db, sql, carries, run } = await createCarrying(t, shop)
+  if (!carries) return t.pass()
+  const open = db.connect()
+  await open.unsafe('begin; select 1')
+  const other = db.connect()
+  const both = Promise.all([run(), collect(other)])
+  await eventually(async () => {
+    const waiting = await db.sql`
+      select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'
+    `
+    return waiting.length === 2
+  }, 'both wait')
+  await open.unsafe('commit')
+
+  const [found, { run_id }] = await both
+
+  t.is(found['public.orders']?.method, 'carried')
+  const [beside] = await sql`
+    select count(*) filter (where method = 'carried')::int as carried
+    from nms.table_metrics_measurements where run_id = ${run_id}
+  `
+  t.true(beside?.carried >= 1)
+})
+
+test('a run that hides a change itself does not vouch for itself', async (t) => {
+  const { db, sql, carries } = await createCarrying(t, shop)
+  if (!carries) return t.pass()
+  const [keeper, hider] = [db.connect(), db.connect()]
+  await keeper.unsafe('begin; select 1')
+  await hider`select pg_stat_force_next_flush()`
+  // In one message: it is never idle between its insert and its run.
+  const hiding = hider
+    .unsafe(
+      'begin; insert into orders values (101); commit; begin; select from nms.collect_table_metrics(); commit',
+    )
+    .then(() => undefined)
+  await eventually(async () => {
+    const waiting = await db.sql`
+      select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'
+    `
+    return waiting.length === 1
+  }, 'the run of the hider waits')
+  t.is(await naive(db.sql, 'orders'), 100)
+  const running = collect(sql)
+  await eventually(async () => {
+    const waiting = await db.sql`
+      select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'
+    `
+    return waiting.length === 2
+  }, 'both wait')
+  await keeper.unsafe('commit')
+
+  const { run_id } = await running
+  const [found] = await sql`
+    select row_count::int from nms.table_metrics_measurements where run_id = ${run_id} and table_name = 'orders'
+  `
+  t.is(found?.row_count, 101)
+  await hiding
+})
+
+test('a transaction that stays open costs one run that counts, not each', async (t) => {
+  const { db, carries, run } = await createCarrying(t, shop)
+  const old = db.connect()
+  await old.unsafe('begin; insert into orders values (101); commit; begin; select 1')
+
+  const first = await run()
+  const second = await run()
+
+  t.like(first['public.orders'], { count: 101, method: 'exact' })
+  t.like(second['public.orders'], { count: 101, method: carries ? 'carried' : 'exact' })
+  await old.unsafe('commit')
+})
+
+test('sessions that are never without a transaction have everything counted, rightly, until they rest', async (t) => {
+  const { db, carries, run } = await createCarrying(t, shop)
+  const pool = [db.connect(), db.connect()]
+  await pool[0]?.unsafe('begin; select 1')
+  const found = []
+  for (const turn of [1, 2]) {
+    // The next one begins before the last one ends.
+    const next = pool[turn % 2]
+    await next?.unsafe(`begin; insert into orders values (${turn}); commit; begin; select 1`)
+    await pool[(turn + 1) % 2]?.unsafe('commit')
+    found.push((await run())['public.orders'])
+  }
+  await pool[0]?.unsafe('commit')
+  t.is((await run())['public.orders']?.count, 102) // it had been hidden when the last run began
+  found.push((await run())['public.orders'])
+
+  t.like(found[0], { count: 101, method: 'exact' })
+  t.like(found[1], { count: 102, method: 'exact' })
+  t.like(found[2], { count: 102, method: carries ? 'carried' : 'exact' })
 })
 
 test('a copy of a database carries nothing of the original', async (t) => {

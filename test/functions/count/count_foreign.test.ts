@@ -1,5 +1,6 @@
-import test from 'ava'
-import { collect, createDatabase, rowCounts, type Sql } from '../../_support/database.ts'
+import test, { type ExecutionContext } from 'ava'
+import { collectTableMetrics } from '../../../src/run/collect.ts'
+import { collect, createDatabase, majorOf, rowCounts, type Sql } from '../../_support/database.ts'
 import { eventually } from '../../_support/eventually.ts'
 import { type Shards, startShards } from '../../_support/shards.ts'
 
@@ -19,7 +20,7 @@ async function spread(t: Parameters<Shards['attach']>[0]) {
   `)
   await two.unsafe(`
     create table public.orders_2 as select generate_series(1, 22) as id;
-    create table public.orders_4 (id int);
+    create table public.orders_4 as select generate_series(1, 44) as id;
   `)
   await db.sql.unsafe(`
     create table public.orders (id int) partition by list (id);
@@ -46,12 +47,12 @@ const isAsked = async (shard: Sql) =>
 
 const counts = {
   'public.elsewhere': 7,
-  'public.orders': 71,
+  'public.orders': 115,
   'public.orders_0': 5,
   'public.orders_1': 11,
   'public.orders_2': 22,
   'public.orders_3': 33,
-  'public.orders_4': 0,
+  'public.orders_4': 44,
 }
 
 test('a part on another server is measured like any other', async (t) => {
@@ -114,15 +115,13 @@ test('all servers are asked at once, each for numbers only', async (t) => {
     await shard.unsafe(`drop table public.${table}; ${slow(table)}`)
   const session = connect()
   const [{ pid }] = await session<[{ pid: number }]>`select pg_backend_pid() as pid`
-  const [{ version }] = await sql<
-    [{ version: string }]
-  >`select current_setting('server_version_num') as version`
+  const major = await majorOf(sql)
   const running = session`select from nms.collect_table_metrics()`.execute()
 
   await eventually(async () => {
     const asked = [await isAsked(one), await isAsked(two)]
     // Before 15, a count is never asynchronous.
-    return Number(version) < 150000 ? asked.includes(true) : !asked.includes(false)
+    return major < 15 ? asked.includes(true) : !asked.includes(false)
   }, 'both servers count at the same time')
 
   await sql`select pg_cancel_backend(${pid})`
@@ -364,4 +363,117 @@ test('a statement asks eight servers at most, for sixteen tables each, and each 
       [2, 4],
     ],
   )
+})
+
+/** Counts while the other server empties a table and fills it again; what the counting waits for is that. */
+async function countWhileEmptied<T>(t: ExecutionContext, one: Sql, counting: () => Promise<T>): Promise<T> {
+  const emptying = await one.reserve()
+  await emptying.unsafe(`
+    begin;
+    truncate public.orders_1;
+    insert into public.orders_1 select generate_series(1, 12);
+  `)
+  const counted = counting()
+  await eventually(async () => {
+    const waiting = await one`
+      select from pg_locks where not granted and relation = 'public.orders_1'::regclass
+    `
+    return waiting.length === 1
+  }, 'the count waits over there')
+  await emptying`commit`
+  emptying.release()
+  t.pass()
+  return counted
+}
+
+for (const known of [false, true]) {
+  test(`a part that is emptied and filled again while it is counted is not counted as empty: known before ${known}`, async (t) => {
+    const { sql, one } = await spread(t)
+    await sql`drop foreign table public.orders_2, public.orders_3, public.orders_4`
+    if (known) t.is((await collect(sql)).status, 'SUCCEEDED')
+
+    const run = await countWhileEmptied(t, one, () => collect(sql))
+
+    t.is(run.status, 'FAILED')
+    t.like(await rowCounts(sql, run), {
+      'public.orders': null,
+      'public.orders_1': null,
+      'public.orders_0': 5,
+    })
+    const [failed] = await sql`
+      select error_sqlstate from nms.table_metrics_measurements where run_id = ${run.run_id} and table_name = 'orders_1'
+    `
+    t.is(failed?.error_sqlstate, 'NM004')
+    const [helps] = await sql`select nms_private.is_retryable(run_id => ${run.run_id}) as again`
+    t.true(helps?.again)
+    const next = await collect(sql)
+    t.is(next.status, 'SUCCEEDED')
+    t.like(await rowCounts(sql, next), { 'public.orders': 17, 'public.orders_1': 12 })
+  })
+}
+
+test('a part that is empty is believed in another transaction, not in the same', async (t) => {
+  const { sql, two } = await spread(t)
+  await two`truncate public.orders_4`
+
+  const statuses = await sql.begin(async (transaction) => {
+    const runs = [await collect(transaction as never), await collect(transaction as never)]
+    return runs.map(({ status }) => status)
+  })
+  t.deepEqual(statuses, ['FAILED', 'FAILED'])
+  for (let time = 1; time <= 2; time++) {
+    const run = await collect(sql)
+    t.is(run.error_message, null)
+    t.deepEqual(await rowCounts(sql, run), { ...counts, 'public.orders': 71, 'public.orders_4': 0 })
+  }
+})
+
+for (const online of [false, true]) {
+  test(`the command counts in one run what was emptied meanwhile, and what is empty: online ${online}`, async (t) => {
+    const { sql, one, two, url } = await spread(t)
+    await two`truncate public.orders_4`
+
+    const run = await countWhileEmptied(t, one, () => collectTableMetrics(url, {}, { online }))
+
+    t.is(run.status, 'SUCCEEDED', run.error_message ?? '')
+    t.deepEqual(await rowCounts(sql, run), {
+      ...counts,
+      'public.orders': 72,
+      'public.orders_1': 12,
+      'public.orders_4': 0,
+    })
+    const runs = await sql`select from nms.table_metrics_runs`
+    t.is(runs.length, 1)
+  })
+}
+
+test('a server that goes away while it counts takes nothing else along', async (t) => {
+  const { sql, one, url, name } = await spread(t)
+  await one.unsafe(`drop table public.orders_1; ${slow('orders_1')}`)
+  const running = collectTableMetrics(url)
+  let isOver = false
+  running.finally(() => {
+    isOver = true
+  })
+  await eventually(async () => {
+    await one`
+      select pg_terminate_backend(pid)
+      from pg_stat_activity
+      where datname = ${name} and application_name = 'postgres_fdw' and wait_event = 'PgSleep'
+    `
+    return isOver
+  }, 'the run ends')
+
+  const run = await running
+
+  t.is(run.status, 'FAILED')
+  t.regex(run.error_message ?? '', /server shard_1 went away/)
+  t.deepEqual(await rowCounts(sql, run), {
+    ...counts,
+    'public.orders': null,
+    'public.orders_1': null,
+    'public.orders_3': null,
+  })
+  const [helps] = await sql`select nms_private.is_retryable(run_id => ${run.run_id}) as again`
+  t.true(helps?.again)
 })

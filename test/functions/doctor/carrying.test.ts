@@ -1,5 +1,5 @@
 import test from 'ava'
-import { collect, createDatabase, type Sql } from '../../_support/database.ts'
+import { collect, createDatabase, majorOf, type Sql } from '../../_support/database.ts'
 import { runAsOwner } from '../../_support/owner.ts'
 import { startOwnServer } from '../../_support/server.ts'
 
@@ -21,12 +21,7 @@ const subjects = (problems: readonly Problem[]) => problems.map(({ subject }) =>
 const carryAll = (sql: Sql) => sql`insert into nms.table_metrics_count_rules (method) values ('carried')`
 
 /** Counters are trusted from PostgreSQL 15 on. */
-async function canCarry(sql: Sql): Promise<boolean> {
-  const [row] = await sql<
-    [{ can: boolean }]
-  >`select current_setting('server_version_num')::int >= 150000 as can`
-  return row.can
-}
+const canCarry = async (sql: Sql) => (await majorOf(sql)) >= 15
 
 test('before PostgreSQL 15 nothing is carried, and only where a rule wants it that is a problem', async (t) => {
   const { sql } = await createDatabase(t)

@@ -234,3 +234,15 @@ async function whileLocked<T>(sql: Sql, work: () => Promise<T>): Promise<T> {
     other.release()
   }
 }
+
+test('what is neither a filter nor a function is refused by the name of what must hold', async (t) => {
+  const { sql } = await createDatabase(t)
+  await sql`create table public.orders ()`
+
+  t.like(
+    await t.throwsAsync(
+      sql`insert into nms.table_metrics_filters (schema_name, table_name, filter_name) values ('public', 'orders', 'none')`,
+    ),
+    { code: '23514', constraint_name: 'either_a_filter_or_a_function' },
+  )
+})

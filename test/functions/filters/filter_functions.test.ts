@@ -3,6 +3,7 @@ import { collectTableMetrics } from '../../../src/run/collect.ts'
 import { collect, createDatabase, rowCounts, type TestDatabase } from '../../_support/database.ts'
 import { eventually } from '../../_support/eventually.ts'
 import { filteredCounts } from '../../_support/filters.ts'
+import { rolesScript } from '../../_support/reader.ts'
 
 for (const online of [false, true]) {
   test(`a function of the table's owner counts for a filter: online ${online}`, async (t) => {
@@ -29,9 +30,12 @@ const outcomes: [what: string, code: string, body: string, after?: (owner: strin
   ['writes', '25006', `delete from shop.orders; return 1`],
   ['fails', '22012', `return 1 / 0`],
   ['returns null', '22000', `return null`],
+  ['pretends to be canceled', '57014', `raise query_canceled`],
   ['fails an assertion', 'P0004', `assert false; return 1`],
   ['is not security definer', '42501', `return 4`, () => 'alter function shop.few() security invoker'],
   ['belongs to somebody else', '42501', `return 4`, () => 'alter function shop.few() owner to postgres'],
+  ['is out of reach', '42501', `return 4`, () => 'revoke usage on schema shop from table_metrics_nobody'],
+  ['may not be executed', '42501', `return 4`, () => 'revoke execute on function shop.few() from public'],
   [
     'returns something else',
     '42501',
@@ -67,33 +71,88 @@ for (const [what, code, body, after] of outcomes) {
   })
 }
 
-// What ends it may be the statement_timeout of the runner as well: both are one to the server.
-test('a function that is canceled is no count, and the run goes on', async (t) => {
-  const db = await createDatabase(t)
-  await shop(db, `perform pg_sleep(60); return 4`)
+/** Calls the function of `shop()` for a new run, in a session of its own. */
+async function call(db: TestDatabase, timeout: string) {
   const sql = db.connect()
   const [run] = await sql<[{ run_id: string; pid: number }]>`
     select nms.open_run() as run_id, pg_backend_pid() as pid
   `
-
+  await sql`select set_config('statement_timeout', ${timeout}, false)`
   const calling = sql`
     select nms_private.call_filter_function(
       run_id => ${run.run_id}, table_oid => 'shop.orders'::regclass, filter_name => 'few'
     )
   `.execute()
-  await eventually(async () => {
-    const [canceled] = await db.sql`
-      select pg_cancel_backend(pid) from pg_stat_activity where pid = ${run.pid} and wait_event = 'PgSleep'
-    `
-    return canceled !== undefined
-  }, 'the function sleeps')
+  return { run, sql, calling }
+}
+
+test('a function that takes too long is no count, and the run goes on', async (t) => {
+  const db = await createDatabase(t)
+  await shop(db, `perform pg_sleep(600); return 4`)
+  const { run, sql, calling } = await call(db, '300')
+
   await calling
 
+  await sql`reset statement_timeout`
   const [{ status }] = await sql<[{ status: string }]>`
     select status from nms.collect_table_metrics(run_id => ${run.run_id})
   `
   t.is(status, 'SUCCEEDED')
   t.deepEqual(await filteredCounts(sql, run), { 'shop.orders few': '57014' })
+})
+
+for (const timeout of ['0', '10min']) {
+  test(`who cancels the call of a function is not ignored: statement_timeout ${timeout}`, async (t) => {
+    const db = await createDatabase(t)
+    await shop(db, `perform pg_sleep(600); return 4`)
+    const { run, calling } = await call(db, timeout)
+    const refused = t.throwsAsync(calling, { code: '57014' })
+
+    await eventually(async () => {
+      const [canceled] = await db.sql`
+        select pg_cancel_backend(pid) from pg_stat_activity where pid = ${run.pid} and wait_event = 'PgSleep'
+      `
+      return canceled !== undefined
+    }, 'the function sleeps')
+
+    await refused
+    t.deepEqual(await filteredCounts(db.sql, run), {})
+  })
+}
+
+const asNobody = `raise notice 'called as %', current_user; return (select count(*) from shop.secret)`
+test('a function that acts for its caller, once it is called, finds one without rights', async (t) => {
+  const db = await createDatabase(t)
+  const owner = await shop(db, asNobody)
+  const heard: string[] = []
+  const sql = db.connect({ onnotice: ({ message }) => heard.push(message ?? '') })
+  const attack = () => sql`select nms_private.call_as_nobody('shop.few()'::regprocedure)`
+
+  await t.throwsAsync(attack(), { code: '42501' })
+  await db.sql`alter function shop.few() security invoker`
+  await t.throwsAsync(attack(), { code: '42501' })
+  // Planned, it would be called already.
+  await db.sql`alter function shop.few() immutable`
+  await t.throwsAsync(attack(), { code: '42501' })
+
+  t.deepEqual(
+    heard,
+    [owner, 'table_metrics_nobody', 'table_metrics_nobody'].map((name) => `called as ${name}`),
+  )
+})
+
+test('where nobody has run the script of roles, no function is called', async (t) => {
+  const db = await createDatabase(t)
+  await shop(db, `return 4`)
+  await db.sql`alter function nms_private.call_as_nobody(oid) owner to postgres`
+
+  const run = await collectTableMetrics(db.url)
+
+  t.is(run.status, 'SUCCEEDED', run.error_message ?? '')
+  t.deepEqual(await filteredCounts(db.sql, run), { 'shop.orders few': '55000' })
+  await t.throwsAsync(db.sql`select nms_private.call_as_nobody('shop.few()'::regprocedure)`, {
+    code: '55000',
+  })
 })
 
 test('only for a run that is RUNNING, and a filter that it has', async (t) => {
@@ -115,8 +174,10 @@ test('only for a run that is RUNNING, and a filter that it has', async (t) => {
 /** A table of a role of its own, with a function for the filter `few`, beside a table that this role may not read. */
 async function shop(db: TestDatabase, body: string): Promise<string> {
   const { name } = await db.createRole()
+  await db.connect().unsafe(rolesScript)
   await db.sql.unsafe(`
     create schema shop;
+    grant usage on schema shop to table_metrics_nobody;
     create table shop.orders as select generate_series(1, 10) as id;
     create table shop.secret as select generate_series(1, 3) as id;
     grant usage, create on schema shop to ${name};

@@ -261,7 +261,7 @@ test('the largest tables are counted first, each in a call of its own when there
     create table public.c_largest with (fillfactor = 10) as select generate_series(1, 12000) as id;
     create table public.d_small as select generate_series(1, 2) as id;
     analyze;
-    create table public.e_unknown with (fillfactor = 10) as select generate_series(1, 40000) as id;
+    create table public.e_unknown with (fillfactor = 10, autovacuum_enabled = off) as select generate_series(1, 40000) as id;
   `)
   await eventually(
     async () =>

@@ -50,7 +50,7 @@ async function settle(sql: Sql, run_id: string) {
     from nms_private.targets
     where run_id = ${run_id}
     group by round, is_done
-    order by round
+    order by round, is_done
   `
   return { header, queue: queue.map(({ round, tables, is_done }) => [round, tables, is_done]) }
 }

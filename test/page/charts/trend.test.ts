@@ -56,6 +56,20 @@ test('days up to a later one without any result belong to the axis', (t) => {
   t.is(pathOf(markup, 'none'), 'M1.5 267H4.5')
 })
 
+test('the range of an estimate is an area of its own, which a count has not', (t) => {
+  const [counted, estimated] = days([100, 60])
+  const markup = draw({
+    days: [
+      counted,
+      { ...estimated, method: 'estimate', row_count_low: '40', row_count_high: '80' },
+    ] as Trend['days'],
+  })
+
+  t.is(pathOf(markup, 'estimated'), 'M0.5 52L1 52L1.5 52L1.5 156L1 156L0.5 156Z')
+  t.regex(markup, /range of an estimate/)
+  t.notRegex(draw({ days: days([100, 60]) }), /range of an estimate/)
+})
+
 test('the expected range is an area, parted where there is none', (t) => {
   const expected = (date: string, low: number, high: number) => ({
     snapshot_date: date,
