@@ -1,5 +1,6 @@
 import type { Sql } from '../connection/database.ts'
 import { unlessStopped, withTimeout } from '../connection/timeout.ts'
+import { cancelUnheard } from '../private_parts/postgres.ts'
 
 /** For how long to keep what, as Postgres intervals; what is missing is kept for ever. */
 export interface Keep {
@@ -55,7 +56,7 @@ async function pruneABit(sql: Sql, { keepRuns, keepDaily }: Keep, signal: AbortS
         keep_daily => ${keepDaily ?? null}::interval
       )
     `
-    cancel = () => pruning.cancel()
+    cancel = () => cancelUnheard(pruning)
     return (await pruning)[0]
   })
   try {

@@ -1,8 +1,9 @@
 import type { Sql } from '../connection/database.ts'
+import { cancelUnheard } from '../private_parts/postgres.ts'
 
 /** Sends what an online run asks for: one message, one transaction, which ends with this process. */
 export class Messages {
-  readonly #underWay = new Set<{ cancel(): void }>()
+  readonly #underWay = new Set<object>()
 
   /** Resolves to the one row of a statement. */
   async send<Row>(sql: Sql, statement: string): Promise<Row> {
@@ -22,6 +23,6 @@ export class Messages {
 
   /** Cancels whatever is under way. */
   cancel(): void {
-    for (const query of this.#underWay) query.cancel()
+    for (const query of this.#underWay) cancelUnheard(query)
   }
 }

@@ -41,11 +41,16 @@ export function safeBegin(client: postgres.Sql) {
 }
 
 /**
- * Asks the server to cancel a query, and resolves when it has heard of it. The query's own cancel() tells nobody when
- * that is, and leaves a failure to whoever listens for unhandled rejections.
+ * Asks the server, over a link of its own, to cancel a query, and resolves when it has heard of it. The query's own
+ * cancel() tells nobody when that is, and when the server is away it rejects where nobody can catch that.
  */
 export async function cancelQuery(query: object): Promise<void> {
   await (query as { canceller: (query: object) => Promise<void> }).canceller(query)
+}
+
+/** The same for who does not wait: a server that does not hear of it is away, which the query itself will say. */
+export function cancelUnheard(query: object): void {
+  cancelQuery(query).catch(() => undefined)
 }
 
 /**

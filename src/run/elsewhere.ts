@@ -12,7 +12,7 @@ import { codeOf } from '../errors.ts'
 export async function countElsewhere(
   sql: Sql,
   runId: string,
-  starts: (query: { cancel(): void }) => void,
+  starts: (query: object) => void,
 ): Promise<void> {
   const count = (isOneServer: boolean, failure: string | null) =>
     sql.begin(async (transaction) => {

@@ -1,6 +1,7 @@
 import { connect } from '../connection/database.ts'
 import { cancelOnAbort } from '../online/termination.ts'
 import { watchedBy } from '../online/watch.ts'
+import { cancelUnheard } from '../private_parts/postgres.ts'
 import { countElsewhere } from './elsewhere.ts'
 import type { CollectOptions } from './options.ts'
 
@@ -17,7 +18,7 @@ export async function countAsOfOneInstant(
 ): Promise<void> {
   if (signal?.aborted) return
   const sql = connect(url)
-  let query: { cancel(): void } | undefined
+  let query: object | undefined
   const count = async () => {
     await countElsewhere(sql, runId, (asked) => {
       query = asked
@@ -33,7 +34,7 @@ export async function countAsOfOneInstant(
     query = counting
     await counting
   }
-  const cancel = () => query?.cancel()
+  const cancel = () => query && cancelUnheard(query)
   const cancellation = cancelOnAbort(url, runId, signal, cancel)
   try {
     await watchedBy(url, runId, 2_000, count())
