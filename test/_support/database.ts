@@ -3,6 +3,7 @@ import type { ExecutionContext } from 'ava'
 import postgres from 'postgres'
 import type { Run } from '../../src/run/run.ts'
 import { eventually, hang } from './eventually.ts'
+import { knownTypes } from './types.ts'
 
 const serverUrl = process.env.TEST_SERVER_URL
 if (!serverUrl) throw new Error('TEST_SERVER_URL is not set: run the tests with npm test')
@@ -39,7 +40,7 @@ export async function createDatabase(
       backoff: false,
       connect_timeout: hang,
       onnotice: () => undefined,
-      types: plainDates,
+      ...knownTypes,
       connection: { application_name: 'test', ...connection },
       ...options,
     }) as Sql
@@ -140,9 +141,4 @@ const unharmed: object = {
   default_transaction_read_only: 'off',
   idle_in_transaction_session_timeout: '0',
   statement_timeout: '0',
-}
-
-// A date is a day, not an instant: as text, it cannot slip into the day before.
-const plainDates = {
-  date: { to: 1082, from: [1082], serialize: (value: string) => value, parse: (value: string) => value },
 }

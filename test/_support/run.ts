@@ -74,7 +74,7 @@ interface Outcome {
   code: number
   passed: number
   failed: number
-  /** Titles, each with the path of its file in front unless there is but one. */
+  /** Titles, each with the path of its file in front unless there is but one; and what was caught in no test. */
   failures: string[]
 }
 
@@ -102,7 +102,9 @@ async function ava(args: string[]): Promise<Outcome> {
     code,
     passed: output.match(/^\s*✔ /gm)?.length ?? 0,
     failed: [...counts].reduce((sum, [, count]) => sum + Number(count), 0),
-    failures: [...output.matchAll(/^\s*✘ \[fail\]: (.*)/gm)].map(([, title = '']) => title),
+    failures: [
+      ...output.matchAll(/^\s*(?:✘ \[fail\]: (.*)|((?:Uncaught exception|Unhandled rejection) in \S+))$/gm),
+    ].map(([, title, elsewhere]) => title ?? elsewhere ?? ''),
   }
 }
 
@@ -112,6 +114,8 @@ async function ava(args: string[]): Promise<Outcome> {
  */
 function filesOf(titles: string[], run: string[]): string[] {
   const files = titles.map((title) => {
+    const named = /^(?:Uncaught exception|Unhandled rejection) in (\S+)$/.exec(title)
+    if (named) return named[1]
     const parts = title.split(' › ')
     const found = parts.flatMap((_, n) => {
       const path = `/${parts.slice(0, n + 1).join('/')}.test.ts`

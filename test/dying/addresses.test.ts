@@ -6,10 +6,12 @@ import { dirname, join } from 'node:path'
 import anyTest, { type ExecutionContext, type TestFn } from 'ava'
 import postgres from 'postgres'
 import { connect } from '../../src/connection/database.ts'
+import { cancelQuery } from '../../src/private_parts/postgres.ts'
 import { eventually, hang } from '../_support/eventually.ts'
 import { libraries } from '../_support/libraries.ts'
 import { tableMetrics } from '../_support/process.ts'
 import { createEmpty, type SecureServer, startSecureServer, startStandby } from '../_support/secure_server.ts'
+import { knownTypes } from '../_support/types.ts'
 
 const test = anyTest as TestFn<{ server: SecureServer; standby: Awaited<ReturnType<typeof startStandby>> }>
 
@@ -114,7 +116,11 @@ for (const [n, [what, setup]] of Object.entries(setups).entries()) {
   test(`every command works with ${what}`, async (t) => {
     const { server } = t.context
     const database = `shop_${n}`
-    const sql = postgres(await createEmpty(server.url, database), { max: 1, onnotice: () => undefined })
+    const sql = postgres(await createEmpty(server.url, database), {
+      ...knownTypes,
+      max: 1,
+      onnotice: () => undefined,
+    })
     t.teardown(() => sql.end())
     await sql`create table public.pears as select generate_series(1, 7)`
     const decoy = await startDecoy(t)
@@ -215,14 +221,14 @@ for (const [what, urlOf] of Object.entries<(server: SecureServer, standby: strin
     const sql = connect(urlOf(t.context.server, t.context.standby.url))
     t.teardown(() => sql.end({ timeout: 0 }))
     const [{ pid }] = await sql<[{ pid: number }]>`select pg_backend_pid() as pid`
-    const admin = postgres(t.context.server.url, { max: 1 })
+    const admin = postgres(t.context.server.url, { ...knownTypes, max: 1 })
     t.teardown(() => admin.end())
 
     const sleeping = sql.unsafe('select pg_sleep(600)')
     const ended = t.throwsAsync(sleeping.execute(), { code: '57014' })
     const state = () => admin`select from pg_stat_activity where pid = ${pid} and wait_event = 'PgSleep'`
     await eventually(async () => (await state()).length === 1, 'it sleeps', 30)
-    sleeping.cancel()
+    await cancelQuery(sleeping)
     await ended
 
     t.is((await sql`select 1`).length, 1)
@@ -232,7 +238,7 @@ for (const [what, urlOf] of Object.entries<(server: SecureServer, standby: strin
 test('options, a name and encoded names reach the server alike', async (t) => {
   const { server } = t.context
   const [database, user, password] = ['50% off/é ?#&=+', 'us%er@home', 'p%40s/s?w:o r@d#%']
-  const admin = postgres(server.url, { max: 1 })
+  const admin = postgres(server.url, { ...knownTypes, max: 1 })
   t.teardown(() => admin.end())
   await admin`create database ${admin(database)}`
   await admin.unsafe(`create role "${user}" login password '${password}'`)
@@ -344,7 +350,7 @@ test('sslrootcert=system trusts whom the system trusts', async (t) => {
 
 test('sslnegotiation=direct speaks TLS from the first byte, where the server does', async (t) => {
   const { server } = t.context
-  const sql = postgres(server.url, { max: 1 })
+  const sql = postgres(server.url, { ...knownTypes, max: 1 })
   t.teardown(() => sql.end())
   const [{ knows }] = await sql<[{ knows: boolean }]>`
     select current_setting('server_version_num')::int >= 170000 as knows

@@ -25,6 +25,7 @@ import {
 } from '../../demo/embedded/server.ts'
 import { eventually } from '../_support/eventually.ts'
 import { isAlive, processesIn, run, start } from '../_support/process.ts'
+import { knownTypes } from '../_support/types.ts'
 
 // Each starts servers of its own.
 const test = ava.serial
@@ -55,7 +56,7 @@ test('a server ends with the process that holds it, even if that is killed', asy
 
 test('stop ends every session and leaves no process', async (t) => {
   const server = await startAgain(t, { home: await createHome(t) })
-  const sql = postgres(server.url('postgres'), { max: 1 })
+  const sql = postgres(server.url('postgres'), { ...knownTypes, max: 1 })
   const session = sql`select pg_sleep(60)`.then(
     () => 'ended by itself',
     (error: { code: string }) => error.code,
@@ -258,7 +259,7 @@ function startScript(t: ExecutionContext, script: string) {
 /** The one value that a query returns. */
 function ask(query: string) {
   return async ({ url }: EmbeddedServer): Promise<unknown> => {
-    const sql = postgres(url('postgres'), { max: 1 })
+    const sql = postgres(url('postgres'), { ...knownTypes, max: 1 })
     try {
       const [row = {}] = await sql.unsafe(query)
       return Object.values(row)[0]

@@ -7,6 +7,7 @@ import { holdAt, isGone, moments, prepareShop } from '../_support/moments.ts'
 import { startPgbouncer } from '../_support/pgbouncer.ts'
 import { startProxy } from '../_support/proxy.ts'
 import { type OwnServer, startOwnServer } from '../_support/server.ts'
+import { knownTypes } from '../_support/types.ts'
 
 let server: OwnServer
 test.before(async () => {
@@ -137,7 +138,7 @@ test('a link that refuses comes back on the same port', async (t) => {
 test('pgbouncer gives many clients a few sessions, one transaction at a time', async (t) => {
   const db = await createDatabase(t)
   const { url } = await startPgbouncer(t, db.url, 2)
-  const sql = postgres(url, { max: 10, prepare: false })
+  const sql = postgres(url, { ...knownTypes, max: 10, prepare: false })
   t.teardown(() => sql.end())
 
   const answers = await Promise.all(
@@ -145,7 +146,7 @@ test('pgbouncer gives many clients a few sessions, one transaction at a time', a
   )
 
   t.is(new Set(answers.map(([{ pid }]) => pid)).size, 2)
-  const settings = postgres(url, { max: 1, connection: { statement_timeout: 1000 } })
+  const settings = postgres(url, { ...knownTypes, max: 1, connection: { statement_timeout: 1000 } })
   t.teardown(() => settings.end())
   await t.throwsAsync(async () => settings`select 1`, { message: /unsupported startup parameter/ })
 })
@@ -167,7 +168,12 @@ for (const moment of moments) {
 }
 
 const client = (t: ExecutionContext, url: string, connect_timeout = 30) => {
-  const sql = postgres(url, { max: 1, connect_timeout, connection: { application_name: 'test' } })
+  const sql = postgres(url, {
+    ...knownTypes,
+    max: 1,
+    connect_timeout,
+    connection: { application_name: 'test' },
+  })
   t.teardown(() => sql.end({ timeout: 0 }))
   return sql
 }

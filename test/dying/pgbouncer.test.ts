@@ -6,6 +6,7 @@ import { expectInvariants } from '../_support/invariants.ts'
 import { holdAt, shopCounts } from '../_support/moments.ts'
 import { startPgbouncer } from '../_support/pgbouncer.ts'
 import { tableMetrics } from '../_support/process.ts'
+import { knownTypes } from '../_support/types.ts'
 import {
   addJob,
   modes,
@@ -102,7 +103,12 @@ for (const [mode, payload] of Object.entries(modes)) {
 /** For a while, takes and gives back the sessions of a pool all the time. */
 async function jostle(url: string, milliseconds: number): Promise<void> {
   const end = Date.now() + milliseconds
-  const sql = postgres(url, { max: 4, prepare: false, connection: { application_name: 'test' } })
+  const sql = postgres(url, {
+    ...knownTypes,
+    max: 4,
+    prepare: false,
+    connection: { application_name: 'test' },
+  })
   const neighbour = async () => {
     while (Date.now() < end) {
       await sql`select pg_sleep(random() * 0.05)`

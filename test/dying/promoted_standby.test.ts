@@ -11,6 +11,7 @@ import { collect, type Sql } from '../_support/database.ts'
 import { eventually } from '../_support/eventually.ts'
 import { inMemory } from '../_support/memory.ts'
 import { reservePort } from '../_support/ports.ts'
+import { knownTypes } from '../_support/types.ts'
 
 /** One of two servers that take turns: what it counts lies in files of its own, what it stores comes from the other. */
 interface Site {
@@ -59,7 +60,7 @@ async function promote(server: EmbeddedServer): Promise<Sql> {
 }
 
 const connect = (server: EmbeddedServer) =>
-  postgres(server.url('shop'), { max: 1, onnotice: () => undefined })
+  postgres(server.url('shop'), { ...knownTypes, max: 1, onnotice: () => undefined }) as Sql
 
 async function insert(sql: Sql, rows: number): Promise<void> {
   await sql`insert into orders select generate_series(1, ${rows}::int)`
@@ -93,7 +94,7 @@ test('after a standby was promoted, and back, nothing is carried that only looks
   })
 
   let server = await start(here)
-  const administrator = postgres(server.url('postgres'), { max: 1 })
+  const administrator = postgres(server.url('postgres'), { ...knownTypes, max: 1 })
   await administrator`create database shop`
   await administrator.end()
   await migrate(server.url('shop'), undefined, { keepOwner: true })

@@ -6,6 +6,7 @@ import { expectInvariants } from '../_support/invariants.ts'
 import { shopCounts } from '../_support/moments.ts'
 import { type OwnServer, startOwnServer } from '../_support/server.ts'
 import { expectToGoOn, places, startSite } from '../_support/site.ts'
+import { knownTypes } from '../_support/types.ts'
 import { addJob, prepareSite, runs, startWorker, stopWorker, untilSuccess } from '../_support/worker.ts'
 
 let server: OwnServer
@@ -126,7 +127,12 @@ async function fill(t: ExecutionContext): Promise<() => Promise<void>> {
   }
   t.teardown(empty)
   for (;;) {
-    const sql = postgres(server.url, { max: 1, backoff: false, connection: { application_name: 'test' } })
+    const sql = postgres(server.url, {
+      ...knownTypes,
+      max: 1,
+      backoff: false,
+      connection: { application_name: 'test' },
+    })
     try {
       await sql`select 1`
       taken.push(sql)
@@ -138,7 +144,7 @@ async function fill(t: ExecutionContext): Promise<() => Promise<void>> {
 }
 
 async function setReadOnly(value: 'on' | 'off'): Promise<void> {
-  const sql = postgres(server.url, { max: 1 })
+  const sql = postgres(server.url, { ...knownTypes, max: 1 })
   await sql.unsafe(`alter system set default_transaction_read_only = ${value}`)
   await sql`select pg_reload_conf()`
   await eventually(async () => {
