@@ -42,7 +42,8 @@ const arrays = Object.fromEntries(
 
 /**
  * For a client of a test. The driver would ask each new session for the types of arrays, and when that session is
- * killed meanwhile, reject where nobody can catch it.
+ * killed meanwhile, reject where nobody can catch it. Its reserve() hangs with a new session of such a client: connect()
+ * gives a session of one's own.
  */
 export const knownTypes = { fetch_types: false, types: { ...plainDates, ...arrays } }
 

@@ -97,18 +97,17 @@ const states: Record<string, { make: string[]; rows: number; within: number }> =
 
 for (const [state, { make, rows, within }] of Object.entries(states)) {
   test(`the estimate is near, and its range has the number of rows: ${state}`, async (t) => {
-    const { sql } = await createDatabase(t)
+    const { sql, connect } = await createDatabase(t)
     await sql.unsafe(`
       create table public.t (id int, note text) with (autovacuum_enabled = off);
       ${insertRows(1, 250_000)};
     `)
-    const session = await sql.reserve()
+    const session = connect()
     for (const statement of make) {
       if (statement === rolledBack) await session`begin`
       await session.unsafe(statement)
       if (statement === rolledBack) await session`rollback`
     }
-    session.release()
     t.is(await rowsOf(sql, 'public.t'), rows)
 
     const found = await estimates(sql, 'public.t', 20)

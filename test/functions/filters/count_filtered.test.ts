@@ -162,11 +162,11 @@ test('a filter that cannot be counted says why, and is a warning; the table is c
 })
 
 test('when a table cannot be counted, its filters are not either', async (t) => {
-  const { sql } = await createDatabase(t)
+  const { sql, connect } = await createDatabase(t)
   await sql.unsafe(orders)
   await addFilter(sql, 'public.orders', 'kept', { column: 'deleted_at', is: 'null' })
   await sql`update nms.table_metrics_settings set lock_timeout = '20 ms'`
-  const run = await whileLocked(sql, () => collect(sql))
+  const run = await whileLocked(connect(), () => collect(sql))
 
   t.is(run.status, 'FAILED')
   t.deepEqual(await rowCounts(sql, run), { 'public.orders': null })
@@ -223,15 +223,13 @@ const log = `
   select id, id < 6 or id between 10 and 12 or id >= 28 from generate_series(0, 29) as id;
 `
 
-async function whileLocked<T>(sql: Sql, work: () => Promise<T>): Promise<T> {
-  const other = await sql.reserve()
+async function whileLocked<T>(other: Sql, work: () => Promise<T>): Promise<T> {
   try {
     await other`begin`
     await other`lock table public.orders`
     return await work()
   } finally {
     await other`rollback`
-    other.release()
   }
 }
 
