@@ -41,13 +41,20 @@ begin
     ) as role (name, purpose)
     where to_regrole(role.name) is null
   loop
-    begin
-      execute format('create role %I nologin', v_role.name);
-      execute format('comment on role %I is %L', v_role.name, v_role.purpose);
-    exception
-      -- Another database of this server was faster.
-      when duplicate_object or unique_violation then null;
-    end;
+    loop
+      begin
+        execute format('create role %I nologin', v_role.name);
+        execute format('comment on role %I is %L', v_role.name, v_role.purpose);
+        exit;
+      exception
+        -- Another database of this server was faster.
+        when duplicate_object then
+          exit;
+        -- It was so by so little that this session has not been told yet: until then nothing here finds the role.
+        when unique_violation then
+          perform pg_sleep(0.01);
+      end;
+    end loop;
   end loop;
 
   select role.rolname as name into v_role
