@@ -41,7 +41,7 @@ begin
     ) as role (name, purpose)
     where to_regrole(role.name) is null
   loop
-    loop
+    for v_try in 1 .. 1000 loop
       begin
         execute format('create role %I nologin', v_role.name);
         execute format('comment on role %I is %L', v_role.name, v_role.purpose);
@@ -52,6 +52,9 @@ begin
           exit;
         -- It was so by so little that this session has not been told yet: until then nothing here finds the role.
         when unique_violation then
+          if v_try = 1000 then
+            raise;
+          end if;
           perform pg_sleep(0.01);
       end;
     end loop;
