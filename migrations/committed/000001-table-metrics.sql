@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:3c8cae44872bb395f23f4976ee42ae9859aa051c
+--! Hash: sha1:cb796b6718a9dac54564a68188b0041672eb0425
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -8314,7 +8314,7 @@ begin
   end if;
 
   insert into nms_private.maintained_counts (table_oid, runs_since_count)
-  select distinct trigger.tgrelid, (trigger.tgrelid::bigint % 13)::integer
+  select distinct trigger.tgrelid, (trigger.tgrelid::bigint % (nms_private.recount_cycle() - 1))::integer
   from pg_depend as dependency
   join pg_trigger as trigger on trigger.oid = dependency.objid
   where
@@ -8545,7 +8545,10 @@ declare
 begin
   if v_refusal.reason is not null then
     raise exception 'the count of % cannot be maintained: %', target, v_refusal.reason
-      using errcode = 'feature_not_supported', hint = v_refusal.remedy;
+      using
+        errcode = 'feature_not_supported',
+        detail = 'expected a logged table without parent, children or partitions, that fires its triggers for each row it gets',
+        hint = v_refusal.remedy;
   end if;
 
   perform nms_private.use_lock_timeout();
@@ -8883,7 +8886,7 @@ begin
 
   -- Whatever was known before rests on the former triggers.
   insert into nms_private.maintained_counts as counted (table_oid, runs_since_count)
-  values (register_maintained.target, (register_maintained.target::bigint % 13)::integer)
+  values (register_maintained.target, (register_maintained.target::bigint % (nms_private.recount_cycle() - 1))::integer)
   on conflict on constraint maintained_counts_pkey do update
   set row_count = null, snapshot = null
   where counted.triggers is distinct from v_state.triggers;
