@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { findProblems, type Problem } from '../src/doctor/doctor.ts'
+import { diagnose, type Problem } from '../src/doctor/doctor.ts'
 import { installScript } from '../src/install/install_script.ts'
 import { migrate } from '../src/install/migrate.ts'
 import { collect, createDatabase, type Sql, withDatabase } from './_support/database.ts'
@@ -22,6 +22,8 @@ async function crontab(t: ExecutionContext, ...lines: string[]): Promise<string>
   await writeFile(join(folder, 'crontab'), `${lines.join('\n')}\n`)
   return join(folder, 'crontab')
 }
+
+const findProblems = async (...asked: Parameters<typeof diagnose>) => (await diagnose(...asked)).problems
 
 const summary = (problems: Problem[]) => problems.map(({ severity, problem }) => `${severity} ${problem}`)
 

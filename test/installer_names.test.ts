@@ -17,7 +17,7 @@ const rolesScript = await readFile(`${migrationsFolder}/roles.sql`, 'utf8')
 const installers: Record<string, (t: ExecutionContext, db: TestDatabase) => Promise<unknown>> = {
   migrate: (_, db) => migrate(db.url, 'Europe/Berlin'),
   'the script and the roles, through a driver': async (_, db) => {
-    const sql = db.connect({ fetch_types: false })
+    const sql = db.connect()
     await sql.unsafe(await installScript('Europe/Berlin'))
     await sql.unsafe(rolesScript)
   },
@@ -36,10 +36,10 @@ for (const [what, install] of Object.entries(installers)) {
   test(`nothing that is named like something built in is executed by ${what}`, async (t) => {
     const db = await createDatabase(t, 'empty_template')
     const mallory = await db.createRole()
-    const sql = db.connect({ fetch_types: false, connection: { search_path: 'pg_catalog' } })
+    const sql = db.connect({ connection: { search_path: 'pg_catalog' } })
     await setTraps(sql, mallory.name)
     await sql.unsafe(`alter database ${db.name} set search_path = evil, public, pg_catalog`)
-    const victim = db.connect({ fetch_types: false })
+    const victim = db.connect()
     await t.throwsAsync(victim.unsafe('select lower($$A$$)'), { message: /sprung/ }, 'the traps do not work')
     await t.throwsAsync(victim.unsafe('select 1 + 1'), { message: /sprung/ }, 'the traps do not work')
 
@@ -103,7 +103,7 @@ test('an exact match in public is not preferred to what is built in for any type
     create operator public.= (function = public.same, leftarg = oid, rightarg = regclass);
     reset role;
   `)
-  const victim = db.connect({ fetch_types: false })
+  const victim = db.connect()
   await t.throwsAsync(victim.unsafe(`select unnest('{a}'::text[])`), { message: /sprung/ }, 'no trap')
   await t.throwsAsync(victim.unsafe(`select 1::oid = 'pg_class'::regclass`), { message: /sprung/ }, 'no trap')
 

@@ -45,10 +45,6 @@ export async function diagnose(url: string, crontab = defaultCrontab): Promise<D
   return { problems: all.sort((one, other) => one.severity.localeCompare(other.severity)), trust }
 }
 
-/** Only the problems of {@link diagnose}. */
-export const findProblems = async (url: string, crontab?: string): Promise<Problem[]> =>
-  (await diagnose(url, crontab)).problems
-
 type Schedule = { payloads: unknown[]; pruning: Line[] }
 
 async function askDatabase(url: string, schedule: Schedule): Promise<Diagnosis> {

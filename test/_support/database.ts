@@ -47,7 +47,7 @@ export async function createDatabase(
     connections.push(sql)
     return sql
   }
-  const admin = open(on, { connection: unharmed, fetch_types: false })
+  const admin = open(on, { connection: unharmed })
   await admin.unsafe(`create database ${name} template ${template} ${await copying(admin)}`)
   const roles: string[] = []
   t.teardown(async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
 import postgres from 'postgres'
-import { findProblems } from '../../src/doctor/doctor.ts'
+import { diagnose } from '../../src/doctor/doctor.ts'
 import { installScript } from '../../src/install/install_script.ts'
 import { migrate } from '../../src/install/migrate.ts'
 import { collect, createDatabase, rowCounts, type Sql, type TestDatabase } from '../_support/database.ts'
@@ -551,7 +551,7 @@ for (const [how, make] of Object.entries(earlier)) {
       db.connect().unsafe(await installScript()),
       { code: '55000' },
     )
-    const problems = await findProblems(db.url)
+    const { problems } = await diagnose(db.url)
 
     failsClearly(t, migrated, 'earlier state', 'nms_before', 'import_run', 'SNAPSHOT_TZ=Asia/Kolkata')
     t.regex(scripted?.hint ?? '', /nms_before/)
@@ -597,7 +597,7 @@ for (const dropped of ['nms', 'nms, nms_private']) {
     await db.sql`select nms.measure_targets(1)`
     await db.sql.unsafe(`drop schema ${dropped} cascade`)
 
-    const problems = await findProblems(db.url)
+    const { problems } = await diagnose(db.url)
     const { applied, created } = await migrate(db.url, undefined, { keepOwner: true })
 
     t.deepEqual(
