@@ -1165,10 +1165,10 @@ COMMENT ON FUNCTION nms.current_count(target regclass) IS 'Exact number of rows 
 
 
 --
--- Name: day_report(date); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: day_report(date, date); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.day_report(snapshot_date date DEFAULT NULL::date) RETURNS jsonb
+CREATE FUNCTION nms.day_report(snapshot_date date DEFAULT NULL::date, since date DEFAULT NULL::date) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1185,11 +1185,21 @@ begin
   from nms.table_metrics_daily_snapshot as day
   where day.run_id = nms_private.run_of_day(snapshot_date => v_date) and day.snapshot_date = v_date;
 
-  select day.run_id into v_since
-  from nms.table_metrics_daily_snapshot as day
-  where day.snapshot_date < v_date
-  order by day.snapshot_date desc
-  limit 1;
+  if day_report.since >= v_date then
+    raise exception '% is not before %', day_report.since, v_date
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected since to be an earlier day than the one that is shown',
+        hint = 'Without it the change is since the day before that has a result.';
+  elsif day_report.since is not null then
+    v_since := nms_private.run_of_day(snapshot_date => day_report.since);
+  else
+    select day.run_id into v_since
+    from nms.table_metrics_daily_snapshot as day
+    where day.snapshot_date < v_date
+    order by day.snapshot_date desc
+    limit 1;
+  end if;
 
   return nms_private.run_result(run_id => v_day.run_id, since => v_since) || jsonb_build_object(
     'run_id', v_day.run_id,
@@ -1203,10 +1213,10 @@ $$;
 
 
 --
--- Name: FUNCTION day_report(snapshot_date date); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION day_report(snapshot_date date, since date); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.day_report(snapshot_date date) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since the day before that has a result, and how many tables the request left out. Tables and totals as in nms.run_report. Raises P0002 for a day without a result.';
+COMMENT ON FUNCTION nms.day_report(snapshot_date date, since date) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report. Raises P0002 for a day without a result, 22023 for a since that is not before the day.';
 
 
 --
@@ -1478,33 +1488,57 @@ COMMENT ON FUNCTION nms.find_alerts(run_id bigint) IS 'What is strange about a f
 
 
 --
--- Name: find_day(text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: find_day(text, text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.find_day(named text) RETURNS date
+CREATE FUNCTION nms.find_day(named text, edge text DEFAULT 'until'::text) RETURNS date
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
+declare
+  v_today constant date := nms.business_date();
+  v_first date;
+  v_last date;
 begin
-  if find_day.named in ('today', 'yesterday') then
-    return nms.business_date() - case find_day.named when 'yesterday' then 1 else 0 end;
+  if find_day.edge not in ('since', 'until') or find_day.edge is null then
+    raise exception 'unknown edge: %', coalesce(find_day.edge, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected since or until',
+        hint = 'A month begins with its first day (since) and ends with its last (until).';
+  elsif find_day.named in ('today', 'yesterday') then
+    return v_today - case find_day.named when 'yesterday' then 1 else 0 end;
+  elsif find_day.named ~ '^[0-9]{1,4}[dwmy]$' then
+    return v_today - format(
+      '%s %s',
+      rtrim(find_day.named, 'dwmy'),
+      case right(find_day.named, 1) when 'd' then 'days' when 'w' then 'weeks' when 'm' then 'months' else 'years' end
+    )::interval;
   elsif find_day.named ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
     return find_day.named::date;
+  elsif find_day.named ~ '^[0-9]{4}-[0-9]{2}$' then
+    v_first := (find_day.named || '-01')::date;
+    v_last := v_first + interval '1 month' - interval '1 day';
+    return case
+      when find_day.edge = 'since' then v_first
+      when v_today between v_first and v_last then v_today
+      else v_last
+    end;
   end if;
   raise exception 'no such day: %', coalesce(find_day.named, 'null')
     using
       errcode = 'invalid_datetime_format',
-      detail = 'expected today, yesterday or year, month and day with hyphens between',
-      hint = 'Name a day such as 2026-11-20, today or yesterday.';
+      detail = 'expected today, yesterday, a number with d, w, m or y, or year, month and day with hyphens between',
+      hint = 'Name a day such as 2026-11-20, 2026-11, yesterday, 7d, 1w, 3m or 1y.';
 end
 $_$;
 
 
 --
--- Name: FUNCTION find_day(named text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION find_day(named text, edge text); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_day(named text) IS 'The business day that a text names: today, yesterday, or a date such as 2026-11-20. Raises 22007 for anything else, 22008 for a date that the calendar does not have.';
+COMMENT ON FUNCTION nms.find_day(named text, edge text) IS 'The business day that a text names: a date such as 2026-11-20; today or yesterday; 7d, 1w, 3m or 1y, so many days, weeks, months or years before today; a month such as 2026-11, which is its last day, of this month today, or with edge => since its first. Raises 22007 for anything else, 22008 for a date that the calendar does not have.';
 
 
 --
@@ -1580,27 +1614,45 @@ COMMENT ON FUNCTION nms.find_problems(payload jsonb) IS 'What would make a run f
 
 
 --
--- Name: find_run(text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: find_run(text, text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.find_run(named text) RETURNS bigint
+CREATE FUNCTION nms.find_run(named text, edge text DEFAULT 'until'::text) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
+declare
+  v_date date;
+  v_run_id bigint;
 begin
-  if find_run.named !~ '^[1-9][0-9]{0,17}$' then
-    return nms_private.run_of_day(snapshot_date => nms.find_day(named => find_run.named));
+  if find_run.named ~ '^[1-9][0-9]{0,17}$' or find_run.named is null then
+    return (nms_private.run_of_number(run_id => find_run.named::bigint)).run_id;
   end if;
-  return (nms_private.run_of_number(run_id => find_run.named::bigint)).run_id;
+
+  v_date := nms.find_day(named => find_run.named, edge => find_run.edge);
+  -- Whoever names no date asks for about that day.
+  if find_run.named ~ '^[0-9]+[dwmy]$|^[0-9]{4}-[0-9]{2}$' then
+    select day.run_id into v_run_id
+    from nms.table_metrics_daily_snapshot as day
+    where
+      day.snapshot_date <= v_date
+      and (
+        find_run.named !~ '-' or find_run.edge = 'since'
+        or date_trunc('month', day.snapshot_date::timestamp) = date_trunc('month', v_date::timestamp)
+      )
+    order by day.snapshot_date desc
+    limit 1;
+  end if;
+  return coalesce(v_run_id, nms_private.run_of_day(snapshot_date => v_date));
 end
 $_$;
 
 
 --
--- Name: FUNCTION find_run(named text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION find_run(named text, edge text); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_run(named text) IS 'The run that a text names: its number, or a business day as in nms.find_day, which stands for the run that owns it. Raises P0002 for an unknown run, and for a day without a result.';
+COMMENT ON FUNCTION nms.find_run(named text, edge text) IS 'The run that a text names: its number, or a business day as in nms.find_day, which stands for the run that owns it. 7d, 1w, 3m, 1y and the first day of a month stand for the last day on or before it that has a result; the last day of a month for the last one of that month. Raises P0002 for an unknown run, and for a day without a result.';
 
 
 --
@@ -19039,14 +19091,14 @@ GRANT ALL ON FUNCTION nms.current_count(target regclass) TO table_metrics_reader
 
 
 --
--- Name: FUNCTION day_report(snapshot_date date); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION day_report(snapshot_date date, since date); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.day_report(snapshot_date date) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.day_report(snapshot_date date, since date) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_reader;
 
 
 --
@@ -19094,14 +19146,14 @@ GRANT ALL ON FUNCTION nms.find_alerts(run_id bigint) TO table_metrics_reader;
 
 
 --
--- Name: FUNCTION find_day(named text); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION find_day(named text, edge text); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.find_day(named text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.find_day(named text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.find_day(named text) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.find_day(named text) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.find_day(named text) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.find_day(named text, edge text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.find_day(named text, edge text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.find_day(named text, edge text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.find_day(named text, edge text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.find_day(named text, edge text) TO table_metrics_reader;
 
 
 --
@@ -19114,14 +19166,14 @@ GRANT ALL ON FUNCTION nms.find_problems(payload jsonb) TO table_metrics_worker;
 
 
 --
--- Name: FUNCTION find_run(named text); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION find_run(named text, edge text); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.find_run(named text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.find_run(named text, edge text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.find_run(named text, edge text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.find_run(named text, edge text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.find_run(named text, edge text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.find_run(named text, edge text) TO table_metrics_reader;
 
 
 --
