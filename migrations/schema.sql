@@ -855,17 +855,21 @@ COMMENT ON FUNCTION nms.compare_days(before date, after date) IS 'Every table of
 
 
 --
--- Name: compare_report(bigint, bigint, text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: compare_report(bigint, bigint, text, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.compare_report(before bigint DEFAULT NULL::bigint, after bigint DEFAULT NULL::bigint, fail_on text DEFAULT NULL::text) RETURNS jsonb
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+CREATE FUNCTION nms.compare_report(before bigint DEFAULT NULL::bigint, after bigint DEFAULT NULL::bigint, fail_on text DEFAULT NULL::text, choice jsonb DEFAULT '{}'::jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_before bigint := compare_report.before;
   v_after bigint := compare_report.after;
   v_day date;
+  v_choice constant jsonb := nms_private.checked_choice(
+    choice => compare_report.choice,
+    keys => '{schemas,like,only,min_rows,sort,top}'
+  );
 begin
   if compare_report.fail_on not in ('missing', 'drop', 'any') then
     raise exception 'unknown fail_on: %', compare_report.fail_on
@@ -909,21 +913,35 @@ begin
     with compared as materialized (
       select
         per_table.*,
+        is_chosen,
         row_number() over (
           order by
+            not is_chosen,
             per_table.outcome = 'left out',
-            abs(coalesce(per_table.change, per_table.rows_after, -per_table.rows_before, 0)) desc,
+            nms_private.sort_key(
+              sort => coalesce(v_choice ->> 'sort', 'change'),
+              rows => coalesce(per_table.rows_after, per_table.rows_before),
+              change => coalesce(per_table.change, per_table.rows_after, -per_table.rows_before, 0),
+              change_percent => per_table.change_percent
+            ) desc,
             per_table.schema_name,
             per_table.table_name
         ) as place,
         case
-          when per_table.outcome = 'left out' then false
+          when per_table.outcome = 'left out' or not is_chosen then false
           when compare_report.fail_on = 'any' then per_table.outcome <> 'unchanged'
           when per_table.outcome = 'disappeared' or (per_table.rows_before is not null and per_table.rows_after is null)
             then compare_report.fail_on is not null
           else compare_report.fail_on = 'drop' and per_table.outcome = 'shrank'
         end as is_failing
       from nms.compare_runs(before => v_before, after => v_after) as per_table
+      cross join lateral nms_private.is_chosen(
+        choice => v_choice,
+        schema_name => per_table.schema_name,
+        table_name => per_table.table_name,
+        outcome => per_table.outcome,
+        rows => greatest(per_table.rows_before, per_table.rows_after)
+      ) as is_chosen
     )
     select jsonb_build_object(
       'before', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_before),
@@ -941,15 +959,18 @@ begin
           jsonb_agg(
             to_jsonb(compared) - case
               when num_nonnulls(compared.rows_before_low, compared.rows_after_low) = 0
-                then '{place,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
-              else '{place,is_failing}'
+                then '{place,is_chosen,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
+              else '{place,is_chosen,is_failing}'
             end::text[]
             order by compared.place
           ),
           '[]'
         )
         from compared
+        where compared.is_chosen and (compared.place <= (v_choice ->> 'top')::bigint or (v_choice ->> 'top') is null)
       ),
+      'tables_in_all', (select count(*) from compared),
+      'tables_chosen', (select count(*) from compared where compared.is_chosen),
       'fail_on', compare_report.fail_on,
       'failing', (
         select coalesce(
@@ -981,6 +1002,7 @@ begin
           full join (
             select * from nms.table_metrics_filtered_counts as filtered where filtered.run_id = v_after
           ) as latter using (schema_name, table_name, filter_name)
+          where nms_private.is_chosen(choice => v_choice - '{only,min_rows}'::text[], schema_name => schema_name, table_name => table_name)
           order by abs(latter.row_count - former.row_count) desc nulls last, schema_name, table_name, filter_name
         ) as counts
       )
@@ -991,10 +1013,10 @@ $$;
 
 
 --
--- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text, choice jsonb); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) IS 'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict, filters}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate; filters: how many rows matched each of those in each of the two. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
+COMMENT ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) IS 'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict, filters}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate; filters: how many rows matched each of those in each of the two. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. choice: only these tables, as in nms.day_report; tables_chosen says how many before top, tables_in_all of how many, the verdict is about those that are chosen, however many of them top shows, change and outcomes are about all. Raises P0002 for an unknown run or schema or when no day is left to compare with, 22023 for a choice that is none, 55000 for a RUNNING run.';
 
 
 --
@@ -1165,10 +1187,10 @@ COMMENT ON FUNCTION nms.current_count(target regclass) IS 'Exact number of rows 
 
 
 --
--- Name: day_report(date, date); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: day_report(date, date, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.day_report(snapshot_date date DEFAULT NULL::date, since date DEFAULT NULL::date) RETURNS jsonb
+CREATE FUNCTION nms.day_report(snapshot_date date DEFAULT NULL::date, since date DEFAULT NULL::date, choice jsonb DEFAULT '{}'::jsonb) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1176,6 +1198,11 @@ declare
   v_date date := day_report.snapshot_date;
   v_day nms.table_metrics_daily_snapshot;
   v_since bigint;
+  v_choice constant jsonb := nms_private.checked_choice(
+    choice => day_report.choice,
+    keys => '{schemas,like,only,min_rows,sort,top}'
+  );
+  v_result jsonb;
 begin
   if v_date is null then
     select max(day.snapshot_date) into v_date from nms.table_metrics_daily_snapshot as day;
@@ -1201,22 +1228,27 @@ begin
     limit 1;
   end if;
 
-  return nms_private.run_result(run_id => v_day.run_id, since => v_since) || jsonb_build_object(
+  v_result := nms_private.run_result(run_id => v_day.run_id, since => v_since, choice => v_choice);
+  return v_result || jsonb_build_object(
     'run_id', v_day.run_id,
     'snapshot_date', v_day.snapshot_date,
     'collected_at', v_day.collected_at,
     'left_out_count', (select run.left_out_count from nms.table_metrics_runs as run where run.run_id = v_day.run_id),
-    'payload', nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
+    'payload', case
+      when v_choice = '{}'
+        then nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
+      else nms_private.chosen_payload(tables => v_result -> 'tables')
+    end
   );
 end
 $$;
 
 
 --
--- Name: FUNCTION day_report(snapshot_date date, since date); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION day_report(snapshot_date date, since date, choice jsonb); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.day_report(snapshot_date date, since date) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report. Raises P0002 for a day without a result, 22023 for a since that is not before the day.';
+COMMENT ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, also those that have disappeared, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report, with the outcome of each. choice: only these tables, {schemas: [name], like: text in schema.table, only: [outcome], min_rows: now or before, sort: rows, change, percent or name, top: how many}; tables_chosen says how many before top, tables_in_all of how many, everything else is about all of them. Raises P0002 for a day without a result and a schema that no run has met, 22023 for a since that is not before the day and a choice that is none.';
 
 
 --
@@ -5058,6 +5090,71 @@ COMMENT ON FUNCTION nms_private.changed_counts(run_id bigint) IS 'The tables of 
 
 
 --
+-- Name: checked_choice(jsonb, text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.checked_choice(choice jsonb, keys text[]) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_outcomes constant jsonb :=
+    '["appeared", "disappeared", "grew", "shrank", "unchanged", "unclear", "not counted", "left out"]';
+  v_sorts constant jsonb := '["rows", "change", "percent", "name"]';
+  v_choice constant jsonb := coalesce(checked_choice.choice, '{}');
+  v_key text;
+  v_value jsonb;
+  v_expected text;
+  v_name text;
+begin
+  if jsonb_typeof(v_choice) <> 'object' then
+    raise exception 'no such choice: %', left(v_choice::text, 100)
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a JSON object',
+        hint = format('Its keys may be %s.', array_to_string(checked_choice.keys, ', '));
+  end if;
+
+  for v_key, v_value in select * from jsonb_each(v_choice) loop
+    v_expected := case
+      when v_key <> all (checked_choice.keys) then format('expected %s', array_to_string(checked_choice.keys, ', '))
+      when v_key in ('schemas', 'only') and not (
+        jsonb_typeof(v_value) = 'array' and not jsonb_path_exists(v_value, 'strict $[*] ? (@.type() != "string")')
+      ) then 'expected an array of texts'
+      when v_key = 'only' and not v_value <@ v_outcomes
+        then format('expected %s', (select string_agg(outcome, ', ') from jsonb_array_elements_text(v_outcomes) as outcome))
+      when v_key = 'like' and (jsonb_typeof(v_value) <> 'string' or v_value = '""') then 'expected a text that names contain'
+      when v_key = 'sort' and not (jsonb_typeof(v_value) = 'string' and v_sorts @> v_value)
+        then 'expected rows, change, percent or name'
+      when v_key in ('min_rows', 'top') and not (
+        jsonb_typeof(v_value) = 'number' and v_value::text ~ '^[1-9][0-9]{0,17}$'
+      ) then 'expected a whole number from 1 on'
+    end;
+    if v_expected is not null then
+      raise exception 'no such choice: % %', v_key, left(v_value::text, 100)
+        using
+          errcode = 'invalid_parameter_value',
+          detail = v_expected,
+          hint = 'For example: {"schemas": ["sales"], "like": "order", "top": 10}';
+    end if;
+  end loop;
+
+  for v_name in select * from jsonb_array_elements_text(coalesce(v_choice -> 'schemas', '[]')) loop
+    perform nms_private.refuse_unknown_schema(schema_name => v_name);
+  end loop;
+  return v_choice;
+end
+$_$;
+
+
+--
+-- Name: FUNCTION checked_choice(choice jsonb, keys text[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.checked_choice(choice jsonb, keys text[]) IS 'Which tables a report was asked for, {} for all: {schemas: [name], like: text in schema.table, only: [outcome], min_rows: now or before, sort: rows, change, percent or name, top: how many}. Raises 22023 for anything else and for a key that the report does not have, P0002 for a schema that no run has met.';
+
+
+--
 -- Name: checked_limit(text, integer); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5083,6 +5180,33 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.checked_limit(argument text, value integer) IS 'How many entries a report was asked for. Raises 22023 unless they are 1 to 1000.';
+
+
+--
+-- Name: chosen_payload(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.chosen_payload(tables jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(json_object_agg(per_schema.schema_name, per_schema.tables)::jsonb, '{}')
+  from (
+    select counted.schema_name, json_object_agg(counted.table_name, counted.row_count) as tables
+    from jsonb_to_recordset(chosen_payload.tables) as counted (
+      schema_name text, table_name text, row_count bigint, outcome text
+    )
+    where counted.outcome is distinct from 'disappeared'
+    group by counted.schema_name
+  ) as per_schema
+$$;
+
+
+--
+-- Name: FUNCTION chosen_payload(tables jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.chosen_payload(tables jsonb) IS 'Of the tables of nms_private.run_result() the payload in version 1, {schema: {table: count}}: what has disappeared is not in it.';
 
 
 --
@@ -9586,6 +9710,40 @@ COMMENT ON FUNCTION nms_private.hold_target(claim nms_private.targets, OUT is_he
 
 
 --
+-- Name: is_chosen(jsonb, text, text, text, bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.is_chosen(choice jsonb, schema_name text, table_name text, outcome text DEFAULT NULL::text, rows bigint DEFAULT NULL::bigint) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return is_chosen.choice = '{}' or coalesce(
+    (not is_chosen.choice ? 'schemas' or is_chosen.choice -> 'schemas' ? is_chosen.schema_name)
+    -- The columns' collation knows no letters but those of ASCII.
+    and (
+      not is_chosen.choice ? 'like'
+      or strpos(
+        lower((is_chosen.schema_name || '.' || is_chosen.table_name) collate "default"),
+        lower((is_chosen.choice ->> 'like') collate "default")
+      ) > 0
+    )
+    and (not is_chosen.choice ? 'only' or is_chosen.choice -> 'only' ? is_chosen.outcome)
+    and (not is_chosen.choice ? 'min_rows' or is_chosen.rows >= (is_chosen.choice ->> 'min_rows')::bigint),
+    false
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint) IS 'Whether a table is one of those that a choice names, which nms_private.checked_choice() has checked. top and sort are left to who puts them in order.';
+
+
+--
 -- Name: is_filter(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -13814,10 +13972,10 @@ COMMENT ON FUNCTION nms_private.run_payload(run_id bigint, version integer) IS '
 
 
 --
--- Name: run_result(bigint, bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: run_result(bigint, bigint, jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS jsonb
+CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint, choice jsonb DEFAULT NULL::jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -13836,6 +13994,11 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
           || case when other.method then jsonb_build_object('previous_method', compared.method_before) else '{}' end
       end as entry,
       found.row_count,
+      found.row_count as rows_now_or_before,
+      compared.rows_before,
+      case compared.outcome when 'appeared' then found.row_count else compared.change end as change,
+      compared.change_percent,
+      compared.outcome,
       found.schema_name,
       found.table_name
     from nms_private.described_counts as found
@@ -13851,6 +14014,7 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
         found.row_count,
         found.own_row_count,
         found.method,
+        compared.outcome,
         compared.change,
         compared.change_percent,
         found.error_sqlstate,
@@ -13858,6 +14022,59 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
     ) as entry
     cross join lateral (select coalesce(compared.method_before <> found.method, false)) as other (method)
     where found.run_id = run_result.run_id
+    union all
+    select
+      to_jsonb(entry),
+      null,
+      gone.rows_before,
+      gone.rows_before,
+      -gone.rows_before,
+      null,
+      gone.outcome,
+      gone.schema_name,
+      gone.table_name
+    from compared as gone
+    cross join lateral (
+      select
+        gone.schema_name,
+        gone.table_name,
+        gone.table_kind,
+        gone.is_partition,
+        null::bigint as row_count,
+        null::bigint as own_row_count,
+        null::text as method,
+        gone.outcome,
+        null::bigint as change,
+        null::numeric as change_percent,
+        gone.rows_before,
+        gone.method_before as previous_method
+    ) as entry
+    where run_result.choice is not null and gone.outcome = 'disappeared'
+  ),
+  listed as materialized (
+    select
+      measured.entry,
+      row_number() over (
+        order by
+          nms_private.sort_key(
+            sort => coalesce(run_result.choice ->> 'sort', 'rows'),
+            rows => measured.rows_now_or_before,
+            change => measured.change,
+            change_percent => measured.change_percent
+          ) desc,
+          measured.schema_name,
+          measured.table_name
+      ) as place
+    from measured
+    where
+      run_result.choice is null
+      or nms_private.is_chosen(
+        choice => run_result.choice,
+        schema_name => measured.schema_name,
+        table_name => measured.table_name,
+        outcome => measured.outcome,
+        rows => greatest(measured.row_count, measured.rows_before)
+      )
   )
   select jsonb_build_object(
     'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
@@ -13893,23 +14110,29 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
       ) as most
     ),
     'tables', (
-      select coalesce(
-        jsonb_agg(
-          measured.entry order by measured.row_count desc nulls first, measured.schema_name, measured.table_name
-        ),
-        '[]'
-      )
-      from measured
+      select coalesce(jsonb_agg(listed.entry order by listed.place), '[]')
+      from listed
+      where listed.place <= (run_result.choice ->> 'top')::bigint or (run_result.choice ->> 'top') is null
     )
-  )
+  ) || case
+    when run_result.choice is null then '{}'
+    else jsonb_build_object(
+      'tables_in_all', (select count(*) from measured),
+      'tables_chosen', (select count(*) from listed),
+      'outcomes', (
+        select coalesce(jsonb_object_agg(grouped.outcome, grouped.tables), '{}')
+        from (select compared.outcome, count(*) as tables from compared group by compared.outcome) as grouped
+      )
+    )
+  end
 $$;
 
 
 --
--- Name: FUNCTION run_result(run_id bigint, since bigint); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION run_result(run_id bigint, since bigint, choice jsonb); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.run_result(run_id bigint, since bigint) IS 'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null.';
+COMMENT ON FUNCTION nms_private.run_result(run_id bigint, since bigint, choice jsonb) IS 'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null. With a choice, which nms_private.checked_choice() has checked, the tables are those of it, also those that have disappeared, tables_chosen how many before top, tables_in_all of how many, and outcomes how many tables have which.';
 
 
 --
@@ -14465,6 +14688,30 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.slot_of_job(payload jsonb, OUT slot timestamp with time zone, OUT problem text) IS 'The slot that a job with this payload is for: the time of the schedule, or with localTime the latest such time of day in the business time zone. Null for a job that no schedule has made, and when there is a problem: a slot that does not exist or is in the future.';
+
+
+--
+-- Name: sort_key(text, bigint, bigint, numeric); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.sort_key(sort text, rows bigint, change bigint, change_percent numeric) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case sort_key.sort
+    when 'rows' then coalesce(sort_key.rows, 'infinity'::numeric) -- what could not be counted comes first
+    when 'change' then coalesce(abs(sort_key.change), -1)
+    when 'percent' then coalesce(abs(sort_key.change_percent), -1)
+    else 0 -- by name
+  end
+$$;
+
+
+--
+-- Name: FUNCTION sort_key(sort text, rows bigint, change bigint, change_percent numeric); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.sort_key(sort text, rows bigint, change bigint, change_percent numeric) IS 'What tables are sorted by, largest first, and then by their names: rows, change, percent or name.';
 
 
 --
@@ -19058,14 +19305,14 @@ GRANT ALL ON FUNCTION nms.compare_days(before date, after date) TO table_metrics
 
 
 --
--- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text, choice jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) TO table_metrics_reader;
 
 
 --
@@ -19091,14 +19338,14 @@ GRANT ALL ON FUNCTION nms.current_count(target regclass) TO table_metrics_reader
 
 
 --
--- Name: FUNCTION day_report(snapshot_date date, since date); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION day_report(snapshot_date date, since date, choice jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.day_report(snapshot_date date, since date) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) TO table_metrics_reader;
 
 
 --
@@ -19570,10 +19817,24 @@ REVOKE ALL ON FUNCTION nms_private.changed_counts(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION checked_choice(choice jsonb, keys text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.checked_choice(choice jsonb, keys text[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION checked_limit(argument text, value integer); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.checked_limit(argument text, value integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION chosen_payload(tables jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.chosen_payload(tables jsonb) FROM PUBLIC;
 
 
 --
@@ -20081,6 +20342,13 @@ REVOKE ALL ON FUNCTION nms_private.header_holders(run_id bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.hold_target(claim nms_private.targets, OUT is_held boolean, OUT tables_counted bigint, OUT rows_counted numeric) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint) FROM PUBLIC;
 
 
 --
@@ -20772,10 +21040,10 @@ REVOKE ALL ON FUNCTION nms_private.run_payload(run_id bigint, version integer) F
 
 
 --
--- Name: FUNCTION run_result(run_id bigint, since bigint); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION run_result(run_id bigint, since bigint, choice jsonb); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.run_result(run_id bigint, since bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.run_result(run_id bigint, since bigint, choice jsonb) FROM PUBLIC;
 
 
 --
@@ -20839,6 +21107,13 @@ REVOKE ALL ON FUNCTION nms_private.sizes_of(table_oid oid, OUT table_bytes bigin
 --
 
 REVOKE ALL ON FUNCTION nms_private.slot_of_job(payload jsonb, OUT slot timestamp with time zone, OUT problem text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION sort_key(sort text, rows bigint, change bigint, change_percent numeric); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.sort_key(sort text, rows bigint, change bigint, change_percent numeric) FROM PUBLIC;
 
 
 --

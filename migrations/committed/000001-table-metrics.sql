@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:e5d99879a314e6f69fcd5a9705bec7b0d79f4d88
+--! Hash: sha1:b0ba38fcd5c6edc892bea97b9df37e8b88f0e98e
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -10457,6 +10457,64 @@ comment on function nms_private.carrying_report() is
   'What the last successful run carried, how often carried counts were counted again and what that says, and what rules in their shadow would have carried: {server_can_carry, run_id, tables, carried, oldest_run, compared_since_run, comparisons, differences, one_in, open_differences, shadow}. shadow is null without such rules. Null when nothing is carried, and nothing ever was.';
 revoke execute on function nms_private.carrying_report() from public;
 --! EndIncluded functions/reading/carrying_report.sql
+--! Included functions/reading/checked_choice.sql
+create or replace function nms_private.checked_choice(choice jsonb, keys text[])
+returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_outcomes constant jsonb :=
+    '["appeared", "disappeared", "grew", "shrank", "unchanged", "unclear", "not counted", "left out"]';
+  v_sorts constant jsonb := '["rows", "change", "percent", "name"]';
+  v_choice constant jsonb := coalesce(checked_choice.choice, '{}');
+  v_key text;
+  v_value jsonb;
+  v_expected text;
+  v_name text;
+begin
+  if jsonb_typeof(v_choice) <> 'object' then
+    raise exception 'no such choice: %', left(v_choice::text, 100)
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a JSON object',
+        hint = format('Its keys may be %s.', array_to_string(checked_choice.keys, ', '));
+  end if;
+
+  for v_key, v_value in select * from jsonb_each(v_choice) loop
+    v_expected := case
+      when v_key <> all (checked_choice.keys) then format('expected %s', array_to_string(checked_choice.keys, ', '))
+      when v_key in ('schemas', 'only') and not (
+        jsonb_typeof(v_value) = 'array' and not jsonb_path_exists(v_value, 'strict $[*] ? (@.type() != "string")')
+      ) then 'expected an array of texts'
+      when v_key = 'only' and not v_value <@ v_outcomes
+        then format('expected %s', (select string_agg(outcome, ', ') from jsonb_array_elements_text(v_outcomes) as outcome))
+      when v_key = 'like' and (jsonb_typeof(v_value) <> 'string' or v_value = '""') then 'expected a text that names contain'
+      when v_key = 'sort' and not (jsonb_typeof(v_value) = 'string' and v_sorts @> v_value)
+        then 'expected rows, change, percent or name'
+      when v_key in ('min_rows', 'top') and not (
+        jsonb_typeof(v_value) = 'number' and v_value::text ~ '^[1-9][0-9]{0,17}$'
+      ) then 'expected a whole number from 1 on'
+    end;
+    if v_expected is not null then
+      raise exception 'no such choice: % %', v_key, left(v_value::text, 100)
+        using
+          errcode = 'invalid_parameter_value',
+          detail = v_expected,
+          hint = 'For example: {"schemas": ["sales"], "like": "order", "top": 10}';
+    end if;
+  end loop;
+
+  for v_name in select * from jsonb_array_elements_text(coalesce(v_choice -> 'schemas', '[]')) loop
+    perform nms_private.refuse_unknown_schema(schema_name => v_name);
+  end loop;
+  return v_choice;
+end
+$$;
+comment on function nms_private.checked_choice(jsonb, text[]) is
+  'Which tables a report was asked for, {} for all: {schemas: [name], like: text in schema.table, only: [outcome], min_rows: now or before, sort: rows, change, percent or name, top: how many}. Raises 22023 for anything else and for a key that the report does not have, P0002 for a schema that no run has met.';
+revoke execute on function nms_private.checked_choice(jsonb, text[]) from public;
+--! EndIncluded functions/reading/checked_choice.sql
 --! Included functions/reading/checked_limit.sql
 create or replace function nms_private.checked_limit(argument text, value integer)
 returns integer
@@ -10478,6 +10536,26 @@ comment on function nms_private.checked_limit(text, integer) is
   'How many entries a report was asked for. Raises 22023 unless they are 1 to 1000.';
 revoke execute on function nms_private.checked_limit(text, integer) from public;
 --! EndIncluded functions/reading/checked_limit.sql
+--! Included functions/reading/chosen_payload.sql
+create or replace function nms_private.chosen_payload(tables jsonb)
+returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(json_object_agg(per_schema.schema_name, per_schema.tables)::jsonb, '{}')
+  from (
+    select counted.schema_name, json_object_agg(counted.table_name, counted.row_count) as tables
+    from jsonb_to_recordset(chosen_payload.tables) as counted (
+      schema_name text, table_name text, row_count bigint, outcome text
+    )
+    where counted.outcome is distinct from 'disappeared'
+    group by counted.schema_name
+  ) as per_schema
+$$;
+comment on function nms_private.chosen_payload(jsonb) is
+  'Of the tables of nms_private.run_result() the payload in version 1, {schema: {table: count}}: what has disappeared is not in it.';
+revoke execute on function nms_private.chosen_payload(jsonb) from public;
+--! EndIncluded functions/reading/chosen_payload.sql
 --! Included functions/reading/compare_days.sql
 create or replace function nms.compare_days(before date, after date)
 returns table (
@@ -10518,16 +10596,21 @@ revoke execute on function nms.compare_days(date, date) from public;
 create or replace function nms.compare_report(
   before bigint default null,
   after bigint default null,
-  fail_on text default null
+  fail_on text default null,
+  choice jsonb default '{}'
 )
 returns jsonb
-language plpgsql stable parallel safe
+language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_before bigint := compare_report.before;
   v_after bigint := compare_report.after;
   v_day date;
+  v_choice constant jsonb := nms_private.checked_choice(
+    choice => compare_report.choice,
+    keys => '{schemas,like,only,min_rows,sort,top}'
+  );
 begin
   if compare_report.fail_on not in ('missing', 'drop', 'any') then
     raise exception 'unknown fail_on: %', compare_report.fail_on
@@ -10571,21 +10654,35 @@ begin
     with compared as materialized (
       select
         per_table.*,
+        is_chosen,
         row_number() over (
           order by
+            not is_chosen,
             per_table.outcome = 'left out',
-            abs(coalesce(per_table.change, per_table.rows_after, -per_table.rows_before, 0)) desc,
+            nms_private.sort_key(
+              sort => coalesce(v_choice ->> 'sort', 'change'),
+              rows => coalesce(per_table.rows_after, per_table.rows_before),
+              change => coalesce(per_table.change, per_table.rows_after, -per_table.rows_before, 0),
+              change_percent => per_table.change_percent
+            ) desc,
             per_table.schema_name,
             per_table.table_name
         ) as place,
         case
-          when per_table.outcome = 'left out' then false
+          when per_table.outcome = 'left out' or not is_chosen then false
           when compare_report.fail_on = 'any' then per_table.outcome <> 'unchanged'
           when per_table.outcome = 'disappeared' or (per_table.rows_before is not null and per_table.rows_after is null)
             then compare_report.fail_on is not null
           else compare_report.fail_on = 'drop' and per_table.outcome = 'shrank'
         end as is_failing
       from nms.compare_runs(before => v_before, after => v_after) as per_table
+      cross join lateral nms_private.is_chosen(
+        choice => v_choice,
+        schema_name => per_table.schema_name,
+        table_name => per_table.table_name,
+        outcome => per_table.outcome,
+        rows => greatest(per_table.rows_before, per_table.rows_after)
+      ) as is_chosen
     )
     select jsonb_build_object(
       'before', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_before),
@@ -10603,15 +10700,18 @@ begin
           jsonb_agg(
             to_jsonb(compared) - case
               when num_nonnulls(compared.rows_before_low, compared.rows_after_low) = 0
-                then '{place,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
-              else '{place,is_failing}'
+                then '{place,is_chosen,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
+              else '{place,is_chosen,is_failing}'
             end::text[]
             order by compared.place
           ),
           '[]'
         )
         from compared
+        where compared.is_chosen and (compared.place <= (v_choice ->> 'top')::bigint or (v_choice ->> 'top') is null)
       ),
+      'tables_in_all', (select count(*) from compared),
+      'tables_chosen', (select count(*) from compared where compared.is_chosen),
       'fail_on', compare_report.fail_on,
       'failing', (
         select coalesce(
@@ -10643,6 +10743,7 @@ begin
           full join (
             select * from nms.table_metrics_filtered_counts as filtered where filtered.run_id = v_after
           ) as latter using (schema_name, table_name, filter_name)
+          where nms_private.is_chosen(choice => v_choice - '{only,min_rows}'::text[], schema_name => schema_name, table_name => table_name)
           order by abs(latter.row_count - former.row_count) desc nulls last, schema_name, table_name, filter_name
         ) as counts
       )
@@ -10650,9 +10751,9 @@ begin
   );
 end
 $$;
-comment on function nms.compare_report(bigint, bigint, text) is
-  'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict, filters}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate; filters: how many rows matched each of those in each of the two. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
-revoke execute on function nms.compare_report(bigint, bigint, text) from public;
+comment on function nms.compare_report(bigint, bigint, text, jsonb) is
+  'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict, filters}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate; filters: how many rows matched each of those in each of the two. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. choice: only these tables, as in nms.day_report; tables_chosen says how many before top, tables_in_all of how many, the verdict is about those that are chosen, however many of them top shows, change and outcomes are about all. Raises P0002 for an unknown run or schema or when no day is left to compare with, 22023 for a choice that is none, 55000 for a RUNNING run.';
+revoke execute on function nms.compare_report(bigint, bigint, text, jsonb) from public;
 --! EndIncluded functions/reading/compare_report.sql
 --! Included functions/reading/compare_runs.sql
 create or replace function nms.compare_runs(before bigint, after bigint)
@@ -10839,7 +10940,7 @@ comment on function nms_private.counts_of_days(bigint, date, integer) is
 revoke execute on function nms_private.counts_of_days(bigint, date, integer) from public;
 --! EndIncluded functions/reading/counts_of_days.sql
 --! Included functions/reading/day_report.sql
-create or replace function nms.day_report(snapshot_date date default null, since date default null)
+create or replace function nms.day_report(snapshot_date date default null, since date default null, choice jsonb default '{}')
 returns jsonb
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -10848,6 +10949,11 @@ declare
   v_date date := day_report.snapshot_date;
   v_day nms.table_metrics_daily_snapshot;
   v_since bigint;
+  v_choice constant jsonb := nms_private.checked_choice(
+    choice => day_report.choice,
+    keys => '{schemas,like,only,min_rows,sort,top}'
+  );
+  v_result jsonb;
 begin
   if v_date is null then
     select max(day.snapshot_date) into v_date from nms.table_metrics_daily_snapshot as day;
@@ -10873,18 +10979,23 @@ begin
     limit 1;
   end if;
 
-  return nms_private.run_result(run_id => v_day.run_id, since => v_since) || jsonb_build_object(
+  v_result := nms_private.run_result(run_id => v_day.run_id, since => v_since, choice => v_choice);
+  return v_result || jsonb_build_object(
     'run_id', v_day.run_id,
     'snapshot_date', v_day.snapshot_date,
     'collected_at', v_day.collected_at,
     'left_out_count', (select run.left_out_count from nms.table_metrics_runs as run where run.run_id = v_day.run_id),
-    'payload', nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
+    'payload', case
+      when v_choice = '{}'
+        then nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
+      else nms_private.chosen_payload(tables => v_result -> 'tables')
+    end
   );
 end
 $$;
-comment on function nms.day_report(date, date) is
-  'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report. Raises P0002 for a day without a result, 22023 for a since that is not before the day.';
-revoke execute on function nms.day_report(date, date) from public;
+comment on function nms.day_report(date, date, jsonb) is
+  'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, also those that have disappeared, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report, with the outcome of each. choice: only these tables, {schemas: [name], like: text in schema.table, only: [outcome], min_rows: now or before, sort: rows, change, percent or name, top: how many}; tables_chosen says how many before top, tables_in_all of how many, everything else is about all of them. Raises P0002 for a day without a result and a schema that no run has met, 22023 for a since that is not before the day and a choice that is none.';
+revoke execute on function nms.day_report(date, date, jsonb) from public;
 --! EndIncluded functions/reading/day_report.sql
 --! Included functions/reading/day_snapshot.sql
 create or replace function nms.day_snapshot(snapshot_date date default null, version integer default 1)
@@ -11566,6 +11677,39 @@ comment on function nms.growth_report(text, text, text, integer) is
   'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
 revoke execute on function nms.growth_report(text, text, text, integer) from public;
 --! EndIncluded functions/reading/growth_report.sql
+--! Included functions/reading/is_chosen.sql
+create or replace function nms_private.is_chosen(
+  choice jsonb,
+  schema_name text,
+  table_name text,
+  outcome text default null,
+  rows bigint default null
+)
+returns boolean
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return is_chosen.choice = '{}' or coalesce(
+    (not is_chosen.choice ? 'schemas' or is_chosen.choice -> 'schemas' ? is_chosen.schema_name)
+    -- The columns' collation knows no letters but those of ASCII.
+    and (
+      not is_chosen.choice ? 'like'
+      or strpos(
+        lower((is_chosen.schema_name || '.' || is_chosen.table_name) collate "default"),
+        lower((is_chosen.choice ->> 'like') collate "default")
+      ) > 0
+    )
+    and (not is_chosen.choice ? 'only' or is_chosen.choice -> 'only' ? is_chosen.outcome)
+    and (not is_chosen.choice ? 'min_rows' or is_chosen.rows >= (is_chosen.choice ->> 'min_rows')::bigint),
+    false
+  );
+end
+$$;
+comment on function nms_private.is_chosen(jsonb, text, text, text, bigint) is
+  'Whether a table is one of those that a choice names, which nms_private.checked_choice() has checked. top and sort are left to who puts them in order.';
+revoke execute on function nms_private.is_chosen(jsonb, text, text, text, bigint) from public;
+--! EndIncluded functions/reading/is_chosen.sql
 --! Included functions/reading/list_runs.sql
 create or replace function nms_private.list_runs("limit" integer, before bigint default null)
 returns jsonb
@@ -12446,7 +12590,7 @@ revoke execute on function nms.run_report(bigint) from public;
 --! EndIncluded functions/reading/run_report.sql
 --! Included functions/reading/run_result.sql
 -- A change is what nms.compare_runs says it is. Each of the two runs is read once.
-create or replace function nms_private.run_result(run_id bigint, since bigint)
+create or replace function nms_private.run_result(run_id bigint, since bigint, choice jsonb default null)
 returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -12466,6 +12610,11 @@ as $$
           || case when other.method then jsonb_build_object('previous_method', compared.method_before) else '{}' end
       end as entry,
       found.row_count,
+      found.row_count as rows_now_or_before,
+      compared.rows_before,
+      case compared.outcome when 'appeared' then found.row_count else compared.change end as change,
+      compared.change_percent,
+      compared.outcome,
       found.schema_name,
       found.table_name
     from nms_private.described_counts as found
@@ -12481,6 +12630,7 @@ as $$
         found.row_count,
         found.own_row_count,
         found.method,
+        compared.outcome,
         compared.change,
         compared.change_percent,
         found.error_sqlstate,
@@ -12488,6 +12638,59 @@ as $$
     ) as entry
     cross join lateral (select coalesce(compared.method_before <> found.method, false)) as other (method)
     where found.run_id = run_result.run_id
+    union all
+    select
+      to_jsonb(entry),
+      null,
+      gone.rows_before,
+      gone.rows_before,
+      -gone.rows_before,
+      null,
+      gone.outcome,
+      gone.schema_name,
+      gone.table_name
+    from compared as gone
+    cross join lateral (
+      select
+        gone.schema_name,
+        gone.table_name,
+        gone.table_kind,
+        gone.is_partition,
+        null::bigint as row_count,
+        null::bigint as own_row_count,
+        null::text as method,
+        gone.outcome,
+        null::bigint as change,
+        null::numeric as change_percent,
+        gone.rows_before,
+        gone.method_before as previous_method
+    ) as entry
+    where run_result.choice is not null and gone.outcome = 'disappeared'
+  ),
+  listed as materialized (
+    select
+      measured.entry,
+      row_number() over (
+        order by
+          nms_private.sort_key(
+            sort => coalesce(run_result.choice ->> 'sort', 'rows'),
+            rows => measured.rows_now_or_before,
+            change => measured.change,
+            change_percent => measured.change_percent
+          ) desc,
+          measured.schema_name,
+          measured.table_name
+      ) as place
+    from measured
+    where
+      run_result.choice is null
+      or nms_private.is_chosen(
+        choice => run_result.choice,
+        schema_name => measured.schema_name,
+        table_name => measured.table_name,
+        outcome => measured.outcome,
+        rows => greatest(measured.row_count, measured.rows_before)
+      )
   )
   select jsonb_build_object(
     'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
@@ -12523,19 +12726,25 @@ as $$
       ) as most
     ),
     'tables', (
-      select coalesce(
-        jsonb_agg(
-          measured.entry order by measured.row_count desc nulls first, measured.schema_name, measured.table_name
-        ),
-        '[]'
-      )
-      from measured
+      select coalesce(jsonb_agg(listed.entry order by listed.place), '[]')
+      from listed
+      where listed.place <= (run_result.choice ->> 'top')::bigint or (run_result.choice ->> 'top') is null
     )
-  )
+  ) || case
+    when run_result.choice is null then '{}'
+    else jsonb_build_object(
+      'tables_in_all', (select count(*) from measured),
+      'tables_chosen', (select count(*) from listed),
+      'outcomes', (
+        select coalesce(jsonb_object_agg(grouped.outcome, grouped.tables), '{}')
+        from (select compared.outcome, count(*) as tables from compared group by compared.outcome) as grouped
+      )
+    )
+  end
 $$;
-comment on function nms_private.run_result(bigint, bigint) is
-  'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null.';
-revoke execute on function nms_private.run_result(bigint, bigint) from public;
+comment on function nms_private.run_result(bigint, bigint, jsonb) is
+  'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null. With a choice, which nms_private.checked_choice() has checked, the tables are those of it, also those that have disappeared, tables_chosen how many before top, tables_in_all of how many, and outcomes how many tables have which.';
+revoke execute on function nms_private.run_result(bigint, bigint, jsonb) from public;
 --! EndIncluded functions/reading/run_result.sql
 --! Included functions/reading/run_snapshot.sql
 create or replace function nms.run_snapshot(run_id bigint default null, version integer default 1)
@@ -12611,6 +12820,23 @@ comment on function nms.runs_report(integer, bigint) is
   'The runs, also those that failed, newest first: {runs, next}, each with its whole header, its seconds (so far, while it is RUNNING) and its totals as in nms.run_report, whose rows are null unless it SUCCEEDED. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 revoke execute on function nms.runs_report(integer, bigint) from public;
 --! EndIncluded functions/reading/runs_report.sql
+--! Included functions/reading/sort_key.sql
+create or replace function nms_private.sort_key(sort text, rows bigint, change bigint, change_percent numeric)
+returns numeric
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case sort_key.sort
+    when 'rows' then coalesce(sort_key.rows, 'infinity'::numeric) -- what could not be counted comes first
+    when 'change' then coalesce(abs(sort_key.change), -1)
+    when 'percent' then coalesce(abs(sort_key.change_percent), -1)
+    else 0 -- by name
+  end
+$$;
+comment on function nms_private.sort_key(text, bigint, bigint, numeric) is
+  'What tables are sorted by, largest first, and then by their names: rows, change, percent or name.';
+revoke execute on function nms_private.sort_key(text, bigint, bigint, numeric) from public;
+--! EndIncluded functions/reading/sort_key.sql
 --! Included functions/reading/status_report.sql
 create or replace function nms.status_report(runs integer default 10)
 returns jsonb

@@ -11,13 +11,11 @@ import type { CollectOptions, CollectRequest } from '../run/options.ts'
 import { interruption } from '../terminal/interruption.ts'
 import { humanStream, print } from '../terminal/output.ts'
 import { showProgress } from '../terminal/progress_bar.ts'
-import { wholeNumber } from './arguments.ts'
+import { repeatable, wholeNumber } from './arguments.ts'
 import { checkDeadline } from './durations.ts'
 
 type Options = Required<CollectRequest> &
   Pick<CollectOptions, 'online' | 'jobs' | 'deadline'> & { dryRun?: true; json?: true; log?: 'json' | 'text' }
-
-const repeatable = (value: string, values: string[]) => [...values, value]
 
 export function addCollectCommand(program: Command): void {
   program
