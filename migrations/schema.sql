@@ -678,6 +678,7 @@ CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer
   select jsonb_build_object(
     'business_time_zone', settings.business_time_zone,
     'open', nms_private.open_alerts(),
+    'groups', nms_private.open_alert_groups(),
     'history', (
       select coalesce(jsonb_agg(to_jsonb(logged) order by logged.alert_id desc), '[]')
       from logged
@@ -700,7 +701,7 @@ $$;
 -- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, history, next}. open: as nms.table_metrics_alerts, oldest first. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 
 
 --
@@ -3195,7 +3196,8 @@ CREATE FUNCTION nms.status_report(runs integer DEFAULT 10) RETURNS jsonb
       limit 1
     ),
     'runs', nms_private.list_runs("limit" => status_report.runs),
-    'alerts', nms_private.open_alerts()
+    'alerts', nms_private.open_alerts(),
+    'alert_groups', nms_private.open_alert_groups()
   ) || case when carrying.report is not null then jsonb_build_object('carrying', carrying.report) else '{}' end
   from nms.table_metrics_settings as settings
   cross join nms_private.carrying_report() as carrying (report)
@@ -3206,7 +3208,7 @@ $$;
 -- Name: FUNCTION status_report(runs integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.status_report(runs integer) IS 'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first. Where counts are carried, carrying tells how many, and how far they can be trusted.';
+COMMENT ON FUNCTION nms.status_report(runs integer) IS 'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts, alert_groups}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first, and alert_groups the same as the groups of nms.alerts_report. Where counts are carried, carrying tells how many, and how far they can be trusted.';
 
 
 --
@@ -9094,6 +9096,114 @@ COMMENT ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) IS 'Ends
 
 
 --
+-- Name: grouped_alerts(nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) RETURNS TABLE(kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint, alert nms.table_metrics_alert_log)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  given as (
+    select
+      alert.*,
+      alert as itself,
+      alert.schema_name is not null and count(*) over of_schema > 5 as is_of_schema,
+      row_number() over (of_schema order by alert.table_name, alert.filter_name nulls first) as place,
+      row_number() over (
+        partition by alert.kind, alert.schema_name, alert.table_name order by alert.filter_name nulls first
+      ) = 1 as is_first_of_table
+    from unnest(grouped_alerts.alerts) as alert
+    window of_schema as (partition by alert.kind, alert.schema_name)
+  ),
+  placed as (
+    select
+      given.*,
+      -- However many schemas there are, such as one for each tenant.
+      given.schema_name is not null
+        and count(*) filter (where not given.is_of_schema or given.place = 1) over (partition by given.kind) > 10 as is_of_kind
+    from given
+  ),
+  folded as (
+    select
+      placed.kind,
+      case when not placed.is_of_kind then placed.schema_name end as schema_name,
+      count(*) as alerts,
+      count(distinct placed.schema_name) as schemas,
+      count(distinct (placed.schema_name, placed.table_name)) as tables,
+      (
+        array_agg(
+          format('%I.%I', placed.schema_name, placed.table_name)
+          order by placed.place, placed.schema_name, placed.table_name
+        ) filter (where placed.is_first_of_table)
+      )[1:3] as names,
+      min(placed.opened_at) as opened_at,
+      case when min(placed.opened_by_run) = max(placed.opened_by_run) then min(placed.opened_by_run) end as opened_by_run,
+      max(placed.closed_at) as closed_at,
+      case when min(placed.closed_by_run) = max(placed.closed_by_run) then min(placed.closed_by_run) end as closed_by_run
+    from placed
+    where placed.is_of_kind or placed.is_of_schema
+    group by placed.kind, 2
+  )
+  select
+    found.kind, found.schema_name, found.table_name, found.filter_name, found.alerts, found.schemas, found.tables,
+    found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run, found.alert
+  from (
+    select
+      placed.kind,
+      placed.schema_name,
+      placed.table_name,
+      placed.filter_name,
+      bigint '1' as alerts,
+      (placed.schema_name is not null)::integer::bigint as schemas,
+      case
+        when placed.table_name is not null then array[format('%I.%I', placed.schema_name, placed.table_name)]
+        else '{}'
+      end as tables,
+      placed.detail,
+      placed.opened_at,
+      placed.opened_by_run,
+      placed.closed_at,
+      placed.closed_by_run,
+      placed.itself as alert
+    from placed
+    where not placed.is_of_kind and not placed.is_of_schema
+    union all
+    select
+      folded.kind,
+      folded.schema_name,
+      null,
+      null,
+      folded.alerts,
+      folded.schemas,
+      folded.names,
+      concat(
+        case when folded.alerts > folded.tables then format('%s counts of ', nms_private.with_separators(number => folded.alerts)) end,
+        nms_private.with_separators(number => folded.tables),
+        case when folded.tables = 1 then ' table' else ' tables' end,
+        case when folded.schemas > 1 then format(' in %s schemas', nms_private.with_separators(number => folded.schemas)) end,
+        case when folded.tables > cardinality(folded.names) then ', such as ' else ': ' end,
+        array_to_string(folded.names, ', ')
+      ),
+      folded.opened_at,
+      folded.opened_by_run,
+      folded.closed_at,
+      folded.closed_by_run,
+      null
+    from folded
+  ) as found
+  order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+$$;
+
+
+--
+-- Name: FUNCTION grouped_alerts(alerts nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. What concerns a whole run is never put together. Oldest first.';
+
+
+--
 -- Name: growth_over(bigint[], text, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -12002,6 +12112,51 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.only_reads_and_requests(role oid) IS 'True for a role that may read table metrics or queue runs, and nothing else: it is a member of no other role, owns nothing, and was granted nothing itself, in any database, but to connect.';
+
+
+--
+-- Name: open_alert_groups(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'kind', found.kind,
+        'schema_name', found.schema_name,
+        'table_name', found.table_name,
+        'filter_name', found.filter_name,
+        'alerts', found.alerts,
+        'tables', to_jsonb(found.tables),
+        'detail', found.detail,
+        'since', found.opened_at,
+        'run_id', found.opened_by_run
+      )
+      order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+    ),
+    '[]'
+  )
+  from nms_private.grouped_alerts(
+    alerts => array(
+      select
+        jsonb_populate_record(
+          null::nms.table_metrics_alert_log,
+          to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+        )
+      from nms.table_metrics_alerts as alert
+    )
+  ) as found
+$$;
+
+
+--
+-- Name: FUNCTION open_alert_groups(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.open_alert_groups() IS 'The alerts of nms.table_metrics_alerts, oldest first, as nms_private.grouped_alerts() puts them together: alerts is how many an entry stands for, tables has the names of the first three.';
 
 
 --
@@ -19990,6 +20145,13 @@ GRANT ALL ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) TO tab
 
 
 --
+-- Name: FUNCTION grouped_alerts(alerts nms.table_metrics_alert_log[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION growth_over(run_ids bigint[], schema_name text, table_name text); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -20428,6 +20590,13 @@ REVOKE ALL ON FUNCTION nms_private.only_reads_and_requests(role oid) FROM PUBLIC
 GRANT ALL ON FUNCTION nms_private.only_reads_and_requests(role oid) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.only_reads_and_requests(role oid) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms_private.only_reads_and_requests(role oid) TO table_metrics_requester;
+
+
+--
+-- Name: FUNCTION open_alert_groups(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.open_alert_groups() FROM PUBLIC;
 
 
 --

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:cb796b6718a9dac54564a68188b0041672eb0425
+--! Hash: sha1:ad278c216c3830f17b4b46a30e8459398f545200
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2014,6 +2014,121 @@ comment on function nms_private.find_table_alerts(bigint) is
   'Tables that most of the last seven results have and this run has not, and such that no earlier run has: table_missing, table_new. Partitions are neither, nor is what this run or the last one leaves out.';
 revoke execute on function nms_private.find_table_alerts(bigint) from public;
 --! EndIncluded functions/alerts/find_table_alerts.sql
+--! Included functions/alerts/grouped_alerts.sql
+create or replace function nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
+returns table (
+  kind text,
+  schema_name text,
+  table_name text,
+  filter_name text,
+  alerts bigint,
+  schemas bigint,
+  tables text[],
+  detail text,
+  opened_at timestamptz,
+  opened_by_run bigint,
+  closed_at timestamptz,
+  closed_by_run bigint,
+  alert nms.table_metrics_alert_log
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  given as (
+    select
+      alert.*,
+      alert as itself,
+      alert.schema_name is not null and count(*) over of_schema > 5 as is_of_schema,
+      row_number() over (of_schema order by alert.table_name, alert.filter_name nulls first) as place,
+      row_number() over (
+        partition by alert.kind, alert.schema_name, alert.table_name order by alert.filter_name nulls first
+      ) = 1 as is_first_of_table
+    from unnest(grouped_alerts.alerts) as alert
+    window of_schema as (partition by alert.kind, alert.schema_name)
+  ),
+  placed as (
+    select
+      given.*,
+      -- However many schemas there are, such as one for each tenant.
+      given.schema_name is not null
+        and count(*) filter (where not given.is_of_schema or given.place = 1) over (partition by given.kind) > 10 as is_of_kind
+    from given
+  ),
+  folded as (
+    select
+      placed.kind,
+      case when not placed.is_of_kind then placed.schema_name end as schema_name,
+      count(*) as alerts,
+      count(distinct placed.schema_name) as schemas,
+      count(distinct (placed.schema_name, placed.table_name)) as tables,
+      (
+        array_agg(
+          format('%I.%I', placed.schema_name, placed.table_name)
+          order by placed.place, placed.schema_name, placed.table_name
+        ) filter (where placed.is_first_of_table)
+      )[1:3] as names,
+      min(placed.opened_at) as opened_at,
+      case when min(placed.opened_by_run) = max(placed.opened_by_run) then min(placed.opened_by_run) end as opened_by_run,
+      max(placed.closed_at) as closed_at,
+      case when min(placed.closed_by_run) = max(placed.closed_by_run) then min(placed.closed_by_run) end as closed_by_run
+    from placed
+    where placed.is_of_kind or placed.is_of_schema
+    group by placed.kind, 2
+  )
+  select
+    found.kind, found.schema_name, found.table_name, found.filter_name, found.alerts, found.schemas, found.tables,
+    found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run, found.alert
+  from (
+    select
+      placed.kind,
+      placed.schema_name,
+      placed.table_name,
+      placed.filter_name,
+      bigint '1' as alerts,
+      (placed.schema_name is not null)::integer::bigint as schemas,
+      case
+        when placed.table_name is not null then array[format('%I.%I', placed.schema_name, placed.table_name)]
+        else '{}'
+      end as tables,
+      placed.detail,
+      placed.opened_at,
+      placed.opened_by_run,
+      placed.closed_at,
+      placed.closed_by_run,
+      placed.itself as alert
+    from placed
+    where not placed.is_of_kind and not placed.is_of_schema
+    union all
+    select
+      folded.kind,
+      folded.schema_name,
+      null,
+      null,
+      folded.alerts,
+      folded.schemas,
+      folded.names,
+      concat(
+        case when folded.alerts > folded.tables then format('%s counts of ', nms_private.with_separators(number => folded.alerts)) end,
+        nms_private.with_separators(number => folded.tables),
+        case when folded.tables = 1 then ' table' else ' tables' end,
+        case when folded.schemas > 1 then format(' in %s schemas', nms_private.with_separators(number => folded.schemas)) end,
+        case when folded.tables > cardinality(folded.names) then ', such as ' else ': ' end,
+        array_to_string(folded.names, ', ')
+      ),
+      folded.opened_at,
+      folded.opened_by_run,
+      folded.closed_at,
+      folded.closed_by_run,
+      null
+    from folded
+  ) as found
+  order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+$$;
+comment on function nms_private.grouped_alerts(nms.table_metrics_alert_log[]) is
+  'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. What concerns a whole run is never put together. Oldest first.';
+revoke execute on function nms_private.grouped_alerts(nms.table_metrics_alert_log[]) from public;
+--! EndIncluded functions/alerts/grouped_alerts.sql
 --! Included functions/alerts/has_other_tables.sql
 create or replace function nms_private.has_other_tables(run_id bigint)
 returns boolean
@@ -10371,6 +10486,7 @@ as $$
   select jsonb_build_object(
     'business_time_zone', settings.business_time_zone,
     'open', nms_private.open_alerts(),
+    'groups', nms_private.open_alert_groups(),
     'history', (
       select coalesce(jsonb_agg(to_jsonb(logged) order by logged.alert_id desc), '[]')
       from logged
@@ -10388,7 +10504,7 @@ as $$
   where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
 $$;
 comment on function nms.alerts_report(boolean, integer, bigint) is
-  'What is strange: {business_time_zone, open, history, next}. open: as nms.table_metrics_alerts, oldest first. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+  'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 revoke execute on function nms.alerts_report(boolean, integer, bigint) from public;
 --! EndIncluded functions/reading/alerts_report.sql
 --! Included functions/reading/carrying_report.sql
@@ -11784,6 +11900,44 @@ comment on function nms_private.names_spelled(text) is
   'The schemas and tables that a text may stand for: both names with a dot between, each spelled as the catalogue does or quoted as in SQL. Whether there is such a table is another question.';
 revoke execute on function nms_private.names_spelled(text) from public;
 --! EndIncluded functions/reading/names_spelled.sql
+--! Included functions/reading/open_alert_groups.sql
+create or replace function nms_private.open_alert_groups()
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'kind', found.kind,
+        'schema_name', found.schema_name,
+        'table_name', found.table_name,
+        'filter_name', found.filter_name,
+        'alerts', found.alerts,
+        'tables', to_jsonb(found.tables),
+        'detail', found.detail,
+        'since', found.opened_at,
+        'run_id', found.opened_by_run
+      )
+      order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+    ),
+    '[]'
+  )
+  from nms_private.grouped_alerts(
+    alerts => array(
+      select
+        jsonb_populate_record(
+          null::nms.table_metrics_alert_log,
+          to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+        )
+      from nms.table_metrics_alerts as alert
+    )
+  ) as found
+$$;
+comment on function nms_private.open_alert_groups() is
+  'The alerts of nms.table_metrics_alerts, oldest first, as nms_private.grouped_alerts() puts them together: alerts is how many an entry stands for, tables has the names of the first three.';
+revoke execute on function nms_private.open_alert_groups() from public;
+--! EndIncluded functions/reading/open_alert_groups.sql
 --! Included functions/reading/open_alerts.sql
 create or replace function nms_private.open_alerts()
 returns jsonb
@@ -12576,13 +12730,14 @@ as $$
       limit 1
     ),
     'runs', nms_private.list_runs("limit" => status_report.runs),
-    'alerts', nms_private.open_alerts()
+    'alerts', nms_private.open_alerts(),
+    'alert_groups', nms_private.open_alert_groups()
   ) || case when carrying.report is not null then jsonb_build_object('carrying', carrying.report) else '{}' end
   from nms.table_metrics_settings as settings
   cross join nms_private.carrying_report() as carrying (report)
 $$;
 comment on function nms.status_report(integer) is
-  'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first. Where counts are carried, carrying tells how many, and how far they can be trusted.';
+  'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts, alert_groups}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first, and alert_groups the same as the groups of nms.alerts_report. Where counts are carried, carrying tells how many, and how far they can be trusted.';
 revoke execute on function nms.status_report(integer) from public;
 --! EndIncluded functions/reading/status_report.sql
 --! Included functions/reading/table_report.sql
