@@ -2867,8 +2867,8 @@ CREATE FUNCTION nms.record_alerts(run_id bigint) RETURNS bigint
 declare
   v_run nms.table_metrics_runs;
   v_found nms.table_metrics_alert_log[];
-  v_alert nms.table_metrics_alert_log;
-  v_opened bigint := bigint '0';
+  v_opened nms.table_metrics_alert_log[] := '{}';
+  v_closed nms.table_metrics_alert_log[] := '{}';
 begin
   perform nms_private.take_turn(of => 'nms_private.alert_turn');
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
@@ -2882,17 +2882,21 @@ begin
       and not later.is_imported
       and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
   ) then
-    return v_opened;
+    return cardinality(v_opened);
   end if;
 
   v_found := array(
     select
-      row(
-        null, alert.kind,
-        left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
-        alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
-        v_run.finished_at, v_run.run_id, null, null, left(alert.filter_name, 63)
-      )::nms.table_metrics_alert_log
+      jsonb_populate_record(
+        null::nms.table_metrics_alert_log,
+        to_jsonb(alert) || jsonb_build_object(
+          'schema_name', left(alert.schema_name, 63), -- no table has a longer name, and no index takes any
+          'table_name', left(alert.table_name, 63),
+          'filter_name', left(alert.filter_name, 63),
+          'opened_at', v_run.finished_at,
+          'opened_by_run', v_run.run_id
+        )
+      )
     from nms.find_alerts(run_id => record_alerts.run_id) as alert
   );
 
@@ -2912,83 +2916,88 @@ begin
         table_names => open.table_names
       ) as excluded
       where excluded.schema_name <> all (v_run.machinery_schemas) -- no later run looks at those either
+    ),
+    closed as (
+      update nms.table_metrics_alert_log as log
+      set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+      where
+        log.closed_at is null
+        and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, ''), coalesce(log.filter_name, '')) not in (
+          select
+            found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, ''), coalesce(found.filter_name, '')
+          from unnest(v_found) as found
+        )
+        and case
+          when log.kind = 'repeated_failures' then true
+          when log.table_name is null then v_run.status = 'SUCCEEDED'
+          -- A run says nothing about a table that it left out or could not count, nor about such a filter.
+          when exists (
+            select
+            from nms.table_metrics_filtered_counts as filtered
+            where
+              filtered.run_id = v_run.run_id
+              and filtered.schema_name = log.schema_name
+              and filtered.table_name = log.table_name
+              and filtered.filter_name = log.filter_name
+              and filtered.row_count is null
+          ) then false
+          else
+            exists (
+              select
+              from nms.table_metrics_measurements as measurement
+              where
+                measurement.run_id = v_run.run_id
+                and measurement.schema_name = log.schema_name
+                and measurement.table_name = log.table_name
+                and measurement.row_count is not null
+            )
+            or (
+              v_run.status = 'SUCCEEDED'
+              and (log.schema_name, log.table_name) not in (
+                select left_out.schema_name, left_out.table_name from left_out
+              )
+            )
+        end
+      returning log as itself
     )
+    select coalesce(array_agg(closed.itself), '{}') into v_closed from closed;
+  end if;
+
+  if cardinality(v_found) > 0 then
     update nms.table_metrics_alert_log as log
-    set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+    set
+      row_count = found.row_count,
+      expected_low = found.expected_low,
+      expected_high = found.expected_high,
+      detail = found.detail
+    from unnest(v_found) as found
     where
       log.closed_at is null
-      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, ''), coalesce(log.filter_name, '')) not in (
-        select
-          found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, ''), coalesce(found.filter_name, '')
-        from unnest(v_found) as found
+      and log.kind = found.kind
+      and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
+      and coalesce(log.table_name, '') = coalesce(found.table_name, '')
+      and coalesce(log.filter_name, '') = coalesce(found.filter_name, '');
+
+    with opened as (
+      insert into nms.table_metrics_alert_log as log (
+        kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run,
+        filter_name
       )
-      and case
-        when log.kind = 'repeated_failures' then true
-        when log.table_name is null then v_run.status = 'SUCCEEDED'
-        -- A run says nothing about a table that it left out or could not count, nor about such a filter.
-        when exists (
-          select
-          from nms.table_metrics_filtered_counts as filtered
-          where
-            filtered.run_id = v_run.run_id
-            and filtered.schema_name = log.schema_name
-            and filtered.table_name = log.table_name
-            and filtered.filter_name = log.filter_name
-            and filtered.row_count is null
-        ) then false
-        else
-          exists (
-            select
-            from nms.table_metrics_measurements as measurement
-            where
-              measurement.run_id = v_run.run_id
-              and measurement.schema_name = log.schema_name
-              and measurement.table_name = log.table_name
-              and measurement.row_count is not null
-          )
-          or (
-            v_run.status = 'SUCCEEDED'
-            and (log.schema_name, log.table_name) not in (
-              select left_out.schema_name, left_out.table_name from left_out
-            )
-          )
-      end;
-  end if;
-
-  if v_found = '{}' then
-    return v_opened;
-  end if;
-
-  update nms.table_metrics_alert_log as log
-  set
-    row_count = found.row_count,
-    expected_low = found.expected_low,
-    expected_high = found.expected_high,
-    detail = found.detail
-  from unnest(v_found) as found
-  where
-    log.closed_at is null
-    and log.kind = found.kind
-    and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
-    and coalesce(log.table_name, '') = coalesce(found.table_name, '')
-    and coalesce(log.filter_name, '') = coalesce(found.filter_name, '');
-
-  for v_alert in
-    insert into nms.table_metrics_alert_log (
-      kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run,
-      filter_name
+      select
+        found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
+        found.detail, found.opened_at, found.opened_by_run, found.filter_name
+      from unnest(v_found) as found
+      on conflict do nothing
+      returning log as itself
     )
-    select
-      found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
-      found.detail, found.opened_at, found.opened_by_run, found.filter_name
-    from unnest(v_found) as found
-    on conflict do nothing
-    returning *
-  loop
-    v_opened := v_opened + 1;
-    perform nms_private.announce_alert(alert => v_alert);
-  end loop;
-  return v_opened;
+    select coalesce(array_agg(opened.itself), '{}') into v_opened from opened;
+  end if;
+
+  if cardinality(v_opened) + cardinality(v_closed) > 0 then
+    -- One line for all: each has as many lines of context as there are calls around it.
+    raise log 'table metrics: %', nms_private.announce_alerts(opened => v_opened, closed => v_closed);
+  end if;
+  return cardinality(v_opened);
 end
 $$;
 
@@ -2997,7 +3006,7 @@ $$;
 -- Name: FUNCTION record_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new and announces it, closes what holds no longer. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
+COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new, closes what holds no longer, and announces both. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
 
 
 --
@@ -4128,6 +4137,40 @@ COMMENT ON FUNCTION nms_private.add_up_findings(run_id bigint, targets nms_priva
 
 
 --
+-- Name: alert_changes(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alert_changes(run_id bigint) RETURNS TABLE(event text, kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    change.event, told.kind, told.schema_name, told.table_name, told.filter_name, told.alerts, told.schemas, told.tables,
+    told.detail, told.opened_at, told.opened_by_run, told.closed_at, told.closed_by_run
+  from (
+    select
+      'alert_opened' as event,
+      array(select log from nms.table_metrics_alert_log as log where log.opened_by_run = alert_changes.run_id) as alerts
+    union all
+    select
+      'alert_closed',
+      array(select log from nms.table_metrics_alert_log as log where log.closed_by_run = alert_changes.run_id)
+  ) as change
+  cross join lateral nms_private.grouped_alerts(alerts => change.alerts) as told
+  order by
+    change.event desc, told.opened_at, told.kind, told.schema_name nulls first, told.table_name,
+    told.filter_name nulls first
+$$;
+
+
+--
+-- Name: FUNCTION alert_changes(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alert_changes(run_id bigint) IS 'Which alerts a run has opened and closed, put together as nms_private.grouped_alerts() does. event: alert_opened or alert_closed.';
+
+
+--
 -- Name: alert_rule(text, text, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -4305,42 +4348,66 @@ COMMENT ON COLUMN nms.table_metrics_alert_log.filter_name IS 'Filter whose count
 
 
 --
--- Name: announce_alert(nms.table_metrics_alert_log); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: announce_alerts(nms.table_metrics_alert_log[], nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.announce_alert(alert nms.table_metrics_alert_log) RETURNS void
+CREATE FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[] DEFAULT '{}'::nms.table_metrics_alert_log[]) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_short nms.table_metrics_alert_log := alert;
+  v_change record;
+  v_notification jsonb;
+  v_lines text[] := '{}';
 begin
-  -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
-  if octet_length(to_jsonb(alert)::text) > 7999 then
-    v_short.schema_name := left(alert.schema_name, 63);
-    v_short.table_name := left(alert.table_name, 63);
-    v_short.detail := left(alert.detail, 1000) || '…';
-  end if;
+  for v_change in
+    select 'alert_opened' as event, told.* from nms_private.grouped_alerts(alerts => announce_alerts.opened) as told
+    union all
+    select 'alert_closed', told.* from nms_private.grouped_alerts(alerts => announce_alerts.closed) as told
+  loop
+    v_notification := jsonb_build_object('event', v_change.event) || case
+      when v_change.alerts = 1 then to_jsonb(v_change.alert)
+      else to_jsonb(v_change) - '{event,schemas,alert}'::text[]
+    end;
+    -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
+    if octet_length(v_notification::text) > 7999 then
+      v_notification := v_notification - 'acknowledgement' || jsonb_build_object(
+        'schema_name', left(v_change.schema_name, 63),
+        'table_name', left(v_change.table_name, 63),
+        'detail', left(v_change.detail, 1000) || '…'
+      );
+    end if;
+    -- A full queue would make the transaction fail when it commits.
+    if pg_notification_queue_usage() < 0.5 then
+      perform pg_notify('nms_alerts', v_notification::text);
+    end if;
 
-  raise log 'table metrics: %', concat_ws(
-    ' ',
-    v_short.kind,
-    case when v_short.table_name is not null then format('%I.%I', v_short.schema_name, v_short.table_name) end,
-    v_short.detail
-  );
-  -- A full queue would make the transaction fail when it commits.
-  if pg_notification_queue_usage() < 0.5 then
-    perform pg_notify('nms_alerts', to_jsonb(v_short)::text);
-  end if;
+    v_lines := v_lines || format(
+      '%s %s: %s',
+      v_change.event,
+      concat_ws(
+        ' ',
+        v_change.kind,
+        case
+          when v_change.table_name is not null
+            then format('%I.%I', left(v_change.schema_name, 63), left(v_change.table_name, 63))
+          when v_change.schema_name is not null then format('in %I', left(v_change.schema_name, 63))
+        end,
+        case when v_change.event = 'alert_closed' then format('(since %s)', v_change.opened_at) end
+      ),
+      regexp_replace(left(v_change.detail, 1000), '\s+', ' ', 'g')
+    );
+  end loop;
+  return array_to_string(v_lines, '; ');
 end
 $$;
 
 
 --
--- Name: FUNCTION announce_alert(alert nms.table_metrics_alert_log); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.announce_alert(alert nms.table_metrics_alert_log) IS 'Tells of a new alert: a line in the server log, and a notification on the channel nms_alerts with the row of nms.table_metrics_alert_log as JSON, cut where that is too long.';
+COMMENT ON FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]) IS 'Tells of alerts that were opened and closed, put together as nms_private.grouped_alerts() does: a notification each on the channel nms_alerts, with event, which is alert_opened or alert_closed, and the row of nms.table_metrics_alert_log as JSON, cut where that is too long; or, for several at once, with alerts, their number, and tables, the names of the first three. Returns a line for the server log. The caller writes it: with each line come all the calls that lie between.';
 
 
 --
@@ -12867,7 +12934,7 @@ begin
   if not found then
     return false;
   end if;
-  perform nms_private.announce_alert(alert => v_alert);
+  raise log 'table metrics: %', nms_private.announce_alerts(opened => array[v_alert]);
   return true;
 end
 $$;
@@ -19571,6 +19638,15 @@ REVOKE ALL ON FUNCTION nms_private.add_up_findings(run_id bigint, targets nms_pr
 
 
 --
+-- Name: FUNCTION alert_changes(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alert_changes(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.alert_changes(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.alert_changes(run_id bigint) TO table_metrics_worker;
+
+
+--
 -- Name: FUNCTION alert_rule(schema_name text, table_name text, kind text); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -19592,10 +19668,10 @@ GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_reader;
 
 
 --
--- Name: FUNCTION announce_alert(alert nms.table_metrics_alert_log); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.announce_alert(alert nms.table_metrics_alert_log) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]) FROM PUBLIC;
 
 
 --

@@ -53,6 +53,7 @@ const readingCalls = [
 ]
 const startingCalls = [
   'abandon_silent_runs',
+  'alert_changes',
   'call_filter_function',
   'count_elsewhere',
   'close_run',

@@ -413,6 +413,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
     `),
     [
       'abandon_silent_runs',
+      'alert_changes',
       'alert_rule',
       'alerts_report',
       'call_as_nobody',

@@ -1,4 +1,4 @@
-import { connect } from '../connection/database.ts'
+import { connect, type Sql } from '../connection/database.ts'
 import { untilAborted, withTimeout } from '../connection/timeout.ts'
 import { withDatabase } from '../connection/with_database.ts'
 import { countOnline } from '../online/online.ts'
@@ -27,7 +27,10 @@ export async function collectTableMetrics(
 ): Promise<Run> {
   for (let attempts = 1; ; attempts++) {
     const opened = await openRun(url, { skip, exclude }, options.signal)
-    if (opened.status !== 'RUNNING') return opened
+    if (opened.status !== 'RUNNING') {
+      await withDatabase((sql) => reportEnd(sql, opened, options.report), url)
+      return opened
+    }
     const run = await collectRun(url, opened.run_id, options)
     if (attempts === 3 || options.signal?.aborted || !(await failedAfterCounting(url, run))) return run
   }
@@ -102,9 +105,13 @@ export async function collectRun(url: string, runId: string, options: CollectOpt
     const run = await withTimeout(timeout, ending, 'the server').catch((error) => {
       throw failure ?? error
     })
-    for (const event of await endingEvents(sql, run)) report(event)
+    await reportEnd(sql, run, report)
     return run
   }, url)
+}
+
+async function reportEnd(sql: Sql, run: Run, report: CollectOptions['report']): Promise<void> {
+  if (report) for (const event of await endingEvents(sql, run)) report(event)
 }
 
 /** How long a server may be away when the end of a run is to be read or written, in milliseconds. */
