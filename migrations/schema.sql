@@ -2452,6 +2452,94 @@ COMMENT ON FUNCTION nms.overview_report(snapshot_date date, days integer) IS 'Ho
 
 
 --
+-- Name: period_report(date, date, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.period_report(since date DEFAULT NULL::date, until date DEFAULT NULL::date, at_most integer DEFAULT 200) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    AS $$
+declare
+  v_today constant date := nms.business_date();
+  v_until constant date := least(period_report.until, v_today);
+  v_since constant date := coalesce(period_report.since, v_until - 7);
+  v_before record;
+  v_after record;
+begin
+  if not isfinite(v_since) or not isfinite(v_until) then
+    raise exception 'no such day: %', case when isfinite(v_since) then v_until else v_since end
+      using
+        errcode = 'datetime_field_overflow',
+        detail = 'expected dates of the calendar',
+        hint = 'Name a day such as 2026-11-20.';
+  elsif v_since >= v_until then
+    raise exception 'no period from % to %', v_since, v_until
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('expected a day before %s, when the period ends', v_until),
+        hint = format('Name %s or an earlier day.', v_until - 1);
+  elsif period_report.at_most < 0 then
+    raise exception 'no such number of tables: %', period_report.at_most
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected 0 or more, or null for all of them',
+        hint = 'The report has 200 unless told.';
+  end if;
+
+  select day.run_id, day.snapshot_date into v_after
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date > v_since and day.snapshot_date <= v_until
+  order by day.snapshot_date desc
+  limit 1;
+
+  -- The first result ever may be one of the period.
+  select day.run_id, day.snapshot_date into v_before
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date <= v_until and day.run_id is distinct from v_after.run_id
+  order by day.snapshot_date > v_since, abs(day.snapshot_date - v_since)
+  limit 1;
+
+  return jsonb_build_object(
+    'database', current_database(),
+    'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
+    'business_date', v_today,
+    'since', v_since,
+    'until', v_until,
+    'before', case
+      when v_before.run_id is not null
+        then jsonb_build_object('run_id', v_before.run_id, 'snapshot_date', v_before.snapshot_date)
+          || nms_private.run_totals(run_id => v_before.run_id)
+    end,
+    'after', case
+      when v_after.run_id is not null
+        then jsonb_build_object('run_id', v_after.run_id, 'snapshot_date', v_after.snapshot_date)
+          || nms_private.run_totals(run_id => v_after.run_id)
+    end,
+    'days', nms_private.days_of_period(since => v_since, until => v_until),
+    'runs', nms_private.runs_of_period(since => v_since, until => v_until),
+    'alerts', nms_private.alerts_of_period(since => v_since, until => v_until),
+    'daily', nms_private.totals_of_days(first => coalesce(v_before.snapshot_date, v_since), last => v_until)
+  )
+  || nms_private.changes_of_period(
+    before => v_before.run_id,
+    after => v_after.run_id,
+    first => coalesce(v_before.snapshot_date, v_since),
+    last => v_until,
+    at_most => period_report.at_most
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION period_report(since date, until date, at_most integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.period_report(since date, until date, at_most integer) IS 'What became of all tables in a period, by default the last seven days: {since, until, before, after, totals, change, change_percent, tables_left_out, is_change_estimated, outcomes, grew, shrank, appeared, disappeared, tables, more_tables, daily, days, runs, alerts}. before is the last day on or before since that has a result, or the first of the period when there is none; after the last day of the period that has one; either is null when there is none, and then so is the change. The period is the business days after since up to until: days, runs and alerts are of these. grew, shrank, appeared and disappeared: the ten tables that changed most, as outcomes counts them; tables: at_most of all, those that changed most first, each with its rows on every day of daily, null where it was not counted; more_tables: how many others there are. Partitions are part of their tables. Raises 22023 unless since is before until.';
+
+
+--
 -- Name: preview_run(jsonb, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -4180,6 +4268,82 @@ COMMENT ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, ki
 
 
 --
+-- Name: alerts_of_period(date, date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alerts_of_period(since date, until date) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  logged as materialized (
+    select
+      log.kind,
+      log.schema_name,
+      log.table_name,
+      log.filter_name,
+      log.detail,
+      log.opened_at,
+      log.closed_at,
+      coalesce(opening.snapshot_date, nms.business_date(at => log.opened_at)) as opened_on,
+      coalesce(closing.snapshot_date, nms.business_date(at => log.closed_at)) as closed_on
+    from nms.table_metrics_alert_log as log
+    left join nms.table_metrics_runs as opening on opening.run_id = log.opened_by_run
+    left join nms.table_metrics_runs as closing on closing.run_id = log.closed_by_run
+  ),
+  told as (
+    select 'opened' as state, logged.*
+    from logged
+    where logged.opened_on > alerts_of_period.since and logged.opened_on <= alerts_of_period.until
+    union all
+    select 'closed', logged.*
+    from logged
+    where logged.closed_on > alerts_of_period.since and logged.closed_on <= alerts_of_period.until
+    union all
+    select
+      'open', alert.kind, alert.schema_name, alert.table_name, alert.filter_name, alert.detail, alert.since, null,
+      found.opened_on, null
+    from nms.table_metrics_alerts as alert
+    left join nms.table_metrics_runs as opening on opening.run_id = alert.run_id
+    cross join lateral (
+      select coalesce(opening.snapshot_date, nms.business_date(at => alert.since))
+    ) as found (opened_on)
+    where found.opened_on <= alerts_of_period.until
+  ),
+  grouped as (
+    select
+      told.*,
+      bigint '1' as alerts,
+      row_number() over (partition by told.state order by told.opened_at, told.kind, told.schema_name, told.table_name) as place
+    from told
+  )
+  select jsonb_object_agg(
+    asked.state,
+    (
+      select jsonb_build_object(
+        'alerts', count(*),
+        'groups', coalesce(
+          jsonb_agg(to_jsonb(grouped) - '{state,place,opened_on,closed_on}'::text[] order by grouped.place)
+            filter (where grouped.place <= 50),
+          '[]'
+        )
+      )
+      from grouped
+      where grouped.state = asked.state
+    )
+  )
+  from (values ('opened'), ('closed'), ('open')) as asked (state)
+$$;
+
+
+--
+-- Name: FUNCTION alerts_of_period(since date, until date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alerts_of_period(since date, until date) IS 'The alerts of the business days after one day up to another: {opened, closed, open}, each {alerts, groups}, oldest first. opened and closed are as nms.table_metrics_alert_log has them; open are those of nms.table_metrics_alerts, open now, that were opened by then.';
+
+
+--
 -- Name: table_metrics_alert_log; Type: TABLE; Schema: nms; Owner: -
 --
 
@@ -5003,6 +5167,137 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.changed_counts(run_id bigint) IS 'The tables of a finished run, and their filters, that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
+
+
+--
+-- Name: changes_of_period(bigint, bigint, date, date, integer); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first date, last date, at_most integer) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  compared as materialized (
+    select per_table.*
+    from nms.compare_runs(before => changes_of_period.before, after => changes_of_period.after) as per_table
+    where num_nulls(changes_of_period.before, changes_of_period.after) = 0
+  ),
+  named as (
+    select
+      compared.schema_name,
+      compared.table_name,
+      compared.table_kind,
+      compared.outcome,
+      compared.rows_before,
+      compared.rows_after,
+      compared.change,
+      compared.change_percent,
+      compared.method_before,
+      compared.method_after
+    from compared
+    where not compared.is_partition
+    union all
+    -- The first result has nothing to be compared with.
+    select
+      measurement.schema_name,
+      measurement.table_name,
+      measurement.table_kind,
+      null,
+      null,
+      measurement.row_count,
+      null,
+      null,
+      null,
+      measurement.method
+    from nms.table_metrics_measurements as measurement
+    where
+      measurement.run_id = changes_of_period.after
+      and changes_of_period.before is null
+      and not measurement.is_partition
+  ),
+  placed as materialized (
+    select
+      named.*,
+      row_number() over by_size as place,
+      row_number() over (partition by named.outcome order by size.change desc, named.schema_name, named.table_name) as place_in_outcome
+    from named
+    cross join lateral (
+      select abs(coalesce(named.change, named.rows_after, -named.rows_before, 0))
+    ) as size (change)
+    window by_size as (
+      order by
+        named.outcome in ('left out', 'unchanged'),
+        size.change desc,
+        named.rows_after desc nulls last,
+        named.schema_name,
+        named.table_name
+    )
+  ),
+  calendar as materialized (
+    select day.snapshot_date, day.run_id
+    from (
+      select changes_of_period.first + later as snapshot_date
+      from generate_series(0, changes_of_period.last - changes_of_period.first) as later
+    ) as every
+    left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = every.snapshot_date
+  ),
+  listed as (
+    select placed.*, history.days
+    from placed
+    cross join lateral (
+      select jsonb_agg(measurement.row_count order by calendar.snapshot_date) as days
+      from calendar
+      left join nms.table_metrics_measurements as measurement
+        on measurement.run_id = calendar.run_id
+        and measurement.schema_name = placed.schema_name
+        and measurement.table_name = placed.table_name
+    ) as history
+    where placed.place <= coalesce(changes_of_period.at_most, placed.place)
+  )
+  select jsonb_build_object(
+    'change', total.change,
+    'change_percent', total.change_percent,
+    'tables_left_out', total.tables_left_out,
+    'is_change_estimated', (
+      select coalesce(bool_or('estimate' in (compared.method_before, compared.method_after)), false) from compared
+    ),
+    'outcomes', (
+      select coalesce(jsonb_object_agg(grouped.outcome, grouped.tables), '{}')
+      from (select placed.outcome, count(*) as tables from placed where placed.outcome is not null group by placed.outcome) as grouped
+    ),
+    'tables', (
+      select coalesce(jsonb_agg(to_jsonb(listed) - '{place,place_in_outcome}'::text[] order by listed.place), '[]')
+      from listed
+    ),
+    'more_tables', (select count(*) from placed where placed.place > changes_of_period.at_most)
+  ) || (
+    select jsonb_object_agg(
+      asked.outcome,
+      (
+        select coalesce(
+          jsonb_agg(to_jsonb(placed) - '{place,place_in_outcome}'::text[] order by placed.place_in_outcome), '[]'
+        )
+        from placed
+        where placed.outcome = asked.outcome and placed.place_in_outcome <= 10
+      )
+    )
+    from (values ('grew'), ('shrank'), ('appeared'), ('disappeared')) as asked (outcome)
+  )
+  from (values (1)) as one
+  left join lateral (
+    select growth.change, growth.change_percent, growth.tables_left_out
+    from nms_private.growth_over(run_ids => array[changes_of_period.before, changes_of_period.after]) as growth
+    where growth.since is not null
+  ) as total on num_nulls(changes_of_period.before, changes_of_period.after) = 0
+$$;
+
+
+--
+-- Name: FUNCTION changes_of_period(before bigint, after bigint, first date, last date, at_most integer); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.changes_of_period(before bigint, after bigint, first date, last date, at_most integer) IS 'What nms.period_report says of the tables of two runs, and of their rows on the days from the first to the last.';
 
 
 --
@@ -6537,6 +6832,66 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.day_owners(run_id bigint) IS 'The history by which a finished run is judged: the runs that owned the business days of the 13 weeks before its own when it ended. What ended later changes nothing.';
+
+
+--
+-- Name: days_of_period(date, date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.days_of_period(since date, until date) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  due as (
+    select due.next_date, due.due_at, due.usual_weekdays
+    from nms.table_metrics_next_due as due
+    where due.run_id = (
+      select run.run_id
+      from nms.table_metrics_runs as run
+      where run.status = 'SUCCEEDED' and not run.is_imported and run.snapshot_date <= days_of_period.until
+      order by run.snapshot_date desc, run.run_id desc
+      limit 1
+    )
+  ),
+  judged as (
+    select
+      calendar.snapshot_date,
+      day.run_id is not null as has_result,
+      day.run_id is not null
+        or (
+          calendar.snapshot_date > (select min(earlier.snapshot_date) from nms.table_metrics_daily_snapshot as earlier)
+          and (extract(isodow from calendar.snapshot_date) = any (due.usual_weekdays)) is not false
+          and (
+            calendar.snapshot_date < nms.business_date()
+            or (calendar.snapshot_date = due.next_date and statement_timestamp() > due.due_at)
+          )
+        ) as is_expected
+    from (
+      select days_of_period.since + later as snapshot_date
+      from generate_series(1, days_of_period.until - days_of_period.since) as later
+    ) as calendar
+    left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = calendar.snapshot_date
+    left join due on true
+  )
+  select jsonb_build_object(
+    'calendar', count(*),
+    'expected', count(*) filter (where judged.is_expected),
+    'with_result', count(*) filter (where judged.has_result),
+    'without_result', coalesce(
+      jsonb_agg(judged.snapshot_date order by judged.snapshot_date) filter (where judged.is_expected and not judged.has_result),
+      '[]'
+    )
+  )
+  from judged
+$$;
+
+
+--
+-- Name: FUNCTION days_of_period(since date, until date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.days_of_period(since date, until date) IS 'How many business days there are after one day up to another: {calendar, expected, with_result, without_result}. expected: with a result, or on a day of the week that usually has one, from the first result on and not before it is due. without_result: the expected days that have none.';
 
 
 --
@@ -13898,6 +14253,55 @@ COMMENT ON FUNCTION nms_private.run_totals(run_id bigint) IS 'What a run found i
 
 
 --
+-- Name: runs_of_period(date, date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.runs_of_period(since date, until date) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  run as materialized (
+    select found.*
+    from nms.table_metrics_runs as found
+    where found.snapshot_date > runs_of_period.since and found.snapshot_date <= runs_of_period.until
+  ),
+  reason as (
+    select
+      run.error_message,
+      count(*) as runs,
+      (array_agg(run.run_id order by run.run_id desc))[1] as last_run,
+      max(run.snapshot_date) as last_date,
+      min(run.snapshot_date) as first_date,
+      row_number() over (order by max(run.run_id) desc) as place
+    from run
+    where run.status = 'FAILED'
+    group by run.error_message
+  )
+  select jsonb_build_object(
+    'succeeded', count(*) filter (where run.status = 'SUCCEEDED' and not run.is_imported),
+    'imported', count(*) filter (where run.status = 'SUCCEEDED' and run.is_imported),
+    'failed', count(*) filter (where run.status = 'FAILED'),
+    'running', count(*) filter (where run.status = 'RUNNING'),
+    'reasons', (
+      select coalesce(jsonb_agg(to_jsonb(reason) - 'place' order by reason.place), '[]')
+      from reason
+      where reason.place <= 10
+    ),
+    'more_reasons', (select count(*) from reason where reason.place > 10)
+  )
+  from run
+$$;
+
+
+--
+-- Name: FUNCTION runs_of_period(since date, until date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.runs_of_period(since date, until date) IS 'How the runs of the business days after one day up to another ended: {succeeded, imported, failed, running, reasons, more_reasons}. reasons: why they failed, the last one first: {error_message, runs, last_run, first_date, last_date}, ten at most; more_reasons: how many others there are.';
+
+
+--
 -- Name: score_counts(bigint, text[], text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -14876,6 +15280,36 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) IS 'Ends for good the sessions that are counting tables of this run, or the one with this process id: for counts that do not react to pg_cancel_backend, because a function in an index of a table catches that. Returns the tables that they were reading, small ones together with others; no row when no session counts. The run stays RUNNING: end it with nms_private.give_up_run.';
+
+
+--
+-- Name: totals_of_days(date, date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.totals_of_days(first date, last date) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select jsonb_agg(
+    jsonb_build_object('snapshot_date', calendar.snapshot_date, 'run_id', day.run_id, 'rows', null, 'tables', null)
+    || coalesce(nms_private.run_totals(run_id => day.run_id) - '{carried_tables,total_bytes}'::text[], '{}')
+    || case when run.left_out_count > 0 then jsonb_build_object('left_out_count', run.left_out_count) else '{}' end
+    order by calendar.snapshot_date
+  )
+  from (
+    select totals_of_days.first + later as snapshot_date
+    from generate_series(0, totals_of_days.last - totals_of_days.first) as later
+  ) as calendar
+  left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = calendar.snapshot_date
+  left join nms.table_metrics_runs as run on run.run_id = day.run_id
+$$;
+
+
+--
+-- Name: FUNCTION totals_of_days(first date, last date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.totals_of_days(first date, last date) IS 'How many rows and tables each day found, oldest first, each row counted once: {snapshot_date, run_id, rows, tables}, and as far as there are any estimated_rows, which are part of rows, and left_out_count, the tables that its request left out. On a day without a result all but its date are null.';
 
 
 --
@@ -19224,6 +19658,17 @@ GRANT ALL ON FUNCTION nms.overview_report(snapshot_date date, days integer) TO t
 
 
 --
+-- Name: FUNCTION period_report(since date, until date, at_most integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.period_report(since date, until date, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.period_report(since date, until date, at_most integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.period_report(since date, until date, at_most integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.period_report(since date, until date, at_most integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.period_report(since date, until date, at_most integer) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION preview_run(skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -19427,6 +19872,13 @@ GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, 
 
 
 --
+-- Name: FUNCTION alerts_of_period(since date, until date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alerts_of_period(since date, until date) FROM PUBLIC;
+
+
+--
 -- Name: TABLE table_metrics_alert_log; Type: ACL; Schema: nms; Owner: -
 --
 
@@ -19515,6 +19967,13 @@ REVOKE ALL ON FUNCTION nms_private.carrying_report() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.changed_counts(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION changes_of_period(before bigint, after bigint, first date, last date, at_most integer); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.changes_of_period(before bigint, after bigint, first date, last date, at_most integer) FROM PUBLIC;
 
 
 --
@@ -19680,6 +20139,13 @@ REVOKE ALL ON FUNCTION nms_private.current_targets(skip jsonb, exclude jsonb, am
 --
 
 REVOKE ALL ON FUNCTION nms_private.day_owners(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION days_of_period(since date, until date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.days_of_period(since date, until date) FROM PUBLIC;
 
 
 --
@@ -20734,6 +21200,13 @@ REVOKE ALL ON FUNCTION nms_private.run_totals(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION runs_of_period(since date, until date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.runs_of_period(since date, until date) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION score_counts(run_id bigint, schema_names text[], table_names text[], filter_names text[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -20866,6 +21339,13 @@ REVOKE ALL ON FUNCTION nms_private.targets_left(targets nms_private.target[], fi
 REVOKE ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION totals_of_days(first date, last date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.totals_of_days(first date, last date) FROM PUBLIC;
 
 
 --

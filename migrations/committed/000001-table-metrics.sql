@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:cb796b6718a9dac54564a68188b0041672eb0425
+--! Hash: sha1:ffd8aa57ae1c197c4e92281196b01f8766efc7a4
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -10350,6 +10350,75 @@ comment on function nms_private.yield_target(bigint, oid, text) is
   'After the count of a table was canceled because another session waited for it: puts the table back at the end of the queue, or, the third time, records it as not counted. Returns which of the two, null when the table is not in the queue any more, or being counted again.';
 revoke execute on function nms_private.yield_target(bigint, oid, text) from public;
 --! EndIncluded functions/online/yield_target.sql
+--! Included functions/reading/alerts_of_period.sql
+create or replace function nms_private.alerts_of_period(since date, until date)
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  logged as materialized (
+    select
+      log.kind,
+      log.schema_name,
+      log.table_name,
+      log.filter_name,
+      log.detail,
+      log.opened_at,
+      log.closed_at,
+      coalesce(opening.snapshot_date, nms.business_date(at => log.opened_at)) as opened_on,
+      coalesce(closing.snapshot_date, nms.business_date(at => log.closed_at)) as closed_on
+    from nms.table_metrics_alert_log as log
+    left join nms.table_metrics_runs as opening on opening.run_id = log.opened_by_run
+    left join nms.table_metrics_runs as closing on closing.run_id = log.closed_by_run
+  ),
+  told as (
+    select 'opened' as state, logged.*
+    from logged
+    where logged.opened_on > alerts_of_period.since and logged.opened_on <= alerts_of_period.until
+    union all
+    select 'closed', logged.*
+    from logged
+    where logged.closed_on > alerts_of_period.since and logged.closed_on <= alerts_of_period.until
+    union all
+    select
+      'open', alert.kind, alert.schema_name, alert.table_name, alert.filter_name, alert.detail, alert.since, null,
+      found.opened_on, null
+    from nms.table_metrics_alerts as alert
+    left join nms.table_metrics_runs as opening on opening.run_id = alert.run_id
+    cross join lateral (
+      select coalesce(opening.snapshot_date, nms.business_date(at => alert.since))
+    ) as found (opened_on)
+    where found.opened_on <= alerts_of_period.until
+  ),
+  grouped as (
+    select
+      told.*,
+      bigint '1' as alerts,
+      row_number() over (partition by told.state order by told.opened_at, told.kind, told.schema_name, told.table_name) as place
+    from told
+  )
+  select jsonb_object_agg(
+    asked.state,
+    (
+      select jsonb_build_object(
+        'alerts', count(*),
+        'groups', coalesce(
+          jsonb_agg(to_jsonb(grouped) - '{state,place,opened_on,closed_on}'::text[] order by grouped.place)
+            filter (where grouped.place <= 50),
+          '[]'
+        )
+      )
+      from grouped
+      where grouped.state = asked.state
+    )
+  )
+  from (values ('opened'), ('closed'), ('open')) as asked (state)
+$$;
+comment on function nms_private.alerts_of_period(date, date) is
+  'The alerts of the business days after one day up to another: {opened, closed, open}, each {alerts, groups}, oldest first. opened and closed are as nms.table_metrics_alert_log has them; open are those of nms.table_metrics_alerts, open now, that were opened by then.';
+revoke execute on function nms_private.alerts_of_period(date, date) from public;
+--! EndIncluded functions/reading/alerts_of_period.sql
 --! Included functions/reading/alerts_report.sql
 create or replace function nms.alerts_report(
   history boolean default false,
@@ -10457,6 +10526,130 @@ comment on function nms_private.carrying_report() is
   'What the last successful run carried, how often carried counts were counted again and what that says, and what rules in their shadow would have carried: {server_can_carry, run_id, tables, carried, oldest_run, compared_since_run, comparisons, differences, one_in, open_differences, shadow}. shadow is null without such rules. Null when nothing is carried, and nothing ever was.';
 revoke execute on function nms_private.carrying_report() from public;
 --! EndIncluded functions/reading/carrying_report.sql
+--! Included functions/reading/changes_of_period.sql
+create or replace function nms_private.changes_of_period(before bigint, after bigint, first date, last date, at_most integer)
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  compared as materialized (
+    select per_table.*
+    from nms.compare_runs(before => changes_of_period.before, after => changes_of_period.after) as per_table
+    where num_nulls(changes_of_period.before, changes_of_period.after) = 0
+  ),
+  named as (
+    select
+      compared.schema_name,
+      compared.table_name,
+      compared.table_kind,
+      compared.outcome,
+      compared.rows_before,
+      compared.rows_after,
+      compared.change,
+      compared.change_percent,
+      compared.method_before,
+      compared.method_after
+    from compared
+    where not compared.is_partition
+    union all
+    -- The first result has nothing to be compared with.
+    select
+      measurement.schema_name,
+      measurement.table_name,
+      measurement.table_kind,
+      null,
+      null,
+      measurement.row_count,
+      null,
+      null,
+      null,
+      measurement.method
+    from nms.table_metrics_measurements as measurement
+    where
+      measurement.run_id = changes_of_period.after
+      and changes_of_period.before is null
+      and not measurement.is_partition
+  ),
+  placed as materialized (
+    select
+      named.*,
+      row_number() over by_size as place,
+      row_number() over (partition by named.outcome order by size.change desc, named.schema_name, named.table_name) as place_in_outcome
+    from named
+    cross join lateral (
+      select abs(coalesce(named.change, named.rows_after, -named.rows_before, 0))
+    ) as size (change)
+    window by_size as (
+      order by
+        named.outcome in ('left out', 'unchanged'),
+        size.change desc,
+        named.rows_after desc nulls last,
+        named.schema_name,
+        named.table_name
+    )
+  ),
+  calendar as materialized (
+    select day.snapshot_date, day.run_id
+    from (
+      select changes_of_period.first + later as snapshot_date
+      from generate_series(0, changes_of_period.last - changes_of_period.first) as later
+    ) as every
+    left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = every.snapshot_date
+  ),
+  listed as (
+    select placed.*, history.days
+    from placed
+    cross join lateral (
+      select jsonb_agg(measurement.row_count order by calendar.snapshot_date) as days
+      from calendar
+      left join nms.table_metrics_measurements as measurement
+        on measurement.run_id = calendar.run_id
+        and measurement.schema_name = placed.schema_name
+        and measurement.table_name = placed.table_name
+    ) as history
+    where placed.place <= coalesce(changes_of_period.at_most, placed.place)
+  )
+  select jsonb_build_object(
+    'change', total.change,
+    'change_percent', total.change_percent,
+    'tables_left_out', total.tables_left_out,
+    'is_change_estimated', (
+      select coalesce(bool_or('estimate' in (compared.method_before, compared.method_after)), false) from compared
+    ),
+    'outcomes', (
+      select coalesce(jsonb_object_agg(grouped.outcome, grouped.tables), '{}')
+      from (select placed.outcome, count(*) as tables from placed where placed.outcome is not null group by placed.outcome) as grouped
+    ),
+    'tables', (
+      select coalesce(jsonb_agg(to_jsonb(listed) - '{place,place_in_outcome}'::text[] order by listed.place), '[]')
+      from listed
+    ),
+    'more_tables', (select count(*) from placed where placed.place > changes_of_period.at_most)
+  ) || (
+    select jsonb_object_agg(
+      asked.outcome,
+      (
+        select coalesce(
+          jsonb_agg(to_jsonb(placed) - '{place,place_in_outcome}'::text[] order by placed.place_in_outcome), '[]'
+        )
+        from placed
+        where placed.outcome = asked.outcome and placed.place_in_outcome <= 10
+      )
+    )
+    from (values ('grew'), ('shrank'), ('appeared'), ('disappeared')) as asked (outcome)
+  )
+  from (values (1)) as one
+  left join lateral (
+    select growth.change, growth.change_percent, growth.tables_left_out
+    from nms_private.growth_over(run_ids => array[changes_of_period.before, changes_of_period.after]) as growth
+    where growth.since is not null
+  ) as total on num_nulls(changes_of_period.before, changes_of_period.after) = 0
+$$;
+comment on function nms_private.changes_of_period(bigint, bigint, date, date, integer) is
+  'What nms.period_report says of the tables of two runs, and of their rows on the days from the first to the last.';
+revoke execute on function nms_private.changes_of_period(bigint, bigint, date, date, integer) from public;
+--! EndIncluded functions/reading/changes_of_period.sql
 --! Included functions/reading/checked_limit.sql
 create or replace function nms_private.checked_limit(argument text, value integer)
 returns integer
@@ -10906,6 +11099,59 @@ comment on function nms.day_snapshot(date, integer) is
   'The JSON of a business day, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, payload as {schema: {table: count}}; in version 2 as {"_version": 2, schema: {table: {"count": …, "method": …}}}, whichever the payload_version setting was. Raises P0002 for a day without a result, 22023 for a version that is not 1 or 2.';
 revoke execute on function nms.day_snapshot(date, integer) from public;
 --! EndIncluded functions/reading/day_snapshot.sql
+--! Included functions/reading/days_of_period.sql
+create or replace function nms_private.days_of_period(since date, until date)
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  due as (
+    select due.next_date, due.due_at, due.usual_weekdays
+    from nms.table_metrics_next_due as due
+    where due.run_id = (
+      select run.run_id
+      from nms.table_metrics_runs as run
+      where run.status = 'SUCCEEDED' and not run.is_imported and run.snapshot_date <= days_of_period.until
+      order by run.snapshot_date desc, run.run_id desc
+      limit 1
+    )
+  ),
+  judged as (
+    select
+      calendar.snapshot_date,
+      day.run_id is not null as has_result,
+      day.run_id is not null
+        or (
+          calendar.snapshot_date > (select min(earlier.snapshot_date) from nms.table_metrics_daily_snapshot as earlier)
+          and (extract(isodow from calendar.snapshot_date) = any (due.usual_weekdays)) is not false
+          and (
+            calendar.snapshot_date < nms.business_date()
+            or (calendar.snapshot_date = due.next_date and statement_timestamp() > due.due_at)
+          )
+        ) as is_expected
+    from (
+      select days_of_period.since + later as snapshot_date
+      from generate_series(1, days_of_period.until - days_of_period.since) as later
+    ) as calendar
+    left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = calendar.snapshot_date
+    left join due on true
+  )
+  select jsonb_build_object(
+    'calendar', count(*),
+    'expected', count(*) filter (where judged.is_expected),
+    'with_result', count(*) filter (where judged.has_result),
+    'without_result', coalesce(
+      jsonb_agg(judged.snapshot_date order by judged.snapshot_date) filter (where judged.is_expected and not judged.has_result),
+      '[]'
+    )
+  )
+  from judged
+$$;
+comment on function nms_private.days_of_period(date, date) is
+  'How many business days there are after one day up to another: {calendar, expected, with_result, without_result}. expected: with a result, or on a day of the week that usually has one, from the first result on and not before it is due. without_result: the expected days that have none.';
+revoke execute on function nms_private.days_of_period(date, date) from public;
+--! EndIncluded functions/reading/days_of_period.sql
 --! Included functions/reading/days_report.sql
 create or replace function nms.days_report("limit" integer default 30, before date default null)
 returns jsonb
@@ -11993,6 +12239,91 @@ comment on function nms_private.period_ends(text, integer) is
   'The last day with a result of each of the last so many days, weeks (from Monday) or months, the current one included, and the run that owns it; before them, not asked for, the last day of an earlier period. No row: the period has no result.';
 revoke execute on function nms_private.period_ends(text, integer) from public;
 --! EndIncluded functions/reading/period_ends.sql
+--! Included functions/reading/period_report.sql
+create or replace function nms.period_report(
+  since date default null,
+  until date default null,
+  at_most integer default 200 -- tables; null for all
+)
+returns jsonb
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+set jit = off -- compiling these queries takes longer than running them
+as $$
+declare
+  v_today constant date := nms.business_date();
+  v_until constant date := least(period_report.until, v_today);
+  v_since constant date := coalesce(period_report.since, v_until - 7);
+  v_before record;
+  v_after record;
+begin
+  if not isfinite(v_since) or not isfinite(v_until) then
+    raise exception 'no such day: %', case when isfinite(v_since) then v_until else v_since end
+      using
+        errcode = 'datetime_field_overflow',
+        detail = 'expected dates of the calendar',
+        hint = 'Name a day such as 2026-11-20.';
+  elsif v_since >= v_until then
+    raise exception 'no period from % to %', v_since, v_until
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('expected a day before %s, when the period ends', v_until),
+        hint = format('Name %s or an earlier day.', v_until - 1);
+  elsif period_report.at_most < 0 then
+    raise exception 'no such number of tables: %', period_report.at_most
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected 0 or more, or null for all of them',
+        hint = 'The report has 200 unless told.';
+  end if;
+
+  select day.run_id, day.snapshot_date into v_after
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date > v_since and day.snapshot_date <= v_until
+  order by day.snapshot_date desc
+  limit 1;
+
+  -- The first result ever may be one of the period.
+  select day.run_id, day.snapshot_date into v_before
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date <= v_until and day.run_id is distinct from v_after.run_id
+  order by day.snapshot_date > v_since, abs(day.snapshot_date - v_since)
+  limit 1;
+
+  return jsonb_build_object(
+    'database', current_database(),
+    'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
+    'business_date', v_today,
+    'since', v_since,
+    'until', v_until,
+    'before', case
+      when v_before.run_id is not null
+        then jsonb_build_object('run_id', v_before.run_id, 'snapshot_date', v_before.snapshot_date)
+          || nms_private.run_totals(run_id => v_before.run_id)
+    end,
+    'after', case
+      when v_after.run_id is not null
+        then jsonb_build_object('run_id', v_after.run_id, 'snapshot_date', v_after.snapshot_date)
+          || nms_private.run_totals(run_id => v_after.run_id)
+    end,
+    'days', nms_private.days_of_period(since => v_since, until => v_until),
+    'runs', nms_private.runs_of_period(since => v_since, until => v_until),
+    'alerts', nms_private.alerts_of_period(since => v_since, until => v_until),
+    'daily', nms_private.totals_of_days(first => coalesce(v_before.snapshot_date, v_since), last => v_until)
+  )
+  || nms_private.changes_of_period(
+    before => v_before.run_id,
+    after => v_after.run_id,
+    first => coalesce(v_before.snapshot_date, v_since),
+    last => v_until,
+    at_most => period_report.at_most
+  );
+end
+$$;
+comment on function nms.period_report(date, date, integer) is
+  'What became of all tables in a period, by default the last seven days: {since, until, before, after, totals, change, change_percent, tables_left_out, is_change_estimated, outcomes, grew, shrank, appeared, disappeared, tables, more_tables, daily, days, runs, alerts}. before is the last day on or before since that has a result, or the first of the period when there is none; after the last day of the period that has one; either is null when there is none, and then so is the change. The period is the business days after since up to until: days, runs and alerts are of these. grew, shrank, appeared and disappeared: the ten tables that changed most, as outcomes counts them; tables: at_most of all, those that changed most first, each with its rows on every day of daily, null where it was not counted; more_tables: how many others there are. Partitions are part of their tables. Raises 22023 unless since is before until.';
+revoke execute on function nms.period_report(date, date, integer) from public;
+--! EndIncluded functions/reading/period_report.sql
 --! Included functions/reading/refuse_unknown_filter.sql
 create or replace function nms_private.refuse_unknown_filter(schema_name text, table_name text, filter_name text)
 returns void
@@ -12537,6 +12868,48 @@ comment on function nms_private.run_totals(bigint) is
   'What a run found in all, each row and each byte once: {tables, rows}, and as far as there are any estimated_rows, which are part of rows, carried_tables and total_bytes.';
 revoke execute on function nms_private.run_totals(bigint) from public;
 --! EndIncluded functions/reading/run_totals.sql
+--! Included functions/reading/runs_of_period.sql
+create or replace function nms_private.runs_of_period(since date, until date)
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  run as materialized (
+    select found.*
+    from nms.table_metrics_runs as found
+    where found.snapshot_date > runs_of_period.since and found.snapshot_date <= runs_of_period.until
+  ),
+  reason as (
+    select
+      run.error_message,
+      count(*) as runs,
+      (array_agg(run.run_id order by run.run_id desc))[1] as last_run,
+      max(run.snapshot_date) as last_date,
+      min(run.snapshot_date) as first_date,
+      row_number() over (order by max(run.run_id) desc) as place
+    from run
+    where run.status = 'FAILED'
+    group by run.error_message
+  )
+  select jsonb_build_object(
+    'succeeded', count(*) filter (where run.status = 'SUCCEEDED' and not run.is_imported),
+    'imported', count(*) filter (where run.status = 'SUCCEEDED' and run.is_imported),
+    'failed', count(*) filter (where run.status = 'FAILED'),
+    'running', count(*) filter (where run.status = 'RUNNING'),
+    'reasons', (
+      select coalesce(jsonb_agg(to_jsonb(reason) - 'place' order by reason.place), '[]')
+      from reason
+      where reason.place <= 10
+    ),
+    'more_reasons', (select count(*) from reason where reason.place > 10)
+  )
+  from run
+$$;
+comment on function nms_private.runs_of_period(date, date) is
+  'How the runs of the business days after one day up to another ended: {succeeded, imported, failed, running, reasons, more_reasons}. reasons: why they failed, the last one first: {error_message, runs, last_run, first_date, last_date}, ten at most; more_reasons: how many others there are.';
+revoke execute on function nms_private.runs_of_period(date, date) from public;
+--! EndIncluded functions/reading/runs_of_period.sql
 --! Included functions/reading/runs_report.sql
 create or replace function nms.runs_report("limit" integer default 30, before bigint default null)
 returns jsonb
@@ -12815,6 +13188,29 @@ comment on function nms.tables_report(text, text, text, integer) is
   'The tables of the last business day that has a result, in the order of their names (by bytes): {run_id, snapshot_date, previous_date, tables, next}, with the change since the day before that has one, null when that did not count the table. Each as in nms.run_report. alike: only those whose schema.table has this text in it, in upper or lower case as far as the locale of the database knows them. next, given as after, asks for those that follow; null when there are none. What a later run that FAILED found is told by nms.run_report. Raises P0002 for a schema that no run has met, 22023 for a limit that is not 1 to 1000 or an after that is no next.';
 revoke execute on function nms.tables_report(text, text, text, integer) from public;
 --! EndIncluded functions/reading/tables_report.sql
+--! Included functions/reading/totals_of_days.sql
+create or replace function nms_private.totals_of_days(first date, last date)
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_agg(
+    jsonb_build_object('snapshot_date', calendar.snapshot_date, 'run_id', day.run_id, 'rows', null, 'tables', null)
+    || coalesce(nms_private.run_totals(run_id => day.run_id) - '{carried_tables,total_bytes}'::text[], '{}')
+    || case when run.left_out_count > 0 then jsonb_build_object('left_out_count', run.left_out_count) else '{}' end
+    order by calendar.snapshot_date
+  )
+  from (
+    select totals_of_days.first + later as snapshot_date
+    from generate_series(0, totals_of_days.last - totals_of_days.first) as later
+  ) as calendar
+  left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = calendar.snapshot_date
+  left join nms.table_metrics_runs as run on run.run_id = day.run_id
+$$;
+comment on function nms_private.totals_of_days(date, date) is
+  'How many rows and tables each day found, oldest first, each row counted once: {snapshot_date, run_id, rows, tables}, and as far as there are any estimated_rows, which are part of rows, and left_out_count, the tables that its request left out. On a day without a result all but its date are null.';
+revoke execute on function nms_private.totals_of_days(date, date) from public;
+--! EndIncluded functions/reading/totals_of_days.sql
 --! Included functions/reading/trend_report.sql
 create or replace function nms.trend_report(
   schema_name text,
