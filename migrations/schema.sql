@@ -4285,9 +4285,10 @@ CREATE FUNCTION nms_private.alerts_of_period(since date, until date) RETURNS jso
       log.detail,
       log.opened_at,
       log.closed_at,
-      coalesce(opening.snapshot_date, nms.business_date(at => log.opened_at)) as opened_on,
-      coalesce(closing.snapshot_date, nms.business_date(at => log.closed_at)) as closed_on
-    from nms.table_metrics_alert_log as log
+      coalesce(opening.snapshot_date, (log.opened_at at time zone settings.business_time_zone)::date) as opened_on,
+      coalesce(closing.snapshot_date, (log.closed_at at time zone settings.business_time_zone)::date) as closed_on
+    from nms.table_metrics_settings as settings
+    cross join nms.table_metrics_alert_log as log
     left join nms.table_metrics_runs as opening on opening.run_id = log.opened_by_run
     left join nms.table_metrics_runs as closing on closing.run_id = log.closed_by_run
   ),
@@ -4303,10 +4304,11 @@ CREATE FUNCTION nms_private.alerts_of_period(since date, until date) RETURNS jso
     select
       'open', alert.kind, alert.schema_name, alert.table_name, alert.filter_name, alert.detail, alert.since, null,
       found.opened_on, null
-    from nms.table_metrics_alerts as alert
+    from nms.table_metrics_settings as settings
+    cross join nms.table_metrics_alerts as alert
     left join nms.table_metrics_runs as opening on opening.run_id = alert.run_id
     cross join lateral (
-      select coalesce(opening.snapshot_date, nms.business_date(at => alert.since))
+      select coalesce(opening.snapshot_date, (alert.since at time zone settings.business_time_zone)::date)
     ) as found (opened_on)
     where found.opened_on <= alerts_of_period.until
   ),

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:ffd8aa57ae1c197c4e92281196b01f8766efc7a4
+--! Hash: sha1:ec7dda0baa049b665bb1bdc8e637e05911dcc5f2
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -10366,9 +10366,10 @@ as $$
       log.detail,
       log.opened_at,
       log.closed_at,
-      coalesce(opening.snapshot_date, nms.business_date(at => log.opened_at)) as opened_on,
-      coalesce(closing.snapshot_date, nms.business_date(at => log.closed_at)) as closed_on
-    from nms.table_metrics_alert_log as log
+      coalesce(opening.snapshot_date, (log.opened_at at time zone settings.business_time_zone)::date) as opened_on,
+      coalesce(closing.snapshot_date, (log.closed_at at time zone settings.business_time_zone)::date) as closed_on
+    from nms.table_metrics_settings as settings
+    cross join nms.table_metrics_alert_log as log
     left join nms.table_metrics_runs as opening on opening.run_id = log.opened_by_run
     left join nms.table_metrics_runs as closing on closing.run_id = log.closed_by_run
   ),
@@ -10384,10 +10385,11 @@ as $$
     select
       'open', alert.kind, alert.schema_name, alert.table_name, alert.filter_name, alert.detail, alert.since, null,
       found.opened_on, null
-    from nms.table_metrics_alerts as alert
+    from nms.table_metrics_settings as settings
+    cross join nms.table_metrics_alerts as alert
     left join nms.table_metrics_runs as opening on opening.run_id = alert.run_id
     cross join lateral (
-      select coalesce(opening.snapshot_date, nms.business_date(at => alert.since))
+      select coalesce(opening.snapshot_date, (alert.since at time zone settings.business_time_zone)::date)
     ) as found (opened_on)
     where found.opened_on <= alerts_of_period.until
   ),
