@@ -232,6 +232,7 @@ grant execute on function
   nms.status_report,
   nms.metrics_report,
   nms.overview_report,
+  nms.period_report,
   nms.trend_report,
   nms.table_report,
   nms.compare_report,

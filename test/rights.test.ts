@@ -42,6 +42,7 @@ const readingCalls = [
   'growth_report',
   'metrics_report',
   'overview_report',
+  'period_report',
   'run_report',
   'run_snapshot',
   'runs_report',

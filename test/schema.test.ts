@@ -448,6 +448,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'open_job',
       'open_run',
       'overview_report',
+      'period_report',
       'preview_run',
       'prunable_runs',
       'prune_table_metrics',
