@@ -1604,6 +1604,64 @@ COMMENT ON FUNCTION nms.find_run(named text) IS 'The run that a text names: its 
 
 
 --
+-- Name: find_scope(text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.find_scope(named text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_schema constant text := substring(find_scope.named from '^(.+)\.\*$');
+  v_unquoted constant text := replace(substring(v_schema from '^"((?:[^"]|"")+)"$'), '""', '"');
+  v_found jsonb;
+  v_tables jsonb;
+begin
+  if find_scope.named = '*' then
+    return jsonb_build_object(
+      'named', find_scope.named,
+      'found', jsonb_build_array(jsonb_build_object('schema_name', null, 'table_name', null, 'quoted', '*')),
+      'alike', jsonb_build_array()
+    );
+  elsif v_schema is null then
+    v_tables := nms.find_table(named => find_scope.named);
+    if
+      v_tables -> 'found' = '[]'
+      and exists (
+        select from nms.table_metrics_measurements as measurement where measurement.schema_name = find_scope.named
+      )
+    then
+      return jsonb_set(v_tables, '{alike}', jsonb_build_array(find_scope.named || '.*'));
+    end if;
+    return v_tables;
+  end if;
+
+  select jsonb_agg(
+    jsonb_build_object(
+      'schema_name', spelled.name, 'table_name', null, 'quoted', format('%I.*', spelled.name)
+    )
+    order by spelled.name
+  ) into v_found
+  from (select v_schema union select v_unquoted) as spelled (name)
+  where exists (
+    select from nms.table_metrics_measurements as measurement where measurement.schema_name = spelled.name
+  );
+  if v_found is null then
+    perform nms_private.refuse_unknown_schema(schema_name => coalesce(v_unquoted, v_schema));
+  end if;
+  return jsonb_build_object('named', find_scope.named, 'found', v_found, 'alike', jsonb_build_array());
+end
+$_$;
+
+
+--
+-- Name: FUNCTION find_scope(named text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.find_scope(named text) IS 'What a name stands for, of all that some run has met: a table as in nms.find_table, a schema as in sales.* (table_name null), or * for the whole database (both null): {named, found: [{schema_name, table_name, quoted}], alike}. The schema spelled as the catalogue does or quoted as in SQL. Raises P0002 with the schemas that there are for one that no run has met.';
+
+
+--
 -- Name: find_table(text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -1751,19 +1809,9 @@ begin
         errcode = 'invalid_parameter_value',
         detail = 'expected day, week or month',
         hint = 'A week begins on Monday.';
-  elsif growth.schema_name is null and growth.table_name is not null then
-    raise exception 'a table without its schema: %', growth.table_name
-      using
-        errcode = 'invalid_parameter_value',
-        detail = 'expected a schema and a table of it, a schema alone, or neither for the whole database',
-        hint = 'Name its schema as well.';
   end if;
   perform nms_private.checked_limit(argument => 'periods', value => growth.periods);
-  if growth.table_name is not null then
-    perform nms_private.refuse_unknown_table(schema_name => growth.schema_name, table_name => growth.table_name);
-  elsif growth.schema_name is not null then
-    perform nms_private.refuse_unknown_schema(schema_name => growth.schema_name);
-  end if;
+  perform nms_private.refuse_unknown_scope(schema_name => growth.schema_name, table_name => growth.table_name);
 
   return query
   with ended as materialized (
@@ -3314,24 +3362,6 @@ begin
         and not day.is_imported
         and judged.is_long_enough
     ),
-    'alerts', (
-      select coalesce(
-        jsonb_agg(
-          to_jsonb(log) || jsonb_build_object('snapshot_date', found.snapshot_date)
-          order by log.opened_at desc, log.alert_id desc
-        ),
-        '[]'
-      )
-      from nms.table_metrics_alert_log as log
-      left join nms.table_metrics_runs as run on run.run_id = log.opened_by_run
-      cross join lateral (
-        select coalesce(run.snapshot_date, nms.business_date(at => log.opened_at)) as snapshot_date
-      ) as found
-      where
-        log.schema_name = table_report.schema_name
-        and log.table_name = table_report.table_name
-        and (log.closed_at is null or found.snapshot_date > v_today - table_report.days)
-    ),
     'last_runs', jsonb_build_object(
       'snapshot_date', v_last.snapshot_date,
       'runs', (
@@ -3380,6 +3410,60 @@ COMMENT ON FUNCTION nms.table_report(schema_name text, table_name text, days int
 
 
 --
+-- Name: table_trend(text, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.table_trend(named text, days integer DEFAULT 30) RETURNS TABLE(snapshot_date date, row_count bigint, change bigint, change_percent numeric, run_id bigint, method text, row_count_low bigint, row_count_high bigint, carried_from_run bigint, total_bytes bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_tables constant jsonb := nms.find_table(named => table_trend.named);
+  v_first constant jsonb := v_tables #> '{found,0}';
+begin
+  if v_first is null then
+    raise exception 'no run has met a table %', coalesce(table_trend.named, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = 'expected schema.table, spelled as the catalogue does or quoted as in SQL',
+        hint = coalesce(
+          (
+            select format('Did you mean %s?', string_agg(name, ', '))
+            from jsonb_array_elements_text(v_tables -> 'alike') as name
+            having count(*) > 0
+          ),
+          'Those of the last run are in nms.table_metrics_latest.'
+        );
+  elsif jsonb_array_length(v_tables -> 'found') > 1 then
+    raise exception '% is more than one table', table_trend.named
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'a dot in a name may also be the one between schema and table',
+        hint = (
+          select format('Quote the names: %s.', string_agg(meant ->> 'quoted', ' or '))
+          from jsonb_array_elements(v_tables -> 'found') as meant
+        );
+  end if;
+
+  return query
+  select found.*
+  from nms.table_trend(
+    schema_name => v_first ->> 'schema_name',
+    table_name => v_first ->> 'table_name',
+    days => table_trend.days
+  ) as found;
+end
+$$;
+
+
+--
+-- Name: FUNCTION table_trend(named text, days integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.table_trend(named text, days integer) IS 'The same of a table as people name it, such as sales.orders: spelled as the catalogue does or quoted as in SQL. Raises P0002 for a table that no run has met, with the names most alike, and 22023 for a name that is more than one table.';
+
+
+--
 -- Name: table_trend(text, text, integer, text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -3388,57 +3472,24 @@ CREATE FUNCTION nms.table_trend(schema_name text, table_name text, days integer 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select
-    day.snapshot_date,
-    measurement.row_count,
-    measurement.row_count - lag(measurement.row_count) over by_date,
-    round(
-      100.0 * (measurement.row_count - lag(measurement.row_count) over by_date)
-        / nullif(lag(measurement.row_count) over by_date, 0),
-      2
-    ),
-    day.run_id,
-    measurement.method,
-    measurement.row_count_low,
-    measurement.row_count_high,
-    measurement.carried_from_run,
-    measurement.total_bytes
-  from nms.table_metrics_settings as settings
-  join nms.table_metrics_daily_snapshot as day
-    on day.snapshot_date > (statement_timestamp() at time zone settings.business_time_zone)::date - table_trend.days
-  left join lateral (
-    -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
-    select
-      found.row_count, found.method, found.row_count_low, found.row_count_high, found.carried_from_run,
-      found.total_bytes, true as is_found
-    from nms.table_metrics_measurements as found
-    where
-      table_trend.filter_name is null
-      and found.run_id = day.run_id
-      and found.schema_name = table_trend.schema_name
-      and found.table_name = table_trend.table_name
-    union all
-    select filtered.row_count, filtered.method, null, null, null, null, true
-    from nms.table_metrics_filtered_counts as filtered
-    where
-      filtered.filter_name = table_trend.filter_name
-      and filtered.run_id = day.run_id
-      and filtered.schema_name = table_trend.schema_name
-      and filtered.table_name = table_trend.table_name
-      and filtered.row_count is not null
-    limit 1
-  ) as measurement on true
-  where
-    measurement.is_found
-    or exists (
-      select
-      from nms_private.request_excludes(
-        run_id => day.run_id,
-        schema_names => array[table_trend.schema_name],
-        table_names => array[table_trend.table_name]
-      )
-    )
-  window by_date as (order by day.snapshot_date)
-  order by day.snapshot_date
+    found.snapshot_date,
+    found.row_count::bigint,
+    found.change::bigint,
+    found.change_percent,
+    found.run_id,
+    found.method,
+    found.row_count_low,
+    found.row_count_high,
+    found.carried_from_run,
+    found.total_bytes::bigint
+  from nms.trend(
+    schema_name => table_trend.schema_name,
+    table_name => table_trend.table_name,
+    days => table_trend.days,
+    filter_name => table_trend.filter_name
+  ) as found
+  where table_trend.table_name is not null
+  order by found.snapshot_date
 $$;
 
 
@@ -3474,34 +3525,140 @@ COMMENT ON FUNCTION nms.tables_report(schema_name text, alike text, after text, 
 
 
 --
--- Name: trend_report(text, text, integer, text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: trend(text, text, integer, text, boolean); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.trend_report(schema_name text, table_name text, days integer DEFAULT 30, filter_name text DEFAULT NULL::text) RETURNS jsonb
+CREATE FUNCTION nms.trend(schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, days integer DEFAULT 30, filter_name text DEFAULT NULL::text, each_run boolean DEFAULT false) RETURNS TABLE(snapshot_date date, run_id bigint, collected_at timestamp with time zone, row_count numeric, change numeric, change_percent numeric, method text, row_count_low bigint, row_count_high bigint, carried_from_run bigint, estimated_rows numeric, total_bytes numeric, tables bigint, tables_left_out bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_since constant date := nms.business_date(at => statement_timestamp()) - trend.days;
+begin
+  if trend.table_name is null then
+    return query
+    with chosen as materialized (
+      select run.* from nms_private.runs_since(after => v_since, each_run => trend.each_run) as run
+    )
+    select
+      chosen.snapshot_date, chosen.run_id, chosen.collected_at,
+      total.rows, total.change, total.change_percent, total.method,
+      null::bigint, null::bigint, null::bigint,
+      total.estimated_rows, total.bytes, total.tables, total.tables_left_out
+    from nms_private.growth_over(
+      run_ids => (
+        select coalesce(array_agg(chosen.run_id order by chosen.snapshot_date, chosen.run_id), '{}') from chosen
+      ),
+      schema_name => trend.schema_name
+    ) as total
+    join chosen using (run_id)
+    order by chosen.snapshot_date, chosen.run_id;
+    return;
+  end if;
+
+  return query
+  select
+    run.snapshot_date, run.run_id, run.collected_at,
+    measurement.row_count::numeric,
+    (measurement.row_count - lag(measurement.row_count) over in_turn)::numeric,
+    round(
+      100.0 * (measurement.row_count - lag(measurement.row_count) over in_turn)
+        / nullif(lag(measurement.row_count) over in_turn, 0),
+      2
+    ),
+    measurement.method,
+    measurement.row_count_low,
+    measurement.row_count_high,
+    measurement.carried_from_run,
+    case when measurement.method = 'estimate' then measurement.row_count::numeric end,
+    measurement.total_bytes::numeric,
+    1::bigint,
+    0::bigint
+  from nms_private.runs_since(after => v_since, each_run => trend.each_run) as run
+  left join lateral (
+    -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
+    select
+      found.row_count, found.method, found.row_count_low, found.row_count_high, found.carried_from_run,
+      found.total_bytes, true as is_found
+    from nms.table_metrics_measurements as found
+    where
+      trend.filter_name is null
+      and found.run_id = run.run_id
+      and found.schema_name = trend.schema_name
+      and found.table_name = trend.table_name
+    union all
+    select filtered.row_count, filtered.method, null, null, null, null, true
+    from nms.table_metrics_filtered_counts as filtered
+    where
+      filtered.filter_name = trend.filter_name
+      and filtered.run_id = run.run_id
+      and filtered.schema_name = trend.schema_name
+      and filtered.table_name = trend.table_name
+      and filtered.row_count is not null
+    limit 1
+  ) as measurement on true
+  where
+    measurement.is_found
+    or exists (
+      select
+      from nms_private.request_excludes(
+        run_id => run.run_id,
+        schema_names => array[trend.schema_name],
+        table_names => array[trend.table_name]
+      )
+    )
+  window in_turn as (order by run.snapshot_date, run.run_id)
+  order by run.snapshot_date, run.run_id;
+end
+$$;
+
+
+--
+-- Name: FUNCTION trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) IS 'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included, or in each run of them that has SUCCEEDED. In a total each row counts once (sum of own_row_count), and change is that of the tables which this and the one before have both counted, with those that appeared and disappeared, as in nms.growth: tables_left_out change nothing, but are missing in the row_count of one of both. row_count is null where the request left it out. estimated_rows: how many of the rows are estimated; total_bytes: null unless each table was measured. method, row_count_low, row_count_high and carried_from_run as in nms.table_metrics_measurements; of a total only the method that is the least sure. No row: no result, or it did not exist. filter_name: only the rows of the table that match this filter. Names as the catalogue spells them.';
+
+
+--
+-- Name: trend_report(text, text, integer, text, boolean); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.trend_report(schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, days integer DEFAULT 30, filter_name text DEFAULT NULL::text, each_run boolean DEFAULT false) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_report jsonb;
   v_last date;
+  v_unit constant text := case when trend_report.each_run then 'runs' else 'days' end;
 begin
+  if trend_report.filter_name is not null and trend_report.table_name is null then
+    raise exception 'a filter without its table: %', trend_report.filter_name
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a schema and a table of it',
+        hint = 'Name the table that has this filter.';
+  end if;
+
   with trend as materialized (
-    select found.*
-    from nms.table_trend(
-      trend_report.schema_name, trend_report.table_name, trend_report.days, trend_report.filter_name
+    select found.*, row_number() over (order by found.snapshot_date, found.run_id) as place
+    from nms.trend(
+      trend_report.schema_name, trend_report.table_name, trend_report.days, trend_report.filter_name,
+      trend_report.each_run
     ) as found
   ),
   measured as (
-    select 'rows' as unit, trend.snapshot_date, trend.row_count as value from trend where trend.row_count is not null
+    select 'rows' as unit, trend.row_count as value, trend.* from trend where trend.row_count is not null
     union all
-    select 'bytes', trend.snapshot_date, trend.total_bytes from trend where trend.total_bytes is not null
+    select 'bytes', trend.total_bytes, trend.* from trend where trend.total_bytes is not null
   ),
   bounds as (
     select
       unit.name as unit,
-      count(measured.value) as days_found,
-      min(measured.snapshot_date) as first_date,
-      max(measured.snapshot_date) as last_date,
+      count(measured.value) as found,
+      min(measured.place) as first_place,
+      max(measured.place) as last_place,
       min(measured.value) as lowest,
       max(measured.value) as highest
     from (values ('rows'), ('bytes')) as unit (name)
@@ -3511,32 +3668,81 @@ begin
   summary as (
     select
       bounds.unit,
-      to_jsonb(bounds) - 'unit' || jsonb_build_object(
-        format('first_%s', bounds.unit), first.value,
-        format('last_%s', bounds.unit), last.value,
-        'lowest_date', (
-          select max(day.snapshot_date) from measured as day where day.unit = bounds.unit and day.value = bounds.lowest
-        ),
-        'highest_date', (
-          select max(day.snapshot_date) from measured as day where day.unit = bounds.unit and day.value = bounds.highest
-        ),
-        'change', last.value - first.value,
-        'change_percent', round(100.0 * (last.value - first.value) / nullif(first.value, 0), 2)
-      ) as said
+      jsonb_build_object(
+        v_unit || '_found', bounds.found,
+        'first_date', first.snapshot_date,
+        'last_date', last.snapshot_date,
+        'lowest', bounds.lowest,
+        'highest', bounds.highest,
+        'lowest_date', lowest.snapshot_date,
+        'highest_date', highest.snapshot_date,
+        'first_' || bounds.unit, first.value,
+        'last_' || bounds.unit, last.value,
+        'change', total.change,
+        'change_percent', total.change_percent
+      ) || case
+        when trend_report.each_run then jsonb_build_object(
+          'first_at', first.collected_at,
+          'last_at', last.collected_at,
+          'lowest_at', lowest.collected_at,
+          'highest_at', highest.collected_at
+        )
+        else '{}'
+      end || case
+        when trend_report.table_name is null then jsonb_build_object('tables_left_out', total.tables_left_out)
+        else '{}'
+      end as said
     from bounds
-    left join measured as first on first.unit = bounds.unit and first.snapshot_date = bounds.first_date
-    left join measured as last on last.unit = bounds.unit and last.snapshot_date = bounds.last_date
+    left join measured as first on first.unit = bounds.unit and first.place = bounds.first_place
+    left join measured as last on last.unit = bounds.unit and last.place = bounds.last_place
+    left join lateral (
+      select at.snapshot_date, at.collected_at
+      from measured as at
+      where at.unit = bounds.unit and at.value = bounds.lowest
+      order by at.place desc
+      limit 1
+    ) as lowest on true
+    left join lateral (
+      select at.snapshot_date, at.collected_at
+      from measured as at
+      where at.unit = bounds.unit and at.value = bounds.highest
+      order by at.place desc
+      limit 1
+    ) as highest on true
+    -- A total changes by what both have counted.
+    left join lateral (
+      select
+        case bounds.unit when 'rows' then over.change else over.bytes_change end as change,
+        case bounds.unit
+          when 'rows' then over.change_percent
+          else round(100 * over.bytes_change / nullif(first.value, 0), 2)
+        end as change_percent,
+        over.tables_left_out
+      from nms_private.growth_over(
+        run_ids => array[first.run_id, last.run_id], schema_name => trend_report.schema_name
+      ) as over
+      where trend_report.table_name is null and first.run_id <> last.run_id and over.since is not null
+      union all
+      select last.value - first.value, round(100 * (last.value - first.value) / nullif(first.value, 0), 2), 0
+      where trend_report.table_name is not null or first.run_id = last.run_id
+    ) as total on true
   )
   select jsonb_build_object(
     'schema_name', trend_report.schema_name,
     'table_name', trend_report.table_name,
     'filter_name', trend_report.filter_name,
-    'days', (
+    v_unit, (
       select coalesce(
         jsonb_agg(
           to_jsonb(trend)
+            - case
+              when trend_report.table_name is null
+                then array['place', 'row_count_low', 'row_count_high', 'carried_from_run']
+              else array['place', 'estimated_rows', 'tables', 'tables_left_out']
+            end
+            - case when trend_report.each_run then '' else 'collected_at' end
             || case when filtered.counts is null then '{}' else jsonb_build_object('filtered', filtered.counts) end
-          order by trend.snapshot_date
+          order by trend.place
         ),
         '[]'
       )
@@ -3546,22 +3752,38 @@ begin
         from nms.table_metrics_filtered_counts as found
         where
           trend_report.filter_name is null
+          and trend_report.table_name is not null
           and found.run_id = trend.run_id
           and found.schema_name = trend_report.schema_name
           and found.table_name = trend_report.table_name
       ) as filtered
     ),
     'summary', (
-      select summary.said || jsonb_build_object('days_left_out', (select count(*) from trend where trend.row_count is null))
+      select summary.said
+        || jsonb_build_object(v_unit || '_left_out', (select count(*) from trend where trend.row_count is null))
       from summary
       where summary.unit = 'rows'
     ),
     'summary_of_bytes', (
-      select summary.said from summary where summary.unit = 'bytes' and summary.said ->> 'days_found' <> '0'
+      select summary.said from summary where summary.unit = 'bytes' and summary.said ->> (v_unit || '_found') <> '0'
+    ),
+    'alerts', case
+      when trend_report.table_name is null then '[]'
+      else nms_private.alerts_of_table(
+        schema_name => trend_report.schema_name,
+        table_name => trend_report.table_name,
+        days => trend_report.days,
+        filter_name => trend_report.filter_name
+      )
+    end
+  ) || case
+    when trend_report.each_run then jsonb_build_object(
+      'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings)
     )
-  ) into strict v_report;
+    else '{}'
+  end into strict v_report;
 
-  if (v_report #>> '{summary,days_found}')::bigint > 0 then
+  if (v_report #>> array['summary', v_unit || '_found'])::bigint > 0 then
     return v_report;
   end if;
 
@@ -3575,10 +3797,11 @@ begin
 
   select day.snapshot_date into v_last
   from nms.table_metrics_daily_snapshot as day
-  join nms.table_metrics_measurements as measurement on measurement.run_id = day.run_id
+  cross join lateral nms_private.rows_of(
+    run_id => day.run_id, schema_name => trend_report.schema_name, table_name => trend_report.table_name
+  ) as found
   where
-    measurement.schema_name = trend_report.schema_name
-    and measurement.table_name = trend_report.table_name
+    found.tables > 0
     and (
       trend_report.filter_name is null
       or exists (
@@ -3595,7 +3818,7 @@ begin
   order by day.snapshot_date desc
   limit 1;
   if not found and trend_report.filter_name is null then
-    perform nms_private.refuse_unknown_table(
+    perform nms_private.refuse_unknown_scope(
       schema_name => trend_report.schema_name, table_name => trend_report.table_name
     );
   end if;
@@ -3612,10 +3835,10 @@ $$;
 
 
 --
--- Name: FUNCTION trend_report(schema_name text, table_name text, days integer, filter_name text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) IS 'How many rows a table had on each of the last so many business days, today included: {schema_name, table_name, filter_name, days, summary, summary_of_bytes}, the days as of nms.table_trend, oldest first, each with filtered {name: rows} when the table has filters. filter_name: only the rows that match this filter. summary_of_bytes is null unless bytes were measured on one of them. When none of them has a result, the summary says which day was the last with one, and how many days reach back to it. Names as the catalogue spells them. Raises P0002 for a table that no run has met, and for a filter that none has counted.';
+COMMENT ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) IS 'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included: {schema_name, table_name, filter_name, days, summary, summary_of_bytes, alerts}, the days as of nms.trend, oldest first, each with filtered {name: rows} when the table has filters. each_run: runs rather than days, each with collected_at, and the business_time_zone. filter_name: only the rows that match this filter. alerts: those of the table that are open or were opened on these days, newest first, with snapshot_date and closed_date, the business days from which on they held and no longer did; of a total there are none. summary_of_bytes is null unless bytes were measured on one of them. The change of a total is of what its first and its last day have both counted. When none of them has a result, the summary says which day was the last with one, and how many days reach back to it. Names as the catalogue spells them. Raises P0002 for a name that no run has met, and for a filter that none has counted; 22023 for a table without its schema, or a filter without its table.';
 
 
 --
@@ -4177,6 +4400,46 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) IS 'What the rules decide about one kind of alert for one table, or with nulls for whole runs: always one row, with the defaults where no rule decides.';
+
+
+--
+-- Name: alerts_of_table(text, text, integer, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alerts_of_table(schema_name text, table_name text, days integer, filter_name text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(
+    jsonb_agg(
+      to_jsonb(log) || jsonb_build_object('snapshot_date', day.opened, 'closed_date', day.closed)
+      order by log.opened_at desc, log.alert_id desc
+    ),
+    '[]'
+  )
+  from nms.table_metrics_alert_log as log
+  left join nms.table_metrics_runs as opening on opening.run_id = log.opened_by_run
+  left join nms.table_metrics_runs as closing on closing.run_id = log.closed_by_run
+  cross join lateral (
+    select
+      coalesce(opening.snapshot_date, nms.business_date(at => log.opened_at)) as opened,
+      case
+        when log.closed_at is not null then coalesce(closing.snapshot_date, nms.business_date(at => log.closed_at))
+      end as closed
+  ) as day
+  where
+    log.schema_name = alerts_of_table.schema_name
+    and log.table_name = alerts_of_table.table_name
+    and (alerts_of_table.filter_name is null or log.filter_name = alerts_of_table.filter_name)
+    and (log.closed_at is null or day.opened > nms.business_date() - alerts_of_table.days)
+$$;
+
+
+--
+-- Name: FUNCTION alerts_of_table(schema_name text, table_name text, days integer, filter_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alerts_of_table(schema_name text, table_name text, days integer, filter_name text) IS 'The alerts of a table that are open, or were opened on one of the last so many business days, newest first: as nms.table_metrics_alert_log has them, with snapshot_date, the business day on which each was opened, and closed_date, the first one on which it held no longer, null while it is open.';
 
 
 --
@@ -12843,6 +13106,39 @@ COMMENT ON FUNCTION nms_private.refuse_unknown_schema(schema_name text) IS 'Rais
 
 
 --
+-- Name: refuse_unknown_scope(text, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.refuse_unknown_scope(schema_name text, table_name text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if refuse_unknown_scope.schema_name is null and refuse_unknown_scope.table_name is not null then
+    raise exception 'a table without its schema: %', refuse_unknown_scope.table_name
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a schema and a table of it, a schema alone, or neither for the whole database',
+        hint = 'Name its schema as well.';
+  elsif refuse_unknown_scope.table_name is not null then
+    perform nms_private.refuse_unknown_table(
+      schema_name => refuse_unknown_scope.schema_name, table_name => refuse_unknown_scope.table_name
+    );
+  elsif refuse_unknown_scope.schema_name is not null then
+    perform nms_private.refuse_unknown_schema(schema_name => refuse_unknown_scope.schema_name);
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION refuse_unknown_scope(schema_name text, table_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.refuse_unknown_scope(schema_name text, table_name text) IS 'Raises P0002 when no run has met the table, or without table_name the schema, and 22023 for a table without its schema. Neither name is the whole database.';
+
+
+--
 -- Name: refuse_unknown_table(text, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -13895,6 +14191,37 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.run_totals(run_id bigint) IS 'What a run found in all, each row and each byte once: {tables, rows}, and as far as there are any estimated_rows, which are part of rows, carried_tables and total_bytes.';
+
+
+--
+-- Name: runs_since(date, boolean); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.runs_since(after date, each_run boolean) RETURNS TABLE(snapshot_date date, run_id bigint, collected_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE ROWS 30 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if runs_since.each_run then
+    return query
+    select run.snapshot_date, run.run_id, run.collected_at
+    from nms.table_metrics_runs as run
+    where run.status = 'SUCCEEDED' and run.snapshot_date > runs_since.after;
+  else
+    return query
+    select day.snapshot_date, day.run_id, day.collected_at
+    from nms.table_metrics_daily_snapshot as day
+    where day.snapshot_date > runs_since.after;
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION runs_since(after date, each_run boolean); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.runs_since(after date, each_run boolean) IS 'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED.';
 
 
 --
@@ -16547,7 +16874,8 @@ CREATE VIEW nms.table_metrics_daily AS
     before.method AS previous_method,
     measurement.total_bytes,
     measurement.own_total_bytes,
-    (measurement.total_bytes - before.total_bytes) AS bytes_change
+    (measurement.total_bytes - before.total_bytes) AS bytes_change,
+    (measurement.own_row_count - before.own_row_count) AS own_change
    FROM (((nms.table_metrics_daily_snapshot day
      JOIN nms.table_metrics_measurements measurement ON ((measurement.run_id = day.run_id)))
      LEFT JOIN LATERAL ( SELECT earlier.snapshot_date,
@@ -16704,6 +17032,13 @@ COMMENT ON COLUMN nms.table_metrics_daily.own_total_bytes IS 'Bytes without part
 --
 
 COMMENT ON COLUMN nms.table_metrics_daily.bytes_change IS 'total_bytes minus that of previous_date; null when either was not measured.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.own_change; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.own_change IS 'own_row_count minus that of previous_date: its sum over a day is the change of the tables that both days counted, each row once; null where change is. nms.growth also has what appeared and disappeared.';
 
 
 --
@@ -19125,6 +19460,17 @@ GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_reader;
 
 
 --
+-- Name: FUNCTION find_scope(named text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.find_scope(named text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.find_scope(named text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.find_scope(named text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.find_scope(named text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.find_scope(named text) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION find_table(named text); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -19356,6 +19702,17 @@ GRANT ALL ON FUNCTION nms.table_report(schema_name text, table_name text, days i
 
 
 --
+-- Name: FUNCTION table_trend(named text, days integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.table_trend(named text, days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.table_trend(named text, days integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.table_trend(named text, days integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.table_trend(named text, days integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.table_trend(named text, days integer) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION table_trend(schema_name text, table_name text, days integer, filter_name text); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -19378,14 +19735,25 @@ GRANT ALL ON FUNCTION nms.tables_report(schema_name text, alike text, after text
 
 
 --
--- Name: FUNCTION trend_report(schema_name text, table_name text, days integer, filter_name text); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_reader;
 
 
 --
@@ -19424,6 +19792,13 @@ GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, 
 GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_maintainer;
 GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION alerts_of_table(schema_name text, table_name text, days integer, filter_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alerts_of_table(schema_name text, table_name text, days integer, filter_name text) FROM PUBLIC;
 
 
 --
@@ -20571,6 +20946,13 @@ REVOKE ALL ON FUNCTION nms_private.refuse_unknown_schema(schema_name text) FROM 
 
 
 --
+-- Name: FUNCTION refuse_unknown_scope(schema_name text, table_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.refuse_unknown_scope(schema_name text, table_name text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION refuse_unknown_table(schema_name text, table_name text); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -20731,6 +21113,13 @@ REVOKE ALL ON FUNCTION nms_private.run_result(run_id bigint, since bigint) FROM 
 --
 
 REVOKE ALL ON FUNCTION nms_private.run_totals(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION runs_since(after date, each_run boolean); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.runs_since(after date, each_run boolean) FROM PUBLIC;
 
 
 --
