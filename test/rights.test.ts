@@ -37,6 +37,7 @@ const readingCalls = [
   'find_alerts',
   'find_day',
   'find_run',
+  'find_scope',
   'find_table',
   'growth',
   'growth_report',
@@ -49,7 +50,9 @@ const readingCalls = [
   'status_report',
   'table_report',
   'table_trend',
+  'table_trend',
   'tables_report',
+  'trend',
   'trend_report',
 ]
 const startingCalls = [
