@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:cb796b6718a9dac54564a68188b0041672eb0425
+--! Hash: sha1:a733de32f9cfa7e8efd8169022e06c84b59cf12a
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -17,8 +17,6 @@ comment on schema nms is
 revoke all on schema nms from public;
 
 create schema if not exists nms_private;
-comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may.';
 revoke all on schema nms_private from public;
 
 --! Included functions/settings/is_time_zone.sql
@@ -15033,6 +15031,9 @@ comment on column nms.table_metrics_today.payload is 'Row counts as {schema: {ta
 comment on column nms.table_metrics_today.collected_at is 'When that run started.';
 revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
+
+comment on schema nms_private is
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T18:47:32Z d72463fd651f.';
 
 -- Triggers
 create or replace trigger validate_filter
