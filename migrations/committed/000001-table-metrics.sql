@@ -17,8 +17,6 @@ comment on schema nms is
 revoke all on schema nms from public;
 
 create schema if not exists nms_private;
-comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may.';
 revoke all on schema nms_private from public;
 
 --! Included functions/settings/is_time_zone.sql
