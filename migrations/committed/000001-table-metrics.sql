@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:ec7dda0baa049b665bb1bdc8e637e05911dcc5f2
+--! Hash: sha1:ef3084e9533b3067d985c18b5f32dff23db6c299
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -10592,7 +10592,7 @@ as $$
     )
   ),
   calendar as materialized (
-    select day.snapshot_date, day.run_id
+    select every.snapshot_date, day.run_id
     from (
       select changes_of_period.first + later as snapshot_date
       from generate_series(0, changes_of_period.last - changes_of_period.first) as later
@@ -11129,7 +11129,7 @@ as $$
           and (extract(isodow from calendar.snapshot_date) = any (due.usual_weekdays)) is not false
           and (
             calendar.snapshot_date < nms.business_date()
-            or (calendar.snapshot_date = due.next_date and statement_timestamp() > due.due_at)
+            or statement_timestamp() > due.due_at + (calendar.snapshot_date - due.next_date) * interval '24 h'
           )
         ) as is_expected
     from (
@@ -12323,7 +12323,7 @@ begin
 end
 $$;
 comment on function nms.period_report(date, date, integer) is
-  'What became of all tables in a period, by default the last seven days: {since, until, before, after, totals, change, change_percent, tables_left_out, is_change_estimated, outcomes, grew, shrank, appeared, disappeared, tables, more_tables, daily, days, runs, alerts}. before is the last day on or before since that has a result, or the first of the period when there is none; after the last day of the period that has one; either is null when there is none, and then so is the change. The period is the business days after since up to until: days, runs and alerts are of these. grew, shrank, appeared and disappeared: the ten tables that changed most, as outcomes counts them; tables: at_most of all, those that changed most first, each with its rows on every day of daily, null where it was not counted; more_tables: how many others there are. Partitions are part of their tables. Raises 22023 unless since is before until.';
+  'What became of all tables in a period, by default the last seven days: {database, business_time_zone, business_date, since, until, before, after, change, change_percent, tables_left_out, is_change_estimated, outcomes, grew, shrank, appeared, disappeared, tables, more_tables, daily, days, runs, alerts}. before is the last day on or before since that has a result, or the first of the period when there is none; after the last day of the period that has one; either is null when there is none, and then so is the change. The period is the business days after since up to until: days, runs and alerts are of these. grew, shrank, appeared and disappeared: the ten tables that changed most, as outcomes counts them; tables: at_most of all, those that changed most first, each with its rows on every day of daily, null where it was not counted; more_tables: how many others there are. Partitions are part of their tables. Raises 22023 unless since is before until.';
 revoke execute on function nms.period_report(date, date, integer) from public;
 --! EndIncluded functions/reading/period_report.sql
 --! Included functions/reading/refuse_unknown_filter.sql
@@ -13198,7 +13198,10 @@ set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_agg(
     jsonb_build_object('snapshot_date', calendar.snapshot_date, 'run_id', day.run_id, 'rows', null, 'tables', null)
-    || coalesce(nms_private.run_totals(run_id => day.run_id) - '{carried_tables,total_bytes}'::text[], '{}')
+    || case
+      when day.run_id is null then '{}'
+      else nms_private.run_totals(run_id => day.run_id) - '{carried_tables,total_bytes}'::text[]
+    end
     || case when run.left_out_count > 0 then jsonb_build_object('left_out_count', run.left_out_count) else '{}' end
     order by calendar.snapshot_date
   )
