@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T18:55:17Z 0e122f6d4bfe.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T18:56:15Z 0b3d80b2a946.';
 
 
 --
@@ -2637,7 +2637,7 @@ $$;
 -- Name: FUNCTION period_report(since date, until date, at_most integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.period_report(since date, until date, at_most integer) IS 'What became of all tables in a period, by default the last seven days: {since, until, before, after, totals, change, change_percent, tables_left_out, is_change_estimated, outcomes, grew, shrank, appeared, disappeared, tables, more_tables, daily, days, runs, alerts}. before is the last day on or before since that has a result, or the first of the period when there is none; after the last day of the period that has one; either is null when there is none, and then so is the change. The period is the business days after since up to until: days, runs and alerts are of these. grew, shrank, appeared and disappeared: the ten tables that changed most, as outcomes counts them; tables: at_most of all, those that changed most first, each with its rows on every day of daily, null where it was not counted; more_tables: how many others there are. Partitions are part of their tables. Raises 22023 unless since is before until.';
+COMMENT ON FUNCTION nms.period_report(since date, until date, at_most integer) IS 'What became of all tables in a period, by default the last seven days: {database, business_time_zone, business_date, since, until, before, after, change, change_percent, tables_left_out, is_change_estimated, outcomes, grew, shrank, appeared, disappeared, tables, more_tables, daily, days, runs, alerts}. before is the last day on or before since that has a result, or the first of the period when there is none; after the last day of the period that has one; either is null when there is none, and then so is the change. The period is the business days after since up to until: days, runs and alerts are of these. grew, shrank, appeared and disappeared: the ten tables that changed most, as outcomes counts them; tables: at_most of all, those that changed most first, each with its rows on every day of daily, null where it was not counted; more_tables: how many others there are. Partitions are part of their tables. Raises 22023 unless since is before until.';
 
 
 --
@@ -5554,7 +5554,7 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
     )
   ),
   calendar as materialized (
-    select day.snapshot_date, day.run_id
+    select every.snapshot_date, day.run_id
     from (
       select changes_of_period.first + later as snapshot_date
       from generate_series(0, changes_of_period.last - changes_of_period.first) as later
@@ -7183,7 +7183,7 @@ CREATE FUNCTION nms_private.days_of_period(since date, until date) RETURNS jsonb
           and (extract(isodow from calendar.snapshot_date) = any (due.usual_weekdays)) is not false
           and (
             calendar.snapshot_date < nms.business_date()
-            or (calendar.snapshot_date = due.next_date and statement_timestamp() > due.due_at)
+            or statement_timestamp() > due.due_at + (calendar.snapshot_date - due.next_date) * interval '24 h'
           )
         ) as is_expected
     from (
@@ -15828,7 +15828,10 @@ CREATE FUNCTION nms_private.totals_of_days(first date, last date) RETURNS jsonb
     AS $$
   select jsonb_agg(
     jsonb_build_object('snapshot_date', calendar.snapshot_date, 'run_id', day.run_id, 'rows', null, 'tables', null)
-    || coalesce(nms_private.run_totals(run_id => day.run_id) - '{carried_tables,total_bytes}'::text[], '{}')
+    || case
+      when day.run_id is null then '{}'
+      else nms_private.run_totals(run_id => day.run_id) - '{carried_tables,total_bytes}'::text[]
+    end
     || case when run.left_out_count > 0 then jsonb_build_object('left_out_count', run.left_out_count) else '{}' end
     order by calendar.snapshot_date
   )
