@@ -3,6 +3,7 @@ import { untilAborted, withTimeout } from '../connection/timeout.ts'
 import { withSession } from '../connection/with_database.ts'
 import { expectOwnState } from '../install/state.ts'
 import { countOnline } from '../online/online.ts'
+import { reportAbandonedRuns } from '../schedule/open_job.ts'
 import { inBoundTransaction } from './bound_transaction.ts'
 import { endingEvents } from './events.ts'
 import { callFilterFunctions } from './filter_functions.ts'
@@ -28,9 +29,9 @@ export async function collectTableMetrics(
   options: CollectOptions = {},
 ): Promise<Run> {
   for (let attempts = 1; ; attempts++) {
-    const opened = await openRun(url, { skip, exclude }, options.signal)
+    const opened = await openRun(url, { skip, exclude }, options)
     if (opened.status !== 'RUNNING') {
-      await withDatabase((sql) => reportEnd(sql, opened, options.report), url)
+      await withSession((sql) => reportEnd(sql, opened, options.report), url)
       return opened
     }
     const run = await collectRun(url, opened.run_id, options)
@@ -56,20 +57,23 @@ async function failedAfterCounting(url: string, { run_id, status }: Run): Promis
 async function openRun(
   url: string,
   { skip, exclude }: Required<CollectRequest>,
-  signal?: AbortSignal,
+  { signal, report }: CollectOptions,
 ): Promise<Run> {
   const sql = connect(url)
   const stopped = untilAborted(signal).then(() => {
     throw new Error('stopped before the run was opened')
   })
   try {
-    const open = () =>
-      inBoundTransaction(sql, async (transaction) => {
+    const open = async () => {
+      // Before nms.open_run() ends them without a word.
+      if (report) await reportAbandonedRuns(sql, { record: report })
+      return inBoundTransaction(sql, async (transaction) => {
         const [{ run_id }] = await transaction<[{ run_id: string }]>`
           select nms.open_run(skip => ${sql.json(skip)}, exclude => ${sql.json(exclude)}) as run_id
         `
         return readRun(transaction, run_id)
       })
+    }
     return await Promise.race([expectOwnState(sql).then(open), stopped])
   } finally {
     await sql.end({ timeout: 0 })
