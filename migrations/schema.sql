@@ -2890,7 +2890,8 @@ begin
         null, alert.kind,
         left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
         alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
-        v_run.finished_at, v_run.run_id, null, null, left(alert.filter_name, 63)
+        v_run.finished_at, v_run.run_id, null, null, left(alert.filter_name, 63),
+        null, null, null -- nobody has acknowledged it
       )::nms.table_metrics_alert_log
     from nms.find_alerts(run_id => record_alerts.run_id) as alert
   );
@@ -4197,8 +4198,12 @@ CREATE TABLE nms.table_metrics_alert_log (
     closed_at timestamp with time zone,
     closed_by_run bigint,
     filter_name text COLLATE pg_catalog."C",
+    acknowledged_at timestamp with time zone,
+    acknowledged_by text,
+    acknowledgement text,
     CONSTRAINT a_filter_is_of_a_table CHECK (((filter_name IS NULL) OR (table_name IS NOT NULL))),
     CONSTRAINT alerts_close_after_they_open CHECK ((closed_at >= opened_at)),
+    CONSTRAINT an_acknowledgement_tells_when_who_and_why CHECK ((num_nulls(acknowledged_at, acknowledged_by, acknowledgement) = ANY (ARRAY[0, 3]))),
     CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text, 'count_differs'::text, 'triggers_changed'::text]))),
     CONSTRAINT schema_and_table_come_together CHECK (((schema_name IS NULL) = (table_name IS NULL)))
 );
@@ -4300,6 +4305,27 @@ COMMENT ON COLUMN nms.table_metrics_alert_log.closed_by_run IS 'Run in which it 
 --
 
 COMMENT ON COLUMN nms.table_metrics_alert_log.filter_name IS 'Filter whose count is strange; null when it is that of all rows.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.acknowledged_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledged_at IS 'When somebody took it on, with nms.acknowledge_alert(); null until then.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.acknowledged_by; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledged_by IS 'The role that did.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.acknowledgement; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledgement IS 'What that person said about it.';
 
 
 --
@@ -6556,6 +6582,7 @@ CREATE TABLE nms.table_metrics_alert_rules (
     sensitivity numeric,
     failures_in_a_row bigint,
     late_after interval,
+    comment text,
     CONSTRAINT a_rule_decides_something CHECK ((num_nonnulls(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after) > 0)),
     CONSTRAINT a_table_is_named_with_its_schema CHECK (((schema_name <> '*'::text) OR (table_name = '*'::text))),
     CONSTRAINT drop_percent_is_between_1_and_100 CHECK (((drop_percent >= (1)::numeric) AND (drop_percent <= (100)::numeric))),
@@ -6662,6 +6689,13 @@ COMMENT ON COLUMN nms.table_metrics_alert_rules.late_after IS 'How long after th
 
 
 --
+-- Name: COLUMN table_metrics_alert_rules.comment; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.comment IS 'Why, for whoever reads it later; decides nothing.';
+
+
+--
 -- Name: default_alert_rule(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -6681,7 +6715,8 @@ CREATE FUNCTION nms_private.default_alert_rule() RETURNS nms.table_metrics_alert
     20, -- min_change
     1, -- sensitivity
     3, -- failures_in_a_row
-    interval '1 hour' -- late_after
+    interval '1 hour', -- late_after
+    null -- comment
   )::nms.table_metrics_alert_rules
 $$;
 
@@ -12012,7 +12047,14 @@ CREATE FUNCTION nms_private.open_alerts() RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select coalesce(jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name), '[]')
+  select coalesce(
+    jsonb_agg(
+      to_jsonb(alert)
+      order by
+        alert.acknowledged_at is not null, alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name
+    ),
+    '[]'
+  )
   from nms.table_metrics_alerts as alert
 $$;
 
@@ -12021,7 +12063,7 @@ $$;
 -- Name: FUNCTION open_alerts(); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.open_alerts() IS 'The alerts of nms.table_metrics_alerts, oldest first.';
+COMMENT ON FUNCTION nms_private.open_alerts() IS 'The alerts of nms.table_metrics_alerts, oldest first, those that are acknowledged last.';
 
 
 --
@@ -16231,7 +16273,11 @@ CREATE VIEW nms.table_metrics_alerts AS
     alert.detail,
     alert.since,
     alert.run_id,
-    alert.filter_name
+    alert.filter_name,
+    alert.alert_id,
+    alert.acknowledged_at,
+    alert.acknowledged_by,
+    alert.acknowledgement
    FROM ((( SELECT log.kind,
             log.schema_name,
             log.table_name,
@@ -16241,7 +16287,11 @@ CREATE VIEW nms.table_metrics_alerts AS
             log.detail,
             log.opened_at AS since,
             log.opened_by_run AS run_id,
-            log.filter_name
+            log.filter_name,
+            log.alert_id,
+            log.acknowledged_at,
+            log.acknowledged_by,
+            log.acknowledgement
            FROM nms.table_metrics_alert_log log
           WHERE ((log.closed_at IS NULL) AND (log.kind <> 'run_late'::text))
         UNION ALL
@@ -16254,13 +16304,18 @@ CREATE VIEW nms.table_metrics_alerts AS
             format('no result for %s, the last one is of %s'::text, due.next_date, due.snapshot_date) AS format,
             due.due_at,
             NULL::bigint,
-            NULL::text
-           FROM (( SELECT run.run_id
+            NULL::text,
+            known.alert_id,
+            known.acknowledged_at,
+            known.acknowledged_by,
+            known.acknowledgement
+           FROM ((( SELECT run.run_id
                    FROM nms.table_metrics_runs run
                   WHERE ((run.status = 'SUCCEEDED'::text) AND (NOT run.is_imported))
                   ORDER BY run.snapshot_date DESC, run.run_id DESC
                  LIMIT 1) latest
              JOIN nms.table_metrics_next_due due ON ((due.run_id = latest.run_id)))
+             LEFT JOIN nms.table_metrics_alert_log known ON (((known.closed_at IS NULL) AND (known.kind = 'run_late'::text))))
           WHERE (statement_timestamp() > due.due_at)) alert
      CROSS JOIN nms.table_metrics_settings settings)
      CROSS JOIN LATERAL nms_private.alert_rule(schema_name => alert.schema_name, table_name => alert.table_name, kind => alert.kind) rule(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after))
@@ -16342,6 +16397,34 @@ COMMENT ON COLUMN nms.table_metrics_alerts.run_id IS 'Run in which it was first 
 --
 
 COMMENT ON COLUMN nms.table_metrics_alerts.filter_name IS 'Filter whose count is strange; null when it is that of all rows.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.alert_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.alert_id IS 'Its number in nms.table_metrics_alert_log, for nms.acknowledge_alert(); null for run_late until a worker has announced it.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.acknowledged_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.acknowledged_at IS 'When somebody took it on; null until then.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.acknowledged_by; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.acknowledged_by IS 'The role that did.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.acknowledgement; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.acknowledgement IS 'What that person said about it.';
 
 
 --

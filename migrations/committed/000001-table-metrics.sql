@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:cb796b6718a9dac54564a68188b0041672eb0425
+--! Hash: sha1:ad465148ac90236fc2eda04d1a19329a4d4b5f05
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -744,6 +744,7 @@ create table if not exists nms.table_metrics_alert_rules (
     constraint failures_in_a_row_is_1_or_more check (failures_in_a_row >= 1),
   late_after interval
     constraint late_after_is_between_0_and_30_days check (late_after between '0' and '30 days'),
+  comment text,
   primary key (schema_name, table_name, kind),
   constraint a_table_is_named_with_its_schema check (schema_name <> '*' or table_name = '*'),
   constraint a_rule_decides_something check (
@@ -782,6 +783,8 @@ comment on column nms.table_metrics_alert_rules.failures_in_a_row is
   'After how many failed runs in a row there is an alert. Default: 3.';
 comment on column nms.table_metrics_alert_rules.late_after is
   'How long after the usual time a business day may be without a result. Default: 1 hour.';
+comment on column nms.table_metrics_alert_rules.comment is
+  'Why, for whoever reads it later; decides nothing.';
 
 create table if not exists nms.table_metrics_alert_log (
   alert_id bigint generated always as identity primary key,
@@ -803,9 +806,16 @@ create table if not exists nms.table_metrics_alert_log (
   closed_at timestamptz,
   closed_by_run bigint,
   filter_name text collate "C",
+  acknowledged_at timestamptz,
+  acknowledged_by text,
+  acknowledgement text
+    constraint an_acknowledgement_has_1_to_500_characters check (length(acknowledgement) between 1 and 500),
   constraint schema_and_table_come_together check ((schema_name is null) = (table_name is null)),
   constraint a_filter_is_of_a_table check (filter_name is null or table_name is not null),
-  constraint alerts_close_after_they_open check (closed_at >= opened_at)
+  constraint alerts_close_after_they_open check (closed_at >= opened_at),
+  constraint an_acknowledgement_tells_when_who_and_why check (
+    num_nulls(acknowledged_at, acknowledged_by, acknowledgement) in (0, 3)
+  )
 );
 create unique index if not exists an_alert_is_open_once
   on nms.table_metrics_alert_log (kind, coalesce(schema_name, ''), coalesce(table_name, ''), coalesce(filter_name, ''))
@@ -838,6 +848,12 @@ comment on column nms.table_metrics_alert_log.closed_at is
   'When it held no longer; null while it is open.';
 comment on column nms.table_metrics_alert_log.closed_by_run is
   'Run in which it held no longer; null while it is open.';
+comment on column nms.table_metrics_alert_log.acknowledged_at is
+  'When somebody took it on, with nms.acknowledge_alert(); null until then.';
+comment on column nms.table_metrics_alert_log.acknowledged_by is
+  'The role that did.';
+comment on column nms.table_metrics_alert_log.acknowledgement is
+  'What that person said about it.';
 
 create table if not exists nms_private.readings (
   reading_id bigint generated always as identity primary key,
@@ -1334,7 +1350,8 @@ as $$
     20, -- min_change
     1, -- sensitivity
     3, -- failures_in_a_row
-    interval '1 hour' -- late_after
+    interval '1 hour', -- late_after
+    null -- comment
   )::nms.table_metrics_alert_rules
 $$;
 comment on function nms_private.default_alert_rule() is
@@ -2082,7 +2099,8 @@ begin
         null, alert.kind,
         left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
         alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
-        v_run.finished_at, v_run.run_id, null, null, left(alert.filter_name, 63)
+        v_run.finished_at, v_run.run_id, null, null, left(alert.filter_name, 63),
+        null, null, null -- nobody has acknowledged it
       )::nms.table_metrics_alert_log
     from nms.find_alerts(run_id => record_alerts.run_id) as alert
   );
@@ -11790,11 +11808,18 @@ returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name), '[]')
+  select coalesce(
+    jsonb_agg(
+      to_jsonb(alert)
+      order by
+        alert.acknowledged_at is not null, alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name
+    ),
+    '[]'
+  )
   from nms.table_metrics_alerts as alert
 $$;
 comment on function nms_private.open_alerts() is
-  'The alerts of nms.table_metrics_alerts, oldest first.';
+  'The alerts of nms.table_metrics_alerts, oldest first, those that are acknowledged last.';
 revoke execute on function nms_private.open_alerts() from public;
 --! EndIncluded functions/reading/open_alerts.sql
 --! Included functions/reading/overview_report.sql
@@ -14710,7 +14735,11 @@ create or replace view nms.table_metrics_alerts as
     alert.detail,
     alert.since,
     alert.run_id,
-    alert.filter_name
+    alert.filter_name,
+    alert.alert_id,
+    alert.acknowledged_at,
+    alert.acknowledged_by,
+    alert.acknowledgement
   from (
     select
       log.kind,
@@ -14722,7 +14751,11 @@ create or replace view nms.table_metrics_alerts as
       log.detail,
       log.opened_at as since,
       log.opened_by_run as run_id,
-      log.filter_name
+      log.filter_name,
+      log.alert_id,
+      log.acknowledged_at,
+      log.acknowledged_by,
+      log.acknowledgement
     from nms.table_metrics_alert_log as log
     where log.closed_at is null and log.kind <> 'run_late'
     union all
@@ -14732,7 +14765,11 @@ create or replace view nms.table_metrics_alerts as
       format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date),
       due.due_at,
       null,
-      null
+      null,
+      known.alert_id,
+      known.acknowledged_at,
+      known.acknowledged_by,
+      known.acknowledgement
     from (
       select run.run_id
       from nms.table_metrics_runs as run
@@ -14741,6 +14778,7 @@ create or replace view nms.table_metrics_alerts as
       limit 1
     ) as latest
     join nms.table_metrics_next_due as due on due.run_id = latest.run_id
+    left join nms.table_metrics_alert_log as known on known.closed_at is null and known.kind = 'run_late'
     where statement_timestamp() > due.due_at
   ) as alert
   cross join nms.table_metrics_settings as settings
@@ -14765,6 +14803,11 @@ comment on column nms.table_metrics_alerts.detail is 'The same for a person.';
 comment on column nms.table_metrics_alerts.since is 'When it was first found.';
 comment on column nms.table_metrics_alerts.run_id is 'Run in which it was first found; null for run_late.';
 comment on column nms.table_metrics_alerts.filter_name is 'Filter whose count is strange; null when it is that of all rows.';
+comment on column nms.table_metrics_alerts.alert_id is
+  'Its number in nms.table_metrics_alert_log, for nms.acknowledge_alert(); null for run_late until a worker has announced it.';
+comment on column nms.table_metrics_alerts.acknowledged_at is 'When somebody took it on; null until then.';
+comment on column nms.table_metrics_alerts.acknowledged_by is 'The role that did.';
+comment on column nms.table_metrics_alerts.acknowledgement is 'What that person said about it.';
 revoke all on table nms.table_metrics_alerts from public;
 --! EndIncluded views/table_metrics_alerts.sql
 --! Included views/table_metrics_daily.sql

@@ -51,6 +51,10 @@ test('alerts --json has a row of the view for each', async (t) => {
     detail: 'empty, usually it has about 1,000 rows',
     run_id: Number(run_id),
     filter_name: null,
+    alert_id: 1,
+    acknowledged_at: null,
+    acknowledged_by: null,
+    acknowledgement: null,
   })
 })
 
