@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:ad465148ac90236fc2eda04d1a19329a4d4b5f05
+--! Hash: sha1:e47b1c5566b55cde4a2b4e45f1f9eab3a93cb87f
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -10390,8 +10390,28 @@ as $$
     'business_time_zone', settings.business_time_zone,
     'open', nms_private.open_alerts(),
     'history', (
-      select coalesce(jsonb_agg(to_jsonb(logged) order by logged.alert_id desc), '[]')
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(logged) || jsonb_build_object(
+            'is_silenced', rule.is_silenced,
+            'silenced_until', rule.silenced_until
+          )
+          order by logged.alert_id desc
+        ),
+        '[]'
+      )
       from logged
+      cross join lateral (
+        select
+          coalesce(bool_or(not rule.is_on or nms.business_date() < rule.silenced_until), false) as is_silenced,
+          max(rule.silenced_until) filter (where rule.is_on and nms.business_date() < rule.silenced_until) as silenced_until
+        from nms_private.alert_rule(
+          schema_name => logged.schema_name,
+          table_name => logged.table_name,
+          kind => logged.kind
+        ) as rule
+        where logged.closed_at is null
+      ) as rule
       having alerts_report.history
     ),
     'next', (
@@ -10406,7 +10426,7 @@ as $$
   where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
 $$;
 comment on function nms.alerts_report(boolean, integer, bigint) is
-  'What is strange: {business_time_zone, open, history, next}. open: as nms.table_metrics_alerts, oldest first. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+  'What is strange: {business_time_zone, open, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 revoke execute on function nms.alerts_report(boolean, integer, bigint) from public;
 --! EndIncluded functions/reading/alerts_report.sql
 --! Included functions/reading/carrying_report.sql

@@ -27,7 +27,7 @@ test('alerts tells what is strange, since when, and what would have been usual',
   t.regex(
     stdout,
     new RegExp(
-      `^dropped_to_zero public\\.orders, since ${await daysAgo(db.sql, 0)} \\d\\d:\\d\\d\n  empty, usually it has about 1,000 rows\n$`,
+      `^1 dropped_to_zero public\\.orders, since ${await daysAgo(db.sql, 0)} \\d\\d:\\d\\d\n  empty, usually it has about 1,000 rows\n$`,
     ),
   )
 })
