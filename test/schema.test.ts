@@ -413,7 +413,9 @@ test('the calls, and no other functions, run with the rights of their owner', as
     `),
     [
       'abandon_silent_runs',
+      'acknowledge_alert',
       'alert_rule',
+      'alert_rules_report',
       'alerts_report',
       'call_as_nobody',
       'call_filter_function',
@@ -461,6 +463,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'run_report',
       'run_snapshot',
       'runs_report',
+      'silence_alerts',
       'status_report',
       'table_report',
       'table_trend',

@@ -5,6 +5,9 @@ import { parseExactly } from '../reading/exact_json.ts'
 import { describeAlerts, readAlerts } from '../reading/open_alerts.ts'
 import { shownZone } from '../reading/time_zone.ts'
 import { print } from '../terminal/output.ts'
+import { addAcknowledgeCommand } from './alerts/acknowledge.ts'
+import { addRulesCommand } from './alerts/rules.ts'
+import { addSilenceCommand } from './alerts/silence.ts'
 import { wholeNumber } from './arguments.ts'
 
 interface Options {
@@ -14,9 +17,10 @@ interface Options {
 }
 
 export function addAlertsCommand(program: Command): void {
-  program
+  program.enablePositionalOptions() // or alerts would take the options of its subcommands
+  const alerts = program
     .command('alerts')
-    .enablePositionalOptions() // or the options of its subcommands would be its own
+    .enablePositionalOptions()
     .description('show what is strange: the open alerts, and since when')
     .option('--history', 'show all that there have been, last opened first')
     .option('--limit <n>', 'how many of the history', wholeNumber(1000), 25)
@@ -29,8 +33,11 @@ export function addAlertsCommand(program: Command): void {
           print(json ? logged : describeHistory(parseExactly(logged), limit, shownZone(zone)))
           return
         }
-        const { json: alerts, zone } = await readAlerts(sql)
-        print(json ? alerts : describeAlerts(parseExactly(alerts), shownZone(zone)))
+        const { json: open, zone } = await readAlerts(sql)
+        print(json ? open : describeAlerts(parseExactly(open), shownZone(zone)))
       }),
     )
+  addSilenceCommand(alerts)
+  addAcknowledgeCommand(alerts)
+  addRulesCommand(alerts)
 }
