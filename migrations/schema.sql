@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T18:59:41Z 7c8b51e20688.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:03:31Z 39f39c9af212.';
 
 
 --
@@ -660,6 +660,147 @@ COMMENT ON FUNCTION nms.abandon_silent_runs(silent_for interval) IS 'Ends as FAI
 
 
 --
+-- Name: acknowledge_alert(bigint, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.acknowledge_alert(alert_id bigint, why text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5 s'
+    AS $_$
+declare
+  v_why constant text := regexp_replace(acknowledge_alert.why, '^\s+|\s+$', '', 'g');
+  v_id bigint := acknowledge_alert.alert_id;
+  v_alert nms.table_metrics_alert_log;
+begin
+  if (length(v_why) between 1 and 500) is not true then
+    raise exception 'an acknowledgement has 1 to 500 characters'
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('saw %s', coalesce(length(v_why), 0)),
+        hint = 'Say in a few words why nobody has to look any more.';
+  end if;
+
+  if v_id is null then
+    perform nms_private.record_missing_run();
+    select late.alert_id into v_id
+    from nms.table_metrics_alerts as late
+    where late.kind = 'run_late';
+  end if;
+
+  update nms.table_metrics_alert_log as log
+  set
+    acknowledged_at = clock_timestamp(),
+    acknowledged_by = session_user,
+    acknowledgement = v_why
+  where log.alert_id = v_id and log.closed_at is null and log.acknowledged_at is null
+  returning log.* into v_alert;
+  if found then
+    return to_jsonb(v_alert);
+  end if;
+
+  select log.* into v_alert from nms.table_metrics_alert_log as log where log.alert_id = v_id;
+  if not found then
+    raise exception 'no such alert: %', coalesce(acknowledge_alert.alert_id::text, 'run_late')
+      using
+        errcode = 'no_data_found',
+        detail = 'expected the number of one that is open',
+        hint = 'The open alerts are in nms.table_metrics_alerts.';
+  elsif v_alert.closed_at is not null then
+    raise exception 'alert % is closed', v_alert.alert_id
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('it held no longer on %s', nms.business_date(at => v_alert.closed_at)),
+        hint = 'The open alerts are in nms.table_metrics_alerts.';
+  end if;
+  raise exception 'alert % is acknowledged already', v_alert.alert_id
+    using
+      errcode = 'object_not_in_prerequisite_state',
+      detail = format(
+        'by %s on %s: %s',
+        v_alert.acknowledged_by, nms.business_date(at => v_alert.acknowledged_at), v_alert.acknowledgement
+      ),
+      hint = 'The open alerts are in nms.table_metrics_alerts.';
+end
+$_$;
+
+
+--
+-- Name: FUNCTION acknowledge_alert(alert_id bigint, why text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.acknowledge_alert(alert_id bigint, why text) IS 'Notes that somebody has taken an open alert on, and why: the role of the session, now. It stays open until it holds no longer; when it is found again after that, it is a new alert. alert_id: as in nms.table_metrics_alerts; null for run_late, which has no number until a worker has announced it. Returns the row of nms.table_metrics_alert_log. Raises P0002 for an unknown alert, 55000 for one that is closed or acknowledged already, 22023 for an empty or endless reason.';
+
+
+--
+-- Name: alert_rules_report(text, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.alert_rules_report(schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if num_nonnulls(alert_rules_report.schema_name, alert_rules_report.table_name) > 0 then
+    perform nms_private.refuse_unknown_table(
+      schema_name => alert_rules_report.schema_name,
+      table_name => alert_rules_report.table_name
+    );
+  end if;
+
+  return jsonb_build_object(
+    'business_date', nms.business_date(),
+    'schema_name', alert_rules_report.schema_name,
+    'table_name', alert_rules_report.table_name,
+    'rules', (
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(rule) || jsonb_build_object(
+            'named', nms_private.name_of_rule(rule => rule),
+            'decides', (
+              select jsonb_agg(decided.in_words order by decided.place)
+              from nms_private.alert_decisions(rule => rule) as decided
+            )
+          )
+          order by rule.table_name = '*', rule.schema_name = '*', rule.schema_name, rule.table_name, rule.kind = '*', rule.kind
+        ),
+        '[]'
+      )
+      from nms.table_metrics_alert_rules as rule
+      where
+        alert_rules_report.table_name is null
+        or (
+          rule.schema_name in ('*', alert_rules_report.schema_name)
+          and rule.table_name in ('*', alert_rules_report.table_name)
+        )
+    ),
+    'defaults', (
+      select jsonb_object_agg(decided.decision, to_jsonb(fallback.rule) -> decided.decision)
+      || jsonb_build_object('decides', jsonb_agg(decided.in_words order by decided.place))
+      from (select nms_private.default_alert_rule()) as fallback (rule)
+      cross join nms_private.alert_decisions(rule => fallback.rule) as decided
+    ),
+    'kinds', (
+      select jsonb_agg(to_jsonb(explained) - 'place' order by explained.place)
+      from nms_private.explain_alert_rules(
+        schema_name => alert_rules_report.schema_name,
+        table_name => alert_rules_report.table_name
+      ) as explained
+      where alert_rules_report.table_name is not null
+    )
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION alert_rules_report(schema_name text, table_name text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) IS 'The alert rules and what each decides in words: {business_date, schema_name, table_name, rules, defaults, kinds}. rules: those of nms.table_metrics_alert_rules, the most specific first, with named and decides; of a table only those that fit it. defaults: what holds where none decides. kinds: null unless for a table, then what is decided about it for each kind of alert: {kind, decides: [{decision, value, in_words, rule}]}, where rule is that which decides, such as sales.* (drop), and null for a default. Raises P0002 for a table that no run has met.';
+
+
+--
 -- Name: alerts_report(boolean, integer, bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -680,8 +821,28 @@ CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer
     'open', nms_private.open_alerts(),
     'groups', nms_private.open_alert_groups(),
     'history', (
-      select coalesce(jsonb_agg(to_jsonb(logged) order by logged.alert_id desc), '[]')
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(logged) || jsonb_build_object(
+            'is_silenced', rule.is_silenced,
+            'silenced_until', rule.silenced_until
+          )
+          order by logged.alert_id desc
+        ),
+        '[]'
+      )
       from logged
+      cross join lateral (
+        select
+          coalesce(bool_or(not rule.is_on or nms.business_date() < rule.silenced_until), false) as is_silenced,
+          max(rule.silenced_until) filter (where rule.is_on and nms.business_date() < rule.silenced_until) as silenced_until
+        from nms_private.alert_rule(
+          schema_name => logged.schema_name,
+          table_name => logged.table_name,
+          kind => logged.kind
+        ) as rule
+        where logged.closed_at is null
+      ) as rule
       having alerts_report.history
     ),
     'next', (
@@ -701,7 +862,7 @@ $$;
 -- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 
 
 --
@@ -2335,9 +2496,7 @@ CREATE FUNCTION nms.metrics_report(tables text[] DEFAULT '{}'::text[]) RETURNS j
     ),
     'open_alerts', (
       select jsonb_object_agg(known.kind, coalesce(open.alerts, 0))
-      from unnest(
-        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike,count_differs,triggers_changed}'::text[]
-      ) as known (kind)
+      from nms_private.alert_kinds() as known
       left join (
         select alert.kind, count(*) as alerts from nms.table_metrics_alerts as alert group by alert.kind
       ) as open using (kind)
@@ -3372,6 +3531,113 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.runs_report("limit" integer, before bigint) IS 'The runs, also those that failed, newest first: {runs, next}, each with its whole header, its seconds (so far, while it is RUNNING) and its totals as in nms.run_report, whose rows are null unless it SUCCEEDED. next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+
+
+--
+-- Name: silence_alerts(text, text, text, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.silence_alerts(named text, until text, kind text DEFAULT NULL::text, why text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5 s'
+    AS $$
+declare
+  v_end constant date := case
+    when silence_alerts.until is not null then nms_private.silence_end(until => silence_alerts.until)
+  end;
+  v_today constant date := nms.business_date();
+  v_schema text;
+  v_table text;
+  v_ended bigint;
+  v_rule record;
+begin
+  select scope.schema_name, scope.table_name into strict v_schema, v_table
+  from nms_private.alert_scope(named => silence_alerts.named) as scope;
+  perform nms_private.refuse_unknown_kind(kind => silence_alerts.kind, is_of_all => v_schema = '*');
+
+  -- A narrower rule would win, although it ends earlier or is over.
+  with
+  ended as (
+    select
+      rule.schema_name,
+      rule.table_name,
+      rule.kind,
+      num_nonnulls(
+        rule.is_on, rule.drop_percent, rule.spike_percent, rule.min_rows, rule.min_change, rule.sensitivity,
+        rule.failures_in_a_row, rule.late_after
+      ) = 0 as decides_nothing_else
+    from nms.table_metrics_alert_rules as rule
+    where
+      case
+        when v_end is null then rule.schema_name = v_schema and rule.table_name = v_table
+        else v_schema in ('*', rule.schema_name) and v_table in ('*', rule.table_name)
+      end
+      and coalesce(silence_alerts.kind, rule.kind) = rule.kind
+      and rule.silenced_until <= coalesce(v_end, 'infinity')
+    for update
+  ),
+  deleted as (
+    delete from nms.table_metrics_alert_rules as rule
+    using ended
+    where
+      ended.decides_nothing_else
+      and (rule.schema_name, rule.table_name, rule.kind) = (ended.schema_name, ended.table_name, ended.kind)
+  ),
+  updated as (
+    update nms.table_metrics_alert_rules as rule
+    set silenced_until = null
+    from ended
+    where
+      not ended.decides_nothing_else
+      and (rule.schema_name, rule.table_name, rule.kind) = (ended.schema_name, ended.table_name, ended.kind)
+  )
+  select count(*) into strict v_ended from ended;
+
+  if v_end is null and v_ended = 0 then
+    raise exception 'no silence of % to end', silence_alerts.named
+      using
+        errcode = 'no_data_found',
+        detail = 'expected what was silenced, spelled in the same way: a table, schema.* or *',
+        hint = 'The silences are in nms.table_metrics_alert_rules.';
+  elsif v_end is not null then
+    insert into nms.table_metrics_alert_rules as rule (schema_name, table_name, kind, silenced_until, comment)
+    values (v_schema, v_table, coalesce(silence_alerts.kind, '*'), v_end, silence_alerts.why)
+    on conflict on constraint table_metrics_alert_rules_pkey
+    do update set silenced_until = excluded.silenced_until, comment = coalesce(excluded.comment, rule.comment);
+  end if;
+
+  select decided.is_on, decided.silenced_until into strict v_rule
+  from nms_private.alert_rule(
+    schema_name => v_schema,
+    table_name => v_table,
+    kind => coalesce(silence_alerts.kind, '*')
+  ) as decided;
+  return jsonb_build_object(
+    'schema_name', v_schema,
+    'table_name', v_table,
+    'kind', coalesce(silence_alerts.kind, '*'),
+    'is_on', v_rule.is_on,
+    'silenced_until', case when v_rule.silenced_until > v_today then v_rule.silenced_until end,
+    'open_alerts', (
+      select count(*)
+      from nms.table_metrics_alert_log as log
+      where
+        log.closed_at is null
+        and v_schema in ('*', log.schema_name)
+        and v_table in ('*', log.table_name)
+        and coalesce(silence_alerts.kind, log.kind) = log.kind
+    )
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION silence_alerts(named text, until text, kind text, why text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.silence_alerts(named text, until text, kind text, why text) IS 'Silences the alerts of a table (sales.orders), a schema (sales.*) or everything (*) until a business day: a date to come, or a time from today such as 7d or 2w. Null for until ends that silence. kind: only that kind of alert. why: kept as the comment of the rule. It writes nms.table_metrics_alert_rules, and ends narrower silences that end no later. Returns {schema_name, table_name, kind, is_on, silenced_until, open_alerts}: what holds now, and how many open alerts it is about. Raises P0002 for what no run has met and where there is no silence to end, 22023 for a day that is not to come and an unknown kind.';
 
 
 --
@@ -4534,6 +4800,221 @@ COMMENT ON FUNCTION nms_private.alert_changes(run_id bigint) IS 'Which alerts a 
 
 
 --
+-- Name: table_metrics_alert_rules; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_alert_rules (
+    schema_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
+    table_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
+    kind text DEFAULT '*'::text NOT NULL,
+    is_on boolean,
+    silenced_until date,
+    drop_percent numeric,
+    spike_percent numeric,
+    min_rows bigint,
+    min_change bigint,
+    sensitivity numeric,
+    failures_in_a_row bigint,
+    late_after interval,
+    comment text,
+    CONSTRAINT a_rule_decides_something CHECK ((num_nonnulls(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after) > 0)),
+    CONSTRAINT a_table_is_named_with_its_schema CHECK (((schema_name <> '*'::text) OR (table_name = '*'::text))),
+    CONSTRAINT drop_percent_is_between_1_and_100 CHECK (((drop_percent >= (1)::numeric) AND (drop_percent <= (100)::numeric))),
+    CONSTRAINT failures_and_lateness_are_of_no_schema CHECK (((schema_name = '*'::text) OR (num_nonnulls(failures_in_a_row, late_after) = 0))),
+    CONSTRAINT failures_in_a_row_is_1_or_more CHECK ((failures_in_a_row >= 1)),
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['*'::text, 'repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text, 'count_differs'::text, 'triggers_changed'::text]))),
+    CONSTRAINT late_after_is_between_0_and_30_days CHECK (((late_after >= '00:00:00'::interval) AND (late_after <= '30 days'::interval))),
+    CONSTRAINT min_change_is_0_or_more CHECK ((min_change >= 0)),
+    CONSTRAINT min_rows_is_0_or_more CHECK ((min_rows >= 0)),
+    CONSTRAINT sensitivity_is_between_a_tenth_and_10 CHECK (((sensitivity >= 0.1) AND (sensitivity <= (10)::numeric))),
+    CONSTRAINT spike_percent_is_between_1_and_1000000 CHECK (((spike_percent >= (1)::numeric) AND (spike_percent <= (1000000)::numeric)))
+);
+
+
+--
+-- Name: TABLE table_metrics_alert_rules; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_alert_rules IS 'What to be told about, for a table, for a schema, or for all (*). A column that is null decides nothing: for each column, of all rules that fit and decide it, that of the table wins, then that of its schema, then that for all; among these that of the kind. Without rules the defaults named at each column hold.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.schema_name IS 'Schema as the catalogue spells it, or * for every schema.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.table_name IS 'Table as the catalogue spells it, or * for every table of the schema.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.kind; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.kind IS 'Kind of alert, or * for every kind.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.is_on; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.is_on IS 'False: no such alerts. Default: true.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.silenced_until; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.silenced_until IS 'No such alerts before this business day. Default: none are silenced.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.drop_percent; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.drop_percent IS 'By how many per cent a count may be below what is usual. Default: 15.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.spike_percent; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.spike_percent IS 'By how many per cent a count may be above what is usual. Default: 30.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.min_rows; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.min_rows IS 'Tables that usually have fewer rows have no drop, and none that drops to zero; with fewer rows they have no spike. Default: 50.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.min_change; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.min_change IS 'A change of fewer rows is neither drop nor spike. Default: 20.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.sensitivity; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.sensitivity IS 'How closely a table is held to its habit: 2 allows half of its usual fluctuation, 0.5 the double. Default: 1.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.failures_in_a_row; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.failures_in_a_row IS 'After how many failed runs in a row there is an alert. Default: 3.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.late_after; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.late_after IS 'How long after the usual time a business day may be without a result. Default: 1 hour.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.comment; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.comment IS 'Why, for whoever reads it later; decides nothing.';
+
+
+--
+-- Name: alert_decisions(nms.table_metrics_alert_rules); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alert_decisions(rule nms.table_metrics_alert_rules) RETURNS TABLE(place bigint, decision text, value text, in_words text, kinds text[])
+    LANGUAGE sql STABLE ROWS 5 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "IntervalStyle" TO 'postgres_verbose'
+    AS $$
+  select listed.place, listed.decision, listed.value, listed.in_words, listed.kinds::text[]
+  from (
+    values
+      (
+        bigint '1', 'is_on', (rule).is_on::text,
+        case when (rule).is_on then 'on' else 'no alerts' end,
+        null
+      ),
+      (
+        2, 'silenced_until', (rule).silenced_until::text,
+        format(
+          case when (rule).silenced_until > nms.business_date() then 'silent until %s' else 'was silent until %s' end,
+          (rule).silenced_until
+        ),
+        null
+      ),
+      (3, 'drop_percent', (rule).drop_percent::text, format('drop from %s %%', trim_scale((rule).drop_percent)), '{drop}'),
+      (4, 'spike_percent', (rule).spike_percent::text, format('spike from %s %%', trim_scale((rule).spike_percent)), '{spike}'),
+      (
+        5, 'min_rows', (rule).min_rows::text,
+        format('tables of %s rows or more', nms_private.with_separators(number => (rule).min_rows)),
+        '{dropped_to_zero,drop,spike}'
+      ),
+      (
+        6, 'min_change', (rule).min_change::text,
+        format('changes of %s rows or more', nms_private.with_separators(number => (rule).min_change)),
+        '{drop,spike}'
+      ),
+      (7, 'sensitivity', (rule).sensitivity::text, format('sensitivity %s', trim_scale((rule).sensitivity)), '{drop,spike}'),
+      (
+        8, 'failures_in_a_row', (rule).failures_in_a_row::text,
+        format('after %s failed runs in a row', (rule).failures_in_a_row),
+        '{repeated_failures}'
+      ),
+      (9, 'late_after', (rule).late_after::text, format('late %s after the usual time', ltrim((rule).late_after::text, '@ ')), '{run_late}')
+  ) as listed (place, decision, value, in_words, kinds)
+  where listed.value is not null
+$$;
+
+
+--
+-- Name: FUNCTION alert_decisions(rule nms.table_metrics_alert_rules); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alert_decisions(rule nms.table_metrics_alert_rules) IS 'What one alert rule decides, in words, and for which kinds of alerts that matters.';
+
+
+--
+-- Name: alert_kinds(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alert_kinds() RETURNS TABLE(kind text, is_of_table boolean)
+    LANGUAGE sql IMMUTABLE ROWS 10 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  values
+    ('repeated_failures', false),
+    ('run_late', false),
+    ('no_tables', false),
+    ('table_missing', true),
+    ('table_new', true),
+    ('dropped_to_zero', true),
+    ('drop', true),
+    ('spike', true),
+    ('count_differs', true),
+    ('triggers_changed', true)
+$$;
+
+
+--
+-- Name: FUNCTION alert_kinds(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alert_kinds() IS 'Every kind of alert, and whether it is about a table or about a whole run.';
+
+
+--
 -- Name: alert_rule(text, text, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -4585,6 +5066,65 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) IS 'What the rules decide about one kind of alert for one table, or with nulls for whole runs: always one row, with the defaults where no rule decides.';
+
+
+--
+-- Name: alert_scope(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alert_scope(named text) RETURNS TABLE(schema_name text, table_name text)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_schema constant text := substring(alert_scope.named from '^(.+)\.\*$');
+  v_tables jsonb;
+begin
+  if alert_scope.named = '*' then
+    return query values ('*', '*');
+    return;
+  elsif v_schema is not null then
+    schema_name := coalesce(replace(substring(v_schema from '^"((?:[^"]|"")+)"$'), '""', '"'), v_schema);
+    table_name := '*';
+    perform nms_private.refuse_unknown_schema(schema_name => schema_name);
+    return next;
+    return;
+  end if;
+
+  v_tables := nms.find_table(named => alert_scope.named);
+  if jsonb_array_length(v_tables -> 'found') <> 1 then
+    raise exception '%', format(
+        case when v_tables -> 'found' = '[]' then 'no run has met a table %s' else '%s is more than one table' end,
+        coalesce(alert_scope.named, 'null')
+      )
+      using
+        errcode = 'no_data_found',
+        detail = 'expected schema.table, schema.* for a whole schema, or * for all',
+        hint = coalesce(
+          (
+            select format('Did you mean %s?', string_agg(name, ', '))
+            from (
+              select jsonb_array_elements_text(v_tables -> 'alike')
+              union all
+              select meant ->> 'quoted' from jsonb_array_elements(v_tables -> 'found') as meant
+            ) as candidate (name)
+            having count(*) > 0
+          ),
+          'Those of the last run are in nms.table_metrics_latest.'
+        );
+  end if;
+  schema_name := v_tables #>> '{found,0,schema_name}';
+  table_name := v_tables #>> '{found,0,table_name}';
+  return next;
+end
+$_$;
+
+
+--
+-- Name: FUNCTION alert_scope(named text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alert_scope(named text) IS 'What a rule for this name is about, as nms.table_metrics_alert_rules has it: a table as nms.find_table() knows it, a whole schema (sales.*), or everything (*). Raises P0002, with the names most alike, for what no run has met, and for what is more than one table.';
 
 
 --
@@ -4723,8 +5263,13 @@ CREATE TABLE nms.table_metrics_alert_log (
     closed_at timestamp with time zone,
     closed_by_run bigint,
     filter_name text COLLATE pg_catalog."C",
+    acknowledged_at timestamp with time zone,
+    acknowledged_by text,
+    acknowledgement text,
     CONSTRAINT a_filter_is_of_a_table CHECK (((filter_name IS NULL) OR (table_name IS NOT NULL))),
     CONSTRAINT alerts_close_after_they_open CHECK ((closed_at >= opened_at)),
+    CONSTRAINT an_acknowledgement_has_1_to_500_characters CHECK (((length(acknowledgement) >= 1) AND (length(acknowledgement) <= 500))),
+    CONSTRAINT an_acknowledgement_tells_when_who_and_why CHECK ((num_nulls(acknowledged_at, acknowledged_by, acknowledgement) = ANY (ARRAY[0, 3]))),
     CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text, 'count_differs'::text, 'triggers_changed'::text]))),
     CONSTRAINT schema_and_table_come_together CHECK (((schema_name IS NULL) = (table_name IS NULL)))
 );
@@ -4829,6 +5374,27 @@ COMMENT ON COLUMN nms.table_metrics_alert_log.filter_name IS 'Filter whose count
 
 
 --
+-- Name: COLUMN table_metrics_alert_log.acknowledged_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledged_at IS 'When somebody took it on, with nms.acknowledge_alert(); null until then.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.acknowledged_by; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledged_by IS 'The role that did.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.acknowledgement; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledgement IS 'What that person said about it.';
+
+
+--
 -- Name: announce_alerts(nms.table_metrics_alert_log[], nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -4848,7 +5414,7 @@ begin
   loop
     v_notification := jsonb_build_object('event', v_change.event) || case
       when v_change.alerts = 1 then to_jsonb(v_change.alert)
-      else to_jsonb(v_change) - '{event,schemas,alert}'::text[]
+      else to_jsonb(v_change) - '{event,schemas,is_acknowledged,alert}'::text[]
     end;
     -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
     if octet_length(v_notification::text) > 7999 then
@@ -7281,128 +7847,6 @@ COMMENT ON FUNCTION nms_private.days_of_period(since date, until date) IS 'How m
 
 
 --
--- Name: table_metrics_alert_rules; Type: TABLE; Schema: nms; Owner: -
---
-
-CREATE TABLE nms.table_metrics_alert_rules (
-    schema_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
-    table_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
-    kind text DEFAULT '*'::text NOT NULL,
-    is_on boolean,
-    silenced_until date,
-    drop_percent numeric,
-    spike_percent numeric,
-    min_rows bigint,
-    min_change bigint,
-    sensitivity numeric,
-    failures_in_a_row bigint,
-    late_after interval,
-    CONSTRAINT a_rule_decides_something CHECK ((num_nonnulls(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after) > 0)),
-    CONSTRAINT a_table_is_named_with_its_schema CHECK (((schema_name <> '*'::text) OR (table_name = '*'::text))),
-    CONSTRAINT drop_percent_is_between_1_and_100 CHECK (((drop_percent >= (1)::numeric) AND (drop_percent <= (100)::numeric))),
-    CONSTRAINT failures_and_lateness_are_of_no_schema CHECK (((schema_name = '*'::text) OR (num_nonnulls(failures_in_a_row, late_after) = 0))),
-    CONSTRAINT failures_in_a_row_is_1_or_more CHECK ((failures_in_a_row >= 1)),
-    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['*'::text, 'repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text, 'count_differs'::text, 'triggers_changed'::text]))),
-    CONSTRAINT late_after_is_between_0_and_30_days CHECK (((late_after >= '00:00:00'::interval) AND (late_after <= '30 days'::interval))),
-    CONSTRAINT min_change_is_0_or_more CHECK ((min_change >= 0)),
-    CONSTRAINT min_rows_is_0_or_more CHECK ((min_rows >= 0)),
-    CONSTRAINT sensitivity_is_between_a_tenth_and_10 CHECK (((sensitivity >= 0.1) AND (sensitivity <= (10)::numeric))),
-    CONSTRAINT spike_percent_is_between_1_and_1000000 CHECK (((spike_percent >= (1)::numeric) AND (spike_percent <= (1000000)::numeric)))
-);
-
-
---
--- Name: TABLE table_metrics_alert_rules; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON TABLE nms.table_metrics_alert_rules IS 'What to be told about, for a table, for a schema, or for all (*). A column that is null decides nothing: for each column, of all rules that fit and decide it, that of the table wins, then that of its schema, then that for all; among these that of the kind. Without rules the defaults named at each column hold.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.schema_name; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.schema_name IS 'Schema as the catalogue spells it, or * for every schema.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.table_name; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.table_name IS 'Table as the catalogue spells it, or * for every table of the schema.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.kind; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.kind IS 'Kind of alert, or * for every kind.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.is_on; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.is_on IS 'False: no such alerts. Default: true.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.silenced_until; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.silenced_until IS 'No such alerts before this business day. Default: none are silenced.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.drop_percent; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.drop_percent IS 'By how many per cent a count may be below what is usual. Default: 15.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.spike_percent; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.spike_percent IS 'By how many per cent a count may be above what is usual. Default: 30.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.min_rows; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.min_rows IS 'Tables that usually have fewer rows have no drop, and none that drops to zero; with fewer rows they have no spike. Default: 50.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.min_change; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.min_change IS 'A change of fewer rows is neither drop nor spike. Default: 20.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.sensitivity; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.sensitivity IS 'How closely a table is held to its habit: 2 allows half of its usual fluctuation, 0.5 the double. Default: 1.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.failures_in_a_row; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.failures_in_a_row IS 'After how many failed runs in a row there is an alert. Default: 3.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.late_after; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.late_after IS 'How long after the usual time a business day may be without a result. Default: 1 hour.';
-
-
---
 -- Name: default_alert_rule(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -7422,7 +7866,8 @@ CREATE FUNCTION nms_private.default_alert_rule() RETURNS nms.table_metrics_alert
     20, -- min_change
     1, -- sensitivity
     3, -- failures_in_a_row
-    interval '1 hour' -- late_after
+    interval '1 hour', -- late_after
+    null -- comment
   )::nms.table_metrics_alert_rules
 $$;
 
@@ -7888,6 +8333,71 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.expected_counts(run_id bigint, schema_names text[], table_names text[], filter_names text[]) IS 'How many rows each of these tables was expected to have on the day of a run that has counted it, by its past and by the alert rules: expected_low to expected_high, and whether row_count lies outside. Before 14 days of history the range is what it has been, and nothing is told of it.';
+
+
+--
+-- Name: explain_alert_rules(text, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.explain_alert_rules(schema_name text, table_name text) RETURNS TABLE(place bigint, kind text, decides jsonb)
+    LANGUAGE sql STABLE ROWS 7 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  -- As nms_private.alert_rule() ranks them.
+  fitting as (
+    select known.place as kind_place, known.kind, rule.rule, rule.rank
+    from nms_private.alert_kinds() with ordinality as known (kind, is_of_table, place)
+    cross join lateral (
+      select
+        given as rule,
+        row_number() over (order by given.table_name = '*', given.schema_name = '*', given.kind = '*') as rank
+      from nms.table_metrics_alert_rules as given
+      where
+        given.schema_name in ('*', explain_alert_rules.schema_name)
+        and given.table_name in ('*', explain_alert_rules.table_name)
+        and given.kind in ('*', known.kind)
+      union all
+      select nms_private.default_alert_rule(), null -- where none of them decides
+    ) as rule
+    where known.is_of_table
+  ),
+  decided as (
+    select distinct on (fitting.kind_place, decision.place)
+      fitting.kind_place,
+      fitting.kind,
+      decision.place,
+      decision.decision,
+      decision.value,
+      decision.in_words,
+      case when fitting.rank is not null then nms_private.name_of_rule(rule => fitting.rule) end as rule
+    from fitting
+    cross join lateral nms_private.alert_decisions(rule => fitting.rule) as decision
+    where decision.kinds is null or fitting.kind = any (decision.kinds)
+    order by fitting.kind_place, decision.place, fitting.rank nulls last
+  )
+  select
+    decided.kind_place,
+    decided.kind,
+    jsonb_agg(
+      jsonb_build_object(
+        'decision', decided.decision,
+        'value', decided.value,
+        'in_words', decided.in_words,
+        'rule', decided.rule
+      )
+      order by decided.place
+    )
+  from decided
+  group by decided.kind_place, decided.kind
+$$;
+
+
+--
+-- Name: FUNCTION explain_alert_rules(schema_name text, table_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.explain_alert_rules(schema_name text, table_name text) IS 'What nms_private.alert_rule() decides about each kind of alert for one table: each decision with the name of the rule that it comes from, null for a default.';
 
 
 --
@@ -9838,7 +10348,7 @@ COMMENT ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) IS 'Ends
 -- Name: grouped_alerts(nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) RETURNS TABLE(kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint, alert nms.table_metrics_alert_log)
+CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) RETURNS TABLE(kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint, is_acknowledged boolean, alert nms.table_metrics_alert_log)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -9847,25 +10357,30 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
     select
       alert.*,
       alert as itself,
+      alert.acknowledged_at is not null as is_acknowledged,
       alert.schema_name is not null and count(*) over of_schema > 5 as is_of_schema,
       row_number() over (of_schema order by alert.table_name, alert.filter_name nulls first) as place,
       row_number() over (
-        partition by alert.kind, alert.schema_name, alert.table_name order by alert.filter_name nulls first
+        partition by alert.kind, alert.acknowledged_at is null, alert.schema_name, alert.table_name
+        order by alert.filter_name nulls first
       ) = 1 as is_first_of_table
     from unnest(grouped_alerts.alerts) as alert
-    window of_schema as (partition by alert.kind, alert.schema_name)
+    window of_schema as (partition by alert.kind, alert.acknowledged_at is null, alert.schema_name)
   ),
   placed as (
     select
       given.*,
       -- However many schemas there are, such as one for each tenant.
       given.schema_name is not null
-        and count(*) filter (where not given.is_of_schema or given.place = 1) over (partition by given.kind) > 10 as is_of_kind
+        and count(*) filter (where not given.is_of_schema or given.place = 1) over (
+          partition by given.kind, given.is_acknowledged
+        ) > 10 as is_of_kind
     from given
   ),
   folded as (
     select
       placed.kind,
+      placed.is_acknowledged,
       case when not placed.is_of_kind then placed.schema_name end as schema_name,
       count(*) as alerts,
       count(distinct placed.schema_name) as schemas,
@@ -9882,11 +10397,12 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       case when min(placed.closed_by_run) = max(placed.closed_by_run) then min(placed.closed_by_run) end as closed_by_run
     from placed
     where placed.is_of_kind or placed.is_of_schema
-    group by placed.kind, 2
+    group by placed.kind, placed.is_acknowledged, 3
   )
   select
     found.kind, found.schema_name, found.table_name, found.filter_name, found.alerts, found.schemas, found.tables,
-    found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run, found.alert
+    found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run,
+    found.is_acknowledged, found.alert
   from (
     select
       placed.kind,
@@ -9904,6 +10420,7 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       placed.opened_by_run,
       placed.closed_at,
       placed.closed_by_run,
+      placed.is_acknowledged,
       placed.itself as alert
     from placed
     where not placed.is_of_kind and not placed.is_of_schema
@@ -9928,10 +10445,13 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       folded.opened_by_run,
       folded.closed_at,
       folded.closed_by_run,
+      folded.is_acknowledged,
       null
     from folded
   ) as found
-  order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+  order by
+    found.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+    found.filter_name nulls first
 $$;
 
 
@@ -9939,7 +10459,7 @@ $$;
 -- Name: FUNCTION grouped_alerts(alerts nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. What concerns a whole run is never put together. Oldest first.';
+COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
 
 
 --
@@ -12596,6 +13116,28 @@ COMMENT ON FUNCTION nms_private.measure_next_target(run_id bigint, after bigint,
 
 
 --
+-- Name: name_of_rule(nms.table_metrics_alert_rules); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.name_of_rule(rule nms.table_metrics_alert_rules) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select concat(
+    case when (rule).schema_name = '*' then '*' else concat((rule).schema_name, '.', (rule).table_name) end,
+    case when (rule).kind <> '*' then format(' (%s)', (rule).kind) end
+  )
+$$;
+
+
+--
+-- Name: FUNCTION name_of_rule(rule nms.table_metrics_alert_rules); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.name_of_rule(rule nms.table_metrics_alert_rules) IS 'What an alert rule is for, such as sales.orders, sales.* (drop) or *.';
+
+
+--
 -- Name: named_rules(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -12872,9 +13414,16 @@ CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
         'tables', to_jsonb(found.tables),
         'detail', found.detail,
         'since', found.opened_at,
-        'run_id', found.opened_by_run
+        'run_id', found.opened_by_run,
+        'alert_id', (found.alert).alert_id,
+        'is_acknowledged', found.is_acknowledged,
+        'acknowledged_at', (found.alert).acknowledged_at,
+        'acknowledged_by', (found.alert).acknowledged_by,
+        'acknowledgement', (found.alert).acknowledgement
       )
-      order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+      order by
+        found.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+        found.filter_name nulls first
     ),
     '[]'
   )
@@ -12906,7 +13455,14 @@ CREATE FUNCTION nms_private.open_alerts() RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select coalesce(jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name), '[]')
+  select coalesce(
+    jsonb_agg(
+      to_jsonb(alert)
+      order by
+        alert.acknowledged_at is not null, alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name
+    ),
+    '[]'
+  )
   from nms.table_metrics_alerts as alert
 $$;
 
@@ -12915,7 +13471,7 @@ $$;
 -- Name: FUNCTION open_alerts(); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.open_alerts() IS 'The alerts of nms.table_metrics_alerts, oldest first.';
+COMMENT ON FUNCTION nms_private.open_alerts() IS 'The alerts of nms.table_metrics_alerts, oldest first, those that are acknowledged last.';
 
 
 --
@@ -13679,6 +14235,47 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.refuse_unknown_filter(schema_name text, table_name text, filter_name text) IS 'Raises P0002 for a filter of a table that no run has met.';
+
+
+--
+-- Name: refuse_unknown_kind(text, boolean); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.refuse_unknown_kind(kind text, is_of_all boolean) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_is_of_table boolean;
+begin
+  if refuse_unknown_kind.kind is null then
+    return;
+  end if;
+  select known.is_of_table into v_is_of_table
+  from nms_private.alert_kinds() as known
+  where known.kind = refuse_unknown_kind.kind;
+  if not found then
+    raise exception 'no such kind of alert: %', refuse_unknown_kind.kind
+      using
+        errcode = 'invalid_parameter_value',
+        detail = (select format('expected one of %s', string_agg(known.kind, ', ')) from nms_private.alert_kinds() as known),
+        hint = 'Name one of these, or none for all.';
+  elsif not (v_is_of_table or refuse_unknown_kind.is_of_all) then
+    raise exception '% is about whole runs', refuse_unknown_kind.kind
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a kind that is about tables',
+        hint = 'Name * rather than a table.';
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION refuse_unknown_kind(kind text, is_of_all boolean); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.refuse_unknown_kind(kind text, is_of_all boolean) IS 'Raises 22023 for what is no kind of alert, and for one about whole runs unless all is meant. Null: every kind.';
 
 
 --
@@ -15352,6 +15949,47 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.settle_targets(run_id bigint) IS 'When nothing of a run is queued: queues what has to be counted and has no measurement, which the first time is everything, later what was replaced or has appeared meanwhile, at most three times, and what was held and could not be carried; and when there is nothing, sets target_count, which ends the counting.';
+
+
+--
+-- Name: silence_end(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.silence_end(until text) RETURNS date
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_today constant date := nms.business_date();
+  v_end date;
+begin
+  if silence_end.until ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
+    begin
+      v_end := silence_end.until::date;
+    exception
+      when datetime_field_overflow then
+        null; -- the calendar does not have it
+    end;
+  elsif silence_end.until ~ '^[0-9]{1,4} ?(d|w|mons?|y|days?|weeks?|months?|years?)$' then
+    v_end := (v_today + nms_private.parse_duration(duration => silence_end.until))::date;
+  end if;
+  if (v_end > v_today) is not true then
+    raise exception 'a silence cannot end on %', coalesce(silence_end.until, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('expected a day after today, %s', v_today),
+        hint = 'Name a day to come such as 2030-12-01, or a time from today such as 7d or 2w.';
+  end if;
+  return v_end;
+end
+$_$;
+
+
+--
+-- Name: FUNCTION silence_end(until text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.silence_end(until text) IS 'The business day on which a silence ends: a date to come, or a time from today such as 7d, 2w or 3mon. Raises 22023 for anything else.';
 
 
 --
@@ -17271,7 +17909,11 @@ CREATE VIEW nms.table_metrics_alerts AS
     alert.detail,
     alert.since,
     alert.run_id,
-    alert.filter_name
+    alert.filter_name,
+    alert.alert_id,
+    alert.acknowledged_at,
+    alert.acknowledged_by,
+    alert.acknowledgement
    FROM ((( SELECT log.kind,
             log.schema_name,
             log.table_name,
@@ -17281,7 +17923,11 @@ CREATE VIEW nms.table_metrics_alerts AS
             log.detail,
             log.opened_at AS since,
             log.opened_by_run AS run_id,
-            log.filter_name
+            log.filter_name,
+            log.alert_id,
+            log.acknowledged_at,
+            log.acknowledged_by,
+            log.acknowledgement
            FROM nms.table_metrics_alert_log log
           WHERE ((log.closed_at IS NULL) AND (log.kind <> 'run_late'::text))
         UNION ALL
@@ -17294,13 +17940,18 @@ CREATE VIEW nms.table_metrics_alerts AS
             format('no result for %s, the last one is of %s'::text, due.next_date, due.snapshot_date) AS format,
             due.due_at,
             NULL::bigint,
-            NULL::text
-           FROM (( SELECT run.run_id
+            NULL::text,
+            known.alert_id,
+            known.acknowledged_at,
+            known.acknowledged_by,
+            known.acknowledgement
+           FROM ((( SELECT run.run_id
                    FROM nms.table_metrics_runs run
                   WHERE ((run.status = 'SUCCEEDED'::text) AND (NOT run.is_imported))
                   ORDER BY run.snapshot_date DESC, run.run_id DESC
                  LIMIT 1) latest
              JOIN nms.table_metrics_next_due due ON ((due.run_id = latest.run_id)))
+             LEFT JOIN nms.table_metrics_alert_log known ON (((known.closed_at IS NULL) AND (known.kind = 'run_late'::text))))
           WHERE (statement_timestamp() > due.due_at)) alert
      CROSS JOIN nms.table_metrics_settings settings)
      CROSS JOIN LATERAL nms_private.alert_rule(schema_name => alert.schema_name, table_name => alert.table_name, kind => alert.kind) rule(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after))
@@ -17382,6 +18033,34 @@ COMMENT ON COLUMN nms.table_metrics_alerts.run_id IS 'Run in which it was first 
 --
 
 COMMENT ON COLUMN nms.table_metrics_alerts.filter_name IS 'Filter whose count is strange; null when it is that of all rows.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.alert_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.alert_id IS 'Its number in nms.table_metrics_alert_log, for nms.acknowledge_alert(); null for run_late until a worker has announced it.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.acknowledged_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.acknowledged_at IS 'When somebody took it on; null until then.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.acknowledged_by; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.acknowledged_by IS 'The role that did.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.acknowledgement; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.acknowledgement IS 'What that person said about it.';
 
 
 --
@@ -20014,6 +20693,25 @@ GRANT ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) TO table_metr
 
 
 --
+-- Name: FUNCTION acknowledge_alert(alert_id bigint, why text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.acknowledge_alert(alert_id bigint, why text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.acknowledge_alert(alert_id bigint, why text) TO table_metrics_maintainer;
+
+
+--
+-- Name: FUNCTION alert_rules_report(schema_name text, table_name text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -20396,6 +21094,14 @@ GRANT ALL ON FUNCTION nms.runs_report("limit" integer, before bigint) TO table_m
 
 
 --
+-- Name: FUNCTION silence_alerts(named text, until text, kind text, why text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.silence_alerts(named text, until text, kind text, why text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.silence_alerts(named text, until text, kind text, why text) TO table_metrics_maintainer;
+
+
+--
 -- Name: FUNCTION status_report(runs integer); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -20517,6 +21223,30 @@ GRANT ALL ON FUNCTION nms_private.alert_changes(run_id bigint) TO table_metrics_
 
 
 --
+-- Name: TABLE table_metrics_alert_rules; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE nms.table_metrics_alert_rules TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION alert_decisions(rule nms.table_metrics_alert_rules); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alert_decisions(rule nms.table_metrics_alert_rules) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION alert_kinds(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alert_kinds() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION alert_rule(schema_name text, table_name text, kind text); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -20525,6 +21255,13 @@ GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, 
 GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_maintainer;
 GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION alert_scope(named text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alert_scope(named text) FROM PUBLIC;
 
 
 --
@@ -20812,16 +21549,6 @@ REVOKE ALL ON FUNCTION nms_private.days_of_period(since date, until date) FROM P
 
 
 --
--- Name: TABLE table_metrics_alert_rules; Type: ACL; Schema: nms; Owner: -
---
-
-GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_collector;
-GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_worker;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE nms.table_metrics_alert_rules TO table_metrics_maintainer;
-GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_reader;
-
-
---
 -- Name: FUNCTION default_alert_rule(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -20889,6 +21616,13 @@ REVOKE ALL ON FUNCTION nms_private.estimate_tables(targets nms_private.target[],
 --
 
 REVOKE ALL ON FUNCTION nms_private.expected_counts(run_id bigint, schema_names text[], table_names text[], filter_names text[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION explain_alert_rules(schema_name text, table_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.explain_alert_rules(schema_name text, table_name text) FROM PUBLIC;
 
 
 --
@@ -21521,6 +22255,13 @@ REVOKE ALL ON FUNCTION nms_private.measure_next_target(run_id bigint, after bigi
 
 
 --
+-- Name: FUNCTION name_of_rule(rule nms.table_metrics_alert_rules); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.name_of_rule(rule nms.table_metrics_alert_rules) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION named_rules(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -21704,6 +22445,13 @@ REVOKE ALL ON FUNCTION nms_private.recount_cycle() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.refuse_unknown_filter(schema_name text, table_name text, filter_name text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION refuse_unknown_kind(kind text, is_of_all boolean); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.refuse_unknown_kind(kind text, is_of_all boolean) FROM PUBLIC;
 
 
 --
@@ -21937,6 +22685,13 @@ REVOKE ALL ON FUNCTION nms_private.settle_maintained(run_id bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.settle_targets(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION silence_end(until text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.silence_end(until text) FROM PUBLIC;
 
 
 --

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:381d97c8aa047627f7ffcaa356db5f126bda0345
+--! Hash: sha1:ed67e07b782d9ef31bb66decb947d880610bdd0e
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -742,6 +742,7 @@ create table if not exists nms.table_metrics_alert_rules (
     constraint failures_in_a_row_is_1_or_more check (failures_in_a_row >= 1),
   late_after interval
     constraint late_after_is_between_0_and_30_days check (late_after between '0' and '30 days'),
+  comment text,
   primary key (schema_name, table_name, kind),
   constraint a_table_is_named_with_its_schema check (schema_name <> '*' or table_name = '*'),
   constraint a_rule_decides_something check (
@@ -780,6 +781,8 @@ comment on column nms.table_metrics_alert_rules.failures_in_a_row is
   'After how many failed runs in a row there is an alert. Default: 3.';
 comment on column nms.table_metrics_alert_rules.late_after is
   'How long after the usual time a business day may be without a result. Default: 1 hour.';
+comment on column nms.table_metrics_alert_rules.comment is
+  'Why, for whoever reads it later; decides nothing.';
 
 create table if not exists nms.table_metrics_alert_log (
   alert_id bigint generated always as identity primary key,
@@ -801,9 +804,16 @@ create table if not exists nms.table_metrics_alert_log (
   closed_at timestamptz,
   closed_by_run bigint,
   filter_name text collate "C",
+  acknowledged_at timestamptz,
+  acknowledged_by text,
+  acknowledgement text
+    constraint an_acknowledgement_has_1_to_500_characters check (length(acknowledgement) between 1 and 500),
   constraint schema_and_table_come_together check ((schema_name is null) = (table_name is null)),
   constraint a_filter_is_of_a_table check (filter_name is null or table_name is not null),
-  constraint alerts_close_after_they_open check (closed_at >= opened_at)
+  constraint alerts_close_after_they_open check (closed_at >= opened_at),
+  constraint an_acknowledgement_tells_when_who_and_why check (
+    num_nulls(acknowledged_at, acknowledged_by, acknowledgement) in (0, 3)
+  )
 );
 create unique index if not exists an_alert_is_open_once
   on nms.table_metrics_alert_log (kind, coalesce(schema_name, ''), coalesce(table_name, ''), coalesce(filter_name, ''))
@@ -836,6 +846,12 @@ comment on column nms.table_metrics_alert_log.closed_at is
   'When it held no longer; null while it is open.';
 comment on column nms.table_metrics_alert_log.closed_by_run is
   'Run in which it held no longer; null while it is open.';
+comment on column nms.table_metrics_alert_log.acknowledged_at is
+  'When somebody took it on, with nms.acknowledge_alert(); null until then.';
+comment on column nms.table_metrics_alert_log.acknowledged_by is
+  'The role that did.';
+comment on column nms.table_metrics_alert_log.acknowledgement is
+  'What that person said about it.';
 
 create table if not exists nms_private.readings (
   reading_id bigint generated always as identity primary key,
@@ -1049,6 +1065,72 @@ revoke all on all tables in schema nms, nms_private from public;
 
 -- Functions and views
 
+--! Included functions/alerts/acknowledge_alert.sql
+create or replace function nms.acknowledge_alert(alert_id bigint, why text)
+returns jsonb
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '5 s' -- on a session that records the alerts of a run
+as $$
+declare
+  v_why constant text := regexp_replace(acknowledge_alert.why, '^\s+|\s+$', '', 'g');
+  v_id bigint := acknowledge_alert.alert_id;
+  v_alert nms.table_metrics_alert_log;
+begin
+  if (length(v_why) between 1 and 500) is not true then
+    raise exception 'an acknowledgement has 1 to 500 characters'
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('saw %s', coalesce(length(v_why), 0)),
+        hint = 'Say in a few words why nobody has to look any more.';
+  end if;
+
+  if v_id is null then
+    perform nms_private.record_missing_run();
+    select late.alert_id into v_id
+    from nms.table_metrics_alerts as late
+    where late.kind = 'run_late';
+  end if;
+
+  update nms.table_metrics_alert_log as log
+  set
+    acknowledged_at = clock_timestamp(),
+    acknowledged_by = session_user,
+    acknowledgement = v_why
+  where log.alert_id = v_id and log.closed_at is null and log.acknowledged_at is null
+  returning log.* into v_alert;
+  if found then
+    return to_jsonb(v_alert);
+  end if;
+
+  select log.* into v_alert from nms.table_metrics_alert_log as log where log.alert_id = v_id;
+  if not found then
+    raise exception 'no such alert: %', coalesce(acknowledge_alert.alert_id::text, 'run_late')
+      using
+        errcode = 'no_data_found',
+        detail = 'expected the number of one that is open',
+        hint = 'The open alerts are in nms.table_metrics_alerts.';
+  elsif v_alert.closed_at is not null then
+    raise exception 'alert % is closed', v_alert.alert_id
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('it held no longer on %s', nms.business_date(at => v_alert.closed_at)),
+        hint = 'The open alerts are in nms.table_metrics_alerts.';
+  end if;
+  raise exception 'alert % is acknowledged already', v_alert.alert_id
+    using
+      errcode = 'object_not_in_prerequisite_state',
+      detail = format(
+        'by %s on %s: %s',
+        v_alert.acknowledged_by, nms.business_date(at => v_alert.acknowledged_at), v_alert.acknowledgement
+      ),
+      hint = 'The open alerts are in nms.table_metrics_alerts.';
+end
+$$;
+comment on function nms.acknowledge_alert(bigint, text) is
+  'Notes that somebody has taken an open alert on, and why: the role of the session, now. It stays open until it holds no longer; when it is found again after that, it is a new alert. alert_id: as in nms.table_metrics_alerts; null for run_late, which has no number until a worker has announced it. Returns the row of nms.table_metrics_alert_log. Raises P0002 for an unknown alert, 55000 for one that is closed or acknowledged already, 22023 for an empty or endless reason.';
+revoke execute on function nms.acknowledge_alert(bigint, text) from public;
+--! EndIncluded functions/alerts/acknowledge_alert.sql
 --! Included functions/alerts/alert_changes.sql
 create or replace function nms_private.alert_changes(run_id bigint)
 returns table (
@@ -1090,6 +1172,85 @@ comment on function nms_private.alert_changes(bigint) is
   'Which alerts a run has opened and closed, put together as nms_private.grouped_alerts() does. event: alert_opened or alert_closed.';
 revoke execute on function nms_private.alert_changes(bigint) from public;
 --! EndIncluded functions/alerts/alert_changes.sql
+--! Included functions/alerts/alert_decisions.sql
+create or replace function nms_private.alert_decisions(rule nms.table_metrics_alert_rules)
+returns table (
+  place bigint,
+  decision text, -- column of nms.table_metrics_alert_rules
+  value text,
+  in_words text,
+  kinds text[]   -- the kinds of alerts that it matters for; null: all
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set intervalstyle = 'postgres_verbose'
+rows 5
+as $$
+  select listed.place, listed.decision, listed.value, listed.in_words, listed.kinds::text[]
+  from (
+    values
+      (
+        bigint '1', 'is_on', (rule).is_on::text,
+        case when (rule).is_on then 'on' else 'no alerts' end,
+        null
+      ),
+      (
+        2, 'silenced_until', (rule).silenced_until::text,
+        format(
+          case when (rule).silenced_until > nms.business_date() then 'silent until %s' else 'was silent until %s' end,
+          (rule).silenced_until
+        ),
+        null
+      ),
+      (3, 'drop_percent', (rule).drop_percent::text, format('drop from %s %%', trim_scale((rule).drop_percent)), '{drop}'),
+      (4, 'spike_percent', (rule).spike_percent::text, format('spike from %s %%', trim_scale((rule).spike_percent)), '{spike}'),
+      (
+        5, 'min_rows', (rule).min_rows::text,
+        format('tables of %s rows or more', nms_private.with_separators(number => (rule).min_rows)),
+        '{dropped_to_zero,drop,spike}'
+      ),
+      (
+        6, 'min_change', (rule).min_change::text,
+        format('changes of %s rows or more', nms_private.with_separators(number => (rule).min_change)),
+        '{drop,spike}'
+      ),
+      (7, 'sensitivity', (rule).sensitivity::text, format('sensitivity %s', trim_scale((rule).sensitivity)), '{drop,spike}'),
+      (
+        8, 'failures_in_a_row', (rule).failures_in_a_row::text,
+        format('after %s failed runs in a row', (rule).failures_in_a_row),
+        '{repeated_failures}'
+      ),
+      (9, 'late_after', (rule).late_after::text, format('late %s after the usual time', ltrim((rule).late_after::text, '@ ')), '{run_late}')
+  ) as listed (place, decision, value, in_words, kinds)
+  where listed.value is not null
+$$;
+comment on function nms_private.alert_decisions(nms.table_metrics_alert_rules) is
+  'What one alert rule decides, in words, and for which kinds of alerts that matters.';
+revoke execute on function nms_private.alert_decisions(nms.table_metrics_alert_rules) from public;
+--! EndIncluded functions/alerts/alert_decisions.sql
+--! Included functions/alerts/alert_kinds.sql
+create or replace function nms_private.alert_kinds()
+returns table (kind text, is_of_table boolean)
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 10
+as $$
+  values
+    ('repeated_failures', false),
+    ('run_late', false),
+    ('no_tables', false),
+    ('table_missing', true),
+    ('table_new', true),
+    ('dropped_to_zero', true),
+    ('drop', true),
+    ('spike', true),
+    ('count_differs', true),
+    ('triggers_changed', true)
+$$;
+comment on function nms_private.alert_kinds() is
+  'Every kind of alert, and whether it is about a table or about a whole run.';
+revoke execute on function nms_private.alert_kinds() from public;
+--! EndIncluded functions/alerts/alert_kinds.sql
 --! Included functions/alerts/alert_rule.sql
 -- With the rights of its owner, because views call it for whoever reads them.
 create or replace function nms_private.alert_rule(schema_name text, table_name text, kind text)
@@ -1149,6 +1310,119 @@ comment on function nms_private.alert_rule(text, text, text) is
   'What the rules decide about one kind of alert for one table, or with nulls for whole runs: always one row, with the defaults where no rule decides.';
 revoke execute on function nms_private.alert_rule(text, text, text) from public;
 --! EndIncluded functions/alerts/alert_rule.sql
+--! Included functions/alerts/alert_rules_report.sql
+create or replace function nms.alert_rules_report(schema_name text default null, table_name text default null)
+returns jsonb
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if num_nonnulls(alert_rules_report.schema_name, alert_rules_report.table_name) > 0 then
+    perform nms_private.refuse_unknown_table(
+      schema_name => alert_rules_report.schema_name,
+      table_name => alert_rules_report.table_name
+    );
+  end if;
+
+  return jsonb_build_object(
+    'business_date', nms.business_date(),
+    'schema_name', alert_rules_report.schema_name,
+    'table_name', alert_rules_report.table_name,
+    'rules', (
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(rule) || jsonb_build_object(
+            'named', nms_private.name_of_rule(rule => rule),
+            'decides', (
+              select jsonb_agg(decided.in_words order by decided.place)
+              from nms_private.alert_decisions(rule => rule) as decided
+            )
+          )
+          order by rule.table_name = '*', rule.schema_name = '*', rule.schema_name, rule.table_name, rule.kind = '*', rule.kind
+        ),
+        '[]'
+      )
+      from nms.table_metrics_alert_rules as rule
+      where
+        alert_rules_report.table_name is null
+        or (
+          rule.schema_name in ('*', alert_rules_report.schema_name)
+          and rule.table_name in ('*', alert_rules_report.table_name)
+        )
+    ),
+    'defaults', (
+      select jsonb_object_agg(decided.decision, to_jsonb(fallback.rule) -> decided.decision)
+      || jsonb_build_object('decides', jsonb_agg(decided.in_words order by decided.place))
+      from (select nms_private.default_alert_rule()) as fallback (rule)
+      cross join nms_private.alert_decisions(rule => fallback.rule) as decided
+    ),
+    'kinds', (
+      select jsonb_agg(to_jsonb(explained) - 'place' order by explained.place)
+      from nms_private.explain_alert_rules(
+        schema_name => alert_rules_report.schema_name,
+        table_name => alert_rules_report.table_name
+      ) as explained
+      where alert_rules_report.table_name is not null
+    )
+  );
+end
+$$;
+comment on function nms.alert_rules_report(text, text) is
+  'The alert rules and what each decides in words: {business_date, schema_name, table_name, rules, defaults, kinds}. rules: those of nms.table_metrics_alert_rules, the most specific first, with named and decides; of a table only those that fit it. defaults: what holds where none decides. kinds: null unless for a table, then what is decided about it for each kind of alert: {kind, decides: [{decision, value, in_words, rule}]}, where rule is that which decides, such as sales.* (drop), and null for a default. Raises P0002 for a table that no run has met.';
+revoke execute on function nms.alert_rules_report(text, text) from public;
+--! EndIncluded functions/alerts/alert_rules_report.sql
+--! Included functions/alerts/alert_scope.sql
+create or replace function nms_private.alert_scope(named text)
+returns table (schema_name text, table_name text)
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_schema constant text := substring(alert_scope.named from '^(.+)\.\*$');
+  v_tables jsonb;
+begin
+  if alert_scope.named = '*' then
+    return query values ('*', '*');
+    return;
+  elsif v_schema is not null then
+    schema_name := coalesce(replace(substring(v_schema from '^"((?:[^"]|"")+)"$'), '""', '"'), v_schema);
+    table_name := '*';
+    perform nms_private.refuse_unknown_schema(schema_name => schema_name);
+    return next;
+    return;
+  end if;
+
+  v_tables := nms.find_table(named => alert_scope.named);
+  if jsonb_array_length(v_tables -> 'found') <> 1 then
+    raise exception '%', format(
+        case when v_tables -> 'found' = '[]' then 'no run has met a table %s' else '%s is more than one table' end,
+        coalesce(alert_scope.named, 'null')
+      )
+      using
+        errcode = 'no_data_found',
+        detail = 'expected schema.table, schema.* for a whole schema, or * for all',
+        hint = coalesce(
+          (
+            select format('Did you mean %s?', string_agg(name, ', '))
+            from (
+              select jsonb_array_elements_text(v_tables -> 'alike')
+              union all
+              select meant ->> 'quoted' from jsonb_array_elements(v_tables -> 'found') as meant
+            ) as candidate (name)
+            having count(*) > 0
+          ),
+          'Those of the last run are in nms.table_metrics_latest.'
+        );
+  end if;
+  schema_name := v_tables #>> '{found,0,schema_name}';
+  table_name := v_tables #>> '{found,0,table_name}';
+  return next;
+end
+$$;
+comment on function nms_private.alert_scope(text) is
+  'What a rule for this name is about, as nms.table_metrics_alert_rules has it: a table as nms.find_table() knows it, a whole schema (sales.*), or everything (*). Raises P0002, with the names most alike, for what no run has met, and for what is more than one table.';
+revoke execute on function nms_private.alert_scope(text) from public;
+--! EndIncluded functions/alerts/alert_scope.sql
 --! Included functions/alerts/announce_alerts.sql
 create or replace function nms_private.announce_alerts(
   opened nms.table_metrics_alert_log[],
@@ -1170,7 +1444,7 @@ begin
   loop
     v_notification := jsonb_build_object('event', v_change.event) || case
       when v_change.alerts = 1 then to_jsonb(v_change.alert)
-      else to_jsonb(v_change) - '{event,schemas,alert}'::text[]
+      else to_jsonb(v_change) - '{event,schemas,is_acknowledged,alert}'::text[]
     end;
     -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
     if octet_length(v_notification::text) > 7999 then
@@ -1400,7 +1674,8 @@ as $$
     20, -- min_change
     1, -- sensitivity
     3, -- failures_in_a_row
-    interval '1 hour' -- late_after
+    interval '1 hour', -- late_after
+    null -- comment
   )::nms.table_metrics_alert_rules
 $$;
 comment on function nms_private.default_alert_rule() is
@@ -1600,6 +1875,65 @@ comment on function nms_private.expected_counts(bigint, text[], text[], text[]) 
   'How many rows each of these tables was expected to have on the day of a run that has counted it, by its past and by the alert rules: expected_low to expected_high, and whether row_count lies outside. Before 14 days of history the range is what it has been, and nothing is told of it.';
 revoke execute on function nms_private.expected_counts(bigint, text[], text[], text[]) from public;
 --! EndIncluded functions/alerts/expected_counts.sql
+--! Included functions/alerts/explain_alert_rules.sql
+create or replace function nms_private.explain_alert_rules(schema_name text, table_name text)
+returns table (place bigint, kind text, decides jsonb)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 7
+as $$
+  with
+  -- As nms_private.alert_rule() ranks them.
+  fitting as (
+    select known.place as kind_place, known.kind, rule.rule, rule.rank
+    from nms_private.alert_kinds() with ordinality as known (kind, is_of_table, place)
+    cross join lateral (
+      select
+        given as rule,
+        row_number() over (order by given.table_name = '*', given.schema_name = '*', given.kind = '*') as rank
+      from nms.table_metrics_alert_rules as given
+      where
+        given.schema_name in ('*', explain_alert_rules.schema_name)
+        and given.table_name in ('*', explain_alert_rules.table_name)
+        and given.kind in ('*', known.kind)
+      union all
+      select nms_private.default_alert_rule(), null -- where none of them decides
+    ) as rule
+    where known.is_of_table
+  ),
+  decided as (
+    select distinct on (fitting.kind_place, decision.place)
+      fitting.kind_place,
+      fitting.kind,
+      decision.place,
+      decision.decision,
+      decision.value,
+      decision.in_words,
+      case when fitting.rank is not null then nms_private.name_of_rule(rule => fitting.rule) end as rule
+    from fitting
+    cross join lateral nms_private.alert_decisions(rule => fitting.rule) as decision
+    where decision.kinds is null or fitting.kind = any (decision.kinds)
+    order by fitting.kind_place, decision.place, fitting.rank nulls last
+  )
+  select
+    decided.kind_place,
+    decided.kind,
+    jsonb_agg(
+      jsonb_build_object(
+        'decision', decided.decision,
+        'value', decided.value,
+        'in_words', decided.in_words,
+        'rule', decided.rule
+      )
+      order by decided.place
+    )
+  from decided
+  group by decided.kind_place, decided.kind
+$$;
+comment on function nms_private.explain_alert_rules(text, text) is
+  'What nms_private.alert_rule() decides about each kind of alert for one table: each decision with the name of the rule that it comes from, null for a default.';
+revoke execute on function nms_private.explain_alert_rules(text, text) from public;
+--! EndIncluded functions/alerts/explain_alert_rules.sql
 --! Included functions/alerts/find_alerts.sql
 create or replace function nms.find_alerts(run_id bigint)
 returns table (
@@ -2095,6 +2429,7 @@ returns table (
   opened_by_run bigint,
   closed_at timestamptz,
   closed_by_run bigint,
+  is_acknowledged boolean,
   alert nms.table_metrics_alert_log
 )
 language sql stable parallel safe
@@ -2105,25 +2440,30 @@ as $$
     select
       alert.*,
       alert as itself,
+      alert.acknowledged_at is not null as is_acknowledged,
       alert.schema_name is not null and count(*) over of_schema > 5 as is_of_schema,
       row_number() over (of_schema order by alert.table_name, alert.filter_name nulls first) as place,
       row_number() over (
-        partition by alert.kind, alert.schema_name, alert.table_name order by alert.filter_name nulls first
+        partition by alert.kind, alert.acknowledged_at is null, alert.schema_name, alert.table_name
+        order by alert.filter_name nulls first
       ) = 1 as is_first_of_table
     from unnest(grouped_alerts.alerts) as alert
-    window of_schema as (partition by alert.kind, alert.schema_name)
+    window of_schema as (partition by alert.kind, alert.acknowledged_at is null, alert.schema_name)
   ),
   placed as (
     select
       given.*,
       -- However many schemas there are, such as one for each tenant.
       given.schema_name is not null
-        and count(*) filter (where not given.is_of_schema or given.place = 1) over (partition by given.kind) > 10 as is_of_kind
+        and count(*) filter (where not given.is_of_schema or given.place = 1) over (
+          partition by given.kind, given.is_acknowledged
+        ) > 10 as is_of_kind
     from given
   ),
   folded as (
     select
       placed.kind,
+      placed.is_acknowledged,
       case when not placed.is_of_kind then placed.schema_name end as schema_name,
       count(*) as alerts,
       count(distinct placed.schema_name) as schemas,
@@ -2140,11 +2480,12 @@ as $$
       case when min(placed.closed_by_run) = max(placed.closed_by_run) then min(placed.closed_by_run) end as closed_by_run
     from placed
     where placed.is_of_kind or placed.is_of_schema
-    group by placed.kind, 2
+    group by placed.kind, placed.is_acknowledged, 3
   )
   select
     found.kind, found.schema_name, found.table_name, found.filter_name, found.alerts, found.schemas, found.tables,
-    found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run, found.alert
+    found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run,
+    found.is_acknowledged, found.alert
   from (
     select
       placed.kind,
@@ -2162,6 +2503,7 @@ as $$
       placed.opened_by_run,
       placed.closed_at,
       placed.closed_by_run,
+      placed.is_acknowledged,
       placed.itself as alert
     from placed
     where not placed.is_of_kind and not placed.is_of_schema
@@ -2186,13 +2528,16 @@ as $$
       folded.opened_by_run,
       folded.closed_at,
       folded.closed_by_run,
+      folded.is_acknowledged,
       null
     from folded
   ) as found
-  order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+  order by
+    found.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+    found.filter_name nulls first
 $$;
 comment on function nms_private.grouped_alerts(nms.table_metrics_alert_log[]) is
-  'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. What concerns a whole run is never put together. Oldest first.';
+  'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
 revoke execute on function nms_private.grouped_alerts(nms.table_metrics_alert_log[]) from public;
 --! EndIncluded functions/alerts/grouped_alerts.sql
 --! Included functions/alerts/has_other_tables.sql
@@ -2229,6 +2574,21 @@ comment on function nms_private.has_other_tables(bigint) is
   'Whether a finished run has a table that no result of the last week has, or lacks one that some has: what nms_private.find_table_alerts() looks at.';
 revoke execute on function nms_private.has_other_tables(bigint) from public;
 --! EndIncluded functions/alerts/has_other_tables.sql
+--! Included functions/alerts/name_of_rule.sql
+create or replace function nms_private.name_of_rule(rule nms.table_metrics_alert_rules)
+returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select concat(
+    case when (rule).schema_name = '*' then '*' else concat((rule).schema_name, '.', (rule).table_name) end,
+    case when (rule).kind <> '*' then format(' (%s)', (rule).kind) end
+  )
+$$;
+comment on function nms_private.name_of_rule(nms.table_metrics_alert_rules) is
+  'What an alert rule is for, such as sales.orders, sales.* (drop) or *.';
+revoke execute on function nms_private.name_of_rule(nms.table_metrics_alert_rules) from public;
+--! EndIncluded functions/alerts/name_of_rule.sql
 --! Included functions/alerts/record_alerts.sql
 create or replace function nms.record_alerts(run_id bigint)
 returns bigint
@@ -2427,6 +2787,40 @@ comment on function nms_private.record_missing_run() is
   'Announces that a business day has no result although it should have one by now. A worker calls it every minute: no run does that for it. Returns whether this is news.';
 revoke execute on function nms_private.record_missing_run() from public;
 --! EndIncluded functions/alerts/record_missing_run.sql
+--! Included functions/alerts/refuse_unknown_kind.sql
+create or replace function nms_private.refuse_unknown_kind(kind text, is_of_all boolean)
+returns void
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_is_of_table boolean;
+begin
+  if refuse_unknown_kind.kind is null then
+    return;
+  end if;
+  select known.is_of_table into v_is_of_table
+  from nms_private.alert_kinds() as known
+  where known.kind = refuse_unknown_kind.kind;
+  if not found then
+    raise exception 'no such kind of alert: %', refuse_unknown_kind.kind
+      using
+        errcode = 'invalid_parameter_value',
+        detail = (select format('expected one of %s', string_agg(known.kind, ', ')) from nms_private.alert_kinds() as known),
+        hint = 'Name one of these, or none for all.';
+  elsif not (v_is_of_table or refuse_unknown_kind.is_of_all) then
+    raise exception '% is about whole runs', refuse_unknown_kind.kind
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a kind that is about tables',
+        hint = 'Name * rather than a table.';
+  end if;
+end
+$$;
+comment on function nms_private.refuse_unknown_kind(text, boolean) is
+  'Raises 22023 for what is no kind of alert, and for one about whole runs unless all is meant. Null: every kind.';
+revoke execute on function nms_private.refuse_unknown_kind(text, boolean) from public;
+--! EndIncluded functions/alerts/refuse_unknown_kind.sql
 --! Included functions/alerts/score_counts.sql
 create or replace function nms_private.score_counts(
   run_id bigint,
@@ -2496,6 +2890,145 @@ comment on function nms_private.score_counts(bigint, text[], text[], text[]) is
   'What is usual for each of these tables, by its own past, on the day of a run that has counted it. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
 revoke execute on function nms_private.score_counts(bigint, text[], text[], text[]) from public;
 --! EndIncluded functions/alerts/score_counts.sql
+--! Included functions/alerts/silence_alerts.sql
+create or replace function nms.silence_alerts(
+  named text,
+  until text,
+  kind text default null,
+  why text default null
+)
+returns jsonb
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '5 s' -- on a session that changes the same rule
+as $$
+declare
+  v_end constant date := case
+    when silence_alerts.until is not null then nms_private.silence_end(until => silence_alerts.until)
+  end;
+  v_today constant date := nms.business_date();
+  v_schema text;
+  v_table text;
+  v_ended bigint;
+  v_rule record;
+begin
+  select scope.schema_name, scope.table_name into strict v_schema, v_table
+  from nms_private.alert_scope(named => silence_alerts.named) as scope;
+  perform nms_private.refuse_unknown_kind(kind => silence_alerts.kind, is_of_all => v_schema = '*');
+
+  -- A narrower rule would win, although it ends earlier or is over.
+  with
+  ended as (
+    select
+      rule.schema_name,
+      rule.table_name,
+      rule.kind,
+      num_nonnulls(
+        rule.is_on, rule.drop_percent, rule.spike_percent, rule.min_rows, rule.min_change, rule.sensitivity,
+        rule.failures_in_a_row, rule.late_after
+      ) = 0 as decides_nothing_else
+    from nms.table_metrics_alert_rules as rule
+    where
+      case
+        when v_end is null then rule.schema_name = v_schema and rule.table_name = v_table
+        else v_schema in ('*', rule.schema_name) and v_table in ('*', rule.table_name)
+      end
+      and coalesce(silence_alerts.kind, rule.kind) = rule.kind
+      and rule.silenced_until <= coalesce(v_end, 'infinity')
+    for update
+  ),
+  deleted as (
+    delete from nms.table_metrics_alert_rules as rule
+    using ended
+    where
+      ended.decides_nothing_else
+      and (rule.schema_name, rule.table_name, rule.kind) = (ended.schema_name, ended.table_name, ended.kind)
+  ),
+  updated as (
+    update nms.table_metrics_alert_rules as rule
+    set silenced_until = null
+    from ended
+    where
+      not ended.decides_nothing_else
+      and (rule.schema_name, rule.table_name, rule.kind) = (ended.schema_name, ended.table_name, ended.kind)
+  )
+  select count(*) into strict v_ended from ended;
+
+  if v_end is null and v_ended = 0 then
+    raise exception 'no silence of % to end', silence_alerts.named
+      using
+        errcode = 'no_data_found',
+        detail = 'expected what was silenced, spelled in the same way: a table, schema.* or *',
+        hint = 'The silences are in nms.table_metrics_alert_rules.';
+  elsif v_end is not null then
+    insert into nms.table_metrics_alert_rules as rule (schema_name, table_name, kind, silenced_until, comment)
+    values (v_schema, v_table, coalesce(silence_alerts.kind, '*'), v_end, silence_alerts.why)
+    on conflict on constraint table_metrics_alert_rules_pkey
+    do update set silenced_until = excluded.silenced_until, comment = coalesce(excluded.comment, rule.comment);
+  end if;
+
+  select decided.is_on, decided.silenced_until into strict v_rule
+  from nms_private.alert_rule(
+    schema_name => v_schema,
+    table_name => v_table,
+    kind => coalesce(silence_alerts.kind, '*')
+  ) as decided;
+  return jsonb_build_object(
+    'schema_name', v_schema,
+    'table_name', v_table,
+    'kind', coalesce(silence_alerts.kind, '*'),
+    'is_on', v_rule.is_on,
+    'silenced_until', case when v_rule.silenced_until > v_today then v_rule.silenced_until end,
+    'open_alerts', (
+      select count(*)
+      from nms.table_metrics_alert_log as log
+      where
+        log.closed_at is null
+        and v_schema in ('*', log.schema_name)
+        and v_table in ('*', log.table_name)
+        and coalesce(silence_alerts.kind, log.kind) = log.kind
+    )
+  );
+end
+$$;
+comment on function nms.silence_alerts(text, text, text, text) is
+  'Silences the alerts of a table (sales.orders), a schema (sales.*) or everything (*) until a business day: a date to come, or a time from today such as 7d or 2w. Null for until ends that silence. kind: only that kind of alert. why: kept as the comment of the rule. It writes nms.table_metrics_alert_rules, and ends narrower silences that end no later. Returns {schema_name, table_name, kind, is_on, silenced_until, open_alerts}: what holds now, and how many open alerts it is about. Raises P0002 for what no run has met and where there is no silence to end, 22023 for a day that is not to come and an unknown kind.';
+revoke execute on function nms.silence_alerts(text, text, text, text) from public;
+--! EndIncluded functions/alerts/silence_alerts.sql
+--! Included functions/alerts/silence_end.sql
+create or replace function nms_private.silence_end(until text)
+returns date
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_today constant date := nms.business_date();
+  v_end date;
+begin
+  if silence_end.until ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
+    begin
+      v_end := silence_end.until::date;
+    exception
+      when datetime_field_overflow then
+        null; -- the calendar does not have it
+    end;
+  elsif silence_end.until ~ '^[0-9]{1,4} ?(d|w|mons?|y|days?|weeks?|months?|years?)$' then
+    v_end := (v_today + nms_private.parse_duration(duration => silence_end.until))::date;
+  end if;
+  if (v_end > v_today) is not true then
+    raise exception 'a silence cannot end on %', coalesce(silence_end.until, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('expected a day after today, %s', v_today),
+        hint = 'Name a day to come such as 2030-12-01, or a time from today such as 7d or 2w.';
+  end if;
+  return v_end;
+end
+$$;
+comment on function nms_private.silence_end(text) is
+  'The business day on which a silence ends: a date to come, or a time from today such as 7d, 2w or 3mon. Raises 22023 for anything else.';
+revoke execute on function nms_private.silence_end(text) from public;
+--! EndIncluded functions/alerts/silence_end.sql
 --! Included functions/alerts/unexplained_by_day.sql
 create or replace function nms_private.unexplained_by_day(
   run_id bigint,
@@ -10672,8 +11205,28 @@ as $$
     'open', nms_private.open_alerts(),
     'groups', nms_private.open_alert_groups(),
     'history', (
-      select coalesce(jsonb_agg(to_jsonb(logged) order by logged.alert_id desc), '[]')
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(logged) || jsonb_build_object(
+            'is_silenced', rule.is_silenced,
+            'silenced_until', rule.silenced_until
+          )
+          order by logged.alert_id desc
+        ),
+        '[]'
+      )
       from logged
+      cross join lateral (
+        select
+          coalesce(bool_or(not rule.is_on or nms.business_date() < rule.silenced_until), false) as is_silenced,
+          max(rule.silenced_until) filter (where rule.is_on and nms.business_date() < rule.silenced_until) as silenced_until
+        from nms_private.alert_rule(
+          schema_name => logged.schema_name,
+          table_name => logged.table_name,
+          kind => logged.kind
+        ) as rule
+        where logged.closed_at is null
+      ) as rule
       having alerts_report.history
     ),
     'next', (
@@ -10688,7 +11241,7 @@ as $$
   where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
 $$;
 comment on function nms.alerts_report(boolean, integer, bigint) is
-  'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+  'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 revoke execute on function nms.alerts_report(boolean, integer, bigint) from public;
 --! EndIncluded functions/reading/alerts_report.sql
 --! Included functions/reading/carrying_report.sql
@@ -12286,9 +12839,7 @@ as $$
     ),
     'open_alerts', (
       select jsonb_object_agg(known.kind, coalesce(open.alerts, 0))
-      from unnest(
-        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike,count_differs,triggers_changed}'::text[]
-      ) as known (kind)
+      from nms_private.alert_kinds() as known
       left join (
         select alert.kind, count(*) as alerts from nms.table_metrics_alerts as alert group by alert.kind
       ) as open using (kind)
@@ -12371,9 +12922,16 @@ as $$
         'tables', to_jsonb(found.tables),
         'detail', found.detail,
         'since', found.opened_at,
-        'run_id', found.opened_by_run
+        'run_id', found.opened_by_run,
+        'alert_id', (found.alert).alert_id,
+        'is_acknowledged', found.is_acknowledged,
+        'acknowledged_at', (found.alert).acknowledged_at,
+        'acknowledged_by', (found.alert).acknowledged_by,
+        'acknowledgement', (found.alert).acknowledgement
       )
-      order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+      order by
+        found.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+        found.filter_name nulls first
     ),
     '[]'
   )
@@ -12398,11 +12956,18 @@ returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name), '[]')
+  select coalesce(
+    jsonb_agg(
+      to_jsonb(alert)
+      order by
+        alert.acknowledged_at is not null, alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name
+    ),
+    '[]'
+  )
   from nms.table_metrics_alerts as alert
 $$;
 comment on function nms_private.open_alerts() is
-  'The alerts of nms.table_metrics_alerts, oldest first.';
+  'The alerts of nms.table_metrics_alerts, oldest first, those that are acknowledged last.';
 revoke execute on function nms_private.open_alerts() from public;
 --! EndIncluded functions/reading/open_alerts.sql
 --! Included functions/reading/overview_report.sql
@@ -15717,7 +16282,11 @@ create or replace view nms.table_metrics_alerts as
     alert.detail,
     alert.since,
     alert.run_id,
-    alert.filter_name
+    alert.filter_name,
+    alert.alert_id,
+    alert.acknowledged_at,
+    alert.acknowledged_by,
+    alert.acknowledgement
   from (
     select
       log.kind,
@@ -15729,7 +16298,11 @@ create or replace view nms.table_metrics_alerts as
       log.detail,
       log.opened_at as since,
       log.opened_by_run as run_id,
-      log.filter_name
+      log.filter_name,
+      log.alert_id,
+      log.acknowledged_at,
+      log.acknowledged_by,
+      log.acknowledgement
     from nms.table_metrics_alert_log as log
     where log.closed_at is null and log.kind <> 'run_late'
     union all
@@ -15739,7 +16312,11 @@ create or replace view nms.table_metrics_alerts as
       format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date),
       due.due_at,
       null,
-      null
+      null,
+      known.alert_id,
+      known.acknowledged_at,
+      known.acknowledged_by,
+      known.acknowledgement
     from (
       select run.run_id
       from nms.table_metrics_runs as run
@@ -15748,6 +16325,7 @@ create or replace view nms.table_metrics_alerts as
       limit 1
     ) as latest
     join nms.table_metrics_next_due as due on due.run_id = latest.run_id
+    left join nms.table_metrics_alert_log as known on known.closed_at is null and known.kind = 'run_late'
     where statement_timestamp() > due.due_at
   ) as alert
   cross join nms.table_metrics_settings as settings
@@ -15772,6 +16350,11 @@ comment on column nms.table_metrics_alerts.detail is 'The same for a person.';
 comment on column nms.table_metrics_alerts.since is 'When it was first found.';
 comment on column nms.table_metrics_alerts.run_id is 'Run in which it was first found; null for run_late.';
 comment on column nms.table_metrics_alerts.filter_name is 'Filter whose count is strange; null when it is that of all rows.';
+comment on column nms.table_metrics_alerts.alert_id is
+  'Its number in nms.table_metrics_alert_log, for nms.acknowledge_alert(); null for run_late until a worker has announced it.';
+comment on column nms.table_metrics_alerts.acknowledged_at is 'When somebody took it on; null until then.';
+comment on column nms.table_metrics_alerts.acknowledged_by is 'The role that did.';
+comment on column nms.table_metrics_alerts.acknowledgement is 'What that person said about it.';
 revoke all on table nms.table_metrics_alerts from public;
 --! EndIncluded views/table_metrics_alerts.sql
 --! Included views/table_metrics_daily.sql
@@ -16045,7 +16628,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T18:59:41Z 7c8b51e20688.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:03:31Z 39f39c9af212.';
 
 -- Triggers
 create or replace trigger validate_filter
