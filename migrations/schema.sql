@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:03:31Z 39f39c9af212.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:08:52Z a2ed1d20198f.';
 
 
 --
@@ -818,8 +818,8 @@ CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer
   )
   select jsonb_build_object(
     'business_time_zone', settings.business_time_zone,
-    'open', nms_private.open_alerts(),
-    'groups', nms_private.open_alert_groups(),
+    'open', open.alerts,
+    'groups', nms_private.open_alert_groups(open => open.alerts),
     'history', (
       select coalesce(
         jsonb_agg(
@@ -854,6 +854,7 @@ CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer
     )
   )
   from nms.table_metrics_settings as settings
+  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
   where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
 $$;
 
@@ -3659,11 +3660,12 @@ CREATE FUNCTION nms.status_report(runs integer DEFAULT 10) RETURNS jsonb
       limit 1
     ),
     'runs', nms_private.list_runs("limit" => status_report.runs),
-    'alerts', nms_private.open_alerts(),
-    'alert_groups', nms_private.open_alert_groups()
+    'alerts', open.alerts,
+    'alert_groups', nms_private.open_alert_groups(open => open.alerts)
   ) || case when carrying.report is not null then jsonb_build_object('carrying', carrying.report) else '{}' end
   from nms.table_metrics_settings as settings
   cross join nms_private.carrying_report() as carrying (report)
+  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
 $$;
 
 
@@ -5414,7 +5416,7 @@ begin
   loop
     v_notification := jsonb_build_object('event', v_change.event) || case
       when v_change.alerts = 1 then to_jsonb(v_change.alert)
-      else to_jsonb(v_change) - '{event,schemas,is_acknowledged,alert}'::text[]
+      else to_jsonb(v_change) - '{event,schemas,acknowledged_at,alert}'::text[]
     end;
     -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
     if octet_length(v_notification::text) > 7999 then
@@ -10348,7 +10350,7 @@ COMMENT ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) IS 'Ends
 -- Name: grouped_alerts(nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) RETURNS TABLE(kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint, is_acknowledged boolean, alert nms.table_metrics_alert_log)
+CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) RETURNS TABLE(kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint, acknowledged_at timestamp with time zone, alert nms.table_metrics_alert_log)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -10393,6 +10395,7 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       )[1:3] as names,
       min(placed.opened_at) as opened_at,
       case when min(placed.opened_by_run) = max(placed.opened_by_run) then min(placed.opened_by_run) end as opened_by_run,
+      max(placed.acknowledged_at) as acknowledged_at,
       max(placed.closed_at) as closed_at,
       case when min(placed.closed_by_run) = max(placed.closed_by_run) then min(placed.closed_by_run) end as closed_by_run
     from placed
@@ -10402,7 +10405,7 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
   select
     found.kind, found.schema_name, found.table_name, found.filter_name, found.alerts, found.schemas, found.tables,
     found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run,
-    found.is_acknowledged, found.alert
+    found.acknowledged_at, found.alert
   from (
     select
       placed.kind,
@@ -10420,7 +10423,7 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       placed.opened_by_run,
       placed.closed_at,
       placed.closed_by_run,
-      placed.is_acknowledged,
+      placed.acknowledged_at,
       placed.itself as alert
     from placed
     where not placed.is_of_kind and not placed.is_of_schema
@@ -10445,12 +10448,12 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       folded.opened_by_run,
       folded.closed_at,
       folded.closed_by_run,
-      folded.is_acknowledged,
+      folded.acknowledged_at,
       null
     from folded
   ) as found
   order by
-    found.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+    found.acknowledged_at is not null, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
     found.filter_name nulls first
 $$;
 
@@ -10459,7 +10462,7 @@ $$;
 -- Name: FUNCTION grouped_alerts(alerts nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
+COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. acknowledged_at: null while nobody has taken it on, else when the last one was. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
 
 
 --
@@ -13396,10 +13399,10 @@ COMMENT ON FUNCTION nms_private.only_reads_and_requests(role oid) IS 'True for a
 
 
 --
--- Name: open_alert_groups(); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: open_alert_groups(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
+CREATE FUNCTION nms_private.open_alert_groups(open jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -13416,13 +13419,12 @@ CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
         'since', found.opened_at,
         'run_id', found.opened_by_run,
         'alert_id', (found.alert).alert_id,
-        'is_acknowledged', found.is_acknowledged,
-        'acknowledged_at', (found.alert).acknowledged_at,
+        'acknowledged_at', found.acknowledged_at,
         'acknowledged_by', (found.alert).acknowledged_by,
         'acknowledgement', (found.alert).acknowledgement
       )
       order by
-        found.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+        found.acknowledged_at is not null, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
         found.filter_name nulls first
     ),
     '[]'
@@ -13432,19 +13434,19 @@ CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
       select
         jsonb_populate_record(
           null::nms.table_metrics_alert_log,
-          to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+          alert || jsonb_build_object('opened_at', alert -> 'since', 'opened_by_run', alert -> 'run_id')
         )
-      from nms.table_metrics_alerts as alert
+      from jsonb_array_elements(open_alert_groups.open) as alert
     )
   ) as found
 $$;
 
 
 --
--- Name: FUNCTION open_alert_groups(); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION open_alert_groups(open jsonb); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.open_alert_groups() IS 'The alerts of nms.table_metrics_alerts, oldest first, as nms_private.grouped_alerts() puts them together: alerts is how many an entry stands for, tables has the names of the first three.';
+COMMENT ON FUNCTION nms_private.open_alert_groups(open jsonb) IS 'What nms_private.open_alerts() returns, put together as nms_private.grouped_alerts() does: alerts is how many an entry stands for, tables has the names of the first three.';
 
 
 --
@@ -17954,8 +17956,10 @@ CREATE VIEW nms.table_metrics_alerts AS
              LEFT JOIN nms.table_metrics_alert_log known ON (((known.closed_at IS NULL) AND (known.kind = 'run_late'::text))))
           WHERE (statement_timestamp() > due.due_at)) alert
      CROSS JOIN nms.table_metrics_settings settings)
-     CROSS JOIN LATERAL nms_private.alert_rule(schema_name => alert.schema_name, table_name => alert.table_name, kind => alert.kind) rule(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after))
-  WHERE (rule.is_on AND ((((statement_timestamp() AT TIME ZONE settings.business_time_zone))::date < rule.silenced_until) IS NOT TRUE));
+     LEFT JOIN LATERAL nms_private.alert_rule(schema_name => alert.schema_name, table_name => alert.table_name, kind => alert.kind) rule(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after) ON ((EXISTS ( SELECT
+           FROM nms.table_metrics_alert_rules hiding
+          WHERE ((NOT hiding.is_on) OR (hiding.silenced_until IS NOT NULL))))))
+  WHERE ((rule.is_on IS NOT FALSE) AND ((((statement_timestamp() AT TIME ZONE settings.business_time_zone))::date < rule.silenced_until) IS NOT TRUE));
 
 
 --
@@ -22308,10 +22312,10 @@ GRANT ALL ON FUNCTION nms_private.only_reads_and_requests(role oid) TO table_met
 
 
 --
--- Name: FUNCTION open_alert_groups(); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION open_alert_groups(open jsonb); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.open_alert_groups() FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.open_alert_groups(open jsonb) FROM PUBLIC;
 
 
 --
