@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T18:56:15Z 0b3d80b2a946.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:03:01Z f78628b47fe8.';
 
 
 --
@@ -5513,7 +5513,9 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       compared.change,
       compared.change_percent,
       compared.method_before,
-      compared.method_after
+      compared.method_after,
+      compared.rows_after_low,
+      compared.rows_after_high
     from compared
     where not compared.is_partition
     union all
@@ -5528,7 +5530,9 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       null,
       null,
       null,
-      measurement.method
+      measurement.method,
+      measurement.row_count_low,
+      measurement.row_count_high
     from nms.table_metrics_measurements as measurement
     where
       measurement.run_id = changes_of_period.after
@@ -5538,6 +5542,10 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
   placed as materialized (
     select
       named.*,
+      case
+        when named.rows_after_low is null then '{place,place_in_outcome,unsaid,rows_after_low,rows_after_high}'
+        else '{place,place_in_outcome,unsaid}'
+      end::text[] as unsaid,
       row_number() over by_size as place,
       row_number() over (partition by named.outcome order by size.change desc, named.schema_name, named.table_name) as place_in_outcome
     from named
@@ -5586,7 +5594,7 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       from (select placed.outcome, count(*) as tables from placed where placed.outcome is not null group by placed.outcome) as grouped
     ),
     'tables', (
-      select coalesce(jsonb_agg(to_jsonb(listed) - '{place,place_in_outcome}'::text[] order by listed.place), '[]')
+      select coalesce(jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place), '[]')
       from listed
     ),
     'more_tables', (select count(*) from placed where placed.place > changes_of_period.at_most)
@@ -5595,7 +5603,7 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       asked.outcome,
       (
         select coalesce(
-          jsonb_agg(to_jsonb(placed) - '{place,place_in_outcome}'::text[] order by placed.place_in_outcome), '[]'
+          jsonb_agg(to_jsonb(placed) - placed.unsaid order by placed.place_in_outcome), '[]'
         )
         from placed
         where placed.outcome = asked.outcome and placed.place_in_outcome <= 10

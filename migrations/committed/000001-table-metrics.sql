@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:ce5e97f6cf29c927820dd50b4e95a7d90d0c8392
+--! Hash: sha1:13bb0ffebb7ff634133442b5c3adea3fcd70df7f
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -10703,7 +10703,9 @@ as $$
       compared.change,
       compared.change_percent,
       compared.method_before,
-      compared.method_after
+      compared.method_after,
+      compared.rows_after_low,
+      compared.rows_after_high
     from compared
     where not compared.is_partition
     union all
@@ -10718,7 +10720,9 @@ as $$
       null,
       null,
       null,
-      measurement.method
+      measurement.method,
+      measurement.row_count_low,
+      measurement.row_count_high
     from nms.table_metrics_measurements as measurement
     where
       measurement.run_id = changes_of_period.after
@@ -10728,6 +10732,10 @@ as $$
   placed as materialized (
     select
       named.*,
+      case
+        when named.rows_after_low is null then '{place,place_in_outcome,unsaid,rows_after_low,rows_after_high}'
+        else '{place,place_in_outcome,unsaid}'
+      end::text[] as unsaid,
       row_number() over by_size as place,
       row_number() over (partition by named.outcome order by size.change desc, named.schema_name, named.table_name) as place_in_outcome
     from named
@@ -10776,7 +10784,7 @@ as $$
       from (select placed.outcome, count(*) as tables from placed where placed.outcome is not null group by placed.outcome) as grouped
     ),
     'tables', (
-      select coalesce(jsonb_agg(to_jsonb(listed) - '{place,place_in_outcome}'::text[] order by listed.place), '[]')
+      select coalesce(jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place), '[]')
       from listed
     ),
     'more_tables', (select count(*) from placed where placed.place > changes_of_period.at_most)
@@ -10785,7 +10793,7 @@ as $$
       asked.outcome,
       (
         select coalesce(
-          jsonb_agg(to_jsonb(placed) - '{place,place_in_outcome}'::text[] order by placed.place_in_outcome), '[]'
+          jsonb_agg(to_jsonb(placed) - placed.unsaid order by placed.place_in_outcome), '[]'
         )
         from placed
         where placed.outcome = asked.outcome and placed.place_in_outcome <= 10
@@ -15968,7 +15976,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T18:56:15Z 0b3d80b2a946.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:03:01Z f78628b47fe8.';
 
 -- Triggers
 create or replace trigger validate_filter
