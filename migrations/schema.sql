@@ -1860,6 +1860,7 @@ COMMENT ON FUNCTION nms.growth(by text, schema_name text, table_name text, perio
 CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, periods integer DEFAULT 30) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
     AS $$
   with
   growth as materialized (
@@ -1949,7 +1950,11 @@ CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text 
       when growth_report.table_name is null then jsonb_build_object(
         'rows', case
           when first.run_id <> last.run_id then nms_private.fastest_growing(
-            of => 'rows', before => first.run_id, after => last.run_id, schema_name => growth_report.schema_name
+            of => 'rows',
+            before => first.run_id,
+            after => last.run_id,
+            schema_name => growth_report.schema_name,
+            run_ids => (select array_agg(growth.run_id order by growth.snapshot_date) from growth)
           )
           else '[]'
         end,
@@ -1963,6 +1968,15 @@ CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text 
           ),
           '[]'
         )
+      )
+    end,
+    'schemas', case
+      when num_nonnulls(growth_report.schema_name, growth_report.table_name) = 0 then (
+        select coalesce(
+          nms_private.schemas_over(run_ids => array_agg(growth.run_id order by growth.snapshot_date)), '[]'
+        )
+        from growth
+        where growth.snapshot_date between first.snapshot_date and last.snapshot_date
       )
     end
   )
@@ -1985,7 +1999,7 @@ $$;
 -- Name: FUNCTION growth_report(by text, schema_name text, table_name text, periods integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) IS 'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
+COMMENT ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) IS 'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest, schemas}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some; those of rows with their rows in each period. schemas, null unless the whole database was asked for: each with its rows in each period between the first and the last that have some, and its change, the largest first. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
 
 
 --
@@ -3627,6 +3641,7 @@ COMMENT ON FUNCTION nms.trend(schema_name text, table_name text, days integer, f
 CREATE FUNCTION nms.trend_report(schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, days integer DEFAULT 30, filter_name text DEFAULT NULL::text, each_run boolean DEFAULT false) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
     AS $$
 declare
   v_report jsonb;
@@ -7636,10 +7651,10 @@ COMMENT ON FUNCTION nms_private.family_members(targets nms_private.target[]) IS 
 
 
 --
--- Name: fastest_growing(text, bigint, bigint, text); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: fastest_growing(text, bigint, bigint, text, bigint[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text DEFAULT NULL::text) RETURNS jsonb
+CREATE FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text DEFAULT NULL::text, run_ids bigint[] DEFAULT '{}'::bigint[]) RETURNS jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -7657,7 +7672,19 @@ begin
           'change', grown.change,
           'change_percent', round(100.0 * grown.change / nullif(grown.before, 0), 2),
           'method', grown.method
-        )
+        ) || case
+          when fastest_growing.run_ids = '{}' then '{}'
+          else jsonb_build_object(
+            'rows', (
+              select jsonb_agg(measurement.row_count order by given.place)
+              from unnest(fastest_growing.run_ids) with ordinality as given (run_id, place)
+              left join nms.table_metrics_measurements as measurement
+                on measurement.run_id = given.run_id
+                and measurement.schema_name = grown.schema_name
+                and measurement.table_name = grown.table_name
+            )
+          )
+        end
         order by grown.change desc, grown.schema_name, grown.table_name
       ),
       '[]'
@@ -7700,10 +7727,10 @@ $$;
 
 
 --
--- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text) IS 'The tables that have grown most from one run to another, in rows or in bytes on disk, partitions as part of theirs: [{schema_name, table_name, before, after, change, change_percent, method}], before null for one that appeared. Which one of both leaves out, or has not measured, is none of them.';
+COMMENT ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]) IS 'The tables that have grown most from one run to another, in rows or in bytes on disk, partitions as part of theirs: [{schema_name, table_name, before, after, change, change_percent, method}], before null for one that appeared; with run_ids also rows, one number for each of these runs, null where it was not counted. Which one of both leaves out, or has not measured, is none of them.';
 
 
 --
@@ -14225,6 +14252,81 @@ COMMENT ON FUNCTION nms_private.runs_since(after date, each_run boolean) IS 'The
 
 
 --
+-- Name: schemas_over(bigint[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.schemas_over(run_ids bigint[]) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  given as (
+    select run.* from unnest(schemas_over.run_ids) with ordinality as run (run_id, place)
+  ),
+  counted as materialized (
+    select given.place, found.*
+    from given
+    cross join lateral (
+      select
+        measurement.schema_name,
+        sum(measurement.own_row_count) as rows,
+        count(measurement.row_count_low) > 0 as is_estimated
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = given.run_id
+      group by measurement.schema_name
+    ) as found
+  ),
+  history as (
+    select
+      known.schema_name,
+      jsonb_agg(counted.rows order by given.place) as rows,
+      (array_agg(counted.rows order by given.place desc))[1] as last_rows,
+      coalesce(bool_or(counted.is_estimated), false) as is_estimated
+    from (select distinct counted.schema_name from counted) as known
+    cross join given
+    left join counted on counted.schema_name = known.schema_name and counted.place = given.place
+    group by known.schema_name
+  ),
+  compared as (
+    select
+      per_table.schema_name,
+      sum(per_table.own_change) as change,
+      sum(former.own_row_count) filter (where per_table.outcome <> 'left out') as base
+    from nms.compare_runs(
+      before => schemas_over.run_ids[1], after => schemas_over.run_ids[cardinality(schemas_over.run_ids)]
+    ) as per_table
+    left join nms.table_metrics_measurements as former
+      on former.run_id = schemas_over.run_ids[1]
+      and former.schema_name = per_table.schema_name
+      and former.table_name = per_table.table_name
+    group by per_table.schema_name
+  )
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'schema_name', history.schema_name,
+        'rows', history.rows,
+        'change', compared.change,
+        'change_percent', round(100 * compared.change / nullif(compared.base, 0), 2),
+        'is_estimated', history.is_estimated
+      )
+      order by history.last_rows desc nulls last, history.schema_name
+    ),
+    '[]'
+  )
+  from history
+  left join compared using (schema_name)
+$$;
+
+
+--
+-- Name: FUNCTION schemas_over(run_ids bigint[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.schemas_over(run_ids bigint[]) IS 'Each schema over some successful runs, given oldest first, the one with most rows in the last of them first: [{schema_name, rows, change, change_percent, is_estimated}]. rows: one number for each run, each row counted once, null where the run has nothing of it. change: from the first to the last run, of the tables that both have counted, with those that appeared and disappeared; null when there are none.';
+
+
+--
 -- Name: score_counts(bigint, text[], text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -20175,10 +20277,10 @@ REVOKE ALL ON FUNCTION nms_private.family_members(targets nms_private.target[]) 
 
 
 --
--- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]) FROM PUBLIC;
 
 
 --
@@ -21120,6 +21222,13 @@ REVOKE ALL ON FUNCTION nms_private.run_totals(run_id bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.runs_since(after date, each_run boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION schemas_over(run_ids bigint[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.schemas_over(run_ids bigint[]) FROM PUBLIC;
 
 
 --

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:06e6afc639919c384ecc54a416da453084699a60
+--! Hash: sha1:63bc35b8b61d000828bcb8c640874653a964e319
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -11007,7 +11007,8 @@ create or replace function nms_private.fastest_growing(
   of text, -- rows or bytes
   before bigint,
   after bigint,
-  schema_name text default null
+  schema_name text default null,
+  run_ids bigint[] default '{}' -- whose rows are told as well
 )
 returns jsonb
 language plpgsql stable parallel safe
@@ -11027,7 +11028,19 @@ begin
           'change', grown.change,
           'change_percent', round(100.0 * grown.change / nullif(grown.before, 0), 2),
           'method', grown.method
-        )
+        ) || case
+          when fastest_growing.run_ids = '{}' then '{}'
+          else jsonb_build_object(
+            'rows', (
+              select jsonb_agg(measurement.row_count order by given.place)
+              from unnest(fastest_growing.run_ids) with ordinality as given (run_id, place)
+              left join nms.table_metrics_measurements as measurement
+                on measurement.run_id = given.run_id
+                and measurement.schema_name = grown.schema_name
+                and measurement.table_name = grown.table_name
+            )
+          )
+        end
         order by grown.change desc, grown.schema_name, grown.table_name
       ),
       '[]'
@@ -11067,9 +11080,9 @@ begin
   );
 end
 $$;
-comment on function nms_private.fastest_growing(text, bigint, bigint, text) is
-  'The tables that have grown most from one run to another, in rows or in bytes on disk, partitions as part of theirs: [{schema_name, table_name, before, after, change, change_percent, method}], before null for one that appeared. Which one of both leaves out, or has not measured, is none of them.';
-revoke execute on function nms_private.fastest_growing(text, bigint, bigint, text) from public;
+comment on function nms_private.fastest_growing(text, bigint, bigint, text, bigint[]) is
+  'The tables that have grown most from one run to another, in rows or in bytes on disk, partitions as part of theirs: [{schema_name, table_name, before, after, change, change_percent, method}], before null for one that appeared; with run_ids also rows, one number for each of these runs, null where it was not counted. Which one of both leaves out, or has not measured, is none of them.';
+revoke execute on function nms_private.fastest_growing(text, bigint, bigint, text, bigint[]) from public;
 --! EndIncluded functions/reading/fastest_growing.sql
 --! Included functions/reading/find_day.sql
 create or replace function nms.find_day(named text)
@@ -11470,6 +11483,7 @@ create or replace function nms.growth_report(
 returns jsonb
 language sql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
+set jit = off -- compiling these queries takes longer than running them
 as $$
   with
   growth as materialized (
@@ -11559,7 +11573,11 @@ as $$
       when growth_report.table_name is null then jsonb_build_object(
         'rows', case
           when first.run_id <> last.run_id then nms_private.fastest_growing(
-            of => 'rows', before => first.run_id, after => last.run_id, schema_name => growth_report.schema_name
+            of => 'rows',
+            before => first.run_id,
+            after => last.run_id,
+            schema_name => growth_report.schema_name,
+            run_ids => (select array_agg(growth.run_id order by growth.snapshot_date) from growth)
           )
           else '[]'
         end,
@@ -11573,6 +11591,15 @@ as $$
           ),
           '[]'
         )
+      )
+    end,
+    'schemas', case
+      when num_nonnulls(growth_report.schema_name, growth_report.table_name) = 0 then (
+        select coalesce(
+          nms_private.schemas_over(run_ids => array_agg(growth.run_id order by growth.snapshot_date)), '[]'
+        )
+        from growth
+        where growth.snapshot_date between first.snapshot_date and last.snapshot_date
       )
     end
   )
@@ -11590,7 +11617,7 @@ as $$
   ) as total on first.run_id <> last.run_id
 $$;
 comment on function nms.growth_report(text, text, text, integer) is
-  'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
+  'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest, schemas}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some; those of rows with their rows in each period. schemas, null unless the whole database was asked for: each with its rows in each period between the first and the last that have some, and its change, the largest first. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
 revoke execute on function nms.growth_report(text, text, text, integer) from public;
 --! EndIncluded functions/reading/growth_report.sql
 --! Included functions/reading/list_runs.sql
@@ -12689,6 +12716,74 @@ comment on function nms_private.runs_since(date, boolean) is
   'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED.';
 revoke execute on function nms_private.runs_since(date, boolean) from public;
 --! EndIncluded functions/reading/runs_since.sql
+--! Included functions/reading/schemas_over.sql
+create or replace function nms_private.schemas_over(run_ids bigint[])
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  given as (
+    select run.* from unnest(schemas_over.run_ids) with ordinality as run (run_id, place)
+  ),
+  counted as materialized (
+    select given.place, found.*
+    from given
+    cross join lateral (
+      select
+        measurement.schema_name,
+        sum(measurement.own_row_count) as rows,
+        count(measurement.row_count_low) > 0 as is_estimated
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = given.run_id
+      group by measurement.schema_name
+    ) as found
+  ),
+  history as (
+    select
+      known.schema_name,
+      jsonb_agg(counted.rows order by given.place) as rows,
+      (array_agg(counted.rows order by given.place desc))[1] as last_rows,
+      coalesce(bool_or(counted.is_estimated), false) as is_estimated
+    from (select distinct counted.schema_name from counted) as known
+    cross join given
+    left join counted on counted.schema_name = known.schema_name and counted.place = given.place
+    group by known.schema_name
+  ),
+  compared as (
+    select
+      per_table.schema_name,
+      sum(per_table.own_change) as change,
+      sum(former.own_row_count) filter (where per_table.outcome <> 'left out') as base
+    from nms.compare_runs(
+      before => schemas_over.run_ids[1], after => schemas_over.run_ids[cardinality(schemas_over.run_ids)]
+    ) as per_table
+    left join nms.table_metrics_measurements as former
+      on former.run_id = schemas_over.run_ids[1]
+      and former.schema_name = per_table.schema_name
+      and former.table_name = per_table.table_name
+    group by per_table.schema_name
+  )
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'schema_name', history.schema_name,
+        'rows', history.rows,
+        'change', compared.change,
+        'change_percent', round(100 * compared.change / nullif(compared.base, 0), 2),
+        'is_estimated', history.is_estimated
+      )
+      order by history.last_rows desc nulls last, history.schema_name
+    ),
+    '[]'
+  )
+  from history
+  left join compared using (schema_name)
+$$;
+comment on function nms_private.schemas_over(bigint[]) is
+  'Each schema over some successful runs, given oldest first, the one with most rows in the last of them first: [{schema_name, rows, change, change_percent, is_estimated}]. rows: one number for each run, each row counted once, null where the run has nothing of it. change: from the first to the last run, of the tables that both have counted, with those that appeared and disappeared; null when there are none.';
+revoke execute on function nms_private.schemas_over(bigint[]) from public;
+--! EndIncluded functions/reading/schemas_over.sql
 --! Included functions/reading/status_report.sql
 create or replace function nms.status_report(runs integer default 10)
 returns jsonb
@@ -13073,6 +13168,7 @@ create or replace function nms.trend_report(
 returns jsonb
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
+set jit = off -- compiling these queries takes longer than running them
 as $$
 declare
   v_report jsonb;
