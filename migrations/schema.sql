@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T18:47:32Z d72463fd651f.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T18:54:43Z e09f88bb7ea1.';
 
 
 --
@@ -2997,6 +2997,46 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new and announces it, closes what holds no longer. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
+
+
+--
+-- Name: request_problem(jsonb, jsonb, boolean); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.request_problem(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb, is_strict boolean DEFAULT false) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with request (skip, exclude) as (
+    values (coalesce(request_problem.skip, '[]'), coalesce(request_problem.exclude, '[]'))
+  ),
+  malformed (problem) as (
+    select nms_private.validate_request(skip => request.skip, exclude => request.exclude)
+    from request
+  )
+  select
+    case
+      when malformed.problem is not null or request_problem.is_strict is not true then malformed.problem
+      else (
+        select string_agg(
+          format('%s: saw %s, which matches nothing', unmatched ->> 'argument', left((unmatched -> 'entry')::text, 200)),
+          '; '
+        )
+        from jsonb_array_elements(
+          nms_private.unmatched_entries(skip => request.skip, exclude => request.exclude)
+        ) as unmatched
+      )
+    end
+  from malformed
+  cross join request
+$$;
+
+
+--
+-- Name: FUNCTION request_problem(skip jsonb, exclude jsonb, is_strict boolean); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) IS 'What is wrong with a request, for whoever asks before a run is opened: which argument, what was seen, what is expected. is_strict: an entry that matches nothing is wrong as well. Null when nothing is wrong.';
 
 
 --
@@ -19282,6 +19322,15 @@ REVOKE ALL ON FUNCTION nms.record_alerts(run_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms.record_alerts(run_id bigint) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms.record_alerts(run_id bigint) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms.record_alerts(run_id bigint) TO table_metrics_maintainer;
+
+
+--
+-- Name: FUNCTION request_problem(skip jsonb, exclude jsonb, is_strict boolean); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) TO table_metrics_worker;
 
 
 --

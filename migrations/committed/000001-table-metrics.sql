@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:a733de32f9cfa7e8efd8169022e06c84b59cf12a
+--! Hash: sha1:9043bab7e819e7cc8947558a6fbbdd15fa5d0149
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -13160,6 +13160,43 @@ comment on function nms_private.request_excludes(bigint, text[], text[]) is
   'Which of these tables, given as schemas and as many names, a run leaves out by its request or because their schema was machinery when it started: whether they exist or not.';
 revoke execute on function nms_private.request_excludes(bigint, text[], text[]) from public;
 --! EndIncluded functions/request/request_excludes.sql
+--! Included functions/request/request_problem.sql
+create or replace function nms.request_problem(
+  skip jsonb default '[]',
+  exclude jsonb default '[]',
+  is_strict boolean default false
+)
+returns text
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with request (skip, exclude) as (
+    values (coalesce(request_problem.skip, '[]'), coalesce(request_problem.exclude, '[]'))
+  ),
+  malformed (problem) as (
+    select nms_private.validate_request(skip => request.skip, exclude => request.exclude)
+    from request
+  )
+  select
+    case
+      when malformed.problem is not null or request_problem.is_strict is not true then malformed.problem
+      else (
+        select string_agg(
+          format('%s: saw %s, which matches nothing', unmatched ->> 'argument', left((unmatched -> 'entry')::text, 200)),
+          '; '
+        )
+        from jsonb_array_elements(
+          nms_private.unmatched_entries(skip => request.skip, exclude => request.exclude)
+        ) as unmatched
+      )
+    end
+  from malformed
+  cross join request
+$$;
+comment on function nms.request_problem(jsonb, jsonb, boolean) is
+  'What is wrong with a request, for whoever asks before a run is opened: which argument, what was seen, what is expected. is_strict: an entry that matches nothing is wrong as well. Null when nothing is wrong.';
+revoke execute on function nms.request_problem(jsonb, jsonb, boolean) from public;
+--! EndIncluded functions/request/request_problem.sql
 --! Included functions/request/resolve_schemas.sql
 create or replace function nms_private.resolve_schemas(entries text[])
 returns table (entry text, schema_name text)
@@ -15033,7 +15070,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T18:47:32Z d72463fd651f.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T18:54:43Z e09f88bb7ea1.';
 
 -- Triggers
 create or replace trigger validate_filter
