@@ -433,6 +433,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'find_alerts',
       'find_problems',
       'find_run',
+      'find_scope',
       'find_table',
       'fold_counts',
       'forget_maintained',
@@ -448,6 +449,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'open_job',
       'open_run',
       'overview_report',
+      'period_report',
       'preview_run',
       'prunable_runs',
       'prune_table_metrics',
@@ -465,7 +467,9 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'status_report',
       'table_report',
       'table_trend',
+      'table_trend',
       'tables_report',
+      'trend',
       'trend_report',
       'validate_filter',
       'validate_job',
@@ -502,7 +506,7 @@ test('every function has the file of its name, and every file its function', asy
   t.deepEqual(
     (await fixtureFiles()).map((file) => basename(file)).sort(),
     await list(sql`
-      select proname || '.sql' from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) order by proname collate "C"
+      select proname || '.sql' from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) group by proname order by proname collate "C"
     `),
   )
 })
