@@ -266,6 +266,7 @@ grant execute on function
   nms.close_run,
   nms.abandon_silent_runs,
   nms.preview_run,
+  nms.request_problem,
   nms.record_alerts,
   nms.find_problems,
   nms.fold_counts

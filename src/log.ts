@@ -22,7 +22,10 @@ export type ServeEvent =
   | { event: 'runs_queued'; queued: number; received: number; caller: string }
   | { event: 'request_failed'; path: string; status: number; reason: string }
 
-export type LogEvent = RunEvent | WorkerEvent | ServeEvent
+/** That a run could not even be opened: there is no run_id then. */
+export type RefusalEvent = { event: 'run_failed'; reason: string; seconds: number }
+
+export type LogEvent = RunEvent | RefusalEvent | WorkerEvent | ServeEvent
 
 // People build alerts on these names.
 const events: Record<LogEvent['event'], [level: 'info' | 'warn' | 'error', words: string]> = {

@@ -80,6 +80,7 @@ const startingCalls = [
   'preview_run',
   'record_alerts',
   'record_missing_run',
+  'request_problem',
   'validate_prune_job',
   'validate_deadline',
   'parse_duration',

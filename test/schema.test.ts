@@ -462,6 +462,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'record_missing_run',
       'register_maintained',
       'remember_event',
+      'request_problem',
       'resume_carrying',
       'run_report',
       'run_snapshot',
