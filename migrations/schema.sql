@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:08:52Z a2ed1d20198f.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:12:05Z 6c88f408f243.';
 
 
 --
@@ -2075,6 +2075,7 @@ COMMENT ON FUNCTION nms.growth(by text, schema_name text, table_name text, perio
 CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, periods integer DEFAULT 30) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
     AS $$
   with
   growth as materialized (
@@ -2164,7 +2165,11 @@ CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text 
       when growth_report.table_name is null then jsonb_build_object(
         'rows', case
           when first.run_id <> last.run_id then nms_private.fastest_growing(
-            of => 'rows', before => first.run_id, after => last.run_id, schema_name => growth_report.schema_name
+            of => 'rows',
+            before => first.run_id,
+            after => last.run_id,
+            schema_name => growth_report.schema_name,
+            run_ids => (select array_agg(growth.run_id order by growth.snapshot_date) from growth)
           )
           else '[]'
         end,
@@ -2178,6 +2183,15 @@ CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text 
           ),
           '[]'
         )
+      )
+    end,
+    'schemas', case
+      when num_nonnulls(growth_report.schema_name, growth_report.table_name) = 0 then (
+        select coalesce(
+          nms_private.schemas_over(run_ids => array_agg(growth.run_id order by growth.snapshot_date)), '[]'
+        )
+        from growth
+        where growth.snapshot_date between first.snapshot_date and last.snapshot_date
       )
     end
   )
@@ -2200,7 +2214,7 @@ $$;
 -- Name: FUNCTION growth_report(by text, schema_name text, table_name text, periods integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) IS 'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
+COMMENT ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) IS 'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest, schemas}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some; those of rows with their rows in each period. schemas, null unless the whole database was asked for: each with its rows in each period between the first and the last that have some, and its change, the largest first. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
 
 
 --
@@ -3358,6 +3372,46 @@ COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metric
 
 
 --
+-- Name: request_problem(jsonb, jsonb, boolean); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.request_problem(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb, is_strict boolean DEFAULT false) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with request (skip, exclude) as (
+    values (coalesce(request_problem.skip, '[]'), coalesce(request_problem.exclude, '[]'))
+  ),
+  malformed (problem) as (
+    select nms_private.validate_request(skip => request.skip, exclude => request.exclude)
+    from request
+  )
+  select
+    case
+      when malformed.problem is not null or request_problem.is_strict is not true then malformed.problem
+      else (
+        select string_agg(
+          format('%s: saw %s, which matches nothing', unmatched ->> 'argument', left((unmatched -> 'entry')::text, 200)),
+          '; '
+        )
+        from jsonb_array_elements(
+          nms_private.unmatched_entries(skip => request.skip, exclude => request.exclude)
+        ) as unmatched
+      )
+    end
+  from malformed
+  cross join request
+$$;
+
+
+--
+-- Name: FUNCTION request_problem(skip jsonb, exclude jsonb, is_strict boolean); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) IS 'What is wrong with a request, for whoever asks before a run is opened: which argument, what was seen, what is expected. is_strict: an entry that matches nothing is wrong as well. Null when nothing is wrong.';
+
+
+--
 -- Name: resume_carrying(text, text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -4046,6 +4100,7 @@ COMMENT ON FUNCTION nms.trend(schema_name text, table_name text, days integer, f
 CREATE FUNCTION nms.trend_report(schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, days integer DEFAULT 30, filter_name text DEFAULT NULL::text, each_run boolean DEFAULT false) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
     AS $$
 declare
   v_report jsonb;
@@ -6148,7 +6203,9 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       compared.change,
       compared.change_percent,
       compared.method_before,
-      compared.method_after
+      compared.method_after,
+      compared.rows_after_low,
+      compared.rows_after_high
     from compared
     where not compared.is_partition
     union all
@@ -6163,7 +6220,9 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       null,
       null,
       null,
-      measurement.method
+      measurement.method,
+      measurement.row_count_low,
+      measurement.row_count_high
     from nms.table_metrics_measurements as measurement
     where
       measurement.run_id = changes_of_period.after
@@ -6173,6 +6232,10 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
   placed as materialized (
     select
       named.*,
+      case
+        when named.rows_after_low is null then '{place,place_in_outcome,unsaid,rows_after_low,rows_after_high}'
+        else '{place,place_in_outcome,unsaid}'
+      end::text[] as unsaid,
       row_number() over by_size as place,
       row_number() over (partition by named.outcome order by size.change desc, named.schema_name, named.table_name) as place_in_outcome
     from named
@@ -6221,7 +6284,7 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       from (select placed.outcome, count(*) as tables from placed where placed.outcome is not null group by placed.outcome) as grouped
     ),
     'tables', (
-      select coalesce(jsonb_agg(to_jsonb(listed) - '{place,place_in_outcome}'::text[] order by listed.place), '[]')
+      select coalesce(jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place), '[]')
       from listed
     ),
     'more_tables', (select count(*) from placed where placed.place > changes_of_period.at_most)
@@ -6230,7 +6293,7 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       asked.outcome,
       (
         select coalesce(
-          jsonb_agg(to_jsonb(placed) - '{place,place_in_outcome}'::text[] order by placed.place_in_outcome), '[]'
+          jsonb_agg(to_jsonb(placed) - placed.unsaid order by placed.place_in_outcome), '[]'
         )
         from placed
         where placed.outcome = asked.outcome and placed.place_in_outcome <= 10
@@ -8626,10 +8689,10 @@ COMMENT ON FUNCTION nms_private.family_members(targets nms_private.target[]) IS 
 
 
 --
--- Name: fastest_growing(text, bigint, bigint, text); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: fastest_growing(text, bigint, bigint, text, bigint[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text DEFAULT NULL::text) RETURNS jsonb
+CREATE FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text DEFAULT NULL::text, run_ids bigint[] DEFAULT '{}'::bigint[]) RETURNS jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -8647,7 +8710,19 @@ begin
           'change', grown.change,
           'change_percent', round(100.0 * grown.change / nullif(grown.before, 0), 2),
           'method', grown.method
-        )
+        ) || case
+          when fastest_growing.run_ids = '{}' then '{}'
+          else jsonb_build_object(
+            'rows', (
+              select jsonb_agg(measurement.row_count order by given.place)
+              from unnest(fastest_growing.run_ids) with ordinality as given (run_id, place)
+              left join nms.table_metrics_measurements as measurement
+                on measurement.run_id = given.run_id
+                and measurement.schema_name = grown.schema_name
+                and measurement.table_name = grown.table_name
+            )
+          )
+        end
         order by grown.change desc, grown.schema_name, grown.table_name
       ),
       '[]'
@@ -8690,10 +8765,10 @@ $$;
 
 
 --
--- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text) IS 'The tables that have grown most from one run to another, in rows or in bytes on disk, partitions as part of theirs: [{schema_name, table_name, before, after, change, change_percent, method}], before null for one that appeared. Which one of both leaves out, or has not measured, is none of them.';
+COMMENT ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]) IS 'The tables that have grown most from one run to another, in rows or in bytes on disk, partitions as part of theirs: [{schema_name, table_name, before, after, change, change_percent, method}], before null for one that appeared; with run_ids also rows, one number for each of these runs, null where it was not counted. Which one of both leaves out, or has not measured, is none of them.';
 
 
 --
@@ -15504,6 +15579,81 @@ COMMENT ON FUNCTION nms_private.runs_since(after date, each_run boolean) IS 'The
 
 
 --
+-- Name: schemas_over(bigint[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.schemas_over(run_ids bigint[]) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  given as (
+    select run.* from unnest(schemas_over.run_ids) with ordinality as run (run_id, place)
+  ),
+  counted as materialized (
+    select given.place, found.*
+    from given
+    cross join lateral (
+      select
+        measurement.schema_name,
+        sum(measurement.own_row_count) as rows,
+        count(measurement.row_count_low) > 0 as is_estimated
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = given.run_id
+      group by measurement.schema_name
+    ) as found
+  ),
+  history as (
+    select
+      known.schema_name,
+      jsonb_agg(counted.rows order by given.place) as rows,
+      (array_agg(counted.rows order by given.place desc))[1] as last_rows,
+      coalesce(bool_or(counted.is_estimated), false) as is_estimated
+    from (select distinct counted.schema_name from counted) as known
+    cross join given
+    left join counted on counted.schema_name = known.schema_name and counted.place = given.place
+    group by known.schema_name
+  ),
+  compared as (
+    select
+      per_table.schema_name,
+      sum(per_table.own_change) as change,
+      sum(former.own_row_count) filter (where per_table.outcome <> 'left out') as base
+    from nms.compare_runs(
+      before => schemas_over.run_ids[1], after => schemas_over.run_ids[cardinality(schemas_over.run_ids)]
+    ) as per_table
+    left join nms.table_metrics_measurements as former
+      on former.run_id = schemas_over.run_ids[1]
+      and former.schema_name = per_table.schema_name
+      and former.table_name = per_table.table_name
+    group by per_table.schema_name
+  )
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'schema_name', history.schema_name,
+        'rows', history.rows,
+        'change', compared.change,
+        'change_percent', round(100 * compared.change / nullif(compared.base, 0), 2),
+        'is_estimated', history.is_estimated
+      )
+      order by history.last_rows desc nulls last, history.schema_name
+    ),
+    '[]'
+  )
+  from history
+  left join compared using (schema_name)
+$$;
+
+
+--
+-- Name: FUNCTION schemas_over(run_ids bigint[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.schemas_over(run_ids bigint[]) IS 'Each schema over some successful runs, given oldest first, the one with most rows in the last of them first: [{schema_name, rows, change, change_percent, is_estimated}]. rows: one number for each run, each row counted once, null where the run has nothing of it. change: from the first to the last run, of the tables that both have counted, with those that appeared and disappeared; null when there are none.';
+
+
+--
 -- Name: score_counts(bigint, text[], text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -21057,6 +21207,15 @@ GRANT ALL ON FUNCTION nms.record_alerts(run_id bigint) TO table_metrics_maintain
 
 
 --
+-- Name: FUNCTION request_problem(skip jsonb, exclude jsonb, is_strict boolean); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) TO table_metrics_worker;
+
+
+--
 -- Name: FUNCTION resume_carrying(schema_name text, table_name text); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -21667,10 +21826,10 @@ REVOKE ALL ON FUNCTION nms_private.family_members(targets nms_private.target[]) 
 
 
 --
--- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]) FROM PUBLIC;
 
 
 --
@@ -22647,6 +22806,13 @@ REVOKE ALL ON FUNCTION nms_private.runs_of_period(since date, until date) FROM P
 --
 
 REVOKE ALL ON FUNCTION nms_private.runs_since(after date, each_run boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION schemas_over(run_ids bigint[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.schemas_over(run_ids bigint[]) FROM PUBLIC;
 
 
 --
