@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:03:01Z f78628b47fe8.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:08:21Z bfc0c6459da5.';
 
 
 --
@@ -2556,7 +2556,7 @@ COMMENT ON FUNCTION nms.overview_report(snapshot_date date, days integer) IS 'Ho
 -- Name: period_report(date, date, integer); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.period_report(since date DEFAULT NULL::date, until date DEFAULT NULL::date, at_most integer DEFAULT 200) RETURNS jsonb
+CREATE FUNCTION nms.period_report(since date DEFAULT NULL::date, until date DEFAULT NULL::date, at_most integer DEFAULT 100) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET jit TO 'off'
@@ -2585,7 +2585,7 @@ begin
       using
         errcode = 'invalid_parameter_value',
         detail = 'expected 0 or more, or null for all of them',
-        hint = 'The report has 200 unless told.';
+        hint = 'The report has 100 unless told.';
   end if;
 
   select day.run_id, day.snapshot_date into v_after
@@ -4555,13 +4555,7 @@ CREATE FUNCTION nms_private.alerts_of_period(since date, until date) RETURNS jso
   with
   logged as materialized (
     select
-      log.kind,
-      log.schema_name,
-      log.table_name,
-      log.filter_name,
-      log.detail,
-      log.opened_at,
-      log.closed_at,
+      log as alert,
       coalesce(opening.snapshot_date, (log.opened_at at time zone settings.business_time_zone)::date) as opened_on,
       coalesce(closing.snapshot_date, (log.closed_at at time zone settings.business_time_zone)::date) as closed_on
     from nms.table_metrics_settings as settings
@@ -4570,45 +4564,51 @@ CREATE FUNCTION nms_private.alerts_of_period(since date, until date) RETURNS jso
     left join nms.table_metrics_runs as closing on closing.run_id = log.closed_by_run
   ),
   told as (
-    select 'opened' as state, logged.*
+    select 'opened' as state, logged.alert
     from logged
     where logged.opened_on > alerts_of_period.since and logged.opened_on <= alerts_of_period.until
     union all
-    select 'closed', logged.*
+    select 'closed', logged.alert
     from logged
     where logged.closed_on > alerts_of_period.since and logged.closed_on <= alerts_of_period.until
     union all
     select
-      'open', alert.kind, alert.schema_name, alert.table_name, alert.filter_name, alert.detail, alert.since, null,
-      found.opened_on, null
+      'open',
+      jsonb_populate_record(
+        null::nms.table_metrics_alert_log,
+        to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+      )
     from nms.table_metrics_settings as settings
     cross join nms.table_metrics_alerts as alert
     left join nms.table_metrics_runs as opening on opening.run_id = alert.run_id
-    cross join lateral (
-      select coalesce(opening.snapshot_date, (alert.since at time zone settings.business_time_zone)::date)
-    ) as found (opened_on)
-    where found.opened_on <= alerts_of_period.until
-  ),
-  grouped as (
-    select
-      told.*,
-      bigint '1' as alerts,
-      row_number() over (partition by told.state order by told.opened_at, told.kind, told.schema_name, told.table_name) as place
-    from told
+    where
+      coalesce(opening.snapshot_date, (alert.since at time zone settings.business_time_zone)::date)
+        <= alerts_of_period.until
   )
   select jsonb_object_agg(
     asked.state,
-    (
-      select jsonb_build_object(
-        'alerts', count(*),
-        'groups', coalesce(
-          jsonb_agg(to_jsonb(grouped) - '{state,place,opened_on,closed_on}'::text[] order by grouped.place)
-            filter (where grouped.place <= 50),
+    jsonb_build_object(
+      'alerts', (select count(*) from told where told.state = asked.state),
+      'groups', (
+        select coalesce(
+          jsonb_agg(
+            to_jsonb(found) - '{place,alert}'::text[]
+            order by found.place
+          ),
           '[]'
         )
+        from (
+          select
+            grouped.*,
+            row_number() over (
+              order by grouped.opened_at, grouped.kind, grouped.schema_name nulls first, grouped.table_name, grouped.filter_name nulls first
+            ) as place
+          from nms_private.grouped_alerts(
+            alerts => array(select told.alert from told where told.state = asked.state)
+          ) as grouped
+        ) as found
+        where found.place <= 50
       )
-      from grouped
-      where grouped.state = asked.state
     )
   )
   from (values ('opened'), ('closed'), ('open')) as asked (state)
@@ -4619,7 +4619,7 @@ $$;
 -- Name: FUNCTION alerts_of_period(since date, until date); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.alerts_of_period(since date, until date) IS 'The alerts of the business days after one day up to another: {opened, closed, open}, each {alerts, groups}, oldest first. opened and closed are as nms.table_metrics_alert_log has them; open are those of nms.table_metrics_alerts, open now, that were opened by then.';
+COMMENT ON FUNCTION nms_private.alerts_of_period(since date, until date) IS 'The alerts of the business days after one day up to another: {opened, closed, open}, each {alerts, groups}, the first 50 groups as nms_private.grouped_alerts() puts them together, oldest first. opened and closed are as nms.table_metrics_alert_log has them; open are those of nms.table_metrics_alerts, open now, that were opened by then.';
 
 
 --
@@ -5543,8 +5543,8 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
     select
       named.*,
       case
-        when named.rows_after_low is null then '{place,place_in_outcome,unsaid,rows_after_low,rows_after_high}'
-        else '{place,place_in_outcome,unsaid}'
+        when named.rows_after_low is null then '{place,place_in_outcome,unsaid,is_asked_for,rows_after_low,rows_after_high}'
+        else '{place,place_in_outcome,unsaid,is_asked_for}'
       end::text[] as unsaid,
       row_number() over by_size as place,
       row_number() over (partition by named.outcome order by size.change desc, named.schema_name, named.table_name) as place_in_outcome
@@ -5569,8 +5569,8 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
     ) as every
     left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = every.snapshot_date
   ),
-  listed as (
-    select placed.*, history.days
+  listed as materialized (
+    select placed.*, history.days, placed.place <= coalesce(changes_of_period.at_most, placed.place) as is_asked_for
     from placed
     cross join lateral (
       select jsonb_agg(measurement.row_count order by calendar.snapshot_date) as days
@@ -5580,7 +5580,9 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
         and measurement.schema_name = placed.schema_name
         and measurement.table_name = placed.table_name
     ) as history
-    where placed.place <= coalesce(changes_of_period.at_most, placed.place)
+    where
+      placed.place <= coalesce(changes_of_period.at_most, placed.place)
+      or (placed.place_in_outcome <= 10 and placed.outcome in ('grew', 'shrank', 'appeared', 'disappeared'))
   )
   select jsonb_build_object(
     'change', total.change,
@@ -5596,6 +5598,7 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
     'tables', (
       select coalesce(jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place), '[]')
       from listed
+      where listed.is_asked_for
     ),
     'more_tables', (select count(*) from placed where placed.place > changes_of_period.at_most)
   ) || (
@@ -5603,10 +5606,10 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       asked.outcome,
       (
         select coalesce(
-          jsonb_agg(to_jsonb(placed) - placed.unsaid order by placed.place_in_outcome), '[]'
+          jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place_in_outcome), '[]'
         )
-        from placed
-        where placed.outcome = asked.outcome and placed.place_in_outcome <= 10
+        from listed
+        where listed.outcome = asked.outcome and listed.place_in_outcome <= 10
       )
     )
     from (values ('grew'), ('shrank'), ('appeared'), ('disappeared')) as asked (outcome)
