@@ -289,6 +289,9 @@ grant execute on function
   nms_private.failed_after_counting,
   nms_private.validate_prune_job,
   nms_private.find_worker_problems,
+  nms_private.find_strange_jobs,
+  nms_private.is_misspelt,
+  nms_private.next_slot,
   nms_private.worker_trusts,
   nms_private.only_reads_and_requests,
   nms_private.record_missing_run

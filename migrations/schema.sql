@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:02:41Z 0f39faa29ce6.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:04:38Z abede23a6ffb.';
 
 
 --
@@ -8973,6 +8973,46 @@ COMMENT ON FUNCTION nms_private.find_run_for_slot(slot timestamp with time zone,
 
 
 --
+-- Name: find_strange_jobs(text[], text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text DEFAULT 'graphile_worker'::text) RETURNS TABLE(task text, jobs bigint, remedy text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+begin
+  if to_regclass(format('%I._private_tasks', find_strange_jobs.worker_schema)) is null then
+    return;
+  end if;
+  return query execute format(
+    $query$
+      select
+        task.identifier,
+        count(*),
+        format(
+          'select %%s.complete_jobs(array(select id from %%s.jobs where task_identifier = %%L)); and add them as %%s',
+          $2, $2, task.identifier, array_to_string($1, ' or ')
+        )
+      from %1$s._private_jobs as job
+      join %1$s._private_tasks as task on task.id = job.task_id
+      where nms_private.is_misspelt(name => task.identifier, names => $1)
+      group by task.identifier
+      order by task.identifier collate "C"
+    $query$,
+    quote_ident(find_strange_jobs.worker_schema)
+  ) using find_strange_jobs.tasks, quote_ident(find_strange_jobs.worker_schema);
+end
+$_$;
+
+
+--
+-- Name: FUNCTION find_strange_jobs(tasks text[], worker_schema text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text) IS 'Jobs that wait for a task which nobody has, because its name is one of ours with a typing error; and the statement that takes them away. tasks: the names of ours. worker_schema: that of graphile-worker, of which the caller needs to read its jobs and tasks. Jobs for the tasks of others are none of them.';
+
+
+--
 -- Name: find_table_alerts(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -10383,6 +10423,40 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.is_filter(filter jsonb) IS 'True for a test of a column as nms.table_metrics_filters takes it.';
+
+
+--
+-- Name: is_misspelt(text, text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.is_misspelt(name text, names text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    is_misspelt.name <> all (is_misspelt.names)
+    and length(is_misspelt.name) < 100
+    and (
+      lower(is_misspelt.name) ~ 'table[^a-z]*metric'
+      -- Without one letter each they are the same: one was left out, added, replaced, or took the place of its neighbour.
+      or exists (
+        select
+        from unnest(is_misspelt.names) as known (name)
+        cross join generate_series(0, length(known.name)) as in_known
+        cross join generate_series(0, length(is_misspelt.name)) as in_given
+        where
+          substr(known.name, 1, greatest(in_known - 1, 0)) || substr(known.name, in_known + 1)
+            = substr(is_misspelt.name, 1, greatest(in_given - 1, 0)) || substr(is_misspelt.name, in_given + 1)
+      )
+    )
+$$;
+
+
+--
+-- Name: FUNCTION is_misspelt(name text, names text[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.is_misspelt(name text, names text[]) IS 'True for what is none of these names, but likely meant to be one: it speaks of table metrics, or is but a letter away from one of them.';
 
 
 --
@@ -12665,6 +12739,33 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.needs_wal(table_oids oid[], wal_end pg_lsn) IS 'Whether the counters of any of these tables have begun anew since its base: then only the WAL can tell whether rows have come or gone. False where it is not summarized.';
+
+
+--
+-- Name: next_slot(time without time zone, timestamp with time zone); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone DEFAULT now()) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select min(slot)
+  from nms.table_metrics_settings as settings
+  cross join generate_series(-1, 2) as days_after -- a zone may skip a whole day
+  cross join lateral (
+    select
+      (nms.business_date(next_slot.at) + days_after + next_slot.local_time)
+        at time zone settings.business_time_zone as slot
+  ) as candidate
+  where slot > next_slot.at and isfinite(next_slot.at)
+$$;
+
+
+--
+-- Name: FUNCTION next_slot(local_time time without time zone, at timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone) IS 'The first instant after the given one at which clocks in the business time zone show this time: what nms_private.latest_slot() tells from then on. Null for an infinite instant.';
 
 
 --
@@ -21009,6 +21110,15 @@ REVOKE ALL ON FUNCTION nms_private.find_run_for_slot(slot timestamp with time zo
 
 
 --
+-- Name: FUNCTION find_strange_jobs(tasks text[], worker_schema text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text) TO table_metrics_worker;
+
+
+--
 -- Name: FUNCTION find_table_alerts(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -21145,6 +21255,15 @@ REVOKE ALL ON FUNCTION nms_private.hold_target(claim nms_private.targets, OUT is
 --
 
 REVOKE ALL ON FUNCTION nms_private.is_filter(filter jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_misspelt(name text, names text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.is_misspelt(name text, names text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.is_misspelt(name text, names text[]) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.is_misspelt(name text, names text[]) TO table_metrics_worker;
 
 
 --
@@ -21512,6 +21631,15 @@ REVOKE ALL ON FUNCTION nms_private.names_spelled(spelling text) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.needs_wal(table_oids oid[], wal_end pg_lsn) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION next_slot(local_time time without time zone, at timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone) TO table_metrics_worker;
 
 
 --

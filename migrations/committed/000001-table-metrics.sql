@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:94c956f42a330c82108afe40c8746bd9dc04f6e8
+--! Hash: sha1:a5f7081edaba5ff4c33981f26c096bfacbae2571
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -5664,6 +5664,41 @@ comment on function nms.find_problems(jsonb) is
   'What would make a run fail, or its result misleading, and the statement that mends it. payload: the request of the run, as that of a graphile-worker job. severity: error (a run fails, or has failed and its day has no result) or warning. No row: nothing to mend. Changes nothing and locks no table.';
 revoke execute on function nms.find_problems(jsonb) from public;
 --! EndIncluded functions/doctor/find_problems.sql
+--! Included functions/doctor/find_strange_jobs.sql
+-- Security invoker: the rights that count are those of the worker, who asks. Whoever asks has made sure before, with
+-- find_worker_problems, that nothing of a stranger lies in that schema.
+create or replace function nms_private.find_strange_jobs(tasks text[], worker_schema text default 'graphile_worker')
+returns table (task text, jobs bigint, remedy text)
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if to_regclass(format('%I._private_tasks', find_strange_jobs.worker_schema)) is null then
+    return;
+  end if;
+  return query execute format(
+    $query$
+      select
+        task.identifier,
+        count(*),
+        format(
+          'select %%s.complete_jobs(array(select id from %%s.jobs where task_identifier = %%L)); and add them as %%s',
+          $2, $2, task.identifier, array_to_string($1, ' or ')
+        )
+      from %1$s._private_jobs as job
+      join %1$s._private_tasks as task on task.id = job.task_id
+      where nms_private.is_misspelt(name => task.identifier, names => $1)
+      group by task.identifier
+      order by task.identifier collate "C"
+    $query$,
+    quote_ident(find_strange_jobs.worker_schema)
+  ) using find_strange_jobs.tasks, quote_ident(find_strange_jobs.worker_schema);
+end
+$$;
+comment on function nms_private.find_strange_jobs(text[], text) is
+  'Jobs that wait for a task which nobody has, because its name is one of ours with a typing error; and the statement that takes them away. tasks: the names of ours. worker_schema: that of graphile-worker, of which the caller needs to read its jobs and tasks. Jobs for the tasks of others are none of them.';
+revoke execute on function nms_private.find_strange_jobs(text[], text) from public;
+--! EndIncluded functions/doctor/find_strange_jobs.sql
 --! Included functions/doctor/find_worker_problems.sql
 -- Security invoker: the rights that count are those of the worker, who asks.
 create or replace function nms_private.find_worker_problems(worker_schema text default 'graphile_worker')
@@ -5848,6 +5883,33 @@ comment on function nms_private.find_worker_problems(text) is
   'Why a worker that connects as the current user must not or cannot use the schema of graphile-worker, and the statement that mends it. worker_schema: its name. problem: worker_schema_of_stranger, something in it belongs to somebody who would gain the rights of the worker; worker_not_permitted, a right is missing. A worker does not start with either. No row: nothing to mend. Reads nothing but the catalogue.';
 revoke execute on function nms_private.find_worker_problems(text) from public;
 --! EndIncluded functions/doctor/find_worker_problems.sql
+--! Included functions/doctor/is_misspelt.sql
+create or replace function nms_private.is_misspelt(name text, names text[])
+returns boolean
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    is_misspelt.name <> all (is_misspelt.names)
+    and length(is_misspelt.name) < 100
+    and (
+      lower(is_misspelt.name) ~ 'table[^a-z]*metric'
+      -- Without one letter each they are the same: one was left out, added, replaced, or took the place of its neighbour.
+      or exists (
+        select
+        from unnest(is_misspelt.names) as known (name)
+        cross join generate_series(0, length(known.name)) as in_known
+        cross join generate_series(0, length(is_misspelt.name)) as in_given
+        where
+          substr(known.name, 1, greatest(in_known - 1, 0)) || substr(known.name, in_known + 1)
+            = substr(is_misspelt.name, 1, greatest(in_given - 1, 0)) || substr(is_misspelt.name, in_given + 1)
+      )
+    )
+$$;
+comment on function nms_private.is_misspelt(text, text[]) is
+  'True for what is none of these names, but likely meant to be one: it speaks of table metrics, or is but a letter away from one of them.';
+revoke execute on function nms_private.is_misspelt(text, text[]) from public;
+--! EndIncluded functions/doctor/is_misspelt.sql
 --! Included functions/doctor/job_request.sql
 create or replace function nms_private.job_request(payload jsonb)
 returns table (problem text, skipped jsonb, excluded jsonb)
@@ -15246,6 +15308,26 @@ comment on function nms_private.latest_slot(time, timestamptz) is
   'The latest instant, not after the given one, at which clocks in the business time zone show this time: one a day, also on the days of 23 and 25 hours. Null for an infinite instant.';
 revoke execute on function nms_private.latest_slot(time, timestamptz) from public;
 --! EndIncluded functions/schedule/latest_slot.sql
+--! Included functions/schedule/next_slot.sql
+create or replace function nms_private.next_slot(local_time time, at timestamptz default now())
+returns timestamptz
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select min(slot)
+  from nms.table_metrics_settings as settings
+  cross join generate_series(-1, 2) as days_after -- a zone may skip a whole day
+  cross join lateral (
+    select
+      (nms.business_date(next_slot.at) + days_after + next_slot.local_time)
+        at time zone settings.business_time_zone as slot
+  ) as candidate
+  where slot > next_slot.at and isfinite(next_slot.at)
+$$;
+comment on function nms_private.next_slot(time, timestamptz) is
+  'The first instant after the given one at which clocks in the business time zone show this time: what nms_private.latest_slot() tells from then on. Null for an infinite instant.';
+revoke execute on function nms_private.next_slot(time, timestamptz) from public;
+--! EndIncluded functions/schedule/next_slot.sql
 --! Included functions/schedule/open_job.sql
 create or replace function nms_private.open_job(
   payload jsonb,
@@ -16005,7 +16087,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:02:41Z 0f39faa29ce6.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:04:38Z abede23a6ffb.';
 
 -- Triggers
 create or replace trigger validate_filter
