@@ -10,6 +10,7 @@ import { addExportCommand } from './commands/export.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
 import { addPruneCommand } from './commands/prune.ts'
 import { addRebuildCommand } from './commands/rebuild.ts'
+import { addReportCommand } from './commands/report.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addSqlCommand } from './commands/sql.ts'
 import { addStatusCommand } from './commands/status.ts'
@@ -36,6 +37,7 @@ addDiffCommand(program)
 addAlertsCommand(program)
 addRebuildCommand(program)
 addPruneCommand(program)
+addReportCommand(program)
 addExportCommand(program)
 addCompletionCommand(program)
 

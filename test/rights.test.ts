@@ -26,6 +26,7 @@ const readingCalls = [
   'current_count',
   'list_maintained',
   'alerts_report',
+  'alert_rules_report',
   'business_date',
   'compare_days',
   'compare_report',
@@ -57,6 +58,7 @@ const readingCalls = [
 ]
 const startingCalls = [
   'abandon_silent_runs',
+  'alert_changes',
   'call_filter_function',
   'count_elsewhere',
   'close_run',
@@ -108,6 +110,8 @@ const executes = {
     'rebuild_daily_snapshot',
     'rebuild_run_snapshot',
     'resume_carrying',
+    'silence_alerts',
+    'acknowledge_alert',
     'record_alerts',
     'import_run',
     'prunable_runs',

@@ -413,7 +413,10 @@ test('the calls, and no other functions, run with the rights of their owner', as
     `),
     [
       'abandon_silent_runs',
+      'acknowledge_alert',
+      'alert_changes',
       'alert_rule',
+      'alert_rules_report',
       'alerts_report',
       'call_as_nobody',
       'call_filter_function',
@@ -464,6 +467,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'run_report',
       'run_snapshot',
       'runs_report',
+      'silence_alerts',
       'status_report',
       'table_report',
       'table_trend',
