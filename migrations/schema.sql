@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:12:05Z 6c88f408f243.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:15:22Z bc56af4dd8fa.';
 
 
 --
@@ -2730,7 +2730,7 @@ COMMENT ON FUNCTION nms.overview_report(snapshot_date date, days integer) IS 'Ho
 -- Name: period_report(date, date, integer); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.period_report(since date DEFAULT NULL::date, until date DEFAULT NULL::date, at_most integer DEFAULT 200) RETURNS jsonb
+CREATE FUNCTION nms.period_report(since date DEFAULT NULL::date, until date DEFAULT NULL::date, at_most integer DEFAULT 100) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET jit TO 'off'
@@ -2759,7 +2759,7 @@ begin
       using
         errcode = 'invalid_parameter_value',
         detail = 'expected 0 or more, or null for all of them',
-        hint = 'The report has 200 unless told.';
+        hint = 'The report has 100 unless told.';
   end if;
 
   select day.run_id, day.snapshot_date into v_after
@@ -5195,13 +5195,7 @@ CREATE FUNCTION nms_private.alerts_of_period(since date, until date) RETURNS jso
   with
   logged as materialized (
     select
-      log.kind,
-      log.schema_name,
-      log.table_name,
-      log.filter_name,
-      log.detail,
-      log.opened_at,
-      log.closed_at,
+      log as alert,
       coalesce(opening.snapshot_date, (log.opened_at at time zone settings.business_time_zone)::date) as opened_on,
       coalesce(closing.snapshot_date, (log.closed_at at time zone settings.business_time_zone)::date) as closed_on
     from nms.table_metrics_settings as settings
@@ -5210,45 +5204,51 @@ CREATE FUNCTION nms_private.alerts_of_period(since date, until date) RETURNS jso
     left join nms.table_metrics_runs as closing on closing.run_id = log.closed_by_run
   ),
   told as (
-    select 'opened' as state, logged.*
+    select 'opened' as state, logged.alert
     from logged
     where logged.opened_on > alerts_of_period.since and logged.opened_on <= alerts_of_period.until
     union all
-    select 'closed', logged.*
+    select 'closed', logged.alert
     from logged
     where logged.closed_on > alerts_of_period.since and logged.closed_on <= alerts_of_period.until
     union all
     select
-      'open', alert.kind, alert.schema_name, alert.table_name, alert.filter_name, alert.detail, alert.since, null,
-      found.opened_on, null
+      'open',
+      jsonb_populate_record(
+        null::nms.table_metrics_alert_log,
+        to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+      )
     from nms.table_metrics_settings as settings
     cross join nms.table_metrics_alerts as alert
     left join nms.table_metrics_runs as opening on opening.run_id = alert.run_id
-    cross join lateral (
-      select coalesce(opening.snapshot_date, (alert.since at time zone settings.business_time_zone)::date)
-    ) as found (opened_on)
-    where found.opened_on <= alerts_of_period.until
-  ),
-  grouped as (
-    select
-      told.*,
-      bigint '1' as alerts,
-      row_number() over (partition by told.state order by told.opened_at, told.kind, told.schema_name, told.table_name) as place
-    from told
+    where
+      coalesce(opening.snapshot_date, (alert.since at time zone settings.business_time_zone)::date)
+        <= alerts_of_period.until
   )
   select jsonb_object_agg(
     asked.state,
-    (
-      select jsonb_build_object(
-        'alerts', count(*),
-        'groups', coalesce(
-          jsonb_agg(to_jsonb(grouped) - '{state,place,opened_on,closed_on}'::text[] order by grouped.place)
-            filter (where grouped.place <= 50),
+    jsonb_build_object(
+      'alerts', (select count(*) from told where told.state = asked.state),
+      'groups', (
+        select coalesce(
+          jsonb_agg(
+            to_jsonb(found) - '{place,alert}'::text[]
+            order by found.place
+          ),
           '[]'
         )
+        from (
+          select
+            grouped.*,
+            row_number() over (
+              order by grouped.opened_at, grouped.kind, grouped.schema_name nulls first, grouped.table_name, grouped.filter_name nulls first
+            ) as place
+          from nms_private.grouped_alerts(
+            alerts => array(select told.alert from told where told.state = asked.state)
+          ) as grouped
+        ) as found
+        where found.place <= 50
       )
-      from grouped
-      where grouped.state = asked.state
     )
   )
   from (values ('opened'), ('closed'), ('open')) as asked (state)
@@ -5259,7 +5259,7 @@ $$;
 -- Name: FUNCTION alerts_of_period(since date, until date); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.alerts_of_period(since date, until date) IS 'The alerts of the business days after one day up to another: {opened, closed, open}, each {alerts, groups}, oldest first. opened and closed are as nms.table_metrics_alert_log has them; open are those of nms.table_metrics_alerts, open now, that were opened by then.';
+COMMENT ON FUNCTION nms_private.alerts_of_period(since date, until date) IS 'The alerts of the business days after one day up to another: {opened, closed, open}, each {alerts, groups}, the first 50 groups as nms_private.grouped_alerts() puts them together, oldest first. opened and closed are as nms.table_metrics_alert_log has them; open are those of nms.table_metrics_alerts, open now, that were opened by then.';
 
 
 --
@@ -6233,8 +6233,8 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
     select
       named.*,
       case
-        when named.rows_after_low is null then '{place,place_in_outcome,unsaid,rows_after_low,rows_after_high}'
-        else '{place,place_in_outcome,unsaid}'
+        when named.rows_after_low is null then '{place,place_in_outcome,unsaid,is_asked_for,rows_after_low,rows_after_high}'
+        else '{place,place_in_outcome,unsaid,is_asked_for}'
       end::text[] as unsaid,
       row_number() over by_size as place,
       row_number() over (partition by named.outcome order by size.change desc, named.schema_name, named.table_name) as place_in_outcome
@@ -6259,8 +6259,8 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
     ) as every
     left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = every.snapshot_date
   ),
-  listed as (
-    select placed.*, history.days
+  listed as materialized (
+    select placed.*, history.days, placed.place <= coalesce(changes_of_period.at_most, placed.place) as is_asked_for
     from placed
     cross join lateral (
       select jsonb_agg(measurement.row_count order by calendar.snapshot_date) as days
@@ -6270,7 +6270,9 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
         and measurement.schema_name = placed.schema_name
         and measurement.table_name = placed.table_name
     ) as history
-    where placed.place <= coalesce(changes_of_period.at_most, placed.place)
+    where
+      placed.place <= coalesce(changes_of_period.at_most, placed.place)
+      or (placed.place_in_outcome <= 10 and placed.outcome in ('grew', 'shrank', 'appeared', 'disappeared'))
   )
   select jsonb_build_object(
     'change', total.change,
@@ -6286,6 +6288,7 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
     'tables', (
       select coalesce(jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place), '[]')
       from listed
+      where listed.is_asked_for
     ),
     'more_tables', (select count(*) from placed where placed.place > changes_of_period.at_most)
   ) || (
@@ -6293,10 +6296,10 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       asked.outcome,
       (
         select coalesce(
-          jsonb_agg(to_jsonb(placed) - placed.unsaid order by placed.place_in_outcome), '[]'
+          jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place_in_outcome), '[]'
         )
-        from placed
-        where placed.outcome = asked.outcome and placed.place_in_outcome <= 10
+        from listed
+        where listed.outcome = asked.outcome and listed.place_in_outcome <= 10
       )
     )
     from (values ('grew'), ('shrank'), ('appeared'), ('disappeared')) as asked (outcome)
@@ -9587,6 +9590,46 @@ COMMENT ON FUNCTION nms_private.find_run_for_slot(slot timestamp with time zone,
 
 
 --
+-- Name: find_strange_jobs(text[], text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text DEFAULT 'graphile_worker'::text) RETURNS TABLE(task text, jobs bigint, remedy text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+begin
+  if to_regclass(format('%I._private_tasks', find_strange_jobs.worker_schema)) is null then
+    return;
+  end if;
+  return query execute format(
+    $query$
+      select
+        task.identifier,
+        count(*),
+        format(
+          'select %%s.complete_jobs(array(select id from %%s.jobs where task_identifier = %%L)); and add them as %%s',
+          $2, $2, task.identifier, array_to_string($1, ' or ')
+        )
+      from %1$s._private_jobs as job
+      join %1$s._private_tasks as task on task.id = job.task_id
+      where nms_private.is_misspelt(name => task.identifier, names => $1)
+      group by task.identifier
+      order by task.identifier collate "C"
+    $query$,
+    quote_ident(find_strange_jobs.worker_schema)
+  ) using find_strange_jobs.tasks, quote_ident(find_strange_jobs.worker_schema);
+end
+$_$;
+
+
+--
+-- Name: FUNCTION find_strange_jobs(tasks text[], worker_schema text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text) IS 'Jobs that wait for a task which nobody has, because its name is one of ours with a typing error; and the statement that takes them away. tasks: the names of ours. worker_schema: that of graphile-worker, of which the caller needs to read its jobs and tasks. Jobs for the tasks of others are none of them.';
+
+
+--
 -- Name: find_table_alerts(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -11008,6 +11051,40 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.is_filter(filter jsonb) IS 'True for a test of a column as nms.table_metrics_filters takes it.';
+
+
+--
+-- Name: is_misspelt(text, text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.is_misspelt(name text, names text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    is_misspelt.name <> all (is_misspelt.names)
+    and length(is_misspelt.name) < 100
+    and (
+      lower(is_misspelt.name) ~ 'table[^a-z]*metric'
+      -- Without one letter each they are the same: one was left out, added, replaced, or took the place of its neighbour.
+      or exists (
+        select
+        from unnest(is_misspelt.names) as known (name)
+        cross join generate_series(0, length(known.name)) as in_known
+        cross join generate_series(0, length(is_misspelt.name)) as in_given
+        where
+          substr(known.name, 1, greatest(in_known - 1, 0)) || substr(known.name, in_known + 1)
+            = substr(is_misspelt.name, 1, greatest(in_given - 1, 0)) || substr(is_misspelt.name, in_given + 1)
+      )
+    )
+$$;
+
+
+--
+-- Name: FUNCTION is_misspelt(name text, names text[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.is_misspelt(name text, names text[]) IS 'True for what is none of these names, but likely meant to be one: it speaks of table metrics, or is but a letter away from one of them.';
 
 
 --
@@ -13312,6 +13389,33 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.needs_wal(table_oids oid[], wal_end pg_lsn) IS 'Whether the counters of any of these tables have begun anew since its base: then only the WAL can tell whether rows have come or gone. False where it is not summarized.';
+
+
+--
+-- Name: next_slot(time without time zone, timestamp with time zone); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone DEFAULT now()) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select min(slot)
+  from nms.table_metrics_settings as settings
+  cross join generate_series(-1, 2) as days_after -- a zone may skip a whole day
+  cross join lateral (
+    select
+      (nms.business_date(next_slot.at) + days_after + next_slot.local_time)
+        at time zone settings.business_time_zone as slot
+  ) as candidate
+  where slot > next_slot.at and isfinite(next_slot.at)
+$$;
+
+
+--
+-- Name: FUNCTION next_slot(local_time time without time zone, at timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone) IS 'The first instant after the given one at which clocks in the business time zone show this time: what nms_private.latest_slot() tells from then on. Null for an infinite instant.';
 
 
 --
@@ -21933,6 +22037,15 @@ REVOKE ALL ON FUNCTION nms_private.find_run_for_slot(slot timestamp with time zo
 
 
 --
+-- Name: FUNCTION find_strange_jobs(tasks text[], worker_schema text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text) TO table_metrics_worker;
+
+
+--
 -- Name: FUNCTION find_table_alerts(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -22069,6 +22182,15 @@ REVOKE ALL ON FUNCTION nms_private.hold_target(claim nms_private.targets, OUT is
 --
 
 REVOKE ALL ON FUNCTION nms_private.is_filter(filter jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_misspelt(name text, names text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.is_misspelt(name text, names text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.is_misspelt(name text, names text[]) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.is_misspelt(name text, names text[]) TO table_metrics_worker;
 
 
 --
@@ -22443,6 +22565,15 @@ REVOKE ALL ON FUNCTION nms_private.names_spelled(spelling text) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.needs_wal(table_oids oid[], wal_end pg_lsn) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION next_slot(local_time time without time zone, at timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone) TO table_metrics_worker;
 
 
 --
