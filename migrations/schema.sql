@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:02:03Z 5ce225bcd4b1.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:03:16Z 793771355cc1.';
 
 
 --
@@ -862,7 +862,7 @@ $$;
 -- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart (is_acknowledged); alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 
 
 --
@@ -13327,6 +13327,14 @@ CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+  with open as materialized (
+    select
+      jsonb_populate_record(
+        null::nms.table_metrics_alert_log,
+        to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+      ) as alert
+    from nms.table_metrics_alerts as alert
+  )
   select coalesce(
     jsonb_agg(
       jsonb_build_object(
@@ -13338,20 +13346,24 @@ CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
         'tables', to_jsonb(found.tables),
         'detail', found.detail,
         'since', found.opened_at,
-        'run_id', found.opened_by_run
+        'run_id', found.opened_by_run,
+        'alert_id', (found.alert).alert_id,
+        'is_acknowledged', taken.is_acknowledged,
+        'acknowledged_at', (found.alert).acknowledged_at,
+        'acknowledged_by', (found.alert).acknowledged_by,
+        'acknowledgement', (found.alert).acknowledgement
       )
-      order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+      order by
+        taken.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
     ),
     '[]'
   )
-  from nms_private.grouped_alerts(
+  from (values (false), (true)) as taken (is_acknowledged)
+  cross join lateral nms_private.grouped_alerts(
     alerts => array(
-      select
-        jsonb_populate_record(
-          null::nms.table_metrics_alert_log,
-          to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
-        )
-      from nms.table_metrics_alerts as alert
+      select open.alert
+      from open
+      where ((open.alert).acknowledged_at is not null) = taken.is_acknowledged
     )
   ) as found
 $$;
@@ -13361,7 +13373,7 @@ $$;
 -- Name: FUNCTION open_alert_groups(); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.open_alert_groups() IS 'The alerts of nms.table_metrics_alerts, oldest first, as nms_private.grouped_alerts() puts them together: alerts is how many an entry stands for, tables has the names of the first three.';
+COMMENT ON FUNCTION nms_private.open_alert_groups() IS 'The alerts of nms.table_metrics_alerts, oldest first, as nms_private.grouped_alerts() puts them together: those that are acknowledged apart and last. alerts is how many an entry stands for, tables has the names of the first three; alert_id and who has acknowledged it are null where it stands for several.';
 
 
 --

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:6c376984c5d1816f79ba1dd6d5a72030733934eb
+--! Hash: sha1:825556f38551bc09ee679ad68e12b8baf3139179
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -11154,7 +11154,7 @@ as $$
   where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
 $$;
 comment on function nms.alerts_report(boolean, integer, bigint) is
-  'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+  'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart (is_acknowledged); alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 revoke execute on function nms.alerts_report(boolean, integer, bigint) from public;
 --! EndIncluded functions/reading/alerts_report.sql
 --! Included functions/reading/carrying_report.sql
@@ -12824,6 +12824,14 @@ returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
+  with open as materialized (
+    select
+      jsonb_populate_record(
+        null::nms.table_metrics_alert_log,
+        to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+      ) as alert
+    from nms.table_metrics_alerts as alert
+  )
   select coalesce(
     jsonb_agg(
       jsonb_build_object(
@@ -12835,25 +12843,29 @@ as $$
         'tables', to_jsonb(found.tables),
         'detail', found.detail,
         'since', found.opened_at,
-        'run_id', found.opened_by_run
+        'run_id', found.opened_by_run,
+        'alert_id', (found.alert).alert_id,
+        'is_acknowledged', taken.is_acknowledged,
+        'acknowledged_at', (found.alert).acknowledged_at,
+        'acknowledged_by', (found.alert).acknowledged_by,
+        'acknowledgement', (found.alert).acknowledgement
       )
-      order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+      order by
+        taken.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
     ),
     '[]'
   )
-  from nms_private.grouped_alerts(
+  from (values (false), (true)) as taken (is_acknowledged)
+  cross join lateral nms_private.grouped_alerts(
     alerts => array(
-      select
-        jsonb_populate_record(
-          null::nms.table_metrics_alert_log,
-          to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
-        )
-      from nms.table_metrics_alerts as alert
+      select open.alert
+      from open
+      where ((open.alert).acknowledged_at is not null) = taken.is_acknowledged
     )
   ) as found
 $$;
 comment on function nms_private.open_alert_groups() is
-  'The alerts of nms.table_metrics_alerts, oldest first, as nms_private.grouped_alerts() puts them together: alerts is how many an entry stands for, tables has the names of the first three.';
+  'The alerts of nms.table_metrics_alerts, oldest first, as nms_private.grouped_alerts() puts them together: those that are acknowledged apart and last. alerts is how many an entry stands for, tables has the names of the first three; alert_id and who has acknowledged it are null where it stands for several.';
 revoke execute on function nms_private.open_alert_groups() from public;
 --! EndIncluded functions/reading/open_alert_groups.sql
 --! Included functions/reading/open_alerts.sql
@@ -16534,7 +16546,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:02:03Z 5ce225bcd4b1.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:03:16Z 793771355cc1.';
 
 -- Triggers
 create or replace trigger validate_filter
