@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:03:16Z 793771355cc1.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:10:43Z 9d2e6fc0bcf1.';
 
 
 --
@@ -5463,6 +5463,65 @@ COMMENT ON FUNCTION nms_private.begin_shadow_anew() IS 'Trigger function: a rule
 
 
 --
+-- Name: beside_before(bigint, bigint, bigint, bigint, boolean, date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select concat(
+    today.in_words,
+    case
+      when beside_before.before_date is null then null
+      when beside_before.before = beside_before.row_count then format(' as on %s', day.in_words)
+      when beside_before.before = 0 then format(', empty on %s', day.in_words)
+      else
+        format(
+          ', %s%s on %s (%s%s %%)',
+          sign.of_before,
+          nms_private.rows_in_words(number => beside_before.before),
+          day.in_words,
+          case when beside_before.row_count_low is not null or beside_before.before_is_estimate then '≈ ' end,
+          -- Towards 0: what is not empty has not lost all.
+          rtrim(
+            to_char(
+              trunc((beside_before.row_count - beside_before.before) * 100.0 / beside_before.before, 1),
+              'FMSG9,999,999,999,999,999,999,999,990.9'
+            ),
+            '.'
+          )
+        )
+    end
+  )
+  from (
+    select case
+      when beside_before.row_count = 0 and beside_before.row_count_low is null then 'empty'
+      when beside_before.row_count_low is null then nms_private.rows_in_words(number => beside_before.row_count)
+      else
+        concat(
+          nms_private.with_range(
+            row_count => beside_before.row_count,
+            row_count_low => beside_before.row_count_low,
+            row_count_high => beside_before.row_count_high
+          ),
+          ' rows'
+        )
+    end
+  ) as today (in_words)
+  cross join (select to_char(beside_before.before_date, 'YYYY-MM-DD')) as day (in_words)
+  cross join (select case when beside_before.before_is_estimate then '≈ ' end) as sign (of_before)
+$$;
+
+
+--
+-- Name: FUNCTION beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date) IS 'A count beside the one before it, for a person: 155 rows, 310 rows on 2026-11-19 (-50 %); empty as on 2026-11-19 where it is the same.';
+
+
+--
 -- Name: call_as_nobody(oid); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -8998,6 +9057,9 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
       array_agg(candidate.filter_name order by candidate.number) as filter_names
     from candidate
   ),
+  history as materialized (
+    select * from nms_private.day_owners(run_id => find_count_alerts.run_id)
+  ),
   found as (
     select
       candidate.schema_name, candidate.table_name, candidate.filter_name, judged.*,
@@ -9041,23 +9103,54 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
     found.row_count,
     found.expected_low,
     found.expected_high,
-    case when found.filter_name is not null then format('filter %I: ', found.filter_name) else '' end || case found.kind
-      when 'dropped_to_zero' then
-        format('empty, usually it has about %s rows', nms_private.with_separators(number => found.usual))
-      else
-        format(
-          '%s rows, expected %s to %s',
-          nms_private.with_range(
-            row_count => found.row_count,
-            row_count_low => found.row_count_low,
-            row_count_high => found.row_count_high
-          ),
-          nms_private.with_separators(number => found.expected_low),
-          nms_private.with_separators(number => found.expected_high)
-        )
-    end,
+    concat(
+      case when found.filter_name is not null then format('filter %I: ', found.filter_name) end,
+      nms_private.beside_before(
+        row_count => found.row_count,
+        row_count_low => found.row_count_low,
+        row_count_high => found.row_count_high,
+        before => past.row_count,
+        before_is_estimate => past.is_estimate,
+        before_date => past.snapshot_date
+      ),
+      case
+        when found.kind = 'dropped_to_zero' then
+          format(', usually about %s', nms_private.rows_in_words(number => found.usual))
+        else
+          format(
+            ', expected %s to %s',
+            nms_private.with_separators(number => found.expected_low),
+            nms_private.with_separators(number => found.expected_high)
+          )
+      end
+    ),
     found.filter_name
   from found
+  -- The last day that has counted it, most often the day before.
+  left join lateral (
+    select counted.row_count, counted.is_estimate, day.snapshot_date
+    from (select history.* from history order by history.snapshot_date desc offset 0) as day
+    cross join lateral (
+      select measurement.row_count, measurement.row_count_low is not null as is_estimate
+      from nms.table_metrics_measurements as measurement
+      where
+        found.filter_name is null
+        and measurement.run_id = day.owner
+        and measurement.schema_name = found.schema_name
+        and measurement.table_name = found.table_name
+      union all
+      select filtered.row_count, false
+      from nms.table_metrics_filtered_counts as filtered
+      where
+        filtered.filter_name = found.filter_name
+        and filtered.run_id = day.owner
+        and filtered.schema_name = found.schema_name
+        and filtered.table_name = found.table_name
+    ) as counted
+    where counted.row_count is not null
+    order by day.snapshot_date desc
+    limit 1
+  ) as past on true
 $$;
 
 
@@ -14895,6 +14988,25 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.retract_replaced(run_id bigint) IS 'Deletes what an online run has stored for tables of which another one has the name now, which has not been counted.';
+
+
+--
+-- Name: rows_in_words(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.rows_in_words(number bigint) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select nms_private.with_separators(number => rows_in_words.number) || case rows_in_words.number when 1 then ' row' else ' rows' end
+$$;
+
+
+--
+-- Name: FUNCTION rows_in_words(number bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.rows_in_words(number bigint) IS 'A number of rows for a person to read, such as 1,234,567 rows, or 1 row.';
 
 
 --
@@ -21230,6 +21342,13 @@ REVOKE ALL ON FUNCTION nms_private.begin_shadow_anew() FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION call_as_nobody(routine oid); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -22493,6 +22612,13 @@ REVOKE ALL ON FUNCTION nms_private.retract_renamed(schema_places tid[], retryabl
 --
 
 REVOKE ALL ON FUNCTION nms_private.retract_replaced(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION rows_in_words(number bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.rows_in_words(number bigint) FROM PUBLIC;
 
 
 --

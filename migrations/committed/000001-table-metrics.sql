@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:825556f38551bc09ee679ad68e12b8baf3139179
+--! Hash: sha1:fba7cf715f1ccbcdb6885c81b545e3122149c653
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1414,6 +1414,65 @@ comment on function nms_private.announce_alert(nms.table_metrics_alert_log) is
   'Tells of a new alert: a line in the server log, and a notification on the channel nms_alerts with the row of nms.table_metrics_alert_log as JSON, cut where that is too long.';
 revoke execute on function nms_private.announce_alert(nms.table_metrics_alert_log) from public;
 --! EndIncluded functions/alerts/announce_alert.sql
+--! Included functions/alerts/beside_before.sql
+create or replace function nms_private.beside_before(
+  row_count bigint,
+  row_count_low bigint,  -- null unless it is an estimate
+  row_count_high bigint,
+  before bigint,
+  before_is_estimate boolean,
+  before_date date
+)
+returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select concat(
+    today.in_words,
+    case
+      when beside_before.before_date is null then null
+      when beside_before.before = beside_before.row_count then format(' as on %s', day.in_words)
+      when beside_before.before = 0 then format(', empty on %s', day.in_words)
+      else
+        format(
+          ', %s%s on %s (%s%s %%)',
+          sign.of_before,
+          nms_private.rows_in_words(number => beside_before.before),
+          day.in_words,
+          case when beside_before.row_count_low is not null or beside_before.before_is_estimate then '≈ ' end,
+          -- Towards 0: what is not empty has not lost all.
+          rtrim(
+            to_char(
+              trunc((beside_before.row_count - beside_before.before) * 100.0 / beside_before.before, 1),
+              'FMSG9,999,999,999,999,999,999,999,990.9'
+            ),
+            '.'
+          )
+        )
+    end
+  )
+  from (
+    select case
+      when beside_before.row_count = 0 and beside_before.row_count_low is null then 'empty'
+      when beside_before.row_count_low is null then nms_private.rows_in_words(number => beside_before.row_count)
+      else
+        concat(
+          nms_private.with_range(
+            row_count => beside_before.row_count,
+            row_count_low => beside_before.row_count_low,
+            row_count_high => beside_before.row_count_high
+          ),
+          ' rows'
+        )
+    end
+  ) as today (in_words)
+  cross join (select to_char(beside_before.before_date, 'YYYY-MM-DD')) as day (in_words)
+  cross join (select case when beside_before.before_is_estimate then '≈ ' end) as sign (of_before)
+$$;
+comment on function nms_private.beside_before(bigint, bigint, bigint, bigint, boolean, date) is
+  'A count beside the one before it, for a person: 155 rows, 310 rows on 2026-11-19 (-50 %); empty as on 2026-11-19 where it is the same.';
+revoke execute on function nms_private.beside_before(bigint, bigint, bigint, bigint, boolean, date) from public;
+--! EndIncluded functions/alerts/beside_before.sql
 --! Included functions/alerts/changed_counts.sql
 create or replace function nms_private.changed_counts(run_id bigint)
 returns table (
@@ -1963,6 +2022,9 @@ as $$
       array_agg(candidate.filter_name order by candidate.number) as filter_names
     from candidate
   ),
+  history as materialized (
+    select * from nms_private.day_owners(run_id => find_count_alerts.run_id)
+  ),
   found as (
     select
       candidate.schema_name, candidate.table_name, candidate.filter_name, judged.*,
@@ -2006,23 +2068,54 @@ as $$
     found.row_count,
     found.expected_low,
     found.expected_high,
-    case when found.filter_name is not null then format('filter %I: ', found.filter_name) else '' end || case found.kind
-      when 'dropped_to_zero' then
-        format('empty, usually it has about %s rows', nms_private.with_separators(number => found.usual))
-      else
-        format(
-          '%s rows, expected %s to %s',
-          nms_private.with_range(
-            row_count => found.row_count,
-            row_count_low => found.row_count_low,
-            row_count_high => found.row_count_high
-          ),
-          nms_private.with_separators(number => found.expected_low),
-          nms_private.with_separators(number => found.expected_high)
-        )
-    end,
+    concat(
+      case when found.filter_name is not null then format('filter %I: ', found.filter_name) end,
+      nms_private.beside_before(
+        row_count => found.row_count,
+        row_count_low => found.row_count_low,
+        row_count_high => found.row_count_high,
+        before => past.row_count,
+        before_is_estimate => past.is_estimate,
+        before_date => past.snapshot_date
+      ),
+      case
+        when found.kind = 'dropped_to_zero' then
+          format(', usually about %s', nms_private.rows_in_words(number => found.usual))
+        else
+          format(
+            ', expected %s to %s',
+            nms_private.with_separators(number => found.expected_low),
+            nms_private.with_separators(number => found.expected_high)
+          )
+      end
+    ),
     found.filter_name
   from found
+  -- The last day that has counted it, most often the day before.
+  left join lateral (
+    select counted.row_count, counted.is_estimate, day.snapshot_date
+    from (select history.* from history order by history.snapshot_date desc offset 0) as day
+    cross join lateral (
+      select measurement.row_count, measurement.row_count_low is not null as is_estimate
+      from nms.table_metrics_measurements as measurement
+      where
+        found.filter_name is null
+        and measurement.run_id = day.owner
+        and measurement.schema_name = found.schema_name
+        and measurement.table_name = found.table_name
+      union all
+      select filtered.row_count, false
+      from nms.table_metrics_filtered_counts as filtered
+      where
+        filtered.filter_name = found.filter_name
+        and filtered.run_id = day.owner
+        and filtered.schema_name = found.schema_name
+        and filtered.table_name = found.table_name
+    ) as counted
+    where counted.row_count is not null
+    order by day.snapshot_date desc
+    limit 1
+  ) as past on true
 $$;
 comment on function nms_private.find_count_alerts(bigint) is
   'Tables, and filters of tables, whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; an estimate is neither unless all of its range is; never for what the run could not count.';
@@ -2734,6 +2827,18 @@ comment on function nms_private.refuse_unknown_kind(text, boolean) is
   'Raises 22023 for what is no kind of alert, and for one about whole runs unless all is meant. Null: every kind.';
 revoke execute on function nms_private.refuse_unknown_kind(text, boolean) from public;
 --! EndIncluded functions/alerts/refuse_unknown_kind.sql
+--! Included functions/alerts/rows_in_words.sql
+create or replace function nms_private.rows_in_words(number bigint)
+returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select nms_private.with_separators(number => rows_in_words.number) || case rows_in_words.number when 1 then ' row' else ' rows' end
+$$;
+comment on function nms_private.rows_in_words(bigint) is
+  'A number of rows for a person to read, such as 1,234,567 rows, or 1 row.';
+revoke execute on function nms_private.rows_in_words(bigint) from public;
+--! EndIncluded functions/alerts/rows_in_words.sql
 --! Included functions/alerts/score_counts.sql
 create or replace function nms_private.score_counts(
   run_id bigint,
@@ -16546,7 +16651,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:03:16Z 793771355cc1.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:10:43Z 9d2e6fc0bcf1.';
 
 -- Triggers
 create or replace trigger validate_filter
