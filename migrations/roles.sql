@@ -266,6 +266,7 @@ grant execute on function
   nms.close_run,
   nms.abandon_silent_runs,
   nms.preview_run,
+  nms.request_problem,
   nms.record_alerts,
   nms.find_problems,
   nms.fold_counts
@@ -291,7 +292,8 @@ grant execute on function
   nms_private.find_worker_problems,
   nms_private.worker_trusts,
   nms_private.only_reads_and_requests,
-  nms_private.record_missing_run
+  nms_private.record_missing_run,
+  nms_private.alert_changes
 to table_metrics_collector, table_metrics_worker;
 
 -- A job may ask a worker to delete old runs.

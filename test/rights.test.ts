@@ -58,6 +58,7 @@ const readingCalls = [
 ]
 const startingCalls = [
   'abandon_silent_runs',
+  'alert_changes',
   'call_filter_function',
   'count_elsewhere',
   'close_run',
@@ -79,6 +80,7 @@ const startingCalls = [
   'preview_run',
   'record_alerts',
   'record_missing_run',
+  'request_problem',
   'validate_prune_job',
   'validate_deadline',
   'parse_duration',

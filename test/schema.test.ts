@@ -414,6 +414,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
     [
       'abandon_silent_runs',
       'acknowledge_alert',
+      'alert_changes',
       'alert_rule',
       'alert_rules_report',
       'alerts_report',
@@ -461,6 +462,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'record_missing_run',
       'register_maintained',
       'remember_event',
+      'request_problem',
       'resume_carrying',
       'run_report',
       'run_snapshot',

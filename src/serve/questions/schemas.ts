@@ -55,7 +55,7 @@ const header = {
   scheduled_for: timeOrNull,
 }
 
-const fastest = list(object({ ...table, before: countOrNull, after: count, ...change, method: text }))
+const grown = { ...table, before: countOrNull, after: count, ...change, method: text }
 
 const alert = {
   kind: text,
@@ -299,8 +299,12 @@ export const schemas = {
       ],
     ),
     fastest: {
-      ...object({ rows: fastest, bytes: fastest }),
+      ...object({ rows: list(object({ ...grown, rows: list(countOrNull) })), bytes: list(object(grown)) }),
       type: ['object', 'null'],
+    },
+    schemas: {
+      ...list(object({ schema_name: text, rows: list(countOrNull), ...change, is_estimated: flag })),
+      type: ['array', 'null'],
     },
   }),
   comparison: object({
