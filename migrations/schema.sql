@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:10:43Z 9d2e6fc0bcf1.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:14:30Z 74b6d185554b.';
 
 
 --
@@ -2074,6 +2074,7 @@ COMMENT ON FUNCTION nms.growth(by text, schema_name text, table_name text, perio
 CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, periods integer DEFAULT 30) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
     AS $$
   with
   growth as materialized (
@@ -2163,7 +2164,11 @@ CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text 
       when growth_report.table_name is null then jsonb_build_object(
         'rows', case
           when first.run_id <> last.run_id then nms_private.fastest_growing(
-            of => 'rows', before => first.run_id, after => last.run_id, schema_name => growth_report.schema_name
+            of => 'rows',
+            before => first.run_id,
+            after => last.run_id,
+            schema_name => growth_report.schema_name,
+            run_ids => (select array_agg(growth.run_id order by growth.snapshot_date) from growth)
           )
           else '[]'
         end,
@@ -2177,6 +2182,15 @@ CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text 
           ),
           '[]'
         )
+      )
+    end,
+    'schemas', case
+      when num_nonnulls(growth_report.schema_name, growth_report.table_name) = 0 then (
+        select coalesce(
+          nms_private.schemas_over(run_ids => array_agg(growth.run_id order by growth.snapshot_date)), '[]'
+        )
+        from growth
+        where growth.snapshot_date between first.snapshot_date and last.snapshot_date
       )
     end
   )
@@ -2199,7 +2213,7 @@ $$;
 -- Name: FUNCTION growth_report(by text, schema_name text, table_name text, periods integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) IS 'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
+COMMENT ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) IS 'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest, schemas}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some; those of rows with their rows in each period. schemas, null unless the whole database was asked for: each with its rows in each period between the first and the last that have some, and its change, the largest first. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
 
 
 --
@@ -3214,8 +3228,8 @@ CREATE FUNCTION nms.record_alerts(run_id bigint) RETURNS bigint
 declare
   v_run nms.table_metrics_runs;
   v_found nms.table_metrics_alert_log[];
-  v_alert nms.table_metrics_alert_log;
-  v_opened bigint := bigint '0';
+  v_opened nms.table_metrics_alert_log[] := '{}';
+  v_closed nms.table_metrics_alert_log[] := '{}';
 begin
   perform nms_private.take_turn(of => 'nms_private.alert_turn');
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
@@ -3229,18 +3243,21 @@ begin
       and not later.is_imported
       and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
   ) then
-    return v_opened;
+    return cardinality(v_opened);
   end if;
 
   v_found := array(
     select
-      row(
-        null, alert.kind,
-        left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
-        alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
-        v_run.finished_at, v_run.run_id, null, null, left(alert.filter_name, 63),
-        null, null, null -- nobody has acknowledged it
-      )::nms.table_metrics_alert_log
+      jsonb_populate_record(
+        null::nms.table_metrics_alert_log,
+        to_jsonb(alert) || jsonb_build_object(
+          'schema_name', left(alert.schema_name, 63), -- no table has a longer name, and no index takes any
+          'table_name', left(alert.table_name, 63),
+          'filter_name', left(alert.filter_name, 63),
+          'opened_at', v_run.finished_at,
+          'opened_by_run', v_run.run_id
+        )
+      )
     from nms.find_alerts(run_id => record_alerts.run_id) as alert
   );
 
@@ -3260,83 +3277,88 @@ begin
         table_names => open.table_names
       ) as excluded
       where excluded.schema_name <> all (v_run.machinery_schemas) -- no later run looks at those either
+    ),
+    closed as (
+      update nms.table_metrics_alert_log as log
+      set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+      where
+        log.closed_at is null
+        and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, ''), coalesce(log.filter_name, '')) not in (
+          select
+            found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, ''), coalesce(found.filter_name, '')
+          from unnest(v_found) as found
+        )
+        and case
+          when log.kind = 'repeated_failures' then true
+          when log.table_name is null then v_run.status = 'SUCCEEDED'
+          -- A run says nothing about a table that it left out or could not count, nor about such a filter.
+          when exists (
+            select
+            from nms.table_metrics_filtered_counts as filtered
+            where
+              filtered.run_id = v_run.run_id
+              and filtered.schema_name = log.schema_name
+              and filtered.table_name = log.table_name
+              and filtered.filter_name = log.filter_name
+              and filtered.row_count is null
+          ) then false
+          else
+            exists (
+              select
+              from nms.table_metrics_measurements as measurement
+              where
+                measurement.run_id = v_run.run_id
+                and measurement.schema_name = log.schema_name
+                and measurement.table_name = log.table_name
+                and measurement.row_count is not null
+            )
+            or (
+              v_run.status = 'SUCCEEDED'
+              and (log.schema_name, log.table_name) not in (
+                select left_out.schema_name, left_out.table_name from left_out
+              )
+            )
+        end
+      returning log as itself
     )
+    select coalesce(array_agg(closed.itself), '{}') into v_closed from closed;
+  end if;
+
+  if cardinality(v_found) > 0 then
     update nms.table_metrics_alert_log as log
-    set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+    set
+      row_count = found.row_count,
+      expected_low = found.expected_low,
+      expected_high = found.expected_high,
+      detail = found.detail
+    from unnest(v_found) as found
     where
       log.closed_at is null
-      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, ''), coalesce(log.filter_name, '')) not in (
-        select
-          found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, ''), coalesce(found.filter_name, '')
-        from unnest(v_found) as found
+      and log.kind = found.kind
+      and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
+      and coalesce(log.table_name, '') = coalesce(found.table_name, '')
+      and coalesce(log.filter_name, '') = coalesce(found.filter_name, '');
+
+    with opened as (
+      insert into nms.table_metrics_alert_log as log (
+        kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run,
+        filter_name
       )
-      and case
-        when log.kind = 'repeated_failures' then true
-        when log.table_name is null then v_run.status = 'SUCCEEDED'
-        -- A run says nothing about a table that it left out or could not count, nor about such a filter.
-        when exists (
-          select
-          from nms.table_metrics_filtered_counts as filtered
-          where
-            filtered.run_id = v_run.run_id
-            and filtered.schema_name = log.schema_name
-            and filtered.table_name = log.table_name
-            and filtered.filter_name = log.filter_name
-            and filtered.row_count is null
-        ) then false
-        else
-          exists (
-            select
-            from nms.table_metrics_measurements as measurement
-            where
-              measurement.run_id = v_run.run_id
-              and measurement.schema_name = log.schema_name
-              and measurement.table_name = log.table_name
-              and measurement.row_count is not null
-          )
-          or (
-            v_run.status = 'SUCCEEDED'
-            and (log.schema_name, log.table_name) not in (
-              select left_out.schema_name, left_out.table_name from left_out
-            )
-          )
-      end;
-  end if;
-
-  if v_found = '{}' then
-    return v_opened;
-  end if;
-
-  update nms.table_metrics_alert_log as log
-  set
-    row_count = found.row_count,
-    expected_low = found.expected_low,
-    expected_high = found.expected_high,
-    detail = found.detail
-  from unnest(v_found) as found
-  where
-    log.closed_at is null
-    and log.kind = found.kind
-    and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
-    and coalesce(log.table_name, '') = coalesce(found.table_name, '')
-    and coalesce(log.filter_name, '') = coalesce(found.filter_name, '');
-
-  for v_alert in
-    insert into nms.table_metrics_alert_log (
-      kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run,
-      filter_name
+      select
+        found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
+        found.detail, found.opened_at, found.opened_by_run, found.filter_name
+      from unnest(v_found) as found
+      on conflict do nothing
+      returning log as itself
     )
-    select
-      found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
-      found.detail, found.opened_at, found.opened_by_run, found.filter_name
-    from unnest(v_found) as found
-    on conflict do nothing
-    returning *
-  loop
-    v_opened := v_opened + 1;
-    perform nms_private.announce_alert(alert => v_alert);
-  end loop;
-  return v_opened;
+    select coalesce(array_agg(opened.itself), '{}') into v_opened from opened;
+  end if;
+
+  if cardinality(v_opened) + cardinality(v_closed) > 0 then
+    -- One line for all: each has as many lines of context as there are calls around it.
+    raise log 'table metrics: %', nms_private.announce_alerts(opened => v_opened, closed => v_closed);
+  end if;
+  return cardinality(v_opened);
 end
 $$;
 
@@ -3345,7 +3367,47 @@ $$;
 -- Name: FUNCTION record_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new and announces it, closes what holds no longer. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
+COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new, closes what holds no longer, and announces both. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
+
+
+--
+-- Name: request_problem(jsonb, jsonb, boolean); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.request_problem(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb, is_strict boolean DEFAULT false) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with request (skip, exclude) as (
+    values (coalesce(request_problem.skip, '[]'), coalesce(request_problem.exclude, '[]'))
+  ),
+  malformed (problem) as (
+    select nms_private.validate_request(skip => request.skip, exclude => request.exclude)
+    from request
+  )
+  select
+    case
+      when malformed.problem is not null or request_problem.is_strict is not true then malformed.problem
+      else (
+        select string_agg(
+          format('%s: saw %s, which matches nothing', unmatched ->> 'argument', left((unmatched -> 'entry')::text, 200)),
+          '; '
+        )
+        from jsonb_array_elements(
+          nms_private.unmatched_entries(skip => request.skip, exclude => request.exclude)
+        ) as unmatched
+      )
+    end
+  from malformed
+  cross join request
+$$;
+
+
+--
+-- Name: FUNCTION request_problem(skip jsonb, exclude jsonb, is_strict boolean); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) IS 'What is wrong with a request, for whoever asks before a run is opened: which argument, what was seen, what is expected. is_strict: an entry that matches nothing is wrong as well. Null when nothing is wrong.';
 
 
 --
@@ -4036,6 +4098,7 @@ COMMENT ON FUNCTION nms.trend(schema_name text, table_name text, days integer, f
 CREATE FUNCTION nms.trend_report(schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, days integer DEFAULT 30, filter_name text DEFAULT NULL::text, each_run boolean DEFAULT false) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
     AS $$
 declare
   v_report jsonb;
@@ -4758,6 +4821,40 @@ COMMENT ON FUNCTION nms_private.add_up_findings(run_id bigint, targets nms_priva
 
 
 --
+-- Name: alert_changes(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alert_changes(run_id bigint) RETURNS TABLE(event text, kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    change.event, told.kind, told.schema_name, told.table_name, told.filter_name, told.alerts, told.schemas, told.tables,
+    told.detail, told.opened_at, told.opened_by_run, told.closed_at, told.closed_by_run
+  from (
+    select
+      'alert_opened' as event,
+      array(select log from nms.table_metrics_alert_log as log where log.opened_by_run = alert_changes.run_id) as alerts
+    union all
+    select
+      'alert_closed',
+      array(select log from nms.table_metrics_alert_log as log where log.closed_by_run = alert_changes.run_id)
+  ) as change
+  cross join lateral nms_private.grouped_alerts(alerts => change.alerts) as told
+  order by
+    change.event desc, told.opened_at, told.kind, told.schema_name nulls first, told.table_name,
+    told.filter_name nulls first
+$$;
+
+
+--
+-- Name: FUNCTION alert_changes(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alert_changes(run_id bigint) IS 'Which alerts a run has opened and closed, put together as nms_private.grouped_alerts() does. event: alert_opened or alert_closed.';
+
+
+--
 -- Name: table_metrics_alert_rules; Type: TABLE; Schema: nms; Owner: -
 --
 
@@ -5353,42 +5450,66 @@ COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledgement IS 'What that pers
 
 
 --
--- Name: announce_alert(nms.table_metrics_alert_log); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: announce_alerts(nms.table_metrics_alert_log[], nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.announce_alert(alert nms.table_metrics_alert_log) RETURNS void
+CREATE FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[] DEFAULT '{}'::nms.table_metrics_alert_log[]) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_short nms.table_metrics_alert_log := alert;
+  v_change record;
+  v_notification jsonb;
+  v_lines text[] := '{}';
 begin
-  -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
-  if octet_length(to_jsonb(alert)::text) > 7999 then
-    v_short.schema_name := left(alert.schema_name, 63);
-    v_short.table_name := left(alert.table_name, 63);
-    v_short.detail := left(alert.detail, 1000) || '…';
-  end if;
+  for v_change in
+    select 'alert_opened' as event, told.* from nms_private.grouped_alerts(alerts => announce_alerts.opened) as told
+    union all
+    select 'alert_closed', told.* from nms_private.grouped_alerts(alerts => announce_alerts.closed) as told
+  loop
+    v_notification := jsonb_build_object('event', v_change.event) || case
+      when v_change.alerts = 1 then to_jsonb(v_change.alert)
+      else to_jsonb(v_change) - '{event,schemas,is_acknowledged,alert}'::text[]
+    end;
+    -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
+    if octet_length(v_notification::text) > 7999 then
+      v_notification := v_notification - 'acknowledgement' || jsonb_build_object(
+        'schema_name', left(v_change.schema_name, 63),
+        'table_name', left(v_change.table_name, 63),
+        'detail', left(v_change.detail, 1000) || '…'
+      );
+    end if;
+    -- A full queue would make the transaction fail when it commits.
+    if pg_notification_queue_usage() < 0.5 then
+      perform pg_notify('nms_alerts', v_notification::text);
+    end if;
 
-  raise log 'table metrics: %', concat_ws(
-    ' ',
-    v_short.kind,
-    case when v_short.table_name is not null then format('%I.%I', v_short.schema_name, v_short.table_name) end,
-    v_short.detail
-  );
-  -- A full queue would make the transaction fail when it commits.
-  if pg_notification_queue_usage() < 0.5 then
-    perform pg_notify('nms_alerts', to_jsonb(v_short)::text);
-  end if;
+    v_lines := v_lines || format(
+      '%s %s: %s',
+      v_change.event,
+      concat_ws(
+        ' ',
+        v_change.kind,
+        case
+          when v_change.table_name is not null
+            then format('%I.%I', left(v_change.schema_name, 63), left(v_change.table_name, 63))
+          when v_change.schema_name is not null then format('in %I', left(v_change.schema_name, 63))
+        end,
+        case when v_change.event = 'alert_closed' then format('(since %s)', v_change.opened_at) end
+      ),
+      regexp_replace(left(v_change.detail, 1000), '\s+', ' ', 'g')
+    );
+  end loop;
+  return array_to_string(v_lines, '; ');
 end
 $$;
 
 
 --
--- Name: FUNCTION announce_alert(alert nms.table_metrics_alert_log); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.announce_alert(alert nms.table_metrics_alert_log) IS 'Tells of a new alert: a line in the server log, and a notification on the channel nms_alerts with the row of nms.table_metrics_alert_log as JSON, cut where that is too long.';
+COMMENT ON FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]) IS 'Tells of alerts that were opened and closed, put together as nms_private.grouped_alerts() does: a notification each on the channel nms_alerts, with event, which is alert_opened or alert_closed, and the row of nms.table_metrics_alert_log as JSON, cut where that is too long; or, for several at once, with alerts, their number, and tables, the names of the first three. Returns a line for the server log. The caller writes it: with each line come all the calls that lie between.';
 
 
 --
@@ -6139,7 +6260,9 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       compared.change,
       compared.change_percent,
       compared.method_before,
-      compared.method_after
+      compared.method_after,
+      compared.rows_after_low,
+      compared.rows_after_high
     from compared
     where not compared.is_partition
     union all
@@ -6154,7 +6277,9 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       null,
       null,
       null,
-      measurement.method
+      measurement.method,
+      measurement.row_count_low,
+      measurement.row_count_high
     from nms.table_metrics_measurements as measurement
     where
       measurement.run_id = changes_of_period.after
@@ -6164,6 +6289,10 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
   placed as materialized (
     select
       named.*,
+      case
+        when named.rows_after_low is null then '{place,place_in_outcome,unsaid,rows_after_low,rows_after_high}'
+        else '{place,place_in_outcome,unsaid}'
+      end::text[] as unsaid,
       row_number() over by_size as place,
       row_number() over (partition by named.outcome order by size.change desc, named.schema_name, named.table_name) as place_in_outcome
     from named
@@ -6212,7 +6341,7 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       from (select placed.outcome, count(*) as tables from placed where placed.outcome is not null group by placed.outcome) as grouped
     ),
     'tables', (
-      select coalesce(jsonb_agg(to_jsonb(listed) - '{place,place_in_outcome}'::text[] order by listed.place), '[]')
+      select coalesce(jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place), '[]')
       from listed
     ),
     'more_tables', (select count(*) from placed where placed.place > changes_of_period.at_most)
@@ -6221,7 +6350,7 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       asked.outcome,
       (
         select coalesce(
-          jsonb_agg(to_jsonb(placed) - '{place,place_in_outcome}'::text[] order by placed.place_in_outcome), '[]'
+          jsonb_agg(to_jsonb(placed) - placed.unsaid order by placed.place_in_outcome), '[]'
         )
         from placed
         where placed.outcome = asked.outcome and placed.place_in_outcome <= 10
@@ -8617,10 +8746,10 @@ COMMENT ON FUNCTION nms_private.family_members(targets nms_private.target[]) IS 
 
 
 --
--- Name: fastest_growing(text, bigint, bigint, text); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: fastest_growing(text, bigint, bigint, text, bigint[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text DEFAULT NULL::text) RETURNS jsonb
+CREATE FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text DEFAULT NULL::text, run_ids bigint[] DEFAULT '{}'::bigint[]) RETURNS jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -8638,7 +8767,19 @@ begin
           'change', grown.change,
           'change_percent', round(100.0 * grown.change / nullif(grown.before, 0), 2),
           'method', grown.method
-        )
+        ) || case
+          when fastest_growing.run_ids = '{}' then '{}'
+          else jsonb_build_object(
+            'rows', (
+              select jsonb_agg(measurement.row_count order by given.place)
+              from unnest(fastest_growing.run_ids) with ordinality as given (run_id, place)
+              left join nms.table_metrics_measurements as measurement
+                on measurement.run_id = given.run_id
+                and measurement.schema_name = grown.schema_name
+                and measurement.table_name = grown.table_name
+            )
+          )
+        end
         order by grown.change desc, grown.schema_name, grown.table_name
       ),
       '[]'
@@ -8681,10 +8822,10 @@ $$;
 
 
 --
--- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text) IS 'The tables that have grown most from one run to another, in rows or in bytes on disk, partitions as part of theirs: [{schema_name, table_name, before, after, change, change_percent, method}], before null for one that appeared. Which one of both leaves out, or has not measured, is none of them.';
+COMMENT ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]) IS 'The tables that have grown most from one run to another, in rows or in bytes on disk, partitions as part of theirs: [{schema_name, table_name, before, after, change, change_percent, method}], before null for one that appeared; with run_ids also rows, one number for each of these runs, null where it was not counted. Which one of both leaves out, or has not measured, is none of them.';
 
 
 --
@@ -10375,7 +10516,7 @@ COMMENT ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) IS 'Ends
 -- Name: grouped_alerts(nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) RETURNS TABLE(kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint, alert nms.table_metrics_alert_log)
+CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) RETURNS TABLE(kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint, is_acknowledged boolean, alert nms.table_metrics_alert_log)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -10384,25 +10525,30 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
     select
       alert.*,
       alert as itself,
+      alert.acknowledged_at is not null as is_acknowledged,
       alert.schema_name is not null and count(*) over of_schema > 5 as is_of_schema,
       row_number() over (of_schema order by alert.table_name, alert.filter_name nulls first) as place,
       row_number() over (
-        partition by alert.kind, alert.schema_name, alert.table_name order by alert.filter_name nulls first
+        partition by alert.kind, alert.acknowledged_at is null, alert.schema_name, alert.table_name
+        order by alert.filter_name nulls first
       ) = 1 as is_first_of_table
     from unnest(grouped_alerts.alerts) as alert
-    window of_schema as (partition by alert.kind, alert.schema_name)
+    window of_schema as (partition by alert.kind, alert.acknowledged_at is null, alert.schema_name)
   ),
   placed as (
     select
       given.*,
       -- However many schemas there are, such as one for each tenant.
       given.schema_name is not null
-        and count(*) filter (where not given.is_of_schema or given.place = 1) over (partition by given.kind) > 10 as is_of_kind
+        and count(*) filter (where not given.is_of_schema or given.place = 1) over (
+          partition by given.kind, given.is_acknowledged
+        ) > 10 as is_of_kind
     from given
   ),
   folded as (
     select
       placed.kind,
+      placed.is_acknowledged,
       case when not placed.is_of_kind then placed.schema_name end as schema_name,
       count(*) as alerts,
       count(distinct placed.schema_name) as schemas,
@@ -10419,11 +10565,12 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       case when min(placed.closed_by_run) = max(placed.closed_by_run) then min(placed.closed_by_run) end as closed_by_run
     from placed
     where placed.is_of_kind or placed.is_of_schema
-    group by placed.kind, 2
+    group by placed.kind, placed.is_acknowledged, 3
   )
   select
     found.kind, found.schema_name, found.table_name, found.filter_name, found.alerts, found.schemas, found.tables,
-    found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run, found.alert
+    found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run,
+    found.is_acknowledged, found.alert
   from (
     select
       placed.kind,
@@ -10441,6 +10588,7 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       placed.opened_by_run,
       placed.closed_at,
       placed.closed_by_run,
+      placed.is_acknowledged,
       placed.itself as alert
     from placed
     where not placed.is_of_kind and not placed.is_of_schema
@@ -10465,10 +10613,13 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       folded.opened_by_run,
       folded.closed_at,
       folded.closed_by_run,
+      folded.is_acknowledged,
       null
     from folded
   ) as found
-  order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+  order by
+    found.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+    found.filter_name nulls first
 $$;
 
 
@@ -10476,7 +10627,7 @@ $$;
 -- Name: FUNCTION grouped_alerts(alerts nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. What concerns a whole run is never put together. Oldest first.';
+COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
 
 
 --
@@ -13420,14 +13571,6 @@ CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  with open as materialized (
-    select
-      jsonb_populate_record(
-        null::nms.table_metrics_alert_log,
-        to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
-      ) as alert
-    from nms.table_metrics_alerts as alert
-  )
   select coalesce(
     jsonb_agg(
       jsonb_build_object(
@@ -13441,22 +13584,25 @@ CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
         'since', found.opened_at,
         'run_id', found.opened_by_run,
         'alert_id', (found.alert).alert_id,
-        'is_acknowledged', taken.is_acknowledged,
+        'is_acknowledged', found.is_acknowledged,
         'acknowledged_at', (found.alert).acknowledged_at,
         'acknowledged_by', (found.alert).acknowledged_by,
         'acknowledgement', (found.alert).acknowledgement
       )
       order by
-        taken.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+        found.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+        found.filter_name nulls first
     ),
     '[]'
   )
-  from (values (false), (true)) as taken (is_acknowledged)
-  cross join lateral nms_private.grouped_alerts(
+  from nms_private.grouped_alerts(
     alerts => array(
-      select open.alert
-      from open
-      where ((open.alert).acknowledged_at is not null) = taken.is_acknowledged
+      select
+        jsonb_populate_record(
+          null::nms.table_metrics_alert_log,
+          to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+        )
+      from nms.table_metrics_alerts as alert
     )
   ) as found
 $$;
@@ -13466,7 +13612,7 @@ $$;
 -- Name: FUNCTION open_alert_groups(); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.open_alert_groups() IS 'The alerts of nms.table_metrics_alerts, oldest first, as nms_private.grouped_alerts() puts them together: those that are acknowledged apart and last. alerts is how many an entry stands for, tables has the names of the first three; alert_id and who has acknowledged it are null where it stands for several.';
+COMMENT ON FUNCTION nms_private.open_alert_groups() IS 'The alerts of nms.table_metrics_alerts, oldest first, as nms_private.grouped_alerts() puts them together: alerts is how many an entry stands for, tables has the names of the first three; those that are acknowledged apart and last.';
 
 
 --
@@ -14184,7 +14330,7 @@ begin
   if not found then
     return false;
   end if;
-  perform nms_private.announce_alert(alert => v_alert);
+  raise log 'table metrics: %', nms_private.announce_alerts(opened => array[v_alert]);
   return true;
 end
 $$;
@@ -15540,6 +15686,81 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.runs_since(after date, each_run boolean) IS 'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED.';
+
+
+--
+-- Name: schemas_over(bigint[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.schemas_over(run_ids bigint[]) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  given as (
+    select run.* from unnest(schemas_over.run_ids) with ordinality as run (run_id, place)
+  ),
+  counted as materialized (
+    select given.place, found.*
+    from given
+    cross join lateral (
+      select
+        measurement.schema_name,
+        sum(measurement.own_row_count) as rows,
+        count(measurement.row_count_low) > 0 as is_estimated
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = given.run_id
+      group by measurement.schema_name
+    ) as found
+  ),
+  history as (
+    select
+      known.schema_name,
+      jsonb_agg(counted.rows order by given.place) as rows,
+      (array_agg(counted.rows order by given.place desc))[1] as last_rows,
+      coalesce(bool_or(counted.is_estimated), false) as is_estimated
+    from (select distinct counted.schema_name from counted) as known
+    cross join given
+    left join counted on counted.schema_name = known.schema_name and counted.place = given.place
+    group by known.schema_name
+  ),
+  compared as (
+    select
+      per_table.schema_name,
+      sum(per_table.own_change) as change,
+      sum(former.own_row_count) filter (where per_table.outcome <> 'left out') as base
+    from nms.compare_runs(
+      before => schemas_over.run_ids[1], after => schemas_over.run_ids[cardinality(schemas_over.run_ids)]
+    ) as per_table
+    left join nms.table_metrics_measurements as former
+      on former.run_id = schemas_over.run_ids[1]
+      and former.schema_name = per_table.schema_name
+      and former.table_name = per_table.table_name
+    group by per_table.schema_name
+  )
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'schema_name', history.schema_name,
+        'rows', history.rows,
+        'change', compared.change,
+        'change_percent', round(100 * compared.change / nullif(compared.base, 0), 2),
+        'is_estimated', history.is_estimated
+      )
+      order by history.last_rows desc nulls last, history.schema_name
+    ),
+    '[]'
+  )
+  from history
+  left join compared using (schema_name)
+$$;
+
+
+--
+-- Name: FUNCTION schemas_over(run_ids bigint[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.schemas_over(run_ids bigint[]) IS 'Each schema over some successful runs, given oldest first, the one with most rows in the last of them first: [{schema_name, rows, change, change_percent, is_estimated}]. rows: one number for each run, each row counted once, null where the run has nothing of it. change: from the first to the last run, of the tables that both have counted, with those that appeared and disappeared; null when there are none.';
 
 
 --
@@ -21094,6 +21315,15 @@ GRANT ALL ON FUNCTION nms.record_alerts(run_id bigint) TO table_metrics_maintain
 
 
 --
+-- Name: FUNCTION request_problem(skip jsonb, exclude jsonb, is_strict boolean); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) TO table_metrics_worker;
+
+
+--
 -- Name: FUNCTION resume_carrying(schema_name text, table_name text); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -21255,6 +21485,15 @@ REVOKE ALL ON FUNCTION nms_private.add_up_findings(run_id bigint, targets nms_pr
 
 
 --
+-- Name: FUNCTION alert_changes(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alert_changes(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.alert_changes(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.alert_changes(run_id bigint) TO table_metrics_worker;
+
+
+--
 -- Name: TABLE table_metrics_alert_rules; Type: ACL; Schema: nms; Owner: -
 --
 
@@ -21321,10 +21560,10 @@ GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_reader;
 
 
 --
--- Name: FUNCTION announce_alert(alert nms.table_metrics_alert_log); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.announce_alert(alert nms.table_metrics_alert_log) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]) FROM PUBLIC;
 
 
 --
@@ -21702,10 +21941,10 @@ REVOKE ALL ON FUNCTION nms_private.family_members(targets nms_private.target[]) 
 
 
 --
--- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]) FROM PUBLIC;
 
 
 --
@@ -22689,6 +22928,13 @@ REVOKE ALL ON FUNCTION nms_private.runs_of_period(since date, until date) FROM P
 --
 
 REVOKE ALL ON FUNCTION nms_private.runs_since(after date, each_run boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION schemas_over(run_ids bigint[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.schemas_over(run_ids bigint[]) FROM PUBLIC;
 
 
 --
