@@ -10,6 +10,11 @@ export function outputWidth(): number {
   return Number.isSafeInteger(columns) && columns > 0 ? columns : process.stdout.columns || 80
 }
 
+/** Columns that a table may take: in a pipe or a file any number, so that nothing is cut there, unless COLUMNS says one. */
+export function tableWidth(): number {
+  return process.stdout.isTTY || process.env.COLUMNS ? outputWidth() : Number.POSITIVE_INFINITY
+}
+
 /** Writes lines to standard output: what is asked for by name can also be piped. */
 export function print(text: string): void {
   stopAtClosedPipe()
