@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:ee498081f7604a540a4cefd95e131c3da9511fa0
+--! Hash: sha1:223b03e01f9429df46e6b9da32704f83810abda9
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1444,7 +1444,7 @@ begin
   loop
     v_notification := jsonb_build_object('event', v_change.event) || case
       when v_change.alerts = 1 then to_jsonb(v_change.alert)
-      else to_jsonb(v_change) - '{event,schemas,is_acknowledged,alert}'::text[]
+      else to_jsonb(v_change) - '{event,schemas,acknowledged_at,alert}'::text[]
     end;
     -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
     if octet_length(v_notification::text) > 7999 then
@@ -2429,7 +2429,7 @@ returns table (
   opened_by_run bigint,
   closed_at timestamptz,
   closed_by_run bigint,
-  is_acknowledged boolean,
+  acknowledged_at timestamptz,
   alert nms.table_metrics_alert_log
 )
 language sql stable parallel safe
@@ -2476,6 +2476,7 @@ as $$
       )[1:3] as names,
       min(placed.opened_at) as opened_at,
       case when min(placed.opened_by_run) = max(placed.opened_by_run) then min(placed.opened_by_run) end as opened_by_run,
+      max(placed.acknowledged_at) as acknowledged_at,
       max(placed.closed_at) as closed_at,
       case when min(placed.closed_by_run) = max(placed.closed_by_run) then min(placed.closed_by_run) end as closed_by_run
     from placed
@@ -2485,7 +2486,7 @@ as $$
   select
     found.kind, found.schema_name, found.table_name, found.filter_name, found.alerts, found.schemas, found.tables,
     found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run,
-    found.is_acknowledged, found.alert
+    found.acknowledged_at, found.alert
   from (
     select
       placed.kind,
@@ -2503,7 +2504,7 @@ as $$
       placed.opened_by_run,
       placed.closed_at,
       placed.closed_by_run,
-      placed.is_acknowledged,
+      placed.acknowledged_at,
       placed.itself as alert
     from placed
     where not placed.is_of_kind and not placed.is_of_schema
@@ -2528,16 +2529,16 @@ as $$
       folded.opened_by_run,
       folded.closed_at,
       folded.closed_by_run,
-      folded.is_acknowledged,
+      folded.acknowledged_at,
       null
     from folded
   ) as found
   order by
-    found.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+    found.acknowledged_at is not null, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
     found.filter_name nulls first
 $$;
 comment on function nms_private.grouped_alerts(nms.table_metrics_alert_log[]) is
-  'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
+  'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. acknowledged_at: null while nobody has taken it on, else when the last one was. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
 revoke execute on function nms_private.grouped_alerts(nms.table_metrics_alert_log[]) from public;
 --! EndIncluded functions/alerts/grouped_alerts.sql
 --! Included functions/alerts/has_other_tables.sql
@@ -11144,13 +11145,7 @@ as $$
   with
   logged as materialized (
     select
-      log.kind,
-      log.schema_name,
-      log.table_name,
-      log.filter_name,
-      log.detail,
-      log.opened_at,
-      log.closed_at,
+      log as alert,
       coalesce(opening.snapshot_date, (log.opened_at at time zone settings.business_time_zone)::date) as opened_on,
       coalesce(closing.snapshot_date, (log.closed_at at time zone settings.business_time_zone)::date) as closed_on
     from nms.table_metrics_settings as settings
@@ -11159,51 +11154,57 @@ as $$
     left join nms.table_metrics_runs as closing on closing.run_id = log.closed_by_run
   ),
   told as (
-    select 'opened' as state, logged.*
+    select 'opened' as state, logged.alert
     from logged
     where logged.opened_on > alerts_of_period.since and logged.opened_on <= alerts_of_period.until
     union all
-    select 'closed', logged.*
+    select 'closed', logged.alert
     from logged
     where logged.closed_on > alerts_of_period.since and logged.closed_on <= alerts_of_period.until
     union all
     select
-      'open', alert.kind, alert.schema_name, alert.table_name, alert.filter_name, alert.detail, alert.since, null,
-      found.opened_on, null
+      'open',
+      jsonb_populate_record(
+        null::nms.table_metrics_alert_log,
+        to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+      )
     from nms.table_metrics_settings as settings
     cross join nms.table_metrics_alerts as alert
     left join nms.table_metrics_runs as opening on opening.run_id = alert.run_id
-    cross join lateral (
-      select coalesce(opening.snapshot_date, (alert.since at time zone settings.business_time_zone)::date)
-    ) as found (opened_on)
-    where found.opened_on <= alerts_of_period.until
-  ),
-  grouped as (
-    select
-      told.*,
-      bigint '1' as alerts,
-      row_number() over (partition by told.state order by told.opened_at, told.kind, told.schema_name, told.table_name) as place
-    from told
+    where
+      coalesce(opening.snapshot_date, (alert.since at time zone settings.business_time_zone)::date)
+        <= alerts_of_period.until
   )
   select jsonb_object_agg(
     asked.state,
-    (
-      select jsonb_build_object(
-        'alerts', count(*),
-        'groups', coalesce(
-          jsonb_agg(to_jsonb(grouped) - '{state,place,opened_on,closed_on}'::text[] order by grouped.place)
-            filter (where grouped.place <= 50),
+    jsonb_build_object(
+      'alerts', (select count(*) from told where told.state = asked.state),
+      'groups', (
+        select coalesce(
+          jsonb_agg(
+            to_jsonb(found) - '{place,alert}'::text[]
+            order by found.place
+          ),
           '[]'
         )
+        from (
+          select
+            grouped.*,
+            row_number() over (
+              order by grouped.opened_at, grouped.kind, grouped.schema_name nulls first, grouped.table_name, grouped.filter_name nulls first
+            ) as place
+          from nms_private.grouped_alerts(
+            alerts => array(select told.alert from told where told.state = asked.state)
+          ) as grouped
+        ) as found
+        where found.place <= 50
       )
-      from grouped
-      where grouped.state = asked.state
     )
   )
   from (values ('opened'), ('closed'), ('open')) as asked (state)
 $$;
 comment on function nms_private.alerts_of_period(date, date) is
-  'The alerts of the business days after one day up to another: {opened, closed, open}, each {alerts, groups}, oldest first. opened and closed are as nms.table_metrics_alert_log has them; open are those of nms.table_metrics_alerts, open now, that were opened by then.';
+  'The alerts of the business days after one day up to another: {opened, closed, open}, each {alerts, groups}, the first 50 groups as nms_private.grouped_alerts() puts them together, oldest first. opened and closed are as nms.table_metrics_alert_log has them; open are those of nms.table_metrics_alerts, open now, that were opened by then.';
 revoke execute on function nms_private.alerts_of_period(date, date) from public;
 --! EndIncluded functions/reading/alerts_of_period.sql
 --! Included functions/reading/alerts_of_table.sql
@@ -11264,8 +11265,8 @@ as $$
   )
   select jsonb_build_object(
     'business_time_zone', settings.business_time_zone,
-    'open', nms_private.open_alerts(),
-    'groups', nms_private.open_alert_groups(),
+    'open', open.alerts,
+    'groups', nms_private.open_alert_groups(open => open.alerts),
     'history', (
       select coalesce(
         jsonb_agg(
@@ -11300,6 +11301,7 @@ as $$
     )
   )
   from nms.table_metrics_settings as settings
+  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
   where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
 $$;
 comment on function nms.alerts_report(boolean, integer, bigint) is
@@ -11425,8 +11427,8 @@ as $$
     select
       named.*,
       case
-        when named.rows_after_low is null then '{place,place_in_outcome,unsaid,rows_after_low,rows_after_high}'
-        else '{place,place_in_outcome,unsaid}'
+        when named.rows_after_low is null then '{place,place_in_outcome,unsaid,is_asked_for,rows_after_low,rows_after_high}'
+        else '{place,place_in_outcome,unsaid,is_asked_for}'
       end::text[] as unsaid,
       row_number() over by_size as place,
       row_number() over (partition by named.outcome order by size.change desc, named.schema_name, named.table_name) as place_in_outcome
@@ -11451,8 +11453,8 @@ as $$
     ) as every
     left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = every.snapshot_date
   ),
-  listed as (
-    select placed.*, history.days
+  listed as materialized (
+    select placed.*, history.days, placed.place <= coalesce(changes_of_period.at_most, placed.place) as is_asked_for
     from placed
     cross join lateral (
       select jsonb_agg(measurement.row_count order by calendar.snapshot_date) as days
@@ -11462,7 +11464,9 @@ as $$
         and measurement.schema_name = placed.schema_name
         and measurement.table_name = placed.table_name
     ) as history
-    where placed.place <= coalesce(changes_of_period.at_most, placed.place)
+    where
+      placed.place <= coalesce(changes_of_period.at_most, placed.place)
+      or (placed.place_in_outcome <= 10 and placed.outcome in ('grew', 'shrank', 'appeared', 'disappeared'))
   )
   select jsonb_build_object(
     'change', total.change,
@@ -11478,6 +11482,7 @@ as $$
     'tables', (
       select coalesce(jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place), '[]')
       from listed
+      where listed.is_asked_for
     ),
     'more_tables', (select count(*) from placed where placed.place > changes_of_period.at_most)
   ) || (
@@ -11485,10 +11490,10 @@ as $$
       asked.outcome,
       (
         select coalesce(
-          jsonb_agg(to_jsonb(placed) - placed.unsaid order by placed.place_in_outcome), '[]'
+          jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place_in_outcome), '[]'
         )
-        from placed
-        where placed.outcome = asked.outcome and placed.place_in_outcome <= 10
+        from listed
+        where listed.outcome = asked.outcome and listed.place_in_outcome <= 10
       )
     )
     from (values ('grew'), ('shrank'), ('appeared'), ('disappeared')) as asked (outcome)
@@ -13003,7 +13008,7 @@ comment on function nms_private.names_spelled(text) is
 revoke execute on function nms_private.names_spelled(text) from public;
 --! EndIncluded functions/reading/names_spelled.sql
 --! Included functions/reading/open_alert_groups.sql
-create or replace function nms_private.open_alert_groups()
+create or replace function nms_private.open_alert_groups(open jsonb)
 returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -13021,13 +13026,12 @@ as $$
         'since', found.opened_at,
         'run_id', found.opened_by_run,
         'alert_id', (found.alert).alert_id,
-        'is_acknowledged', found.is_acknowledged,
-        'acknowledged_at', (found.alert).acknowledged_at,
+        'acknowledged_at', found.acknowledged_at,
         'acknowledged_by', (found.alert).acknowledged_by,
         'acknowledgement', (found.alert).acknowledgement
       )
       order by
-        found.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+        found.acknowledged_at is not null, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
         found.filter_name nulls first
     ),
     '[]'
@@ -13037,15 +13041,15 @@ as $$
       select
         jsonb_populate_record(
           null::nms.table_metrics_alert_log,
-          to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+          alert || jsonb_build_object('opened_at', alert -> 'since', 'opened_by_run', alert -> 'run_id')
         )
-      from nms.table_metrics_alerts as alert
+      from jsonb_array_elements(open_alert_groups.open) as alert
     )
   ) as found
 $$;
-comment on function nms_private.open_alert_groups() is
-  'The alerts of nms.table_metrics_alerts, oldest first, as nms_private.grouped_alerts() puts them together: alerts is how many an entry stands for, tables has the names of the first three.';
-revoke execute on function nms_private.open_alert_groups() from public;
+comment on function nms_private.open_alert_groups(jsonb) is
+  'What nms_private.open_alerts() returns, put together as nms_private.grouped_alerts() does: alerts is how many an entry stands for, tables has the names of the first three.';
+revoke execute on function nms_private.open_alert_groups(jsonb) from public;
 --! EndIncluded functions/reading/open_alert_groups.sql
 --! Included functions/reading/open_alerts.sql
 create or replace function nms_private.open_alerts()
@@ -13267,7 +13271,7 @@ revoke execute on function nms_private.period_ends(text, integer) from public;
 create or replace function nms.period_report(
   since date default null,
   until date default null,
-  at_most integer default 200 -- tables; null for all
+  at_most integer default 100 -- tables; null for all
 )
 returns jsonb
 language plpgsql stable parallel safe security definer
@@ -13298,7 +13302,7 @@ begin
       using
         errcode = 'invalid_parameter_value',
         detail = 'expected 0 or more, or null for all of them',
-        hint = 'The report has 200 unless told.';
+        hint = 'The report has 100 unless told.';
   end if;
 
   select day.run_id, day.snapshot_date into v_after
@@ -14092,11 +14096,12 @@ as $$
       limit 1
     ),
     'runs', nms_private.list_runs("limit" => status_report.runs),
-    'alerts', nms_private.open_alerts(),
-    'alert_groups', nms_private.open_alert_groups()
+    'alerts', open.alerts,
+    'alert_groups', nms_private.open_alert_groups(open => open.alerts)
   ) || case when carrying.report is not null then jsonb_build_object('carrying', carrying.report) else '{}' end
   from nms.table_metrics_settings as settings
   cross join nms_private.carrying_report() as carrying (report)
+  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
 $$;
 comment on function nms.status_report(integer) is
   'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts, alert_groups}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first, and alert_groups the same as the groups of nms.alerts_report. Where counts are carried, carrying tells how many, and how far they can be trusted.';
@@ -16552,13 +16557,17 @@ create or replace view nms.table_metrics_alerts as
     where statement_timestamp() > due.due_at
   ) as alert
   cross join nms.table_metrics_settings as settings
-  cross join lateral nms_private.alert_rule(
+  left join lateral nms_private.alert_rule(
     schema_name => alert.schema_name,
     table_name => alert.table_name,
     kind => alert.kind
   ) as rule
+    -- Asked once: thousands of alerts take half a second to ask for each.
+    on exists (
+      select from nms.table_metrics_alert_rules as hiding where not hiding.is_on or hiding.silenced_until is not null
+    )
   where
-    rule.is_on
+    rule.is_on is not false
     and ((statement_timestamp() at time zone settings.business_time_zone)::date < rule.silenced_until) is not true;
 comment on view nms.table_metrics_alerts is
   'The alerts that are open, without those that a rule silences. No row: nothing is strange.';
@@ -16851,7 +16860,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:08:39Z bce77476d6cd.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:15:22Z bc56af4dd8fa.';
 
 -- Triggers
 create or replace trigger validate_filter
