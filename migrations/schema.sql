@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:17:11Z 9a77e16859d9.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:21:02Z 98edb0f34235.';
 
 
 --
@@ -863,7 +863,7 @@ $$;
 -- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart (is_acknowledged); alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 
 
 --
@@ -4122,7 +4122,7 @@ $$;
 -- Name: FUNCTION trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) IS 'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included, or in each run of them that has SUCCEEDED. In a total each row counts once (sum of own_row_count), and change is that of the tables which this and the one before have both counted, with those that appeared and disappeared, as in nms.growth: tables_left_out change nothing, but are missing in the row_count of one of both. row_count is null where the request left it out. estimated_rows: how many of the rows are estimated; total_bytes: null unless each table was measured. method, row_count_low, row_count_high and carried_from_run as in nms.table_metrics_measurements; of a total only the method that is the least sure. No row: no result, or it did not exist. filter_name: only the rows of the table that match this filter. Names as the catalogue spells them.';
+COMMENT ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) IS 'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included, or in each run of them that has SUCCEEDED. In a total each row counts once (sum of own_row_count), and change is that of the tables which this and the one before have both counted, with those that appeared and disappeared, as in nms.growth: tables_left_out change nothing, but are missing in the row_count of one of both. row_count is null where the request left it out. estimated_rows: how many of the rows are estimated; total_bytes: null unless each table was measured. method, row_count_low, row_count_high and carried_from_run as in nms.table_metrics_measurements; of a total only the method that is the least sure. collected_at is null for imported counts, of which each_run has only those that own their day. No row: no result, or it did not exist. filter_name: only the rows of the table that match this filter. Names as the catalogue spells them.';
 
 
 --
@@ -5615,6 +5615,65 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.begin_shadow_anew() IS 'Trigger function: a rule that has become one to carry compares first, as a new one does.';
+
+
+--
+-- Name: beside_before(bigint, bigint, bigint, bigint, boolean, date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select concat(
+    today.in_words,
+    case
+      when beside_before.before_date is null then null
+      when beside_before.before = beside_before.row_count then format(' as on %s', day.in_words)
+      when beside_before.before = 0 then format(', empty on %s', day.in_words)
+      else
+        format(
+          ', %s%s on %s (%s%s %%)',
+          sign.of_before,
+          nms_private.rows_in_words(number => beside_before.before),
+          day.in_words,
+          case when beside_before.row_count_low is not null or beside_before.before_is_estimate then '≈ ' end,
+          -- Towards 0: what is not empty has not lost all.
+          rtrim(
+            to_char(
+              trunc((beside_before.row_count - beside_before.before) * 100.0 / beside_before.before, 1),
+              'FMSG9,999,999,999,999,999,999,999,990.9'
+            ),
+            '.'
+          )
+        )
+    end
+  )
+  from (
+    select case
+      when beside_before.row_count = 0 and beside_before.row_count_low is null then 'empty'
+      when beside_before.row_count_low is null then nms_private.rows_in_words(number => beside_before.row_count)
+      else
+        concat(
+          nms_private.with_range(
+            row_count => beside_before.row_count,
+            row_count_low => beside_before.row_count_low,
+            row_count_high => beside_before.row_count_high
+          ),
+          ' rows'
+        )
+    end
+  ) as today (in_words)
+  cross join (select to_char(beside_before.before_date, 'YYYY-MM-DD')) as day (in_words)
+  cross join (select case when beside_before.before_is_estimate then '≈ ' end) as sign (of_before)
+$$;
+
+
+--
+-- Name: FUNCTION beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date) IS 'A count beside the one before it, for a person: 155 rows, 310 rows on 2026-11-19 (-50 %); empty as on 2026-11-19 where it is the same.';
 
 
 --
@@ -9268,6 +9327,9 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
       array_agg(candidate.filter_name order by candidate.number) as filter_names
     from candidate
   ),
+  history as materialized (
+    select * from nms_private.day_owners(run_id => find_count_alerts.run_id)
+  ),
   found as (
     select
       candidate.schema_name, candidate.table_name, candidate.filter_name, judged.*,
@@ -9311,23 +9373,54 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
     found.row_count,
     found.expected_low,
     found.expected_high,
-    case when found.filter_name is not null then format('filter %I: ', found.filter_name) else '' end || case found.kind
-      when 'dropped_to_zero' then
-        format('empty, usually it has about %s rows', nms_private.with_separators(number => found.usual))
-      else
-        format(
-          '%s rows, expected %s to %s',
-          nms_private.with_range(
-            row_count => found.row_count,
-            row_count_low => found.row_count_low,
-            row_count_high => found.row_count_high
-          ),
-          nms_private.with_separators(number => found.expected_low),
-          nms_private.with_separators(number => found.expected_high)
-        )
-    end,
+    concat(
+      case when found.filter_name is not null then format('filter %I: ', found.filter_name) end,
+      nms_private.beside_before(
+        row_count => found.row_count,
+        row_count_low => found.row_count_low,
+        row_count_high => found.row_count_high,
+        before => past.row_count,
+        before_is_estimate => past.is_estimate,
+        before_date => past.snapshot_date
+      ),
+      case
+        when found.kind = 'dropped_to_zero' then
+          format(', usually about %s', nms_private.rows_in_words(number => found.usual))
+        else
+          format(
+            ', expected %s to %s',
+            nms_private.with_separators(number => found.expected_low),
+            nms_private.with_separators(number => found.expected_high)
+          )
+      end
+    ),
     found.filter_name
   from found
+  -- The last day that has counted it, most often the day before.
+  left join lateral (
+    select counted.row_count, counted.is_estimate, day.snapshot_date
+    from (select history.* from history order by history.snapshot_date desc offset 0) as day
+    cross join lateral (
+      select measurement.row_count, measurement.row_count_low is not null as is_estimate
+      from nms.table_metrics_measurements as measurement
+      where
+        found.filter_name is null
+        and measurement.run_id = day.owner
+        and measurement.schema_name = found.schema_name
+        and measurement.table_name = found.table_name
+      union all
+      select filtered.row_count, false
+      from nms.table_metrics_filtered_counts as filtered
+      where
+        filtered.filter_name = found.filter_name
+        and filtered.run_id = day.owner
+        and filtered.schema_name = found.schema_name
+        and filtered.table_name = found.table_name
+    ) as counted
+    where counted.row_count is not null
+    order by day.snapshot_date desc
+    limit 1
+  ) as past on true
 $$;
 
 
@@ -13783,7 +13876,7 @@ $$;
 -- Name: FUNCTION open_alert_groups(open jsonb); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.open_alert_groups(open jsonb) IS 'What nms_private.open_alerts() returns, put together as nms_private.grouped_alerts() does: alerts is how many an entry stands for, tables has the names of the first three.';
+COMMENT ON FUNCTION nms_private.open_alert_groups(open jsonb) IS 'What nms_private.open_alerts() returns, put together as nms_private.grouped_alerts() does: alerts is how many an entry stands for, tables has the names of the first three; those that are acknowledged apart and last.';
 
 
 --
@@ -15308,6 +15401,25 @@ COMMENT ON FUNCTION nms_private.retract_replaced(run_id bigint) IS 'Deletes what
 
 
 --
+-- Name: rows_in_words(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.rows_in_words(number bigint) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select nms_private.with_separators(number => rows_in_words.number) || case rows_in_words.number when 1 then ' row' else ' rows' end
+$$;
+
+
+--
+-- Name: FUNCTION rows_in_words(number bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.rows_in_words(number bigint) IS 'A number of rows for a person to read, such as 1,234,567 rows, or 1 row.';
+
+
+--
 -- Name: rows_of(bigint, text, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -15885,12 +15997,18 @@ CREATE FUNCTION nms_private.runs_since(after date, each_run boolean) RETURNS TAB
 begin
   if runs_since.each_run then
     return query
-    select run.snapshot_date, run.run_id, run.collected_at
+    select run.snapshot_date, run.run_id, case when not run.is_imported then run.collected_at end
     from nms.table_metrics_runs as run
-    where run.status = 'SUCCEEDED' and run.snapshot_date > runs_since.after;
+    where
+      run.status = 'SUCCEEDED'
+      and run.snapshot_date > runs_since.after
+      and (
+        not run.is_imported
+        or exists (select from nms.table_metrics_daily_snapshot as day where day.run_id = run.run_id)
+      );
   else
     return query
-    select day.snapshot_date, day.run_id, day.collected_at
+    select day.snapshot_date, day.run_id, case when not day.is_imported then day.collected_at end
     from nms.table_metrics_daily_snapshot as day
     where day.snapshot_date > runs_since.after;
   end if;
@@ -15902,7 +16020,7 @@ $$;
 -- Name: FUNCTION runs_since(after date, each_run boolean); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.runs_since(after date, each_run boolean) IS 'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED.';
+COMMENT ON FUNCTION nms_private.runs_since(after date, each_run boolean) IS 'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED; an imported one, whose collected_at is null because nobody counted then, only where it owns its day.';
 
 
 --
@@ -21824,6 +21942,13 @@ REVOKE ALL ON FUNCTION nms_private.begin_shadow_anew() FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION call_as_nobody(routine oid); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -23135,6 +23260,13 @@ REVOKE ALL ON FUNCTION nms_private.retract_renamed(schema_places tid[], retryabl
 --
 
 REVOKE ALL ON FUNCTION nms_private.retract_replaced(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION rows_in_words(number bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.rows_in_words(number bigint) FROM PUBLIC;
 
 
 --
