@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:a6d7c52d136609a77d5e45677fcffaf34961faaa
+--! Hash: sha1:92739f3cae4df26b53a3352be37ae32ae4a064a8
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -15423,7 +15423,7 @@ comment on function nms_private.failed_after_counting(bigint) is
 revoke execute on function nms_private.failed_after_counting(bigint) from public;
 --! EndIncluded functions/run/failed_after_counting.sql
 --! Included functions/run/failure_summary.sql
-create or replace function nms_private.failure_summary(run_id bigint)
+create or replace function nms_private.failure_summary(run_id bigint, reason text default null)
 returns text
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -15450,16 +15450,21 @@ as $$
     sum(cause.tables),
     (select run.target_count from nms.table_metrics_runs as run where run.run_id = failure_summary.run_id),
     string_agg(
-      format('%s (%s, %s): %s', cause.names, cause.error_sqlstate, cause.error_message, nms_private.remedy(cause.error_sqlstate)),
+      format(
+        '%s (%s): %s',
+        cause.names,
+        concat_ws(', ', cause.error_sqlstate, nullif(cause.error_message, failure_summary.reason)),
+        nms_private.remedy(cause.error_sqlstate)
+      ),
       '. ' order by cause.tables, cause.error_sqlstate
     )
   )
   from cause
   having count(*) > 0
 $$;
-comment on function nms_private.failure_summary(bigint) is
-  'Names each table that a run could not count, with what to do about it. Null when every target was counted.';
-revoke execute on function nms_private.failure_summary(bigint) from public;
+comment on function nms_private.failure_summary(bigint, text) is
+  'Names each table that a run could not count, with what to do about it. reason: what is said of the whole run, and not again of a table. Null when every target was counted.';
+revoke execute on function nms_private.failure_summary(bigint, text) from public;
 --! EndIncluded functions/run/failure_summary.sql
 --! Included functions/run/finish_counting.sql
 create or replace function nms_private.finish_counting(run_id bigint)
@@ -15531,13 +15536,15 @@ as $$
 declare
   v_reason text := coalesce(nullif(give_up_run.reason, ''), 'given up');
   v_run nms.table_metrics_runs := nms_private.claim_run(run_id => give_up_run.run_id);
+  v_of_tables constant text := regexp_replace(v_reason, ' \(57014\)$', ''); -- which stands beside it
+  v_summary text;
 begin
   if v_run.is_online then
     perform nms_private.record_failure(
       run_id => claim.run_id,
       target => target,
       error_sqlstate => '57014',
-      error_message => v_reason
+      error_message => v_of_tables
     )
     from nms_private.targets as claim
     cross join unnest(claim.targets) as target
@@ -15550,9 +15557,10 @@ begin
     perform nms_private.finish_counting(run_id => v_run.run_id);
   end if;
 
+  v_summary := nms_private.failure_summary(run_id => v_run.run_id, reason => v_of_tables);
   return nms_private.fail_run(
     run_id => v_run.run_id,
-    reason => concat_ws('. ', v_reason, nms_private.failure_summary(run_id => v_run.run_id))
+    reason => coalesce(v_of_tables || '. ' || v_summary, v_reason)
   );
 end
 $$;
@@ -15997,6 +16005,7 @@ revoke execute on function nms_private.latest_slot(time, timestamptz) from publi
 --! Included functions/schedule/open_job.sql
 create or replace function nms_private.open_job(
   payload jsonb,
+  requested_at timestamptz default null,
   out action text,
   out run_id bigint,
   out message text,
@@ -16032,6 +16041,22 @@ begin
     if action is not null then
       return;
     end if;
+  elsif v_problem is null and open_job.requested_at is not null then
+    -- Its worker may have died between the end of the run and that of the job.
+    select 'served', run.run_id, format('run %s has done this job', run.run_id)
+    into action, run_id, message
+    from nms.table_metrics_runs as run
+    where
+      run.status = 'SUCCEEDED'
+      and not run.is_imported
+      and run.collected_at >= open_job.requested_at
+      and run.skip_schemas = v_skip
+      and run.exclude_tables = v_exclude
+    order by run.run_id
+    limit 1;
+    if action is not null then
+      return;
+    end if;
   end if;
 
   run_id := nms_private.start_run(skip => v_skip, exclude => v_exclude, problem => v_problem, slot => open_job.slot);
@@ -16039,9 +16064,9 @@ begin
   message := v_problem;
 end
 $$;
-comment on function nms_private.open_job(jsonb) is
-  'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
-revoke execute on function nms_private.open_job(jsonb) from public;
+comment on function nms_private.open_job(jsonb, timestamptz) is
+  'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. requested_at: of a job that is tried again, when it was added: without a slot, a run that has succeeded since has done it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, no run is needed; wait, a run for the slot is under way. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
+revoke execute on function nms_private.open_job(jsonb, timestamptz) from public;
 --! EndIncluded functions/schedule/open_job.sql
 --! Included functions/schedule/queue_run.sql
 -- Security invoker: what lies in the schema of graphile-worker runs with the rights of the caller, and only where the
@@ -16775,7 +16800,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:12:05Z 6c88f408f243.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:18:31Z 2b0c30e0bcde.';
 
 -- Triggers
 create or replace trigger validate_filter
