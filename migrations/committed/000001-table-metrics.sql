@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:1832dad672e4c86743dd02d57f2cb5f8945a0683
+--! Hash: sha1:cb02254eae4bf5d96068bdf507279673aceb92ec
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1444,7 +1444,7 @@ begin
   loop
     v_notification := jsonb_build_object('event', v_change.event) || case
       when v_change.alerts = 1 then to_jsonb(v_change.alert)
-      else to_jsonb(v_change) - '{event,schemas,is_acknowledged,alert}'::text[]
+      else to_jsonb(v_change) - '{event,schemas,acknowledged_at,alert}'::text[]
     end;
     -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
     if octet_length(v_notification::text) > 7999 then
@@ -2522,7 +2522,7 @@ returns table (
   opened_by_run bigint,
   closed_at timestamptz,
   closed_by_run bigint,
-  is_acknowledged boolean,
+  acknowledged_at timestamptz,
   alert nms.table_metrics_alert_log
 )
 language sql stable parallel safe
@@ -2569,6 +2569,7 @@ as $$
       )[1:3] as names,
       min(placed.opened_at) as opened_at,
       case when min(placed.opened_by_run) = max(placed.opened_by_run) then min(placed.opened_by_run) end as opened_by_run,
+      max(placed.acknowledged_at) as acknowledged_at,
       max(placed.closed_at) as closed_at,
       case when min(placed.closed_by_run) = max(placed.closed_by_run) then min(placed.closed_by_run) end as closed_by_run
     from placed
@@ -2578,7 +2579,7 @@ as $$
   select
     found.kind, found.schema_name, found.table_name, found.filter_name, found.alerts, found.schemas, found.tables,
     found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run,
-    found.is_acknowledged, found.alert
+    found.acknowledged_at, found.alert
   from (
     select
       placed.kind,
@@ -2596,7 +2597,7 @@ as $$
       placed.opened_by_run,
       placed.closed_at,
       placed.closed_by_run,
-      placed.is_acknowledged,
+      placed.acknowledged_at,
       placed.itself as alert
     from placed
     where not placed.is_of_kind and not placed.is_of_schema
@@ -2621,16 +2622,16 @@ as $$
       folded.opened_by_run,
       folded.closed_at,
       folded.closed_by_run,
-      folded.is_acknowledged,
+      folded.acknowledged_at,
       null
     from folded
   ) as found
   order by
-    found.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+    found.acknowledged_at is not null, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
     found.filter_name nulls first
 $$;
 comment on function nms_private.grouped_alerts(nms.table_metrics_alert_log[]) is
-  'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
+  'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. acknowledged_at: null while nobody has taken it on, else when the last one was. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
 revoke execute on function nms_private.grouped_alerts(nms.table_metrics_alert_log[]) from public;
 --! EndIncluded functions/alerts/grouped_alerts.sql
 --! Included functions/alerts/has_other_tables.sql
@@ -6379,6 +6380,41 @@ comment on function nms.find_problems(jsonb) is
   'What would make a run fail, or its result misleading, and the statement that mends it. payload: the request of the run, as that of a graphile-worker job. severity: error (a run fails, or has failed and its day has no result) or warning. No row: nothing to mend. Changes nothing and locks no table.';
 revoke execute on function nms.find_problems(jsonb) from public;
 --! EndIncluded functions/doctor/find_problems.sql
+--! Included functions/doctor/find_strange_jobs.sql
+-- Security invoker: the rights that count are those of the worker, who asks. Whoever asks has made sure before, with
+-- find_worker_problems, that nothing of a stranger lies in that schema.
+create or replace function nms_private.find_strange_jobs(tasks text[], worker_schema text default 'graphile_worker')
+returns table (task text, jobs bigint, remedy text)
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if to_regclass(format('%I._private_tasks', find_strange_jobs.worker_schema)) is null then
+    return;
+  end if;
+  return query execute format(
+    $query$
+      select
+        task.identifier,
+        count(*),
+        format(
+          'select %%s.complete_jobs(array(select id from %%s.jobs where task_identifier = %%L)); and add them as %%s',
+          $2, $2, task.identifier, array_to_string($1, ' or ')
+        )
+      from %1$s._private_jobs as job
+      join %1$s._private_tasks as task on task.id = job.task_id
+      where nms_private.is_misspelt(name => task.identifier, names => $1)
+      group by task.identifier
+      order by task.identifier collate "C"
+    $query$,
+    quote_ident(find_strange_jobs.worker_schema)
+  ) using find_strange_jobs.tasks, quote_ident(find_strange_jobs.worker_schema);
+end
+$$;
+comment on function nms_private.find_strange_jobs(text[], text) is
+  'Jobs that wait for a task which nobody has, because its name is one of ours with a typing error; and the statement that takes them away. tasks: the names of ours. worker_schema: that of graphile-worker, of which the caller needs to read its jobs and tasks. Jobs for the tasks of others are none of them.';
+revoke execute on function nms_private.find_strange_jobs(text[], text) from public;
+--! EndIncluded functions/doctor/find_strange_jobs.sql
 --! Included functions/doctor/find_worker_problems.sql
 -- Security invoker: the rights that count are those of the worker, who asks.
 create or replace function nms_private.find_worker_problems(worker_schema text default 'graphile_worker')
@@ -6563,6 +6599,33 @@ comment on function nms_private.find_worker_problems(text) is
   'Why a worker that connects as the current user must not or cannot use the schema of graphile-worker, and the statement that mends it. worker_schema: its name. problem: worker_schema_of_stranger, something in it belongs to somebody who would gain the rights of the worker; worker_not_permitted, a right is missing. A worker does not start with either. No row: nothing to mend. Reads nothing but the catalogue.';
 revoke execute on function nms_private.find_worker_problems(text) from public;
 --! EndIncluded functions/doctor/find_worker_problems.sql
+--! Included functions/doctor/is_misspelt.sql
+create or replace function nms_private.is_misspelt(name text, names text[])
+returns boolean
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    is_misspelt.name <> all (is_misspelt.names)
+    and length(is_misspelt.name) < 100
+    and (
+      lower(is_misspelt.name) ~ 'table[^a-z]*metric'
+      -- Without one letter each they are the same: one was left out, added, replaced, or took the place of its neighbour.
+      or exists (
+        select
+        from unnest(is_misspelt.names) as known (name)
+        cross join generate_series(0, length(known.name)) as in_known
+        cross join generate_series(0, length(is_misspelt.name)) as in_given
+        where
+          substr(known.name, 1, greatest(in_known - 1, 0)) || substr(known.name, in_known + 1)
+            = substr(is_misspelt.name, 1, greatest(in_given - 1, 0)) || substr(is_misspelt.name, in_given + 1)
+      )
+    )
+$$;
+comment on function nms_private.is_misspelt(text, text[]) is
+  'True for what is none of these names, but likely meant to be one: it speaks of table metrics, or is but a letter away from one of them.';
+revoke execute on function nms_private.is_misspelt(text, text[]) from public;
+--! EndIncluded functions/doctor/is_misspelt.sql
 --! Included functions/doctor/job_request.sql
 create or replace function nms_private.job_request(payload jsonb)
 returns table (problem text, skipped jsonb, excluded jsonb)
@@ -11187,13 +11250,7 @@ as $$
   with
   logged as materialized (
     select
-      log.kind,
-      log.schema_name,
-      log.table_name,
-      log.filter_name,
-      log.detail,
-      log.opened_at,
-      log.closed_at,
+      log as alert,
       coalesce(opening.snapshot_date, (log.opened_at at time zone settings.business_time_zone)::date) as opened_on,
       coalesce(closing.snapshot_date, (log.closed_at at time zone settings.business_time_zone)::date) as closed_on
     from nms.table_metrics_settings as settings
@@ -11202,51 +11259,57 @@ as $$
     left join nms.table_metrics_runs as closing on closing.run_id = log.closed_by_run
   ),
   told as (
-    select 'opened' as state, logged.*
+    select 'opened' as state, logged.alert
     from logged
     where logged.opened_on > alerts_of_period.since and logged.opened_on <= alerts_of_period.until
     union all
-    select 'closed', logged.*
+    select 'closed', logged.alert
     from logged
     where logged.closed_on > alerts_of_period.since and logged.closed_on <= alerts_of_period.until
     union all
     select
-      'open', alert.kind, alert.schema_name, alert.table_name, alert.filter_name, alert.detail, alert.since, null,
-      found.opened_on, null
+      'open',
+      jsonb_populate_record(
+        null::nms.table_metrics_alert_log,
+        to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+      )
     from nms.table_metrics_settings as settings
     cross join nms.table_metrics_alerts as alert
     left join nms.table_metrics_runs as opening on opening.run_id = alert.run_id
-    cross join lateral (
-      select coalesce(opening.snapshot_date, (alert.since at time zone settings.business_time_zone)::date)
-    ) as found (opened_on)
-    where found.opened_on <= alerts_of_period.until
-  ),
-  grouped as (
-    select
-      told.*,
-      bigint '1' as alerts,
-      row_number() over (partition by told.state order by told.opened_at, told.kind, told.schema_name, told.table_name) as place
-    from told
+    where
+      coalesce(opening.snapshot_date, (alert.since at time zone settings.business_time_zone)::date)
+        <= alerts_of_period.until
   )
   select jsonb_object_agg(
     asked.state,
-    (
-      select jsonb_build_object(
-        'alerts', count(*),
-        'groups', coalesce(
-          jsonb_agg(to_jsonb(grouped) - '{state,place,opened_on,closed_on}'::text[] order by grouped.place)
-            filter (where grouped.place <= 50),
+    jsonb_build_object(
+      'alerts', (select count(*) from told where told.state = asked.state),
+      'groups', (
+        select coalesce(
+          jsonb_agg(
+            to_jsonb(found) - '{place,alert}'::text[]
+            order by found.place
+          ),
           '[]'
         )
+        from (
+          select
+            grouped.*,
+            row_number() over (
+              order by grouped.opened_at, grouped.kind, grouped.schema_name nulls first, grouped.table_name, grouped.filter_name nulls first
+            ) as place
+          from nms_private.grouped_alerts(
+            alerts => array(select told.alert from told where told.state = asked.state)
+          ) as grouped
+        ) as found
+        where found.place <= 50
       )
-      from grouped
-      where grouped.state = asked.state
     )
   )
   from (values ('opened'), ('closed'), ('open')) as asked (state)
 $$;
 comment on function nms_private.alerts_of_period(date, date) is
-  'The alerts of the business days after one day up to another: {opened, closed, open}, each {alerts, groups}, oldest first. opened and closed are as nms.table_metrics_alert_log has them; open are those of nms.table_metrics_alerts, open now, that were opened by then.';
+  'The alerts of the business days after one day up to another: {opened, closed, open}, each {alerts, groups}, the first 50 groups as nms_private.grouped_alerts() puts them together, oldest first. opened and closed are as nms.table_metrics_alert_log has them; open are those of nms.table_metrics_alerts, open now, that were opened by then.';
 revoke execute on function nms_private.alerts_of_period(date, date) from public;
 --! EndIncluded functions/reading/alerts_of_period.sql
 --! Included functions/reading/alerts_of_table.sql
@@ -11307,8 +11370,8 @@ as $$
   )
   select jsonb_build_object(
     'business_time_zone', settings.business_time_zone,
-    'open', nms_private.open_alerts(),
-    'groups', nms_private.open_alert_groups(),
+    'open', open.alerts,
+    'groups', nms_private.open_alert_groups(open => open.alerts),
     'history', (
       select coalesce(
         jsonb_agg(
@@ -11343,6 +11406,7 @@ as $$
     )
   )
   from nms.table_metrics_settings as settings
+  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
   where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
 $$;
 comment on function nms.alerts_report(boolean, integer, bigint) is
@@ -11468,8 +11532,8 @@ as $$
     select
       named.*,
       case
-        when named.rows_after_low is null then '{place,place_in_outcome,unsaid,rows_after_low,rows_after_high}'
-        else '{place,place_in_outcome,unsaid}'
+        when named.rows_after_low is null then '{place,place_in_outcome,unsaid,is_asked_for,rows_after_low,rows_after_high}'
+        else '{place,place_in_outcome,unsaid,is_asked_for}'
       end::text[] as unsaid,
       row_number() over by_size as place,
       row_number() over (partition by named.outcome order by size.change desc, named.schema_name, named.table_name) as place_in_outcome
@@ -11494,8 +11558,8 @@ as $$
     ) as every
     left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = every.snapshot_date
   ),
-  listed as (
-    select placed.*, history.days
+  listed as materialized (
+    select placed.*, history.days, placed.place <= coalesce(changes_of_period.at_most, placed.place) as is_asked_for
     from placed
     cross join lateral (
       select jsonb_agg(measurement.row_count order by calendar.snapshot_date) as days
@@ -11505,7 +11569,9 @@ as $$
         and measurement.schema_name = placed.schema_name
         and measurement.table_name = placed.table_name
     ) as history
-    where placed.place <= coalesce(changes_of_period.at_most, placed.place)
+    where
+      placed.place <= coalesce(changes_of_period.at_most, placed.place)
+      or (placed.place_in_outcome <= 10 and placed.outcome in ('grew', 'shrank', 'appeared', 'disappeared'))
   )
   select jsonb_build_object(
     'change', total.change,
@@ -11521,6 +11587,7 @@ as $$
     'tables', (
       select coalesce(jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place), '[]')
       from listed
+      where listed.is_asked_for
     ),
     'more_tables', (select count(*) from placed where placed.place > changes_of_period.at_most)
   ) || (
@@ -11528,10 +11595,10 @@ as $$
       asked.outcome,
       (
         select coalesce(
-          jsonb_agg(to_jsonb(placed) - placed.unsaid order by placed.place_in_outcome), '[]'
+          jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place_in_outcome), '[]'
         )
-        from placed
-        where placed.outcome = asked.outcome and placed.place_in_outcome <= 10
+        from listed
+        where listed.outcome = asked.outcome and listed.place_in_outcome <= 10
       )
     )
     from (values ('grew'), ('shrank'), ('appeared'), ('disappeared')) as asked (outcome)
@@ -11547,6 +11614,64 @@ comment on function nms_private.changes_of_period(bigint, bigint, date, date, in
   'What nms.period_report says of the tables of two runs, and of their rows on the days from the first to the last.';
 revoke execute on function nms_private.changes_of_period(bigint, bigint, date, date, integer) from public;
 --! EndIncluded functions/reading/changes_of_period.sql
+--! Included functions/reading/checked_choice.sql
+create or replace function nms_private.checked_choice(choice jsonb, keys text[])
+returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_outcomes constant jsonb :=
+    '["appeared", "disappeared", "grew", "shrank", "unchanged", "unclear", "not counted", "left out"]';
+  v_sorts constant jsonb := '["rows", "change", "percent", "name"]';
+  v_choice constant jsonb := coalesce(checked_choice.choice, '{}');
+  v_key text;
+  v_value jsonb;
+  v_expected text;
+  v_name text;
+begin
+  if jsonb_typeof(v_choice) <> 'object' then
+    raise exception 'no such choice: %', left(v_choice::text, 100)
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a JSON object',
+        hint = format('Its keys may be %s.', array_to_string(checked_choice.keys, ', '));
+  end if;
+
+  for v_key, v_value in select * from jsonb_each(v_choice) loop
+    v_expected := case
+      when v_key <> all (checked_choice.keys) then format('expected %s', array_to_string(checked_choice.keys, ', '))
+      when v_key in ('schemas', 'only') and not (
+        jsonb_typeof(v_value) = 'array' and not jsonb_path_exists(v_value, 'strict $[*] ? (@.type() != "string")')
+      ) then 'expected an array of texts'
+      when v_key = 'only' and not v_value <@ v_outcomes
+        then format('expected %s', (select string_agg(outcome, ', ') from jsonb_array_elements_text(v_outcomes) as outcome))
+      when v_key = 'like' and (jsonb_typeof(v_value) <> 'string' or v_value = '""') then 'expected a text that names contain'
+      when v_key = 'sort' and not (jsonb_typeof(v_value) = 'string' and v_sorts @> v_value)
+        then 'expected rows, change, percent or name'
+      when v_key in ('min_rows', 'top') and not (
+        jsonb_typeof(v_value) = 'number' and v_value::text ~ '^[1-9][0-9]{0,17}$'
+      ) then 'expected a whole number from 1 on'
+    end;
+    if v_expected is not null then
+      raise exception 'no such choice: % %', v_key, left(v_value::text, 100)
+        using
+          errcode = 'invalid_parameter_value',
+          detail = v_expected,
+          hint = 'For example: {"schemas": ["sales"], "like": "order", "top": 10}';
+    end if;
+  end loop;
+
+  for v_name in select * from jsonb_array_elements_text(coalesce(v_choice -> 'schemas', '[]')) loop
+    perform nms_private.refuse_unknown_schema(schema_name => v_name);
+  end loop;
+  return v_choice;
+end
+$$;
+comment on function nms_private.checked_choice(jsonb, text[]) is
+  'Which tables a report was asked for, {} for all: {schemas: [name], like: text in schema.table, only: [outcome], min_rows: now or before, sort: rows, change, percent or name, top: how many}. Raises 22023 for anything else and for a key that the report does not have, P0002 for a schema that no run has met.';
+revoke execute on function nms_private.checked_choice(jsonb, text[]) from public;
+--! EndIncluded functions/reading/checked_choice.sql
 --! Included functions/reading/checked_limit.sql
 create or replace function nms_private.checked_limit(argument text, value integer)
 returns integer
@@ -11568,6 +11693,26 @@ comment on function nms_private.checked_limit(text, integer) is
   'How many entries a report was asked for. Raises 22023 unless they are 1 to 1000.';
 revoke execute on function nms_private.checked_limit(text, integer) from public;
 --! EndIncluded functions/reading/checked_limit.sql
+--! Included functions/reading/chosen_payload.sql
+create or replace function nms_private.chosen_payload(tables jsonb)
+returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(json_object_agg(per_schema.schema_name, per_schema.tables)::jsonb, '{}')
+  from (
+    select counted.schema_name, json_object_agg(counted.table_name, counted.row_count) as tables
+    from jsonb_to_recordset(chosen_payload.tables) as counted (
+      schema_name text, table_name text, row_count bigint, outcome text
+    )
+    where counted.outcome is distinct from 'disappeared'
+    group by counted.schema_name
+  ) as per_schema
+$$;
+comment on function nms_private.chosen_payload(jsonb) is
+  'Of the tables of nms_private.run_result() the payload in version 1, {schema: {table: count}}: what has disappeared is not in it.';
+revoke execute on function nms_private.chosen_payload(jsonb) from public;
+--! EndIncluded functions/reading/chosen_payload.sql
 --! Included functions/reading/compare_days.sql
 create or replace function nms.compare_days(before date, after date)
 returns table (
@@ -11608,16 +11753,21 @@ revoke execute on function nms.compare_days(date, date) from public;
 create or replace function nms.compare_report(
   before bigint default null,
   after bigint default null,
-  fail_on text default null
+  fail_on text default null,
+  choice jsonb default '{}'
 )
 returns jsonb
-language plpgsql stable parallel safe
+language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_before bigint := compare_report.before;
   v_after bigint := compare_report.after;
   v_day date;
+  v_choice constant jsonb := nms_private.checked_choice(
+    choice => compare_report.choice,
+    keys => '{schemas,like,only,min_rows,sort,top}'
+  );
 begin
   if compare_report.fail_on not in ('missing', 'drop', 'any') then
     raise exception 'unknown fail_on: %', compare_report.fail_on
@@ -11661,21 +11811,35 @@ begin
     with compared as materialized (
       select
         per_table.*,
+        is_chosen,
         row_number() over (
           order by
+            not is_chosen,
             per_table.outcome = 'left out',
-            abs(coalesce(per_table.change, per_table.rows_after, -per_table.rows_before, 0)) desc,
+            nms_private.sort_key(
+              sort => coalesce(v_choice ->> 'sort', 'change'),
+              rows => coalesce(per_table.rows_after, per_table.rows_before),
+              change => coalesce(per_table.change, per_table.rows_after, -per_table.rows_before, 0),
+              change_percent => per_table.change_percent
+            ) desc,
             per_table.schema_name,
             per_table.table_name
         ) as place,
         case
-          when per_table.outcome = 'left out' then false
+          when per_table.outcome = 'left out' or not is_chosen then false
           when compare_report.fail_on = 'any' then per_table.outcome <> 'unchanged'
           when per_table.outcome = 'disappeared' or (per_table.rows_before is not null and per_table.rows_after is null)
             then compare_report.fail_on is not null
           else compare_report.fail_on = 'drop' and per_table.outcome = 'shrank'
         end as is_failing
       from nms.compare_runs(before => v_before, after => v_after) as per_table
+      cross join lateral nms_private.is_chosen(
+        choice => v_choice,
+        schema_name => per_table.schema_name,
+        table_name => per_table.table_name,
+        outcome => per_table.outcome,
+        rows => greatest(per_table.rows_before, per_table.rows_after)
+      ) as is_chosen
     )
     select jsonb_build_object(
       'before', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_before),
@@ -11693,15 +11857,18 @@ begin
           jsonb_agg(
             to_jsonb(compared) - case
               when num_nonnulls(compared.rows_before_low, compared.rows_after_low) = 0
-                then '{place,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
-              else '{place,is_failing}'
+                then '{place,is_chosen,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
+              else '{place,is_chosen,is_failing}'
             end::text[]
             order by compared.place
           ),
           '[]'
         )
         from compared
+        where compared.is_chosen and (compared.place <= (v_choice ->> 'top')::bigint or (v_choice ->> 'top') is null)
       ),
+      'tables_in_all', (select count(*) from compared),
+      'tables_chosen', (select count(*) from compared where compared.is_chosen),
       'fail_on', compare_report.fail_on,
       'failing', (
         select coalesce(
@@ -11733,6 +11900,7 @@ begin
           full join (
             select * from nms.table_metrics_filtered_counts as filtered where filtered.run_id = v_after
           ) as latter using (schema_name, table_name, filter_name)
+          where nms_private.is_chosen(choice => v_choice - '{only,min_rows}'::text[], schema_name => schema_name, table_name => table_name)
           order by abs(latter.row_count - former.row_count) desc nulls last, schema_name, table_name, filter_name
         ) as counts
       )
@@ -11740,9 +11908,9 @@ begin
   );
 end
 $$;
-comment on function nms.compare_report(bigint, bigint, text) is
-  'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict, filters}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate; filters: how many rows matched each of those in each of the two. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
-revoke execute on function nms.compare_report(bigint, bigint, text) from public;
+comment on function nms.compare_report(bigint, bigint, text, jsonb) is
+  'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict, filters}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate; filters: how many rows matched each of those in each of the two. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. choice: only these tables, as in nms.day_report; tables_chosen says how many before top, tables_in_all of how many, the verdict is about those that are chosen, however many of them top shows, change and outcomes are about all. Raises P0002 for an unknown run or schema or when no day is left to compare with, 22023 for a choice that is none, 55000 for a RUNNING run.';
+revoke execute on function nms.compare_report(bigint, bigint, text, jsonb) from public;
 --! EndIncluded functions/reading/compare_report.sql
 --! Included functions/reading/compare_runs.sql
 create or replace function nms.compare_runs(before bigint, after bigint)
@@ -11929,7 +12097,7 @@ comment on function nms_private.counts_of_days(bigint, date, integer) is
 revoke execute on function nms_private.counts_of_days(bigint, date, integer) from public;
 --! EndIncluded functions/reading/counts_of_days.sql
 --! Included functions/reading/day_report.sql
-create or replace function nms.day_report(snapshot_date date default null, since date default null)
+create or replace function nms.day_report(snapshot_date date default null, since date default null, choice jsonb default '{}')
 returns jsonb
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -11938,6 +12106,11 @@ declare
   v_date date := day_report.snapshot_date;
   v_day nms.table_metrics_daily_snapshot;
   v_since bigint;
+  v_choice constant jsonb := nms_private.checked_choice(
+    choice => day_report.choice,
+    keys => '{schemas,like,only,min_rows,sort,top}'
+  );
+  v_result jsonb;
 begin
   if v_date is null then
     select max(day.snapshot_date) into v_date from nms.table_metrics_daily_snapshot as day;
@@ -11963,18 +12136,23 @@ begin
     limit 1;
   end if;
 
-  return nms_private.run_result(run_id => v_day.run_id, since => v_since) || jsonb_build_object(
+  v_result := nms_private.run_result(run_id => v_day.run_id, since => v_since, choice => v_choice);
+  return v_result || jsonb_build_object(
     'run_id', v_day.run_id,
     'snapshot_date', v_day.snapshot_date,
     'collected_at', v_day.collected_at,
     'left_out_count', (select run.left_out_count from nms.table_metrics_runs as run where run.run_id = v_day.run_id),
-    'payload', nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
+    'payload', case
+      when v_choice = '{}'
+        then nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
+      else nms_private.chosen_payload(tables => v_result -> 'tables')
+    end
   );
 end
 $$;
-comment on function nms.day_report(date, date) is
-  'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report. Raises P0002 for a day without a result, 22023 for a since that is not before the day.';
-revoke execute on function nms.day_report(date, date) from public;
+comment on function nms.day_report(date, date, jsonb) is
+  'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, also those that have disappeared, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report, with the outcome of each. choice: only these tables, {schemas: [name], like: text in schema.table, only: [outcome], min_rows: now or before, sort: rows, change, percent or name, top: how many}; tables_chosen says how many before top, tables_in_all of how many, everything else is about all of them. Raises P0002 for a day without a result and a schema that no run has met, 22023 for a since that is not before the day and a choice that is none.';
+revoke execute on function nms.day_report(date, date, jsonb) from public;
 --! EndIncluded functions/reading/day_report.sql
 --! Included functions/reading/day_snapshot.sql
 create or replace function nms.day_snapshot(snapshot_date date default null, version integer default 1)
@@ -12777,6 +12955,39 @@ comment on function nms.growth_report(text, text, text, integer) is
   'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest, schemas}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some; those of rows with their rows in each period. schemas, null unless the whole database was asked for: each with its rows in each period between the first and the last that have some, and its change, the largest first. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
 revoke execute on function nms.growth_report(text, text, text, integer) from public;
 --! EndIncluded functions/reading/growth_report.sql
+--! Included functions/reading/is_chosen.sql
+create or replace function nms_private.is_chosen(
+  choice jsonb,
+  schema_name text,
+  table_name text,
+  outcome text default null,
+  rows bigint default null
+)
+returns boolean
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return is_chosen.choice = '{}' or coalesce(
+    (not is_chosen.choice ? 'schemas' or is_chosen.choice -> 'schemas' ? is_chosen.schema_name)
+    -- The columns' collation knows no letters but those of ASCII.
+    and (
+      not is_chosen.choice ? 'like'
+      or strpos(
+        lower((is_chosen.schema_name || '.' || is_chosen.table_name) collate "default"),
+        lower((is_chosen.choice ->> 'like') collate "default")
+      ) > 0
+    )
+    and (not is_chosen.choice ? 'only' or is_chosen.choice -> 'only' ? is_chosen.outcome)
+    and (not is_chosen.choice ? 'min_rows' or is_chosen.rows >= (is_chosen.choice ->> 'min_rows')::bigint),
+    false
+  );
+end
+$$;
+comment on function nms_private.is_chosen(jsonb, text, text, text, bigint) is
+  'Whether a table is one of those that a choice names, which nms_private.checked_choice() has checked. top and sort are left to who puts them in order.';
+revoke execute on function nms_private.is_chosen(jsonb, text, text, text, bigint) from public;
+--! EndIncluded functions/reading/is_chosen.sql
 --! Included functions/reading/list_runs.sql
 create or replace function nms_private.list_runs("limit" integer, before bigint default null)
 returns jsonb
@@ -13046,7 +13257,7 @@ comment on function nms_private.names_spelled(text) is
 revoke execute on function nms_private.names_spelled(text) from public;
 --! EndIncluded functions/reading/names_spelled.sql
 --! Included functions/reading/open_alert_groups.sql
-create or replace function nms_private.open_alert_groups()
+create or replace function nms_private.open_alert_groups(open jsonb)
 returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -13064,13 +13275,12 @@ as $$
         'since', found.opened_at,
         'run_id', found.opened_by_run,
         'alert_id', (found.alert).alert_id,
-        'is_acknowledged', found.is_acknowledged,
-        'acknowledged_at', (found.alert).acknowledged_at,
+        'acknowledged_at', found.acknowledged_at,
         'acknowledged_by', (found.alert).acknowledged_by,
         'acknowledgement', (found.alert).acknowledgement
       )
       order by
-        found.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+        found.acknowledged_at is not null, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
         found.filter_name nulls first
     ),
     '[]'
@@ -13080,15 +13290,15 @@ as $$
       select
         jsonb_populate_record(
           null::nms.table_metrics_alert_log,
-          to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+          alert || jsonb_build_object('opened_at', alert -> 'since', 'opened_by_run', alert -> 'run_id')
         )
-      from nms.table_metrics_alerts as alert
+      from jsonb_array_elements(open_alert_groups.open) as alert
     )
   ) as found
 $$;
-comment on function nms_private.open_alert_groups() is
-  'The alerts of nms.table_metrics_alerts, oldest first, as nms_private.grouped_alerts() puts them together: alerts is how many an entry stands for, tables has the names of the first three; those that are acknowledged apart and last.';
-revoke execute on function nms_private.open_alert_groups() from public;
+comment on function nms_private.open_alert_groups(jsonb) is
+  'What nms_private.open_alerts() returns, put together as nms_private.grouped_alerts() does: alerts is how many an entry stands for, tables has the names of the first three; those that are acknowledged apart and last.';
+revoke execute on function nms_private.open_alert_groups(jsonb) from public;
 --! EndIncluded functions/reading/open_alert_groups.sql
 --! Included functions/reading/open_alerts.sql
 create or replace function nms_private.open_alerts()
@@ -13310,7 +13520,7 @@ revoke execute on function nms_private.period_ends(text, integer) from public;
 create or replace function nms.period_report(
   since date default null,
   until date default null,
-  at_most integer default 200 -- tables; null for all
+  at_most integer default 100 -- tables; null for all
 )
 returns jsonb
 language plpgsql stable parallel safe security definer
@@ -13341,7 +13551,7 @@ begin
       using
         errcode = 'invalid_parameter_value',
         detail = 'expected 0 or more, or null for all of them',
-        hint = 'The report has 200 unless told.';
+        hint = 'The report has 100 unless told.';
   end if;
 
   select day.run_id, day.snapshot_date into v_after
@@ -13818,7 +14028,7 @@ revoke execute on function nms.run_report(bigint) from public;
 --! EndIncluded functions/reading/run_report.sql
 --! Included functions/reading/run_result.sql
 -- A change is what nms.compare_runs says it is. Each of the two runs is read once.
-create or replace function nms_private.run_result(run_id bigint, since bigint)
+create or replace function nms_private.run_result(run_id bigint, since bigint, choice jsonb default null)
 returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -13838,6 +14048,11 @@ as $$
           || case when other.method then jsonb_build_object('previous_method', compared.method_before) else '{}' end
       end as entry,
       found.row_count,
+      found.row_count as rows_now_or_before,
+      compared.rows_before,
+      case compared.outcome when 'appeared' then found.row_count else compared.change end as change,
+      compared.change_percent,
+      compared.outcome,
       found.schema_name,
       found.table_name
     from nms_private.described_counts as found
@@ -13853,6 +14068,7 @@ as $$
         found.row_count,
         found.own_row_count,
         found.method,
+        compared.outcome,
         compared.change,
         compared.change_percent,
         found.error_sqlstate,
@@ -13860,6 +14076,59 @@ as $$
     ) as entry
     cross join lateral (select coalesce(compared.method_before <> found.method, false)) as other (method)
     where found.run_id = run_result.run_id
+    union all
+    select
+      to_jsonb(entry),
+      null,
+      gone.rows_before,
+      gone.rows_before,
+      -gone.rows_before,
+      null,
+      gone.outcome,
+      gone.schema_name,
+      gone.table_name
+    from compared as gone
+    cross join lateral (
+      select
+        gone.schema_name,
+        gone.table_name,
+        gone.table_kind,
+        gone.is_partition,
+        null::bigint as row_count,
+        null::bigint as own_row_count,
+        null::text as method,
+        gone.outcome,
+        null::bigint as change,
+        null::numeric as change_percent,
+        gone.rows_before,
+        gone.method_before as previous_method
+    ) as entry
+    where run_result.choice is not null and gone.outcome = 'disappeared'
+  ),
+  listed as materialized (
+    select
+      measured.entry,
+      row_number() over (
+        order by
+          nms_private.sort_key(
+            sort => coalesce(run_result.choice ->> 'sort', 'rows'),
+            rows => measured.rows_now_or_before,
+            change => measured.change,
+            change_percent => measured.change_percent
+          ) desc,
+          measured.schema_name,
+          measured.table_name
+      ) as place
+    from measured
+    where
+      run_result.choice is null
+      or nms_private.is_chosen(
+        choice => run_result.choice,
+        schema_name => measured.schema_name,
+        table_name => measured.table_name,
+        outcome => measured.outcome,
+        rows => greatest(measured.row_count, measured.rows_before)
+      )
   )
   select jsonb_build_object(
     'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
@@ -13895,19 +14164,25 @@ as $$
       ) as most
     ),
     'tables', (
-      select coalesce(
-        jsonb_agg(
-          measured.entry order by measured.row_count desc nulls first, measured.schema_name, measured.table_name
-        ),
-        '[]'
-      )
-      from measured
+      select coalesce(jsonb_agg(listed.entry order by listed.place), '[]')
+      from listed
+      where listed.place <= (run_result.choice ->> 'top')::bigint or (run_result.choice ->> 'top') is null
     )
-  )
+  ) || case
+    when run_result.choice is null then '{}'
+    else jsonb_build_object(
+      'tables_in_all', (select count(*) from measured),
+      'tables_chosen', (select count(*) from listed),
+      'outcomes', (
+        select coalesce(jsonb_object_agg(grouped.outcome, grouped.tables), '{}')
+        from (select compared.outcome, count(*) as tables from compared group by compared.outcome) as grouped
+      )
+    )
+  end
 $$;
-comment on function nms_private.run_result(bigint, bigint) is
-  'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null.';
-revoke execute on function nms_private.run_result(bigint, bigint) from public;
+comment on function nms_private.run_result(bigint, bigint, jsonb) is
+  'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null. With a choice, which nms_private.checked_choice() has checked, the tables are those of it, also those that have disappeared, tables_chosen how many before top, tables_in_all of how many, and outcomes how many tables have which.';
+revoke execute on function nms_private.run_result(bigint, bigint, jsonb) from public;
 --! EndIncluded functions/reading/run_result.sql
 --! Included functions/reading/run_snapshot.sql
 create or replace function nms.run_snapshot(run_id bigint default null, version integer default 1)
@@ -14035,19 +14310,25 @@ as $$
 begin
   if runs_since.each_run then
     return query
-    select run.snapshot_date, run.run_id, run.collected_at
+    select run.snapshot_date, run.run_id, case when not run.is_imported then run.collected_at end
     from nms.table_metrics_runs as run
-    where run.status = 'SUCCEEDED' and run.snapshot_date > runs_since.after;
+    where
+      run.status = 'SUCCEEDED'
+      and run.snapshot_date > runs_since.after
+      and (
+        not run.is_imported
+        or exists (select from nms.table_metrics_daily_snapshot as day where day.run_id = run.run_id)
+      );
   else
     return query
-    select day.snapshot_date, day.run_id, day.collected_at
+    select day.snapshot_date, day.run_id, case when not day.is_imported then day.collected_at end
     from nms.table_metrics_daily_snapshot as day
     where day.snapshot_date > runs_since.after;
   end if;
 end
 $$;
 comment on function nms_private.runs_since(date, boolean) is
-  'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED.';
+  'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED; an imported one, whose collected_at is null because nobody counted then, only where it owns its day.';
 revoke execute on function nms_private.runs_since(date, boolean) from public;
 --! EndIncluded functions/reading/runs_since.sql
 --! Included functions/reading/schemas_over.sql
@@ -14118,6 +14399,23 @@ comment on function nms_private.schemas_over(bigint[]) is
   'Each schema over some successful runs, given oldest first, the one with most rows in the last of them first: [{schema_name, rows, change, change_percent, is_estimated}]. rows: one number for each run, each row counted once, null where the run has nothing of it. change: from the first to the last run, of the tables that both have counted, with those that appeared and disappeared; null when there are none.';
 revoke execute on function nms_private.schemas_over(bigint[]) from public;
 --! EndIncluded functions/reading/schemas_over.sql
+--! Included functions/reading/sort_key.sql
+create or replace function nms_private.sort_key(sort text, rows bigint, change bigint, change_percent numeric)
+returns numeric
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case sort_key.sort
+    when 'rows' then coalesce(sort_key.rows, 'infinity'::numeric) -- what could not be counted comes first
+    when 'change' then coalesce(abs(sort_key.change), -1)
+    when 'percent' then coalesce(abs(sort_key.change_percent), -1)
+    else 0 -- by name
+  end
+$$;
+comment on function nms_private.sort_key(text, bigint, bigint, numeric) is
+  'What tables are sorted by, largest first, and then by their names: rows, change, percent or name.';
+revoke execute on function nms_private.sort_key(text, bigint, bigint, numeric) from public;
+--! EndIncluded functions/reading/sort_key.sql
 --! Included functions/reading/status_report.sql
 create or replace function nms.status_report(runs integer default 10)
 returns jsonb
@@ -14135,11 +14433,12 @@ as $$
       limit 1
     ),
     'runs', nms_private.list_runs("limit" => status_report.runs),
-    'alerts', nms_private.open_alerts(),
-    'alert_groups', nms_private.open_alert_groups()
+    'alerts', open.alerts,
+    'alert_groups', nms_private.open_alert_groups(open => open.alerts)
   ) || case when carrying.report is not null then jsonb_build_object('carrying', carrying.report) else '{}' end
   from nms.table_metrics_settings as settings
   cross join nms_private.carrying_report() as carrying (report)
+  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
 $$;
 comment on function nms.status_report(integer) is
   'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts, alert_groups}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first, and alert_groups the same as the groups of nms.alerts_report. Where counts are carried, carrying tells how many, and how far they can be trusted.';
@@ -14515,7 +14814,7 @@ begin
 end
 $$;
 comment on function nms.trend(text, text, integer, text, boolean) is
-  'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included, or in each run of them that has SUCCEEDED. In a total each row counts once (sum of own_row_count), and change is that of the tables which this and the one before have both counted, with those that appeared and disappeared, as in nms.growth: tables_left_out change nothing, but are missing in the row_count of one of both. row_count is null where the request left it out. estimated_rows: how many of the rows are estimated; total_bytes: null unless each table was measured. method, row_count_low, row_count_high and carried_from_run as in nms.table_metrics_measurements; of a total only the method that is the least sure. No row: no result, or it did not exist. filter_name: only the rows of the table that match this filter. Names as the catalogue spells them.';
+  'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included, or in each run of them that has SUCCEEDED. In a total each row counts once (sum of own_row_count), and change is that of the tables which this and the one before have both counted, with those that appeared and disappeared, as in nms.growth: tables_left_out change nothing, but are missing in the row_count of one of both. row_count is null where the request left it out. estimated_rows: how many of the rows are estimated; total_bytes: null unless each table was measured. method, row_count_low, row_count_high and carried_from_run as in nms.table_metrics_measurements; of a total only the method that is the least sure. collected_at is null for imported counts, of which each_run has only those that own their day. No row: no result, or it did not exist. filter_name: only the rows of the table that match this filter. Names as the catalogue spells them.';
 revoke execute on function nms.trend(text, text, integer, text, boolean) from public;
 --! EndIncluded functions/reading/trend.sql
 --! Included functions/reading/trend_report.sql
@@ -16097,6 +16396,26 @@ comment on function nms_private.latest_slot(time, timestamptz) is
   'The latest instant, not after the given one, at which clocks in the business time zone show this time: one a day, also on the days of 23 and 25 hours. Null for an infinite instant.';
 revoke execute on function nms_private.latest_slot(time, timestamptz) from public;
 --! EndIncluded functions/schedule/latest_slot.sql
+--! Included functions/schedule/next_slot.sql
+create or replace function nms_private.next_slot(local_time time, at timestamptz default now())
+returns timestamptz
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select min(slot)
+  from nms.table_metrics_settings as settings
+  cross join generate_series(-1, 2) as days_after -- a zone may skip a whole day
+  cross join lateral (
+    select
+      (nms.business_date(next_slot.at) + days_after + next_slot.local_time)
+        at time zone settings.business_time_zone as slot
+  ) as candidate
+  where slot > next_slot.at and isfinite(next_slot.at)
+$$;
+comment on function nms_private.next_slot(time, timestamptz) is
+  'The first instant after the given one at which clocks in the business time zone show this time: what nms_private.latest_slot() tells from then on. Null for an infinite instant.';
+revoke execute on function nms_private.next_slot(time, timestamptz) from public;
+--! EndIncluded functions/schedule/next_slot.sql
 --! Included functions/schedule/open_job.sql
 create or replace function nms_private.open_job(
   payload jsonb,
@@ -16575,13 +16894,17 @@ create or replace view nms.table_metrics_alerts as
     where statement_timestamp() > due.due_at
   ) as alert
   cross join nms.table_metrics_settings as settings
-  cross join lateral nms_private.alert_rule(
+  left join lateral nms_private.alert_rule(
     schema_name => alert.schema_name,
     table_name => alert.table_name,
     kind => alert.kind
   ) as rule
+    -- Asked once: thousands of alerts take half a second to ask for each.
+    on exists (
+      select from nms.table_metrics_alert_rules as hiding where not hiding.is_on or hiding.silenced_until is not null
+    )
   where
-    rule.is_on
+    rule.is_on is not false
     and ((statement_timestamp() at time zone settings.business_time_zone)::date < rule.silenced_until) is not true;
 comment on view nms.table_metrics_alerts is
   'The alerts that are open, without those that a rule silences. No row: nothing is strange.';
@@ -16874,7 +17197,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:14:30Z 74b6d185554b.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:17:34Z 98edb0f34235.';
 
 -- Triggers
 create or replace trigger validate_filter
