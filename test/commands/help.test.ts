@@ -12,6 +12,7 @@ for (const command of [
   'alerts',
   'rebuild',
   'prune',
+  'report',
   'export',
   'completion',
 ]) {
