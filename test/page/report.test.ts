@@ -110,7 +110,7 @@ test('what happened is there: the days as lines, alerts, runs with their reasons
   t.true((await text('section:has(> #runs)')).includes('<script>alert(1)</script>'))
   t.regex(await text('section:has(> #alerts)'), /drop\s.*table missing\s/s)
   // Seven days and the one that they are compared with; the one that failed parts the line.
-  const lines = await page.locator('#totals ~ figure .trend-line').getAttribute('d')
+  const lines = await page.locator('#totals ~ figure .trend-plot .trend-line').getAttribute('d')
   t.is(lines?.match(/M/g)?.length, 2)
   t.is(await page.locator('.with-rows .sparkline').count(), hostileNames.length + 3)
   const vague = page.locator('.with-rows tr', { hasText: 'vague' })
