@@ -7,6 +7,7 @@ import { addDailyCommand } from './commands/daily.ts'
 import { addDiffCommand } from './commands/diff.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addExportCommand } from './commands/export.ts'
+import { addGrowthCommand } from './commands/growth.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
 import { addPruneCommand } from './commands/prune.ts'
 import { addRebuildCommand } from './commands/rebuild.ts'
@@ -15,14 +16,14 @@ import { addServeCommand } from './commands/serve.ts'
 import { addSqlCommand } from './commands/sql.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { addTrendCommand } from './commands/trend.ts'
+import { tellUsageErrors } from './commands/usage.ts'
 import { addWorkerCommand } from './commands/worker.ts'
 import { runMain } from './errors.ts'
-import { visibleLines } from './terminal/visible.ts'
+import { packageVersion } from './version.ts'
 
 const program = new Command('table-metrics')
   .description('How many rows every table holds, every day. DATABASE_URL says in which database.')
-  .showHelpAfterError('(type table-metrics --help)')
-  .configureOutput({ outputError: (text, write) => write(`${visibleLines(text)}\n`) })
+  .version(packageVersion(), '--version', 'print the version of this program')
 
 addMigrateCommand(program)
 addSqlCommand(program)
@@ -33,6 +34,7 @@ addDoctorCommand(program)
 addStatusCommand(program)
 addDailyCommand(program)
 addTrendCommand(program)
+addGrowthCommand(program)
 addDiffCommand(program)
 addAlertsCommand(program)
 addRebuildCommand(program)
@@ -40,5 +42,7 @@ addPruneCommand(program)
 addReportCommand(program)
 addExportCommand(program)
 addCompletionCommand(program)
+
+tellUsageErrors(program)
 
 await runMain(() => program.parseAsync())

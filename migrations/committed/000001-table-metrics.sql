@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:9abbf353cd5e3847183598d9dc0fadb92cba116a
+--! Hash: sha1:cb02254eae4bf5d96068bdf507279673aceb92ec
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -742,6 +742,7 @@ create table if not exists nms.table_metrics_alert_rules (
     constraint failures_in_a_row_is_1_or_more check (failures_in_a_row >= 1),
   late_after interval
     constraint late_after_is_between_0_and_30_days check (late_after between '0' and '30 days'),
+  comment text,
   primary key (schema_name, table_name, kind),
   constraint a_table_is_named_with_its_schema check (schema_name <> '*' or table_name = '*'),
   constraint a_rule_decides_something check (
@@ -780,6 +781,8 @@ comment on column nms.table_metrics_alert_rules.failures_in_a_row is
   'After how many failed runs in a row there is an alert. Default: 3.';
 comment on column nms.table_metrics_alert_rules.late_after is
   'How long after the usual time a business day may be without a result. Default: 1 hour.';
+comment on column nms.table_metrics_alert_rules.comment is
+  'Why, for whoever reads it later; decides nothing.';
 
 create table if not exists nms.table_metrics_alert_log (
   alert_id bigint generated always as identity primary key,
@@ -801,9 +804,16 @@ create table if not exists nms.table_metrics_alert_log (
   closed_at timestamptz,
   closed_by_run bigint,
   filter_name text collate "C",
+  acknowledged_at timestamptz,
+  acknowledged_by text,
+  acknowledgement text
+    constraint an_acknowledgement_has_1_to_500_characters check (length(acknowledgement) between 1 and 500),
   constraint schema_and_table_come_together check ((schema_name is null) = (table_name is null)),
   constraint a_filter_is_of_a_table check (filter_name is null or table_name is not null),
-  constraint alerts_close_after_they_open check (closed_at >= opened_at)
+  constraint alerts_close_after_they_open check (closed_at >= opened_at),
+  constraint an_acknowledgement_tells_when_who_and_why check (
+    num_nulls(acknowledged_at, acknowledged_by, acknowledgement) in (0, 3)
+  )
 );
 create unique index if not exists an_alert_is_open_once
   on nms.table_metrics_alert_log (kind, coalesce(schema_name, ''), coalesce(table_name, ''), coalesce(filter_name, ''))
@@ -836,6 +846,12 @@ comment on column nms.table_metrics_alert_log.closed_at is
   'When it held no longer; null while it is open.';
 comment on column nms.table_metrics_alert_log.closed_by_run is
   'Run in which it held no longer; null while it is open.';
+comment on column nms.table_metrics_alert_log.acknowledged_at is
+  'When somebody took it on, with nms.acknowledge_alert(); null until then.';
+comment on column nms.table_metrics_alert_log.acknowledged_by is
+  'The role that did.';
+comment on column nms.table_metrics_alert_log.acknowledgement is
+  'What that person said about it.';
 
 create table if not exists nms_private.readings (
   reading_id bigint generated always as identity primary key,
@@ -1049,6 +1065,192 @@ revoke all on all tables in schema nms, nms_private from public;
 
 -- Functions and views
 
+--! Included functions/alerts/acknowledge_alert.sql
+create or replace function nms.acknowledge_alert(alert_id bigint, why text)
+returns jsonb
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '5 s' -- on a session that records the alerts of a run
+as $$
+declare
+  v_why constant text := regexp_replace(acknowledge_alert.why, '^\s+|\s+$', '', 'g');
+  v_id bigint := acknowledge_alert.alert_id;
+  v_alert nms.table_metrics_alert_log;
+begin
+  if (length(v_why) between 1 and 500) is not true then
+    raise exception 'an acknowledgement has 1 to 500 characters'
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('saw %s', coalesce(length(v_why), 0)),
+        hint = 'Say in a few words why nobody has to look any more.';
+  end if;
+
+  if v_id is null then
+    perform nms_private.record_missing_run();
+    select late.alert_id into v_id
+    from nms.table_metrics_alerts as late
+    where late.kind = 'run_late';
+  end if;
+
+  update nms.table_metrics_alert_log as log
+  set
+    acknowledged_at = clock_timestamp(),
+    acknowledged_by = session_user,
+    acknowledgement = v_why
+  where log.alert_id = v_id and log.closed_at is null and log.acknowledged_at is null
+  returning log.* into v_alert;
+  if found then
+    return to_jsonb(v_alert);
+  end if;
+
+  select log.* into v_alert from nms.table_metrics_alert_log as log where log.alert_id = v_id;
+  if not found then
+    raise exception 'no such alert: %', coalesce(acknowledge_alert.alert_id::text, 'run_late')
+      using
+        errcode = 'no_data_found',
+        detail = 'expected the number of one that is open',
+        hint = 'The open alerts are in nms.table_metrics_alerts.';
+  elsif v_alert.closed_at is not null then
+    raise exception 'alert % is closed', v_alert.alert_id
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('it held no longer on %s', nms.business_date(at => v_alert.closed_at)),
+        hint = 'The open alerts are in nms.table_metrics_alerts.';
+  end if;
+  raise exception 'alert % is acknowledged already', v_alert.alert_id
+    using
+      errcode = 'object_not_in_prerequisite_state',
+      detail = format(
+        'by %s on %s: %s',
+        v_alert.acknowledged_by, nms.business_date(at => v_alert.acknowledged_at), v_alert.acknowledgement
+      ),
+      hint = 'The open alerts are in nms.table_metrics_alerts.';
+end
+$$;
+comment on function nms.acknowledge_alert(bigint, text) is
+  'Notes that somebody has taken an open alert on, and why: the role of the session, now. It stays open until it holds no longer; when it is found again after that, it is a new alert. alert_id: as in nms.table_metrics_alerts; null for run_late, which has no number until a worker has announced it. Returns the row of nms.table_metrics_alert_log. Raises P0002 for an unknown alert, 55000 for one that is closed or acknowledged already, 22023 for an empty or endless reason.';
+revoke execute on function nms.acknowledge_alert(bigint, text) from public;
+--! EndIncluded functions/alerts/acknowledge_alert.sql
+--! Included functions/alerts/alert_changes.sql
+create or replace function nms_private.alert_changes(run_id bigint)
+returns table (
+  event text,
+  kind text,
+  schema_name text,
+  table_name text,
+  filter_name text,
+  alerts bigint,
+  schemas bigint,
+  tables text[],
+  detail text,
+  opened_at timestamptz,
+  opened_by_run bigint,
+  closed_at timestamptz,
+  closed_by_run bigint
+)
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    change.event, told.kind, told.schema_name, told.table_name, told.filter_name, told.alerts, told.schemas, told.tables,
+    told.detail, told.opened_at, told.opened_by_run, told.closed_at, told.closed_by_run
+  from (
+    select
+      'alert_opened' as event,
+      array(select log from nms.table_metrics_alert_log as log where log.opened_by_run = alert_changes.run_id) as alerts
+    union all
+    select
+      'alert_closed',
+      array(select log from nms.table_metrics_alert_log as log where log.closed_by_run = alert_changes.run_id)
+  ) as change
+  cross join lateral nms_private.grouped_alerts(alerts => change.alerts) as told
+  order by
+    change.event desc, told.opened_at, told.kind, told.schema_name nulls first, told.table_name,
+    told.filter_name nulls first
+$$;
+comment on function nms_private.alert_changes(bigint) is
+  'Which alerts a run has opened and closed, put together as nms_private.grouped_alerts() does. event: alert_opened or alert_closed.';
+revoke execute on function nms_private.alert_changes(bigint) from public;
+--! EndIncluded functions/alerts/alert_changes.sql
+--! Included functions/alerts/alert_decisions.sql
+create or replace function nms_private.alert_decisions(rule nms.table_metrics_alert_rules)
+returns table (
+  place bigint,
+  decision text, -- column of nms.table_metrics_alert_rules
+  value text,
+  in_words text,
+  kinds text[]   -- the kinds of alerts that it matters for; null: all
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set intervalstyle = 'postgres_verbose'
+rows 5
+as $$
+  select listed.place, listed.decision, listed.value, listed.in_words, listed.kinds::text[]
+  from (
+    values
+      (
+        bigint '1', 'is_on', (rule).is_on::text,
+        case when (rule).is_on then 'on' else 'no alerts' end,
+        null
+      ),
+      (
+        2, 'silenced_until', (rule).silenced_until::text,
+        format(
+          case when (rule).silenced_until > nms.business_date() then 'silent until %s' else 'was silent until %s' end,
+          (rule).silenced_until
+        ),
+        null
+      ),
+      (3, 'drop_percent', (rule).drop_percent::text, format('drop from %s %%', trim_scale((rule).drop_percent)), '{drop}'),
+      (4, 'spike_percent', (rule).spike_percent::text, format('spike from %s %%', trim_scale((rule).spike_percent)), '{spike}'),
+      (
+        5, 'min_rows', (rule).min_rows::text,
+        format('tables of %s rows or more', nms_private.with_separators(number => (rule).min_rows)),
+        '{dropped_to_zero,drop,spike}'
+      ),
+      (
+        6, 'min_change', (rule).min_change::text,
+        format('changes of %s rows or more', nms_private.with_separators(number => (rule).min_change)),
+        '{drop,spike}'
+      ),
+      (7, 'sensitivity', (rule).sensitivity::text, format('sensitivity %s', trim_scale((rule).sensitivity)), '{drop,spike}'),
+      (
+        8, 'failures_in_a_row', (rule).failures_in_a_row::text,
+        format('after %s failed runs in a row', (rule).failures_in_a_row),
+        '{repeated_failures}'
+      ),
+      (9, 'late_after', (rule).late_after::text, format('late %s after the usual time', ltrim((rule).late_after::text, '@ ')), '{run_late}')
+  ) as listed (place, decision, value, in_words, kinds)
+  where listed.value is not null
+$$;
+comment on function nms_private.alert_decisions(nms.table_metrics_alert_rules) is
+  'What one alert rule decides, in words, and for which kinds of alerts that matters.';
+revoke execute on function nms_private.alert_decisions(nms.table_metrics_alert_rules) from public;
+--! EndIncluded functions/alerts/alert_decisions.sql
+--! Included functions/alerts/alert_kinds.sql
+create or replace function nms_private.alert_kinds()
+returns table (kind text, is_of_table boolean)
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 10
+as $$
+  values
+    ('repeated_failures', false),
+    ('run_late', false),
+    ('no_tables', false),
+    ('table_missing', true),
+    ('table_new', true),
+    ('dropped_to_zero', true),
+    ('drop', true),
+    ('spike', true),
+    ('count_differs', true),
+    ('triggers_changed', true)
+$$;
+comment on function nms_private.alert_kinds() is
+  'Every kind of alert, and whether it is about a table or about a whole run.';
+revoke execute on function nms_private.alert_kinds() from public;
+--! EndIncluded functions/alerts/alert_kinds.sql
 --! Included functions/alerts/alert_rule.sql
 -- With the rights of its owner, because views call it for whoever reads them.
 create or replace function nms_private.alert_rule(schema_name text, table_name text, kind text)
@@ -1108,38 +1310,237 @@ comment on function nms_private.alert_rule(text, text, text) is
   'What the rules decide about one kind of alert for one table, or with nulls for whole runs: always one row, with the defaults where no rule decides.';
 revoke execute on function nms_private.alert_rule(text, text, text) from public;
 --! EndIncluded functions/alerts/alert_rule.sql
---! Included functions/alerts/announce_alert.sql
-create or replace function nms_private.announce_alert(alert nms.table_metrics_alert_log)
-returns void
+--! Included functions/alerts/alert_rules_report.sql
+create or replace function nms.alert_rules_report(schema_name text default null, table_name text default null)
+returns jsonb
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if num_nonnulls(alert_rules_report.schema_name, alert_rules_report.table_name) > 0 then
+    perform nms_private.refuse_unknown_table(
+      schema_name => alert_rules_report.schema_name,
+      table_name => alert_rules_report.table_name
+    );
+  end if;
+
+  return jsonb_build_object(
+    'business_date', nms.business_date(),
+    'schema_name', alert_rules_report.schema_name,
+    'table_name', alert_rules_report.table_name,
+    'rules', (
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(rule) || jsonb_build_object(
+            'named', nms_private.name_of_rule(rule => rule),
+            'decides', (
+              select jsonb_agg(decided.in_words order by decided.place)
+              from nms_private.alert_decisions(rule => rule) as decided
+            )
+          )
+          order by rule.table_name = '*', rule.schema_name = '*', rule.schema_name, rule.table_name, rule.kind = '*', rule.kind
+        ),
+        '[]'
+      )
+      from nms.table_metrics_alert_rules as rule
+      where
+        alert_rules_report.table_name is null
+        or (
+          rule.schema_name in ('*', alert_rules_report.schema_name)
+          and rule.table_name in ('*', alert_rules_report.table_name)
+        )
+    ),
+    'defaults', (
+      select jsonb_object_agg(decided.decision, to_jsonb(fallback.rule) -> decided.decision)
+      || jsonb_build_object('decides', jsonb_agg(decided.in_words order by decided.place))
+      from (select nms_private.default_alert_rule()) as fallback (rule)
+      cross join nms_private.alert_decisions(rule => fallback.rule) as decided
+    ),
+    'kinds', (
+      select jsonb_agg(to_jsonb(explained) - 'place' order by explained.place)
+      from nms_private.explain_alert_rules(
+        schema_name => alert_rules_report.schema_name,
+        table_name => alert_rules_report.table_name
+      ) as explained
+      where alert_rules_report.table_name is not null
+    )
+  );
+end
+$$;
+comment on function nms.alert_rules_report(text, text) is
+  'The alert rules and what each decides in words: {business_date, schema_name, table_name, rules, defaults, kinds}. rules: those of nms.table_metrics_alert_rules, the most specific first, with named and decides; of a table only those that fit it. defaults: what holds where none decides. kinds: null unless for a table, then what is decided about it for each kind of alert: {kind, decides: [{decision, value, in_words, rule}]}, where rule is that which decides, such as sales.* (drop), and null for a default. Raises P0002 for a table that no run has met.';
+revoke execute on function nms.alert_rules_report(text, text) from public;
+--! EndIncluded functions/alerts/alert_rules_report.sql
+--! Included functions/alerts/alert_scope.sql
+create or replace function nms_private.alert_scope(named text)
+returns table (schema_name text, table_name text)
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_schema constant text := substring(alert_scope.named from '^(.+)\.\*$');
+  v_tables jsonb;
+begin
+  if alert_scope.named = '*' then
+    return query values ('*', '*');
+    return;
+  elsif v_schema is not null then
+    schema_name := coalesce(replace(substring(v_schema from '^"((?:[^"]|"")+)"$'), '""', '"'), v_schema);
+    table_name := '*';
+    perform nms_private.refuse_unknown_schema(schema_name => schema_name);
+    return next;
+    return;
+  end if;
+
+  v_tables := nms.find_table(named => alert_scope.named);
+  if jsonb_array_length(v_tables -> 'found') <> 1 then
+    raise exception '%', format(
+        case when v_tables -> 'found' = '[]' then 'no run has met a table %s' else '%s is more than one table' end,
+        coalesce(alert_scope.named, 'null')
+      )
+      using
+        errcode = 'no_data_found',
+        detail = 'expected schema.table, schema.* for a whole schema, or * for all',
+        hint = coalesce(
+          (
+            select format('Did you mean %s?', string_agg(name, ', '))
+            from (
+              select jsonb_array_elements_text(v_tables -> 'alike')
+              union all
+              select meant ->> 'quoted' from jsonb_array_elements(v_tables -> 'found') as meant
+            ) as candidate (name)
+            having count(*) > 0
+          ),
+          'Those of the last run are in nms.table_metrics_latest.'
+        );
+  end if;
+  schema_name := v_tables #>> '{found,0,schema_name}';
+  table_name := v_tables #>> '{found,0,table_name}';
+  return next;
+end
+$$;
+comment on function nms_private.alert_scope(text) is
+  'What a rule for this name is about, as nms.table_metrics_alert_rules has it: a table as nms.find_table() knows it, a whole schema (sales.*), or everything (*). Raises P0002, with the names most alike, for what no run has met, and for what is more than one table.';
+revoke execute on function nms_private.alert_scope(text) from public;
+--! EndIncluded functions/alerts/alert_scope.sql
+--! Included functions/alerts/announce_alerts.sql
+create or replace function nms_private.announce_alerts(
+  opened nms.table_metrics_alert_log[],
+  closed nms.table_metrics_alert_log[] default '{}'
+)
+returns text
 language plpgsql volatile parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_short nms.table_metrics_alert_log := alert;
+  v_change record;
+  v_notification jsonb;
+  v_lines text[] := '{}';
 begin
-  -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
-  if octet_length(to_jsonb(alert)::text) > 7999 then
-    v_short.schema_name := left(alert.schema_name, 63);
-    v_short.table_name := left(alert.table_name, 63);
-    v_short.detail := left(alert.detail, 1000) || '…';
-  end if;
+  for v_change in
+    select 'alert_opened' as event, told.* from nms_private.grouped_alerts(alerts => announce_alerts.opened) as told
+    union all
+    select 'alert_closed', told.* from nms_private.grouped_alerts(alerts => announce_alerts.closed) as told
+  loop
+    v_notification := jsonb_build_object('event', v_change.event) || case
+      when v_change.alerts = 1 then to_jsonb(v_change.alert)
+      else to_jsonb(v_change) - '{event,schemas,acknowledged_at,alert}'::text[]
+    end;
+    -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
+    if octet_length(v_notification::text) > 7999 then
+      v_notification := v_notification - 'acknowledgement' || jsonb_build_object(
+        'schema_name', left(v_change.schema_name, 63),
+        'table_name', left(v_change.table_name, 63),
+        'detail', left(v_change.detail, 1000) || '…'
+      );
+    end if;
+    -- A full queue would make the transaction fail when it commits.
+    if pg_notification_queue_usage() < 0.5 then
+      perform pg_notify('nms_alerts', v_notification::text);
+    end if;
 
-  raise log 'table metrics: %', concat_ws(
-    ' ',
-    v_short.kind,
-    case when v_short.table_name is not null then format('%I.%I', v_short.schema_name, v_short.table_name) end,
-    v_short.detail
-  );
-  -- A full queue would make the transaction fail when it commits.
-  if pg_notification_queue_usage() < 0.5 then
-    perform pg_notify('nms_alerts', to_jsonb(v_short)::text);
-  end if;
+    v_lines := v_lines || format(
+      '%s %s: %s',
+      v_change.event,
+      concat_ws(
+        ' ',
+        v_change.kind,
+        case
+          when v_change.table_name is not null
+            then format('%I.%I', left(v_change.schema_name, 63), left(v_change.table_name, 63))
+          when v_change.schema_name is not null then format('in %I', left(v_change.schema_name, 63))
+        end,
+        case when v_change.event = 'alert_closed' then format('(since %s)', v_change.opened_at) end
+      ),
+      regexp_replace(left(v_change.detail, 1000), '\s+', ' ', 'g')
+    );
+  end loop;
+  return array_to_string(v_lines, '; ');
 end
 $$;
-comment on function nms_private.announce_alert(nms.table_metrics_alert_log) is
-  'Tells of a new alert: a line in the server log, and a notification on the channel nms_alerts with the row of nms.table_metrics_alert_log as JSON, cut where that is too long.';
-revoke execute on function nms_private.announce_alert(nms.table_metrics_alert_log) from public;
---! EndIncluded functions/alerts/announce_alert.sql
+comment on function nms_private.announce_alerts(nms.table_metrics_alert_log[], nms.table_metrics_alert_log[]) is
+  'Tells of alerts that were opened and closed, put together as nms_private.grouped_alerts() does: a notification each on the channel nms_alerts, with event, which is alert_opened or alert_closed, and the row of nms.table_metrics_alert_log as JSON, cut where that is too long; or, for several at once, with alerts, their number, and tables, the names of the first three. Returns a line for the server log. The caller writes it: with each line come all the calls that lie between.';
+revoke execute on function nms_private.announce_alerts(nms.table_metrics_alert_log[], nms.table_metrics_alert_log[]) from public;
+--! EndIncluded functions/alerts/announce_alerts.sql
+--! Included functions/alerts/beside_before.sql
+create or replace function nms_private.beside_before(
+  row_count bigint,
+  row_count_low bigint,  -- null unless it is an estimate
+  row_count_high bigint,
+  before bigint,
+  before_is_estimate boolean,
+  before_date date
+)
+returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select concat(
+    today.in_words,
+    case
+      when beside_before.before_date is null then null
+      when beside_before.before = beside_before.row_count then format(' as on %s', day.in_words)
+      when beside_before.before = 0 then format(', empty on %s', day.in_words)
+      else
+        format(
+          ', %s%s on %s (%s%s %%)',
+          sign.of_before,
+          nms_private.rows_in_words(number => beside_before.before),
+          day.in_words,
+          case when beside_before.row_count_low is not null or beside_before.before_is_estimate then '≈ ' end,
+          -- Towards 0: what is not empty has not lost all.
+          rtrim(
+            to_char(
+              trunc((beside_before.row_count - beside_before.before) * 100.0 / beside_before.before, 1),
+              'FMSG9,999,999,999,999,999,999,999,990.9'
+            ),
+            '.'
+          )
+        )
+    end
+  )
+  from (
+    select case
+      when beside_before.row_count = 0 and beside_before.row_count_low is null then 'empty'
+      when beside_before.row_count_low is null then nms_private.rows_in_words(number => beside_before.row_count)
+      else
+        concat(
+          nms_private.with_range(
+            row_count => beside_before.row_count,
+            row_count_low => beside_before.row_count_low,
+            row_count_high => beside_before.row_count_high
+          ),
+          ' rows'
+        )
+    end
+  ) as today (in_words)
+  cross join (select to_char(beside_before.before_date, 'YYYY-MM-DD')) as day (in_words)
+  cross join (select case when beside_before.before_is_estimate then '≈ ' end) as sign (of_before)
+$$;
+comment on function nms_private.beside_before(bigint, bigint, bigint, bigint, boolean, date) is
+  'A count beside the one before it, for a person: 155 rows, 310 rows on 2026-11-19 (-50 %); empty as on 2026-11-19 where it is the same.';
+revoke execute on function nms_private.beside_before(bigint, bigint, bigint, bigint, boolean, date) from public;
+--! EndIncluded functions/alerts/beside_before.sql
 --! Included functions/alerts/changed_counts.sql
 create or replace function nms_private.changed_counts(run_id bigint)
 returns table (
@@ -1332,7 +1733,8 @@ as $$
     20, -- min_change
     1, -- sensitivity
     3, -- failures_in_a_row
-    interval '1 hour' -- late_after
+    interval '1 hour', -- late_after
+    null -- comment
   )::nms.table_metrics_alert_rules
 $$;
 comment on function nms_private.default_alert_rule() is
@@ -1532,6 +1934,65 @@ comment on function nms_private.expected_counts(bigint, text[], text[], text[]) 
   'How many rows each of these tables was expected to have on the day of a run that has counted it, by its past and by the alert rules: expected_low to expected_high, and whether row_count lies outside. Before 14 days of history the range is what it has been, and nothing is told of it.';
 revoke execute on function nms_private.expected_counts(bigint, text[], text[], text[]) from public;
 --! EndIncluded functions/alerts/expected_counts.sql
+--! Included functions/alerts/explain_alert_rules.sql
+create or replace function nms_private.explain_alert_rules(schema_name text, table_name text)
+returns table (place bigint, kind text, decides jsonb)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 7
+as $$
+  with
+  -- As nms_private.alert_rule() ranks them.
+  fitting as (
+    select known.place as kind_place, known.kind, rule.rule, rule.rank
+    from nms_private.alert_kinds() with ordinality as known (kind, is_of_table, place)
+    cross join lateral (
+      select
+        given as rule,
+        row_number() over (order by given.table_name = '*', given.schema_name = '*', given.kind = '*') as rank
+      from nms.table_metrics_alert_rules as given
+      where
+        given.schema_name in ('*', explain_alert_rules.schema_name)
+        and given.table_name in ('*', explain_alert_rules.table_name)
+        and given.kind in ('*', known.kind)
+      union all
+      select nms_private.default_alert_rule(), null -- where none of them decides
+    ) as rule
+    where known.is_of_table
+  ),
+  decided as (
+    select distinct on (fitting.kind_place, decision.place)
+      fitting.kind_place,
+      fitting.kind,
+      decision.place,
+      decision.decision,
+      decision.value,
+      decision.in_words,
+      case when fitting.rank is not null then nms_private.name_of_rule(rule => fitting.rule) end as rule
+    from fitting
+    cross join lateral nms_private.alert_decisions(rule => fitting.rule) as decision
+    where decision.kinds is null or fitting.kind = any (decision.kinds)
+    order by fitting.kind_place, decision.place, fitting.rank nulls last
+  )
+  select
+    decided.kind_place,
+    decided.kind,
+    jsonb_agg(
+      jsonb_build_object(
+        'decision', decided.decision,
+        'value', decided.value,
+        'in_words', decided.in_words,
+        'rule', decided.rule
+      )
+      order by decided.place
+    )
+  from decided
+  group by decided.kind_place, decided.kind
+$$;
+comment on function nms_private.explain_alert_rules(text, text) is
+  'What nms_private.alert_rule() decides about each kind of alert for one table: each decision with the name of the rule that it comes from, null for a default.';
+revoke execute on function nms_private.explain_alert_rules(text, text) from public;
+--! EndIncluded functions/alerts/explain_alert_rules.sql
 --! Included functions/alerts/find_alerts.sql
 create or replace function nms.find_alerts(run_id bigint)
 returns table (
@@ -1629,6 +2090,9 @@ as $$
       array_agg(candidate.filter_name order by candidate.number) as filter_names
     from candidate
   ),
+  history as materialized (
+    select * from nms_private.day_owners(run_id => find_count_alerts.run_id)
+  ),
   found as (
     select
       candidate.schema_name, candidate.table_name, candidate.filter_name, judged.*,
@@ -1672,23 +2136,54 @@ as $$
     found.row_count,
     found.expected_low,
     found.expected_high,
-    case when found.filter_name is not null then format('filter %I: ', found.filter_name) else '' end || case found.kind
-      when 'dropped_to_zero' then
-        format('empty, usually it has about %s rows', nms_private.with_separators(number => found.usual))
-      else
-        format(
-          '%s rows, expected %s to %s',
-          nms_private.with_range(
-            row_count => found.row_count,
-            row_count_low => found.row_count_low,
-            row_count_high => found.row_count_high
-          ),
-          nms_private.with_separators(number => found.expected_low),
-          nms_private.with_separators(number => found.expected_high)
-        )
-    end,
+    concat(
+      case when found.filter_name is not null then format('filter %I: ', found.filter_name) end,
+      nms_private.beside_before(
+        row_count => found.row_count,
+        row_count_low => found.row_count_low,
+        row_count_high => found.row_count_high,
+        before => past.row_count,
+        before_is_estimate => past.is_estimate,
+        before_date => past.snapshot_date
+      ),
+      case
+        when found.kind = 'dropped_to_zero' then
+          format(', usually about %s', nms_private.rows_in_words(number => found.usual))
+        else
+          format(
+            ', expected %s to %s',
+            nms_private.with_separators(number => found.expected_low),
+            nms_private.with_separators(number => found.expected_high)
+          )
+      end
+    ),
     found.filter_name
   from found
+  -- The last day that has counted it, most often the day before.
+  left join lateral (
+    select counted.row_count, counted.is_estimate, day.snapshot_date
+    from (select history.* from history order by history.snapshot_date desc offset 0) as day
+    cross join lateral (
+      select measurement.row_count, measurement.row_count_low is not null as is_estimate
+      from nms.table_metrics_measurements as measurement
+      where
+        found.filter_name is null
+        and measurement.run_id = day.owner
+        and measurement.schema_name = found.schema_name
+        and measurement.table_name = found.table_name
+      union all
+      select filtered.row_count, false
+      from nms.table_metrics_filtered_counts as filtered
+      where
+        filtered.filter_name = found.filter_name
+        and filtered.run_id = day.owner
+        and filtered.schema_name = found.schema_name
+        and filtered.table_name = found.table_name
+    ) as counted
+    where counted.row_count is not null
+    order by day.snapshot_date desc
+    limit 1
+  ) as past on true
 $$;
 comment on function nms_private.find_count_alerts(bigint) is
   'Tables, and filters of tables, whose count in this run is not what their past lets one expect: dropped_to_zero, drop, spike. After at least 14 days of history, dropped_to_zero after 3; an estimate is neither unless all of its range is; never for what the run could not count.';
@@ -2027,6 +2522,7 @@ returns table (
   opened_by_run bigint,
   closed_at timestamptz,
   closed_by_run bigint,
+  acknowledged_at timestamptz,
   alert nms.table_metrics_alert_log
 )
 language sql stable parallel safe
@@ -2037,25 +2533,30 @@ as $$
     select
       alert.*,
       alert as itself,
+      alert.acknowledged_at is not null as is_acknowledged,
       alert.schema_name is not null and count(*) over of_schema > 5 as is_of_schema,
       row_number() over (of_schema order by alert.table_name, alert.filter_name nulls first) as place,
       row_number() over (
-        partition by alert.kind, alert.schema_name, alert.table_name order by alert.filter_name nulls first
+        partition by alert.kind, alert.acknowledged_at is null, alert.schema_name, alert.table_name
+        order by alert.filter_name nulls first
       ) = 1 as is_first_of_table
     from unnest(grouped_alerts.alerts) as alert
-    window of_schema as (partition by alert.kind, alert.schema_name)
+    window of_schema as (partition by alert.kind, alert.acknowledged_at is null, alert.schema_name)
   ),
   placed as (
     select
       given.*,
       -- However many schemas there are, such as one for each tenant.
       given.schema_name is not null
-        and count(*) filter (where not given.is_of_schema or given.place = 1) over (partition by given.kind) > 10 as is_of_kind
+        and count(*) filter (where not given.is_of_schema or given.place = 1) over (
+          partition by given.kind, given.is_acknowledged
+        ) > 10 as is_of_kind
     from given
   ),
   folded as (
     select
       placed.kind,
+      placed.is_acknowledged,
       case when not placed.is_of_kind then placed.schema_name end as schema_name,
       count(*) as alerts,
       count(distinct placed.schema_name) as schemas,
@@ -2068,15 +2569,17 @@ as $$
       )[1:3] as names,
       min(placed.opened_at) as opened_at,
       case when min(placed.opened_by_run) = max(placed.opened_by_run) then min(placed.opened_by_run) end as opened_by_run,
+      max(placed.acknowledged_at) as acknowledged_at,
       max(placed.closed_at) as closed_at,
       case when min(placed.closed_by_run) = max(placed.closed_by_run) then min(placed.closed_by_run) end as closed_by_run
     from placed
     where placed.is_of_kind or placed.is_of_schema
-    group by placed.kind, 2
+    group by placed.kind, placed.is_acknowledged, 3
   )
   select
     found.kind, found.schema_name, found.table_name, found.filter_name, found.alerts, found.schemas, found.tables,
-    found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run, found.alert
+    found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run,
+    found.acknowledged_at, found.alert
   from (
     select
       placed.kind,
@@ -2094,6 +2597,7 @@ as $$
       placed.opened_by_run,
       placed.closed_at,
       placed.closed_by_run,
+      placed.acknowledged_at,
       placed.itself as alert
     from placed
     where not placed.is_of_kind and not placed.is_of_schema
@@ -2118,13 +2622,16 @@ as $$
       folded.opened_by_run,
       folded.closed_at,
       folded.closed_by_run,
+      folded.acknowledged_at,
       null
     from folded
   ) as found
-  order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+  order by
+    found.acknowledged_at is not null, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+    found.filter_name nulls first
 $$;
 comment on function nms_private.grouped_alerts(nms.table_metrics_alert_log[]) is
-  'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. What concerns a whole run is never put together. Oldest first.';
+  'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. acknowledged_at: null while nobody has taken it on, else when the last one was. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
 revoke execute on function nms_private.grouped_alerts(nms.table_metrics_alert_log[]) from public;
 --! EndIncluded functions/alerts/grouped_alerts.sql
 --! Included functions/alerts/has_other_tables.sql
@@ -2161,6 +2668,21 @@ comment on function nms_private.has_other_tables(bigint) is
   'Whether a finished run has a table that no result of the last week has, or lacks one that some has: what nms_private.find_table_alerts() looks at.';
 revoke execute on function nms_private.has_other_tables(bigint) from public;
 --! EndIncluded functions/alerts/has_other_tables.sql
+--! Included functions/alerts/name_of_rule.sql
+create or replace function nms_private.name_of_rule(rule nms.table_metrics_alert_rules)
+returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select concat(
+    case when (rule).schema_name = '*' then '*' else concat((rule).schema_name, '.', (rule).table_name) end,
+    case when (rule).kind <> '*' then format(' (%s)', (rule).kind) end
+  )
+$$;
+comment on function nms_private.name_of_rule(nms.table_metrics_alert_rules) is
+  'What an alert rule is for, such as sales.orders, sales.* (drop) or *.';
+revoke execute on function nms_private.name_of_rule(nms.table_metrics_alert_rules) from public;
+--! EndIncluded functions/alerts/name_of_rule.sql
 --! Included functions/alerts/record_alerts.sql
 create or replace function nms.record_alerts(run_id bigint)
 returns bigint
@@ -2171,8 +2693,8 @@ as $$
 declare
   v_run nms.table_metrics_runs;
   v_found nms.table_metrics_alert_log[];
-  v_alert nms.table_metrics_alert_log;
-  v_opened bigint := bigint '0';
+  v_opened nms.table_metrics_alert_log[] := '{}';
+  v_closed nms.table_metrics_alert_log[] := '{}';
 begin
   perform nms_private.take_turn(of => 'nms_private.alert_turn');
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
@@ -2186,17 +2708,21 @@ begin
       and not later.is_imported
       and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
   ) then
-    return v_opened;
+    return cardinality(v_opened);
   end if;
 
   v_found := array(
     select
-      row(
-        null, alert.kind,
-        left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
-        alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
-        v_run.finished_at, v_run.run_id, null, null, left(alert.filter_name, 63)
-      )::nms.table_metrics_alert_log
+      jsonb_populate_record(
+        null::nms.table_metrics_alert_log,
+        to_jsonb(alert) || jsonb_build_object(
+          'schema_name', left(alert.schema_name, 63), -- no table has a longer name, and no index takes any
+          'table_name', left(alert.table_name, 63),
+          'filter_name', left(alert.filter_name, 63),
+          'opened_at', v_run.finished_at,
+          'opened_by_run', v_run.run_id
+        )
+      )
     from nms.find_alerts(run_id => record_alerts.run_id) as alert
   );
 
@@ -2216,87 +2742,92 @@ begin
         table_names => open.table_names
       ) as excluded
       where excluded.schema_name <> all (v_run.machinery_schemas) -- no later run looks at those either
+    ),
+    closed as (
+      update nms.table_metrics_alert_log as log
+      set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+      where
+        log.closed_at is null
+        and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, ''), coalesce(log.filter_name, '')) not in (
+          select
+            found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, ''), coalesce(found.filter_name, '')
+          from unnest(v_found) as found
+        )
+        and case
+          when log.kind = 'repeated_failures' then true
+          when log.table_name is null then v_run.status = 'SUCCEEDED'
+          -- A run says nothing about a table that it left out or could not count, nor about such a filter.
+          when exists (
+            select
+            from nms.table_metrics_filtered_counts as filtered
+            where
+              filtered.run_id = v_run.run_id
+              and filtered.schema_name = log.schema_name
+              and filtered.table_name = log.table_name
+              and filtered.filter_name = log.filter_name
+              and filtered.row_count is null
+          ) then false
+          else
+            exists (
+              select
+              from nms.table_metrics_measurements as measurement
+              where
+                measurement.run_id = v_run.run_id
+                and measurement.schema_name = log.schema_name
+                and measurement.table_name = log.table_name
+                and measurement.row_count is not null
+            )
+            or (
+              v_run.status = 'SUCCEEDED'
+              and (log.schema_name, log.table_name) not in (
+                select left_out.schema_name, left_out.table_name from left_out
+              )
+            )
+        end
+      returning log as itself
     )
+    select coalesce(array_agg(closed.itself), '{}') into v_closed from closed;
+  end if;
+
+  if cardinality(v_found) > 0 then
     update nms.table_metrics_alert_log as log
-    set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+    set
+      row_count = found.row_count,
+      expected_low = found.expected_low,
+      expected_high = found.expected_high,
+      detail = found.detail
+    from unnest(v_found) as found
     where
       log.closed_at is null
-      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, ''), coalesce(log.filter_name, '')) not in (
-        select
-          found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, ''), coalesce(found.filter_name, '')
-        from unnest(v_found) as found
+      and log.kind = found.kind
+      and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
+      and coalesce(log.table_name, '') = coalesce(found.table_name, '')
+      and coalesce(log.filter_name, '') = coalesce(found.filter_name, '');
+
+    with opened as (
+      insert into nms.table_metrics_alert_log as log (
+        kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run,
+        filter_name
       )
-      and case
-        when log.kind = 'repeated_failures' then true
-        when log.table_name is null then v_run.status = 'SUCCEEDED'
-        -- A run says nothing about a table that it left out or could not count, nor about such a filter.
-        when exists (
-          select
-          from nms.table_metrics_filtered_counts as filtered
-          where
-            filtered.run_id = v_run.run_id
-            and filtered.schema_name = log.schema_name
-            and filtered.table_name = log.table_name
-            and filtered.filter_name = log.filter_name
-            and filtered.row_count is null
-        ) then false
-        else
-          exists (
-            select
-            from nms.table_metrics_measurements as measurement
-            where
-              measurement.run_id = v_run.run_id
-              and measurement.schema_name = log.schema_name
-              and measurement.table_name = log.table_name
-              and measurement.row_count is not null
-          )
-          or (
-            v_run.status = 'SUCCEEDED'
-            and (log.schema_name, log.table_name) not in (
-              select left_out.schema_name, left_out.table_name from left_out
-            )
-          )
-      end;
-  end if;
-
-  if v_found = '{}' then
-    return v_opened;
-  end if;
-
-  update nms.table_metrics_alert_log as log
-  set
-    row_count = found.row_count,
-    expected_low = found.expected_low,
-    expected_high = found.expected_high,
-    detail = found.detail
-  from unnest(v_found) as found
-  where
-    log.closed_at is null
-    and log.kind = found.kind
-    and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
-    and coalesce(log.table_name, '') = coalesce(found.table_name, '')
-    and coalesce(log.filter_name, '') = coalesce(found.filter_name, '');
-
-  for v_alert in
-    insert into nms.table_metrics_alert_log (
-      kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run,
-      filter_name
+      select
+        found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
+        found.detail, found.opened_at, found.opened_by_run, found.filter_name
+      from unnest(v_found) as found
+      on conflict do nothing
+      returning log as itself
     )
-    select
-      found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
-      found.detail, found.opened_at, found.opened_by_run, found.filter_name
-    from unnest(v_found) as found
-    on conflict do nothing
-    returning *
-  loop
-    v_opened := v_opened + 1;
-    perform nms_private.announce_alert(alert => v_alert);
-  end loop;
-  return v_opened;
+    select coalesce(array_agg(opened.itself), '{}') into v_opened from opened;
+  end if;
+
+  if cardinality(v_opened) + cardinality(v_closed) > 0 then
+    -- One line for all: each has as many lines of context as there are calls around it.
+    raise log 'table metrics: %', nms_private.announce_alerts(opened => v_opened, closed => v_closed);
+  end if;
+  return cardinality(v_opened);
 end
 $$;
 comment on function nms.record_alerts(bigint) is
-  'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new and announces it, closes what holds no longer. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
+  'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new, closes what holds no longer, and announces both. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
 revoke execute on function nms.record_alerts(bigint) from public;
 --! EndIncluded functions/alerts/record_alerts.sql
 --! Included functions/alerts/record_alerts_of_run.sql
@@ -2342,7 +2873,7 @@ begin
   if not found then
     return false;
   end if;
-  perform nms_private.announce_alert(alert => v_alert);
+  raise log 'table metrics: %', nms_private.announce_alerts(opened => array[v_alert]);
   return true;
 end
 $$;
@@ -2350,6 +2881,52 @@ comment on function nms_private.record_missing_run() is
   'Announces that a business day has no result although it should have one by now. A worker calls it every minute: no run does that for it. Returns whether this is news.';
 revoke execute on function nms_private.record_missing_run() from public;
 --! EndIncluded functions/alerts/record_missing_run.sql
+--! Included functions/alerts/refuse_unknown_kind.sql
+create or replace function nms_private.refuse_unknown_kind(kind text, is_of_all boolean)
+returns void
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_is_of_table boolean;
+begin
+  if refuse_unknown_kind.kind is null then
+    return;
+  end if;
+  select known.is_of_table into v_is_of_table
+  from nms_private.alert_kinds() as known
+  where known.kind = refuse_unknown_kind.kind;
+  if not found then
+    raise exception 'no such kind of alert: %', refuse_unknown_kind.kind
+      using
+        errcode = 'invalid_parameter_value',
+        detail = (select format('expected one of %s', string_agg(known.kind, ', ')) from nms_private.alert_kinds() as known),
+        hint = 'Name one of these, or none for all.';
+  elsif not (v_is_of_table or refuse_unknown_kind.is_of_all) then
+    raise exception '% is about whole runs', refuse_unknown_kind.kind
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a kind that is about tables',
+        hint = 'Name * rather than a table.';
+  end if;
+end
+$$;
+comment on function nms_private.refuse_unknown_kind(text, boolean) is
+  'Raises 22023 for what is no kind of alert, and for one about whole runs unless all is meant. Null: every kind.';
+revoke execute on function nms_private.refuse_unknown_kind(text, boolean) from public;
+--! EndIncluded functions/alerts/refuse_unknown_kind.sql
+--! Included functions/alerts/rows_in_words.sql
+create or replace function nms_private.rows_in_words(number bigint)
+returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select nms_private.with_separators(number => rows_in_words.number) || case rows_in_words.number when 1 then ' row' else ' rows' end
+$$;
+comment on function nms_private.rows_in_words(bigint) is
+  'A number of rows for a person to read, such as 1,234,567 rows, or 1 row.';
+revoke execute on function nms_private.rows_in_words(bigint) from public;
+--! EndIncluded functions/alerts/rows_in_words.sql
 --! Included functions/alerts/score_counts.sql
 create or replace function nms_private.score_counts(
   run_id bigint,
@@ -2419,6 +2996,145 @@ comment on function nms_private.score_counts(bigint, text[], text[], text[]) is
   'What is usual for each of these tables, by its own past, on the day of a run that has counted it. Logarithms: expected on that day, how far below and above it other days have been, lowest and highest of 13 weeks, and noise; nulls where the past is too short. Rows: row_count, and usual, the median. times_refilled: how often it was empty and was filled again.';
 revoke execute on function nms_private.score_counts(bigint, text[], text[], text[]) from public;
 --! EndIncluded functions/alerts/score_counts.sql
+--! Included functions/alerts/silence_alerts.sql
+create or replace function nms.silence_alerts(
+  named text,
+  until text,
+  kind text default null,
+  why text default null
+)
+returns jsonb
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '5 s' -- on a session that changes the same rule
+as $$
+declare
+  v_end constant date := case
+    when silence_alerts.until is not null then nms_private.silence_end(until => silence_alerts.until)
+  end;
+  v_today constant date := nms.business_date();
+  v_schema text;
+  v_table text;
+  v_ended bigint;
+  v_rule record;
+begin
+  select scope.schema_name, scope.table_name into strict v_schema, v_table
+  from nms_private.alert_scope(named => silence_alerts.named) as scope;
+  perform nms_private.refuse_unknown_kind(kind => silence_alerts.kind, is_of_all => v_schema = '*');
+
+  -- A narrower rule would win, although it ends earlier or is over.
+  with
+  ended as (
+    select
+      rule.schema_name,
+      rule.table_name,
+      rule.kind,
+      num_nonnulls(
+        rule.is_on, rule.drop_percent, rule.spike_percent, rule.min_rows, rule.min_change, rule.sensitivity,
+        rule.failures_in_a_row, rule.late_after
+      ) = 0 as decides_nothing_else
+    from nms.table_metrics_alert_rules as rule
+    where
+      case
+        when v_end is null then rule.schema_name = v_schema and rule.table_name = v_table
+        else v_schema in ('*', rule.schema_name) and v_table in ('*', rule.table_name)
+      end
+      and coalesce(silence_alerts.kind, rule.kind) = rule.kind
+      and rule.silenced_until <= coalesce(v_end, 'infinity')
+    for update
+  ),
+  deleted as (
+    delete from nms.table_metrics_alert_rules as rule
+    using ended
+    where
+      ended.decides_nothing_else
+      and (rule.schema_name, rule.table_name, rule.kind) = (ended.schema_name, ended.table_name, ended.kind)
+  ),
+  updated as (
+    update nms.table_metrics_alert_rules as rule
+    set silenced_until = null
+    from ended
+    where
+      not ended.decides_nothing_else
+      and (rule.schema_name, rule.table_name, rule.kind) = (ended.schema_name, ended.table_name, ended.kind)
+  )
+  select count(*) into strict v_ended from ended;
+
+  if v_end is null and v_ended = 0 then
+    raise exception 'no silence of % to end', silence_alerts.named
+      using
+        errcode = 'no_data_found',
+        detail = 'expected what was silenced, spelled in the same way: a table, schema.* or *',
+        hint = 'The silences are in nms.table_metrics_alert_rules.';
+  elsif v_end is not null then
+    insert into nms.table_metrics_alert_rules as rule (schema_name, table_name, kind, silenced_until, comment)
+    values (v_schema, v_table, coalesce(silence_alerts.kind, '*'), v_end, silence_alerts.why)
+    on conflict on constraint table_metrics_alert_rules_pkey
+    do update set silenced_until = excluded.silenced_until, comment = coalesce(excluded.comment, rule.comment);
+  end if;
+
+  select decided.is_on, decided.silenced_until into strict v_rule
+  from nms_private.alert_rule(
+    schema_name => v_schema,
+    table_name => v_table,
+    kind => coalesce(silence_alerts.kind, '*')
+  ) as decided;
+  return jsonb_build_object(
+    'schema_name', v_schema,
+    'table_name', v_table,
+    'kind', coalesce(silence_alerts.kind, '*'),
+    'is_on', v_rule.is_on,
+    'silenced_until', case when v_rule.silenced_until > v_today then v_rule.silenced_until end,
+    'open_alerts', (
+      select count(*)
+      from nms.table_metrics_alert_log as log
+      where
+        log.closed_at is null
+        and v_schema in ('*', log.schema_name)
+        and v_table in ('*', log.table_name)
+        and coalesce(silence_alerts.kind, log.kind) = log.kind
+    )
+  );
+end
+$$;
+comment on function nms.silence_alerts(text, text, text, text) is
+  'Silences the alerts of a table (sales.orders), a schema (sales.*) or everything (*) until a business day: a date to come, or a time from today such as 7d or 2w. Null for until ends that silence. kind: only that kind of alert. why: kept as the comment of the rule. It writes nms.table_metrics_alert_rules, and ends narrower silences that end no later. Returns {schema_name, table_name, kind, is_on, silenced_until, open_alerts}: what holds now, and how many open alerts it is about. Raises P0002 for what no run has met and where there is no silence to end, 22023 for a day that is not to come and an unknown kind.';
+revoke execute on function nms.silence_alerts(text, text, text, text) from public;
+--! EndIncluded functions/alerts/silence_alerts.sql
+--! Included functions/alerts/silence_end.sql
+create or replace function nms_private.silence_end(until text)
+returns date
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_today constant date := nms.business_date();
+  v_end date;
+begin
+  if silence_end.until ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
+    begin
+      v_end := silence_end.until::date;
+    exception
+      when datetime_field_overflow then
+        null; -- the calendar does not have it
+    end;
+  elsif silence_end.until ~ '^[0-9]{1,4} ?(d|w|mons?|y|days?|weeks?|months?|years?)$' then
+    v_end := (v_today + nms_private.parse_duration(duration => silence_end.until))::date;
+  end if;
+  if (v_end > v_today) is not true then
+    raise exception 'a silence cannot end on %', coalesce(silence_end.until, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('expected a day after today, %s', v_today),
+        hint = 'Name a day to come such as 2030-12-01, or a time from today such as 7d or 2w.';
+  end if;
+  return v_end;
+end
+$$;
+comment on function nms_private.silence_end(text) is
+  'The business day on which a silence ends: a date to come, or a time from today such as 7d, 2w or 3mon. Raises 22023 for anything else.';
+revoke execute on function nms_private.silence_end(text) from public;
+--! EndIncluded functions/alerts/silence_end.sql
 --! Included functions/alerts/unexplained_by_day.sql
 create or replace function nms_private.unexplained_by_day(
   run_id bigint,
@@ -5664,6 +6380,41 @@ comment on function nms.find_problems(jsonb) is
   'What would make a run fail, or its result misleading, and the statement that mends it. payload: the request of the run, as that of a graphile-worker job. severity: error (a run fails, or has failed and its day has no result) or warning. No row: nothing to mend. Changes nothing and locks no table.';
 revoke execute on function nms.find_problems(jsonb) from public;
 --! EndIncluded functions/doctor/find_problems.sql
+--! Included functions/doctor/find_strange_jobs.sql
+-- Security invoker: the rights that count are those of the worker, who asks. Whoever asks has made sure before, with
+-- find_worker_problems, that nothing of a stranger lies in that schema.
+create or replace function nms_private.find_strange_jobs(tasks text[], worker_schema text default 'graphile_worker')
+returns table (task text, jobs bigint, remedy text)
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if to_regclass(format('%I._private_tasks', find_strange_jobs.worker_schema)) is null then
+    return;
+  end if;
+  return query execute format(
+    $query$
+      select
+        task.identifier,
+        count(*),
+        format(
+          'select %%s.complete_jobs(array(select id from %%s.jobs where task_identifier = %%L)); and add them as %%s',
+          $2, $2, task.identifier, array_to_string($1, ' or ')
+        )
+      from %1$s._private_jobs as job
+      join %1$s._private_tasks as task on task.id = job.task_id
+      where nms_private.is_misspelt(name => task.identifier, names => $1)
+      group by task.identifier
+      order by task.identifier collate "C"
+    $query$,
+    quote_ident(find_strange_jobs.worker_schema)
+  ) using find_strange_jobs.tasks, quote_ident(find_strange_jobs.worker_schema);
+end
+$$;
+comment on function nms_private.find_strange_jobs(text[], text) is
+  'Jobs that wait for a task which nobody has, because its name is one of ours with a typing error; and the statement that takes them away. tasks: the names of ours. worker_schema: that of graphile-worker, of which the caller needs to read its jobs and tasks. Jobs for the tasks of others are none of them.';
+revoke execute on function nms_private.find_strange_jobs(text[], text) from public;
+--! EndIncluded functions/doctor/find_strange_jobs.sql
 --! Included functions/doctor/find_worker_problems.sql
 -- Security invoker: the rights that count are those of the worker, who asks.
 create or replace function nms_private.find_worker_problems(worker_schema text default 'graphile_worker')
@@ -5848,6 +6599,33 @@ comment on function nms_private.find_worker_problems(text) is
   'Why a worker that connects as the current user must not or cannot use the schema of graphile-worker, and the statement that mends it. worker_schema: its name. problem: worker_schema_of_stranger, something in it belongs to somebody who would gain the rights of the worker; worker_not_permitted, a right is missing. A worker does not start with either. No row: nothing to mend. Reads nothing but the catalogue.';
 revoke execute on function nms_private.find_worker_problems(text) from public;
 --! EndIncluded functions/doctor/find_worker_problems.sql
+--! Included functions/doctor/is_misspelt.sql
+create or replace function nms_private.is_misspelt(name text, names text[])
+returns boolean
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    is_misspelt.name <> all (is_misspelt.names)
+    and length(is_misspelt.name) < 100
+    and (
+      lower(is_misspelt.name) ~ 'table[^a-z]*metric'
+      -- Without one letter each they are the same: one was left out, added, replaced, or took the place of its neighbour.
+      or exists (
+        select
+        from unnest(is_misspelt.names) as known (name)
+        cross join generate_series(0, length(known.name)) as in_known
+        cross join generate_series(0, length(is_misspelt.name)) as in_given
+        where
+          substr(known.name, 1, greatest(in_known - 1, 0)) || substr(known.name, in_known + 1)
+            = substr(is_misspelt.name, 1, greatest(in_given - 1, 0)) || substr(is_misspelt.name, in_given + 1)
+      )
+    )
+$$;
+comment on function nms_private.is_misspelt(text, text[]) is
+  'True for what is none of these names, but likely meant to be one: it speaks of table metrics, or is but a letter away from one of them.';
+revoke execute on function nms_private.is_misspelt(text, text[]) from public;
+--! EndIncluded functions/doctor/is_misspelt.sql
 --! Included functions/doctor/job_request.sql
 create or replace function nms_private.job_request(payload jsonb)
 returns table (problem text, skipped jsonb, excluded jsonb)
@@ -10592,11 +11370,31 @@ as $$
   )
   select jsonb_build_object(
     'business_time_zone', settings.business_time_zone,
-    'open', nms_private.open_alerts(),
-    'groups', nms_private.open_alert_groups(),
+    'open', open.alerts,
+    'groups', nms_private.open_alert_groups(open => open.alerts),
     'history', (
-      select coalesce(jsonb_agg(to_jsonb(logged) order by logged.alert_id desc), '[]')
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(logged) || jsonb_build_object(
+            'is_silenced', rule.is_silenced,
+            'silenced_until', rule.silenced_until
+          )
+          order by logged.alert_id desc
+        ),
+        '[]'
+      )
       from logged
+      cross join lateral (
+        select
+          coalesce(bool_or(not rule.is_on or nms.business_date() < rule.silenced_until), false) as is_silenced,
+          max(rule.silenced_until) filter (where rule.is_on and nms.business_date() < rule.silenced_until) as silenced_until
+        from nms_private.alert_rule(
+          schema_name => logged.schema_name,
+          table_name => logged.table_name,
+          kind => logged.kind
+        ) as rule
+        where logged.closed_at is null
+      ) as rule
       having alerts_report.history
     ),
     'next', (
@@ -10608,10 +11406,11 @@ as $$
     )
   )
   from nms.table_metrics_settings as settings
+  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
   where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
 $$;
 comment on function nms.alerts_report(boolean, integer, bigint) is
-  'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+  'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart (is_acknowledged); alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 revoke execute on function nms.alerts_report(boolean, integer, bigint) from public;
 --! EndIncluded functions/reading/alerts_report.sql
 --! Included functions/reading/carrying_report.sql
@@ -10815,6 +11614,64 @@ comment on function nms_private.changes_of_period(bigint, bigint, date, date, in
   'What nms.period_report says of the tables of two runs, and of their rows on the days from the first to the last.';
 revoke execute on function nms_private.changes_of_period(bigint, bigint, date, date, integer) from public;
 --! EndIncluded functions/reading/changes_of_period.sql
+--! Included functions/reading/checked_choice.sql
+create or replace function nms_private.checked_choice(choice jsonb, keys text[])
+returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_outcomes constant jsonb :=
+    '["appeared", "disappeared", "grew", "shrank", "unchanged", "unclear", "not counted", "left out"]';
+  v_sorts constant jsonb := '["rows", "change", "percent", "name"]';
+  v_choice constant jsonb := coalesce(checked_choice.choice, '{}');
+  v_key text;
+  v_value jsonb;
+  v_expected text;
+  v_name text;
+begin
+  if jsonb_typeof(v_choice) <> 'object' then
+    raise exception 'no such choice: %', left(v_choice::text, 100)
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a JSON object',
+        hint = format('Its keys may be %s.', array_to_string(checked_choice.keys, ', '));
+  end if;
+
+  for v_key, v_value in select * from jsonb_each(v_choice) loop
+    v_expected := case
+      when v_key <> all (checked_choice.keys) then format('expected %s', array_to_string(checked_choice.keys, ', '))
+      when v_key in ('schemas', 'only') and not (
+        jsonb_typeof(v_value) = 'array' and not jsonb_path_exists(v_value, 'strict $[*] ? (@.type() != "string")')
+      ) then 'expected an array of texts'
+      when v_key = 'only' and not v_value <@ v_outcomes
+        then format('expected %s', (select string_agg(outcome, ', ') from jsonb_array_elements_text(v_outcomes) as outcome))
+      when v_key = 'like' and (jsonb_typeof(v_value) <> 'string' or v_value = '""') then 'expected a text that names contain'
+      when v_key = 'sort' and not (jsonb_typeof(v_value) = 'string' and v_sorts @> v_value)
+        then 'expected rows, change, percent or name'
+      when v_key in ('min_rows', 'top') and not (
+        jsonb_typeof(v_value) = 'number' and v_value::text ~ '^[1-9][0-9]{0,17}$'
+      ) then 'expected a whole number from 1 on'
+    end;
+    if v_expected is not null then
+      raise exception 'no such choice: % %', v_key, left(v_value::text, 100)
+        using
+          errcode = 'invalid_parameter_value',
+          detail = v_expected,
+          hint = 'For example: {"schemas": ["sales"], "like": "order", "top": 10}';
+    end if;
+  end loop;
+
+  for v_name in select * from jsonb_array_elements_text(coalesce(v_choice -> 'schemas', '[]')) loop
+    perform nms_private.refuse_unknown_schema(schema_name => v_name);
+  end loop;
+  return v_choice;
+end
+$$;
+comment on function nms_private.checked_choice(jsonb, text[]) is
+  'Which tables a report was asked for, {} for all: {schemas: [name], like: text in schema.table, only: [outcome], min_rows: now or before, sort: rows, change, percent or name, top: how many}. Raises 22023 for anything else and for a key that the report does not have, P0002 for a schema that no run has met.';
+revoke execute on function nms_private.checked_choice(jsonb, text[]) from public;
+--! EndIncluded functions/reading/checked_choice.sql
 --! Included functions/reading/checked_limit.sql
 create or replace function nms_private.checked_limit(argument text, value integer)
 returns integer
@@ -10836,6 +11693,26 @@ comment on function nms_private.checked_limit(text, integer) is
   'How many entries a report was asked for. Raises 22023 unless they are 1 to 1000.';
 revoke execute on function nms_private.checked_limit(text, integer) from public;
 --! EndIncluded functions/reading/checked_limit.sql
+--! Included functions/reading/chosen_payload.sql
+create or replace function nms_private.chosen_payload(tables jsonb)
+returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(json_object_agg(per_schema.schema_name, per_schema.tables)::jsonb, '{}')
+  from (
+    select counted.schema_name, json_object_agg(counted.table_name, counted.row_count) as tables
+    from jsonb_to_recordset(chosen_payload.tables) as counted (
+      schema_name text, table_name text, row_count bigint, outcome text
+    )
+    where counted.outcome is distinct from 'disappeared'
+    group by counted.schema_name
+  ) as per_schema
+$$;
+comment on function nms_private.chosen_payload(jsonb) is
+  'Of the tables of nms_private.run_result() the payload in version 1, {schema: {table: count}}: what has disappeared is not in it.';
+revoke execute on function nms_private.chosen_payload(jsonb) from public;
+--! EndIncluded functions/reading/chosen_payload.sql
 --! Included functions/reading/compare_days.sql
 create or replace function nms.compare_days(before date, after date)
 returns table (
@@ -10876,16 +11753,21 @@ revoke execute on function nms.compare_days(date, date) from public;
 create or replace function nms.compare_report(
   before bigint default null,
   after bigint default null,
-  fail_on text default null
+  fail_on text default null,
+  choice jsonb default '{}'
 )
 returns jsonb
-language plpgsql stable parallel safe
+language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_before bigint := compare_report.before;
   v_after bigint := compare_report.after;
   v_day date;
+  v_choice constant jsonb := nms_private.checked_choice(
+    choice => compare_report.choice,
+    keys => '{schemas,like,only,min_rows,sort,top}'
+  );
 begin
   if compare_report.fail_on not in ('missing', 'drop', 'any') then
     raise exception 'unknown fail_on: %', compare_report.fail_on
@@ -10929,21 +11811,35 @@ begin
     with compared as materialized (
       select
         per_table.*,
+        is_chosen,
         row_number() over (
           order by
+            not is_chosen,
             per_table.outcome = 'left out',
-            abs(coalesce(per_table.change, per_table.rows_after, -per_table.rows_before, 0)) desc,
+            nms_private.sort_key(
+              sort => coalesce(v_choice ->> 'sort', 'change'),
+              rows => coalesce(per_table.rows_after, per_table.rows_before),
+              change => coalesce(per_table.change, per_table.rows_after, -per_table.rows_before, 0),
+              change_percent => per_table.change_percent
+            ) desc,
             per_table.schema_name,
             per_table.table_name
         ) as place,
         case
-          when per_table.outcome = 'left out' then false
+          when per_table.outcome = 'left out' or not is_chosen then false
           when compare_report.fail_on = 'any' then per_table.outcome <> 'unchanged'
           when per_table.outcome = 'disappeared' or (per_table.rows_before is not null and per_table.rows_after is null)
             then compare_report.fail_on is not null
           else compare_report.fail_on = 'drop' and per_table.outcome = 'shrank'
         end as is_failing
       from nms.compare_runs(before => v_before, after => v_after) as per_table
+      cross join lateral nms_private.is_chosen(
+        choice => v_choice,
+        schema_name => per_table.schema_name,
+        table_name => per_table.table_name,
+        outcome => per_table.outcome,
+        rows => greatest(per_table.rows_before, per_table.rows_after)
+      ) as is_chosen
     )
     select jsonb_build_object(
       'before', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_before),
@@ -10961,15 +11857,18 @@ begin
           jsonb_agg(
             to_jsonb(compared) - case
               when num_nonnulls(compared.rows_before_low, compared.rows_after_low) = 0
-                then '{place,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
-              else '{place,is_failing}'
+                then '{place,is_chosen,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
+              else '{place,is_chosen,is_failing}'
             end::text[]
             order by compared.place
           ),
           '[]'
         )
         from compared
+        where compared.is_chosen and (compared.place <= (v_choice ->> 'top')::bigint or (v_choice ->> 'top') is null)
       ),
+      'tables_in_all', (select count(*) from compared),
+      'tables_chosen', (select count(*) from compared where compared.is_chosen),
       'fail_on', compare_report.fail_on,
       'failing', (
         select coalesce(
@@ -11001,6 +11900,7 @@ begin
           full join (
             select * from nms.table_metrics_filtered_counts as filtered where filtered.run_id = v_after
           ) as latter using (schema_name, table_name, filter_name)
+          where nms_private.is_chosen(choice => v_choice - '{only,min_rows}'::text[], schema_name => schema_name, table_name => table_name)
           order by abs(latter.row_count - former.row_count) desc nulls last, schema_name, table_name, filter_name
         ) as counts
       )
@@ -11008,9 +11908,9 @@ begin
   );
 end
 $$;
-comment on function nms.compare_report(bigint, bigint, text) is
-  'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict, filters}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate; filters: how many rows matched each of those in each of the two. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
-revoke execute on function nms.compare_report(bigint, bigint, text) from public;
+comment on function nms.compare_report(bigint, bigint, text, jsonb) is
+  'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict, filters}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate; filters: how many rows matched each of those in each of the two. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. choice: only these tables, as in nms.day_report; tables_chosen says how many before top, tables_in_all of how many, the verdict is about those that are chosen, however many of them top shows, change and outcomes are about all. Raises P0002 for an unknown run or schema or when no day is left to compare with, 22023 for a choice that is none, 55000 for a RUNNING run.';
+revoke execute on function nms.compare_report(bigint, bigint, text, jsonb) from public;
 --! EndIncluded functions/reading/compare_report.sql
 --! Included functions/reading/compare_runs.sql
 create or replace function nms.compare_runs(before bigint, after bigint)
@@ -11197,7 +12097,7 @@ comment on function nms_private.counts_of_days(bigint, date, integer) is
 revoke execute on function nms_private.counts_of_days(bigint, date, integer) from public;
 --! EndIncluded functions/reading/counts_of_days.sql
 --! Included functions/reading/day_report.sql
-create or replace function nms.day_report(snapshot_date date default null, since date default null)
+create or replace function nms.day_report(snapshot_date date default null, since date default null, choice jsonb default '{}')
 returns jsonb
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -11206,6 +12106,11 @@ declare
   v_date date := day_report.snapshot_date;
   v_day nms.table_metrics_daily_snapshot;
   v_since bigint;
+  v_choice constant jsonb := nms_private.checked_choice(
+    choice => day_report.choice,
+    keys => '{schemas,like,only,min_rows,sort,top}'
+  );
+  v_result jsonb;
 begin
   if v_date is null then
     select max(day.snapshot_date) into v_date from nms.table_metrics_daily_snapshot as day;
@@ -11231,18 +12136,23 @@ begin
     limit 1;
   end if;
 
-  return nms_private.run_result(run_id => v_day.run_id, since => v_since) || jsonb_build_object(
+  v_result := nms_private.run_result(run_id => v_day.run_id, since => v_since, choice => v_choice);
+  return v_result || jsonb_build_object(
     'run_id', v_day.run_id,
     'snapshot_date', v_day.snapshot_date,
     'collected_at', v_day.collected_at,
     'left_out_count', (select run.left_out_count from nms.table_metrics_runs as run where run.run_id = v_day.run_id),
-    'payload', nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
+    'payload', case
+      when v_choice = '{}'
+        then nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
+      else nms_private.chosen_payload(tables => v_result -> 'tables')
+    end
   );
 end
 $$;
-comment on function nms.day_report(date, date) is
-  'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report. Raises P0002 for a day without a result, 22023 for a since that is not before the day.';
-revoke execute on function nms.day_report(date, date) from public;
+comment on function nms.day_report(date, date, jsonb) is
+  'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, also those that have disappeared, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report, with the outcome of each. choice: only these tables, {schemas: [name], like: text in schema.table, only: [outcome], min_rows: now or before, sort: rows, change, percent or name, top: how many}; tables_chosen says how many before top, tables_in_all of how many, everything else is about all of them. Raises P0002 for a day without a result and a schema that no run has met, 22023 for a since that is not before the day and a choice that is none.';
+revoke execute on function nms.day_report(date, date, jsonb) from public;
 --! EndIncluded functions/reading/day_report.sql
 --! Included functions/reading/day_snapshot.sql
 create or replace function nms.day_snapshot(snapshot_date date default null, version integer default 1)
@@ -11390,7 +12300,8 @@ create or replace function nms_private.fastest_growing(
   of text, -- rows or bytes
   before bigint,
   after bigint,
-  schema_name text default null
+  schema_name text default null,
+  run_ids bigint[] default '{}' -- whose rows are told as well
 )
 returns jsonb
 language plpgsql stable parallel safe
@@ -11410,7 +12321,19 @@ begin
           'change', grown.change,
           'change_percent', round(100.0 * grown.change / nullif(grown.before, 0), 2),
           'method', grown.method
-        )
+        ) || case
+          when fastest_growing.run_ids = '{}' then '{}'
+          else jsonb_build_object(
+            'rows', (
+              select jsonb_agg(measurement.row_count order by given.place)
+              from unnest(fastest_growing.run_ids) with ordinality as given (run_id, place)
+              left join nms.table_metrics_measurements as measurement
+                on measurement.run_id = given.run_id
+                and measurement.schema_name = grown.schema_name
+                and measurement.table_name = grown.table_name
+            )
+          )
+        end
         order by grown.change desc, grown.schema_name, grown.table_name
       ),
       '[]'
@@ -11450,9 +12373,9 @@ begin
   );
 end
 $$;
-comment on function nms_private.fastest_growing(text, bigint, bigint, text) is
-  'The tables that have grown most from one run to another, in rows or in bytes on disk, partitions as part of theirs: [{schema_name, table_name, before, after, change, change_percent, method}], before null for one that appeared. Which one of both leaves out, or has not measured, is none of them.';
-revoke execute on function nms_private.fastest_growing(text, bigint, bigint, text) from public;
+comment on function nms_private.fastest_growing(text, bigint, bigint, text, bigint[]) is
+  'The tables that have grown most from one run to another, in rows or in bytes on disk, partitions as part of theirs: [{schema_name, table_name, before, after, change, change_percent, method}], before null for one that appeared; with run_ids also rows, one number for each of these runs, null where it was not counted. Which one of both leaves out, or has not measured, is none of them.';
+revoke execute on function nms_private.fastest_growing(text, bigint, bigint, text, bigint[]) from public;
 --! EndIncluded functions/reading/fastest_growing.sql
 --! Included functions/reading/find_day.sql
 create or replace function nms.find_day(named text, edge text default 'until')
@@ -11895,6 +12818,7 @@ create or replace function nms.growth_report(
 returns jsonb
 language sql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
+set jit = off -- compiling these queries takes longer than running them
 as $$
   with
   growth as materialized (
@@ -11984,7 +12908,11 @@ as $$
       when growth_report.table_name is null then jsonb_build_object(
         'rows', case
           when first.run_id <> last.run_id then nms_private.fastest_growing(
-            of => 'rows', before => first.run_id, after => last.run_id, schema_name => growth_report.schema_name
+            of => 'rows',
+            before => first.run_id,
+            after => last.run_id,
+            schema_name => growth_report.schema_name,
+            run_ids => (select array_agg(growth.run_id order by growth.snapshot_date) from growth)
           )
           else '[]'
         end,
@@ -11998,6 +12926,15 @@ as $$
           ),
           '[]'
         )
+      )
+    end,
+    'schemas', case
+      when num_nonnulls(growth_report.schema_name, growth_report.table_name) = 0 then (
+        select coalesce(
+          nms_private.schemas_over(run_ids => array_agg(growth.run_id order by growth.snapshot_date)), '[]'
+        )
+        from growth
+        where growth.snapshot_date between first.snapshot_date and last.snapshot_date
       )
     end
   )
@@ -12015,9 +12952,42 @@ as $$
   ) as total on first.run_id <> last.run_id
 $$;
 comment on function nms.growth_report(text, text, text, integer) is
-  'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
+  'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest, schemas}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some; those of rows with their rows in each period. schemas, null unless the whole database was asked for: each with its rows in each period between the first and the last that have some, and its change, the largest first. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
 revoke execute on function nms.growth_report(text, text, text, integer) from public;
 --! EndIncluded functions/reading/growth_report.sql
+--! Included functions/reading/is_chosen.sql
+create or replace function nms_private.is_chosen(
+  choice jsonb,
+  schema_name text,
+  table_name text,
+  outcome text default null,
+  rows bigint default null
+)
+returns boolean
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return is_chosen.choice = '{}' or coalesce(
+    (not is_chosen.choice ? 'schemas' or is_chosen.choice -> 'schemas' ? is_chosen.schema_name)
+    -- The columns' collation knows no letters but those of ASCII.
+    and (
+      not is_chosen.choice ? 'like'
+      or strpos(
+        lower((is_chosen.schema_name || '.' || is_chosen.table_name) collate "default"),
+        lower((is_chosen.choice ->> 'like') collate "default")
+      ) > 0
+    )
+    and (not is_chosen.choice ? 'only' or is_chosen.choice -> 'only' ? is_chosen.outcome)
+    and (not is_chosen.choice ? 'min_rows' or is_chosen.rows >= (is_chosen.choice ->> 'min_rows')::bigint),
+    false
+  );
+end
+$$;
+comment on function nms_private.is_chosen(jsonb, text, text, text, bigint) is
+  'Whether a table is one of those that a choice names, which nms_private.checked_choice() has checked. top and sort are left to who puts them in order.';
+revoke execute on function nms_private.is_chosen(jsonb, text, text, text, bigint) from public;
+--! EndIncluded functions/reading/is_chosen.sql
 --! Included functions/reading/list_runs.sql
 create or replace function nms_private.list_runs("limit" integer, before bigint default null)
 returns jsonb
@@ -12220,9 +13190,7 @@ as $$
     ),
     'open_alerts', (
       select jsonb_object_agg(known.kind, coalesce(open.alerts, 0))
-      from unnest(
-        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike,count_differs,triggers_changed}'::text[]
-      ) as known (kind)
+      from nms_private.alert_kinds() as known
       left join (
         select alert.kind, count(*) as alerts from nms.table_metrics_alerts as alert group by alert.kind
       ) as open using (kind)
@@ -12289,7 +13257,7 @@ comment on function nms_private.names_spelled(text) is
 revoke execute on function nms_private.names_spelled(text) from public;
 --! EndIncluded functions/reading/names_spelled.sql
 --! Included functions/reading/open_alert_groups.sql
-create or replace function nms_private.open_alert_groups()
+create or replace function nms_private.open_alert_groups(open jsonb)
 returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -12305,9 +13273,15 @@ as $$
         'tables', to_jsonb(found.tables),
         'detail', found.detail,
         'since', found.opened_at,
-        'run_id', found.opened_by_run
+        'run_id', found.opened_by_run,
+        'alert_id', (found.alert).alert_id,
+        'acknowledged_at', found.acknowledged_at,
+        'acknowledged_by', (found.alert).acknowledged_by,
+        'acknowledgement', (found.alert).acknowledgement
       )
-      order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+      order by
+        found.acknowledged_at is not null, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+        found.filter_name nulls first
     ),
     '[]'
   )
@@ -12316,15 +13290,15 @@ as $$
       select
         jsonb_populate_record(
           null::nms.table_metrics_alert_log,
-          to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+          alert || jsonb_build_object('opened_at', alert -> 'since', 'opened_by_run', alert -> 'run_id')
         )
-      from nms.table_metrics_alerts as alert
+      from jsonb_array_elements(open_alert_groups.open) as alert
     )
   ) as found
 $$;
-comment on function nms_private.open_alert_groups() is
-  'The alerts of nms.table_metrics_alerts, oldest first, as nms_private.grouped_alerts() puts them together: alerts is how many an entry stands for, tables has the names of the first three.';
-revoke execute on function nms_private.open_alert_groups() from public;
+comment on function nms_private.open_alert_groups(jsonb) is
+  'What nms_private.open_alerts() returns, put together as nms_private.grouped_alerts() does: alerts is how many an entry stands for, tables has the names of the first three; those that are acknowledged apart and last.';
+revoke execute on function nms_private.open_alert_groups(jsonb) from public;
 --! EndIncluded functions/reading/open_alert_groups.sql
 --! Included functions/reading/open_alerts.sql
 create or replace function nms_private.open_alerts()
@@ -12332,11 +13306,18 @@ returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name), '[]')
+  select coalesce(
+    jsonb_agg(
+      to_jsonb(alert)
+      order by
+        alert.acknowledged_at is not null, alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name
+    ),
+    '[]'
+  )
   from nms.table_metrics_alerts as alert
 $$;
 comment on function nms_private.open_alerts() is
-  'The alerts of nms.table_metrics_alerts, oldest first.';
+  'The alerts of nms.table_metrics_alerts, oldest first, those that are acknowledged last.';
 revoke execute on function nms_private.open_alerts() from public;
 --! EndIncluded functions/reading/open_alerts.sql
 --! Included functions/reading/overview_report.sql
@@ -13047,7 +14028,7 @@ revoke execute on function nms.run_report(bigint) from public;
 --! EndIncluded functions/reading/run_report.sql
 --! Included functions/reading/run_result.sql
 -- A change is what nms.compare_runs says it is. Each of the two runs is read once.
-create or replace function nms_private.run_result(run_id bigint, since bigint)
+create or replace function nms_private.run_result(run_id bigint, since bigint, choice jsonb default null)
 returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -13067,6 +14048,11 @@ as $$
           || case when other.method then jsonb_build_object('previous_method', compared.method_before) else '{}' end
       end as entry,
       found.row_count,
+      found.row_count as rows_now_or_before,
+      compared.rows_before,
+      case compared.outcome when 'appeared' then found.row_count else compared.change end as change,
+      compared.change_percent,
+      compared.outcome,
       found.schema_name,
       found.table_name
     from nms_private.described_counts as found
@@ -13082,6 +14068,7 @@ as $$
         found.row_count,
         found.own_row_count,
         found.method,
+        compared.outcome,
         compared.change,
         compared.change_percent,
         found.error_sqlstate,
@@ -13089,6 +14076,59 @@ as $$
     ) as entry
     cross join lateral (select coalesce(compared.method_before <> found.method, false)) as other (method)
     where found.run_id = run_result.run_id
+    union all
+    select
+      to_jsonb(entry),
+      null,
+      gone.rows_before,
+      gone.rows_before,
+      -gone.rows_before,
+      null,
+      gone.outcome,
+      gone.schema_name,
+      gone.table_name
+    from compared as gone
+    cross join lateral (
+      select
+        gone.schema_name,
+        gone.table_name,
+        gone.table_kind,
+        gone.is_partition,
+        null::bigint as row_count,
+        null::bigint as own_row_count,
+        null::text as method,
+        gone.outcome,
+        null::bigint as change,
+        null::numeric as change_percent,
+        gone.rows_before,
+        gone.method_before as previous_method
+    ) as entry
+    where run_result.choice is not null and gone.outcome = 'disappeared'
+  ),
+  listed as materialized (
+    select
+      measured.entry,
+      row_number() over (
+        order by
+          nms_private.sort_key(
+            sort => coalesce(run_result.choice ->> 'sort', 'rows'),
+            rows => measured.rows_now_or_before,
+            change => measured.change,
+            change_percent => measured.change_percent
+          ) desc,
+          measured.schema_name,
+          measured.table_name
+      ) as place
+    from measured
+    where
+      run_result.choice is null
+      or nms_private.is_chosen(
+        choice => run_result.choice,
+        schema_name => measured.schema_name,
+        table_name => measured.table_name,
+        outcome => measured.outcome,
+        rows => greatest(measured.row_count, measured.rows_before)
+      )
   )
   select jsonb_build_object(
     'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
@@ -13124,19 +14164,25 @@ as $$
       ) as most
     ),
     'tables', (
-      select coalesce(
-        jsonb_agg(
-          measured.entry order by measured.row_count desc nulls first, measured.schema_name, measured.table_name
-        ),
-        '[]'
-      )
-      from measured
+      select coalesce(jsonb_agg(listed.entry order by listed.place), '[]')
+      from listed
+      where listed.place <= (run_result.choice ->> 'top')::bigint or (run_result.choice ->> 'top') is null
     )
-  )
+  ) || case
+    when run_result.choice is null then '{}'
+    else jsonb_build_object(
+      'tables_in_all', (select count(*) from measured),
+      'tables_chosen', (select count(*) from listed),
+      'outcomes', (
+        select coalesce(jsonb_object_agg(grouped.outcome, grouped.tables), '{}')
+        from (select compared.outcome, count(*) as tables from compared group by compared.outcome) as grouped
+      )
+    )
+  end
 $$;
-comment on function nms_private.run_result(bigint, bigint) is
-  'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null.';
-revoke execute on function nms_private.run_result(bigint, bigint) from public;
+comment on function nms_private.run_result(bigint, bigint, jsonb) is
+  'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null. With a choice, which nms_private.checked_choice() has checked, the tables are those of it, also those that have disappeared, tables_chosen how many before top, tables_in_all of how many, and outcomes how many tables have which.';
+revoke execute on function nms_private.run_result(bigint, bigint, jsonb) from public;
 --! EndIncluded functions/reading/run_result.sql
 --! Included functions/reading/run_snapshot.sql
 create or replace function nms.run_snapshot(run_id bigint default null, version integer default 1)
@@ -13264,21 +14310,112 @@ as $$
 begin
   if runs_since.each_run then
     return query
-    select run.snapshot_date, run.run_id, run.collected_at
+    select run.snapshot_date, run.run_id, case when not run.is_imported then run.collected_at end
     from nms.table_metrics_runs as run
-    where run.status = 'SUCCEEDED' and run.snapshot_date > runs_since.after;
+    where
+      run.status = 'SUCCEEDED'
+      and run.snapshot_date > runs_since.after
+      and (
+        not run.is_imported
+        or exists (select from nms.table_metrics_daily_snapshot as day where day.run_id = run.run_id)
+      );
   else
     return query
-    select day.snapshot_date, day.run_id, day.collected_at
+    select day.snapshot_date, day.run_id, case when not day.is_imported then day.collected_at end
     from nms.table_metrics_daily_snapshot as day
     where day.snapshot_date > runs_since.after;
   end if;
 end
 $$;
 comment on function nms_private.runs_since(date, boolean) is
-  'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED.';
+  'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED; an imported one, whose collected_at is null because nobody counted then, only where it owns its day.';
 revoke execute on function nms_private.runs_since(date, boolean) from public;
 --! EndIncluded functions/reading/runs_since.sql
+--! Included functions/reading/schemas_over.sql
+create or replace function nms_private.schemas_over(run_ids bigint[])
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  given as (
+    select run.* from unnest(schemas_over.run_ids) with ordinality as run (run_id, place)
+  ),
+  counted as materialized (
+    select given.place, found.*
+    from given
+    cross join lateral (
+      select
+        measurement.schema_name,
+        sum(measurement.own_row_count) as rows,
+        count(measurement.row_count_low) > 0 as is_estimated
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = given.run_id
+      group by measurement.schema_name
+    ) as found
+  ),
+  history as (
+    select
+      known.schema_name,
+      jsonb_agg(counted.rows order by given.place) as rows,
+      (array_agg(counted.rows order by given.place desc))[1] as last_rows,
+      coalesce(bool_or(counted.is_estimated), false) as is_estimated
+    from (select distinct counted.schema_name from counted) as known
+    cross join given
+    left join counted on counted.schema_name = known.schema_name and counted.place = given.place
+    group by known.schema_name
+  ),
+  compared as (
+    select
+      per_table.schema_name,
+      sum(per_table.own_change) as change,
+      sum(former.own_row_count) filter (where per_table.outcome <> 'left out') as base
+    from nms.compare_runs(
+      before => schemas_over.run_ids[1], after => schemas_over.run_ids[cardinality(schemas_over.run_ids)]
+    ) as per_table
+    left join nms.table_metrics_measurements as former
+      on former.run_id = schemas_over.run_ids[1]
+      and former.schema_name = per_table.schema_name
+      and former.table_name = per_table.table_name
+    group by per_table.schema_name
+  )
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'schema_name', history.schema_name,
+        'rows', history.rows,
+        'change', compared.change,
+        'change_percent', round(100 * compared.change / nullif(compared.base, 0), 2),
+        'is_estimated', history.is_estimated
+      )
+      order by history.last_rows desc nulls last, history.schema_name
+    ),
+    '[]'
+  )
+  from history
+  left join compared using (schema_name)
+$$;
+comment on function nms_private.schemas_over(bigint[]) is
+  'Each schema over some successful runs, given oldest first, the one with most rows in the last of them first: [{schema_name, rows, change, change_percent, is_estimated}]. rows: one number for each run, each row counted once, null where the run has nothing of it. change: from the first to the last run, of the tables that both have counted, with those that appeared and disappeared; null when there are none.';
+revoke execute on function nms_private.schemas_over(bigint[]) from public;
+--! EndIncluded functions/reading/schemas_over.sql
+--! Included functions/reading/sort_key.sql
+create or replace function nms_private.sort_key(sort text, rows bigint, change bigint, change_percent numeric)
+returns numeric
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case sort_key.sort
+    when 'rows' then coalesce(sort_key.rows, 'infinity'::numeric) -- what could not be counted comes first
+    when 'change' then coalesce(abs(sort_key.change), -1)
+    when 'percent' then coalesce(abs(sort_key.change_percent), -1)
+    else 0 -- by name
+  end
+$$;
+comment on function nms_private.sort_key(text, bigint, bigint, numeric) is
+  'What tables are sorted by, largest first, and then by their names: rows, change, percent or name.';
+revoke execute on function nms_private.sort_key(text, bigint, bigint, numeric) from public;
+--! EndIncluded functions/reading/sort_key.sql
 --! Included functions/reading/status_report.sql
 create or replace function nms.status_report(runs integer default 10)
 returns jsonb
@@ -13296,11 +14433,12 @@ as $$
       limit 1
     ),
     'runs', nms_private.list_runs("limit" => status_report.runs),
-    'alerts', nms_private.open_alerts(),
-    'alert_groups', nms_private.open_alert_groups()
+    'alerts', open.alerts,
+    'alert_groups', nms_private.open_alert_groups(open => open.alerts)
   ) || case when carrying.report is not null then jsonb_build_object('carrying', carrying.report) else '{}' end
   from nms.table_metrics_settings as settings
   cross join nms_private.carrying_report() as carrying (report)
+  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
 $$;
 comment on function nms.status_report(integer) is
   'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts, alert_groups}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first, and alert_groups the same as the groups of nms.alerts_report. Where counts are carried, carrying tells how many, and how far they can be trusted.';
@@ -13676,7 +14814,7 @@ begin
 end
 $$;
 comment on function nms.trend(text, text, integer, text, boolean) is
-  'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included, or in each run of them that has SUCCEEDED. In a total each row counts once (sum of own_row_count), and change is that of the tables which this and the one before have both counted, with those that appeared and disappeared, as in nms.growth: tables_left_out change nothing, but are missing in the row_count of one of both. row_count is null where the request left it out. estimated_rows: how many of the rows are estimated; total_bytes: null unless each table was measured. method, row_count_low, row_count_high and carried_from_run as in nms.table_metrics_measurements; of a total only the method that is the least sure. No row: no result, or it did not exist. filter_name: only the rows of the table that match this filter. Names as the catalogue spells them.';
+  'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included, or in each run of them that has SUCCEEDED. In a total each row counts once (sum of own_row_count), and change is that of the tables which this and the one before have both counted, with those that appeared and disappeared, as in nms.growth: tables_left_out change nothing, but are missing in the row_count of one of both. row_count is null where the request left it out. estimated_rows: how many of the rows are estimated; total_bytes: null unless each table was measured. method, row_count_low, row_count_high and carried_from_run as in nms.table_metrics_measurements; of a total only the method that is the least sure. collected_at is null for imported counts, of which each_run has only those that own their day. No row: no result, or it did not exist. filter_name: only the rows of the table that match this filter. Names as the catalogue spells them.';
 revoke execute on function nms.trend(text, text, integer, text, boolean) from public;
 --! EndIncluded functions/reading/trend.sql
 --! Included functions/reading/trend_report.sql
@@ -13690,6 +14828,7 @@ create or replace function nms.trend_report(
 returns jsonb
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
+set jit = off -- compiling these queries takes longer than running them
 as $$
 declare
   v_report jsonb;
@@ -14103,6 +15242,43 @@ comment on function nms_private.request_excludes(bigint, text[], text[]) is
   'Which of these tables, given as schemas and as many names, a run leaves out by its request or because their schema was machinery when it started: whether they exist or not.';
 revoke execute on function nms_private.request_excludes(bigint, text[], text[]) from public;
 --! EndIncluded functions/request/request_excludes.sql
+--! Included functions/request/request_problem.sql
+create or replace function nms.request_problem(
+  skip jsonb default '[]',
+  exclude jsonb default '[]',
+  is_strict boolean default false
+)
+returns text
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with request (skip, exclude) as (
+    values (coalesce(request_problem.skip, '[]'), coalesce(request_problem.exclude, '[]'))
+  ),
+  malformed (problem) as (
+    select nms_private.validate_request(skip => request.skip, exclude => request.exclude)
+    from request
+  )
+  select
+    case
+      when malformed.problem is not null or request_problem.is_strict is not true then malformed.problem
+      else (
+        select string_agg(
+          format('%s: saw %s, which matches nothing', unmatched ->> 'argument', left((unmatched -> 'entry')::text, 200)),
+          '; '
+        )
+        from jsonb_array_elements(
+          nms_private.unmatched_entries(skip => request.skip, exclude => request.exclude)
+        ) as unmatched
+      )
+    end
+  from malformed
+  cross join request
+$$;
+comment on function nms.request_problem(jsonb, jsonb, boolean) is
+  'What is wrong with a request, for whoever asks before a run is opened: which argument, what was seen, what is expected. is_strict: an entry that matches nothing is wrong as well. Null when nothing is wrong.';
+revoke execute on function nms.request_problem(jsonb, jsonb, boolean) from public;
+--! EndIncluded functions/request/request_problem.sql
 --! Included functions/request/resolve_schemas.sql
 create or replace function nms_private.resolve_schemas(entries text[])
 returns table (entry text, schema_name text)
@@ -15220,6 +16396,26 @@ comment on function nms_private.latest_slot(time, timestamptz) is
   'The latest instant, not after the given one, at which clocks in the business time zone show this time: one a day, also on the days of 23 and 25 hours. Null for an infinite instant.';
 revoke execute on function nms_private.latest_slot(time, timestamptz) from public;
 --! EndIncluded functions/schedule/latest_slot.sql
+--! Included functions/schedule/next_slot.sql
+create or replace function nms_private.next_slot(local_time time, at timestamptz default now())
+returns timestamptz
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select min(slot)
+  from nms.table_metrics_settings as settings
+  cross join generate_series(-1, 2) as days_after -- a zone may skip a whole day
+  cross join lateral (
+    select
+      (nms.business_date(next_slot.at) + days_after + next_slot.local_time)
+        at time zone settings.business_time_zone as slot
+  ) as candidate
+  where slot > next_slot.at and isfinite(next_slot.at)
+$$;
+comment on function nms_private.next_slot(time, timestamptz) is
+  'The first instant after the given one at which clocks in the business time zone show this time: what nms_private.latest_slot() tells from then on. Null for an infinite instant.';
+revoke execute on function nms_private.next_slot(time, timestamptz) from public;
+--! EndIncluded functions/schedule/next_slot.sql
 --! Included functions/schedule/open_job.sql
 create or replace function nms_private.open_job(
   payload jsonb,
@@ -15651,7 +16847,11 @@ create or replace view nms.table_metrics_alerts as
     alert.detail,
     alert.since,
     alert.run_id,
-    alert.filter_name
+    alert.filter_name,
+    alert.alert_id,
+    alert.acknowledged_at,
+    alert.acknowledged_by,
+    alert.acknowledgement
   from (
     select
       log.kind,
@@ -15663,7 +16863,11 @@ create or replace view nms.table_metrics_alerts as
       log.detail,
       log.opened_at as since,
       log.opened_by_run as run_id,
-      log.filter_name
+      log.filter_name,
+      log.alert_id,
+      log.acknowledged_at,
+      log.acknowledged_by,
+      log.acknowledgement
     from nms.table_metrics_alert_log as log
     where log.closed_at is null and log.kind <> 'run_late'
     union all
@@ -15673,7 +16877,11 @@ create or replace view nms.table_metrics_alerts as
       format('no result for %s, the last one is of %s', due.next_date, due.snapshot_date),
       due.due_at,
       null,
-      null
+      null,
+      known.alert_id,
+      known.acknowledged_at,
+      known.acknowledged_by,
+      known.acknowledgement
     from (
       select run.run_id
       from nms.table_metrics_runs as run
@@ -15682,16 +16890,21 @@ create or replace view nms.table_metrics_alerts as
       limit 1
     ) as latest
     join nms.table_metrics_next_due as due on due.run_id = latest.run_id
+    left join nms.table_metrics_alert_log as known on known.closed_at is null and known.kind = 'run_late'
     where statement_timestamp() > due.due_at
   ) as alert
   cross join nms.table_metrics_settings as settings
-  cross join lateral nms_private.alert_rule(
+  left join lateral nms_private.alert_rule(
     schema_name => alert.schema_name,
     table_name => alert.table_name,
     kind => alert.kind
   ) as rule
+    -- Asked once: thousands of alerts take half a second to ask for each.
+    on exists (
+      select from nms.table_metrics_alert_rules as hiding where not hiding.is_on or hiding.silenced_until is not null
+    )
   where
-    rule.is_on
+    rule.is_on is not false
     and ((statement_timestamp() at time zone settings.business_time_zone)::date < rule.silenced_until) is not true;
 comment on view nms.table_metrics_alerts is
   'The alerts that are open, without those that a rule silences. No row: nothing is strange.';
@@ -15706,6 +16919,11 @@ comment on column nms.table_metrics_alerts.detail is 'The same for a person.';
 comment on column nms.table_metrics_alerts.since is 'When it was first found.';
 comment on column nms.table_metrics_alerts.run_id is 'Run in which it was first found; null for run_late.';
 comment on column nms.table_metrics_alerts.filter_name is 'Filter whose count is strange; null when it is that of all rows.';
+comment on column nms.table_metrics_alerts.alert_id is
+  'Its number in nms.table_metrics_alert_log, for nms.acknowledge_alert(); null for run_late until a worker has announced it.';
+comment on column nms.table_metrics_alerts.acknowledged_at is 'When somebody took it on; null until then.';
+comment on column nms.table_metrics_alerts.acknowledged_by is 'The role that did.';
+comment on column nms.table_metrics_alerts.acknowledgement is 'What that person said about it.';
 revoke all on table nms.table_metrics_alerts from public;
 --! EndIncluded views/table_metrics_alerts.sql
 --! Included views/table_metrics_daily.sql
@@ -15979,7 +17197,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:08:21Z bfc0c6459da5.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:17:34Z 98edb0f34235.';
 
 -- Triggers
 create or replace trigger validate_filter
