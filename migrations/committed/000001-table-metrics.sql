@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:628d5ba537a1825c3340a778dd5f1ff3baefb768
+--! Hash: sha1:730a3cd93eac5dff2481795345b077fc4a3ceae1
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -1435,7 +1435,7 @@ as $$
 declare
   v_change record;
   v_notification jsonb;
-  v_lines text[] := '{}';
+  v_lines text[] := array[]::text[];
 begin
   for v_change in
     select 'alert_opened' as event, told.* from nms_private.grouped_alerts(alerts => announce_alerts.opened) as told
@@ -2693,8 +2693,8 @@ as $$
 declare
   v_run nms.table_metrics_runs;
   v_found nms.table_metrics_alert_log[];
-  v_opened nms.table_metrics_alert_log[] := '{}';
-  v_closed nms.table_metrics_alert_log[] := '{}';
+  v_opened nms.table_metrics_alert_log[] := array[]::nms.table_metrics_alert_log[];
+  v_closed nms.table_metrics_alert_log[] := array[]::nms.table_metrics_alert_log[];
 begin
   perform nms_private.take_turn(of => 'nms_private.alert_turn');
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
@@ -2708,7 +2708,7 @@ begin
       and not later.is_imported
       and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
   ) then
-    return cardinality(v_opened);
+    return cardinality(v_opened)::bigint;
   end if;
 
   v_found := array(
@@ -2823,7 +2823,7 @@ begin
     -- One line for all: each has as many lines of context as there are calls around it.
     raise log 'table metrics: %', nms_private.announce_alerts(opened => v_opened, closed => v_closed);
   end if;
-  return cardinality(v_opened);
+  return cardinality(v_opened)::bigint;
 end
 $$;
 comment on function nms.record_alerts(bigint) is
@@ -17222,7 +17222,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:28:07Z 6fadff455d9c.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:34:15Z 5c0a75fedfe9.';
 
 -- Triggers
 create or replace trigger validate_filter
