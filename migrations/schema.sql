@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:17:34Z 98edb0f34235.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:34:22Z d7f9c1178e77.';
 
 
 --
@@ -863,7 +863,7 @@ $$;
 -- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart (is_acknowledged); alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 
 
 --
@@ -18535,7 +18535,7 @@ CREATE VIEW nms.table_metrics_alerts AS
     alert.acknowledged_at,
     alert.acknowledged_by,
     alert.acknowledgement
-   FROM ((( SELECT log.kind,
+   FROM (( SELECT log.kind,
             log.schema_name,
             log.table_name,
             log.row_count,
@@ -18574,11 +18574,13 @@ CREATE VIEW nms.table_metrics_alerts AS
              JOIN nms.table_metrics_next_due due ON ((due.run_id = latest.run_id)))
              LEFT JOIN nms.table_metrics_alert_log known ON (((known.closed_at IS NULL) AND (known.kind = 'run_late'::text))))
           WHERE (statement_timestamp() > due.due_at)) alert
-     CROSS JOIN nms.table_metrics_settings settings)
-     LEFT JOIN LATERAL nms_private.alert_rule(schema_name => alert.schema_name, table_name => alert.table_name, kind => alert.kind) rule(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after) ON ((EXISTS ( SELECT
-           FROM nms.table_metrics_alert_rules hiding
-          WHERE ((NOT hiding.is_on) OR (hiding.silenced_until IS NOT NULL))))))
-  WHERE ((rule.is_on IS NOT FALSE) AND ((((statement_timestamp() AT TIME ZONE settings.business_time_zone))::date < rule.silenced_until) IS NOT TRUE));
+     CROSS JOIN ( SELECT ((statement_timestamp() AT TIME ZONE settings.business_time_zone))::date AS timezone
+           FROM nms.table_metrics_settings settings) today(date))
+  WHERE ((NOT (EXISTS ( SELECT
+           FROM nms.table_metrics_alert_rules rule
+          WHERE (((NOT rule.is_on) OR (today.date < rule.silenced_until)) AND (rule.schema_name = ANY (ARRAY['*'::text, alert.schema_name])) AND (rule.table_name = ANY (ARRAY['*'::text, alert.table_name])) AND (rule.kind = ANY (ARRAY['*'::text, alert.kind])))))) OR (EXISTS ( SELECT
+           FROM nms_private.alert_rule(schema_name => alert.schema_name, table_name => alert.table_name, kind => alert.kind) rule(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after)
+          WHERE (rule.is_on AND ((today.date < rule.silenced_until) IS NOT TRUE)))));
 
 
 --

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:cb02254eae4bf5d96068bdf507279673aceb92ec
+--! Hash: sha1:6344dfec1582e931ab9c28992200ad285a5b8b54
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -11410,7 +11410,7 @@ as $$
   where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
 $$;
 comment on function nms.alerts_report(boolean, integer, bigint) is
-  'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart (is_acknowledged); alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+  'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 revoke execute on function nms.alerts_report(boolean, integer, bigint) from public;
 --! EndIncluded functions/reading/alerts_report.sql
 --! Included functions/reading/carrying_report.sql
@@ -16893,19 +16893,30 @@ create or replace view nms.table_metrics_alerts as
     left join nms.table_metrics_alert_log as known on known.closed_at is null and known.kind = 'run_late'
     where statement_timestamp() > due.due_at
   ) as alert
-  cross join nms.table_metrics_settings as settings
-  left join lateral nms_private.alert_rule(
-    schema_name => alert.schema_name,
-    table_name => alert.table_name,
-    kind => alert.kind
-  ) as rule
-    -- Asked once: thousands of alerts take half a second to ask for each.
-    on exists (
-      select from nms.table_metrics_alert_rules as hiding where not hiding.is_on or hiding.silenced_until is not null
-    )
+  cross join (
+    select (statement_timestamp() at time zone settings.business_time_zone)::date
+    from nms.table_metrics_settings as settings
+  ) as today (date)
   where
-    rule.is_on is not false
-    and ((statement_timestamp() at time zone settings.business_time_zone)::date < rule.silenced_until) is not true;
+    -- Most often none could hide it, and nothing has to be decided.
+    not exists (
+      select
+      from nms.table_metrics_alert_rules as rule
+      where
+        (not rule.is_on or today.date < rule.silenced_until)
+        and rule.schema_name in ('*', alert.schema_name)
+        and rule.table_name in ('*', alert.table_name)
+        and rule.kind in ('*', alert.kind)
+    )
+    or exists (
+      select
+      from nms_private.alert_rule(
+        schema_name => alert.schema_name,
+        table_name => alert.table_name,
+        kind => alert.kind
+      ) as rule
+      where rule.is_on and (today.date < rule.silenced_until) is not true
+    );
 comment on view nms.table_metrics_alerts is
   'The alerts that are open, without those that a rule silences. No row: nothing is strange.';
 comment on column nms.table_metrics_alerts.kind is
@@ -17197,7 +17208,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:17:34Z 98edb0f34235.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:34:22Z d7f9c1178e77.';
 
 -- Triggers
 create or replace trigger validate_filter
