@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:cb02254eae4bf5d96068bdf507279673aceb92ec
+--! Hash: sha1:47d03517940192ebe15e1d756a5aede2750e9d01
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -11564,10 +11564,16 @@ as $$
     cross join lateral (
       select jsonb_agg(measurement.row_count order by calendar.snapshot_date) as days
       from calendar
-      left join nms.table_metrics_measurements as measurement
-        on measurement.run_id = calendar.run_id
-        and measurement.schema_name = placed.schema_name
-        and measurement.table_name = placed.table_name
+      -- limit: each is looked up by its key, or the whole history is read
+      left join lateral (
+        select found.row_count
+        from nms.table_metrics_measurements as found
+        where
+          found.run_id = calendar.run_id
+          and found.schema_name = placed.schema_name
+          and found.table_name = placed.table_name
+        limit 1
+      ) as measurement on true
     ) as history
     where
       placed.place <= coalesce(changes_of_period.at_most, placed.place)
@@ -17197,7 +17203,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:17:34Z 98edb0f34235.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:28:39Z 2f057505cff0.';
 
 -- Triggers
 create or replace trigger validate_filter
