@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:29:42Z 6fadff455d9c.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:36:44Z d2ab5055bbcd.';
 
 
 --
@@ -6356,10 +6356,16 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
     cross join lateral (
       select jsonb_agg(measurement.row_count order by calendar.snapshot_date) as days
       from calendar
-      left join nms.table_metrics_measurements as measurement
-        on measurement.run_id = calendar.run_id
-        and measurement.schema_name = placed.schema_name
-        and measurement.table_name = placed.table_name
+      -- limit: each is looked up by its key, or the whole history is read
+      left join lateral (
+        select found.row_count
+        from nms.table_metrics_measurements as found
+        where
+          found.run_id = calendar.run_id
+          and found.schema_name = placed.schema_name
+          and found.table_name = placed.table_name
+        limit 1
+      ) as measurement on true
     ) as history
     where
       placed.place <= coalesce(changes_of_period.at_most, placed.place)
