@@ -236,6 +236,7 @@ grant execute on function
   nms.table_report,
   nms.compare_report,
   nms.growth_report,
+  nms.forecast_report,
   nms.days_report,
   nms.runs_report,
   nms.tables_report,

@@ -38,6 +38,7 @@ const readingCalls = [
   'find_day',
   'find_run',
   'find_table',
+  'forecast_report',
   'growth',
   'growth_report',
   'metrics_report',
