@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T18:56:15Z 0b3d80b2a946.';
 
 
 --
@@ -678,6 +678,7 @@ CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer
   select jsonb_build_object(
     'business_time_zone', settings.business_time_zone,
     'open', nms_private.open_alerts(),
+    'groups', nms_private.open_alert_groups(),
     'history', (
       select coalesce(jsonb_agg(to_jsonb(logged) order by logged.alert_id desc), '[]')
       from logged
@@ -700,7 +701,7 @@ $$;
 -- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, history, next}. open: as nms.table_metrics_alerts, oldest first. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 
 
 --
@@ -1165,10 +1166,10 @@ COMMENT ON FUNCTION nms.current_count(target regclass) IS 'Exact number of rows 
 
 
 --
--- Name: day_report(date); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: day_report(date, date); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.day_report(snapshot_date date DEFAULT NULL::date) RETURNS jsonb
+CREATE FUNCTION nms.day_report(snapshot_date date DEFAULT NULL::date, since date DEFAULT NULL::date) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1185,11 +1186,21 @@ begin
   from nms.table_metrics_daily_snapshot as day
   where day.run_id = nms_private.run_of_day(snapshot_date => v_date) and day.snapshot_date = v_date;
 
-  select day.run_id into v_since
-  from nms.table_metrics_daily_snapshot as day
-  where day.snapshot_date < v_date
-  order by day.snapshot_date desc
-  limit 1;
+  if day_report.since >= v_date then
+    raise exception '% is not before %', day_report.since, v_date
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected since to be an earlier day than the one that is shown',
+        hint = 'Without it the change is since the day before that has a result.';
+  elsif day_report.since is not null then
+    v_since := nms_private.run_of_day(snapshot_date => day_report.since);
+  else
+    select day.run_id into v_since
+    from nms.table_metrics_daily_snapshot as day
+    where day.snapshot_date < v_date
+    order by day.snapshot_date desc
+    limit 1;
+  end if;
 
   return nms_private.run_result(run_id => v_day.run_id, since => v_since) || jsonb_build_object(
     'run_id', v_day.run_id,
@@ -1203,10 +1214,10 @@ $$;
 
 
 --
--- Name: FUNCTION day_report(snapshot_date date); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION day_report(snapshot_date date, since date); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.day_report(snapshot_date date) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since the day before that has a result, and how many tables the request left out. Tables and totals as in nms.run_report. Raises P0002 for a day without a result.';
+COMMENT ON FUNCTION nms.day_report(snapshot_date date, since date) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report. Raises P0002 for a day without a result, 22023 for a since that is not before the day.';
 
 
 --
@@ -1478,33 +1489,57 @@ COMMENT ON FUNCTION nms.find_alerts(run_id bigint) IS 'What is strange about a f
 
 
 --
--- Name: find_day(text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: find_day(text, text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.find_day(named text) RETURNS date
+CREATE FUNCTION nms.find_day(named text, edge text DEFAULT 'until'::text) RETURNS date
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
+declare
+  v_today constant date := nms.business_date();
+  v_first date;
+  v_last date;
 begin
-  if find_day.named in ('today', 'yesterday') then
-    return nms.business_date() - case find_day.named when 'yesterday' then 1 else 0 end;
+  if find_day.edge not in ('since', 'until') or find_day.edge is null then
+    raise exception 'unknown edge: %', coalesce(find_day.edge, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected since or until',
+        hint = 'A month begins with its first day (since) and ends with its last (until).';
+  elsif find_day.named in ('today', 'yesterday') then
+    return v_today - case find_day.named when 'yesterday' then 1 else 0 end;
+  elsif find_day.named ~ '^[0-9]{1,4}[dwmy]$' then
+    return v_today - format(
+      '%s %s',
+      rtrim(find_day.named, 'dwmy'),
+      case right(find_day.named, 1) when 'd' then 'days' when 'w' then 'weeks' when 'm' then 'months' else 'years' end
+    )::interval;
   elsif find_day.named ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
     return find_day.named::date;
+  elsif find_day.named ~ '^[0-9]{4}-[0-9]{2}$' then
+    v_first := (find_day.named || '-01')::date;
+    v_last := v_first + interval '1 month' - interval '1 day';
+    return case
+      when find_day.edge = 'since' then v_first
+      when v_today between v_first and v_last then v_today
+      else v_last
+    end;
   end if;
   raise exception 'no such day: %', coalesce(find_day.named, 'null')
     using
       errcode = 'invalid_datetime_format',
-      detail = 'expected today, yesterday or year, month and day with hyphens between',
-      hint = 'Name a day such as 2026-11-20, today or yesterday.';
+      detail = 'expected today, yesterday, a number with d, w, m or y, or year, month and day with hyphens between',
+      hint = 'Name a day such as 2026-11-20, 2026-11, yesterday, 7d, 1w, 3m or 1y.';
 end
 $_$;
 
 
 --
--- Name: FUNCTION find_day(named text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION find_day(named text, edge text); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_day(named text) IS 'The business day that a text names: today, yesterday, or a date such as 2026-11-20. Raises 22007 for anything else, 22008 for a date that the calendar does not have.';
+COMMENT ON FUNCTION nms.find_day(named text, edge text) IS 'The business day that a text names: a date such as 2026-11-20; today or yesterday; 7d, 1w, 3m or 1y, so many days, weeks, months or years before today; a month such as 2026-11, which is its last day, of this month today, or with edge => since its first. Raises 22007 for anything else, 22008 for a date that the calendar does not have.';
 
 
 --
@@ -1580,27 +1615,103 @@ COMMENT ON FUNCTION nms.find_problems(payload jsonb) IS 'What would make a run f
 
 
 --
--- Name: find_run(text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: find_run(text, text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.find_run(named text) RETURNS bigint
+CREATE FUNCTION nms.find_run(named text, edge text DEFAULT 'until'::text) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
+declare
+  v_date date;
+  v_run_id bigint;
 begin
-  if find_run.named !~ '^[1-9][0-9]{0,17}$' then
-    return nms_private.run_of_day(snapshot_date => nms.find_day(named => find_run.named));
+  if find_run.named ~ '^[1-9][0-9]{0,17}$' or find_run.named is null then
+    return (nms_private.run_of_number(run_id => find_run.named::bigint)).run_id;
   end if;
-  return (nms_private.run_of_number(run_id => find_run.named::bigint)).run_id;
+
+  v_date := nms.find_day(named => find_run.named, edge => find_run.edge);
+  -- Whoever names no date asks for about that day.
+  if find_run.named ~ '^[0-9]+[dwmy]$|^[0-9]{4}-[0-9]{2}$' then
+    select day.run_id into v_run_id
+    from nms.table_metrics_daily_snapshot as day
+    where
+      day.snapshot_date <= v_date
+      and (
+        find_run.named !~ '-' or find_run.edge = 'since'
+        or date_trunc('month', day.snapshot_date::timestamp) = date_trunc('month', v_date::timestamp)
+      )
+    order by day.snapshot_date desc
+    limit 1;
+  end if;
+  return coalesce(v_run_id, nms_private.run_of_day(snapshot_date => v_date));
 end
 $_$;
 
 
 --
--- Name: FUNCTION find_run(named text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION find_run(named text, edge text); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_run(named text) IS 'The run that a text names: its number, or a business day as in nms.find_day, which stands for the run that owns it. Raises P0002 for an unknown run, and for a day without a result.';
+COMMENT ON FUNCTION nms.find_run(named text, edge text) IS 'The run that a text names: its number, or a business day as in nms.find_day, which stands for the run that owns it. 7d, 1w, 3m, 1y and the first day of a month stand for the last day on or before it that has a result; the last day of a month for the last one of that month. Raises P0002 for an unknown run, and for a day without a result.';
+
+
+--
+-- Name: find_scope(text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.find_scope(named text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_schema constant text := substring(find_scope.named from '^(.+)\.\*$');
+  v_unquoted constant text := replace(substring(v_schema from '^"((?:[^"]|"")+)"$'), '""', '"');
+  v_found jsonb;
+  v_tables jsonb;
+begin
+  if find_scope.named = '*' then
+    return jsonb_build_object(
+      'named', find_scope.named,
+      'found', jsonb_build_array(jsonb_build_object('schema_name', null, 'table_name', null, 'quoted', '*')),
+      'alike', jsonb_build_array()
+    );
+  elsif v_schema is null then
+    v_tables := nms.find_table(named => find_scope.named);
+    if
+      v_tables -> 'found' = '[]'
+      and exists (
+        select from nms.table_metrics_measurements as measurement where measurement.schema_name = find_scope.named
+      )
+    then
+      return jsonb_set(v_tables, '{alike}', jsonb_build_array(find_scope.named || '.*'));
+    end if;
+    return v_tables;
+  end if;
+
+  select jsonb_agg(
+    jsonb_build_object(
+      'schema_name', spelled.name, 'table_name', null, 'quoted', format('%I.*', spelled.name)
+    )
+    order by spelled.name
+  ) into v_found
+  from (select v_schema union select v_unquoted) as spelled (name)
+  where exists (
+    select from nms.table_metrics_measurements as measurement where measurement.schema_name = spelled.name
+  );
+  if v_found is null then
+    perform nms_private.refuse_unknown_schema(schema_name => coalesce(v_unquoted, v_schema));
+  end if;
+  return jsonb_build_object('named', find_scope.named, 'found', v_found, 'alike', jsonb_build_array());
+end
+$_$;
+
+
+--
+-- Name: FUNCTION find_scope(named text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.find_scope(named text) IS 'What a name stands for, of all that some run has met: a table as in nms.find_table, a schema as in sales.* (table_name null), or * for the whole database (both null): {named, found: [{schema_name, table_name, quoted}], alike}. The schema spelled as the catalogue does or quoted as in SQL. Raises P0002 with the schemas that there are for one that no run has met.';
 
 
 --
@@ -1751,19 +1862,9 @@ begin
         errcode = 'invalid_parameter_value',
         detail = 'expected day, week or month',
         hint = 'A week begins on Monday.';
-  elsif growth.schema_name is null and growth.table_name is not null then
-    raise exception 'a table without its schema: %', growth.table_name
-      using
-        errcode = 'invalid_parameter_value',
-        detail = 'expected a schema and a table of it, a schema alone, or neither for the whole database',
-        hint = 'Name its schema as well.';
   end if;
   perform nms_private.checked_limit(argument => 'periods', value => growth.periods);
-  if growth.table_name is not null then
-    perform nms_private.refuse_unknown_table(schema_name => growth.schema_name, table_name => growth.table_name);
-  elsif growth.schema_name is not null then
-    perform nms_private.refuse_unknown_schema(schema_name => growth.schema_name);
-  end if;
+  perform nms_private.refuse_unknown_scope(schema_name => growth.schema_name, table_name => growth.table_name);
 
   return query
   with ended as materialized (
@@ -2449,6 +2550,94 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.overview_report(snapshot_date date, days integer) IS 'How things stand on a business day, by default the last one with a result: {snapshot_date, has_result, run, totals, change, change_percent, changed_most, tables, days, runs, earlier_date, later_date}, and how table metrics is doing now: {business_date, today, last_run, next_due, alerts}. days are that day and those before it, oldest first: {snapshot_date, rows, counts}, where counts has one entry for each of tables, in their order, null where it was not counted; rows and counts are null on a day without a result; estimated_rows is there where some of the rows are estimates. A day without a result has the tables of its last FAILED run, if there was any.';
+
+
+--
+-- Name: period_report(date, date, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.period_report(since date DEFAULT NULL::date, until date DEFAULT NULL::date, at_most integer DEFAULT 200) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    AS $$
+declare
+  v_today constant date := nms.business_date();
+  v_until constant date := least(period_report.until, v_today);
+  v_since constant date := coalesce(period_report.since, v_until - 7);
+  v_before record;
+  v_after record;
+begin
+  if not isfinite(v_since) or not isfinite(v_until) then
+    raise exception 'no such day: %', case when isfinite(v_since) then v_until else v_since end
+      using
+        errcode = 'datetime_field_overflow',
+        detail = 'expected dates of the calendar',
+        hint = 'Name a day such as 2026-11-20.';
+  elsif v_since >= v_until then
+    raise exception 'no period from % to %', v_since, v_until
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('expected a day before %s, when the period ends', v_until),
+        hint = format('Name %s or an earlier day.', v_until - 1);
+  elsif period_report.at_most < 0 then
+    raise exception 'no such number of tables: %', period_report.at_most
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected 0 or more, or null for all of them',
+        hint = 'The report has 200 unless told.';
+  end if;
+
+  select day.run_id, day.snapshot_date into v_after
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date > v_since and day.snapshot_date <= v_until
+  order by day.snapshot_date desc
+  limit 1;
+
+  -- The first result ever may be one of the period.
+  select day.run_id, day.snapshot_date into v_before
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date <= v_until and day.run_id is distinct from v_after.run_id
+  order by day.snapshot_date > v_since, abs(day.snapshot_date - v_since)
+  limit 1;
+
+  return jsonb_build_object(
+    'database', current_database(),
+    'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
+    'business_date', v_today,
+    'since', v_since,
+    'until', v_until,
+    'before', case
+      when v_before.run_id is not null
+        then jsonb_build_object('run_id', v_before.run_id, 'snapshot_date', v_before.snapshot_date)
+          || nms_private.run_totals(run_id => v_before.run_id)
+    end,
+    'after', case
+      when v_after.run_id is not null
+        then jsonb_build_object('run_id', v_after.run_id, 'snapshot_date', v_after.snapshot_date)
+          || nms_private.run_totals(run_id => v_after.run_id)
+    end,
+    'days', nms_private.days_of_period(since => v_since, until => v_until),
+    'runs', nms_private.runs_of_period(since => v_since, until => v_until),
+    'alerts', nms_private.alerts_of_period(since => v_since, until => v_until),
+    'daily', nms_private.totals_of_days(first => coalesce(v_before.snapshot_date, v_since), last => v_until)
+  )
+  || nms_private.changes_of_period(
+    before => v_before.run_id,
+    after => v_after.run_id,
+    first => coalesce(v_before.snapshot_date, v_since),
+    last => v_until,
+    at_most => period_report.at_most
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION period_report(since date, until date, at_most integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.period_report(since date, until date, at_most integer) IS 'What became of all tables in a period, by default the last seven days: {database, business_time_zone, business_date, since, until, before, after, change, change_percent, tables_left_out, is_change_estimated, outcomes, grew, shrank, appeared, disappeared, tables, more_tables, daily, days, runs, alerts}. before is the last day on or before since that has a result, or the first of the period when there is none; after the last day of the period that has one; either is null when there is none, and then so is the change. The period is the business days after since up to until: days, runs and alerts are of these. grew, shrank, appeared and disappeared: the ten tables that changed most, as outcomes counts them; tables: at_most of all, those that changed most first, each with its rows on every day of daily, null where it was not counted; more_tables: how many others there are. Partitions are part of their tables. Raises 22023 unless since is before until.';
 
 
 --
@@ -3195,7 +3384,8 @@ CREATE FUNCTION nms.status_report(runs integer DEFAULT 10) RETURNS jsonb
       limit 1
     ),
     'runs', nms_private.list_runs("limit" => status_report.runs),
-    'alerts', nms_private.open_alerts()
+    'alerts', nms_private.open_alerts(),
+    'alert_groups', nms_private.open_alert_groups()
   ) || case when carrying.report is not null then jsonb_build_object('carrying', carrying.report) else '{}' end
   from nms.table_metrics_settings as settings
   cross join nms_private.carrying_report() as carrying (report)
@@ -3206,7 +3396,7 @@ $$;
 -- Name: FUNCTION status_report(runs integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.status_report(runs integer) IS 'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first. Where counts are carried, carrying tells how many, and how far they can be trusted.';
+COMMENT ON FUNCTION nms.status_report(runs integer) IS 'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts, alert_groups}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first, and alert_groups the same as the groups of nms.alerts_report. Where counts are carried, carrying tells how many, and how far they can be trusted.';
 
 
 --
@@ -3314,24 +3504,6 @@ begin
         and not day.is_imported
         and judged.is_long_enough
     ),
-    'alerts', (
-      select coalesce(
-        jsonb_agg(
-          to_jsonb(log) || jsonb_build_object('snapshot_date', found.snapshot_date)
-          order by log.opened_at desc, log.alert_id desc
-        ),
-        '[]'
-      )
-      from nms.table_metrics_alert_log as log
-      left join nms.table_metrics_runs as run on run.run_id = log.opened_by_run
-      cross join lateral (
-        select coalesce(run.snapshot_date, nms.business_date(at => log.opened_at)) as snapshot_date
-      ) as found
-      where
-        log.schema_name = table_report.schema_name
-        and log.table_name = table_report.table_name
-        and (log.closed_at is null or found.snapshot_date > v_today - table_report.days)
-    ),
     'last_runs', jsonb_build_object(
       'snapshot_date', v_last.snapshot_date,
       'runs', (
@@ -3380,6 +3552,60 @@ COMMENT ON FUNCTION nms.table_report(schema_name text, table_name text, days int
 
 
 --
+-- Name: table_trend(text, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.table_trend(named text, days integer DEFAULT 30) RETURNS TABLE(snapshot_date date, row_count bigint, change bigint, change_percent numeric, run_id bigint, method text, row_count_low bigint, row_count_high bigint, carried_from_run bigint, total_bytes bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_tables constant jsonb := nms.find_table(named => table_trend.named);
+  v_first constant jsonb := v_tables #> '{found,0}';
+begin
+  if v_first is null then
+    raise exception 'no run has met a table %', coalesce(table_trend.named, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = 'expected schema.table, spelled as the catalogue does or quoted as in SQL',
+        hint = coalesce(
+          (
+            select format('Did you mean %s?', string_agg(name, ', '))
+            from jsonb_array_elements_text(v_tables -> 'alike') as name
+            having count(*) > 0
+          ),
+          'Those of the last run are in nms.table_metrics_latest.'
+        );
+  elsif jsonb_array_length(v_tables -> 'found') > 1 then
+    raise exception '% is more than one table', table_trend.named
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'a dot in a name may also be the one between schema and table',
+        hint = (
+          select format('Quote the names: %s.', string_agg(meant ->> 'quoted', ' or '))
+          from jsonb_array_elements(v_tables -> 'found') as meant
+        );
+  end if;
+
+  return query
+  select found.*
+  from nms.table_trend(
+    schema_name => v_first ->> 'schema_name',
+    table_name => v_first ->> 'table_name',
+    days => table_trend.days
+  ) as found;
+end
+$$;
+
+
+--
+-- Name: FUNCTION table_trend(named text, days integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.table_trend(named text, days integer) IS 'The same of a table as people name it, such as sales.orders: spelled as the catalogue does or quoted as in SQL. Raises P0002 for a table that no run has met, with the names most alike, and 22023 for a name that is more than one table.';
+
+
+--
 -- Name: table_trend(text, text, integer, text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -3388,57 +3614,24 @@ CREATE FUNCTION nms.table_trend(schema_name text, table_name text, days integer 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select
-    day.snapshot_date,
-    measurement.row_count,
-    measurement.row_count - lag(measurement.row_count) over by_date,
-    round(
-      100.0 * (measurement.row_count - lag(measurement.row_count) over by_date)
-        / nullif(lag(measurement.row_count) over by_date, 0),
-      2
-    ),
-    day.run_id,
-    measurement.method,
-    measurement.row_count_low,
-    measurement.row_count_high,
-    measurement.carried_from_run,
-    measurement.total_bytes
-  from nms.table_metrics_settings as settings
-  join nms.table_metrics_daily_snapshot as day
-    on day.snapshot_date > (statement_timestamp() at time zone settings.business_time_zone)::date - table_trend.days
-  left join lateral (
-    -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
-    select
-      found.row_count, found.method, found.row_count_low, found.row_count_high, found.carried_from_run,
-      found.total_bytes, true as is_found
-    from nms.table_metrics_measurements as found
-    where
-      table_trend.filter_name is null
-      and found.run_id = day.run_id
-      and found.schema_name = table_trend.schema_name
-      and found.table_name = table_trend.table_name
-    union all
-    select filtered.row_count, filtered.method, null, null, null, null, true
-    from nms.table_metrics_filtered_counts as filtered
-    where
-      filtered.filter_name = table_trend.filter_name
-      and filtered.run_id = day.run_id
-      and filtered.schema_name = table_trend.schema_name
-      and filtered.table_name = table_trend.table_name
-      and filtered.row_count is not null
-    limit 1
-  ) as measurement on true
-  where
-    measurement.is_found
-    or exists (
-      select
-      from nms_private.request_excludes(
-        run_id => day.run_id,
-        schema_names => array[table_trend.schema_name],
-        table_names => array[table_trend.table_name]
-      )
-    )
-  window by_date as (order by day.snapshot_date)
-  order by day.snapshot_date
+    found.snapshot_date,
+    found.row_count::bigint,
+    found.change::bigint,
+    found.change_percent,
+    found.run_id,
+    found.method,
+    found.row_count_low,
+    found.row_count_high,
+    found.carried_from_run,
+    found.total_bytes::bigint
+  from nms.trend(
+    schema_name => table_trend.schema_name,
+    table_name => table_trend.table_name,
+    days => table_trend.days,
+    filter_name => table_trend.filter_name
+  ) as found
+  where table_trend.table_name is not null
+  order by found.snapshot_date
 $$;
 
 
@@ -3474,34 +3667,140 @@ COMMENT ON FUNCTION nms.tables_report(schema_name text, alike text, after text, 
 
 
 --
--- Name: trend_report(text, text, integer, text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: trend(text, text, integer, text, boolean); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.trend_report(schema_name text, table_name text, days integer DEFAULT 30, filter_name text DEFAULT NULL::text) RETURNS jsonb
+CREATE FUNCTION nms.trend(schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, days integer DEFAULT 30, filter_name text DEFAULT NULL::text, each_run boolean DEFAULT false) RETURNS TABLE(snapshot_date date, run_id bigint, collected_at timestamp with time zone, row_count numeric, change numeric, change_percent numeric, method text, row_count_low bigint, row_count_high bigint, carried_from_run bigint, estimated_rows numeric, total_bytes numeric, tables bigint, tables_left_out bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_since constant date := nms.business_date(at => statement_timestamp()) - trend.days;
+begin
+  if trend.table_name is null then
+    return query
+    with chosen as materialized (
+      select run.* from nms_private.runs_since(after => v_since, each_run => trend.each_run) as run
+    )
+    select
+      chosen.snapshot_date, chosen.run_id, chosen.collected_at,
+      total.rows, total.change, total.change_percent, total.method,
+      null::bigint, null::bigint, null::bigint,
+      total.estimated_rows, total.bytes, total.tables, total.tables_left_out
+    from nms_private.growth_over(
+      run_ids => (
+        select coalesce(array_agg(chosen.run_id order by chosen.snapshot_date, chosen.run_id), '{}') from chosen
+      ),
+      schema_name => trend.schema_name
+    ) as total
+    join chosen using (run_id)
+    order by chosen.snapshot_date, chosen.run_id;
+    return;
+  end if;
+
+  return query
+  select
+    run.snapshot_date, run.run_id, run.collected_at,
+    measurement.row_count::numeric,
+    (measurement.row_count - lag(measurement.row_count) over in_turn)::numeric,
+    round(
+      100.0 * (measurement.row_count - lag(measurement.row_count) over in_turn)
+        / nullif(lag(measurement.row_count) over in_turn, 0),
+      2
+    ),
+    measurement.method,
+    measurement.row_count_low,
+    measurement.row_count_high,
+    measurement.carried_from_run,
+    case when measurement.method = 'estimate' then measurement.row_count::numeric end,
+    measurement.total_bytes::numeric,
+    1::bigint,
+    0::bigint
+  from nms_private.runs_since(after => v_since, each_run => trend.each_run) as run
+  left join lateral (
+    -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
+    select
+      found.row_count, found.method, found.row_count_low, found.row_count_high, found.carried_from_run,
+      found.total_bytes, true as is_found
+    from nms.table_metrics_measurements as found
+    where
+      trend.filter_name is null
+      and found.run_id = run.run_id
+      and found.schema_name = trend.schema_name
+      and found.table_name = trend.table_name
+    union all
+    select filtered.row_count, filtered.method, null, null, null, null, true
+    from nms.table_metrics_filtered_counts as filtered
+    where
+      filtered.filter_name = trend.filter_name
+      and filtered.run_id = run.run_id
+      and filtered.schema_name = trend.schema_name
+      and filtered.table_name = trend.table_name
+      and filtered.row_count is not null
+    limit 1
+  ) as measurement on true
+  where
+    measurement.is_found
+    or exists (
+      select
+      from nms_private.request_excludes(
+        run_id => run.run_id,
+        schema_names => array[trend.schema_name],
+        table_names => array[trend.table_name]
+      )
+    )
+  window in_turn as (order by run.snapshot_date, run.run_id)
+  order by run.snapshot_date, run.run_id;
+end
+$$;
+
+
+--
+-- Name: FUNCTION trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) IS 'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included, or in each run of them that has SUCCEEDED. In a total each row counts once (sum of own_row_count), and change is that of the tables which this and the one before have both counted, with those that appeared and disappeared, as in nms.growth: tables_left_out change nothing, but are missing in the row_count of one of both. row_count is null where the request left it out. estimated_rows: how many of the rows are estimated; total_bytes: null unless each table was measured. method, row_count_low, row_count_high and carried_from_run as in nms.table_metrics_measurements; of a total only the method that is the least sure. No row: no result, or it did not exist. filter_name: only the rows of the table that match this filter. Names as the catalogue spells them.';
+
+
+--
+-- Name: trend_report(text, text, integer, text, boolean); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.trend_report(schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, days integer DEFAULT 30, filter_name text DEFAULT NULL::text, each_run boolean DEFAULT false) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_report jsonb;
   v_last date;
+  v_unit constant text := case when trend_report.each_run then 'runs' else 'days' end;
 begin
+  if trend_report.filter_name is not null and trend_report.table_name is null then
+    raise exception 'a filter without its table: %', trend_report.filter_name
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a schema and a table of it',
+        hint = 'Name the table that has this filter.';
+  end if;
+
   with trend as materialized (
-    select found.*
-    from nms.table_trend(
-      trend_report.schema_name, trend_report.table_name, trend_report.days, trend_report.filter_name
+    select found.*, row_number() over (order by found.snapshot_date, found.run_id) as place
+    from nms.trend(
+      trend_report.schema_name, trend_report.table_name, trend_report.days, trend_report.filter_name,
+      trend_report.each_run
     ) as found
   ),
   measured as (
-    select 'rows' as unit, trend.snapshot_date, trend.row_count as value from trend where trend.row_count is not null
+    select 'rows' as unit, trend.row_count as value, trend.* from trend where trend.row_count is not null
     union all
-    select 'bytes', trend.snapshot_date, trend.total_bytes from trend where trend.total_bytes is not null
+    select 'bytes', trend.total_bytes, trend.* from trend where trend.total_bytes is not null
   ),
   bounds as (
     select
       unit.name as unit,
-      count(measured.value) as days_found,
-      min(measured.snapshot_date) as first_date,
-      max(measured.snapshot_date) as last_date,
+      count(measured.value) as found,
+      min(measured.place) as first_place,
+      max(measured.place) as last_place,
       min(measured.value) as lowest,
       max(measured.value) as highest
     from (values ('rows'), ('bytes')) as unit (name)
@@ -3511,32 +3810,81 @@ begin
   summary as (
     select
       bounds.unit,
-      to_jsonb(bounds) - 'unit' || jsonb_build_object(
-        format('first_%s', bounds.unit), first.value,
-        format('last_%s', bounds.unit), last.value,
-        'lowest_date', (
-          select max(day.snapshot_date) from measured as day where day.unit = bounds.unit and day.value = bounds.lowest
-        ),
-        'highest_date', (
-          select max(day.snapshot_date) from measured as day where day.unit = bounds.unit and day.value = bounds.highest
-        ),
-        'change', last.value - first.value,
-        'change_percent', round(100.0 * (last.value - first.value) / nullif(first.value, 0), 2)
-      ) as said
+      jsonb_build_object(
+        v_unit || '_found', bounds.found,
+        'first_date', first.snapshot_date,
+        'last_date', last.snapshot_date,
+        'lowest', bounds.lowest,
+        'highest', bounds.highest,
+        'lowest_date', lowest.snapshot_date,
+        'highest_date', highest.snapshot_date,
+        'first_' || bounds.unit, first.value,
+        'last_' || bounds.unit, last.value,
+        'change', total.change,
+        'change_percent', total.change_percent
+      ) || case
+        when trend_report.each_run then jsonb_build_object(
+          'first_at', first.collected_at,
+          'last_at', last.collected_at,
+          'lowest_at', lowest.collected_at,
+          'highest_at', highest.collected_at
+        )
+        else '{}'
+      end || case
+        when trend_report.table_name is null then jsonb_build_object('tables_left_out', total.tables_left_out)
+        else '{}'
+      end as said
     from bounds
-    left join measured as first on first.unit = bounds.unit and first.snapshot_date = bounds.first_date
-    left join measured as last on last.unit = bounds.unit and last.snapshot_date = bounds.last_date
+    left join measured as first on first.unit = bounds.unit and first.place = bounds.first_place
+    left join measured as last on last.unit = bounds.unit and last.place = bounds.last_place
+    left join lateral (
+      select at.snapshot_date, at.collected_at
+      from measured as at
+      where at.unit = bounds.unit and at.value = bounds.lowest
+      order by at.place desc
+      limit 1
+    ) as lowest on true
+    left join lateral (
+      select at.snapshot_date, at.collected_at
+      from measured as at
+      where at.unit = bounds.unit and at.value = bounds.highest
+      order by at.place desc
+      limit 1
+    ) as highest on true
+    -- A total changes by what both have counted.
+    left join lateral (
+      select
+        case bounds.unit when 'rows' then over.change else over.bytes_change end as change,
+        case bounds.unit
+          when 'rows' then over.change_percent
+          else round(100 * over.bytes_change / nullif(first.value, 0), 2)
+        end as change_percent,
+        over.tables_left_out
+      from nms_private.growth_over(
+        run_ids => array[first.run_id, last.run_id], schema_name => trend_report.schema_name
+      ) as over
+      where trend_report.table_name is null and first.run_id <> last.run_id and over.since is not null
+      union all
+      select last.value - first.value, round(100 * (last.value - first.value) / nullif(first.value, 0), 2), 0
+      where trend_report.table_name is not null or first.run_id = last.run_id
+    ) as total on true
   )
   select jsonb_build_object(
     'schema_name', trend_report.schema_name,
     'table_name', trend_report.table_name,
     'filter_name', trend_report.filter_name,
-    'days', (
+    v_unit, (
       select coalesce(
         jsonb_agg(
           to_jsonb(trend)
+            - case
+              when trend_report.table_name is null
+                then array['place', 'row_count_low', 'row_count_high', 'carried_from_run']
+              else array['place', 'estimated_rows', 'tables', 'tables_left_out']
+            end
+            - case when trend_report.each_run then '' else 'collected_at' end
             || case when filtered.counts is null then '{}' else jsonb_build_object('filtered', filtered.counts) end
-          order by trend.snapshot_date
+          order by trend.place
         ),
         '[]'
       )
@@ -3546,22 +3894,38 @@ begin
         from nms.table_metrics_filtered_counts as found
         where
           trend_report.filter_name is null
+          and trend_report.table_name is not null
           and found.run_id = trend.run_id
           and found.schema_name = trend_report.schema_name
           and found.table_name = trend_report.table_name
       ) as filtered
     ),
     'summary', (
-      select summary.said || jsonb_build_object('days_left_out', (select count(*) from trend where trend.row_count is null))
+      select summary.said
+        || jsonb_build_object(v_unit || '_left_out', (select count(*) from trend where trend.row_count is null))
       from summary
       where summary.unit = 'rows'
     ),
     'summary_of_bytes', (
-      select summary.said from summary where summary.unit = 'bytes' and summary.said ->> 'days_found' <> '0'
+      select summary.said from summary where summary.unit = 'bytes' and summary.said ->> (v_unit || '_found') <> '0'
+    ),
+    'alerts', case
+      when trend_report.table_name is null then '[]'
+      else nms_private.alerts_of_table(
+        schema_name => trend_report.schema_name,
+        table_name => trend_report.table_name,
+        days => trend_report.days,
+        filter_name => trend_report.filter_name
+      )
+    end
+  ) || case
+    when trend_report.each_run then jsonb_build_object(
+      'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings)
     )
-  ) into strict v_report;
+    else '{}'
+  end into strict v_report;
 
-  if (v_report #>> '{summary,days_found}')::bigint > 0 then
+  if (v_report #>> array['summary', v_unit || '_found'])::bigint > 0 then
     return v_report;
   end if;
 
@@ -3575,10 +3939,11 @@ begin
 
   select day.snapshot_date into v_last
   from nms.table_metrics_daily_snapshot as day
-  join nms.table_metrics_measurements as measurement on measurement.run_id = day.run_id
+  cross join lateral nms_private.rows_of(
+    run_id => day.run_id, schema_name => trend_report.schema_name, table_name => trend_report.table_name
+  ) as found
   where
-    measurement.schema_name = trend_report.schema_name
-    and measurement.table_name = trend_report.table_name
+    found.tables > 0
     and (
       trend_report.filter_name is null
       or exists (
@@ -3595,7 +3960,7 @@ begin
   order by day.snapshot_date desc
   limit 1;
   if not found and trend_report.filter_name is null then
-    perform nms_private.refuse_unknown_table(
+    perform nms_private.refuse_unknown_scope(
       schema_name => trend_report.schema_name, table_name => trend_report.table_name
     );
   end if;
@@ -3612,10 +3977,10 @@ $$;
 
 
 --
--- Name: FUNCTION trend_report(schema_name text, table_name text, days integer, filter_name text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) IS 'How many rows a table had on each of the last so many business days, today included: {schema_name, table_name, filter_name, days, summary, summary_of_bytes}, the days as of nms.table_trend, oldest first, each with filtered {name: rows} when the table has filters. filter_name: only the rows that match this filter. summary_of_bytes is null unless bytes were measured on one of them. When none of them has a result, the summary says which day was the last with one, and how many days reach back to it. Names as the catalogue spells them. Raises P0002 for a table that no run has met, and for a filter that none has counted.';
+COMMENT ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) IS 'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included: {schema_name, table_name, filter_name, days, summary, summary_of_bytes, alerts}, the days as of nms.trend, oldest first, each with filtered {name: rows} when the table has filters. each_run: runs rather than days, each with collected_at, and the business_time_zone. filter_name: only the rows that match this filter. alerts: those of the table that are open or were opened on these days, newest first, with snapshot_date and closed_date, the business days from which on they held and no longer did; of a total there are none. summary_of_bytes is null unless bytes were measured on one of them. The change of a total is of what its first and its last day have both counted. When none of them has a result, the summary says which day was the last with one, and how many days reach back to it. Names as the catalogue spells them. Raises P0002 for a name that no run has met, and for a filter that none has counted; 22023 for a table without its schema, or a filter without its table.';
 
 
 --
@@ -4177,6 +4542,124 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) IS 'What the rules decide about one kind of alert for one table, or with nulls for whole runs: always one row, with the defaults where no rule decides.';
+
+
+--
+-- Name: alerts_of_period(date, date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alerts_of_period(since date, until date) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  logged as materialized (
+    select
+      log.kind,
+      log.schema_name,
+      log.table_name,
+      log.filter_name,
+      log.detail,
+      log.opened_at,
+      log.closed_at,
+      coalesce(opening.snapshot_date, (log.opened_at at time zone settings.business_time_zone)::date) as opened_on,
+      coalesce(closing.snapshot_date, (log.closed_at at time zone settings.business_time_zone)::date) as closed_on
+    from nms.table_metrics_settings as settings
+    cross join nms.table_metrics_alert_log as log
+    left join nms.table_metrics_runs as opening on opening.run_id = log.opened_by_run
+    left join nms.table_metrics_runs as closing on closing.run_id = log.closed_by_run
+  ),
+  told as (
+    select 'opened' as state, logged.*
+    from logged
+    where logged.opened_on > alerts_of_period.since and logged.opened_on <= alerts_of_period.until
+    union all
+    select 'closed', logged.*
+    from logged
+    where logged.closed_on > alerts_of_period.since and logged.closed_on <= alerts_of_period.until
+    union all
+    select
+      'open', alert.kind, alert.schema_name, alert.table_name, alert.filter_name, alert.detail, alert.since, null,
+      found.opened_on, null
+    from nms.table_metrics_settings as settings
+    cross join nms.table_metrics_alerts as alert
+    left join nms.table_metrics_runs as opening on opening.run_id = alert.run_id
+    cross join lateral (
+      select coalesce(opening.snapshot_date, (alert.since at time zone settings.business_time_zone)::date)
+    ) as found (opened_on)
+    where found.opened_on <= alerts_of_period.until
+  ),
+  grouped as (
+    select
+      told.*,
+      bigint '1' as alerts,
+      row_number() over (partition by told.state order by told.opened_at, told.kind, told.schema_name, told.table_name) as place
+    from told
+  )
+  select jsonb_object_agg(
+    asked.state,
+    (
+      select jsonb_build_object(
+        'alerts', count(*),
+        'groups', coalesce(
+          jsonb_agg(to_jsonb(grouped) - '{state,place,opened_on,closed_on}'::text[] order by grouped.place)
+            filter (where grouped.place <= 50),
+          '[]'
+        )
+      )
+      from grouped
+      where grouped.state = asked.state
+    )
+  )
+  from (values ('opened'), ('closed'), ('open')) as asked (state)
+$$;
+
+
+--
+-- Name: FUNCTION alerts_of_period(since date, until date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alerts_of_period(since date, until date) IS 'The alerts of the business days after one day up to another: {opened, closed, open}, each {alerts, groups}, oldest first. opened and closed are as nms.table_metrics_alert_log has them; open are those of nms.table_metrics_alerts, open now, that were opened by then.';
+
+
+--
+-- Name: alerts_of_table(text, text, integer, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alerts_of_table(schema_name text, table_name text, days integer, filter_name text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(
+    jsonb_agg(
+      to_jsonb(log) || jsonb_build_object('snapshot_date', day.opened, 'closed_date', day.closed)
+      order by log.opened_at desc, log.alert_id desc
+    ),
+    '[]'
+  )
+  from nms.table_metrics_alert_log as log
+  left join nms.table_metrics_runs as opening on opening.run_id = log.opened_by_run
+  left join nms.table_metrics_runs as closing on closing.run_id = log.closed_by_run
+  cross join lateral (
+    select
+      coalesce(opening.snapshot_date, nms.business_date(at => log.opened_at)) as opened,
+      case
+        when log.closed_at is not null then coalesce(closing.snapshot_date, nms.business_date(at => log.closed_at))
+      end as closed
+  ) as day
+  where
+    log.schema_name = alerts_of_table.schema_name
+    and log.table_name = alerts_of_table.table_name
+    and (alerts_of_table.filter_name is null or log.filter_name = alerts_of_table.filter_name)
+    and (log.closed_at is null or day.opened > nms.business_date() - alerts_of_table.days)
+$$;
+
+
+--
+-- Name: FUNCTION alerts_of_table(schema_name text, table_name text, days integer, filter_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alerts_of_table(schema_name text, table_name text, days integer, filter_name text) IS 'The alerts of a table that are open, or were opened on one of the last so many business days, newest first: as nms.table_metrics_alert_log has them, with snapshot_date, the business day on which each was opened, and closed_date, the first one on which it held no longer, null while it is open.';
 
 
 --
@@ -5003,6 +5486,137 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.changed_counts(run_id bigint) IS 'The tables of a finished run, and their filters, that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
+
+
+--
+-- Name: changes_of_period(bigint, bigint, date, date, integer); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first date, last date, at_most integer) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  compared as materialized (
+    select per_table.*
+    from nms.compare_runs(before => changes_of_period.before, after => changes_of_period.after) as per_table
+    where num_nulls(changes_of_period.before, changes_of_period.after) = 0
+  ),
+  named as (
+    select
+      compared.schema_name,
+      compared.table_name,
+      compared.table_kind,
+      compared.outcome,
+      compared.rows_before,
+      compared.rows_after,
+      compared.change,
+      compared.change_percent,
+      compared.method_before,
+      compared.method_after
+    from compared
+    where not compared.is_partition
+    union all
+    -- The first result has nothing to be compared with.
+    select
+      measurement.schema_name,
+      measurement.table_name,
+      measurement.table_kind,
+      null,
+      null,
+      measurement.row_count,
+      null,
+      null,
+      null,
+      measurement.method
+    from nms.table_metrics_measurements as measurement
+    where
+      measurement.run_id = changes_of_period.after
+      and changes_of_period.before is null
+      and not measurement.is_partition
+  ),
+  placed as materialized (
+    select
+      named.*,
+      row_number() over by_size as place,
+      row_number() over (partition by named.outcome order by size.change desc, named.schema_name, named.table_name) as place_in_outcome
+    from named
+    cross join lateral (
+      select abs(coalesce(named.change, named.rows_after, -named.rows_before, 0))
+    ) as size (change)
+    window by_size as (
+      order by
+        named.outcome in ('left out', 'unchanged'),
+        size.change desc,
+        named.rows_after desc nulls last,
+        named.schema_name,
+        named.table_name
+    )
+  ),
+  calendar as materialized (
+    select every.snapshot_date, day.run_id
+    from (
+      select changes_of_period.first + later as snapshot_date
+      from generate_series(0, changes_of_period.last - changes_of_period.first) as later
+    ) as every
+    left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = every.snapshot_date
+  ),
+  listed as (
+    select placed.*, history.days
+    from placed
+    cross join lateral (
+      select jsonb_agg(measurement.row_count order by calendar.snapshot_date) as days
+      from calendar
+      left join nms.table_metrics_measurements as measurement
+        on measurement.run_id = calendar.run_id
+        and measurement.schema_name = placed.schema_name
+        and measurement.table_name = placed.table_name
+    ) as history
+    where placed.place <= coalesce(changes_of_period.at_most, placed.place)
+  )
+  select jsonb_build_object(
+    'change', total.change,
+    'change_percent', total.change_percent,
+    'tables_left_out', total.tables_left_out,
+    'is_change_estimated', (
+      select coalesce(bool_or('estimate' in (compared.method_before, compared.method_after)), false) from compared
+    ),
+    'outcomes', (
+      select coalesce(jsonb_object_agg(grouped.outcome, grouped.tables), '{}')
+      from (select placed.outcome, count(*) as tables from placed where placed.outcome is not null group by placed.outcome) as grouped
+    ),
+    'tables', (
+      select coalesce(jsonb_agg(to_jsonb(listed) - '{place,place_in_outcome}'::text[] order by listed.place), '[]')
+      from listed
+    ),
+    'more_tables', (select count(*) from placed where placed.place > changes_of_period.at_most)
+  ) || (
+    select jsonb_object_agg(
+      asked.outcome,
+      (
+        select coalesce(
+          jsonb_agg(to_jsonb(placed) - '{place,place_in_outcome}'::text[] order by placed.place_in_outcome), '[]'
+        )
+        from placed
+        where placed.outcome = asked.outcome and placed.place_in_outcome <= 10
+      )
+    )
+    from (values ('grew'), ('shrank'), ('appeared'), ('disappeared')) as asked (outcome)
+  )
+  from (values (1)) as one
+  left join lateral (
+    select growth.change, growth.change_percent, growth.tables_left_out
+    from nms_private.growth_over(run_ids => array[changes_of_period.before, changes_of_period.after]) as growth
+    where growth.since is not null
+  ) as total on num_nulls(changes_of_period.before, changes_of_period.after) = 0
+$$;
+
+
+--
+-- Name: FUNCTION changes_of_period(before bigint, after bigint, first date, last date, at_most integer); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.changes_of_period(before bigint, after bigint, first date, last date, at_most integer) IS 'What nms.period_report says of the tables of two runs, and of their rows on the days from the first to the last.';
 
 
 --
@@ -6537,6 +7151,66 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.day_owners(run_id bigint) IS 'The history by which a finished run is judged: the runs that owned the business days of the 13 weeks before its own when it ended. What ended later changes nothing.';
+
+
+--
+-- Name: days_of_period(date, date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.days_of_period(since date, until date) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  due as (
+    select due.next_date, due.due_at, due.usual_weekdays
+    from nms.table_metrics_next_due as due
+    where due.run_id = (
+      select run.run_id
+      from nms.table_metrics_runs as run
+      where run.status = 'SUCCEEDED' and not run.is_imported and run.snapshot_date <= days_of_period.until
+      order by run.snapshot_date desc, run.run_id desc
+      limit 1
+    )
+  ),
+  judged as (
+    select
+      calendar.snapshot_date,
+      day.run_id is not null as has_result,
+      day.run_id is not null
+        or (
+          calendar.snapshot_date > (select min(earlier.snapshot_date) from nms.table_metrics_daily_snapshot as earlier)
+          and (extract(isodow from calendar.snapshot_date) = any (due.usual_weekdays)) is not false
+          and (
+            calendar.snapshot_date < nms.business_date()
+            or statement_timestamp() > due.due_at + (calendar.snapshot_date - due.next_date) * interval '24 h'
+          )
+        ) as is_expected
+    from (
+      select days_of_period.since + later as snapshot_date
+      from generate_series(1, days_of_period.until - days_of_period.since) as later
+    ) as calendar
+    left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = calendar.snapshot_date
+    left join due on true
+  )
+  select jsonb_build_object(
+    'calendar', count(*),
+    'expected', count(*) filter (where judged.is_expected),
+    'with_result', count(*) filter (where judged.has_result),
+    'without_result', coalesce(
+      jsonb_agg(judged.snapshot_date order by judged.snapshot_date) filter (where judged.is_expected and not judged.has_result),
+      '[]'
+    )
+  )
+  from judged
+$$;
+
+
+--
+-- Name: FUNCTION days_of_period(since date, until date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.days_of_period(since date, until date) IS 'How many business days there are after one day up to another: {calendar, expected, with_result, without_result}. expected: with a result, or on a day of the week that usually has one, from the first result on and not before it is due. without_result: the expected days that have none.';
 
 
 --
@@ -9091,6 +9765,114 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) IS 'Ends a RUNNING run that no session works on as FAILED for this reason; what an online run has not counted by then is recorded as not counted. Returns the header.';
+
+
+--
+-- Name: grouped_alerts(nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) RETURNS TABLE(kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint, alert nms.table_metrics_alert_log)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  given as (
+    select
+      alert.*,
+      alert as itself,
+      alert.schema_name is not null and count(*) over of_schema > 5 as is_of_schema,
+      row_number() over (of_schema order by alert.table_name, alert.filter_name nulls first) as place,
+      row_number() over (
+        partition by alert.kind, alert.schema_name, alert.table_name order by alert.filter_name nulls first
+      ) = 1 as is_first_of_table
+    from unnest(grouped_alerts.alerts) as alert
+    window of_schema as (partition by alert.kind, alert.schema_name)
+  ),
+  placed as (
+    select
+      given.*,
+      -- However many schemas there are, such as one for each tenant.
+      given.schema_name is not null
+        and count(*) filter (where not given.is_of_schema or given.place = 1) over (partition by given.kind) > 10 as is_of_kind
+    from given
+  ),
+  folded as (
+    select
+      placed.kind,
+      case when not placed.is_of_kind then placed.schema_name end as schema_name,
+      count(*) as alerts,
+      count(distinct placed.schema_name) as schemas,
+      count(distinct (placed.schema_name, placed.table_name)) as tables,
+      (
+        array_agg(
+          format('%I.%I', placed.schema_name, placed.table_name)
+          order by placed.place, placed.schema_name, placed.table_name
+        ) filter (where placed.is_first_of_table)
+      )[1:3] as names,
+      min(placed.opened_at) as opened_at,
+      case when min(placed.opened_by_run) = max(placed.opened_by_run) then min(placed.opened_by_run) end as opened_by_run,
+      max(placed.closed_at) as closed_at,
+      case when min(placed.closed_by_run) = max(placed.closed_by_run) then min(placed.closed_by_run) end as closed_by_run
+    from placed
+    where placed.is_of_kind or placed.is_of_schema
+    group by placed.kind, 2
+  )
+  select
+    found.kind, found.schema_name, found.table_name, found.filter_name, found.alerts, found.schemas, found.tables,
+    found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run, found.alert
+  from (
+    select
+      placed.kind,
+      placed.schema_name,
+      placed.table_name,
+      placed.filter_name,
+      bigint '1' as alerts,
+      (placed.schema_name is not null)::integer::bigint as schemas,
+      case
+        when placed.table_name is not null then array[format('%I.%I', placed.schema_name, placed.table_name)]
+        else '{}'
+      end as tables,
+      placed.detail,
+      placed.opened_at,
+      placed.opened_by_run,
+      placed.closed_at,
+      placed.closed_by_run,
+      placed.itself as alert
+    from placed
+    where not placed.is_of_kind and not placed.is_of_schema
+    union all
+    select
+      folded.kind,
+      folded.schema_name,
+      null,
+      null,
+      folded.alerts,
+      folded.schemas,
+      folded.names,
+      concat(
+        case when folded.alerts > folded.tables then format('%s counts of ', nms_private.with_separators(number => folded.alerts)) end,
+        nms_private.with_separators(number => folded.tables),
+        case when folded.tables = 1 then ' table' else ' tables' end,
+        case when folded.schemas > 1 then format(' in %s schemas', nms_private.with_separators(number => folded.schemas)) end,
+        case when folded.tables > cardinality(folded.names) then ', such as ' else ': ' end,
+        array_to_string(folded.names, ', ')
+      ),
+      folded.opened_at,
+      folded.opened_by_run,
+      folded.closed_at,
+      folded.closed_by_run,
+      null
+    from folded
+  ) as found
+  order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+$$;
+
+
+--
+-- Name: FUNCTION grouped_alerts(alerts nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. What concerns a whole run is never put together. Oldest first.';
 
 
 --
@@ -12005,6 +12787,51 @@ COMMENT ON FUNCTION nms_private.only_reads_and_requests(role oid) IS 'True for a
 
 
 --
+-- Name: open_alert_groups(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'kind', found.kind,
+        'schema_name', found.schema_name,
+        'table_name', found.table_name,
+        'filter_name', found.filter_name,
+        'alerts', found.alerts,
+        'tables', to_jsonb(found.tables),
+        'detail', found.detail,
+        'since', found.opened_at,
+        'run_id', found.opened_by_run
+      )
+      order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+    ),
+    '[]'
+  )
+  from nms_private.grouped_alerts(
+    alerts => array(
+      select
+        jsonb_populate_record(
+          null::nms.table_metrics_alert_log,
+          to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+        )
+      from nms.table_metrics_alerts as alert
+    )
+  ) as found
+$$;
+
+
+--
+-- Name: FUNCTION open_alert_groups(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.open_alert_groups() IS 'The alerts of nms.table_metrics_alerts, oldest first, as nms_private.grouped_alerts() puts them together: alerts is how many an entry stands for, tables has the names of the first three.';
+
+
+--
 -- Name: open_alerts(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -12840,6 +13667,39 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.refuse_unknown_schema(schema_name text) IS 'Raises P0002, with the names that there are, when no run has met a schema of this name.';
+
+
+--
+-- Name: refuse_unknown_scope(text, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.refuse_unknown_scope(schema_name text, table_name text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if refuse_unknown_scope.schema_name is null and refuse_unknown_scope.table_name is not null then
+    raise exception 'a table without its schema: %', refuse_unknown_scope.table_name
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a schema and a table of it, a schema alone, or neither for the whole database',
+        hint = 'Name its schema as well.';
+  elsif refuse_unknown_scope.table_name is not null then
+    perform nms_private.refuse_unknown_table(
+      schema_name => refuse_unknown_scope.schema_name, table_name => refuse_unknown_scope.table_name
+    );
+  elsif refuse_unknown_scope.schema_name is not null then
+    perform nms_private.refuse_unknown_schema(schema_name => refuse_unknown_scope.schema_name);
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION refuse_unknown_scope(schema_name text, table_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.refuse_unknown_scope(schema_name text, table_name text) IS 'Raises P0002 when no run has met the table, or without table_name the schema, and 22023 for a table without its schema. Neither name is the whole database.';
 
 
 --
@@ -13898,6 +14758,86 @@ COMMENT ON FUNCTION nms_private.run_totals(run_id bigint) IS 'What a run found i
 
 
 --
+-- Name: runs_of_period(date, date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.runs_of_period(since date, until date) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  run as materialized (
+    select found.*
+    from nms.table_metrics_runs as found
+    where found.snapshot_date > runs_of_period.since and found.snapshot_date <= runs_of_period.until
+  ),
+  reason as (
+    select
+      run.error_message,
+      count(*) as runs,
+      (array_agg(run.run_id order by run.run_id desc))[1] as last_run,
+      max(run.snapshot_date) as last_date,
+      min(run.snapshot_date) as first_date,
+      row_number() over (order by max(run.run_id) desc) as place
+    from run
+    where run.status = 'FAILED'
+    group by run.error_message
+  )
+  select jsonb_build_object(
+    'succeeded', count(*) filter (where run.status = 'SUCCEEDED' and not run.is_imported),
+    'imported', count(*) filter (where run.status = 'SUCCEEDED' and run.is_imported),
+    'failed', count(*) filter (where run.status = 'FAILED'),
+    'running', count(*) filter (where run.status = 'RUNNING'),
+    'reasons', (
+      select coalesce(jsonb_agg(to_jsonb(reason) - 'place' order by reason.place), '[]')
+      from reason
+      where reason.place <= 10
+    ),
+    'more_reasons', (select count(*) from reason where reason.place > 10)
+  )
+  from run
+$$;
+
+
+--
+-- Name: FUNCTION runs_of_period(since date, until date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.runs_of_period(since date, until date) IS 'How the runs of the business days after one day up to another ended: {succeeded, imported, failed, running, reasons, more_reasons}. reasons: why they failed, the last one first: {error_message, runs, last_run, first_date, last_date}, ten at most; more_reasons: how many others there are.';
+
+
+--
+-- Name: runs_since(date, boolean); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.runs_since(after date, each_run boolean) RETURNS TABLE(snapshot_date date, run_id bigint, collected_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE ROWS 30 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if runs_since.each_run then
+    return query
+    select run.snapshot_date, run.run_id, run.collected_at
+    from nms.table_metrics_runs as run
+    where run.status = 'SUCCEEDED' and run.snapshot_date > runs_since.after;
+  else
+    return query
+    select day.snapshot_date, day.run_id, day.collected_at
+    from nms.table_metrics_daily_snapshot as day
+    where day.snapshot_date > runs_since.after;
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION runs_since(after date, each_run boolean); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.runs_since(after date, each_run boolean) IS 'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED.';
+
+
+--
 -- Name: score_counts(bigint, text[], text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -14876,6 +15816,39 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) IS 'Ends for good the sessions that are counting tables of this run, or the one with this process id: for counts that do not react to pg_cancel_backend, because a function in an index of a table catches that. Returns the tables that they were reading, small ones together with others; no row when no session counts. The run stays RUNNING: end it with nms_private.give_up_run.';
+
+
+--
+-- Name: totals_of_days(date, date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.totals_of_days(first date, last date) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select jsonb_agg(
+    jsonb_build_object('snapshot_date', calendar.snapshot_date, 'run_id', day.run_id, 'rows', null, 'tables', null)
+    || case
+      when day.run_id is null then '{}'
+      else nms_private.run_totals(run_id => day.run_id) - '{carried_tables,total_bytes}'::text[]
+    end
+    || case when run.left_out_count > 0 then jsonb_build_object('left_out_count', run.left_out_count) else '{}' end
+    order by calendar.snapshot_date
+  )
+  from (
+    select totals_of_days.first + later as snapshot_date
+    from generate_series(0, totals_of_days.last - totals_of_days.first) as later
+  ) as calendar
+  left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = calendar.snapshot_date
+  left join nms.table_metrics_runs as run on run.run_id = day.run_id
+$$;
+
+
+--
+-- Name: FUNCTION totals_of_days(first date, last date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.totals_of_days(first date, last date) IS 'How many rows and tables each day found, oldest first, each row counted once: {snapshot_date, run_id, rows, tables}, and as far as there are any estimated_rows, which are part of rows, and left_out_count, the tables that its request left out. On a day without a result all but its date are null.';
 
 
 --
@@ -16547,7 +17520,8 @@ CREATE VIEW nms.table_metrics_daily AS
     before.method AS previous_method,
     measurement.total_bytes,
     measurement.own_total_bytes,
-    (measurement.total_bytes - before.total_bytes) AS bytes_change
+    (measurement.total_bytes - before.total_bytes) AS bytes_change,
+    (measurement.own_row_count - before.own_row_count) AS own_change
    FROM (((nms.table_metrics_daily_snapshot day
      JOIN nms.table_metrics_measurements measurement ON ((measurement.run_id = day.run_id)))
      LEFT JOIN LATERAL ( SELECT earlier.snapshot_date,
@@ -16704,6 +17678,13 @@ COMMENT ON COLUMN nms.table_metrics_daily.own_total_bytes IS 'Bytes without part
 --
 
 COMMENT ON COLUMN nms.table_metrics_daily.bytes_change IS 'total_bytes minus that of previous_date; null when either was not measured.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.own_change; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.own_change IS 'own_row_count minus that of previous_date: its sum over a day is the change of the tables that both days counted, each row once; null where change is. nms.growth also has what appeared and disappeared.';
 
 
 --
@@ -19039,14 +20020,14 @@ GRANT ALL ON FUNCTION nms.current_count(target regclass) TO table_metrics_reader
 
 
 --
--- Name: FUNCTION day_report(snapshot_date date); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION day_report(snapshot_date date, since date); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.day_report(snapshot_date date) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.day_report(snapshot_date date, since date) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_reader;
 
 
 --
@@ -19094,14 +20075,14 @@ GRANT ALL ON FUNCTION nms.find_alerts(run_id bigint) TO table_metrics_reader;
 
 
 --
--- Name: FUNCTION find_day(named text); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION find_day(named text, edge text); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.find_day(named text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.find_day(named text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.find_day(named text) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.find_day(named text) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.find_day(named text) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.find_day(named text, edge text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.find_day(named text, edge text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.find_day(named text, edge text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.find_day(named text, edge text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.find_day(named text, edge text) TO table_metrics_reader;
 
 
 --
@@ -19114,14 +20095,25 @@ GRANT ALL ON FUNCTION nms.find_problems(payload jsonb) TO table_metrics_worker;
 
 
 --
--- Name: FUNCTION find_run(named text); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION find_run(named text, edge text); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.find_run(named text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.find_run(named text, edge text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.find_run(named text, edge text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.find_run(named text, edge text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.find_run(named text, edge text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.find_run(named text, edge text) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION find_scope(named text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.find_scope(named text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.find_scope(named text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.find_scope(named text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.find_scope(named text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.find_scope(named text) TO table_metrics_reader;
 
 
 --
@@ -19221,6 +20213,17 @@ GRANT ALL ON FUNCTION nms.overview_report(snapshot_date date, days integer) TO t
 GRANT ALL ON FUNCTION nms.overview_report(snapshot_date date, days integer) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms.overview_report(snapshot_date date, days integer) TO table_metrics_maintainer;
 GRANT ALL ON FUNCTION nms.overview_report(snapshot_date date, days integer) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION period_report(since date, until date, at_most integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.period_report(since date, until date, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.period_report(since date, until date, at_most integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.period_report(since date, until date, at_most integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.period_report(since date, until date, at_most integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.period_report(since date, until date, at_most integer) TO table_metrics_reader;
 
 
 --
@@ -19356,6 +20359,17 @@ GRANT ALL ON FUNCTION nms.table_report(schema_name text, table_name text, days i
 
 
 --
+-- Name: FUNCTION table_trend(named text, days integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.table_trend(named text, days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.table_trend(named text, days integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.table_trend(named text, days integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.table_trend(named text, days integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.table_trend(named text, days integer) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION table_trend(schema_name text, table_name text, days integer, filter_name text); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -19378,14 +20392,25 @@ GRANT ALL ON FUNCTION nms.tables_report(schema_name text, alike text, after text
 
 
 --
--- Name: FUNCTION trend_report(schema_name text, table_name text, days integer, filter_name text); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_reader;
 
 
 --
@@ -19424,6 +20449,20 @@ GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, 
 GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_maintainer;
 GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION alerts_of_period(since date, until date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alerts_of_period(since date, until date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION alerts_of_table(schema_name text, table_name text, days integer, filter_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alerts_of_table(schema_name text, table_name text, days integer, filter_name text) FROM PUBLIC;
 
 
 --
@@ -19515,6 +20554,13 @@ REVOKE ALL ON FUNCTION nms_private.carrying_report() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.changed_counts(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION changes_of_period(before bigint, after bigint, first date, last date, at_most integer); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.changes_of_period(before bigint, after bigint, first date, last date, at_most integer) FROM PUBLIC;
 
 
 --
@@ -19680,6 +20726,13 @@ REVOKE ALL ON FUNCTION nms_private.current_targets(skip jsonb, exclude jsonb, am
 --
 
 REVOKE ALL ON FUNCTION nms_private.day_owners(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION days_of_period(since date, until date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.days_of_period(since date, until date) FROM PUBLIC;
 
 
 --
@@ -19987,6 +21040,13 @@ GRANT ALL ON FUNCTION nms_private.forget_maintained(target oid) TO table_metrics
 REVOKE ALL ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION grouped_alerts(alerts nms.table_metrics_alert_log[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) FROM PUBLIC;
 
 
 --
@@ -20431,6 +21491,13 @@ GRANT ALL ON FUNCTION nms_private.only_reads_and_requests(role oid) TO table_met
 
 
 --
+-- Name: FUNCTION open_alert_groups(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.open_alert_groups() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION open_alerts(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -20568,6 +21635,13 @@ REVOKE ALL ON FUNCTION nms_private.refuse_unknown_filter(schema_name text, table
 --
 
 REVOKE ALL ON FUNCTION nms_private.refuse_unknown_schema(schema_name text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION refuse_unknown_scope(schema_name text, table_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.refuse_unknown_scope(schema_name text, table_name text) FROM PUBLIC;
 
 
 --
@@ -20734,6 +21808,20 @@ REVOKE ALL ON FUNCTION nms_private.run_totals(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION runs_of_period(since date, until date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.runs_of_period(since date, until date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION runs_since(after date, each_run boolean); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.runs_since(after date, each_run boolean) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION score_counts(run_id bigint, schema_names text[], table_names text[], filter_names text[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -20866,6 +21954,13 @@ REVOKE ALL ON FUNCTION nms_private.targets_left(targets nms_private.target[], fi
 REVOKE ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION totals_of_days(first date, last date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.totals_of_days(first date, last date) FROM PUBLIC;
 
 
 --

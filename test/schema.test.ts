@@ -434,6 +434,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'find_alerts',
       'find_problems',
       'find_run',
+      'find_scope',
       'find_table',
       'fold_counts',
       'forecast_report',
@@ -450,6 +451,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'open_job',
       'open_run',
       'overview_report',
+      'period_report',
       'preview_run',
       'prunable_runs',
       'prune_table_metrics',
@@ -466,7 +468,9 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'status_report',
       'table_report',
       'table_trend',
+      'table_trend',
       'tables_report',
+      'trend',
       'trend_report',
       'validate_filter',
       'validate_job',
@@ -503,7 +507,7 @@ test('every function has the file of its name, and every file its function', asy
   t.deepEqual(
     (await fixtureFiles()).map((file) => basename(file)).sort(),
     await list(sql`
-      select proname || '.sql' from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) order by proname collate "C"
+      select proname || '.sql' from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) group by proname order by proname collate "C"
     `),
   )
 })

@@ -218,6 +218,21 @@ export const schemas = {
     summary_of_bytes: {
       anyOf: [object({ ...trendSummary, first_bytes: count, last_bytes: count }), { type: 'null' }],
     },
+    alerts: list(
+      object({
+        ...alert,
+        alert_id: id,
+        row_count: countOrNull,
+        expected_low: countOrNull,
+        expected_high: countOrNull,
+        opened_at: time,
+        opened_by_run: idOrNull,
+        snapshot_date: date,
+        closed_at: timeOrNull,
+        closed_by_run: idOrNull,
+        closed_date: dateOrNull,
+      }),
+    ),
   }),
   growth: object({
     by: { enum: ['day', 'week', 'month'] },
