@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T18:56:15Z 0b3d80b2a946.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T18:57:57Z 30530bb03e10.';
 
 
 --
@@ -1569,6 +1569,7 @@ begin
     union all select * from nms_private.lint_count_not_maintained(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_count_rule_names_nothing(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_filter_not_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_key_runs_out(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
@@ -1845,6 +1846,139 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.fold_counts(count_rows boolean) IS 'Of every table whose count is maintained: adds what its triggers have noted to its count and deletes the notes, or counts its rows when writes may have been missed or they were not counted yet. Returns a row for each, with its count, how many notes there were, whether its rows were counted, and why the count is not known. No row for one that another session is at. Every run does that, and a worker each minute, without counting; calling it more often keeps the notes few.';
+
+
+--
+-- Name: forecast_report(text, text, bigint, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint DEFAULT NULL::bigint, days integer DEFAULT 90) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_report jsonb;
+  v_line jsonb;
+  v_last date;
+begin
+  if (forecast_report.days between nms_private.days_needed() and 366) is not true then
+    raise exception 'no forecast from % days', coalesce(forecast_report.days::text, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('expected %s to 366', nms_private.days_needed()),
+        hint = 'For example: days => 90.';
+  elsif forecast_report."rows" < 1 then
+    raise exception 'no forecast of % rows', forecast_report."rows"
+      using errcode = 'invalid_parameter_value', detail = 'expected 1 or more', hint = 'For example: rows => 1000000.';
+  end if;
+  perform nms_private.refuse_unknown_table(
+    schema_name => forecast_report.schema_name, table_name => forecast_report.table_name
+  );
+
+  with
+  day as materialized (
+    select found.snapshot_date, found.row_count, found.method
+    from nms.table_trend(
+      schema_name => forecast_report.schema_name,
+      table_name => forecast_report.table_name,
+      days => forecast_report.days
+    ) as found
+    where found.row_count is not null
+  ),
+  newest as (
+    select day.* from day order by day.snapshot_date desc limit 1
+  )
+  select
+    jsonb_build_object(
+      'schema_name', forecast_report.schema_name,
+      'table_name', forecast_report.table_name,
+      'days', forecast_report.days,
+      'days_found', (select count(*) from day),
+      'days_needed', nms_private.days_needed(),
+      'first_date', (select min(day.snapshot_date) from day),
+      'last_date', newest.snapshot_date,
+      'last_rows', newest.row_count,
+      'methods', (
+        select jsonb_object_agg(counted.method, counted.days)
+        from (select day.method, count(*) as days from day group by day.method) as counted
+      )
+    ),
+    newest.snapshot_date,
+    (
+      select to_jsonb(line)
+      from (
+        select
+          array_agg((day.snapshot_date - newest.snapshot_date)::double precision) as places,
+          array_agg((day.row_count - newest.row_count)::double precision) as amounts
+        from day
+        having count(*) >= nms_private.days_needed()
+      ) as point
+      cross join lateral nms_private.robust_line(places => point.places, amounts => point.amounts) as line
+    )
+  into v_report, v_last, v_line
+  from (select) as always
+  left join newest on true;
+
+  return v_report || jsonb_build_object(
+    'trend', (
+      select jsonb_build_object(
+        'level', (v_report ->> 'last_rows')::bigint + round(line.level)::bigint,
+        'per_day', round(line.slope::numeric, 2),
+        'per_day_low', round(line.slope_low::numeric, 2),
+        'per_day_high', round(line.slope_high::numeric, 2),
+        'ahead', (
+          select jsonb_agg(
+            jsonb_build_object(
+              'days', ahead.days,
+              'date', v_last + ahead.days,
+              'rows', greatest(0, round(expected.middle)),
+              'rows_low', greatest(0, floor(expected.middle - expected.doubt)),
+              'rows_high', greatest(0, ceil(expected.middle + expected.doubt))
+            )
+            order by ahead.days
+          )
+          from (values (30), (90), (365)) as ahead (days)
+          cross join lateral (
+            select
+              ((v_report ->> 'last_rows')::bigint + line.level + line.slope * ahead.days)::numeric,
+              (line.wander * sqrt(ahead.days + power(ahead.days, 2) / line.span))::numeric
+          ) as expected (middle, doubt)
+        )
+      )
+      from jsonb_to_record(v_line) as line (
+        slope double precision, slope_low double precision, slope_high double precision,
+        level double precision, wander double precision, span double precision
+      )
+      where v_line is not null
+    ),
+    'reaches', (
+      select jsonb_build_object('rows', forecast_report."rows") || nms_private.dates_until(
+        since => v_last,
+        distance => (forecast_report."rows" - (v_report ->> 'last_rows')::bigint - line.level)::double precision,
+        slope => line.slope,
+        wander => line.wander,
+        span => line.span
+      )
+      from jsonb_to_record(v_line) as line (
+        slope double precision, level double precision, wander double precision, span double precision
+      )
+      where forecast_report."rows" is not null and v_line is not null
+    ),
+    'key', nms_private.key_forecast(
+      table_oid => to_regclass(format('%I.%I', forecast_report.schema_name, forecast_report.table_name)),
+      days => forecast_report.days,
+      rows_line => v_line
+    )
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION forecast_report(schema_name text, table_name text, rows bigint, days integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint, days integer) IS 'When a table is full, by its counts of the last so many business days: {schema_name, table_name, days, days_found, days_needed, first_date, last_date, last_rows, methods, trend, reaches, key}. trend: its level, rows per day from per_day_low to per_day_high, and ahead: rows in 30, 90 and 365 days; null when days_found are too few. reaches: null unless asked for a number of rows, then outcome: passed, between (earliest and latest), not before (earliest, perhaps never), never, not within 100 years. key: the same for its primary key when it can run out, with its position now, what limits it, the pace of its positions (pace_of) or else of the rows, by which it runs out not after latest, and the remedy; is_pressing: nms.find_problems() names it as well. All ranges are of 95 % confidence. methods: by how many of its days each was used. Names as the catalogue spells them. Raises P0002 for a table that no run has met, 22023 for a number that cannot be.';
 
 
 --
@@ -7126,6 +7260,44 @@ COMMENT ON FUNCTION nms_private.current_targets(skip jsonb, exclude jsonb, among
 
 
 --
+-- Name: dates_until(date, double precision, double precision, double precision, double precision); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.dates_until(since date, distance double precision, slope double precision, wander double precision, span double precision) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select jsonb_build_object(
+    'outcome', case
+      when found.earliest > horizon.days then 'not within 100 years'
+      when found.latest > horizon.days then 'not before'
+      else found.outcome
+    end,
+    'earliest', case
+      when found.earliest <= horizon.days then dates_until.since + floor(found.earliest)::integer
+    end,
+    'middle', case
+      when found.latest <= horizon.days then dates_until.since + round(found.middle)::integer
+    end,
+    'latest', case
+      when found.latest <= horizon.days then dates_until.since + ceil(found.latest)::integer
+    end
+  )
+  from nms_private.time_until(
+    distance => dates_until.distance, slope => dates_until.slope, wander => dates_until.wander, span => dates_until.span
+  ) as found
+  cross join (select 36525 as days) as horizon
+$$;
+
+
+--
+-- Name: FUNCTION dates_until(since date, distance double precision, slope double precision, wander double precision, span double precision); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.dates_until(since date, distance double precision, slope double precision, wander double precision, span double precision) IS 'The dates of nms_private.time_until(): {outcome, earliest, middle, latest}, as far as they lie within 100 years.';
+
+
+--
 -- Name: day_owners(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -7151,6 +7323,25 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.day_owners(run_id bigint) IS 'The history by which a finished run is judged: the runs that owned the business days of the 13 weeks before its own when it ended. What ended later changes nothing.';
+
+
+--
+-- Name: days_needed(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.days_needed() RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select 14
+$$;
+
+
+--
+-- Name: FUNCTION days_needed(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.days_needed() IS 'Of how many days something has to be known before its pace is told.';
 
 
 --
@@ -7377,7 +7568,9 @@ CREATE FUNCTION nms_private.delete_measurements_of_deleted_runs() RETURNS trigge
     AS $$
 begin
   if tg_op = 'TRUNCATE' then
-    truncate nms.table_metrics_measurements, nms.table_metrics_filtered_counts, nms.table_metrics_comparisons;
+    truncate
+      nms.table_metrics_measurements, nms.table_metrics_filtered_counts, nms.table_metrics_comparisons,
+      nms_private.key_positions;
   else
     delete from nms.table_metrics_measurements as measurement
     using deleted_runs
@@ -7388,6 +7581,9 @@ begin
     delete from nms.table_metrics_comparisons as comparison
     using deleted_runs
     where comparison.run_id = deleted_runs.run_id;
+    delete from nms_private.key_positions as known
+    using deleted_runs
+    where known.run_id = deleted_runs.run_id;
   end if;
   return null;
 end
@@ -9768,6 +9964,34 @@ COMMENT ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) IS 'Ends
 
 
 --
+-- Name: gives_numbers(oid, oid); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.gives_numbers(sequence_oid oid, default_oid oid) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    gives_numbers.default_oid is null
+    or exists (
+      select
+      from pg_attrdef as fallback
+      where
+        fallback.oid = gives_numbers.default_oid
+        and pg_get_expr(fallback.adbin, fallback.adrelid)
+          = format('nextval(%L::regclass)', gives_numbers.sequence_oid::regclass::text)
+    )
+$$;
+
+
+--
+-- Name: FUNCTION gives_numbers(sequence_oid oid, default_oid oid); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.gives_numbers(sequence_oid oid, default_oid oid) IS 'Whether the numbers of a sequence are what a column gets: always for an identity (default_oid is null), otherwise when the default is nextval() of it and nothing else.';
+
+
+--
 -- Name: grouped_alerts(nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -10128,6 +10352,82 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.header_holders(run_id bigint) IS 'The other sessions that hold the row lock of a run''s header, as everybody does who works on it.';
+
+
+--
+-- Name: highest_key(oid, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.highest_key(table_oid oid, column_name text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET constraint_exclusion TO 'off'
+    SET row_security TO 'off'
+    SET jit TO 'off'
+    AS $$
+declare
+  v_highest bigint;
+  v_name text := table_oid::regclass::text;
+begin
+  begin
+    perform
+      set_config('transaction_read_only', 'on', true),
+      set_config('lock_timeout', '1s', true);
+    if current_setting('restrict_nonsystem_relation_kind', true) is not null then
+      perform set_config('restrict_nonsystem_relation_kind', 'view', true);
+    end if;
+    execute format('lock table only %s in access share mode', v_name);
+    if
+      to_regclass(v_name)::oid = highest_key.table_oid
+      and exists (
+        select
+        from pg_class as relation
+        join pg_index as key on key.indrelid = relation.oid and key.indisprimary and key.indisvalid
+        join pg_class as index on index.oid = key.indexrelid
+        join pg_opclass as operators on operators.oid = key.indclass[0]
+        join pg_attribute as attribute on attribute.attrelid = relation.oid and attribute.attnum = key.indkey[0]
+        where
+          relation.oid = highest_key.table_oid
+          and relation.relkind = 'r'
+          and not relation.relhassubclass
+          and key.indnkeyatts = 1
+          and attribute.attname = highest_key.column_name
+          and attribute.atttypid in ('smallint'::regtype, 'integer'::regtype)
+          and operators.opcnamespace = 'pg_catalog'::regnamespace
+          and operators.opcdefault
+          and index.relam = (select method.oid from pg_am as method where method.amname = 'btree')
+      )
+      and not exists (
+        select
+        from pg_index as other
+        where other.indrelid = highest_key.table_oid and num_nonnulls(other.indexprs, other.indpred) > 0
+      )
+      and not exists (
+        select
+        from pg_statistic_ext as statistics
+        where statistics.stxrelid = highest_key.table_oid and statistics.stxexprs is not null
+      )
+    then
+      execute format('select max(%I) from only %s', highest_key.column_name, v_name) into v_highest;
+    end if;
+    raise sqlstate 'NM002' using message = 'read: release the lock';
+  exception
+    when sqlstate 'NM002' then
+      return v_highest;
+    when query_canceled then
+      raise;
+    when assert_failure or others then
+      return null;
+  end;
+end
+$$;
+
+
+--
+-- Name: FUNCTION highest_key(table_oid oid, column_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.highest_key(table_oid oid, column_name text) IS 'The highest value of a primary key of one column, smallint or integer, from its index; null when the table is empty, locked, partitioned or has children, or when reading it could run code of its owner: an index or statistics of an expression, or an index of some rows only.';
 
 
 --
@@ -10770,6 +11070,315 @@ COMMENT ON FUNCTION nms_private.keep_foreign_counts(run_id bigint, findings nms_
 
 
 --
+-- Name: key_forecast(oid, integer, jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  -- Of several columns that which ends first.
+  key as (
+    select limits.*, given.is_sequence, given."position"
+    from nms_private.key_limits(table_oid => key_forecast.table_oid) as limits
+    cross join lateral (
+      select
+        limits.sequence_oid is not null
+          and nms_private.gives_numbers(sequence_oid => limits.sequence_oid, default_oid => limits.default_oid) as is_sequence
+    ) as kind
+    cross join lateral (
+      select
+        true as is_sequence, found."position", true as is_known
+      from nms_private.sequence_positions(sequences => array[limits.sequence_oid]) as found
+      where kind.is_sequence
+      union all
+      select false, found.highest, found.highest is not null
+      from nms_private.highest_key(table_oid => limits.table_oid, column_name => limits.column_name) as found (highest)
+      where not kind.is_sequence and limits.is_only_column and limits.data_type <> 'bigint'
+    ) as given
+    where given.is_known
+    order by (limits.last_key::numeric - coalesce(given."position", limits.first_key)) / limits.increment
+    limit 1
+  ),
+  measured as (
+    select
+      key.*,
+      floor(
+        (key.last_key::numeric - coalesce(key."position"::numeric, coalesce(key.first_key, 1)::numeric - key.increment))
+          / key.increment
+      ) as keys_left,
+      floor((key.last_key::numeric - coalesce(key.first_key, 1)) / key.increment) + 1 as keys
+    from key
+  ),
+  paced as (
+    select
+      measured.*,
+      pace.points,
+      case
+        when pace.slope is not null
+          then jsonb_build_object(
+            'of', 'positions', 'slope', pace.slope, 'slope_low', pace.slope_low, 'slope_high', pace.slope_high,
+            'wander', pace.wander, 'span', pace.span
+          )
+        when measured.increment > 0 or measured.is_sequence then '{"of": "rows"}' || key_forecast.rows_line
+      end as line
+    from measured
+    left join lateral nms_private.key_pace(
+      sequence_schema => measured.sequence_schema,
+      sequence_name => measured.sequence_name,
+      increment => measured.increment,
+      "position" => measured."position",
+      days => key_forecast.days
+    ) as pace on measured.is_sequence
+  )
+  select jsonb_build_object(
+    'column_name', paced.column_name,
+    'data_type', paced.data_type,
+    'position', paced."position",
+    'last_key', paced.last_key,
+    'keys_left', greatest(paced.keys_left, 0),
+    'used_percent', round(100 * (1 - paced.keys_left / paced.keys), 2),
+    'limited_by', case when paced.is_limited_by_type then 'type' else 'sequence' end,
+    'sequence', case when paced.is_sequence then paced.sequence_oid::regclass::text end,
+    'increment', paced.increment,
+    'is_cyclic', paced.is_cyclic,
+    'points_found', coalesce(paced.points, 0),
+    'points_needed', nms_private.days_needed() + 1,
+    'pace_of', paced.line ->> 'of',
+    'per_day', round((paced.line ->> 'slope')::numeric, 2),
+    'per_day_low', round((paced.line ->> 'slope_low')::numeric, 2),
+    'per_day_high', round((paced.line ->> 'slope_high')::numeric, 2),
+    'remedy', nms_private.key_remedy(
+      schema_name => paced.schema_name,
+      table_name => paced.table_name,
+      column_name => paced.column_name,
+      data_type => paced.data_type,
+      is_limited_by_type => paced.is_limited_by_type or not paced.is_sequence,
+      sequence_oid => case when paced.is_sequence then paced.sequence_oid end,
+      default_oid => paced.default_oid
+    )
+  ) || coalesce(outcome.said, '{"outcome": null, "earliest": null, "middle": null, "latest": null}')
+    || jsonb_build_object(
+      'is_pressing',
+      paced.keys_left <= 0
+        or paced.keys_left < 0.2 * paced.keys
+        or coalesce((outcome.said ->> 'earliest')::date <= nms.business_date() + 365, false)
+    )
+  from paced
+  cross join lateral (
+    select nms_private.dates_until(
+      since => nms.business_date(),
+      distance => paced.keys_left::double precision,
+      slope => (paced.line ->> 'slope')::double precision,
+      wander => (paced.line ->> 'wander')::double precision,
+      span => (paced.line ->> 'span')::double precision
+    )
+    where paced.keys_left > 0 and paced.line is not null
+    union all
+    select '{"outcome": "passed", "earliest": null, "middle": null, "latest": null}' where paced.keys_left <= 0
+    union all
+    select null where paced.keys_left > 0 and paced.line is null
+  ) as dated (until)
+  -- Rows that were deleted have used keys as well: what grows by rows runs out no later, and says nothing of sooner.
+  cross join lateral (
+    select
+      case
+        when dated.until ->> 'outcome' = 'passed' or paced.line ->> 'of' = 'positions' then dated.until
+        when dated.until ->> 'latest' is not null
+          then dated.until || '{"outcome": "not after", "earliest": null, "middle": null}'
+      end
+  ) as outcome (said)
+$$;
+
+
+--
+-- Name: FUNCTION key_forecast(table_oid oid, days integer, rows_line jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line jsonb) IS 'When the primary key of a table runs out, by the position of its sequence, or else by its highest value: as the key of nms.forecast_report(). rows_line: how the rows grow, for where too few positions are known. Null: it has none that could run out, or none that can be read.';
+
+
+--
+-- Name: key_limits(oid); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.key_limits(table_oid oid DEFAULT NULL::oid) RETURNS TABLE(table_oid oid, schema_name text, table_name text, column_name text, data_type text, first_key bigint, last_key bigint, is_only_column boolean, is_limited_by_type boolean, sequence_oid oid, sequence_schema text, sequence_name text, increment bigint, is_cyclic boolean, default_oid oid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  key_column as materialized (
+    select
+      relation.oid as table_oid,
+      namespace.nspname as schema_name,
+      relation.relname as table_name,
+      attribute.attname as column_name,
+      attribute.attnum,
+      attribute.atttypid,
+      key.indnkeyatts = 1 as is_only_column,
+      (power(2::numeric, 8 * attribute.attlen - 1) - 1)::bigint as greatest_of_type
+    from pg_index as key
+    join pg_class as relation on relation.oid = key.indrelid
+    join pg_namespace as namespace on namespace.oid = relation.relnamespace
+    join pg_attribute as attribute
+      on attribute.attrelid = relation.oid
+      and attribute.attnum = any ((key.indkey::smallint[])[0:key.indnkeyatts - 1])
+    where
+      key.indisprimary
+      and relation.relkind in ('r', 'p')
+      and not relation.relispartition
+      and relation.relpersistence <> 't'
+      and attribute.atttypid in ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
+      and (key_limits.table_oid is null or relation.oid = key_limits.table_oid)
+  )
+  select
+    key_column.table_oid,
+    key_column.schema_name,
+    key_column.table_name,
+    key_column.column_name,
+    key_column.atttypid::regtype::text,
+    case when sequence.seqincrement < 0 then sequence.seqmax else sequence.seqmin end,
+    ending.last_key,
+    key_column.is_only_column,
+    abs(ending.last_key::numeric) >= key_column.greatest_of_type,
+    sequence.seqrelid,
+    sequence_namespace.nspname,
+    sequence_relation.relname,
+    coalesce(sequence.seqincrement, 1),
+    coalesce(sequence.seqcycle, false),
+    given_by.default_oid
+  from key_column
+  -- An identity has its sequence, a default names one. The limit keeps the planner to look-ups.
+  left join lateral (
+    select dependency.objid as sequence_oid, null::oid as default_oid
+    from pg_depend as dependency
+    where
+      dependency.refclassid = 'pg_class'::regclass
+      and dependency.refobjid = key_column.table_oid
+      and dependency.refobjsubid = key_column.attnum
+      and dependency.classid = 'pg_class'::regclass
+      and dependency.deptype = 'i'
+    union all
+    select dependency.refobjid, fallback.oid
+    from pg_attrdef as fallback
+    join pg_depend as dependency
+      on dependency.classid = 'pg_attrdef'::regclass
+      and dependency.objid = fallback.oid
+      and dependency.refclassid = 'pg_class'::regclass
+      and dependency.refobjid <> key_column.table_oid
+    where fallback.adrelid = key_column.table_oid and fallback.adnum = key_column.attnum
+    limit 1
+  ) as given_by on true
+  left join pg_sequence as sequence on sequence.seqrelid = given_by.sequence_oid
+  left join pg_class as sequence_relation on sequence_relation.oid = sequence.seqrelid
+  left join pg_namespace as sequence_namespace on sequence_namespace.oid = sequence_relation.relnamespace
+  cross join lateral (
+    select
+      case
+        when sequence.seqincrement < 0 then greatest(sequence.seqmin, -key_column.greatest_of_type - 1)
+        else least(sequence.seqmax, key_column.greatest_of_type)
+      end
+  ) as ending (last_key)
+  where
+    (sequence.seqrelid is not null or (key_column.is_only_column and key_column.atttypid <> 'bigint'::regtype))
+    and (
+      key_column.atttypid <> 'bigint'::regtype
+      or ending.last_key not in (bigint '9223372036854775807', -9223372036854775807, (-9223372036854775808)::bigint)
+    )
+$$;
+
+
+--
+-- Name: FUNCTION key_limits(table_oid oid); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.key_limits(table_oid oid) IS 'Primary keys that can run out: columns of smallint or integer, and of bigint whose sequence ends earlier. From first_key to last_key, in steps of increment, as the type of the column and the sequence that gives the numbers allow; without a sequence (sequence_oid is null) first_key is null, and the key has no other column. default_oid: the default that names the sequence, null for an identity. Not of partitions: their parent has the column. Asks the catalogue.';
+
+
+--
+-- Name: key_pace(text, text, bigint, bigint, integer); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.key_pace(sequence_schema text, sequence_name text, increment bigint, "position" bigint, days integer) RETURNS TABLE(points bigint, slope double precision, slope_low double precision, slope_high double precision, wander double precision, span double precision)
+    LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  known as (
+    select known.read_at, known."position"
+    from nms_private.key_positions as known
+    where
+      known.sequence_schema = key_pace.sequence_schema
+      and known.sequence_name = key_pace.sequence_name
+      and known."position" is not null
+      and known.read_at > statement_timestamp() - make_interval(days => key_pace.days)
+    union all
+    select statement_timestamp(), key_pace."position" where key_pace."position" is not null
+  ),
+  point as (
+    select
+      extract(epoch from known.read_at - statement_timestamp())::double precision / 86400 as place,
+      ((known."position"::numeric - key_pace."position") / key_pace.increment)::double precision as amount
+    from known
+  ),
+  gathered as (
+    select count(*) as points, array_agg(point.place) as places, array_agg(point.amount) as amounts from point
+  )
+  select gathered.points, line.slope, line.slope_low, line.slope_high, line.wander, line.span
+  from gathered
+  left join lateral nms_private.robust_line(places => gathered.places, amounts => gathered.amounts) as line
+    on gathered.points > nms_private.days_needed()
+$$;
+
+
+--
+-- Name: FUNCTION key_pace(sequence_schema text, sequence_name text, increment bigint, "position" bigint, days integer); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.key_pace(sequence_schema text, sequence_name text, increment bigint, "position" bigint, days integer) IS 'How many keys a sequence has used a day, as of nms_private.robust_line(), by its position now and those that runs have kept in the last so many days. points: how many there are, now included; the others are null when they are too few.';
+
+
+--
+-- Name: key_remedy(text, text, text, text, boolean, oid, oid); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.key_remedy(schema_name text, table_name text, column_name text, data_type text, is_limited_by_type boolean, sequence_oid oid, default_oid oid) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select concat_ws(
+    ' ',
+    case
+      when key_remedy.is_limited_by_type
+        then format(
+          'alter table %I.%I alter column %I type bigint;',
+          key_remedy.schema_name, key_remedy.table_name, key_remedy.column_name
+        )
+    end,
+    (
+      -- That of an identity takes the type of its column along.
+      select format(
+        'alter sequence %s as bigint no %svalue;',
+        key_remedy.sequence_oid::regclass, case when sequence.seqincrement < 0 then 'min' else 'max' end
+      )
+      from pg_sequence as sequence
+      where
+        sequence.seqrelid = key_remedy.sequence_oid
+        and (not key_remedy.is_limited_by_type or (key_remedy.default_oid is not null and sequence.seqtypid <> 'bigint'::regtype))
+    )
+  )
+$$;
+
+
+--
+-- Name: FUNCTION key_remedy(schema_name text, table_name text, column_name text, data_type text, is_limited_by_type boolean, sequence_oid oid, default_oid oid); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.key_remedy(schema_name text, table_name text, column_name text, data_type text, is_limited_by_type boolean, sequence_oid oid, default_oid oid) IS 'The statements after which a key does not run out any more. A new type rewrites the table and its indexes under an access exclusive lock.';
+
+
+--
 -- Name: known_business_date(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -11111,6 +11720,151 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.lint_filter_not_counted(payload jsonb, targets nms_private.target[], today date) IS 'A filter whose table, column or literal does not fit is not counted; the table itself is.';
+
+
+--
+-- Name: lint_key_runs_out(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  target as materialized (
+    select target.table_oid from unnest(lint_key_runs_out.targets) as target
+  ),
+  key as materialized (
+    select limits.*
+    from nms_private.key_limits() as limits
+    where limits.sequence_oid is not null and limits.table_oid in (select target.table_oid from target)
+  ),
+  -- What no run has read yet is read now.
+  unknown as (
+    select found.sequence_oid, found."position"
+    from (
+      select array_agg(distinct key.sequence_oid) as sequences
+      from key
+      where not exists (
+        select
+        from nms_private.key_positions as known
+        where known.sequence_schema = key.sequence_schema and known.sequence_name = key.sequence_name
+      )
+    ) as given
+    cross join nms_private.sequence_positions(sequences => given.sequences) as found
+  ),
+  placed as materialized (
+    select
+      key.*,
+      coalesce(latest."position", unknown."position") as "position",
+      latest."position"::numeric - oldest."position" as used_since,
+      extract(epoch from latest.read_at - oldest.read_at) / 86400 as days
+    from key
+    left join unknown on unknown.sequence_oid = key.sequence_oid
+    left join lateral (
+      select known.*
+      from nms_private.key_positions as known
+      where known.sequence_schema = key.sequence_schema and known.sequence_name = key.sequence_name
+      order by known.run_id desc
+      limit 1
+    ) as latest on true
+    left join lateral (
+      select known.*
+      from nms_private.key_positions as known
+      where
+        known.sequence_schema = key.sequence_schema
+        and known.sequence_name = key.sequence_name
+        and known."position" is not null
+        and known.read_at > statement_timestamp() - interval '90 days'
+      order by known.run_id
+      limit 1
+    ) as oldest on true
+  ),
+  -- No range begins before a tenth of what the mean pace allows: the others need not be looked at closely.
+  pressing as materialized (
+    select placed.*
+    from placed
+    where
+      placed."position" is not null
+      and (
+        (placed.last_key::numeric - placed."position") / placed.increment
+          <= 0.2 * (placed.last_key::numeric - placed.first_key) / placed.increment
+        or (placed.last_key::numeric - placed."position") / placed.increment
+          <= 3650 * placed.used_since / placed.increment / nullif(placed.days, 0)
+      )
+      and nms_private.gives_numbers(sequence_oid => placed.sequence_oid, default_oid => placed.default_oid)
+  ),
+  judged as (
+    select
+      pressing.*,
+      floor((pressing.last_key::numeric - pressing."position") / pressing.increment) as keys_left,
+      100 - 100 * (pressing.last_key::numeric - pressing."position") / nullif(pressing.last_key::numeric - pressing.first_key, 0)
+        as used_percent,
+      pace.until
+    from pressing
+    left join lateral (
+      select nms_private.dates_until(
+        since => lint_key_runs_out.today,
+        distance => ((pressing.last_key::numeric - pressing."position") / pressing.increment)::double precision,
+        slope => found.slope,
+        wander => found.wander,
+        span => found.span
+      ) as until
+      from nms_private.key_pace(
+        sequence_schema => pressing.sequence_schema,
+        sequence_name => pressing.sequence_name,
+        increment => pressing.increment,
+        "position" => pressing."position",
+        days => 90
+      ) as found
+      where found.slope is not null
+    ) as pace on true
+  )
+  select
+    case when judged.keys_left < 1 and not judged.is_cyclic then 'error' else 'warning' end,
+    'key_runs_out',
+    judged.table_oid::regclass::text,
+    format(
+      'its key %I (%s) is at %s of %s: %s',
+      judged.column_name,
+      judged.data_type,
+      nms_private.with_separators(judged."position"),
+      nms_private.with_separators(judged.last_key),
+      case
+        when judged.keys_left < 1 and judged.is_cyclic then 'its sequence begins again, with keys that there may be already'
+        when judged.keys_left < 1 then 'no row can be inserted any more'
+        when judged.until ->> 'outcome' = 'between'
+          then format('it runs out between %s and %s', judged.until ->> 'earliest', judged.until ->> 'latest')
+        when judged.until ->> 'outcome' = 'not before' then format('it runs out not before %s', judged.until ->> 'earliest')
+        when judged.until is null then format('%s per cent are used, and too few days are known to say when it runs out', floor(judged.used_percent))
+        else format('%s per cent are used, and at the present pace it does not run out', floor(judged.used_percent))
+      end
+    ),
+    nms_private.key_remedy(
+      schema_name => judged.schema_name,
+      table_name => judged.table_name,
+      column_name => judged.column_name,
+      data_type => judged.data_type,
+      is_limited_by_type => judged.is_limited_by_type,
+      sequence_oid => judged.sequence_oid,
+      default_oid => judged.default_oid
+    ) || case
+      when judged.is_limited_by_type then ' -- rewrites the table and its indexes, and nobody can read it meanwhile: docs/forecast.md'
+      else ''
+    end
+  from judged
+  where
+    judged.used_percent > 80
+    or judged.keys_left < 1
+    or (judged.until ->> 'earliest')::date <= lint_key_runs_out.today + 365
+$$;
+
+
+--
+-- Name: FUNCTION lint_key_runs_out(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private.target[], today date) IS 'The numbers of a primary key that a sequence gives out are used up (error), by more than 80 per cent, or may be within a year: by the early end of the range. From the positions that runs have kept; what none has kept yet is read.';
 
 
 --
@@ -13519,6 +14273,71 @@ COMMENT ON FUNCTION nms_private.record_failure(run_id bigint, target nms_private
 
 
 --
+-- Name: record_key_positions(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.record_key_positions() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if exists (
+    select
+    from nms.table_metrics_runs as earlier
+    join nms_private.key_positions as known on known.run_id = earlier.run_id
+    where earlier.snapshot_date = new.snapshot_date
+  ) then
+    return null;
+  end if;
+
+  with
+  backed as materialized (
+    select distinct on (key.sequence_schema, key.sequence_name) key.*
+    from nms_private.key_limits() as key
+    where
+      key.sequence_oid is not null
+      and key.schema_name <> all (new.machinery_schemas)
+    order by key.sequence_schema, key.sequence_name, key.table_oid
+  ),
+  chosen as (
+    select backed.*
+    from backed
+    left join lateral (
+      select known.*
+      from nms_private.key_positions as known
+      where known.sequence_schema = backed.sequence_schema and known.sequence_name = backed.sequence_name
+      order by known.run_id desc
+      limit 1
+    ) as latest on true
+    order by
+      abs(latest.position::numeric - backed.first_key) * 100 > abs(backed.last_key::numeric - backed.first_key) desc nulls last,
+      latest.run_id nulls first
+    limit 500
+  )
+  insert into nms_private.key_positions (sequence_schema, sequence_name, run_id, read_at, "position")
+  select chosen.sequence_schema, chosen.sequence_name, new.run_id, clock_timestamp(), found."position"
+  from (select array_agg(chosen.sequence_oid) as sequences from chosen) as given
+  cross join nms_private.sequence_positions(sequences => given.sequences) as found
+  join chosen on chosen.sequence_oid = found.sequence_oid;
+  return null;
+exception
+  -- No failure here may undo the end of the run.
+  when query_canceled or assert_failure or others then
+    raise warning 'the positions of keys were not recorded by run %', new.run_id
+      using errcode = sqlstate, detail = left(sqlerrm, 2000);
+    return null;
+end
+$$;
+
+
+--
+-- Name: FUNCTION record_key_positions(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.record_key_positions() IS 'Trigger function that keeps, once a business day, how far the sequences of keys are that can run out. A failure there is a warning, and the run ends as it would have.';
+
+
+--
 -- Name: record_missing_run(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -14305,6 +15124,90 @@ COMMENT ON FUNCTION nms_private.retract_replaced(run_id bigint) IS 'Deletes what
 
 
 --
+-- Name: robust_line(double precision[], double precision[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.robust_line(places double precision[], amounts double precision[]) RETURNS TABLE(slope double precision, slope_low double precision, slope_high double precision, level double precision, wander double precision, span double precision)
+    LANGUAGE sql IMMUTABLE ROWS 1 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  point as materialized (
+    select given.place, given.amount from unnest(robust_line.places, robust_line.amounts) as given (place, amount)
+  ),
+  line as materialized (
+    select percentile_cont(0.5) within group (order by (latter.amount - former.amount) / (latter.place - former.place)) as slope
+    from point as former
+    join point as latter on latter.place > former.place
+  ),
+  stretched as (
+    select
+      bounds.last,
+      bounds.span,
+      cut.stretches,
+      case when bounds.span < 28 then bounds.span / cut.stretches else 7 * floor(bounds.span / 7 / cut.stretches) end as length
+    from (select max(point.place) as last, max(point.place) - min(point.place) + 1 as span from point) as bounds
+    cross join lateral (
+      select case when bounds.span < 28 then 4 else least(12, floor(bounds.span / 7)) end as stretches
+    ) as cut
+  ),
+  middle as (
+    select
+      floor((stretched.last - point.place) / stretched.length) as stretch,
+      percentile_cont(0.5) within group (order by point.amount - line.slope * (point.place - stretched.last)) as rest
+    from point
+    cross join line
+    cross join stretched
+    where floor((stretched.last - point.place) / stretched.length) < stretched.stretches
+    group by 1
+  ),
+  step as (
+    select
+      (middle.rest - lead(middle.rest) over by_stretch) / sqrt(lead(middle.stretch) over by_stretch - middle.stretch) as size
+    from middle
+    window by_stretch as (order by middle.stretch)
+  ),
+  -- The middles of two stretches differ by two thirds of what their ends do.
+  variance as (
+    select 1.5 * avg(step.size * step.size) as of_stretch, count(step.size)::integer as steps from step
+  ),
+  -- Student's t at 97.5 %, for as many steps, less one for the slope.
+  scaled as (
+    select
+      sqrt(variance.of_stretch / stretched.length)
+        * ('{12.706,12.706,4.303,3.182,2.776,2.571,2.447,2.365,2.306,2.262,2.228}'::double precision[])[variance.steps] as wander
+    from variance
+    cross join stretched
+    where variance.steps >= 2
+  ),
+  latest as (
+    select percentile_cont(0.5) within group (order by newest.amount - line.slope * (newest.place - stretched.last)) as level
+    from (select point.* from point order by point.place desc limit 7) as newest
+    cross join line
+    cross join stretched
+  )
+  select
+    line.slope,
+    line.slope - scaled.wander / sqrt(stretched.span),
+    line.slope + scaled.wander / sqrt(stretched.span),
+    latest.level,
+    scaled.wander,
+    stretched.span
+  from line
+  cross join stretched
+  cross join scaled
+  cross join latest
+$$;
+
+
+--
+-- Name: FUNCTION robust_line(places double precision[], amounts double precision[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.robust_line(places double precision[], amounts double precision[]) IS 'A line through points that a few wild ones do not move: the median of the slopes between any two of them (Theil and Sen), between slope_low and slope_high with 95 % confidence, and its level at the last point, the median of the last seven. wander: by how much, with the same confidence, the amount leaves the line within a day, times the square root of the days within several; span: days from the first point to the last. No row: the points lie in too few weeks.';
+
+
+--
 -- Name: rows_of(bigint, text, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -14958,6 +15861,78 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.seed_count(table_oid oid) IS 'Counts the rows of a table as a beginning for what its triggers note. Returns why that was not possible, null when it was.';
+
+
+--
+-- Name: sequence_positions(oid[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.sequence_positions(sequences oid[]) RETURNS TABLE(sequence_oid oid, "position" bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_batch oid[];
+  v_read jsonb;
+  v_place bigint := 1;
+  v_size bigint := 50;
+begin
+  while v_place <= cardinality(sequences) loop
+    v_batch := sequences[v_place : v_place + v_size - 1];
+    v_read := null;
+    -- Raising and catching releases the locks at once.
+    begin
+      perform
+        set_config('transaction_read_only', 'on', true),
+        set_config('lock_timeout', case when v_size = 1 then '1ms' else '50ms' end, true);
+      if current_setting('restrict_nonsystem_relation_kind', true) is not null then
+        perform set_config('restrict_nonsystem_relation_kind', 'view', true);
+      end if;
+      execute (
+        select format(
+          'select json_agg(json_build_array(oid, last_value, is_called)) from (%s) as read',
+          string_agg(
+            format('select %s as oid, last_value, is_called from only %s', sequence.oid, sequence.oid::regclass),
+            ' union all '
+          )
+        )
+        from pg_class as sequence
+        where sequence.oid = any (v_batch) and sequence.relkind = 'S'
+      ) into v_read;
+      raise sqlstate 'NM002' using message = 'read: release the locks';
+    exception
+      when sqlstate 'NM002' then
+        null;
+      when query_canceled then
+        raise;
+      -- One that is dropped, locked or not ours to read: the others of its batch are read each by itself.
+      when assert_failure or others then
+        v_read := null;
+    end;
+    if v_read is null and v_size > 1 then
+      v_size := 1;
+      continue;
+    end if;
+    return query
+    select
+      (found.value ->> 0)::oid,
+      case when (found.value ->> 2)::boolean then (found.value ->> 1)::bigint end
+    from jsonb_array_elements(v_read) as found (value);
+    v_place := v_place + v_size;
+    -- Back to batches at the end of the one that had to be taken apart.
+    if v_place % 50 = 1 then
+      v_size := 50;
+    end if;
+  end loop;
+end
+$$;
+
+
+--
+-- Name: FUNCTION sequence_positions(sequences oid[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.sequence_positions(sequences oid[]) IS 'The last number that each of these sequences has given out; null when it has given out none. No row: it could not be read. No lock on it outlasts the reading.';
 
 
 --
@@ -15816,6 +16791,50 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) IS 'Ends for good the sessions that are counting tables of this run, or the one with this process id: for counts that do not react to pg_cancel_backend, because a function in an index of a table catches that. Returns the tables that they were reading, small ones together with others; no row when no session counts. The run stays RUNNING: end it with nms_private.give_up_run.';
+
+
+--
+-- Name: time_until(double precision, double precision, double precision, double precision); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.time_until(distance double precision, slope double precision, wander double precision, span double precision) RETURNS TABLE(outcome text, earliest double precision, middle double precision, latest double precision)
+    LANGUAGE sql IMMUTABLE ROWS 1 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    range.outcome,
+    case when range.outcome in ('between', 'not before') then least(range.earliest, 1e6) end,
+    case when range.outcome = 'between' then least(time_until.distance / time_until.slope, 1e6) end,
+    case when range.outcome = 'between' then least((term.b + term.root) / nullif(2 * term.a, 0), 1e6) end
+  from (select power(time_until.wander, 2) / time_until.span as doubt) as squared
+  cross join lateral (
+    select
+      power(time_until.slope, 2) - squared.doubt as a,
+      2 * time_until.distance * time_until.slope + squared.doubt * time_until.span as b,
+      sqrt(greatest(
+        0,
+        4 * time_until.distance * squared.doubt * time_until.slope * time_until.span
+          + power(squared.doubt * time_until.span, 2)
+          + 4 * squared.doubt * power(time_until.distance, 2)
+      )) as root
+    where time_until.distance > 0 and time_until.slope + sqrt(squared.doubt) > 0
+  ) as term
+  cross join lateral (
+    select
+      case when term.a > 0 and time_until.slope > 0 then 'between' else 'not before' end,
+      2 * power(time_until.distance, 2) / nullif(term.b + term.root, 0)
+  ) as range (outcome, earliest)
+  union all
+  select case when time_until.distance <= 0 then 'passed' else 'never' end, null, null, null
+  where time_until.distance <= 0 or time_until.slope + time_until.wander / sqrt(time_until.span) <= 0
+$$;
+
+
+--
+-- Name: FUNCTION time_until(distance double precision, slope double precision, wander double precision, span double precision); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.time_until(distance double precision, slope double precision, wander double precision, span double precision) IS 'When a line as of nms_private.robust_line() has gone so far, in days after its last point. outcome: passed; between (earliest and latest, with 95 % confidence, middle if the slope is exactly what it seems); not before (earliest; perhaps never, as the slope may be 0 or less); never (the slope is 0 or less). No more than a million days.';
 
 
 --
@@ -19214,6 +20233,61 @@ COMMENT ON TABLE nms_private.job_turn IS 'Always empty. Whoever opens a job of t
 
 
 --
+-- Name: key_positions; Type: TABLE; Schema: nms_private; Owner: -
+--
+
+CREATE TABLE nms_private.key_positions (
+    sequence_schema text NOT NULL COLLATE pg_catalog."C",
+    sequence_name text NOT NULL COLLATE pg_catalog."C",
+    run_id bigint NOT NULL,
+    read_at timestamp with time zone NOT NULL,
+    "position" bigint
+);
+
+
+--
+-- Name: TABLE key_positions; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON TABLE nms_private.key_positions IS 'How far the sequences were whose numbers are keys that can run out. By name, because a restored database has other OIDs.';
+
+
+--
+-- Name: COLUMN key_positions.sequence_schema; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.key_positions.sequence_schema IS 'Schema of the sequence.';
+
+
+--
+-- Name: COLUMN key_positions.sequence_name; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.key_positions.sequence_name IS 'Name of the sequence.';
+
+
+--
+-- Name: COLUMN key_positions.run_id; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.key_positions.run_id IS 'Run that has read it, and takes it along when it is deleted.';
+
+
+--
+-- Name: COLUMN key_positions.read_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.key_positions.read_at IS 'When it was read.';
+
+
+--
+-- Name: COLUMN key_positions."position"; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.key_positions."position" IS 'The last number that it had given out; null when it had given out none.';
+
+
+--
 -- Name: maintained_counts; Type: TABLE; Schema: nms_private; Owner: -
 --
 
@@ -19643,6 +20717,14 @@ ALTER TABLE ONLY nms_private.foreign_counts
 
 
 --
+-- Name: key_positions key_positions_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE ONLY nms_private.key_positions
+    ADD CONSTRAINT key_positions_pkey PRIMARY KEY (sequence_schema, sequence_name, run_id);
+
+
+--
 -- Name: maintained_counts maintained_counts_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
 --
 
@@ -19745,6 +20827,13 @@ CREATE INDEX events_received_at_idx ON nms_private.events USING btree (received_
 
 
 --
+-- Name: key_positions_run_idx; Type: INDEX; Schema: nms_private; Owner: -
+--
+
+CREATE INDEX key_positions_run_idx ON nms_private.key_positions USING btree (run_id);
+
+
+--
 -- Name: targets_open_idx; Type: INDEX; Schema: nms_private; Owner: -
 --
 
@@ -19833,6 +20922,20 @@ CREATE TRIGGER record_alerts AFTER UPDATE ON nms.table_metrics_runs FOR EACH ROW
 --
 
 COMMENT ON TRIGGER record_alerts ON nms.table_metrics_runs IS 'However a run ends, what is strange about it is recorded.';
+
+
+--
+-- Name: table_metrics_runs record_key_positions; Type: TRIGGER; Schema: nms; Owner: -
+--
+
+CREATE TRIGGER record_key_positions AFTER UPDATE ON nms.table_metrics_runs FOR EACH ROW WHEN (((old.status = 'RUNNING'::text) AND (new.status = 'SUCCEEDED'::text) AND (NOT new.is_imported))) EXECUTE FUNCTION nms_private.record_key_positions();
+
+
+--
+-- Name: TRIGGER record_key_positions ON table_metrics_runs; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TRIGGER record_key_positions ON nms.table_metrics_runs IS 'How far the keys are that can run out is kept once a day.';
 
 
 --
@@ -20135,6 +21238,17 @@ REVOKE ALL ON FUNCTION nms.fold_counts(count_rows boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms.fold_counts(count_rows boolean) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms.fold_counts(count_rows boolean) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms.fold_counts(count_rows boolean) TO table_metrics_maintainer;
+
+
+--
+-- Name: FUNCTION forecast_report(schema_name text, table_name text, rows bigint, days integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint, days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint, days integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint, days integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint, days integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint, days integer) TO table_metrics_reader;
 
 
 --
@@ -20722,10 +21836,24 @@ REVOKE ALL ON FUNCTION nms_private.current_targets(skip jsonb, exclude jsonb, am
 
 
 --
+-- Name: FUNCTION dates_until(since date, distance double precision, slope double precision, wander double precision, span double precision); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.dates_until(since date, distance double precision, slope double precision, wander double precision, span double precision) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION day_owners(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.day_owners(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION days_needed(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.days_needed() FROM PUBLIC;
 
 
 --
@@ -21043,6 +22171,13 @@ GRANT ALL ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) TO tab
 
 
 --
+-- Name: FUNCTION gives_numbers(sequence_oid oid, default_oid oid); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.gives_numbers(sequence_oid oid, default_oid oid) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION grouped_alerts(alerts nms.table_metrics_alert_log[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -21082,6 +22217,13 @@ REVOKE ALL ON FUNCTION nms_private.have_their_names(targets nms_private.target[]
 --
 
 REVOKE ALL ON FUNCTION nms_private.header_holders(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION highest_key(table_oid oid, column_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.highest_key(table_oid oid, column_name text) FROM PUBLIC;
 
 
 --
@@ -21168,6 +22310,34 @@ REVOKE ALL ON FUNCTION nms_private.keep_foreign_counts(run_id bigint, findings n
 
 
 --
+-- Name: FUNCTION key_forecast(table_oid oid, days integer, rows_line jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION key_limits(table_oid oid); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.key_limits(table_oid oid) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION key_pace(sequence_schema text, sequence_name text, increment bigint, "position" bigint, days integer); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.key_pace(sequence_schema text, sequence_name text, increment bigint, "position" bigint, days integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION key_remedy(schema_name text, table_name text, column_name text, data_type text, is_limited_by_type boolean, sequence_oid oid, default_oid oid); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.key_remedy(schema_name text, table_name text, column_name text, data_type text, is_limited_by_type boolean, sequence_oid oid, default_oid oid) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION known_business_date(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -21228,6 +22398,13 @@ REVOKE ALL ON FUNCTION nms_private.lint_count_rule_names_nothing(payload jsonb, 
 --
 
 REVOKE ALL ON FUNCTION nms_private.lint_filter_not_counted(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_key_runs_out(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
 
 
 --
@@ -21608,6 +22785,13 @@ REVOKE ALL ON FUNCTION nms_private.record_failure(run_id bigint, target nms_priv
 
 
 --
+-- Name: FUNCTION record_key_positions(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.record_key_positions() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION record_missing_run(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -21752,6 +22936,13 @@ REVOKE ALL ON FUNCTION nms_private.retract_replaced(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION robust_line(places double precision[], amounts double precision[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.robust_line(places double precision[], amounts double precision[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION rows_of(run_id bigint, schema_name text, table_name text); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -21833,6 +23024,13 @@ REVOKE ALL ON FUNCTION nms_private.score_counts(run_id bigint, schema_names text
 --
 
 REVOKE ALL ON FUNCTION nms_private.seed_count(table_oid oid) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION sequence_positions(sequences oid[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.sequence_positions(sequences oid[]) FROM PUBLIC;
 
 
 --
@@ -21954,6 +23152,13 @@ REVOKE ALL ON FUNCTION nms_private.targets_left(targets nms_private.target[], fi
 REVOKE ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION time_until(distance double precision, slope double precision, wander double precision, span double precision); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.time_until(distance double precision, slope double precision, wander double precision, span double precision) FROM PUBLIC;
 
 
 --
