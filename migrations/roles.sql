@@ -243,6 +243,7 @@ grant execute on function
   nms.runs_report,
   nms.tables_report,
   nms.alerts_report,
+  nms.check_report,
   nms.day_snapshot,
   nms.run_snapshot,
   nms.table_trend(text, text, integer, text),

@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import { addAlertsCommand } from './commands/alerts.ts'
+import { isCheck, runForMonitor } from './commands/check.ts'
 import { addCollectCommand } from './commands/collect.ts'
 import { addCompletionCommand } from './commands/completion.ts'
 import { addDailyCommand } from './commands/daily.ts'
 import { addDiffCommand } from './commands/diff.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addExportCommand } from './commands/export.ts'
+import { addForecastCommand } from './commands/forecast.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
 import { addPruneCommand } from './commands/prune.ts'
 import { addRebuildCommand } from './commands/rebuild.ts'
@@ -32,6 +34,7 @@ addDoctorCommand(program)
 addStatusCommand(program)
 addDailyCommand(program)
 addTrendCommand(program)
+addForecastCommand(program)
 addDiffCommand(program)
 addAlertsCommand(program)
 addRebuildCommand(program)
@@ -39,4 +42,5 @@ addPruneCommand(program)
 addExportCommand(program)
 addCompletionCommand(program)
 
-await runMain(() => program.parseAsync())
+if (isCheck(process.argv.slice(2))) await runForMonitor(program)
+else await runMain(() => program.parseAsync())

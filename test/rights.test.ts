@@ -27,6 +27,7 @@ const readingCalls = [
   'list_maintained',
   'alerts_report',
   'business_date',
+  'check_report',
   'compare_days',
   'compare_report',
   'compare_runs',

@@ -418,6 +418,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'alerts_report',
       'call_as_nobody',
       'call_filter_function',
+      'check_report',
       'close_run',
       'collect_table_metrics',
       'compare_days',

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:e03c971ab586ef2d01e12c895112dfd7f582ecf7
+--! Hash: sha1:d5e91dc1f0148466877ebe173bc2c794a47fa93f
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -8134,9 +8134,6 @@ begin
     'trend', (
       select jsonb_build_object(
         'level', (v_report ->> 'last_rows')::bigint + round(line.level)::bigint,
-        'per_day', round(line.slope::numeric, 2),
-        'per_day_low', round(line.slope_low::numeric, 2),
-        'per_day_high', round(line.slope_high::numeric, 2),
         'ahead', (
           select jsonb_agg(
             jsonb_build_object(
@@ -8155,7 +8152,7 @@ begin
               (line.wander * sqrt(ahead.days + power(ahead.days, 2) / line.span))::numeric
           ) as expected (middle, doubt)
         )
-      )
+      ) || nms_private.shown_pace(slope => line.slope, slope_low => line.slope_low, slope_high => line.slope_high)
       from jsonb_to_record(v_line) as line (
         slope double precision, slope_low double precision, slope_high double precision,
         level double precision, wander double precision, span double precision
@@ -8345,7 +8342,7 @@ as $$
     'position', paced."position",
     'last_key', paced.last_key,
     'keys_left', greatest(paced.keys_left, 0),
-    'used_percent', round(100 * (1 - paced.keys_left / paced.keys), 2),
+    'used_percent', trunc(100 * (1 - paced.keys_left / paced.keys), 2),
     'limited_by', case when paced.is_limited_by_type then 'type' else 'sequence' end,
     'sequence', case when paced.is_sequence then paced.sequence_oid::regclass::text end,
     'increment', paced.increment,
@@ -8353,9 +8350,6 @@ as $$
     'points_found', coalesce(paced.points, 0),
     'points_needed', nms_private.days_needed() + 1,
     'pace_of', paced.line ->> 'of',
-    'per_day', round((paced.line ->> 'slope')::numeric, 2),
-    'per_day_low', round((paced.line ->> 'slope_low')::numeric, 2),
-    'per_day_high', round((paced.line ->> 'slope_high')::numeric, 2),
     'remedy', nms_private.key_remedy(
       schema_name => paced.schema_name,
       table_name => paced.table_name,
@@ -8365,7 +8359,13 @@ as $$
       sequence_oid => case when paced.is_sequence then paced.sequence_oid end,
       default_oid => paced.default_oid
     )
-  ) || coalesce(outcome.said, '{"outcome": null, "earliest": null, "middle": null, "latest": null}')
+  )
+    || nms_private.shown_pace(
+      slope => (paced.line ->> 'slope')::double precision,
+      slope_low => (paced.line ->> 'slope_low')::double precision,
+      slope_high => (paced.line ->> 'slope_high')::double precision
+    )
+    || coalesce(outcome.said, '{"outcome": null, "earliest": null, "middle": null, "latest": null}')
     || jsonb_build_object(
       'is_pressing',
       paced.keys_left <= 0
@@ -8812,6 +8812,25 @@ comment on function nms_private.sequence_positions(oid[]) is
   'The last number that each of these sequences has given out; null when it has given out none. No row: it could not be read. No lock on it outlasts the reading.';
 revoke execute on function nms_private.sequence_positions(oid[]) from public;
 --! EndIncluded functions/forecast/sequence_positions.sql
+--! Included functions/forecast/shown_pace.sql
+create or replace function nms_private.shown_pace(slope double precision, slope_low double precision, slope_high double precision)
+returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'per_day', round(shown_pace.slope::numeric, precision.digits),
+    'per_day_low', floor(shown_pace.slope_low::numeric * power(10::numeric, precision.digits)) / power(10::numeric, precision.digits),
+    'per_day_high', ceil(shown_pace.slope_high::numeric * power(10::numeric, precision.digits)) / power(10::numeric, precision.digits)
+  )
+  from (
+    select case when greatest(abs(shown_pace.slope_low), abs(shown_pace.slope_high)) >= 100 then 0 else 2 end as digits
+  ) as precision
+$$;
+comment on function nms_private.shown_pace(double precision, double precision, double precision) is
+  'A pace and its range as they are shown, the range rounded outward: {per_day, per_day_low, per_day_high}.';
+revoke execute on function nms_private.shown_pace(double precision, double precision, double precision) from public;
+--! EndIncluded functions/forecast/shown_pace.sql
 --! Included functions/forecast/time_until.sql
 -- What is left to the line, squared, is what the amount wanders in as many days and what the slope may be wrong by:
 -- (distance - slope * days)² = wander² * (days + days² / span). Its two solutions are the range.
@@ -11816,6 +11835,189 @@ comment on function nms_private.changes_of_period(bigint, bigint, date, date, in
   'What nms.period_report says of the tables of two runs, and of their rows on the days from the first to the last.';
 revoke execute on function nms_private.changes_of_period(bigint, bigint, date, date, integer) from public;
 --! EndIncluded functions/reading/changes_of_period.sql
+--! Included functions/reading/check_alerts.sql
+create or replace function nms_private.check_alerts()
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  alert as (
+    select
+      open.value ->> 'kind' as kind,
+      nms_private.is_critical(kind => open.value ->> 'kind') as is_critical,
+      open.value ->> 'acknowledged_at' is not null as is_acknowledged,
+      concat_ws(' ', open.value ->> 'kind', concat_ws('.', open.value ->> 'schema_name', open.value ->> 'table_name')) as name,
+      open.place
+    from jsonb_array_elements(nms_private.open_alerts()) with ordinality as open (value, place)
+  ),
+  total as (
+    select
+      count(*) filter (where not alert.is_acknowledged) as unseen,
+      count(*) filter (where not alert.is_acknowledged and alert.is_critical) as critical,
+      count(*) filter (where alert.is_acknowledged) as acknowledged
+    from alert
+  ),
+  -- Three are enough for a pager.
+  named as (
+    select string_agg(first.name, ', ' order by first.is_critical desc, first.place) as names, count(*) as shown
+    from (
+      select alert.* from alert where not alert.is_acknowledged order by alert.is_critical desc, alert.place limit 3
+    ) as first
+  )
+  select jsonb_build_object(
+    'status', case when total.critical > 0 then 'CRITICAL' when total.unseen > 0 then 'WARNING' else 'OK' end,
+    'message', concat_ws(
+      ', ',
+      case
+        when total.unseen = 0 then 'no open alert'
+        else format('%s open alert%s: %s', total.unseen, case when total.unseen > 1 then 's' end, named.names)
+      end,
+      case when total.unseen > named.shown then format('and %s more', total.unseen - named.shown) end,
+      case when total.acknowledged > 0 then format('%s acknowledged', total.acknowledged) end
+    ),
+    'perfdata', format(
+      'alerts=%s;0;;0 critical=%s;;0;0 acknowledged=%s;;;0', total.unseen, total.critical, total.acknowledged
+    )
+  )
+  from total
+  cross join named
+$$;
+comment on function nms_private.check_alerts() is
+  'Whether anything is strange, as of nms.check_report(): any open alert is a WARNING, some kinds are CRITICAL; what is acknowledged is neither, and is mentioned.';
+revoke execute on function nms_private.check_alerts() from public;
+--! EndIncluded functions/reading/check_alerts.sql
+--! Included functions/reading/check_report.sql
+create or replace function nms.check_report(what text default 'status')
+returns jsonb
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_report jsonb;
+begin
+  if (check_report.what in ('status', 'alerts')) is not true then
+    raise exception 'no such check: %', coalesce(check_report.what, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected status or alerts',
+        hint = 'status: whether today is counted as usual. alerts: whether anything is strange.';
+  end if;
+
+  v_report := case check_report.what
+    when 'status' then nms_private.check_status()
+    else nms_private.check_alerts()
+  end;
+  -- One line, in which | begins the numbers: no name and no message of others may have either.
+  return v_report || jsonb_build_object(
+    'exit_status', case v_report ->> 'status' when 'OK' then 0 when 'WARNING' then 1 else 2 end,
+    'message', left(btrim(regexp_replace(translate(v_report ->> 'message', '|', '/'), '\s+', ' ', 'g')), 1000)
+  );
+end
+$$;
+comment on function nms.check_report(text) is
+  'What a monitor is told, as plugins of Nagios do: {status, exit_status, message, perfdata}. status: OK (0), WARNING (1) or CRITICAL (2). what: status, whether today is counted as usual, or alerts, whether anything is strange that nobody has acknowledged. message has no line end and no |. Raises 22023 for anything else.';
+revoke execute on function nms.check_report(text) from public;
+--! EndIncluded functions/reading/check_report.sql
+--! Included functions/reading/check_status.sql
+create or replace function nms_private.check_status()
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  alert as materialized (
+    select open.value ->> 'kind' as kind, open.value ->> 'detail' as detail, open.value ->> 'acknowledged_at' is not null as is_acknowledged
+    from jsonb_array_elements(nms_private.open_alerts()) as open (value)
+  ),
+  -- Of those about runs: what is strange about tables is another check.
+  urgent as (
+    select
+      string_agg(left(alert.detail, 300), '; ' order by alert.kind) filter (where not alert.is_acknowledged) as told,
+      string_agg(alert.kind, ', ' order by alert.kind) filter (where alert.is_acknowledged) as acknowledged
+    from alert
+    where alert.kind in ('run_late', 'repeated_failures')
+  ),
+  last_run as (
+    select run.run_id, run.status, run.error_message
+    from nms.table_metrics_runs as run
+    where run.status <> 'RUNNING' and not run.is_imported
+    order by run.run_id desc
+    limit 1
+  ),
+  last_day as (
+    select
+      day.run_id,
+      day.snapshot_date,
+      run.finished_at,
+      greatest(0, floor(extract(epoch from statement_timestamp() - run.finished_at))) as age,
+      ceil(extract(epoch from due.due_at - run.finished_at)) as due_age,
+      due.due_at,
+      nms_private.run_totals(run_id => day.run_id) as totals
+    from nms.table_metrics_daily_snapshot as day
+    join nms.table_metrics_runs as run on run.run_id = day.run_id
+    left join nms.table_metrics_next_due as due on due.run_id = day.run_id
+    order by day.snapshot_date desc
+    limit 1
+  ),
+  state as (
+    select
+      today.date,
+      last_day.snapshot_date is not distinct from today.date as is_counted,
+      coalesce(last_run.status = 'FAILED', false) as has_failed
+    from (select nms.business_date() as date) as today
+    left join last_day on true
+    left join last_run on true
+  )
+  select jsonb_build_object(
+    'status', case
+      when urgent.told is not null then 'CRITICAL'
+      when state.has_failed and not state.is_counted and urgent.acknowledged is null then 'WARNING'
+      when last_day.run_id is null then 'WARNING'
+      else 'OK'
+    end,
+    'message', concat_ws(
+      '; ',
+      urgent.told,
+      case
+        when state.is_counted
+          then format(
+            '%s counted by run %s: %s tables, %s rows',
+            state.date, last_day.run_id, last_day.totals ->> 'tables', last_day.totals ->> 'rows'
+          )
+        when last_day.run_id is null then 'no day has a result'
+        when urgent.told is null
+          then format(
+            'no result for %s yet%s, the last one is of %s',
+            state.date,
+            coalesce(format(', due at %s', to_char(last_day.due_at at time zone settings.business_time_zone, 'YYYY-MM-DD HH24:MI')), ''),
+            last_day.snapshot_date
+          )
+      end,
+      case
+        when state.has_failed and urgent.told is null
+          then format('run %s FAILED: %s', last_run.run_id, left(last_run.error_message, 300))
+      end,
+      case when urgent.acknowledged is not null then format('acknowledged: %s', urgent.acknowledged) end
+    ),
+    'perfdata', concat_ws(
+      ' ',
+      'tables=' || (last_day.totals ->> 'tables') || ';;;0',
+      'rows=' || (last_day.totals ->> 'rows') || ';;;0',
+      format('alerts=%s;;;0', (select count(*) from alert where not alert.is_acknowledged)),
+      case when last_day.age is not null then format('age=%ss;;%s;0', last_day.age, last_day.due_age) end
+    )
+  )
+  from nms.table_metrics_settings as settings
+  cross join state
+  cross join urgent
+  left join last_day on true
+  left join last_run on true
+$$;
+comment on function nms_private.check_status() is
+  'Whether today is counted as usual, as of nms.check_report(): CRITICAL when it is late, or runs fail again and again; WARNING when the last run has failed and today has no result, or no day has one. perfdata: tables and rows of the last day, open alerts, and the age of its result, critical once the next one is due.';
+revoke execute on function nms_private.check_status() from public;
+--! EndIncluded functions/reading/check_status.sql
 --! Included functions/reading/checked_limit.sql
 create or replace function nms_private.checked_limit(argument text, value integer)
 returns integer
@@ -13019,6 +13221,18 @@ comment on function nms.growth_report(text, text, text, integer) is
   'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
 revoke execute on function nms.growth_report(text, text, text, integer) from public;
 --! EndIncluded functions/reading/growth_report.sql
+--! Included functions/reading/is_critical.sql
+create or replace function nms_private.is_critical(kind text)
+returns boolean
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select is_critical.kind in ('dropped_to_zero', 'table_missing', 'count_differs', 'repeated_failures', 'run_late')
+$$;
+comment on function nms_private.is_critical(text) is
+  'Whether a monitor is told CRITICAL for an alert of this kind, rather than WARNING: rows or results are gone, or counts are wrong.';
+revoke execute on function nms_private.is_critical(text) from public;
+--! EndIncluded functions/reading/is_critical.sql
 --! Included functions/reading/list_runs.sql
 create or replace function nms_private.list_runs("limit" integer, before bigint default null)
 returns jsonb
@@ -16985,7 +17199,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T18:57:57Z 30530bb03e10.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:03:18Z 3ccbff97112b.';
 
 -- Triggers
 create or replace trigger validate_filter

@@ -9,7 +9,9 @@ import { numberOfRows, wholeNumber } from './arguments.ts'
 export function addForecastCommand(program: Command): void {
   program
     .command('forecast')
-    .description('tell when a table has how many rows, and when its primary key runs out, each with its range')
+    .description(
+      'tell when a table has how many rows, and when its primary key runs out, each with its range',
+    )
     .argument('<schema.table>', 'a table, spelled as the catalogue does or quoted as in SQL')
     .option('--rows <n>', 'when it has as many', numberOfRows)
     .option('--days <n>', 'by how many of the last days, today included', wholeNumber(366), 90)
