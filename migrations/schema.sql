@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T18:57:57Z 30530bb03e10.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:03:18Z 3ccbff97112b.';
 
 
 --
@@ -702,6 +702,45 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+
+
+--
+-- Name: check_report(text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.check_report(what text DEFAULT 'status'::text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_report jsonb;
+begin
+  if (check_report.what in ('status', 'alerts')) is not true then
+    raise exception 'no such check: %', coalesce(check_report.what, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected status or alerts',
+        hint = 'status: whether today is counted as usual. alerts: whether anything is strange.';
+  end if;
+
+  v_report := case check_report.what
+    when 'status' then nms_private.check_status()
+    else nms_private.check_alerts()
+  end;
+  -- One line, in which | begins the numbers: no name and no message of others may have either.
+  return v_report || jsonb_build_object(
+    'exit_status', case v_report ->> 'status' when 'OK' then 0 when 'WARNING' then 1 else 2 end,
+    'message', left(btrim(regexp_replace(translate(v_report ->> 'message', '|', '/'), '\s+', ' ', 'g')), 1000)
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION check_report(what text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.check_report(what text) IS 'What a monitor is told, as plugins of Nagios do: {status, exit_status, message, perfdata}. status: OK (0), WARNING (1) or CRITICAL (2). what: status, whether today is counted as usual, or alerts, whether anything is strange that nobody has acknowledged. message has no line end and no |. Raises 22023 for anything else.';
 
 
 --
@@ -1923,9 +1962,6 @@ begin
     'trend', (
       select jsonb_build_object(
         'level', (v_report ->> 'last_rows')::bigint + round(line.level)::bigint,
-        'per_day', round(line.slope::numeric, 2),
-        'per_day_low', round(line.slope_low::numeric, 2),
-        'per_day_high', round(line.slope_high::numeric, 2),
         'ahead', (
           select jsonb_agg(
             jsonb_build_object(
@@ -1944,7 +1980,7 @@ begin
               (line.wander * sqrt(ahead.days + power(ahead.days, 2) / line.span))::numeric
           ) as expected (middle, doubt)
         )
-      )
+      ) || nms_private.shown_pace(slope => line.slope, slope_low => line.slope_low, slope_high => line.slope_high)
       from jsonb_to_record(v_line) as line (
         slope double precision, slope_low double precision, slope_high double precision,
         level double precision, wander double precision, span double precision
@@ -5751,6 +5787,171 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.changes_of_period(before bigint, after bigint, first date, last date, at_most integer) IS 'What nms.period_report says of the tables of two runs, and of their rows on the days from the first to the last.';
+
+
+--
+-- Name: check_alerts(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.check_alerts() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  alert as (
+    select
+      open.value ->> 'kind' as kind,
+      nms_private.is_critical(kind => open.value ->> 'kind') as is_critical,
+      open.value ->> 'acknowledged_at' is not null as is_acknowledged,
+      concat_ws(' ', open.value ->> 'kind', concat_ws('.', open.value ->> 'schema_name', open.value ->> 'table_name')) as name,
+      open.place
+    from jsonb_array_elements(nms_private.open_alerts()) with ordinality as open (value, place)
+  ),
+  total as (
+    select
+      count(*) filter (where not alert.is_acknowledged) as unseen,
+      count(*) filter (where not alert.is_acknowledged and alert.is_critical) as critical,
+      count(*) filter (where alert.is_acknowledged) as acknowledged
+    from alert
+  ),
+  -- Three are enough for a pager.
+  named as (
+    select string_agg(first.name, ', ' order by first.is_critical desc, first.place) as names, count(*) as shown
+    from (
+      select alert.* from alert where not alert.is_acknowledged order by alert.is_critical desc, alert.place limit 3
+    ) as first
+  )
+  select jsonb_build_object(
+    'status', case when total.critical > 0 then 'CRITICAL' when total.unseen > 0 then 'WARNING' else 'OK' end,
+    'message', concat_ws(
+      ', ',
+      case
+        when total.unseen = 0 then 'no open alert'
+        else format('%s open alert%s: %s', total.unseen, case when total.unseen > 1 then 's' end, named.names)
+      end,
+      case when total.unseen > named.shown then format('and %s more', total.unseen - named.shown) end,
+      case when total.acknowledged > 0 then format('%s acknowledged', total.acknowledged) end
+    ),
+    'perfdata', format(
+      'alerts=%s;0;;0 critical=%s;;0;0 acknowledged=%s;;;0', total.unseen, total.critical, total.acknowledged
+    )
+  )
+  from total
+  cross join named
+$$;
+
+
+--
+-- Name: FUNCTION check_alerts(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.check_alerts() IS 'Whether anything is strange, as of nms.check_report(): any open alert is a WARNING, some kinds are CRITICAL; what is acknowledged is neither, and is mentioned.';
+
+
+--
+-- Name: check_status(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.check_status() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  alert as materialized (
+    select open.value ->> 'kind' as kind, open.value ->> 'detail' as detail, open.value ->> 'acknowledged_at' is not null as is_acknowledged
+    from jsonb_array_elements(nms_private.open_alerts()) as open (value)
+  ),
+  -- Of those about runs: what is strange about tables is another check.
+  urgent as (
+    select
+      string_agg(left(alert.detail, 300), '; ' order by alert.kind) filter (where not alert.is_acknowledged) as told,
+      string_agg(alert.kind, ', ' order by alert.kind) filter (where alert.is_acknowledged) as acknowledged
+    from alert
+    where alert.kind in ('run_late', 'repeated_failures')
+  ),
+  last_run as (
+    select run.run_id, run.status, run.error_message
+    from nms.table_metrics_runs as run
+    where run.status <> 'RUNNING' and not run.is_imported
+    order by run.run_id desc
+    limit 1
+  ),
+  last_day as (
+    select
+      day.run_id,
+      day.snapshot_date,
+      run.finished_at,
+      greatest(0, floor(extract(epoch from statement_timestamp() - run.finished_at))) as age,
+      ceil(extract(epoch from due.due_at - run.finished_at)) as due_age,
+      due.due_at,
+      nms_private.run_totals(run_id => day.run_id) as totals
+    from nms.table_metrics_daily_snapshot as day
+    join nms.table_metrics_runs as run on run.run_id = day.run_id
+    left join nms.table_metrics_next_due as due on due.run_id = day.run_id
+    order by day.snapshot_date desc
+    limit 1
+  ),
+  state as (
+    select
+      today.date,
+      last_day.snapshot_date is not distinct from today.date as is_counted,
+      coalesce(last_run.status = 'FAILED', false) as has_failed
+    from (select nms.business_date() as date) as today
+    left join last_day on true
+    left join last_run on true
+  )
+  select jsonb_build_object(
+    'status', case
+      when urgent.told is not null then 'CRITICAL'
+      when state.has_failed and not state.is_counted and urgent.acknowledged is null then 'WARNING'
+      when last_day.run_id is null then 'WARNING'
+      else 'OK'
+    end,
+    'message', concat_ws(
+      '; ',
+      urgent.told,
+      case
+        when state.is_counted
+          then format(
+            '%s counted by run %s: %s tables, %s rows',
+            state.date, last_day.run_id, last_day.totals ->> 'tables', last_day.totals ->> 'rows'
+          )
+        when last_day.run_id is null then 'no day has a result'
+        when urgent.told is null
+          then format(
+            'no result for %s yet%s, the last one is of %s',
+            state.date,
+            coalesce(format(', due at %s', to_char(last_day.due_at at time zone settings.business_time_zone, 'YYYY-MM-DD HH24:MI')), ''),
+            last_day.snapshot_date
+          )
+      end,
+      case
+        when state.has_failed and urgent.told is null
+          then format('run %s FAILED: %s', last_run.run_id, left(last_run.error_message, 300))
+      end,
+      case when urgent.acknowledged is not null then format('acknowledged: %s', urgent.acknowledged) end
+    ),
+    'perfdata', concat_ws(
+      ' ',
+      'tables=' || (last_day.totals ->> 'tables') || ';;;0',
+      'rows=' || (last_day.totals ->> 'rows') || ';;;0',
+      format('alerts=%s;;;0', (select count(*) from alert where not alert.is_acknowledged)),
+      case when last_day.age is not null then format('age=%ss;;%s;0', last_day.age, last_day.due_age) end
+    )
+  )
+  from nms.table_metrics_settings as settings
+  cross join state
+  cross join urgent
+  left join last_day on true
+  left join last_run on true
+$$;
+
+
+--
+-- Name: FUNCTION check_status(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.check_status() IS 'Whether today is counted as usual, as of nms.check_report(): CRITICAL when it is late, or runs fail again and again; WARNING when the last run has failed and today has no result, or no day has one. perfdata: tables and rows of the last day, open alerts, and the age of its result, critical once the next one is due.';
 
 
 --
@@ -10616,6 +10817,25 @@ COMMENT ON FUNCTION nms_private.hold_target(claim nms_private.targets, OUT is_he
 
 
 --
+-- Name: is_critical(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.is_critical(kind text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select is_critical.kind in ('dropped_to_zero', 'table_missing', 'count_differs', 'repeated_failures', 'run_late')
+$$;
+
+
+--
+-- Name: FUNCTION is_critical(kind text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.is_critical(kind text) IS 'Whether a monitor is told CRITICAL for an alert of this kind, rather than WARNING: rows or results are gone, or counts are wrong.';
+
+
+--
 -- Name: is_filter(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -11138,7 +11358,7 @@ CREATE FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line 
     'position', paced."position",
     'last_key', paced.last_key,
     'keys_left', greatest(paced.keys_left, 0),
-    'used_percent', round(100 * (1 - paced.keys_left / paced.keys), 2),
+    'used_percent', trunc(100 * (1 - paced.keys_left / paced.keys), 2),
     'limited_by', case when paced.is_limited_by_type then 'type' else 'sequence' end,
     'sequence', case when paced.is_sequence then paced.sequence_oid::regclass::text end,
     'increment', paced.increment,
@@ -11146,9 +11366,6 @@ CREATE FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line 
     'points_found', coalesce(paced.points, 0),
     'points_needed', nms_private.days_needed() + 1,
     'pace_of', paced.line ->> 'of',
-    'per_day', round((paced.line ->> 'slope')::numeric, 2),
-    'per_day_low', round((paced.line ->> 'slope_low')::numeric, 2),
-    'per_day_high', round((paced.line ->> 'slope_high')::numeric, 2),
     'remedy', nms_private.key_remedy(
       schema_name => paced.schema_name,
       table_name => paced.table_name,
@@ -11158,7 +11375,13 @@ CREATE FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line 
       sequence_oid => case when paced.is_sequence then paced.sequence_oid end,
       default_oid => paced.default_oid
     )
-  ) || coalesce(outcome.said, '{"outcome": null, "earliest": null, "middle": null, "latest": null}')
+  )
+    || nms_private.shown_pace(
+      slope => (paced.line ->> 'slope')::double precision,
+      slope_low => (paced.line ->> 'slope_low')::double precision,
+      slope_high => (paced.line ->> 'slope_high')::double precision
+    )
+    || coalesce(outcome.said, '{"outcome": null, "earliest": null, "middle": null, "latest": null}')
     || jsonb_build_object(
       'is_pressing',
       paced.keys_left <= 0
@@ -16263,6 +16486,32 @@ COMMENT ON FUNCTION nms_private.settle_targets(run_id bigint) IS 'When nothing o
 
 
 --
+-- Name: shown_pace(double precision, double precision, double precision); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.shown_pace(slope double precision, slope_low double precision, slope_high double precision) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select jsonb_build_object(
+    'per_day', round(shown_pace.slope::numeric, precision.digits),
+    'per_day_low', floor(shown_pace.slope_low::numeric * power(10::numeric, precision.digits)) / power(10::numeric, precision.digits),
+    'per_day_high', ceil(shown_pace.slope_high::numeric * power(10::numeric, precision.digits)) / power(10::numeric, precision.digits)
+  )
+  from (
+    select case when greatest(abs(shown_pace.slope_low), abs(shown_pace.slope_high)) >= 100 then 0 else 2 end as digits
+  ) as precision
+$$;
+
+
+--
+-- Name: FUNCTION shown_pace(slope double precision, slope_low double precision, slope_high double precision); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.shown_pace(slope double precision, slope_low double precision, slope_high double precision) IS 'A pace and its range as they are shown, the range rounded outward: {per_day, per_day_low, per_day_high}.';
+
+
+--
 -- Name: sizes_of(oid); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -21061,6 +21310,17 @@ GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before
 
 
 --
+-- Name: FUNCTION check_report(what text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.check_report(what text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.check_report(what text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.check_report(what text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.check_report(what text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.check_report(what text) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION close_run(run_id bigint); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -21678,6 +21938,20 @@ REVOKE ALL ON FUNCTION nms_private.changes_of_period(before bigint, after bigint
 
 
 --
+-- Name: FUNCTION check_alerts(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.check_alerts() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION check_status(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.check_status() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION checked_limit(argument text, value integer); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -22231,6 +22505,13 @@ REVOKE ALL ON FUNCTION nms_private.highest_key(table_oid oid, column_name text) 
 --
 
 REVOKE ALL ON FUNCTION nms_private.hold_target(claim nms_private.targets, OUT is_held boolean, OUT tables_counted bigint, OUT rows_counted numeric) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_critical(kind text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.is_critical(kind text) FROM PUBLIC;
 
 
 --
@@ -23059,6 +23340,13 @@ REVOKE ALL ON FUNCTION nms_private.settle_maintained(run_id bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.settle_targets(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION shown_pace(slope double precision, slope_low double precision, slope_high double precision); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.shown_pace(slope double precision, slope_low double precision, slope_high double precision) FROM PUBLIC;
 
 
 --
