@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:d5e91dc1f0148466877ebe173bc2c794a47fa93f
+--! Hash: sha1:f27f975ae94847d1ed78c50add813f9258eeeb5b
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -8732,18 +8732,20 @@ as $$
   )
   select
     line.slope,
-    line.slope - scaled.wander / sqrt(stretched.span),
-    line.slope + scaled.wander / sqrt(stretched.span),
+    line.slope - scaled.wander / sqrt(known.span),
+    line.slope + scaled.wander / sqrt(known.span),
     latest.level,
     scaled.wander,
-    stretched.span
+    known.span
   from line
   cross join stretched
+  -- Of a sum of independent steps, the median of slopes knows as little as its ends after four fifths of the time.
+  cross join lateral (select 0.8 * stretched.span) as known (span)
   cross join scaled
   cross join latest
 $$;
 comment on function nms_private.robust_line(double precision[], double precision[]) is
-  'A line through points that a few wild ones do not move: the median of the slopes between any two of them (Theil and Sen), between slope_low and slope_high with 95 % confidence, and its level at the last point, the median of the last seven. wander: by how much, with the same confidence, the amount leaves the line within a day, times the square root of the days within several; span: days from the first point to the last. No row: the points lie in too few weeks.';
+  'A line through points that a few wild ones do not move: the median of the slopes between any two of them (Theil and Sen), between slope_low and slope_high with 95 % confidence, and its level at the last point, the median of the last seven. wander: by how much, with the same confidence, the amount leaves the line within a day, times the square root of the days within several; span: of how many days the slope is known as well as the ends of a sum tell it. No row: the points lie in too few weeks.';
 revoke execute on function nms_private.robust_line(double precision[], double precision[]) from public;
 --! EndIncluded functions/forecast/robust_line.sql
 --! Included functions/forecast/sequence_positions.sql
@@ -17199,7 +17201,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:03:18Z 3ccbff97112b.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:09:26Z f9b3a08c12be.';
 
 -- Triggers
 create or replace trigger validate_filter

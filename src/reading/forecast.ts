@@ -131,7 +131,7 @@ function describeTrend({
 
 function describeKey(key: Key): string[] {
   const { column_name, data_type, position, last_key, used_percent, sequence, is_pressing, remedy } = key
-  const title = `key ${visible(column_name)} (${data_type}): at ${formatCount(position ?? '0')} of ${formatCount(last_key)}, ${used_percent} % used`
+  const title = `key ${visible(column_name)} (${data_type}): at ${formatCount(position ?? '0')} of ${formatCount(last_key)}, ${used_percent.replace(/\.00$/, '')} % used`
   const from = sequence === null ? 'its highest value' : `its sequence ${visible(sequence)}`
   return [
     is_pressing ? paint('yellow', title) : title,
@@ -160,7 +160,7 @@ function describeEnd(key: Key): string[] {
       : ['when it runs out is not known']),
     sequence === null
       ? 'no sequence gives its numbers: nothing is known of its pace'
-      : `its position is known on ${points_found} of ${points_needed} days that are needed`,
+      : `its position is known of ${points_found} days, ${points_needed} are needed`,
   ]
 }
 
