@@ -243,6 +243,7 @@ grant execute on function
   nms.runs_report,
   nms.tables_report,
   nms.alerts_report,
+  nms.alert_rules_report,
   nms.check_report,
   nms.day_snapshot,
   nms.run_snapshot,
@@ -267,6 +268,7 @@ grant execute on function
   nms.close_run,
   nms.abandon_silent_runs,
   nms.preview_run,
+  nms.request_problem,
   nms.record_alerts,
   nms.find_problems,
   nms.fold_counts
@@ -290,9 +292,13 @@ grant execute on function
   nms_private.failed_after_counting,
   nms_private.validate_prune_job,
   nms_private.find_worker_problems,
+  nms_private.find_strange_jobs,
+  nms_private.is_misspelt,
+  nms_private.next_slot,
   nms_private.worker_trusts,
   nms_private.only_reads_and_requests,
-  nms_private.record_missing_run
+  nms_private.record_missing_run,
+  nms_private.alert_changes
 to table_metrics_collector, table_metrics_worker;
 
 -- A job may ask a worker to delete old runs.
@@ -306,6 +312,8 @@ grant execute on function
   nms.prune_table_metrics,
   nms.record_alerts,
   nms.resume_carrying,
+  nms.silence_alerts,
+  nms.acknowledge_alert,
   nms_private.is_time_zone -- checks a setting, and its schema need not be entered for that
 to table_metrics_maintainer;
 grant update on nms.table_metrics_settings to table_metrics_maintainer;

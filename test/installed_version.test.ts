@@ -47,7 +47,10 @@ test('docs/operations.md has the sentence as it is said', async (t) => {
 
   const { stderr } = await tableMetrics(t, db.url, ['daily'])
 
-  t.true((await readFile('docs/operations.md', 'utf8')).includes(`\`\`\`text\n${stderr}\`\`\``), stderr)
+  t.true(
+    (await readFile('docs/operations.md', 'utf8')).includes(`$ table-metrics daily\n${stderr}\`\`\``),
+    stderr,
+  )
 })
 
 test('two states that were made in the same second are another version, and either may be brought along', async (t) => {

@@ -35,14 +35,15 @@ export async function runForMonitor(program: Command): Promise<void> {
   process.once('uncaughtException', (error) => end(error.message))
   setTimeout(() => end(`no answer within ${longest / 1000} s`), longest).unref()
   let said = ''
-  for (const command of [program, ...program.commands]) {
+  const listen = (command: Command) => {
     command.exitOverride().configureOutput({
-      writeErr: () => undefined,
-      outputError: (text) => {
-        said += `${text}\n`
+      writeErr: (text) => {
+        said += text
       },
     })
+    command.commands.forEach(listen)
   }
+  listen(program)
   try {
     await program.parseAsync()
     // What a dead link keeps open must not keep this process.

@@ -7,7 +7,7 @@ import { visible } from '../terminal/visible.ts'
 import { type Carrying, describeCarrying } from './carrying.ts'
 import { estimateMark } from './marked_count.ts'
 import { withColumn } from './method_marks.ts'
-import { type Alert, tabulateAlerts } from './open_alerts.ts'
+import { type Alert, countOpen, describeGrouping, tabulateAlerts } from './open_alerts.ts'
 import { shownZone } from './time_zone.ts'
 
 /** What the server reports of how table metrics is doing. */
@@ -18,6 +18,8 @@ export interface StatusReport {
   last_day: { snapshot_date: string } | null
   runs: RunHeader[]
   alerts: Alert[]
+  /** The same, many of one kind as one. */
+  alert_groups: Alert[]
   /** Only where counts are carried, or were. */
   carrying?: Carrying
 }
@@ -50,7 +52,7 @@ export function describeStatus(report: StatusReport): string {
     `last run: ${newest.run_id}, ${paint(styleOfOutcome(newest.status), newest.status)}, started ${formatMinute(newest.collected_at, zone)} (${zone}), ${howLong(newest)}`,
     ...(newest.error_message ? [`reason: ${visible(inWords(newest.error_message))}`] : []),
     ...(report.carrying ? describeCarrying(report.carrying, zone) : []),
-    ...describeAlerts(report.alerts, zone),
+    ...describeAlerts(report, zone),
     '',
     layOut(
       ...withColumn(
@@ -101,10 +103,15 @@ function describeFailures(runs: RunHeader[]): string[] {
   return lines.length > 0 ? ['', ...lines] : []
 }
 
-function describeAlerts(alerts: Alert[], zone: string): string[] {
+function describeAlerts({ alerts, alert_groups }: StatusReport, zone: string): string[] {
   if (alerts.length === 0) return ['open alerts: none']
-  const count = formatCount(String(alerts.length))
-  return [paint('yellow', `open alerts: ${count}`), '', tabulateAlerts(alerts, zone)]
+  const isNew = alerts.some(({ acknowledged_at }) => acknowledged_at === null)
+  return [
+    paint(isNew ? 'yellow' : 'dim', `open alerts: ${countOpen(alerts)}`),
+    '',
+    tabulateAlerts(alert_groups, zone),
+    ...describeGrouping(alerts, alert_groups),
+  ]
 }
 
 function describeToday({ business_date, business_time_zone, today, last_day }: StatusReport): string {

@@ -1,8 +1,9 @@
-import { connect } from '../connection/database.ts'
+import { connect, type Sql } from '../connection/database.ts'
 import { untilAborted, withTimeout } from '../connection/timeout.ts'
 import { withSession } from '../connection/with_database.ts'
 import { expectOwnState } from '../install/state.ts'
 import { countOnline } from '../online/online.ts'
+import { reportAbandonedRuns } from '../schedule/open_job.ts'
 import { inBoundTransaction } from './bound_transaction.ts'
 import { endingEvents } from './events.ts'
 import { callFilterFunctions } from './filter_functions.ts'
@@ -28,8 +29,11 @@ export async function collectTableMetrics(
   options: CollectOptions = {},
 ): Promise<Run> {
   for (let attempts = 1; ; attempts++) {
-    const opened = await openRun(url, { skip, exclude }, options.signal)
-    if (opened.status !== 'RUNNING') return opened
+    const opened = await openRun(url, { skip, exclude }, options)
+    if (opened.status !== 'RUNNING') {
+      await withSession((sql) => reportEnd(sql, opened, options.report), url)
+      return opened
+    }
     const run = await collectRun(url, opened.run_id, options)
     if (attempts === 3 || options.signal?.aborted || !(await failedAfterCounting(url, run))) return run
   }
@@ -53,20 +57,23 @@ async function failedAfterCounting(url: string, { run_id, status }: Run): Promis
 async function openRun(
   url: string,
   { skip, exclude }: Required<CollectRequest>,
-  signal?: AbortSignal,
+  { signal, report }: CollectOptions,
 ): Promise<Run> {
   const sql = connect(url)
   const stopped = untilAborted(signal).then(() => {
     throw new Error('stopped before the run was opened')
   })
   try {
-    const open = () =>
-      inBoundTransaction(sql, async (transaction) => {
+    const open = async () => {
+      // Before nms.open_run() ends them without a word.
+      if (report) await reportAbandonedRuns(sql, { record: report })
+      return inBoundTransaction(sql, async (transaction) => {
         const [{ run_id }] = await transaction<[{ run_id: string }]>`
           select nms.open_run(skip => ${sql.json(skip)}, exclude => ${sql.json(exclude)}) as run_id
         `
         return readRun(transaction, run_id)
       })
+    }
     return await Promise.race([expectOwnState(sql).then(open), stopped])
   } finally {
     await sql.end({ timeout: 0 })
@@ -105,9 +112,13 @@ export async function collectRun(url: string, runId: string, options: CollectOpt
     const run = await withTimeout(timeout, ending, 'the server').catch((error) => {
       throw failure ?? error
     })
-    for (const event of await endingEvents(sql, run)) report(event)
+    await reportEnd(sql, run, report)
     return run
   }, url)
+}
+
+async function reportEnd(sql: Sql, run: Run, report: CollectOptions['report']): Promise<void> {
+  if (report) for (const event of await endingEvents(sql, run)) report(event)
 }
 
 /** How long a server may be away when the end of a run is to be read or written, in milliseconds. */

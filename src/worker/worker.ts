@@ -1,9 +1,12 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ParsedCronItem, type Runner, run, runOnce } from 'graphile-worker'
+import type { Sql } from '../connection/database.ts'
 import { isConnectionError } from '../connection/timeout.ts'
-import { reasonOf } from '../log.ts'
+import { type Log, reasonOf } from '../log.ts'
+import { nextSlot } from '../schedule/next_slot.ts'
 import { ask, reportAbandonedRuns, reportMissingRun } from '../schedule/open_job.ts'
+import { readStrangeJobs } from '../schedule/strange_jobs.ts'
 import { freeAbandonedJobs } from './abandoned_jobs.ts'
 import { isFatal, preflight } from './preflight.ts'
 import { admitRequesters } from './requesters.ts'
@@ -56,9 +59,16 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
  * Resolves to whether every job ended well.
  */
 export async function runWorkerOnce(options: WorkerOptions): Promise<boolean> {
-  const { signal } = options
+  const { databaseUrl, cronItems, log, signal } = options
   let failed = 0
-  await withWorkerSession(options, async (session) => {
+  let told = 0
+  const counted: Log = {
+    record(event) {
+      told++
+      log.record(event)
+    },
+  }
+  await withWorkerSession({ ...options, log: counted }, async (session) => {
     session.events.on('job:error', () => failed++)
     await lookAround(options, session)
     await queueMissedSlots(options, session)
@@ -66,6 +76,9 @@ export async function runWorkerOnce(options: WorkerOptions): Promise<boolean> {
     const working = runOnce(session.options)
     session.atEnd(() => working)
     await working
+    if (told > 0) return
+    const next = await ask(databaseUrl, session.signal, (sql) => nextSlot(sql, cronItems))
+    log.record({ event: 'nothing_due', ...next })
   })
   signal.throwIfAborted()
   return failed === 0
@@ -112,8 +125,9 @@ function refusedThreeTimes({ events }: WorkerSession): Promise<never> {
 }
 
 async function upkeep(options: WorkerOptions, session: WorkerSession, dead: string[]): Promise<never> {
+  const strange = new Set<string>()
   for (let hasFailed = false; ; ) {
-    const error = await tidy(options, session, dead).then(
+    const error = await tidy(options, session, { dead, strange }).then(
       () => undefined,
       (error: Error) => error,
     )
@@ -128,15 +142,24 @@ async function upkeep(options: WorkerOptions, session: WorkerSession, dead: stri
 function tidy(
   { databaseUrl, schema, log }: WorkerOptions,
   { signal }: WorkerSession,
-  dead: string[] = [],
+  { dead, strange }: { dead: string[]; strange: Set<string> } = { dead: [], strange: new Set() },
 ): Promise<void> {
   return ask(databaseUrl, signal, async (sql) => {
     await reportAbandonedRuns(sql, log)
     await reportMissingRun(sql, log)
+    await reportStrangeJobs(sql, schema, log, strange)
     await freeAbandonedJobs(sql, schema, dead)
     await admitRequesters(sql, schema)
     await sql`select nms.fold_counts(count_rows => false)`
   })
+}
+
+/** @param known tasks that were named before, and still have jobs */
+async function reportStrangeJobs(sql: Sql, schema: string, log: Log, known: Set<string>): Promise<void> {
+  const found = await readStrangeJobs(sql, schema)
+  for (const jobs of found) if (!known.has(jobs.task)) log.record({ event: 'misspelt_task', ...jobs })
+  known.clear()
+  for (const { task } of found) known.add(task)
 }
 
 async function stop(runner: Runner): Promise<void> {

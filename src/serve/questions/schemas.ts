@@ -55,9 +55,17 @@ const header = {
   scheduled_for: timeOrNull,
 }
 
-const fastest = list(object({ ...table, before: countOrNull, after: count, ...change, method: text }))
+const grown = { ...table, before: countOrNull, after: count, ...change, method: text }
 
-const alert = { kind: text, ...named, filter_name: textOrNull, detail: text }
+const alert = {
+  kind: text,
+  ...named,
+  filter_name: textOrNull,
+  detail: text,
+  acknowledged_at: timeOrNull,
+  acknowledged_by: textOrNull,
+  acknowledgement: textOrNull,
+}
 
 /** What the answers of several questions are made of, by name. */
 export const components: Record<string, Schema> = {
@@ -291,8 +299,12 @@ export const schemas = {
       ],
     ),
     fastest: {
-      ...object({ rows: fastest, bytes: fastest }),
+      ...object({ rows: list(object({ ...grown, rows: list(countOrNull) })), bytes: list(object(grown)) }),
       type: ['object', 'null'],
+    },
+    schemas: {
+      ...list(object({ schema_name: text, rows: list(countOrNull), ...change, is_estimated: flag })),
+      type: ['array', 'null'],
     },
   }),
   comparison: object({
@@ -345,9 +357,18 @@ export const schemas = {
   }),
   alerts: object({
     business_time_zone: text,
-    open: list(object({ ...alert, since: time })),
+    open: list(object({ ...alert, alert_id: idOrNull, since: time })),
     history: {
-      ...list(object({ ...alert, alert_id: id, opened_at: time, closed_at: timeOrNull })),
+      ...list(
+        object({
+          ...alert,
+          alert_id: id,
+          opened_at: time,
+          closed_at: timeOrNull,
+          is_silenced: flag,
+          silenced_until: dateOrNull,
+        }),
+      ),
       type: ['array', 'null'],
     },
     next: idOrNull,
