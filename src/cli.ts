@@ -9,6 +9,7 @@ import { addDiffCommand } from './commands/diff.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addExportCommand } from './commands/export.ts'
 import { addForecastCommand } from './commands/forecast.ts'
+import { addGrowthCommand } from './commands/growth.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
 import { addPruneCommand } from './commands/prune.ts'
 import { addRebuildCommand } from './commands/rebuild.ts'
@@ -36,6 +37,7 @@ addStatusCommand(program)
 addDailyCommand(program)
 addTrendCommand(program)
 addForecastCommand(program)
+addGrowthCommand(program)
 addDiffCommand(program)
 addAlertsCommand(program)
 addRebuildCommand(program)

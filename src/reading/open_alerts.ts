@@ -45,10 +45,10 @@ export async function readAlerts(sql: Sql): Promise<{ json: string; groups: stri
 export function tabulateAlerts(alerts: Alert[], zone: string): string {
   return layOut(
     [
-      { title: 'since' },
+      { title: 'since', drop: 1 },
       { title: 'alert', style: () => 'yellow' },
       { title: 'table', cut: 'middle' },
-      { title: 'detail', cut: 'end' },
+      { title: 'detail', wrap: true },
     ],
     alerts.map((alert) => [
       formatMinute(alert.since, zone),

@@ -9,6 +9,7 @@ for (const command of [
   'daily',
   'trend',
   'forecast',
+  'growth',
   'diff',
   'alerts',
   'rebuild',
@@ -20,6 +21,6 @@ for (const command of [
     const { status, stdout } = await tableMetrics(t, '', [command, '--help'])
 
     t.is(status, 0)
-    t.regex(stdout, new RegExp(`^Example:\\n.*table-metrics ${command}`, 'm'))
+    t.regex(stdout, new RegExp(`^Examples?:\\n.*table-metrics ${command}`, 'm'))
   })
 }
