@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:03:18Z 3ccbff97112b.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:19:18Z a1b4051b7feb.';
 
 
 --
@@ -660,6 +660,147 @@ COMMENT ON FUNCTION nms.abandon_silent_runs(silent_for interval) IS 'Ends as FAI
 
 
 --
+-- Name: acknowledge_alert(bigint, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.acknowledge_alert(alert_id bigint, why text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5 s'
+    AS $_$
+declare
+  v_why constant text := regexp_replace(acknowledge_alert.why, '^\s+|\s+$', '', 'g');
+  v_id bigint := acknowledge_alert.alert_id;
+  v_alert nms.table_metrics_alert_log;
+begin
+  if (length(v_why) between 1 and 500) is not true then
+    raise exception 'an acknowledgement has 1 to 500 characters'
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('saw %s', coalesce(length(v_why), 0)),
+        hint = 'Say in a few words why nobody has to look any more.';
+  end if;
+
+  if v_id is null then
+    perform nms_private.record_missing_run();
+    select late.alert_id into v_id
+    from nms.table_metrics_alerts as late
+    where late.kind = 'run_late';
+  end if;
+
+  update nms.table_metrics_alert_log as log
+  set
+    acknowledged_at = clock_timestamp(),
+    acknowledged_by = session_user,
+    acknowledgement = v_why
+  where log.alert_id = v_id and log.closed_at is null and log.acknowledged_at is null
+  returning log.* into v_alert;
+  if found then
+    return to_jsonb(v_alert);
+  end if;
+
+  select log.* into v_alert from nms.table_metrics_alert_log as log where log.alert_id = v_id;
+  if not found then
+    raise exception 'no such alert: %', coalesce(acknowledge_alert.alert_id::text, 'run_late')
+      using
+        errcode = 'no_data_found',
+        detail = 'expected the number of one that is open',
+        hint = 'The open alerts are in nms.table_metrics_alerts.';
+  elsif v_alert.closed_at is not null then
+    raise exception 'alert % is closed', v_alert.alert_id
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('it held no longer on %s', nms.business_date(at => v_alert.closed_at)),
+        hint = 'The open alerts are in nms.table_metrics_alerts.';
+  end if;
+  raise exception 'alert % is acknowledged already', v_alert.alert_id
+    using
+      errcode = 'object_not_in_prerequisite_state',
+      detail = format(
+        'by %s on %s: %s',
+        v_alert.acknowledged_by, nms.business_date(at => v_alert.acknowledged_at), v_alert.acknowledgement
+      ),
+      hint = 'The open alerts are in nms.table_metrics_alerts.';
+end
+$_$;
+
+
+--
+-- Name: FUNCTION acknowledge_alert(alert_id bigint, why text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.acknowledge_alert(alert_id bigint, why text) IS 'Notes that somebody has taken an open alert on, and why: the role of the session, now. It stays open until it holds no longer; when it is found again after that, it is a new alert. alert_id: as in nms.table_metrics_alerts; null for run_late, which has no number until a worker has announced it. Returns the row of nms.table_metrics_alert_log. Raises P0002 for an unknown alert, 55000 for one that is closed or acknowledged already, 22023 for an empty or endless reason.';
+
+
+--
+-- Name: alert_rules_report(text, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.alert_rules_report(schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if num_nonnulls(alert_rules_report.schema_name, alert_rules_report.table_name) > 0 then
+    perform nms_private.refuse_unknown_table(
+      schema_name => alert_rules_report.schema_name,
+      table_name => alert_rules_report.table_name
+    );
+  end if;
+
+  return jsonb_build_object(
+    'business_date', nms.business_date(),
+    'schema_name', alert_rules_report.schema_name,
+    'table_name', alert_rules_report.table_name,
+    'rules', (
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(rule) || jsonb_build_object(
+            'named', nms_private.name_of_rule(rule => rule),
+            'decides', (
+              select jsonb_agg(decided.in_words order by decided.place)
+              from nms_private.alert_decisions(rule => rule) as decided
+            )
+          )
+          order by rule.table_name = '*', rule.schema_name = '*', rule.schema_name, rule.table_name, rule.kind = '*', rule.kind
+        ),
+        '[]'
+      )
+      from nms.table_metrics_alert_rules as rule
+      where
+        alert_rules_report.table_name is null
+        or (
+          rule.schema_name in ('*', alert_rules_report.schema_name)
+          and rule.table_name in ('*', alert_rules_report.table_name)
+        )
+    ),
+    'defaults', (
+      select jsonb_object_agg(decided.decision, to_jsonb(fallback.rule) -> decided.decision)
+      || jsonb_build_object('decides', jsonb_agg(decided.in_words order by decided.place))
+      from (select nms_private.default_alert_rule()) as fallback (rule)
+      cross join nms_private.alert_decisions(rule => fallback.rule) as decided
+    ),
+    'kinds', (
+      select jsonb_agg(to_jsonb(explained) - 'place' order by explained.place)
+      from nms_private.explain_alert_rules(
+        schema_name => alert_rules_report.schema_name,
+        table_name => alert_rules_report.table_name
+      ) as explained
+      where alert_rules_report.table_name is not null
+    )
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION alert_rules_report(schema_name text, table_name text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) IS 'The alert rules and what each decides in words: {business_date, schema_name, table_name, rules, defaults, kinds}. rules: those of nms.table_metrics_alert_rules, the most specific first, with named and decides; of a table only those that fit it. defaults: what holds where none decides. kinds: null unless for a table, then what is decided about it for each kind of alert: {kind, decides: [{decision, value, in_words, rule}]}, where rule is that which decides, such as sales.* (drop), and null for a default. Raises P0002 for a table that no run has met.';
+
+
+--
 -- Name: alerts_report(boolean, integer, bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -677,11 +818,31 @@ CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer
   )
   select jsonb_build_object(
     'business_time_zone', settings.business_time_zone,
-    'open', nms_private.open_alerts(),
-    'groups', nms_private.open_alert_groups(),
+    'open', open.alerts,
+    'groups', nms_private.open_alert_groups(open => open.alerts),
     'history', (
-      select coalesce(jsonb_agg(to_jsonb(logged) order by logged.alert_id desc), '[]')
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(logged) || jsonb_build_object(
+            'is_silenced', rule.is_silenced,
+            'silenced_until', rule.silenced_until
+          )
+          order by logged.alert_id desc
+        ),
+        '[]'
+      )
       from logged
+      cross join lateral (
+        select
+          coalesce(bool_or(not rule.is_on or nms.business_date() < rule.silenced_until), false) as is_silenced,
+          max(rule.silenced_until) filter (where rule.is_on and nms.business_date() < rule.silenced_until) as silenced_until
+        from nms_private.alert_rule(
+          schema_name => logged.schema_name,
+          table_name => logged.table_name,
+          kind => logged.kind
+        ) as rule
+        where logged.closed_at is null
+      ) as rule
       having alerts_report.history
     ),
     'next', (
@@ -693,6 +854,7 @@ CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer
     )
   )
   from nms.table_metrics_settings as settings
+  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
   where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
 $$;
 
@@ -701,7 +863,7 @@ $$;
 -- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart (is_acknowledged); alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 
 
 --
@@ -895,17 +1057,21 @@ COMMENT ON FUNCTION nms.compare_days(before date, after date) IS 'Every table of
 
 
 --
--- Name: compare_report(bigint, bigint, text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: compare_report(bigint, bigint, text, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.compare_report(before bigint DEFAULT NULL::bigint, after bigint DEFAULT NULL::bigint, fail_on text DEFAULT NULL::text) RETURNS jsonb
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+CREATE FUNCTION nms.compare_report(before bigint DEFAULT NULL::bigint, after bigint DEFAULT NULL::bigint, fail_on text DEFAULT NULL::text, choice jsonb DEFAULT '{}'::jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_before bigint := compare_report.before;
   v_after bigint := compare_report.after;
   v_day date;
+  v_choice constant jsonb := nms_private.checked_choice(
+    choice => compare_report.choice,
+    keys => '{schemas,like,only,min_rows,sort,top}'
+  );
 begin
   if compare_report.fail_on not in ('missing', 'drop', 'any') then
     raise exception 'unknown fail_on: %', compare_report.fail_on
@@ -949,21 +1115,35 @@ begin
     with compared as materialized (
       select
         per_table.*,
+        is_chosen,
         row_number() over (
           order by
+            not is_chosen,
             per_table.outcome = 'left out',
-            abs(coalesce(per_table.change, per_table.rows_after, -per_table.rows_before, 0)) desc,
+            nms_private.sort_key(
+              sort => coalesce(v_choice ->> 'sort', 'change'),
+              rows => coalesce(per_table.rows_after, per_table.rows_before),
+              change => coalesce(per_table.change, per_table.rows_after, -per_table.rows_before, 0),
+              change_percent => per_table.change_percent
+            ) desc,
             per_table.schema_name,
             per_table.table_name
         ) as place,
         case
-          when per_table.outcome = 'left out' then false
+          when per_table.outcome = 'left out' or not is_chosen then false
           when compare_report.fail_on = 'any' then per_table.outcome <> 'unchanged'
           when per_table.outcome = 'disappeared' or (per_table.rows_before is not null and per_table.rows_after is null)
             then compare_report.fail_on is not null
           else compare_report.fail_on = 'drop' and per_table.outcome = 'shrank'
         end as is_failing
       from nms.compare_runs(before => v_before, after => v_after) as per_table
+      cross join lateral nms_private.is_chosen(
+        choice => v_choice,
+        schema_name => per_table.schema_name,
+        table_name => per_table.table_name,
+        outcome => per_table.outcome,
+        rows => greatest(per_table.rows_before, per_table.rows_after)
+      ) as is_chosen
     )
     select jsonb_build_object(
       'before', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_before),
@@ -981,15 +1161,18 @@ begin
           jsonb_agg(
             to_jsonb(compared) - case
               when num_nonnulls(compared.rows_before_low, compared.rows_after_low) = 0
-                then '{place,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
-              else '{place,is_failing}'
+                then '{place,is_chosen,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
+              else '{place,is_chosen,is_failing}'
             end::text[]
             order by compared.place
           ),
           '[]'
         )
         from compared
+        where compared.is_chosen and (compared.place <= (v_choice ->> 'top')::bigint or (v_choice ->> 'top') is null)
       ),
+      'tables_in_all', (select count(*) from compared),
+      'tables_chosen', (select count(*) from compared where compared.is_chosen),
       'fail_on', compare_report.fail_on,
       'failing', (
         select coalesce(
@@ -1021,6 +1204,7 @@ begin
           full join (
             select * from nms.table_metrics_filtered_counts as filtered where filtered.run_id = v_after
           ) as latter using (schema_name, table_name, filter_name)
+          where nms_private.is_chosen(choice => v_choice - '{only,min_rows}'::text[], schema_name => schema_name, table_name => table_name)
           order by abs(latter.row_count - former.row_count) desc nulls last, schema_name, table_name, filter_name
         ) as counts
       )
@@ -1031,10 +1215,10 @@ $$;
 
 
 --
--- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text, choice jsonb); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) IS 'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict, filters}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate; filters: how many rows matched each of those in each of the two. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
+COMMENT ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) IS 'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict, filters}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate; filters: how many rows matched each of those in each of the two. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. choice: only these tables, as in nms.day_report; tables_chosen says how many before top, tables_in_all of how many, the verdict is about those that are chosen, however many of them top shows, change and outcomes are about all. Raises P0002 for an unknown run or schema or when no day is left to compare with, 22023 for a choice that is none, 55000 for a RUNNING run.';
 
 
 --
@@ -1205,10 +1389,10 @@ COMMENT ON FUNCTION nms.current_count(target regclass) IS 'Exact number of rows 
 
 
 --
--- Name: day_report(date, date); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: day_report(date, date, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.day_report(snapshot_date date DEFAULT NULL::date, since date DEFAULT NULL::date) RETURNS jsonb
+CREATE FUNCTION nms.day_report(snapshot_date date DEFAULT NULL::date, since date DEFAULT NULL::date, choice jsonb DEFAULT '{}'::jsonb) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1216,6 +1400,11 @@ declare
   v_date date := day_report.snapshot_date;
   v_day nms.table_metrics_daily_snapshot;
   v_since bigint;
+  v_choice constant jsonb := nms_private.checked_choice(
+    choice => day_report.choice,
+    keys => '{schemas,like,only,min_rows,sort,top}'
+  );
+  v_result jsonb;
 begin
   if v_date is null then
     select max(day.snapshot_date) into v_date from nms.table_metrics_daily_snapshot as day;
@@ -1241,22 +1430,27 @@ begin
     limit 1;
   end if;
 
-  return nms_private.run_result(run_id => v_day.run_id, since => v_since) || jsonb_build_object(
+  v_result := nms_private.run_result(run_id => v_day.run_id, since => v_since, choice => v_choice);
+  return v_result || jsonb_build_object(
     'run_id', v_day.run_id,
     'snapshot_date', v_day.snapshot_date,
     'collected_at', v_day.collected_at,
     'left_out_count', (select run.left_out_count from nms.table_metrics_runs as run where run.run_id = v_day.run_id),
-    'payload', nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
+    'payload', case
+      when v_choice = '{}'
+        then nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
+      else nms_private.chosen_payload(tables => v_result -> 'tables')
+    end
   );
 end
 $$;
 
 
 --
--- Name: FUNCTION day_report(snapshot_date date, since date); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION day_report(snapshot_date date, since date, choice jsonb); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.day_report(snapshot_date date, since date) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report. Raises P0002 for a day without a result, 22023 for a since that is not before the day.';
+COMMENT ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, also those that have disappeared, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report, with the outcome of each. choice: only these tables, {schemas: [name], like: text in schema.table, only: [outcome], min_rows: now or before, sort: rows, change, percent or name, top: how many}; tables_chosen says how many before top, tables_in_all of how many, everything else is about all of them. Raises P0002 for a day without a result and a schema that no run has met, 22023 for a since that is not before the day and a choice that is none.';
 
 
 --
@@ -2083,6 +2277,7 @@ COMMENT ON FUNCTION nms.growth(by text, schema_name text, table_name text, perio
 CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, periods integer DEFAULT 30) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
     AS $$
   with
   growth as materialized (
@@ -2172,7 +2367,11 @@ CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text 
       when growth_report.table_name is null then jsonb_build_object(
         'rows', case
           when first.run_id <> last.run_id then nms_private.fastest_growing(
-            of => 'rows', before => first.run_id, after => last.run_id, schema_name => growth_report.schema_name
+            of => 'rows',
+            before => first.run_id,
+            after => last.run_id,
+            schema_name => growth_report.schema_name,
+            run_ids => (select array_agg(growth.run_id order by growth.snapshot_date) from growth)
           )
           else '[]'
         end,
@@ -2186,6 +2385,15 @@ CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text 
           ),
           '[]'
         )
+      )
+    end,
+    'schemas', case
+      when num_nonnulls(growth_report.schema_name, growth_report.table_name) = 0 then (
+        select coalesce(
+          nms_private.schemas_over(run_ids => array_agg(growth.run_id order by growth.snapshot_date)), '[]'
+        )
+        from growth
+        where growth.snapshot_date between first.snapshot_date and last.snapshot_date
       )
     end
   )
@@ -2208,7 +2416,7 @@ $$;
 -- Name: FUNCTION growth_report(by text, schema_name text, table_name text, periods integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) IS 'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
+COMMENT ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) IS 'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest, schemas}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some; those of rows with their rows in each period. schemas, null unless the whole database was asked for: each with its rows in each period between the first and the last that have some, and its change, the largest first. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
 
 
 --
@@ -2505,9 +2713,7 @@ CREATE FUNCTION nms.metrics_report(tables text[] DEFAULT '{}'::text[]) RETURNS j
     ),
     'open_alerts', (
       select jsonb_object_agg(known.kind, coalesce(open.alerts, 0))
-      from unnest(
-        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike,count_differs,triggers_changed}'::text[]
-      ) as known (kind)
+      from nms_private.alert_kinds() as known
       left join (
         select alert.kind, count(*) as alerts from nms.table_metrics_alerts as alert group by alert.kind
       ) as open using (kind)
@@ -2726,7 +2932,7 @@ COMMENT ON FUNCTION nms.overview_report(snapshot_date date, days integer) IS 'Ho
 -- Name: period_report(date, date, integer); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.period_report(since date DEFAULT NULL::date, until date DEFAULT NULL::date, at_most integer DEFAULT 200) RETURNS jsonb
+CREATE FUNCTION nms.period_report(since date DEFAULT NULL::date, until date DEFAULT NULL::date, at_most integer DEFAULT 100) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET jit TO 'off'
@@ -2755,7 +2961,7 @@ begin
       using
         errcode = 'invalid_parameter_value',
         detail = 'expected 0 or more, or null for all of them',
-        hint = 'The report has 200 unless told.';
+        hint = 'The report has 100 unless told.';
   end if;
 
   select day.run_id, day.snapshot_date into v_after
@@ -3225,8 +3431,8 @@ CREATE FUNCTION nms.record_alerts(run_id bigint) RETURNS bigint
 declare
   v_run nms.table_metrics_runs;
   v_found nms.table_metrics_alert_log[];
-  v_alert nms.table_metrics_alert_log;
-  v_opened bigint := bigint '0';
+  v_opened nms.table_metrics_alert_log[] := '{}';
+  v_closed nms.table_metrics_alert_log[] := '{}';
 begin
   perform nms_private.take_turn(of => 'nms_private.alert_turn');
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
@@ -3240,17 +3446,21 @@ begin
       and not later.is_imported
       and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
   ) then
-    return v_opened;
+    return cardinality(v_opened);
   end if;
 
   v_found := array(
     select
-      row(
-        null, alert.kind,
-        left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
-        alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
-        v_run.finished_at, v_run.run_id, null, null, left(alert.filter_name, 63)
-      )::nms.table_metrics_alert_log
+      jsonb_populate_record(
+        null::nms.table_metrics_alert_log,
+        to_jsonb(alert) || jsonb_build_object(
+          'schema_name', left(alert.schema_name, 63), -- no table has a longer name, and no index takes any
+          'table_name', left(alert.table_name, 63),
+          'filter_name', left(alert.filter_name, 63),
+          'opened_at', v_run.finished_at,
+          'opened_by_run', v_run.run_id
+        )
+      )
     from nms.find_alerts(run_id => record_alerts.run_id) as alert
   );
 
@@ -3270,83 +3480,88 @@ begin
         table_names => open.table_names
       ) as excluded
       where excluded.schema_name <> all (v_run.machinery_schemas) -- no later run looks at those either
+    ),
+    closed as (
+      update nms.table_metrics_alert_log as log
+      set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+      where
+        log.closed_at is null
+        and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, ''), coalesce(log.filter_name, '')) not in (
+          select
+            found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, ''), coalesce(found.filter_name, '')
+          from unnest(v_found) as found
+        )
+        and case
+          when log.kind = 'repeated_failures' then true
+          when log.table_name is null then v_run.status = 'SUCCEEDED'
+          -- A run says nothing about a table that it left out or could not count, nor about such a filter.
+          when exists (
+            select
+            from nms.table_metrics_filtered_counts as filtered
+            where
+              filtered.run_id = v_run.run_id
+              and filtered.schema_name = log.schema_name
+              and filtered.table_name = log.table_name
+              and filtered.filter_name = log.filter_name
+              and filtered.row_count is null
+          ) then false
+          else
+            exists (
+              select
+              from nms.table_metrics_measurements as measurement
+              where
+                measurement.run_id = v_run.run_id
+                and measurement.schema_name = log.schema_name
+                and measurement.table_name = log.table_name
+                and measurement.row_count is not null
+            )
+            or (
+              v_run.status = 'SUCCEEDED'
+              and (log.schema_name, log.table_name) not in (
+                select left_out.schema_name, left_out.table_name from left_out
+              )
+            )
+        end
+      returning log as itself
     )
+    select coalesce(array_agg(closed.itself), '{}') into v_closed from closed;
+  end if;
+
+  if cardinality(v_found) > 0 then
     update nms.table_metrics_alert_log as log
-    set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+    set
+      row_count = found.row_count,
+      expected_low = found.expected_low,
+      expected_high = found.expected_high,
+      detail = found.detail
+    from unnest(v_found) as found
     where
       log.closed_at is null
-      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, ''), coalesce(log.filter_name, '')) not in (
-        select
-          found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, ''), coalesce(found.filter_name, '')
-        from unnest(v_found) as found
+      and log.kind = found.kind
+      and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
+      and coalesce(log.table_name, '') = coalesce(found.table_name, '')
+      and coalesce(log.filter_name, '') = coalesce(found.filter_name, '');
+
+    with opened as (
+      insert into nms.table_metrics_alert_log as log (
+        kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run,
+        filter_name
       )
-      and case
-        when log.kind = 'repeated_failures' then true
-        when log.table_name is null then v_run.status = 'SUCCEEDED'
-        -- A run says nothing about a table that it left out or could not count, nor about such a filter.
-        when exists (
-          select
-          from nms.table_metrics_filtered_counts as filtered
-          where
-            filtered.run_id = v_run.run_id
-            and filtered.schema_name = log.schema_name
-            and filtered.table_name = log.table_name
-            and filtered.filter_name = log.filter_name
-            and filtered.row_count is null
-        ) then false
-        else
-          exists (
-            select
-            from nms.table_metrics_measurements as measurement
-            where
-              measurement.run_id = v_run.run_id
-              and measurement.schema_name = log.schema_name
-              and measurement.table_name = log.table_name
-              and measurement.row_count is not null
-          )
-          or (
-            v_run.status = 'SUCCEEDED'
-            and (log.schema_name, log.table_name) not in (
-              select left_out.schema_name, left_out.table_name from left_out
-            )
-          )
-      end;
-  end if;
-
-  if v_found = '{}' then
-    return v_opened;
-  end if;
-
-  update nms.table_metrics_alert_log as log
-  set
-    row_count = found.row_count,
-    expected_low = found.expected_low,
-    expected_high = found.expected_high,
-    detail = found.detail
-  from unnest(v_found) as found
-  where
-    log.closed_at is null
-    and log.kind = found.kind
-    and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
-    and coalesce(log.table_name, '') = coalesce(found.table_name, '')
-    and coalesce(log.filter_name, '') = coalesce(found.filter_name, '');
-
-  for v_alert in
-    insert into nms.table_metrics_alert_log (
-      kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run,
-      filter_name
+      select
+        found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
+        found.detail, found.opened_at, found.opened_by_run, found.filter_name
+      from unnest(v_found) as found
+      on conflict do nothing
+      returning log as itself
     )
-    select
-      found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
-      found.detail, found.opened_at, found.opened_by_run, found.filter_name
-    from unnest(v_found) as found
-    on conflict do nothing
-    returning *
-  loop
-    v_opened := v_opened + 1;
-    perform nms_private.announce_alert(alert => v_alert);
-  end loop;
-  return v_opened;
+    select coalesce(array_agg(opened.itself), '{}') into v_opened from opened;
+  end if;
+
+  if cardinality(v_opened) + cardinality(v_closed) > 0 then
+    -- One line for all: each has as many lines of context as there are calls around it.
+    raise log 'table metrics: %', nms_private.announce_alerts(opened => v_opened, closed => v_closed);
+  end if;
+  return cardinality(v_opened);
 end
 $$;
 
@@ -3355,7 +3570,47 @@ $$;
 -- Name: FUNCTION record_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new and announces it, closes what holds no longer. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
+COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new, closes what holds no longer, and announces both. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
+
+
+--
+-- Name: request_problem(jsonb, jsonb, boolean); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.request_problem(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb, is_strict boolean DEFAULT false) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with request (skip, exclude) as (
+    values (coalesce(request_problem.skip, '[]'), coalesce(request_problem.exclude, '[]'))
+  ),
+  malformed (problem) as (
+    select nms_private.validate_request(skip => request.skip, exclude => request.exclude)
+    from request
+  )
+  select
+    case
+      when malformed.problem is not null or request_problem.is_strict is not true then malformed.problem
+      else (
+        select string_agg(
+          format('%s: saw %s, which matches nothing', unmatched ->> 'argument', left((unmatched -> 'entry')::text, 200)),
+          '; '
+        )
+        from jsonb_array_elements(
+          nms_private.unmatched_entries(skip => request.skip, exclude => request.exclude)
+        ) as unmatched
+      )
+    end
+  from malformed
+  cross join request
+$$;
+
+
+--
+-- Name: FUNCTION request_problem(skip jsonb, exclude jsonb, is_strict boolean); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) IS 'What is wrong with a request, for whoever asks before a run is opened: which argument, what was seen, what is expected. is_strict: an entry that matches nothing is wrong as well. Null when nothing is wrong.';
 
 
 --
@@ -3536,6 +3791,113 @@ COMMENT ON FUNCTION nms.runs_report("limit" integer, before bigint) IS 'The runs
 
 
 --
+-- Name: silence_alerts(text, text, text, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.silence_alerts(named text, until text, kind text DEFAULT NULL::text, why text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5 s'
+    AS $$
+declare
+  v_end constant date := case
+    when silence_alerts.until is not null then nms_private.silence_end(until => silence_alerts.until)
+  end;
+  v_today constant date := nms.business_date();
+  v_schema text;
+  v_table text;
+  v_ended bigint;
+  v_rule record;
+begin
+  select scope.schema_name, scope.table_name into strict v_schema, v_table
+  from nms_private.alert_scope(named => silence_alerts.named) as scope;
+  perform nms_private.refuse_unknown_kind(kind => silence_alerts.kind, is_of_all => v_schema = '*');
+
+  -- A narrower rule would win, although it ends earlier or is over.
+  with
+  ended as (
+    select
+      rule.schema_name,
+      rule.table_name,
+      rule.kind,
+      num_nonnulls(
+        rule.is_on, rule.drop_percent, rule.spike_percent, rule.min_rows, rule.min_change, rule.sensitivity,
+        rule.failures_in_a_row, rule.late_after
+      ) = 0 as decides_nothing_else
+    from nms.table_metrics_alert_rules as rule
+    where
+      case
+        when v_end is null then rule.schema_name = v_schema and rule.table_name = v_table
+        else v_schema in ('*', rule.schema_name) and v_table in ('*', rule.table_name)
+      end
+      and coalesce(silence_alerts.kind, rule.kind) = rule.kind
+      and rule.silenced_until <= coalesce(v_end, 'infinity')
+    for update
+  ),
+  deleted as (
+    delete from nms.table_metrics_alert_rules as rule
+    using ended
+    where
+      ended.decides_nothing_else
+      and (rule.schema_name, rule.table_name, rule.kind) = (ended.schema_name, ended.table_name, ended.kind)
+  ),
+  updated as (
+    update nms.table_metrics_alert_rules as rule
+    set silenced_until = null
+    from ended
+    where
+      not ended.decides_nothing_else
+      and (rule.schema_name, rule.table_name, rule.kind) = (ended.schema_name, ended.table_name, ended.kind)
+  )
+  select count(*) into strict v_ended from ended;
+
+  if v_end is null and v_ended = 0 then
+    raise exception 'no silence of % to end', silence_alerts.named
+      using
+        errcode = 'no_data_found',
+        detail = 'expected what was silenced, spelled in the same way: a table, schema.* or *',
+        hint = 'The silences are in nms.table_metrics_alert_rules.';
+  elsif v_end is not null then
+    insert into nms.table_metrics_alert_rules as rule (schema_name, table_name, kind, silenced_until, comment)
+    values (v_schema, v_table, coalesce(silence_alerts.kind, '*'), v_end, silence_alerts.why)
+    on conflict on constraint table_metrics_alert_rules_pkey
+    do update set silenced_until = excluded.silenced_until, comment = coalesce(excluded.comment, rule.comment);
+  end if;
+
+  select decided.is_on, decided.silenced_until into strict v_rule
+  from nms_private.alert_rule(
+    schema_name => v_schema,
+    table_name => v_table,
+    kind => coalesce(silence_alerts.kind, '*')
+  ) as decided;
+  return jsonb_build_object(
+    'schema_name', v_schema,
+    'table_name', v_table,
+    'kind', coalesce(silence_alerts.kind, '*'),
+    'is_on', v_rule.is_on,
+    'silenced_until', case when v_rule.silenced_until > v_today then v_rule.silenced_until end,
+    'open_alerts', (
+      select count(*)
+      from nms.table_metrics_alert_log as log
+      where
+        log.closed_at is null
+        and v_schema in ('*', log.schema_name)
+        and v_table in ('*', log.table_name)
+        and coalesce(silence_alerts.kind, log.kind) = log.kind
+    )
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION silence_alerts(named text, until text, kind text, why text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.silence_alerts(named text, until text, kind text, why text) IS 'Silences the alerts of a table (sales.orders), a schema (sales.*) or everything (*) until a business day: a date to come, or a time from today such as 7d or 2w. Null for until ends that silence. kind: only that kind of alert. why: kept as the comment of the rule. It writes nms.table_metrics_alert_rules, and ends narrower silences that end no later. Returns {schema_name, table_name, kind, is_on, silenced_until, open_alerts}: what holds now, and how many open alerts it is about. Raises P0002 for what no run has met and where there is no silence to end, 22023 for a day that is not to come and an unknown kind.';
+
+
+--
 -- Name: status_report(integer); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -3554,11 +3916,12 @@ CREATE FUNCTION nms.status_report(runs integer DEFAULT 10) RETURNS jsonb
       limit 1
     ),
     'runs', nms_private.list_runs("limit" => status_report.runs),
-    'alerts', nms_private.open_alerts(),
-    'alert_groups', nms_private.open_alert_groups()
+    'alerts', open.alerts,
+    'alert_groups', nms_private.open_alert_groups(open => open.alerts)
   ) || case when carrying.report is not null then jsonb_build_object('carrying', carrying.report) else '{}' end
   from nms.table_metrics_settings as settings
   cross join nms_private.carrying_report() as carrying (report)
+  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
 $$;
 
 
@@ -3929,7 +4292,7 @@ $$;
 -- Name: FUNCTION trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) IS 'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included, or in each run of them that has SUCCEEDED. In a total each row counts once (sum of own_row_count), and change is that of the tables which this and the one before have both counted, with those that appeared and disappeared, as in nms.growth: tables_left_out change nothing, but are missing in the row_count of one of both. row_count is null where the request left it out. estimated_rows: how many of the rows are estimated; total_bytes: null unless each table was measured. method, row_count_low, row_count_high and carried_from_run as in nms.table_metrics_measurements; of a total only the method that is the least sure. No row: no result, or it did not exist. filter_name: only the rows of the table that match this filter. Names as the catalogue spells them.';
+COMMENT ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) IS 'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included, or in each run of them that has SUCCEEDED. In a total each row counts once (sum of own_row_count), and change is that of the tables which this and the one before have both counted, with those that appeared and disappeared, as in nms.growth: tables_left_out change nothing, but are missing in the row_count of one of both. row_count is null where the request left it out. estimated_rows: how many of the rows are estimated; total_bytes: null unless each table was measured. method, row_count_low, row_count_high and carried_from_run as in nms.table_metrics_measurements; of a total only the method that is the least sure. collected_at is null for imported counts, of which each_run has only those that own their day. No row: no result, or it did not exist. filter_name: only the rows of the table that match this filter. Names as the catalogue spells them.';
 
 
 --
@@ -3939,6 +4302,7 @@ COMMENT ON FUNCTION nms.trend(schema_name text, table_name text, days integer, f
 CREATE FUNCTION nms.trend_report(schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, days integer DEFAULT 30, filter_name text DEFAULT NULL::text, each_run boolean DEFAULT false) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
     AS $$
 declare
   v_report jsonb;
@@ -4661,6 +5025,255 @@ COMMENT ON FUNCTION nms_private.add_up_findings(run_id bigint, targets nms_priva
 
 
 --
+-- Name: alert_changes(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alert_changes(run_id bigint) RETURNS TABLE(event text, kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    change.event, told.kind, told.schema_name, told.table_name, told.filter_name, told.alerts, told.schemas, told.tables,
+    told.detail, told.opened_at, told.opened_by_run, told.closed_at, told.closed_by_run
+  from (
+    select
+      'alert_opened' as event,
+      array(select log from nms.table_metrics_alert_log as log where log.opened_by_run = alert_changes.run_id) as alerts
+    union all
+    select
+      'alert_closed',
+      array(select log from nms.table_metrics_alert_log as log where log.closed_by_run = alert_changes.run_id)
+  ) as change
+  cross join lateral nms_private.grouped_alerts(alerts => change.alerts) as told
+  order by
+    change.event desc, told.opened_at, told.kind, told.schema_name nulls first, told.table_name,
+    told.filter_name nulls first
+$$;
+
+
+--
+-- Name: FUNCTION alert_changes(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alert_changes(run_id bigint) IS 'Which alerts a run has opened and closed, put together as nms_private.grouped_alerts() does. event: alert_opened or alert_closed.';
+
+
+--
+-- Name: table_metrics_alert_rules; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_alert_rules (
+    schema_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
+    table_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
+    kind text DEFAULT '*'::text NOT NULL,
+    is_on boolean,
+    silenced_until date,
+    drop_percent numeric,
+    spike_percent numeric,
+    min_rows bigint,
+    min_change bigint,
+    sensitivity numeric,
+    failures_in_a_row bigint,
+    late_after interval,
+    comment text,
+    CONSTRAINT a_rule_decides_something CHECK ((num_nonnulls(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after) > 0)),
+    CONSTRAINT a_table_is_named_with_its_schema CHECK (((schema_name <> '*'::text) OR (table_name = '*'::text))),
+    CONSTRAINT drop_percent_is_between_1_and_100 CHECK (((drop_percent >= (1)::numeric) AND (drop_percent <= (100)::numeric))),
+    CONSTRAINT failures_and_lateness_are_of_no_schema CHECK (((schema_name = '*'::text) OR (num_nonnulls(failures_in_a_row, late_after) = 0))),
+    CONSTRAINT failures_in_a_row_is_1_or_more CHECK ((failures_in_a_row >= 1)),
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['*'::text, 'repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text, 'count_differs'::text, 'triggers_changed'::text]))),
+    CONSTRAINT late_after_is_between_0_and_30_days CHECK (((late_after >= '00:00:00'::interval) AND (late_after <= '30 days'::interval))),
+    CONSTRAINT min_change_is_0_or_more CHECK ((min_change >= 0)),
+    CONSTRAINT min_rows_is_0_or_more CHECK ((min_rows >= 0)),
+    CONSTRAINT sensitivity_is_between_a_tenth_and_10 CHECK (((sensitivity >= 0.1) AND (sensitivity <= (10)::numeric))),
+    CONSTRAINT spike_percent_is_between_1_and_1000000 CHECK (((spike_percent >= (1)::numeric) AND (spike_percent <= (1000000)::numeric)))
+);
+
+
+--
+-- Name: TABLE table_metrics_alert_rules; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_alert_rules IS 'What to be told about, for a table, for a schema, or for all (*). A column that is null decides nothing: for each column, of all rules that fit and decide it, that of the table wins, then that of its schema, then that for all; among these that of the kind. Without rules the defaults named at each column hold.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.schema_name IS 'Schema as the catalogue spells it, or * for every schema.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.table_name IS 'Table as the catalogue spells it, or * for every table of the schema.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.kind; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.kind IS 'Kind of alert, or * for every kind.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.is_on; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.is_on IS 'False: no such alerts. Default: true.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.silenced_until; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.silenced_until IS 'No such alerts before this business day. Default: none are silenced.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.drop_percent; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.drop_percent IS 'By how many per cent a count may be below what is usual. Default: 15.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.spike_percent; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.spike_percent IS 'By how many per cent a count may be above what is usual. Default: 30.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.min_rows; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.min_rows IS 'Tables that usually have fewer rows have no drop, and none that drops to zero; with fewer rows they have no spike. Default: 50.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.min_change; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.min_change IS 'A change of fewer rows is neither drop nor spike. Default: 20.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.sensitivity; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.sensitivity IS 'How closely a table is held to its habit: 2 allows half of its usual fluctuation, 0.5 the double. Default: 1.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.failures_in_a_row; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.failures_in_a_row IS 'After how many failed runs in a row there is an alert. Default: 3.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.late_after; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.late_after IS 'How long after the usual time a business day may be without a result. Default: 1 hour.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.comment; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.comment IS 'Why, for whoever reads it later; decides nothing.';
+
+
+--
+-- Name: alert_decisions(nms.table_metrics_alert_rules); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alert_decisions(rule nms.table_metrics_alert_rules) RETURNS TABLE(place bigint, decision text, value text, in_words text, kinds text[])
+    LANGUAGE sql STABLE ROWS 5 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "IntervalStyle" TO 'postgres_verbose'
+    AS $$
+  select listed.place, listed.decision, listed.value, listed.in_words, listed.kinds::text[]
+  from (
+    values
+      (
+        bigint '1', 'is_on', (rule).is_on::text,
+        case when (rule).is_on then 'on' else 'no alerts' end,
+        null
+      ),
+      (
+        2, 'silenced_until', (rule).silenced_until::text,
+        format(
+          case when (rule).silenced_until > nms.business_date() then 'silent until %s' else 'was silent until %s' end,
+          (rule).silenced_until
+        ),
+        null
+      ),
+      (3, 'drop_percent', (rule).drop_percent::text, format('drop from %s %%', trim_scale((rule).drop_percent)), '{drop}'),
+      (4, 'spike_percent', (rule).spike_percent::text, format('spike from %s %%', trim_scale((rule).spike_percent)), '{spike}'),
+      (
+        5, 'min_rows', (rule).min_rows::text,
+        format('tables of %s rows or more', nms_private.with_separators(number => (rule).min_rows)),
+        '{dropped_to_zero,drop,spike}'
+      ),
+      (
+        6, 'min_change', (rule).min_change::text,
+        format('changes of %s rows or more', nms_private.with_separators(number => (rule).min_change)),
+        '{drop,spike}'
+      ),
+      (7, 'sensitivity', (rule).sensitivity::text, format('sensitivity %s', trim_scale((rule).sensitivity)), '{drop,spike}'),
+      (
+        8, 'failures_in_a_row', (rule).failures_in_a_row::text,
+        format('after %s failed runs in a row', (rule).failures_in_a_row),
+        '{repeated_failures}'
+      ),
+      (9, 'late_after', (rule).late_after::text, format('late %s after the usual time', ltrim((rule).late_after::text, '@ ')), '{run_late}')
+  ) as listed (place, decision, value, in_words, kinds)
+  where listed.value is not null
+$$;
+
+
+--
+-- Name: FUNCTION alert_decisions(rule nms.table_metrics_alert_rules); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alert_decisions(rule nms.table_metrics_alert_rules) IS 'What one alert rule decides, in words, and for which kinds of alerts that matters.';
+
+
+--
+-- Name: alert_kinds(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alert_kinds() RETURNS TABLE(kind text, is_of_table boolean)
+    LANGUAGE sql IMMUTABLE ROWS 10 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  values
+    ('repeated_failures', false),
+    ('run_late', false),
+    ('no_tables', false),
+    ('table_missing', true),
+    ('table_new', true),
+    ('dropped_to_zero', true),
+    ('drop', true),
+    ('spike', true),
+    ('count_differs', true),
+    ('triggers_changed', true)
+$$;
+
+
+--
+-- Name: FUNCTION alert_kinds(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alert_kinds() IS 'Every kind of alert, and whether it is about a table or about a whole run.';
+
+
+--
 -- Name: alert_rule(text, text, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -4715,6 +5328,65 @@ COMMENT ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, ki
 
 
 --
+-- Name: alert_scope(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alert_scope(named text) RETURNS TABLE(schema_name text, table_name text)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_schema constant text := substring(alert_scope.named from '^(.+)\.\*$');
+  v_tables jsonb;
+begin
+  if alert_scope.named = '*' then
+    return query values ('*', '*');
+    return;
+  elsif v_schema is not null then
+    schema_name := coalesce(replace(substring(v_schema from '^"((?:[^"]|"")+)"$'), '""', '"'), v_schema);
+    table_name := '*';
+    perform nms_private.refuse_unknown_schema(schema_name => schema_name);
+    return next;
+    return;
+  end if;
+
+  v_tables := nms.find_table(named => alert_scope.named);
+  if jsonb_array_length(v_tables -> 'found') <> 1 then
+    raise exception '%', format(
+        case when v_tables -> 'found' = '[]' then 'no run has met a table %s' else '%s is more than one table' end,
+        coalesce(alert_scope.named, 'null')
+      )
+      using
+        errcode = 'no_data_found',
+        detail = 'expected schema.table, schema.* for a whole schema, or * for all',
+        hint = coalesce(
+          (
+            select format('Did you mean %s?', string_agg(name, ', '))
+            from (
+              select jsonb_array_elements_text(v_tables -> 'alike')
+              union all
+              select meant ->> 'quoted' from jsonb_array_elements(v_tables -> 'found') as meant
+            ) as candidate (name)
+            having count(*) > 0
+          ),
+          'Those of the last run are in nms.table_metrics_latest.'
+        );
+  end if;
+  schema_name := v_tables #>> '{found,0,schema_name}';
+  table_name := v_tables #>> '{found,0,table_name}';
+  return next;
+end
+$_$;
+
+
+--
+-- Name: FUNCTION alert_scope(named text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alert_scope(named text) IS 'What a rule for this name is about, as nms.table_metrics_alert_rules has it: a table as nms.find_table() knows it, a whole schema (sales.*), or everything (*). Raises P0002, with the names most alike, for what no run has met, and for what is more than one table.';
+
+
+--
 -- Name: alerts_of_period(date, date); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -4725,13 +5397,7 @@ CREATE FUNCTION nms_private.alerts_of_period(since date, until date) RETURNS jso
   with
   logged as materialized (
     select
-      log.kind,
-      log.schema_name,
-      log.table_name,
-      log.filter_name,
-      log.detail,
-      log.opened_at,
-      log.closed_at,
+      log as alert,
       coalesce(opening.snapshot_date, (log.opened_at at time zone settings.business_time_zone)::date) as opened_on,
       coalesce(closing.snapshot_date, (log.closed_at at time zone settings.business_time_zone)::date) as closed_on
     from nms.table_metrics_settings as settings
@@ -4740,45 +5406,51 @@ CREATE FUNCTION nms_private.alerts_of_period(since date, until date) RETURNS jso
     left join nms.table_metrics_runs as closing on closing.run_id = log.closed_by_run
   ),
   told as (
-    select 'opened' as state, logged.*
+    select 'opened' as state, logged.alert
     from logged
     where logged.opened_on > alerts_of_period.since and logged.opened_on <= alerts_of_period.until
     union all
-    select 'closed', logged.*
+    select 'closed', logged.alert
     from logged
     where logged.closed_on > alerts_of_period.since and logged.closed_on <= alerts_of_period.until
     union all
     select
-      'open', alert.kind, alert.schema_name, alert.table_name, alert.filter_name, alert.detail, alert.since, null,
-      found.opened_on, null
+      'open',
+      jsonb_populate_record(
+        null::nms.table_metrics_alert_log,
+        to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+      )
     from nms.table_metrics_settings as settings
     cross join nms.table_metrics_alerts as alert
     left join nms.table_metrics_runs as opening on opening.run_id = alert.run_id
-    cross join lateral (
-      select coalesce(opening.snapshot_date, (alert.since at time zone settings.business_time_zone)::date)
-    ) as found (opened_on)
-    where found.opened_on <= alerts_of_period.until
-  ),
-  grouped as (
-    select
-      told.*,
-      bigint '1' as alerts,
-      row_number() over (partition by told.state order by told.opened_at, told.kind, told.schema_name, told.table_name) as place
-    from told
+    where
+      coalesce(opening.snapshot_date, (alert.since at time zone settings.business_time_zone)::date)
+        <= alerts_of_period.until
   )
   select jsonb_object_agg(
     asked.state,
-    (
-      select jsonb_build_object(
-        'alerts', count(*),
-        'groups', coalesce(
-          jsonb_agg(to_jsonb(grouped) - '{state,place,opened_on,closed_on}'::text[] order by grouped.place)
-            filter (where grouped.place <= 50),
+    jsonb_build_object(
+      'alerts', (select count(*) from told where told.state = asked.state),
+      'groups', (
+        select coalesce(
+          jsonb_agg(
+            to_jsonb(found) - '{place,alert}'::text[]
+            order by found.place
+          ),
           '[]'
         )
+        from (
+          select
+            grouped.*,
+            row_number() over (
+              order by grouped.opened_at, grouped.kind, grouped.schema_name nulls first, grouped.table_name, grouped.filter_name nulls first
+            ) as place
+          from nms_private.grouped_alerts(
+            alerts => array(select told.alert from told where told.state = asked.state)
+          ) as grouped
+        ) as found
+        where found.place <= 50
       )
-      from grouped
-      where grouped.state = asked.state
     )
   )
   from (values ('opened'), ('closed'), ('open')) as asked (state)
@@ -4789,7 +5461,7 @@ $$;
 -- Name: FUNCTION alerts_of_period(since date, until date); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.alerts_of_period(since date, until date) IS 'The alerts of the business days after one day up to another: {opened, closed, open}, each {alerts, groups}, oldest first. opened and closed are as nms.table_metrics_alert_log has them; open are those of nms.table_metrics_alerts, open now, that were opened by then.';
+COMMENT ON FUNCTION nms_private.alerts_of_period(since date, until date) IS 'The alerts of the business days after one day up to another: {opened, closed, open}, each {alerts, groups}, the first 50 groups as nms_private.grouped_alerts() puts them together, oldest first. opened and closed are as nms.table_metrics_alert_log has them; open are those of nms.table_metrics_alerts, open now, that were opened by then.';
 
 
 --
@@ -4850,8 +5522,13 @@ CREATE TABLE nms.table_metrics_alert_log (
     closed_at timestamp with time zone,
     closed_by_run bigint,
     filter_name text COLLATE pg_catalog."C",
+    acknowledged_at timestamp with time zone,
+    acknowledged_by text,
+    acknowledgement text,
     CONSTRAINT a_filter_is_of_a_table CHECK (((filter_name IS NULL) OR (table_name IS NOT NULL))),
     CONSTRAINT alerts_close_after_they_open CHECK ((closed_at >= opened_at)),
+    CONSTRAINT an_acknowledgement_has_1_to_500_characters CHECK (((length(acknowledgement) >= 1) AND (length(acknowledgement) <= 500))),
+    CONSTRAINT an_acknowledgement_tells_when_who_and_why CHECK ((num_nulls(acknowledged_at, acknowledged_by, acknowledgement) = ANY (ARRAY[0, 3]))),
     CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text, 'count_differs'::text, 'triggers_changed'::text]))),
     CONSTRAINT schema_and_table_come_together CHECK (((schema_name IS NULL) = (table_name IS NULL)))
 );
@@ -4956,42 +5633,87 @@ COMMENT ON COLUMN nms.table_metrics_alert_log.filter_name IS 'Filter whose count
 
 
 --
--- Name: announce_alert(nms.table_metrics_alert_log); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: COLUMN table_metrics_alert_log.acknowledged_at; Type: COMMENT; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms_private.announce_alert(alert nms.table_metrics_alert_log) RETURNS void
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledged_at IS 'When somebody took it on, with nms.acknowledge_alert(); null until then.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.acknowledged_by; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledged_by IS 'The role that did.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.acknowledgement; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledgement IS 'What that person said about it.';
+
+
+--
+-- Name: announce_alerts(nms.table_metrics_alert_log[], nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[] DEFAULT '{}'::nms.table_metrics_alert_log[]) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_short nms.table_metrics_alert_log := alert;
+  v_change record;
+  v_notification jsonb;
+  v_lines text[] := '{}';
 begin
-  -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
-  if octet_length(to_jsonb(alert)::text) > 7999 then
-    v_short.schema_name := left(alert.schema_name, 63);
-    v_short.table_name := left(alert.table_name, 63);
-    v_short.detail := left(alert.detail, 1000) || '…';
-  end if;
+  for v_change in
+    select 'alert_opened' as event, told.* from nms_private.grouped_alerts(alerts => announce_alerts.opened) as told
+    union all
+    select 'alert_closed', told.* from nms_private.grouped_alerts(alerts => announce_alerts.closed) as told
+  loop
+    v_notification := jsonb_build_object('event', v_change.event) || case
+      when v_change.alerts = 1 then to_jsonb(v_change.alert)
+      else to_jsonb(v_change) - '{event,schemas,acknowledged_at,alert}'::text[]
+    end;
+    -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
+    if octet_length(v_notification::text) > 7999 then
+      v_notification := v_notification - 'acknowledgement' || jsonb_build_object(
+        'schema_name', left(v_change.schema_name, 63),
+        'table_name', left(v_change.table_name, 63),
+        'detail', left(v_change.detail, 1000) || '…'
+      );
+    end if;
+    -- A full queue would make the transaction fail when it commits.
+    if pg_notification_queue_usage() < 0.5 then
+      perform pg_notify('nms_alerts', v_notification::text);
+    end if;
 
-  raise log 'table metrics: %', concat_ws(
-    ' ',
-    v_short.kind,
-    case when v_short.table_name is not null then format('%I.%I', v_short.schema_name, v_short.table_name) end,
-    v_short.detail
-  );
-  -- A full queue would make the transaction fail when it commits.
-  if pg_notification_queue_usage() < 0.5 then
-    perform pg_notify('nms_alerts', to_jsonb(v_short)::text);
-  end if;
+    v_lines := v_lines || format(
+      '%s %s: %s',
+      v_change.event,
+      concat_ws(
+        ' ',
+        v_change.kind,
+        case
+          when v_change.table_name is not null
+            then format('%I.%I', left(v_change.schema_name, 63), left(v_change.table_name, 63))
+          when v_change.schema_name is not null then format('in %I', left(v_change.schema_name, 63))
+        end,
+        case when v_change.event = 'alert_closed' then format('(since %s)', v_change.opened_at) end
+      ),
+      regexp_replace(left(v_change.detail, 1000), '\s+', ' ', 'g')
+    );
+  end loop;
+  return array_to_string(v_lines, '; ');
 end
 $$;
 
 
 --
--- Name: FUNCTION announce_alert(alert nms.table_metrics_alert_log); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.announce_alert(alert nms.table_metrics_alert_log) IS 'Tells of a new alert: a line in the server log, and a notification on the channel nms_alerts with the row of nms.table_metrics_alert_log as JSON, cut where that is too long.';
+COMMENT ON FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]) IS 'Tells of alerts that were opened and closed, put together as nms_private.grouped_alerts() does: a notification each on the channel nms_alerts, with event, which is alert_opened or alert_closed, and the row of nms.table_metrics_alert_log as JSON, cut where that is too long; or, for several at once, with alerts, their number, and tables, the names of the first three. Returns a line for the server log. The caller writes it: with each line come all the calls that lie between.';
 
 
 --
@@ -5063,6 +5785,65 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.begin_shadow_anew() IS 'Trigger function: a rule that has become one to carry compares first, as a new one does.';
+
+
+--
+-- Name: beside_before(bigint, bigint, bigint, bigint, boolean, date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select concat(
+    today.in_words,
+    case
+      when beside_before.before_date is null then null
+      when beside_before.before = beside_before.row_count then format(' as on %s', day.in_words)
+      when beside_before.before = 0 then format(', empty on %s', day.in_words)
+      else
+        format(
+          ', %s%s on %s (%s%s %%)',
+          sign.of_before,
+          nms_private.rows_in_words(number => beside_before.before),
+          day.in_words,
+          case when beside_before.row_count_low is not null or beside_before.before_is_estimate then '≈ ' end,
+          -- Towards 0: what is not empty has not lost all.
+          rtrim(
+            to_char(
+              trunc((beside_before.row_count - beside_before.before) * 100.0 / beside_before.before, 1),
+              'FMSG9,999,999,999,999,999,999,999,990.9'
+            ),
+            '.'
+          )
+        )
+    end
+  )
+  from (
+    select case
+      when beside_before.row_count = 0 and beside_before.row_count_low is null then 'empty'
+      when beside_before.row_count_low is null then nms_private.rows_in_words(number => beside_before.row_count)
+      else
+        concat(
+          nms_private.with_range(
+            row_count => beside_before.row_count,
+            row_count_low => beside_before.row_count_low,
+            row_count_high => beside_before.row_count_high
+          ),
+          ' rows'
+        )
+    end
+  ) as today (in_words)
+  cross join (select to_char(beside_before.before_date, 'YYYY-MM-DD')) as day (in_words)
+  cross join (select case when beside_before.before_is_estimate then '≈ ' end) as sign (of_before)
+$$;
+
+
+--
+-- Name: FUNCTION beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date) IS 'A count beside the one before it, for a person: 155 rows, 310 rows on 2026-11-19 (-50 %); empty as on 2026-11-19 where it is the same.';
 
 
 --
@@ -5683,7 +6464,9 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       compared.change,
       compared.change_percent,
       compared.method_before,
-      compared.method_after
+      compared.method_after,
+      compared.rows_after_low,
+      compared.rows_after_high
     from compared
     where not compared.is_partition
     union all
@@ -5698,7 +6481,9 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       null,
       null,
       null,
-      measurement.method
+      measurement.method,
+      measurement.row_count_low,
+      measurement.row_count_high
     from nms.table_metrics_measurements as measurement
     where
       measurement.run_id = changes_of_period.after
@@ -5708,6 +6493,10 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
   placed as materialized (
     select
       named.*,
+      case
+        when named.rows_after_low is null then '{place,place_in_outcome,unsaid,is_asked_for,rows_after_low,rows_after_high}'
+        else '{place,place_in_outcome,unsaid,is_asked_for}'
+      end::text[] as unsaid,
       row_number() over by_size as place,
       row_number() over (partition by named.outcome order by size.change desc, named.schema_name, named.table_name) as place_in_outcome
     from named
@@ -5731,8 +6520,8 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
     ) as every
     left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = every.snapshot_date
   ),
-  listed as (
-    select placed.*, history.days
+  listed as materialized (
+    select placed.*, history.days, placed.place <= coalesce(changes_of_period.at_most, placed.place) as is_asked_for
     from placed
     cross join lateral (
       select jsonb_agg(measurement.row_count order by calendar.snapshot_date) as days
@@ -5742,7 +6531,9 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
         and measurement.schema_name = placed.schema_name
         and measurement.table_name = placed.table_name
     ) as history
-    where placed.place <= coalesce(changes_of_period.at_most, placed.place)
+    where
+      placed.place <= coalesce(changes_of_period.at_most, placed.place)
+      or (placed.place_in_outcome <= 10 and placed.outcome in ('grew', 'shrank', 'appeared', 'disappeared'))
   )
   select jsonb_build_object(
     'change', total.change,
@@ -5756,8 +6547,9 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       from (select placed.outcome, count(*) as tables from placed where placed.outcome is not null group by placed.outcome) as grouped
     ),
     'tables', (
-      select coalesce(jsonb_agg(to_jsonb(listed) - '{place,place_in_outcome}'::text[] order by listed.place), '[]')
+      select coalesce(jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place), '[]')
       from listed
+      where listed.is_asked_for
     ),
     'more_tables', (select count(*) from placed where placed.place > changes_of_period.at_most)
   ) || (
@@ -5765,10 +6557,10 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       asked.outcome,
       (
         select coalesce(
-          jsonb_agg(to_jsonb(placed) - '{place,place_in_outcome}'::text[] order by placed.place_in_outcome), '[]'
+          jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place_in_outcome), '[]'
         )
-        from placed
-        where placed.outcome = asked.outcome and placed.place_in_outcome <= 10
+        from listed
+        where listed.outcome = asked.outcome and listed.place_in_outcome <= 10
       )
     )
     from (values ('grew'), ('shrank'), ('appeared'), ('disappeared')) as asked (outcome)
@@ -5955,6 +6747,71 @@ COMMENT ON FUNCTION nms_private.check_status() IS 'Whether today is counted as u
 
 
 --
+-- Name: checked_choice(jsonb, text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.checked_choice(choice jsonb, keys text[]) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_outcomes constant jsonb :=
+    '["appeared", "disappeared", "grew", "shrank", "unchanged", "unclear", "not counted", "left out"]';
+  v_sorts constant jsonb := '["rows", "change", "percent", "name"]';
+  v_choice constant jsonb := coalesce(checked_choice.choice, '{}');
+  v_key text;
+  v_value jsonb;
+  v_expected text;
+  v_name text;
+begin
+  if jsonb_typeof(v_choice) <> 'object' then
+    raise exception 'no such choice: %', left(v_choice::text, 100)
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a JSON object',
+        hint = format('Its keys may be %s.', array_to_string(checked_choice.keys, ', '));
+  end if;
+
+  for v_key, v_value in select * from jsonb_each(v_choice) loop
+    v_expected := case
+      when v_key <> all (checked_choice.keys) then format('expected %s', array_to_string(checked_choice.keys, ', '))
+      when v_key in ('schemas', 'only') and not (
+        jsonb_typeof(v_value) = 'array' and not jsonb_path_exists(v_value, 'strict $[*] ? (@.type() != "string")')
+      ) then 'expected an array of texts'
+      when v_key = 'only' and not v_value <@ v_outcomes
+        then format('expected %s', (select string_agg(outcome, ', ') from jsonb_array_elements_text(v_outcomes) as outcome))
+      when v_key = 'like' and (jsonb_typeof(v_value) <> 'string' or v_value = '""') then 'expected a text that names contain'
+      when v_key = 'sort' and not (jsonb_typeof(v_value) = 'string' and v_sorts @> v_value)
+        then 'expected rows, change, percent or name'
+      when v_key in ('min_rows', 'top') and not (
+        jsonb_typeof(v_value) = 'number' and v_value::text ~ '^[1-9][0-9]{0,17}$'
+      ) then 'expected a whole number from 1 on'
+    end;
+    if v_expected is not null then
+      raise exception 'no such choice: % %', v_key, left(v_value::text, 100)
+        using
+          errcode = 'invalid_parameter_value',
+          detail = v_expected,
+          hint = 'For example: {"schemas": ["sales"], "like": "order", "top": 10}';
+    end if;
+  end loop;
+
+  for v_name in select * from jsonb_array_elements_text(coalesce(v_choice -> 'schemas', '[]')) loop
+    perform nms_private.refuse_unknown_schema(schema_name => v_name);
+  end loop;
+  return v_choice;
+end
+$_$;
+
+
+--
+-- Name: FUNCTION checked_choice(choice jsonb, keys text[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.checked_choice(choice jsonb, keys text[]) IS 'Which tables a report was asked for, {} for all: {schemas: [name], like: text in schema.table, only: [outcome], min_rows: now or before, sort: rows, change, percent or name, top: how many}. Raises 22023 for anything else and for a key that the report does not have, P0002 for a schema that no run has met.';
+
+
+--
 -- Name: checked_limit(text, integer); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5980,6 +6837,33 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.checked_limit(argument text, value integer) IS 'How many entries a report was asked for. Raises 22023 unless they are 1 to 1000.';
+
+
+--
+-- Name: chosen_payload(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.chosen_payload(tables jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(json_object_agg(per_schema.schema_name, per_schema.tables)::jsonb, '{}')
+  from (
+    select counted.schema_name, json_object_agg(counted.table_name, counted.row_count) as tables
+    from jsonb_to_recordset(chosen_payload.tables) as counted (
+      schema_name text, table_name text, row_count bigint, outcome text
+    )
+    where counted.outcome is distinct from 'disappeared'
+    group by counted.schema_name
+  ) as per_schema
+$$;
+
+
+--
+-- Name: FUNCTION chosen_payload(tables jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.chosen_payload(tables jsonb) IS 'Of the tables of nms_private.run_result() the payload in version 1, {schema: {table: count}}: what has disappeared is not in it.';
 
 
 --
@@ -7606,128 +8490,6 @@ COMMENT ON FUNCTION nms_private.days_of_period(since date, until date) IS 'How m
 
 
 --
--- Name: table_metrics_alert_rules; Type: TABLE; Schema: nms; Owner: -
---
-
-CREATE TABLE nms.table_metrics_alert_rules (
-    schema_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
-    table_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
-    kind text DEFAULT '*'::text NOT NULL,
-    is_on boolean,
-    silenced_until date,
-    drop_percent numeric,
-    spike_percent numeric,
-    min_rows bigint,
-    min_change bigint,
-    sensitivity numeric,
-    failures_in_a_row bigint,
-    late_after interval,
-    CONSTRAINT a_rule_decides_something CHECK ((num_nonnulls(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after) > 0)),
-    CONSTRAINT a_table_is_named_with_its_schema CHECK (((schema_name <> '*'::text) OR (table_name = '*'::text))),
-    CONSTRAINT drop_percent_is_between_1_and_100 CHECK (((drop_percent >= (1)::numeric) AND (drop_percent <= (100)::numeric))),
-    CONSTRAINT failures_and_lateness_are_of_no_schema CHECK (((schema_name = '*'::text) OR (num_nonnulls(failures_in_a_row, late_after) = 0))),
-    CONSTRAINT failures_in_a_row_is_1_or_more CHECK ((failures_in_a_row >= 1)),
-    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['*'::text, 'repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text, 'count_differs'::text, 'triggers_changed'::text]))),
-    CONSTRAINT late_after_is_between_0_and_30_days CHECK (((late_after >= '00:00:00'::interval) AND (late_after <= '30 days'::interval))),
-    CONSTRAINT min_change_is_0_or_more CHECK ((min_change >= 0)),
-    CONSTRAINT min_rows_is_0_or_more CHECK ((min_rows >= 0)),
-    CONSTRAINT sensitivity_is_between_a_tenth_and_10 CHECK (((sensitivity >= 0.1) AND (sensitivity <= (10)::numeric))),
-    CONSTRAINT spike_percent_is_between_1_and_1000000 CHECK (((spike_percent >= (1)::numeric) AND (spike_percent <= (1000000)::numeric)))
-);
-
-
---
--- Name: TABLE table_metrics_alert_rules; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON TABLE nms.table_metrics_alert_rules IS 'What to be told about, for a table, for a schema, or for all (*). A column that is null decides nothing: for each column, of all rules that fit and decide it, that of the table wins, then that of its schema, then that for all; among these that of the kind. Without rules the defaults named at each column hold.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.schema_name; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.schema_name IS 'Schema as the catalogue spells it, or * for every schema.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.table_name; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.table_name IS 'Table as the catalogue spells it, or * for every table of the schema.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.kind; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.kind IS 'Kind of alert, or * for every kind.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.is_on; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.is_on IS 'False: no such alerts. Default: true.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.silenced_until; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.silenced_until IS 'No such alerts before this business day. Default: none are silenced.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.drop_percent; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.drop_percent IS 'By how many per cent a count may be below what is usual. Default: 15.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.spike_percent; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.spike_percent IS 'By how many per cent a count may be above what is usual. Default: 30.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.min_rows; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.min_rows IS 'Tables that usually have fewer rows have no drop, and none that drops to zero; with fewer rows they have no spike. Default: 50.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.min_change; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.min_change IS 'A change of fewer rows is neither drop nor spike. Default: 20.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.sensitivity; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.sensitivity IS 'How closely a table is held to its habit: 2 allows half of its usual fluctuation, 0.5 the double. Default: 1.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.failures_in_a_row; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.failures_in_a_row IS 'After how many failed runs in a row there is an alert. Default: 3.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.late_after; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.late_after IS 'How long after the usual time a business day may be without a result. Default: 1 hour.';
-
-
---
 -- Name: default_alert_rule(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -7747,7 +8509,8 @@ CREATE FUNCTION nms_private.default_alert_rule() RETURNS nms.table_metrics_alert
     20, -- min_change
     1, -- sensitivity
     3, -- failures_in_a_row
-    interval '1 hour' -- late_after
+    interval '1 hour', -- late_after
+    null -- comment
   )::nms.table_metrics_alert_rules
 $$;
 
@@ -8221,6 +8984,71 @@ COMMENT ON FUNCTION nms_private.expected_counts(run_id bigint, schema_names text
 
 
 --
+-- Name: explain_alert_rules(text, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.explain_alert_rules(schema_name text, table_name text) RETURNS TABLE(place bigint, kind text, decides jsonb)
+    LANGUAGE sql STABLE ROWS 7 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  -- As nms_private.alert_rule() ranks them.
+  fitting as (
+    select known.place as kind_place, known.kind, rule.rule, rule.rank
+    from nms_private.alert_kinds() with ordinality as known (kind, is_of_table, place)
+    cross join lateral (
+      select
+        given as rule,
+        row_number() over (order by given.table_name = '*', given.schema_name = '*', given.kind = '*') as rank
+      from nms.table_metrics_alert_rules as given
+      where
+        given.schema_name in ('*', explain_alert_rules.schema_name)
+        and given.table_name in ('*', explain_alert_rules.table_name)
+        and given.kind in ('*', known.kind)
+      union all
+      select nms_private.default_alert_rule(), null -- where none of them decides
+    ) as rule
+    where known.is_of_table
+  ),
+  decided as (
+    select distinct on (fitting.kind_place, decision.place)
+      fitting.kind_place,
+      fitting.kind,
+      decision.place,
+      decision.decision,
+      decision.value,
+      decision.in_words,
+      case when fitting.rank is not null then nms_private.name_of_rule(rule => fitting.rule) end as rule
+    from fitting
+    cross join lateral nms_private.alert_decisions(rule => fitting.rule) as decision
+    where decision.kinds is null or fitting.kind = any (decision.kinds)
+    order by fitting.kind_place, decision.place, fitting.rank nulls last
+  )
+  select
+    decided.kind_place,
+    decided.kind,
+    jsonb_agg(
+      jsonb_build_object(
+        'decision', decided.decision,
+        'value', decided.value,
+        'in_words', decided.in_words,
+        'rule', decided.rule
+      )
+      order by decided.place
+    )
+  from decided
+  group by decided.kind_place, decided.kind
+$$;
+
+
+--
+-- Name: FUNCTION explain_alert_rules(schema_name text, table_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.explain_alert_rules(schema_name text, table_name text) IS 'What nms_private.alert_rule() decides about each kind of alert for one table: each decision with the name of the rule that it comes from, null for a default.';
+
+
+--
 -- Name: extension_tables(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -8444,10 +9272,10 @@ COMMENT ON FUNCTION nms_private.family_members(targets nms_private.target[]) IS 
 
 
 --
--- Name: fastest_growing(text, bigint, bigint, text); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: fastest_growing(text, bigint, bigint, text, bigint[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text DEFAULT NULL::text) RETURNS jsonb
+CREATE FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text DEFAULT NULL::text, run_ids bigint[] DEFAULT '{}'::bigint[]) RETURNS jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -8465,7 +9293,19 @@ begin
           'change', grown.change,
           'change_percent', round(100.0 * grown.change / nullif(grown.before, 0), 2),
           'method', grown.method
-        )
+        ) || case
+          when fastest_growing.run_ids = '{}' then '{}'
+          else jsonb_build_object(
+            'rows', (
+              select jsonb_agg(measurement.row_count order by given.place)
+              from unnest(fastest_growing.run_ids) with ordinality as given (run_id, place)
+              left join nms.table_metrics_measurements as measurement
+                on measurement.run_id = given.run_id
+                and measurement.schema_name = grown.schema_name
+                and measurement.table_name = grown.table_name
+            )
+          )
+        end
         order by grown.change desc, grown.schema_name, grown.table_name
       ),
       '[]'
@@ -8508,10 +9348,10 @@ $$;
 
 
 --
--- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text) IS 'The tables that have grown most from one run to another, in rows or in bytes on disk, partitions as part of theirs: [{schema_name, table_name, before, after, change, change_percent, method}], before null for one that appeared. Which one of both leaves out, or has not measured, is none of them.';
+COMMENT ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]) IS 'The tables that have grown most from one run to another, in rows or in bytes on disk, partitions as part of theirs: [{schema_name, table_name, before, after, change, change_percent, method}], before null for one that appeared; with run_ids also rows, one number for each of these runs, null where it was not counted. Which one of both leaves out, or has not measured, is none of them.';
 
 
 --
@@ -8884,6 +9724,9 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
       array_agg(candidate.filter_name order by candidate.number) as filter_names
     from candidate
   ),
+  history as materialized (
+    select * from nms_private.day_owners(run_id => find_count_alerts.run_id)
+  ),
   found as (
     select
       candidate.schema_name, candidate.table_name, candidate.filter_name, judged.*,
@@ -8927,23 +9770,54 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
     found.row_count,
     found.expected_low,
     found.expected_high,
-    case when found.filter_name is not null then format('filter %I: ', found.filter_name) else '' end || case found.kind
-      when 'dropped_to_zero' then
-        format('empty, usually it has about %s rows', nms_private.with_separators(number => found.usual))
-      else
-        format(
-          '%s rows, expected %s to %s',
-          nms_private.with_range(
-            row_count => found.row_count,
-            row_count_low => found.row_count_low,
-            row_count_high => found.row_count_high
-          ),
-          nms_private.with_separators(number => found.expected_low),
-          nms_private.with_separators(number => found.expected_high)
-        )
-    end,
+    concat(
+      case when found.filter_name is not null then format('filter %I: ', found.filter_name) end,
+      nms_private.beside_before(
+        row_count => found.row_count,
+        row_count_low => found.row_count_low,
+        row_count_high => found.row_count_high,
+        before => past.row_count,
+        before_is_estimate => past.is_estimate,
+        before_date => past.snapshot_date
+      ),
+      case
+        when found.kind = 'dropped_to_zero' then
+          format(', usually about %s', nms_private.rows_in_words(number => found.usual))
+        else
+          format(
+            ', expected %s to %s',
+            nms_private.with_separators(number => found.expected_low),
+            nms_private.with_separators(number => found.expected_high)
+          )
+      end
+    ),
     found.filter_name
   from found
+  -- The last day that has counted it, most often the day before.
+  left join lateral (
+    select counted.row_count, counted.is_estimate, day.snapshot_date
+    from (select history.* from history order by history.snapshot_date desc offset 0) as day
+    cross join lateral (
+      select measurement.row_count, measurement.row_count_low is not null as is_estimate
+      from nms.table_metrics_measurements as measurement
+      where
+        found.filter_name is null
+        and measurement.run_id = day.owner
+        and measurement.schema_name = found.schema_name
+        and measurement.table_name = found.table_name
+      union all
+      select filtered.row_count, false
+      from nms.table_metrics_filtered_counts as filtered
+      where
+        filtered.filter_name = found.filter_name
+        and filtered.run_id = day.owner
+        and filtered.schema_name = found.schema_name
+        and filtered.table_name = found.table_name
+    ) as counted
+    where counted.row_count is not null
+    order by day.snapshot_date desc
+    limit 1
+  ) as past on true
 $$;
 
 
@@ -9327,6 +10201,46 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.find_run_for_slot(slot timestamp with time zone, skip jsonb, exclude jsonb) IS 'Whether a slot of the schedule still needs a run. No row: it does. served: a run has succeeded, or failed in a way or so often that another would not help. wait: a run is under way that will serve it.';
+
+
+--
+-- Name: find_strange_jobs(text[], text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text DEFAULT 'graphile_worker'::text) RETURNS TABLE(task text, jobs bigint, remedy text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+begin
+  if to_regclass(format('%I._private_tasks', find_strange_jobs.worker_schema)) is null then
+    return;
+  end if;
+  return query execute format(
+    $query$
+      select
+        task.identifier,
+        count(*),
+        format(
+          'select %%s.complete_jobs(array(select id from %%s.jobs where task_identifier = %%L)); and add them as %%s',
+          $2, $2, task.identifier, array_to_string($1, ' or ')
+        )
+      from %1$s._private_jobs as job
+      join %1$s._private_tasks as task on task.id = job.task_id
+      where nms_private.is_misspelt(name => task.identifier, names => $1)
+      group by task.identifier
+      order by task.identifier collate "C"
+    $query$,
+    quote_ident(find_strange_jobs.worker_schema)
+  ) using find_strange_jobs.tasks, quote_ident(find_strange_jobs.worker_schema);
+end
+$_$;
+
+
+--
+-- Name: FUNCTION find_strange_jobs(tasks text[], worker_schema text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text) IS 'Jobs that wait for a task which nobody has, because its name is one of ours with a typing error; and the statement that takes them away. tasks: the names of ours. worker_schema: that of graphile-worker, of which the caller needs to read its jobs and tasks. Jobs for the tasks of others are none of them.';
 
 
 --
@@ -10196,7 +11110,7 @@ COMMENT ON FUNCTION nms_private.gives_numbers(sequence_oid oid, default_oid oid)
 -- Name: grouped_alerts(nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) RETURNS TABLE(kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint, alert nms.table_metrics_alert_log)
+CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) RETURNS TABLE(kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint, acknowledged_at timestamp with time zone, alert nms.table_metrics_alert_log)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -10205,25 +11119,30 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
     select
       alert.*,
       alert as itself,
+      alert.acknowledged_at is not null as is_acknowledged,
       alert.schema_name is not null and count(*) over of_schema > 5 as is_of_schema,
       row_number() over (of_schema order by alert.table_name, alert.filter_name nulls first) as place,
       row_number() over (
-        partition by alert.kind, alert.schema_name, alert.table_name order by alert.filter_name nulls first
+        partition by alert.kind, alert.acknowledged_at is null, alert.schema_name, alert.table_name
+        order by alert.filter_name nulls first
       ) = 1 as is_first_of_table
     from unnest(grouped_alerts.alerts) as alert
-    window of_schema as (partition by alert.kind, alert.schema_name)
+    window of_schema as (partition by alert.kind, alert.acknowledged_at is null, alert.schema_name)
   ),
   placed as (
     select
       given.*,
       -- However many schemas there are, such as one for each tenant.
       given.schema_name is not null
-        and count(*) filter (where not given.is_of_schema or given.place = 1) over (partition by given.kind) > 10 as is_of_kind
+        and count(*) filter (where not given.is_of_schema or given.place = 1) over (
+          partition by given.kind, given.is_acknowledged
+        ) > 10 as is_of_kind
     from given
   ),
   folded as (
     select
       placed.kind,
+      placed.is_acknowledged,
       case when not placed.is_of_kind then placed.schema_name end as schema_name,
       count(*) as alerts,
       count(distinct placed.schema_name) as schemas,
@@ -10236,15 +11155,17 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       )[1:3] as names,
       min(placed.opened_at) as opened_at,
       case when min(placed.opened_by_run) = max(placed.opened_by_run) then min(placed.opened_by_run) end as opened_by_run,
+      max(placed.acknowledged_at) as acknowledged_at,
       max(placed.closed_at) as closed_at,
       case when min(placed.closed_by_run) = max(placed.closed_by_run) then min(placed.closed_by_run) end as closed_by_run
     from placed
     where placed.is_of_kind or placed.is_of_schema
-    group by placed.kind, 2
+    group by placed.kind, placed.is_acknowledged, 3
   )
   select
     found.kind, found.schema_name, found.table_name, found.filter_name, found.alerts, found.schemas, found.tables,
-    found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run, found.alert
+    found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run,
+    found.acknowledged_at, found.alert
   from (
     select
       placed.kind,
@@ -10262,6 +11183,7 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       placed.opened_by_run,
       placed.closed_at,
       placed.closed_by_run,
+      placed.acknowledged_at,
       placed.itself as alert
     from placed
     where not placed.is_of_kind and not placed.is_of_schema
@@ -10286,10 +11208,13 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       folded.opened_by_run,
       folded.closed_at,
       folded.closed_by_run,
+      folded.acknowledged_at,
       null
     from folded
   ) as found
-  order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+  order by
+    found.acknowledged_at is not null, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+    found.filter_name nulls first
 $$;
 
 
@@ -10297,7 +11222,7 @@ $$;
 -- Name: FUNCTION grouped_alerts(alerts nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. What concerns a whole run is never put together. Oldest first.';
+COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. acknowledged_at: null while nobody has taken it on, else when the last one was. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
 
 
 --
@@ -10817,6 +11742,40 @@ COMMENT ON FUNCTION nms_private.hold_target(claim nms_private.targets, OUT is_he
 
 
 --
+-- Name: is_chosen(jsonb, text, text, text, bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.is_chosen(choice jsonb, schema_name text, table_name text, outcome text DEFAULT NULL::text, rows bigint DEFAULT NULL::bigint) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return is_chosen.choice = '{}' or coalesce(
+    (not is_chosen.choice ? 'schemas' or is_chosen.choice -> 'schemas' ? is_chosen.schema_name)
+    -- The columns' collation knows no letters but those of ASCII.
+    and (
+      not is_chosen.choice ? 'like'
+      or strpos(
+        lower((is_chosen.schema_name || '.' || is_chosen.table_name) collate "default"),
+        lower((is_chosen.choice ->> 'like') collate "default")
+      ) > 0
+    )
+    and (not is_chosen.choice ? 'only' or is_chosen.choice -> 'only' ? is_chosen.outcome)
+    and (not is_chosen.choice ? 'min_rows' or is_chosen.rows >= (is_chosen.choice ->> 'min_rows')::bigint),
+    false
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint) IS 'Whether a table is one of those that a choice names, which nms_private.checked_choice() has checked. top and sort are left to who puts them in order.';
+
+
+--
 -- Name: is_critical(text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -10863,6 +11822,40 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.is_filter(filter jsonb) IS 'True for a test of a column as nms.table_metrics_filters takes it.';
+
+
+--
+-- Name: is_misspelt(text, text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.is_misspelt(name text, names text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    is_misspelt.name <> all (is_misspelt.names)
+    and length(is_misspelt.name) < 100
+    and (
+      lower(is_misspelt.name) ~ 'table[^a-z]*metric'
+      -- Without one letter each they are the same: one was left out, added, replaced, or took the place of its neighbour.
+      or exists (
+        select
+        from unnest(is_misspelt.names) as known (name)
+        cross join generate_series(0, length(known.name)) as in_known
+        cross join generate_series(0, length(is_misspelt.name)) as in_given
+        where
+          substr(known.name, 1, greatest(in_known - 1, 0)) || substr(known.name, in_known + 1)
+            = substr(is_misspelt.name, 1, greatest(in_given - 1, 0)) || substr(is_misspelt.name, in_given + 1)
+      )
+    )
+$$;
+
+
+--
+-- Name: FUNCTION is_misspelt(name text, names text[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.is_misspelt(name text, names text[]) IS 'True for what is none of these names, but likely meant to be one: it speaks of table metrics, or is but a letter away from one of them.';
 
 
 --
@@ -13506,6 +14499,28 @@ COMMENT ON FUNCTION nms_private.measure_next_target(run_id bigint, after bigint,
 
 
 --
+-- Name: name_of_rule(nms.table_metrics_alert_rules); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.name_of_rule(rule nms.table_metrics_alert_rules) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select concat(
+    case when (rule).schema_name = '*' then '*' else concat((rule).schema_name, '.', (rule).table_name) end,
+    case when (rule).kind <> '*' then format(' (%s)', (rule).kind) end
+  )
+$$;
+
+
+--
+-- Name: FUNCTION name_of_rule(rule nms.table_metrics_alert_rules); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.name_of_rule(rule nms.table_metrics_alert_rules) IS 'What an alert rule is for, such as sales.orders, sales.* (drop) or *.';
+
+
+--
 -- Name: named_rules(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -13602,6 +14617,33 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.needs_wal(table_oids oid[], wal_end pg_lsn) IS 'Whether the counters of any of these tables have begun anew since its base: then only the WAL can tell whether rows have come or gone. False where it is not summarized.';
+
+
+--
+-- Name: next_slot(time without time zone, timestamp with time zone); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone DEFAULT now()) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select min(slot)
+  from nms.table_metrics_settings as settings
+  cross join generate_series(-1, 2) as days_after -- a zone may skip a whole day
+  cross join lateral (
+    select
+      (nms.business_date(next_slot.at) + days_after + next_slot.local_time)
+        at time zone settings.business_time_zone as slot
+  ) as candidate
+  where slot > next_slot.at and isfinite(next_slot.at)
+$$;
+
+
+--
+-- Name: FUNCTION next_slot(local_time time without time zone, at timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone) IS 'The first instant after the given one at which clocks in the business time zone show this time: what nms_private.latest_slot() tells from then on. Null for an infinite instant.';
 
 
 --
@@ -13764,10 +14806,10 @@ COMMENT ON FUNCTION nms_private.only_reads_and_requests(role oid) IS 'True for a
 
 
 --
--- Name: open_alert_groups(); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: open_alert_groups(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
+CREATE FUNCTION nms_private.open_alert_groups(open jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -13782,9 +14824,15 @@ CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
         'tables', to_jsonb(found.tables),
         'detail', found.detail,
         'since', found.opened_at,
-        'run_id', found.opened_by_run
+        'run_id', found.opened_by_run,
+        'alert_id', (found.alert).alert_id,
+        'acknowledged_at', found.acknowledged_at,
+        'acknowledged_by', (found.alert).acknowledged_by,
+        'acknowledgement', (found.alert).acknowledgement
       )
-      order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+      order by
+        found.acknowledged_at is not null, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+        found.filter_name nulls first
     ),
     '[]'
   )
@@ -13793,19 +14841,19 @@ CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
       select
         jsonb_populate_record(
           null::nms.table_metrics_alert_log,
-          to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+          alert || jsonb_build_object('opened_at', alert -> 'since', 'opened_by_run', alert -> 'run_id')
         )
-      from nms.table_metrics_alerts as alert
+      from jsonb_array_elements(open_alert_groups.open) as alert
     )
   ) as found
 $$;
 
 
 --
--- Name: FUNCTION open_alert_groups(); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION open_alert_groups(open jsonb); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.open_alert_groups() IS 'The alerts of nms.table_metrics_alerts, oldest first, as nms_private.grouped_alerts() puts them together: alerts is how many an entry stands for, tables has the names of the first three.';
+COMMENT ON FUNCTION nms_private.open_alert_groups(open jsonb) IS 'What nms_private.open_alerts() returns, put together as nms_private.grouped_alerts() does: alerts is how many an entry stands for, tables has the names of the first three; those that are acknowledged apart and last.';
 
 
 --
@@ -13816,7 +14864,14 @@ CREATE FUNCTION nms_private.open_alerts() RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select coalesce(jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name), '[]')
+  select coalesce(
+    jsonb_agg(
+      to_jsonb(alert)
+      order by
+        alert.acknowledged_at is not null, alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name
+    ),
+    '[]'
+  )
   from nms.table_metrics_alerts as alert
 $$;
 
@@ -13825,7 +14880,7 @@ $$;
 -- Name: FUNCTION open_alerts(); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.open_alerts() IS 'The alerts of nms.table_metrics_alerts, oldest first.';
+COMMENT ON FUNCTION nms_private.open_alerts() IS 'The alerts of nms.table_metrics_alerts, oldest first, those that are acknowledged last.';
 
 
 --
@@ -14581,7 +15636,7 @@ begin
   if not found then
     return false;
   end if;
-  perform nms_private.announce_alert(alert => v_alert);
+  raise log 'table metrics: %', nms_private.announce_alerts(opened => array[v_alert]);
   return true;
 end
 $$;
@@ -14654,6 +15709,47 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.refuse_unknown_filter(schema_name text, table_name text, filter_name text) IS 'Raises P0002 for a filter of a table that no run has met.';
+
+
+--
+-- Name: refuse_unknown_kind(text, boolean); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.refuse_unknown_kind(kind text, is_of_all boolean) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_is_of_table boolean;
+begin
+  if refuse_unknown_kind.kind is null then
+    return;
+  end if;
+  select known.is_of_table into v_is_of_table
+  from nms_private.alert_kinds() as known
+  where known.kind = refuse_unknown_kind.kind;
+  if not found then
+    raise exception 'no such kind of alert: %', refuse_unknown_kind.kind
+      using
+        errcode = 'invalid_parameter_value',
+        detail = (select format('expected one of %s', string_agg(known.kind, ', ')) from nms_private.alert_kinds() as known),
+        hint = 'Name one of these, or none for all.';
+  elsif not (v_is_of_table or refuse_unknown_kind.is_of_all) then
+    raise exception '% is about whole runs', refuse_unknown_kind.kind
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a kind that is about tables',
+        hint = 'Name * rather than a table.';
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION refuse_unknown_kind(kind text, is_of_all boolean); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.refuse_unknown_kind(kind text, is_of_all boolean) IS 'Raises 22023 for what is no kind of alert, and for one about whole runs unless all is meant. Null: every kind.';
 
 
 --
@@ -15411,13 +16507,15 @@ CREATE FUNCTION nms_private.robust_line(places double precision[], amounts doubl
   )
   select
     line.slope,
-    line.slope - scaled.wander / sqrt(stretched.span),
-    line.slope + scaled.wander / sqrt(stretched.span),
+    line.slope - scaled.wander / sqrt(known.span),
+    line.slope + scaled.wander / sqrt(known.span),
     latest.level,
     scaled.wander,
-    stretched.span
+    known.span
   from line
   cross join stretched
+  -- Of a sum of independent steps, the median of slopes knows as little as its ends after four fifths of the time.
+  cross join lateral (select 0.8 * stretched.span) as known (span)
   cross join scaled
   cross join latest
 $$;
@@ -15427,7 +16525,26 @@ $$;
 -- Name: FUNCTION robust_line(places double precision[], amounts double precision[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.robust_line(places double precision[], amounts double precision[]) IS 'A line through points that a few wild ones do not move: the median of the slopes between any two of them (Theil and Sen), between slope_low and slope_high with 95 % confidence, and its level at the last point, the median of the last seven. wander: by how much, with the same confidence, the amount leaves the line within a day, times the square root of the days within several; span: days from the first point to the last. No row: the points lie in too few weeks.';
+COMMENT ON FUNCTION nms_private.robust_line(places double precision[], amounts double precision[]) IS 'A line through points that a few wild ones do not move: the median of the slopes between any two of them (Theil and Sen), between slope_low and slope_high with 95 % confidence, and its level at the last point, the median of the last seven. wander: by how much, with the same confidence, the amount leaves the line within a day, times the square root of the days within several; span: of how many days the slope is known as well as the ends of a sum tell it. No row: the points lie in too few weeks.';
+
+
+--
+-- Name: rows_in_words(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.rows_in_words(number bigint) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select nms_private.with_separators(number => rows_in_words.number) || case rows_in_words.number when 1 then ' row' else ' rows' end
+$$;
+
+
+--
+-- Name: FUNCTION rows_in_words(number bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.rows_in_words(number bigint) IS 'A number of rows for a person to read, such as 1,234,567 rows, or 1 row.';
 
 
 --
@@ -15748,10 +16865,10 @@ COMMENT ON FUNCTION nms_private.run_payload(run_id bigint, version integer) IS '
 
 
 --
--- Name: run_result(bigint, bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: run_result(bigint, bigint, jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS jsonb
+CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint, choice jsonb DEFAULT NULL::jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -15770,6 +16887,11 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
           || case when other.method then jsonb_build_object('previous_method', compared.method_before) else '{}' end
       end as entry,
       found.row_count,
+      found.row_count as rows_now_or_before,
+      compared.rows_before,
+      case compared.outcome when 'appeared' then found.row_count else compared.change end as change,
+      compared.change_percent,
+      compared.outcome,
       found.schema_name,
       found.table_name
     from nms_private.described_counts as found
@@ -15785,6 +16907,7 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
         found.row_count,
         found.own_row_count,
         found.method,
+        compared.outcome,
         compared.change,
         compared.change_percent,
         found.error_sqlstate,
@@ -15792,6 +16915,59 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
     ) as entry
     cross join lateral (select coalesce(compared.method_before <> found.method, false)) as other (method)
     where found.run_id = run_result.run_id
+    union all
+    select
+      to_jsonb(entry),
+      null,
+      gone.rows_before,
+      gone.rows_before,
+      -gone.rows_before,
+      null,
+      gone.outcome,
+      gone.schema_name,
+      gone.table_name
+    from compared as gone
+    cross join lateral (
+      select
+        gone.schema_name,
+        gone.table_name,
+        gone.table_kind,
+        gone.is_partition,
+        null::bigint as row_count,
+        null::bigint as own_row_count,
+        null::text as method,
+        gone.outcome,
+        null::bigint as change,
+        null::numeric as change_percent,
+        gone.rows_before,
+        gone.method_before as previous_method
+    ) as entry
+    where run_result.choice is not null and gone.outcome = 'disappeared'
+  ),
+  listed as materialized (
+    select
+      measured.entry,
+      row_number() over (
+        order by
+          nms_private.sort_key(
+            sort => coalesce(run_result.choice ->> 'sort', 'rows'),
+            rows => measured.rows_now_or_before,
+            change => measured.change,
+            change_percent => measured.change_percent
+          ) desc,
+          measured.schema_name,
+          measured.table_name
+      ) as place
+    from measured
+    where
+      run_result.choice is null
+      or nms_private.is_chosen(
+        choice => run_result.choice,
+        schema_name => measured.schema_name,
+        table_name => measured.table_name,
+        outcome => measured.outcome,
+        rows => greatest(measured.row_count, measured.rows_before)
+      )
   )
   select jsonb_build_object(
     'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
@@ -15827,23 +17003,29 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
       ) as most
     ),
     'tables', (
-      select coalesce(
-        jsonb_agg(
-          measured.entry order by measured.row_count desc nulls first, measured.schema_name, measured.table_name
-        ),
-        '[]'
-      )
-      from measured
+      select coalesce(jsonb_agg(listed.entry order by listed.place), '[]')
+      from listed
+      where listed.place <= (run_result.choice ->> 'top')::bigint or (run_result.choice ->> 'top') is null
     )
-  )
+  ) || case
+    when run_result.choice is null then '{}'
+    else jsonb_build_object(
+      'tables_in_all', (select count(*) from measured),
+      'tables_chosen', (select count(*) from listed),
+      'outcomes', (
+        select coalesce(jsonb_object_agg(grouped.outcome, grouped.tables), '{}')
+        from (select compared.outcome, count(*) as tables from compared group by compared.outcome) as grouped
+      )
+    )
+  end
 $$;
 
 
 --
--- Name: FUNCTION run_result(run_id bigint, since bigint); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION run_result(run_id bigint, since bigint, choice jsonb); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.run_result(run_id bigint, since bigint) IS 'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null.';
+COMMENT ON FUNCTION nms_private.run_result(run_id bigint, since bigint, choice jsonb) IS 'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null. With a choice, which nms_private.checked_choice() has checked, the tables are those of it, also those that have disappeared, tables_chosen how many before top, tables_in_all of how many, and outcomes how many tables have which.';
 
 
 --
@@ -15943,12 +17125,18 @@ CREATE FUNCTION nms_private.runs_since(after date, each_run boolean) RETURNS TAB
 begin
   if runs_since.each_run then
     return query
-    select run.snapshot_date, run.run_id, run.collected_at
+    select run.snapshot_date, run.run_id, case when not run.is_imported then run.collected_at end
     from nms.table_metrics_runs as run
-    where run.status = 'SUCCEEDED' and run.snapshot_date > runs_since.after;
+    where
+      run.status = 'SUCCEEDED'
+      and run.snapshot_date > runs_since.after
+      and (
+        not run.is_imported
+        or exists (select from nms.table_metrics_daily_snapshot as day where day.run_id = run.run_id)
+      );
   else
     return query
-    select day.snapshot_date, day.run_id, day.collected_at
+    select day.snapshot_date, day.run_id, case when not day.is_imported then day.collected_at end
     from nms.table_metrics_daily_snapshot as day
     where day.snapshot_date > runs_since.after;
   end if;
@@ -15960,7 +17148,82 @@ $$;
 -- Name: FUNCTION runs_since(after date, each_run boolean); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.runs_since(after date, each_run boolean) IS 'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED.';
+COMMENT ON FUNCTION nms_private.runs_since(after date, each_run boolean) IS 'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED; an imported one, whose collected_at is null because nobody counted then, only where it owns its day.';
+
+
+--
+-- Name: schemas_over(bigint[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.schemas_over(run_ids bigint[]) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  given as (
+    select run.* from unnest(schemas_over.run_ids) with ordinality as run (run_id, place)
+  ),
+  counted as materialized (
+    select given.place, found.*
+    from given
+    cross join lateral (
+      select
+        measurement.schema_name,
+        sum(measurement.own_row_count) as rows,
+        count(measurement.row_count_low) > 0 as is_estimated
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = given.run_id
+      group by measurement.schema_name
+    ) as found
+  ),
+  history as (
+    select
+      known.schema_name,
+      jsonb_agg(counted.rows order by given.place) as rows,
+      (array_agg(counted.rows order by given.place desc))[1] as last_rows,
+      coalesce(bool_or(counted.is_estimated), false) as is_estimated
+    from (select distinct counted.schema_name from counted) as known
+    cross join given
+    left join counted on counted.schema_name = known.schema_name and counted.place = given.place
+    group by known.schema_name
+  ),
+  compared as (
+    select
+      per_table.schema_name,
+      sum(per_table.own_change) as change,
+      sum(former.own_row_count) filter (where per_table.outcome <> 'left out') as base
+    from nms.compare_runs(
+      before => schemas_over.run_ids[1], after => schemas_over.run_ids[cardinality(schemas_over.run_ids)]
+    ) as per_table
+    left join nms.table_metrics_measurements as former
+      on former.run_id = schemas_over.run_ids[1]
+      and former.schema_name = per_table.schema_name
+      and former.table_name = per_table.table_name
+    group by per_table.schema_name
+  )
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'schema_name', history.schema_name,
+        'rows', history.rows,
+        'change', compared.change,
+        'change_percent', round(100 * compared.change / nullif(compared.base, 0), 2),
+        'is_estimated', history.is_estimated
+      )
+      order by history.last_rows desc nulls last, history.schema_name
+    ),
+    '[]'
+  )
+  from history
+  left join compared using (schema_name)
+$$;
+
+
+--
+-- Name: FUNCTION schemas_over(run_ids bigint[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.schemas_over(run_ids bigint[]) IS 'Each schema over some successful runs, given oldest first, the one with most rows in the last of them first: [{schema_name, rows, change, change_percent, is_estimated}]. rows: one number for each run, each row counted once, null where the run has nothing of it. change: from the first to the last run, of the tables that both have counted, with those that appeared and disappeared; null when there are none.';
 
 
 --
@@ -16512,6 +17775,47 @@ COMMENT ON FUNCTION nms_private.shown_pace(slope double precision, slope_low dou
 
 
 --
+-- Name: silence_end(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.silence_end(until text) RETURNS date
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_today constant date := nms.business_date();
+  v_end date;
+begin
+  if silence_end.until ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
+    begin
+      v_end := silence_end.until::date;
+    exception
+      when datetime_field_overflow then
+        null; -- the calendar does not have it
+    end;
+  elsif silence_end.until ~ '^[0-9]{1,4} ?(d|w|mons?|y|days?|weeks?|months?|years?)$' then
+    v_end := (v_today + nms_private.parse_duration(duration => silence_end.until))::date;
+  end if;
+  if (v_end > v_today) is not true then
+    raise exception 'a silence cannot end on %', coalesce(silence_end.until, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('expected a day after today, %s', v_today),
+        hint = 'Name a day to come such as 2030-12-01, or a time from today such as 7d or 2w.';
+  end if;
+  return v_end;
+end
+$_$;
+
+
+--
+-- Name: FUNCTION silence_end(until text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.silence_end(until text) IS 'The business day on which a silence ends: a date to come, or a time from today such as 7d, 2w or 3mon. Raises 22023 for anything else.';
+
+
+--
 -- Name: sizes_of(oid); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -16577,6 +17881,30 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.slot_of_job(payload jsonb, OUT slot timestamp with time zone, OUT problem text) IS 'The slot that a job with this payload is for: the time of the schedule, or with localTime the latest such time of day in the business time zone. Null for a job that no schedule has made, and when there is a problem: a slot that does not exist or is in the future.';
+
+
+--
+-- Name: sort_key(text, bigint, bigint, numeric); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.sort_key(sort text, rows bigint, change bigint, change_percent numeric) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case sort_key.sort
+    when 'rows' then coalesce(sort_key.rows, 'infinity'::numeric) -- what could not be counted comes first
+    when 'change' then coalesce(abs(sort_key.change), -1)
+    when 'percent' then coalesce(abs(sort_key.change_percent), -1)
+    else 0 -- by name
+  end
+$$;
+
+
+--
+-- Name: FUNCTION sort_key(sort text, rows bigint, change bigint, change_percent numeric); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.sort_key(sort text, rows bigint, change bigint, change_percent numeric) IS 'What tables are sorted by, largest first, and then by their names: rows, change, percent or name.';
 
 
 --
@@ -18472,7 +19800,11 @@ CREATE VIEW nms.table_metrics_alerts AS
     alert.detail,
     alert.since,
     alert.run_id,
-    alert.filter_name
+    alert.filter_name,
+    alert.alert_id,
+    alert.acknowledged_at,
+    alert.acknowledged_by,
+    alert.acknowledgement
    FROM ((( SELECT log.kind,
             log.schema_name,
             log.table_name,
@@ -18482,7 +19814,11 @@ CREATE VIEW nms.table_metrics_alerts AS
             log.detail,
             log.opened_at AS since,
             log.opened_by_run AS run_id,
-            log.filter_name
+            log.filter_name,
+            log.alert_id,
+            log.acknowledged_at,
+            log.acknowledged_by,
+            log.acknowledgement
            FROM nms.table_metrics_alert_log log
           WHERE ((log.closed_at IS NULL) AND (log.kind <> 'run_late'::text))
         UNION ALL
@@ -18495,17 +19831,24 @@ CREATE VIEW nms.table_metrics_alerts AS
             format('no result for %s, the last one is of %s'::text, due.next_date, due.snapshot_date) AS format,
             due.due_at,
             NULL::bigint,
-            NULL::text
-           FROM (( SELECT run.run_id
+            NULL::text,
+            known.alert_id,
+            known.acknowledged_at,
+            known.acknowledged_by,
+            known.acknowledgement
+           FROM ((( SELECT run.run_id
                    FROM nms.table_metrics_runs run
                   WHERE ((run.status = 'SUCCEEDED'::text) AND (NOT run.is_imported))
                   ORDER BY run.snapshot_date DESC, run.run_id DESC
                  LIMIT 1) latest
              JOIN nms.table_metrics_next_due due ON ((due.run_id = latest.run_id)))
+             LEFT JOIN nms.table_metrics_alert_log known ON (((known.closed_at IS NULL) AND (known.kind = 'run_late'::text))))
           WHERE (statement_timestamp() > due.due_at)) alert
      CROSS JOIN nms.table_metrics_settings settings)
-     CROSS JOIN LATERAL nms_private.alert_rule(schema_name => alert.schema_name, table_name => alert.table_name, kind => alert.kind) rule(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after))
-  WHERE (rule.is_on AND ((((statement_timestamp() AT TIME ZONE settings.business_time_zone))::date < rule.silenced_until) IS NOT TRUE));
+     LEFT JOIN LATERAL nms_private.alert_rule(schema_name => alert.schema_name, table_name => alert.table_name, kind => alert.kind) rule(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after) ON ((EXISTS ( SELECT
+           FROM nms.table_metrics_alert_rules hiding
+          WHERE ((NOT hiding.is_on) OR (hiding.silenced_until IS NOT NULL))))))
+  WHERE ((rule.is_on IS NOT FALSE) AND ((((statement_timestamp() AT TIME ZONE settings.business_time_zone))::date < rule.silenced_until) IS NOT TRUE));
 
 
 --
@@ -18583,6 +19926,34 @@ COMMENT ON COLUMN nms.table_metrics_alerts.run_id IS 'Run in which it was first 
 --
 
 COMMENT ON COLUMN nms.table_metrics_alerts.filter_name IS 'Filter whose count is strange; null when it is that of all rows.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.alert_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.alert_id IS 'Its number in nms.table_metrics_alert_log, for nms.acknowledge_alert(); null for run_late until a worker has announced it.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.acknowledged_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.acknowledged_at IS 'When somebody took it on; null until then.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.acknowledged_by; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.acknowledged_by IS 'The role that did.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.acknowledgement; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.acknowledgement IS 'What that person said about it.';
 
 
 --
@@ -21299,6 +22670,25 @@ GRANT ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) TO table_metr
 
 
 --
+-- Name: FUNCTION acknowledge_alert(alert_id bigint, why text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.acknowledge_alert(alert_id bigint, why text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.acknowledge_alert(alert_id bigint, why text) TO table_metrics_maintainer;
+
+
+--
+-- Name: FUNCTION alert_rules_report(schema_name text, table_name text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -21350,14 +22740,14 @@ GRANT ALL ON FUNCTION nms.compare_days(before date, after date) TO table_metrics
 
 
 --
--- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text, choice jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) TO table_metrics_reader;
 
 
 --
@@ -21383,14 +22773,14 @@ GRANT ALL ON FUNCTION nms.current_count(target regclass) TO table_metrics_reader
 
 
 --
--- Name: FUNCTION day_report(snapshot_date date, since date); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION day_report(snapshot_date date, since date, choice jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.day_report(snapshot_date date, since date) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) TO table_metrics_reader;
 
 
 --
@@ -21662,6 +23052,15 @@ GRANT ALL ON FUNCTION nms.record_alerts(run_id bigint) TO table_metrics_maintain
 
 
 --
+-- Name: FUNCTION request_problem(skip jsonb, exclude jsonb, is_strict boolean); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) TO table_metrics_worker;
+
+
+--
 -- Name: FUNCTION resume_carrying(schema_name text, table_name text); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -21700,6 +23099,14 @@ GRANT ALL ON FUNCTION nms.runs_report("limit" integer, before bigint) TO table_m
 GRANT ALL ON FUNCTION nms.runs_report("limit" integer, before bigint) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms.runs_report("limit" integer, before bigint) TO table_metrics_maintainer;
 GRANT ALL ON FUNCTION nms.runs_report("limit" integer, before bigint) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION silence_alerts(named text, until text, kind text, why text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.silence_alerts(named text, until text, kind text, why text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.silence_alerts(named text, until text, kind text, why text) TO table_metrics_maintainer;
 
 
 --
@@ -21815,6 +23222,39 @@ REVOKE ALL ON FUNCTION nms_private.add_up_findings(run_id bigint, targets nms_pr
 
 
 --
+-- Name: FUNCTION alert_changes(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alert_changes(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.alert_changes(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.alert_changes(run_id bigint) TO table_metrics_worker;
+
+
+--
+-- Name: TABLE table_metrics_alert_rules; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE nms.table_metrics_alert_rules TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION alert_decisions(rule nms.table_metrics_alert_rules); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alert_decisions(rule nms.table_metrics_alert_rules) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION alert_kinds(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alert_kinds() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION alert_rule(schema_name text, table_name text, kind text); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -21823,6 +23263,13 @@ GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, 
 GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_maintainer;
 GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION alert_scope(named text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alert_scope(named text) FROM PUBLIC;
 
 
 --
@@ -21850,10 +23297,10 @@ GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_reader;
 
 
 --
--- Name: FUNCTION announce_alert(alert nms.table_metrics_alert_log); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.announce_alert(alert nms.table_metrics_alert_log) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]) FROM PUBLIC;
 
 
 --
@@ -21868,6 +23315,13 @@ REVOKE ALL ON FUNCTION nms_private.begin_run(skip jsonb, exclude jsonb, run_id b
 --
 
 REVOKE ALL ON FUNCTION nms_private.begin_shadow_anew() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date) FROM PUBLIC;
 
 
 --
@@ -21952,10 +23406,24 @@ REVOKE ALL ON FUNCTION nms_private.check_status() FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION checked_choice(choice jsonb, keys text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.checked_choice(choice jsonb, keys text[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION checked_limit(argument text, value integer); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.checked_limit(argument text, value integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION chosen_payload(tables jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.chosen_payload(tables jsonb) FROM PUBLIC;
 
 
 --
@@ -22138,16 +23606,6 @@ REVOKE ALL ON FUNCTION nms_private.days_of_period(since date, until date) FROM P
 
 
 --
--- Name: TABLE table_metrics_alert_rules; Type: ACL; Schema: nms; Owner: -
---
-
-GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_collector;
-GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_worker;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE nms.table_metrics_alert_rules TO table_metrics_maintainer;
-GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_reader;
-
-
---
 -- Name: FUNCTION default_alert_rule(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -22218,6 +23676,13 @@ REVOKE ALL ON FUNCTION nms_private.expected_counts(run_id bigint, schema_names t
 
 
 --
+-- Name: FUNCTION explain_alert_rules(schema_name text, table_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.explain_alert_rules(schema_name text, table_name text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION extension_tables(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -22255,10 +23720,10 @@ REVOKE ALL ON FUNCTION nms_private.family_members(targets nms_private.target[]) 
 
 
 --
--- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]) FROM PUBLIC;
 
 
 --
@@ -22359,6 +23824,15 @@ REVOKE ALL ON FUNCTION nms_private.find_run_alerts(run_id bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.find_run_for_slot(slot timestamp with time zone, skip jsonb, exclude jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION find_strange_jobs(tasks text[], worker_schema text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text) TO table_metrics_worker;
 
 
 --
@@ -22508,6 +23982,13 @@ REVOKE ALL ON FUNCTION nms_private.hold_target(claim nms_private.targets, OUT is
 
 
 --
+-- Name: FUNCTION is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION is_critical(kind text); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -22519,6 +24000,15 @@ REVOKE ALL ON FUNCTION nms_private.is_critical(kind text) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.is_filter(filter jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_misspelt(name text, names text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.is_misspelt(name text, names text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.is_misspelt(name text, names text[]) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.is_misspelt(name text, names text[]) TO table_metrics_worker;
 
 
 --
@@ -22903,6 +24393,13 @@ REVOKE ALL ON FUNCTION nms_private.measure_next_target(run_id bigint, after bigi
 
 
 --
+-- Name: FUNCTION name_of_rule(rule nms.table_metrics_alert_rules); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.name_of_rule(rule nms.table_metrics_alert_rules) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION named_rules(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -22921,6 +24418,15 @@ REVOKE ALL ON FUNCTION nms_private.names_spelled(spelling text) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.needs_wal(table_oids oid[], wal_end pg_lsn) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION next_slot(local_time time without time zone, at timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone) TO table_metrics_worker;
 
 
 --
@@ -22949,10 +24455,10 @@ GRANT ALL ON FUNCTION nms_private.only_reads_and_requests(role oid) TO table_met
 
 
 --
--- Name: FUNCTION open_alert_groups(); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION open_alert_groups(open jsonb); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.open_alert_groups() FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.open_alert_groups(open jsonb) FROM PUBLIC;
 
 
 --
@@ -23096,6 +24602,13 @@ REVOKE ALL ON FUNCTION nms_private.refuse_unknown_filter(schema_name text, table
 
 
 --
+-- Name: FUNCTION refuse_unknown_kind(kind text, is_of_all boolean); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.refuse_unknown_kind(kind text, is_of_all boolean) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION refuse_unknown_schema(schema_name text); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -23224,6 +24737,13 @@ REVOKE ALL ON FUNCTION nms_private.robust_line(places double precision[], amount
 
 
 --
+-- Name: FUNCTION rows_in_words(number bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.rows_in_words(number bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION rows_of(run_id bigint, schema_name text, table_name text); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -23266,10 +24786,10 @@ REVOKE ALL ON FUNCTION nms_private.run_payload(run_id bigint, version integer) F
 
 
 --
--- Name: FUNCTION run_result(run_id bigint, since bigint); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION run_result(run_id bigint, since bigint, choice jsonb); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.run_result(run_id bigint, since bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.run_result(run_id bigint, since bigint, choice jsonb) FROM PUBLIC;
 
 
 --
@@ -23291,6 +24811,13 @@ REVOKE ALL ON FUNCTION nms_private.runs_of_period(since date, until date) FROM P
 --
 
 REVOKE ALL ON FUNCTION nms_private.runs_since(after date, each_run boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION schemas_over(run_ids bigint[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.schemas_over(run_ids bigint[]) FROM PUBLIC;
 
 
 --
@@ -23350,6 +24877,13 @@ REVOKE ALL ON FUNCTION nms_private.shown_pace(slope double precision, slope_low 
 
 
 --
+-- Name: FUNCTION silence_end(until text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.silence_end(until text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION sizes_of(table_oid oid, OUT table_bytes bigint, OUT index_bytes bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -23361,6 +24895,13 @@ REVOKE ALL ON FUNCTION nms_private.sizes_of(table_oid oid, OUT table_bytes bigin
 --
 
 REVOKE ALL ON FUNCTION nms_private.slot_of_job(payload jsonb, OUT slot timestamp with time zone, OUT problem text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION sort_key(sort text, rows bigint, change bigint, change_percent numeric); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.sort_key(sort text, rows bigint, change bigint, change_percent numeric) FROM PUBLIC;
 
 
 --
