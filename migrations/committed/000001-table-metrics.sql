@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:638ba18091ad175e646fa6c931de7f3fa6a53269
+--! Hash: sha1:b891e4fa31f8c4481ffdd4a4479452a7efae85c5
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -6943,7 +6943,7 @@ as $$
     from nms_private.key_limits() as limits
     where limits.sequence_oid is not null and limits.table_oid in (select target.table_oid from target)
   ),
-  -- What no run has read yet is read now.
+  -- Where no run has found any number given out, that is read now.
   unknown as (
     select found.sequence_oid, found."position"
     from (
@@ -6952,7 +6952,10 @@ as $$
       where not exists (
         select
         from nms_private.key_positions as known
-        where known.sequence_schema = key.sequence_schema and known.sequence_name = key.sequence_name
+        where
+          known.sequence_schema = key.sequence_schema
+          and known.sequence_name = key.sequence_name
+          and known."position" is not null
       )
     ) as given
     cross join nms_private.sequence_positions(sequences => given.sequences) as found
@@ -18430,7 +18433,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:19:18Z a1b4051b7feb.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:25:35Z e0c0f75151ea.';
 
 -- Triggers
 create or replace trigger validate_filter

@@ -160,7 +160,7 @@ function describeEnd(key: Key): string[] {
       : ['when it runs out is not known']),
     sequence === null
       ? 'no sequence gives its numbers: nothing is known of its pace'
-      : `its position is known of ${points_found} days, ${points_needed} are needed`,
+      : `its position is known on ${points_found} ${points_found === '1' ? 'day' : 'days'}, ${points_needed} are needed`,
   ]
 }
 

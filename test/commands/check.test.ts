@@ -92,6 +92,22 @@ test('alerts: none is OK, a drop a WARNING, and an emptied table CRITICAL; a nam
   t.is(critical.numbers, 'alerts=6;0;;0 critical=1;;0;0 acknowledged=0;;;0')
 })
 
+test('alerts: what somebody has acknowledged is OK, and mentioned', async (t) => {
+  const db = await createDatabase(t)
+  await db.sql`
+    insert into nms.table_metrics_alert_log (
+      kind, schema_name, table_name, detail, opened_at, acknowledged_at, acknowledged_by, acknowledgement
+    )
+    values ('dropped_to_zero', 'public', 'items', 'strange', now(), now(), 'me', 'moved')
+  `
+
+  const { word, message, numbers } = await checks(t, db.url, ['alerts', '--check'])
+
+  t.is(word, 'OK')
+  t.is(message, 'no open alert, 1 acknowledged')
+  t.is(numbers, 'alerts=0;0;;0 critical=0;;0;0 acknowledged=1;;;0')
+})
+
 for (const [what, args, url, expected] of [
   ['no DATABASE_URL', ['status', '--check'], () => '', /DATABASE_URL/],
   ['no server', ['alerts', '--check'], () => 'postgres://127.0.0.1:1/shop', /ECONNREFUSED/],

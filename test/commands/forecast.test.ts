@@ -80,7 +80,7 @@ test('a key whose pace is not known says so, and claims nothing', async (t) => {
 
   t.regex(stdout, /^key id \(integer\): at 0 of 2,147,483,647, 0 % used$/m)
   t.regex(stdout, /^(when it runs out is not known|it runs out by .*)$/m)
-  t.regex(stdout, /^its position is known of 0 days, 15 are needed$/m)
+  t.regex(stdout, /^its position is known on 0 days, 15 are needed$/m)
   t.notRegex(stdout, /mend it/)
 })
 
