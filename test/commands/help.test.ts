@@ -14,6 +14,7 @@ for (const command of [
   'alerts',
   'rebuild',
   'prune',
+  'report',
   'export',
   'completion',
 ]) {
