@@ -71,6 +71,10 @@ test('ack says whose alert it is, and status counts it no longer', async (t) => 
     /\n {2}more\n {2}acknowledged by \w+, .*: a fair\n$/,
   )
   t.regex((await tableMetrics(t, url, ['status'])).stdout, /^open alerts: none, 1 acknowledged$/m)
+  t.regex(
+    (await tableMetrics(t, url, ['status'])).stdout,
+    /^2026-01-07 07:00 +spike, acknowledged +sales\.orders +more$/m,
+  )
 })
 
 test('silence says until when, and --off that it is over', async (t) => {
