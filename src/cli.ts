@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import { addAlertsCommand } from './commands/alerts.ts'
+import { isCheck, runForMonitor } from './commands/check.ts'
 import { addCollectCommand } from './commands/collect.ts'
 import { addCompletionCommand } from './commands/completion.ts'
 import { addDailyCommand } from './commands/daily.ts'
 import { addDiffCommand } from './commands/diff.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addExportCommand } from './commands/export.ts'
+import { addForecastCommand } from './commands/forecast.ts'
 import { addGrowthCommand } from './commands/growth.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
 import { addPruneCommand } from './commands/prune.ts'
@@ -34,6 +36,7 @@ addDoctorCommand(program)
 addStatusCommand(program)
 addDailyCommand(program)
 addTrendCommand(program)
+addForecastCommand(program)
 addGrowthCommand(program)
 addDiffCommand(program)
 addAlertsCommand(program)
@@ -45,4 +48,5 @@ addCompletionCommand(program)
 
 tellUsageErrors(program)
 
-await runMain(() => program.parseAsync())
+if (isCheck(process.argv.slice(2))) await runForMonitor(program)
+else await runMain(() => program.parseAsync())

@@ -1037,6 +1037,29 @@ comment on column nms_private.trigger_changes.detail is
 comment on column nms_private.trigger_changes.noticed_at is
   'When that was noticed.';
 
+create table if not exists nms_private.key_positions (
+  sequence_schema text collate "C" not null,
+  sequence_name text collate "C" not null,
+  run_id bigint not null,
+  read_at timestamptz not null,
+  "position" bigint,
+  primary key (sequence_schema, sequence_name, run_id)
+);
+create index if not exists key_positions_run_idx
+  on nms_private.key_positions (run_id);
+comment on table nms_private.key_positions is
+  'How far the sequences were whose numbers are keys that can run out. By name, because a restored database has other OIDs.';
+comment on column nms_private.key_positions.sequence_schema is
+  'Schema of the sequence.';
+comment on column nms_private.key_positions.sequence_name is
+  'Name of the sequence.';
+comment on column nms_private.key_positions.run_id is
+  'Run that has read it, and takes it along when it is deleted.';
+comment on column nms_private.key_positions.read_at is
+  'When it was read.';
+comment on column nms_private.key_positions."position" is
+  'The last number that it had given out; null when it had given out none.';
+
 revoke all on all tables in schema nms, nms_private from public;
 
 -- Functions and views
@@ -1098,3 +1121,10 @@ create or replace trigger record_alerts
   execute function nms_private.record_alerts_of_run();
 comment on trigger record_alerts on nms.table_metrics_runs is
   'However a run ends, what is strange about it is recorded.';
+
+create or replace trigger record_key_positions
+  after update on nms.table_metrics_runs
+  for each row when (old.status = 'RUNNING' and new.status = 'SUCCEEDED' and not new.is_imported)
+  execute function nms_private.record_key_positions();
+comment on trigger record_key_positions on nms.table_metrics_runs is
+  'How far the keys are that can run out is kept once a day.';
