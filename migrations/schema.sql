@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:15:22Z bc56af4dd8fa.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:26:23Z 18d443b6be5c.';
 
 
 --
@@ -1285,6 +1285,46 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.compare_runs(before bigint, after bigint) IS 'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, unclear (an estimate allows either), not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
+
+
+--
+-- Name: complete_table(text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.complete_table(beginning text DEFAULT ''::text) RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER ROWS 100 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  listed as (
+    select measurement.schema_name, concat(measurement.schema_name, '.', measurement.table_name) as name
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = (
+      select day.run_id from nms.table_metrics_daily_snapshot as day order by day.snapshot_date desc limit 1
+    )
+  ),
+  matching as (
+    select listed.schema_name, listed.name
+    from listed
+    where starts_with(listed.name, coalesce(complete_table.beginning, ''))
+  )
+  select distinct
+    case
+      -- Asked once, rather than for each row.
+      when (select count(distinct other.schema_name) from matching as other) = 1 then matching.name
+      when starts_with(complete_table.beginning, concat(matching.schema_name, '.')) then matching.name
+      else concat(matching.schema_name, '.')
+    end as name
+  from matching
+  order by name
+$$;
+
+
+--
+-- Name: FUNCTION complete_table(beginning text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.complete_table(beginning text) IS 'What schema.table may become that begins like that, among the tables of the last business day that has a result, for whoever types: schemas with a dot behind, as long as there are several, and then tables.';
 
 
 --
@@ -21029,6 +21069,17 @@ GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_met
 GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_metrics_maintainer;
 GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION complete_table(beginning text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.complete_table(beginning text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.complete_table(beginning text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.complete_table(beginning text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.complete_table(beginning text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.complete_table(beginning text) TO table_metrics_reader;
 
 
 --

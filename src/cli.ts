@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { addAlertsCommand } from './commands/alerts.ts'
 import { addCollectCommand } from './commands/collect.ts'
+import { addCompleteTablesCommand } from './commands/complete_tables.ts'
 import { addCompletionCommand } from './commands/completion.ts'
 import { addDailyCommand } from './commands/daily.ts'
 import { addDiffCommand } from './commands/diff.ts'
@@ -40,6 +41,7 @@ addPruneCommand(program)
 addReportCommand(program)
 addExportCommand(program)
 addCompletionCommand(program)
+addCompleteTablesCommand(program)
 
 tellUsageErrors(program)
 

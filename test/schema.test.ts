@@ -424,6 +424,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'collect_table_metrics',
       'compare_days',
       'compare_runs',
+      'complete_table',
       'count_elsewhere',
       'counting_sessions',
       'current_count',

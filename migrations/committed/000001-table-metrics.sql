@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:223b03e01f9429df46e6b9da32704f83810abda9
+--! Hash: sha1:9ba9d6e29cc8ea9375d53d58def939f7dbe9deb6
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -11843,6 +11843,39 @@ comment on function nms.compare_runs(bigint, bigint) is
   'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, unclear (an estimate allows either), not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
 revoke execute on function nms.compare_runs(bigint, bigint) from public;
 --! EndIncluded functions/reading/compare_runs.sql
+--! Included functions/reading/complete_table.sql
+create or replace function nms.complete_table(beginning text default '')
+returns setof text
+language sql stable parallel safe security definer rows 100
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  listed as (
+    select measurement.schema_name, concat(measurement.schema_name, '.', measurement.table_name) as name
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = (
+      select day.run_id from nms.table_metrics_daily_snapshot as day order by day.snapshot_date desc limit 1
+    )
+  ),
+  matching as (
+    select listed.schema_name, listed.name
+    from listed
+    where starts_with(listed.name, coalesce(complete_table.beginning, ''))
+  )
+  select distinct
+    case
+      -- Asked once, rather than for each row.
+      when (select count(distinct other.schema_name) from matching as other) = 1 then matching.name
+      when starts_with(complete_table.beginning, concat(matching.schema_name, '.')) then matching.name
+      else concat(matching.schema_name, '.')
+    end as name
+  from matching
+  order by name
+$$;
+comment on function nms.complete_table(text) is
+  'What schema.table may become that begins like that, among the tables of the last business day that has a result, for whoever types: schemas with a dot behind, as long as there are several, and then tables.';
+revoke execute on function nms.complete_table(text) from public;
+--! EndIncluded functions/reading/complete_table.sql
 --! Included functions/reading/counts_of_days.sql
 -- One array for each day rather than for each table: nothing but a few thousand entries is sorted at a time.
 create or replace function nms_private.counts_of_days(run_id bigint, until date, days integer)
@@ -16860,7 +16893,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:15:22Z bc56af4dd8fa.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:26:23Z 18d443b6be5c.';
 
 -- Triggers
 create or replace trigger validate_filter
