@@ -423,6 +423,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'close_run',
       'collect_table_metrics',
       'compare_days',
+      'compare_report',
       'compare_runs',
       'complete_table',
       'count_elsewhere',

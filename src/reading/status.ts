@@ -1,9 +1,10 @@
 import type { Sql } from '../connection/database.ts'
-import { outputWidth, paint } from '../terminal/output.ts'
+import { paint, tableWidth } from '../terminal/output.ts'
 import { styleOfOutcome } from '../terminal/styles.ts'
-import { layOut, shorten } from '../terminal/table.ts'
+import { layOut } from '../terminal/table.ts'
 import { formatCount, formatDuration, formatMinute, inWords } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
+import { wrapLine } from '../terminal/wrap.ts'
 import { type Carrying, describeCarrying } from './carrying.ts'
 import { estimateMark } from './marked_count.ts'
 import { withColumn } from './method_marks.ts'
@@ -50,7 +51,9 @@ export function describeStatus(report: StatusReport): string {
   return [
     describeToday(report),
     `last run: ${newest.run_id}, ${paint(styleOfOutcome(newest.status), newest.status)}, started ${formatMinute(newest.collected_at, zone)} (${zone}), ${howLong(newest)}`,
-    ...(newest.error_message ? [`reason: ${visible(inWords(newest.error_message))}`] : []),
+    ...(newest.error_message
+      ? [wrapLine(`reason: ${visible(inWords(newest.error_message))}`, tableWidth())]
+      : []),
     ...(report.carrying ? describeCarrying(report.carrying, zone) : []),
     ...describeAlerts(report, zone),
     '',
@@ -61,10 +64,10 @@ export function describeStatus(report: StatusReport): string {
             [
               { title: 'run', right: true },
               { title: 'status', style: styleOfOutcome },
-              { title: 'day' },
+              { title: 'day', drop: 2 },
               { title: 'started' },
               { title: 'took', right: true },
-              { title: 'tables', right: true },
+              { title: 'tables', right: true, drop: 1 },
               { title: 'rows', right: true },
             ],
             report.runs.map((run) => [
@@ -98,7 +101,9 @@ function howLong({ is_imported, status, seconds }: RunHeader): string {
 
 function describeFailures(runs: RunHeader[]): string[] {
   const lines = runs.flatMap(({ run_id, error_message }) =>
-    error_message ? [shorten(visible(`run ${run_id} FAILED: ${inWords(error_message)}`), outputWidth())] : [],
+    error_message
+      ? [wrapLine(visible(`run ${run_id} FAILED: ${inWords(error_message)}`), tableWidth(), 3)]
+      : [],
   )
   return lines.length > 0 ? ['', ...lines] : []
 }

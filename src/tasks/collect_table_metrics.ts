@@ -16,10 +16,11 @@ export default collectTask()
 
 async function collect(payload: unknown, helpers: JobHelpers, options: TaskOptions): Promise<void> {
   const { url, log, signal } = jobContext(helpers, options)
+  const { attempts, created_at } = helpers.job
 
   const job = await ask(url, signal, async (sql) => {
     await reportAbandonedRuns(sql, log)
-    const opened = await openJob(sql, payload)
+    const opened = await openJob(sql, payload, attempts > 1 ? created_at : undefined)
     if (opened.action === 'reject') {
       for (const event of await endingEvents(sql, await readRun(sql, opened.run_id))) log.record(event)
     }

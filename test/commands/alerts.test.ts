@@ -27,7 +27,7 @@ test('alerts tells what is strange, since when, and what would have been usual',
   t.regex(
     stdout,
     new RegExp(
-      `^1 dropped_to_zero public\\.orders, since ${await daysAgo(db.sql, 0)} \\d\\d:\\d\\d\n  empty, usually it has about 1,000 rows\n$`,
+      `^1 dropped_to_zero public\\.orders, since ${await daysAgo(db.sql, 0)} \\d\\d:\\d\\d\n  empty, 1,000 rows on ${await daysAgo(db.sql, 1)} \\(-100 %\\), usually about 1,000 rows\n$`,
     ),
   )
 })
@@ -48,7 +48,7 @@ test('alerts --json has a row of the view for each', async (t) => {
     row_count: 0,
     expected_low: 850, // 15 % less and 30 % more than what it always was
     expected_high: 1300,
-    detail: 'empty, usually it has about 1,000 rows',
+    detail: `empty, 1,000 rows on ${await daysAgo(db.sql, 1)} (-100 %), usually about 1,000 rows`,
     run_id: Number(run_id),
     filter_name: null,
     alert_id: 1,

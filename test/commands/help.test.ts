@@ -8,10 +8,12 @@ for (const command of [
   'status',
   'daily',
   'trend',
+  'growth',
   'diff',
   'alerts',
   'rebuild',
   'prune',
+  'report',
   'export',
   'completion',
 ]) {
@@ -19,6 +21,6 @@ for (const command of [
     const { status, stdout } = await tableMetrics(t, '', [command, '--help'])
 
     t.is(status, 0)
-    t.regex(stdout, new RegExp(`^Example:\\n.*table-metrics ${command}`, 'm'))
+    t.regex(stdout, new RegExp(`^Examples?:\\n.*table-metrics ${command}`, 'm'))
   })
 }
