@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:26:23Z 18d443b6be5c.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:35:01Z 674a52d5644c.';
 
 
 --
@@ -863,7 +863,7 @@ $$;
 -- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart (is_acknowledged); alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 
 
 --
@@ -1018,17 +1018,21 @@ COMMENT ON FUNCTION nms.compare_days(before date, after date) IS 'Every table of
 
 
 --
--- Name: compare_report(bigint, bigint, text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: compare_report(bigint, bigint, text, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.compare_report(before bigint DEFAULT NULL::bigint, after bigint DEFAULT NULL::bigint, fail_on text DEFAULT NULL::text) RETURNS jsonb
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+CREATE FUNCTION nms.compare_report(before bigint DEFAULT NULL::bigint, after bigint DEFAULT NULL::bigint, fail_on text DEFAULT NULL::text, choice jsonb DEFAULT '{}'::jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_before bigint := compare_report.before;
   v_after bigint := compare_report.after;
   v_day date;
+  v_choice constant jsonb := nms_private.checked_choice(
+    choice => compare_report.choice,
+    keys => '{schemas,like,only,min_rows,sort,top}'
+  );
 begin
   if compare_report.fail_on not in ('missing', 'drop', 'any') then
     raise exception 'unknown fail_on: %', compare_report.fail_on
@@ -1072,21 +1076,35 @@ begin
     with compared as materialized (
       select
         per_table.*,
+        is_chosen,
         row_number() over (
           order by
+            not is_chosen,
             per_table.outcome = 'left out',
-            abs(coalesce(per_table.change, per_table.rows_after, -per_table.rows_before, 0)) desc,
+            nms_private.sort_key(
+              sort => coalesce(v_choice ->> 'sort', 'change'),
+              rows => coalesce(per_table.rows_after, per_table.rows_before),
+              change => coalesce(per_table.change, per_table.rows_after, -per_table.rows_before, 0),
+              change_percent => per_table.change_percent
+            ) desc,
             per_table.schema_name,
             per_table.table_name
         ) as place,
         case
-          when per_table.outcome = 'left out' then false
+          when per_table.outcome = 'left out' or not is_chosen then false
           when compare_report.fail_on = 'any' then per_table.outcome <> 'unchanged'
           when per_table.outcome = 'disappeared' or (per_table.rows_before is not null and per_table.rows_after is null)
             then compare_report.fail_on is not null
           else compare_report.fail_on = 'drop' and per_table.outcome = 'shrank'
         end as is_failing
       from nms.compare_runs(before => v_before, after => v_after) as per_table
+      cross join lateral nms_private.is_chosen(
+        choice => v_choice,
+        schema_name => per_table.schema_name,
+        table_name => per_table.table_name,
+        outcome => per_table.outcome,
+        rows => greatest(per_table.rows_before, per_table.rows_after)
+      ) as is_chosen
     )
     select jsonb_build_object(
       'before', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_before),
@@ -1104,15 +1122,18 @@ begin
           jsonb_agg(
             to_jsonb(compared) - case
               when num_nonnulls(compared.rows_before_low, compared.rows_after_low) = 0
-                then '{place,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
-              else '{place,is_failing}'
+                then '{place,is_chosen,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
+              else '{place,is_chosen,is_failing}'
             end::text[]
             order by compared.place
           ),
           '[]'
         )
         from compared
+        where compared.is_chosen and (compared.place <= (v_choice ->> 'top')::bigint or (v_choice ->> 'top') is null)
       ),
+      'tables_in_all', (select count(*) from compared),
+      'tables_chosen', (select count(*) from compared where compared.is_chosen),
       'fail_on', compare_report.fail_on,
       'failing', (
         select coalesce(
@@ -1144,6 +1165,7 @@ begin
           full join (
             select * from nms.table_metrics_filtered_counts as filtered where filtered.run_id = v_after
           ) as latter using (schema_name, table_name, filter_name)
+          where nms_private.is_chosen(choice => v_choice - '{only,min_rows}'::text[], schema_name => schema_name, table_name => table_name)
           order by abs(latter.row_count - former.row_count) desc nulls last, schema_name, table_name, filter_name
         ) as counts
       )
@@ -1154,10 +1176,10 @@ $$;
 
 
 --
--- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text, choice jsonb); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) IS 'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict, filters}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate; filters: how many rows matched each of those in each of the two. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
+COMMENT ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) IS 'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict, filters}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate; filters: how many rows matched each of those in each of the two. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. choice: only these tables, as in nms.day_report; tables_chosen says how many before top, tables_in_all of how many, the verdict is about those that are chosen, however many of them top shows, change and outcomes are about all. Raises P0002 for an unknown run or schema or when no day is left to compare with, 22023 for a choice that is none, 55000 for a RUNNING run.';
 
 
 --
@@ -1368,10 +1390,10 @@ COMMENT ON FUNCTION nms.current_count(target regclass) IS 'Exact number of rows 
 
 
 --
--- Name: day_report(date, date); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: day_report(date, date, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.day_report(snapshot_date date DEFAULT NULL::date, since date DEFAULT NULL::date) RETURNS jsonb
+CREATE FUNCTION nms.day_report(snapshot_date date DEFAULT NULL::date, since date DEFAULT NULL::date, choice jsonb DEFAULT '{}'::jsonb) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1379,6 +1401,11 @@ declare
   v_date date := day_report.snapshot_date;
   v_day nms.table_metrics_daily_snapshot;
   v_since bigint;
+  v_choice constant jsonb := nms_private.checked_choice(
+    choice => day_report.choice,
+    keys => '{schemas,like,only,min_rows,sort,top}'
+  );
+  v_result jsonb;
 begin
   if v_date is null then
     select max(day.snapshot_date) into v_date from nms.table_metrics_daily_snapshot as day;
@@ -1404,22 +1431,27 @@ begin
     limit 1;
   end if;
 
-  return nms_private.run_result(run_id => v_day.run_id, since => v_since) || jsonb_build_object(
+  v_result := nms_private.run_result(run_id => v_day.run_id, since => v_since, choice => v_choice);
+  return v_result || jsonb_build_object(
     'run_id', v_day.run_id,
     'snapshot_date', v_day.snapshot_date,
     'collected_at', v_day.collected_at,
     'left_out_count', (select run.left_out_count from nms.table_metrics_runs as run where run.run_id = v_day.run_id),
-    'payload', nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
+    'payload', case
+      when v_choice = '{}'
+        then nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
+      else nms_private.chosen_payload(tables => v_result -> 'tables')
+    end
   );
 end
 $$;
 
 
 --
--- Name: FUNCTION day_report(snapshot_date date, since date); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION day_report(snapshot_date date, since date, choice jsonb); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.day_report(snapshot_date date, since date) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report. Raises P0002 for a day without a result, 22023 for a since that is not before the day.';
+COMMENT ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, also those that have disappeared, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report, with the outcome of each. choice: only these tables, {schemas: [name], like: text in schema.table, only: [outcome], min_rows: now or before, sort: rows, change, percent or name, top: how many}; tables_chosen says how many before top, tables_in_all of how many, everything else is about all of them. Raises P0002 for a day without a result and a schema that no run has met, 22023 for a since that is not before the day and a choice that is none.';
 
 
 --
@@ -4130,7 +4162,7 @@ $$;
 -- Name: FUNCTION trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) IS 'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included, or in each run of them that has SUCCEEDED. In a total each row counts once (sum of own_row_count), and change is that of the tables which this and the one before have both counted, with those that appeared and disappeared, as in nms.growth: tables_left_out change nothing, but are missing in the row_count of one of both. row_count is null where the request left it out. estimated_rows: how many of the rows are estimated; total_bytes: null unless each table was measured. method, row_count_low, row_count_high and carried_from_run as in nms.table_metrics_measurements; of a total only the method that is the least sure. No row: no result, or it did not exist. filter_name: only the rows of the table that match this filter. Names as the catalogue spells them.';
+COMMENT ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) IS 'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included, or in each run of them that has SUCCEEDED. In a total each row counts once (sum of own_row_count), and change is that of the tables which this and the one before have both counted, with those that appeared and disappeared, as in nms.growth: tables_left_out change nothing, but are missing in the row_count of one of both. row_count is null where the request left it out. estimated_rows: how many of the rows are estimated; total_bytes: null unless each table was measured. method, row_count_low, row_count_high and carried_from_run as in nms.table_metrics_measurements; of a total only the method that is the least sure. collected_at is null for imported counts, of which each_run has only those that own their day. No row: no result, or it did not exist. filter_name: only the rows of the table that match this filter. Names as the catalogue spells them.';
 
 
 --
@@ -5626,6 +5658,65 @@ COMMENT ON FUNCTION nms_private.begin_shadow_anew() IS 'Trigger function: a rule
 
 
 --
+-- Name: beside_before(bigint, bigint, bigint, bigint, boolean, date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select concat(
+    today.in_words,
+    case
+      when beside_before.before_date is null then null
+      when beside_before.before = beside_before.row_count then format(' as on %s', day.in_words)
+      when beside_before.before = 0 then format(', empty on %s', day.in_words)
+      else
+        format(
+          ', %s%s on %s (%s%s %%)',
+          sign.of_before,
+          nms_private.rows_in_words(number => beside_before.before),
+          day.in_words,
+          case when beside_before.row_count_low is not null or beside_before.before_is_estimate then '≈ ' end,
+          -- Towards 0: what is not empty has not lost all.
+          rtrim(
+            to_char(
+              trunc((beside_before.row_count - beside_before.before) * 100.0 / beside_before.before, 1),
+              'FMSG9,999,999,999,999,999,999,999,990.9'
+            ),
+            '.'
+          )
+        )
+    end
+  )
+  from (
+    select case
+      when beside_before.row_count = 0 and beside_before.row_count_low is null then 'empty'
+      when beside_before.row_count_low is null then nms_private.rows_in_words(number => beside_before.row_count)
+      else
+        concat(
+          nms_private.with_range(
+            row_count => beside_before.row_count,
+            row_count_low => beside_before.row_count_low,
+            row_count_high => beside_before.row_count_high
+          ),
+          ' rows'
+        )
+    end
+  ) as today (in_words)
+  cross join (select to_char(beside_before.before_date, 'YYYY-MM-DD')) as day (in_words)
+  cross join (select case when beside_before.before_is_estimate then '≈ ' end) as sign (of_before)
+$$;
+
+
+--
+-- Name: FUNCTION beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date) IS 'A count beside the one before it, for a person: 155 rows, 310 rows on 2026-11-19 (-50 %); empty as on 2026-11-19 where it is the same.';
+
+
+--
 -- Name: call_as_nobody(oid); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -6361,6 +6452,71 @@ COMMENT ON FUNCTION nms_private.changes_of_period(before bigint, after bigint, f
 
 
 --
+-- Name: checked_choice(jsonb, text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.checked_choice(choice jsonb, keys text[]) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_outcomes constant jsonb :=
+    '["appeared", "disappeared", "grew", "shrank", "unchanged", "unclear", "not counted", "left out"]';
+  v_sorts constant jsonb := '["rows", "change", "percent", "name"]';
+  v_choice constant jsonb := coalesce(checked_choice.choice, '{}');
+  v_key text;
+  v_value jsonb;
+  v_expected text;
+  v_name text;
+begin
+  if jsonb_typeof(v_choice) <> 'object' then
+    raise exception 'no such choice: %', left(v_choice::text, 100)
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a JSON object',
+        hint = format('Its keys may be %s.', array_to_string(checked_choice.keys, ', '));
+  end if;
+
+  for v_key, v_value in select * from jsonb_each(v_choice) loop
+    v_expected := case
+      when v_key <> all (checked_choice.keys) then format('expected %s', array_to_string(checked_choice.keys, ', '))
+      when v_key in ('schemas', 'only') and not (
+        jsonb_typeof(v_value) = 'array' and not jsonb_path_exists(v_value, 'strict $[*] ? (@.type() != "string")')
+      ) then 'expected an array of texts'
+      when v_key = 'only' and not v_value <@ v_outcomes
+        then format('expected %s', (select string_agg(outcome, ', ') from jsonb_array_elements_text(v_outcomes) as outcome))
+      when v_key = 'like' and (jsonb_typeof(v_value) <> 'string' or v_value = '""') then 'expected a text that names contain'
+      when v_key = 'sort' and not (jsonb_typeof(v_value) = 'string' and v_sorts @> v_value)
+        then 'expected rows, change, percent or name'
+      when v_key in ('min_rows', 'top') and not (
+        jsonb_typeof(v_value) = 'number' and v_value::text ~ '^[1-9][0-9]{0,17}$'
+      ) then 'expected a whole number from 1 on'
+    end;
+    if v_expected is not null then
+      raise exception 'no such choice: % %', v_key, left(v_value::text, 100)
+        using
+          errcode = 'invalid_parameter_value',
+          detail = v_expected,
+          hint = 'For example: {"schemas": ["sales"], "like": "order", "top": 10}';
+    end if;
+  end loop;
+
+  for v_name in select * from jsonb_array_elements_text(coalesce(v_choice -> 'schemas', '[]')) loop
+    perform nms_private.refuse_unknown_schema(schema_name => v_name);
+  end loop;
+  return v_choice;
+end
+$_$;
+
+
+--
+-- Name: FUNCTION checked_choice(choice jsonb, keys text[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.checked_choice(choice jsonb, keys text[]) IS 'Which tables a report was asked for, {} for all: {schemas: [name], like: text in schema.table, only: [outcome], min_rows: now or before, sort: rows, change, percent or name, top: how many}. Raises 22023 for anything else and for a key that the report does not have, P0002 for a schema that no run has met.';
+
+
+--
 -- Name: checked_limit(text, integer); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -6386,6 +6542,33 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.checked_limit(argument text, value integer) IS 'How many entries a report was asked for. Raises 22023 unless they are 1 to 1000.';
+
+
+--
+-- Name: chosen_payload(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.chosen_payload(tables jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(json_object_agg(per_schema.schema_name, per_schema.tables)::jsonb, '{}')
+  from (
+    select counted.schema_name, json_object_agg(counted.table_name, counted.row_count) as tables
+    from jsonb_to_recordset(chosen_payload.tables) as counted (
+      schema_name text, table_name text, row_count bigint, outcome text
+    )
+    where counted.outcome is distinct from 'disappeared'
+    group by counted.schema_name
+  ) as per_schema
+$$;
+
+
+--
+-- Name: FUNCTION chosen_payload(tables jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.chosen_payload(tables jsonb) IS 'Of the tables of nms_private.run_result() the payload in version 1, {schema: {table: count}}: what has disappeared is not in it.';
 
 
 --
@@ -8652,10 +8835,10 @@ COMMENT ON FUNCTION nms_private.failed_after_counting(run_id bigint) IS 'Whether
 
 
 --
--- Name: failure_summary(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: failure_summary(bigint, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.failure_summary(run_id bigint) RETURNS text
+CREATE FUNCTION nms_private.failure_summary(run_id bigint, reason text DEFAULT NULL::text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -8681,7 +8864,12 @@ CREATE FUNCTION nms_private.failure_summary(run_id bigint) RETURNS text
     sum(cause.tables),
     (select run.target_count from nms.table_metrics_runs as run where run.run_id = failure_summary.run_id),
     string_agg(
-      format('%s (%s, %s): %s', cause.names, cause.error_sqlstate, cause.error_message, nms_private.remedy(cause.error_sqlstate)),
+      format(
+        '%s (%s): %s',
+        cause.names,
+        concat_ws(', ', cause.error_sqlstate, nullif(cause.error_message, failure_summary.reason)),
+        nms_private.remedy(cause.error_sqlstate)
+      ),
       '. ' order by cause.tables, cause.error_sqlstate
     )
   )
@@ -8691,10 +8879,10 @@ $$;
 
 
 --
--- Name: FUNCTION failure_summary(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION failure_summary(run_id bigint, reason text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.failure_summary(run_id bigint) IS 'Names each table that a run could not count, with what to do about it. Null when every target was counted.';
+COMMENT ON FUNCTION nms_private.failure_summary(run_id bigint, reason text) IS 'Names each table that a run could not count, with what to do about it. reason: what is said of the whole run, and not again of a table. Null when every target was counted.';
 
 
 --
@@ -9184,6 +9372,9 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
       array_agg(candidate.filter_name order by candidate.number) as filter_names
     from candidate
   ),
+  history as materialized (
+    select * from nms_private.day_owners(run_id => find_count_alerts.run_id)
+  ),
   found as (
     select
       candidate.schema_name, candidate.table_name, candidate.filter_name, judged.*,
@@ -9227,23 +9418,54 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
     found.row_count,
     found.expected_low,
     found.expected_high,
-    case when found.filter_name is not null then format('filter %I: ', found.filter_name) else '' end || case found.kind
-      when 'dropped_to_zero' then
-        format('empty, usually it has about %s rows', nms_private.with_separators(number => found.usual))
-      else
-        format(
-          '%s rows, expected %s to %s',
-          nms_private.with_range(
-            row_count => found.row_count,
-            row_count_low => found.row_count_low,
-            row_count_high => found.row_count_high
-          ),
-          nms_private.with_separators(number => found.expected_low),
-          nms_private.with_separators(number => found.expected_high)
-        )
-    end,
+    concat(
+      case when found.filter_name is not null then format('filter %I: ', found.filter_name) end,
+      nms_private.beside_before(
+        row_count => found.row_count,
+        row_count_low => found.row_count_low,
+        row_count_high => found.row_count_high,
+        before => past.row_count,
+        before_is_estimate => past.is_estimate,
+        before_date => past.snapshot_date
+      ),
+      case
+        when found.kind = 'dropped_to_zero' then
+          format(', usually about %s', nms_private.rows_in_words(number => found.usual))
+        else
+          format(
+            ', expected %s to %s',
+            nms_private.with_separators(number => found.expected_low),
+            nms_private.with_separators(number => found.expected_high)
+          )
+      end
+    ),
     found.filter_name
   from found
+  -- The last day that has counted it, most often the day before.
+  left join lateral (
+    select counted.row_count, counted.is_estimate, day.snapshot_date
+    from (select history.* from history order by history.snapshot_date desc offset 0) as day
+    cross join lateral (
+      select measurement.row_count, measurement.row_count_low is not null as is_estimate
+      from nms.table_metrics_measurements as measurement
+      where
+        found.filter_name is null
+        and measurement.run_id = day.owner
+        and measurement.schema_name = found.schema_name
+        and measurement.table_name = found.table_name
+      union all
+      select filtered.row_count, false
+      from nms.table_metrics_filtered_counts as filtered
+      where
+        filtered.filter_name = found.filter_name
+        and filtered.run_id = day.owner
+        and filtered.schema_name = found.schema_name
+        and filtered.table_name = found.table_name
+    ) as counted
+    where counted.row_count is not null
+    order by day.snapshot_date desc
+    limit 1
+  ) as past on true
 $$;
 
 
@@ -10466,17 +10688,19 @@ COMMENT ON FUNCTION nms_private.forget_maintained(target oid) IS 'Forgets what i
 CREATE FUNCTION nms_private.give_up_run(run_id bigint, reason text) RETURNS nms.table_metrics_runs
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
+    AS $_$
 declare
   v_reason text := coalesce(nullif(give_up_run.reason, ''), 'given up');
   v_run nms.table_metrics_runs := nms_private.claim_run(run_id => give_up_run.run_id);
+  v_of_tables constant text := regexp_replace(v_reason, ' \(57014\)$', ''); -- which stands beside it
+  v_summary text;
 begin
   if v_run.is_online then
     perform nms_private.record_failure(
       run_id => claim.run_id,
       target => target,
       error_sqlstate => '57014',
-      error_message => v_reason
+      error_message => v_of_tables
     )
     from nms_private.targets as claim
     cross join unnest(claim.targets) as target
@@ -10489,12 +10713,13 @@ begin
     perform nms_private.finish_counting(run_id => v_run.run_id);
   end if;
 
+  v_summary := nms_private.failure_summary(run_id => v_run.run_id, reason => v_of_tables);
   return nms_private.fail_run(
     run_id => v_run.run_id,
-    reason => concat_ws('. ', v_reason, nms_private.failure_summary(run_id => v_run.run_id))
+    reason => coalesce(v_of_tables || '. ' || v_summary, v_reason)
   );
 end
-$$;
+$_$;
 
 
 --
@@ -11061,6 +11286,40 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.hold_target(claim nms_private.targets, OUT is_held boolean, OUT tables_counted bigint, OUT rows_counted numeric) IS 'Counts those of these tables that have to be counted, and holds the claim until it is known whether the others have changed. Returns whether it is held, and what was counted: false when all has to be counted, null when a table is locked or has just changed, so that it may be held a little later.';
+
+
+--
+-- Name: is_chosen(jsonb, text, text, text, bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.is_chosen(choice jsonb, schema_name text, table_name text, outcome text DEFAULT NULL::text, rows bigint DEFAULT NULL::bigint) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return is_chosen.choice = '{}' or coalesce(
+    (not is_chosen.choice ? 'schemas' or is_chosen.choice -> 'schemas' ? is_chosen.schema_name)
+    -- The columns' collation knows no letters but those of ASCII.
+    and (
+      not is_chosen.choice ? 'like'
+      or strpos(
+        lower((is_chosen.schema_name || '.' || is_chosen.table_name) collate "default"),
+        lower((is_chosen.choice ->> 'like') collate "default")
+      ) > 0
+    )
+    and (not is_chosen.choice ? 'only' or is_chosen.choice -> 'only' ? is_chosen.outcome)
+    and (not is_chosen.choice ? 'min_rows' or is_chosen.rows >= (is_chosen.choice ->> 'min_rows')::bigint),
+    false
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint) IS 'Whether a table is one of those that a choice names, which nms_private.checked_choice() has checked. top and sort are left to who puts them in order.';
 
 
 --
@@ -13665,7 +13924,7 @@ $$;
 -- Name: FUNCTION open_alert_groups(open jsonb); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.open_alert_groups(open jsonb) IS 'What nms_private.open_alerts() returns, put together as nms_private.grouped_alerts() does: alerts is how many an entry stands for, tables has the names of the first three.';
+COMMENT ON FUNCTION nms_private.open_alert_groups(open jsonb) IS 'What nms_private.open_alerts() returns, put together as nms_private.grouped_alerts() does: alerts is how many an entry stands for, tables has the names of the first three; those that are acknowledged apart and last.';
 
 
 --
@@ -13696,10 +13955,10 @@ COMMENT ON FUNCTION nms_private.open_alerts() IS 'The alerts of nms.table_metric
 
 
 --
--- Name: open_job(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: open_job(jsonb, timestamp with time zone); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) RETURNS record
+CREATE FUNCTION nms_private.open_job(payload jsonb, requested_at timestamp with time zone DEFAULT NULL::timestamp with time zone, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '10 s'
@@ -13726,6 +13985,22 @@ begin
     if action is not null then
       return;
     end if;
+  elsif v_problem is null and open_job.requested_at is not null then
+    -- Its worker may have died between the end of the run and that of the job.
+    select 'served', run.run_id, format('run %s has done this job', run.run_id)
+    into action, run_id, message
+    from nms.table_metrics_runs as run
+    where
+      run.status = 'SUCCEEDED'
+      and not run.is_imported
+      and run.collected_at >= open_job.requested_at
+      and run.skip_schemas = v_skip
+      and run.exclude_tables = v_exclude
+    order by run.run_id
+    limit 1;
+    if action is not null then
+      return;
+    end if;
   end if;
 
   run_id := nms_private.start_run(skip => v_skip, exclude => v_exclude, problem => v_problem, slot => open_job.slot);
@@ -13736,10 +14011,10 @@ $$;
 
 
 --
--- Name: FUNCTION open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION open_job(payload jsonb, requested_at timestamp with time zone, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) IS 'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
+COMMENT ON FUNCTION nms_private.open_job(payload jsonb, requested_at timestamp with time zone, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) IS 'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. requested_at: of a job that is tried again, when it was added: without a slot, a run that has succeeded since has done it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, no run is needed; wait, a run for the slot is under way. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
 
 
 --
@@ -15190,6 +15465,25 @@ COMMENT ON FUNCTION nms_private.retract_replaced(run_id bigint) IS 'Deletes what
 
 
 --
+-- Name: rows_in_words(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.rows_in_words(number bigint) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select nms_private.with_separators(number => rows_in_words.number) || case rows_in_words.number when 1 then ' row' else ' rows' end
+$$;
+
+
+--
+-- Name: FUNCTION rows_in_words(number bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.rows_in_words(number bigint) IS 'A number of rows for a person to read, such as 1,234,567 rows, or 1 row.';
+
+
+--
 -- Name: rows_of(bigint, text, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -15507,10 +15801,10 @@ COMMENT ON FUNCTION nms_private.run_payload(run_id bigint, version integer) IS '
 
 
 --
--- Name: run_result(bigint, bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: run_result(bigint, bigint, jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS jsonb
+CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint, choice jsonb DEFAULT NULL::jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -15529,6 +15823,11 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
           || case when other.method then jsonb_build_object('previous_method', compared.method_before) else '{}' end
       end as entry,
       found.row_count,
+      found.row_count as rows_now_or_before,
+      compared.rows_before,
+      case compared.outcome when 'appeared' then found.row_count else compared.change end as change,
+      compared.change_percent,
+      compared.outcome,
       found.schema_name,
       found.table_name
     from nms_private.described_counts as found
@@ -15544,6 +15843,7 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
         found.row_count,
         found.own_row_count,
         found.method,
+        compared.outcome,
         compared.change,
         compared.change_percent,
         found.error_sqlstate,
@@ -15551,6 +15851,59 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
     ) as entry
     cross join lateral (select coalesce(compared.method_before <> found.method, false)) as other (method)
     where found.run_id = run_result.run_id
+    union all
+    select
+      to_jsonb(entry),
+      null,
+      gone.rows_before,
+      gone.rows_before,
+      -gone.rows_before,
+      null,
+      gone.outcome,
+      gone.schema_name,
+      gone.table_name
+    from compared as gone
+    cross join lateral (
+      select
+        gone.schema_name,
+        gone.table_name,
+        gone.table_kind,
+        gone.is_partition,
+        null::bigint as row_count,
+        null::bigint as own_row_count,
+        null::text as method,
+        gone.outcome,
+        null::bigint as change,
+        null::numeric as change_percent,
+        gone.rows_before,
+        gone.method_before as previous_method
+    ) as entry
+    where run_result.choice is not null and gone.outcome = 'disappeared'
+  ),
+  listed as materialized (
+    select
+      measured.entry,
+      row_number() over (
+        order by
+          nms_private.sort_key(
+            sort => coalesce(run_result.choice ->> 'sort', 'rows'),
+            rows => measured.rows_now_or_before,
+            change => measured.change,
+            change_percent => measured.change_percent
+          ) desc,
+          measured.schema_name,
+          measured.table_name
+      ) as place
+    from measured
+    where
+      run_result.choice is null
+      or nms_private.is_chosen(
+        choice => run_result.choice,
+        schema_name => measured.schema_name,
+        table_name => measured.table_name,
+        outcome => measured.outcome,
+        rows => greatest(measured.row_count, measured.rows_before)
+      )
   )
   select jsonb_build_object(
     'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
@@ -15586,23 +15939,29 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
       ) as most
     ),
     'tables', (
-      select coalesce(
-        jsonb_agg(
-          measured.entry order by measured.row_count desc nulls first, measured.schema_name, measured.table_name
-        ),
-        '[]'
-      )
-      from measured
+      select coalesce(jsonb_agg(listed.entry order by listed.place), '[]')
+      from listed
+      where listed.place <= (run_result.choice ->> 'top')::bigint or (run_result.choice ->> 'top') is null
     )
-  )
+  ) || case
+    when run_result.choice is null then '{}'
+    else jsonb_build_object(
+      'tables_in_all', (select count(*) from measured),
+      'tables_chosen', (select count(*) from listed),
+      'outcomes', (
+        select coalesce(jsonb_object_agg(grouped.outcome, grouped.tables), '{}')
+        from (select compared.outcome, count(*) as tables from compared group by compared.outcome) as grouped
+      )
+    )
+  end
 $$;
 
 
 --
--- Name: FUNCTION run_result(run_id bigint, since bigint); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION run_result(run_id bigint, since bigint, choice jsonb); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.run_result(run_id bigint, since bigint) IS 'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null.';
+COMMENT ON FUNCTION nms_private.run_result(run_id bigint, since bigint, choice jsonb) IS 'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null. With a choice, which nms_private.checked_choice() has checked, the tables are those of it, also those that have disappeared, tables_chosen how many before top, tables_in_all of how many, and outcomes how many tables have which.';
 
 
 --
@@ -15702,12 +16061,18 @@ CREATE FUNCTION nms_private.runs_since(after date, each_run boolean) RETURNS TAB
 begin
   if runs_since.each_run then
     return query
-    select run.snapshot_date, run.run_id, run.collected_at
+    select run.snapshot_date, run.run_id, case when not run.is_imported then run.collected_at end
     from nms.table_metrics_runs as run
-    where run.status = 'SUCCEEDED' and run.snapshot_date > runs_since.after;
+    where
+      run.status = 'SUCCEEDED'
+      and run.snapshot_date > runs_since.after
+      and (
+        not run.is_imported
+        or exists (select from nms.table_metrics_daily_snapshot as day where day.run_id = run.run_id)
+      );
   else
     return query
-    select day.snapshot_date, day.run_id, day.collected_at
+    select day.snapshot_date, day.run_id, case when not day.is_imported then day.collected_at end
     from nms.table_metrics_daily_snapshot as day
     where day.snapshot_date > runs_since.after;
   end if;
@@ -15719,7 +16084,7 @@ $$;
 -- Name: FUNCTION runs_since(after date, each_run boolean); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.runs_since(after date, each_run boolean) IS 'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED.';
+COMMENT ON FUNCTION nms_private.runs_since(after date, each_run boolean) IS 'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED; an imported one, whose collected_at is null because nobody counted then, only where it owns its day.';
 
 
 --
@@ -16354,6 +16719,30 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.slot_of_job(payload jsonb, OUT slot timestamp with time zone, OUT problem text) IS 'The slot that a job with this payload is for: the time of the schedule, or with localTime the latest such time of day in the business time zone. Null for a job that no schedule has made, and when there is a problem: a slot that does not exist or is in the future.';
+
+
+--
+-- Name: sort_key(text, bigint, bigint, numeric); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.sort_key(sort text, rows bigint, change bigint, change_percent numeric) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case sort_key.sort
+    when 'rows' then coalesce(sort_key.rows, 'infinity'::numeric) -- what could not be counted comes first
+    when 'change' then coalesce(abs(sort_key.change), -1)
+    when 'percent' then coalesce(abs(sort_key.change_percent), -1)
+    else 0 -- by name
+  end
+$$;
+
+
+--
+-- Name: FUNCTION sort_key(sort text, rows bigint, change bigint, change_percent numeric); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.sort_key(sort text, rows bigint, change bigint, change_percent numeric) IS 'What tables are sorted by, largest first, and then by their names: rows, change, percent or name.';
 
 
 --
@@ -21050,14 +21439,14 @@ GRANT ALL ON FUNCTION nms.compare_days(before date, after date) TO table_metrics
 
 
 --
--- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text, choice jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) TO table_metrics_reader;
 
 
 --
@@ -21094,14 +21483,14 @@ GRANT ALL ON FUNCTION nms.current_count(target regclass) TO table_metrics_reader
 
 
 --
--- Name: FUNCTION day_report(snapshot_date date, since date); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION day_report(snapshot_date date, since date, choice jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.day_report(snapshot_date date, since date) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) TO table_metrics_reader;
 
 
 --
@@ -21628,6 +22017,13 @@ REVOKE ALL ON FUNCTION nms_private.begin_shadow_anew() FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION call_as_nobody(routine oid); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -21695,10 +22091,24 @@ REVOKE ALL ON FUNCTION nms_private.changes_of_period(before bigint, after bigint
 
 
 --
+-- Name: FUNCTION checked_choice(choice jsonb, keys text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.checked_choice(choice jsonb, keys text[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION checked_limit(argument text, value integer); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.checked_limit(argument text, value integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION chosen_payload(tables jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.chosen_payload(tables jsonb) FROM PUBLIC;
 
 
 --
@@ -21967,10 +22377,10 @@ GRANT ALL ON FUNCTION nms_private.failed_after_counting(run_id bigint) TO table_
 
 
 --
--- Name: FUNCTION failure_summary(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION failure_summary(run_id bigint, reason text); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.failure_summary(run_id bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.failure_summary(run_id bigint, reason text) FROM PUBLIC;
 
 
 --
@@ -22226,6 +22636,13 @@ REVOKE ALL ON FUNCTION nms_private.header_holders(run_id bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.hold_target(claim nms_private.targets, OUT is_held boolean, OUT tables_counted bigint, OUT rows_counted numeric) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint) FROM PUBLIC;
 
 
 --
@@ -22667,12 +23084,12 @@ REVOKE ALL ON FUNCTION nms_private.open_alerts() FROM PUBLIC;
 
 
 --
--- Name: FUNCTION open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION open_job(payload jsonb, requested_at timestamp with time zone, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) TO table_metrics_worker;
+REVOKE ALL ON FUNCTION nms_private.open_job(payload jsonb, requested_at timestamp with time zone, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.open_job(payload jsonb, requested_at timestamp with time zone, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.open_job(payload jsonb, requested_at timestamp with time zone, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) TO table_metrics_worker;
 
 
 --
@@ -22921,6 +23338,13 @@ REVOKE ALL ON FUNCTION nms_private.retract_replaced(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION rows_in_words(number bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.rows_in_words(number bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION rows_of(run_id bigint, schema_name text, table_name text); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -22963,10 +23387,10 @@ REVOKE ALL ON FUNCTION nms_private.run_payload(run_id bigint, version integer) F
 
 
 --
--- Name: FUNCTION run_result(run_id bigint, since bigint); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION run_result(run_id bigint, since bigint, choice jsonb); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.run_result(run_id bigint, since bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.run_result(run_id bigint, since bigint, choice jsonb) FROM PUBLIC;
 
 
 --
@@ -23058,6 +23482,13 @@ REVOKE ALL ON FUNCTION nms_private.sizes_of(table_oid oid, OUT table_bytes bigin
 --
 
 REVOKE ALL ON FUNCTION nms_private.slot_of_job(payload jsonb, OUT slot timestamp with time zone, OUT problem text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION sort_key(sort text, rows bigint, change bigint, change_percent numeric); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.sort_key(sort text, rows bigint, change bigint, change_percent numeric) FROM PUBLIC;
 
 
 --
