@@ -228,6 +228,7 @@ grant execute on function
   nms.find_run,
   nms.find_scope,
   nms.find_table,
+  nms.complete_table,
   nms.run_report,
   nms.day_report,
   nms.status_report,

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { addAlertsCommand } from './commands/alerts.ts'
 import { isCheck, runForMonitor } from './commands/check.ts'
 import { addCollectCommand } from './commands/collect.ts'
+import { addCompleteTablesCommand } from './commands/complete_tables.ts'
 import { addCompletionCommand } from './commands/completion.ts'
 import { addDailyCommand } from './commands/daily.ts'
 import { addDiffCommand } from './commands/diff.ts'
@@ -45,6 +46,7 @@ addPruneCommand(program)
 addReportCommand(program)
 addExportCommand(program)
 addCompletionCommand(program)
+addCompleteTablesCommand(program)
 
 tellUsageErrors(program)
 

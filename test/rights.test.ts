@@ -32,6 +32,7 @@ const readingCalls = [
   'compare_days',
   'compare_report',
   'compare_runs',
+  'complete_table',
   'day_report',
   'day_snapshot',
   'days_report',

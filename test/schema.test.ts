@@ -427,6 +427,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'compare_days',
       'compare_report',
       'compare_runs',
+      'complete_table',
       'count_elsewhere',
       'counting_sessions',
       'current_count',
