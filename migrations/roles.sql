@@ -286,7 +286,10 @@ grant execute on function
   nms_private.find_worker_problems,
   nms_private.worker_trusts,
   nms_private.only_reads_and_requests,
-  nms_private.record_missing_run
+  nms_private.record_missing_run,
+  nms_private.write_messages,
+  nms_private.take_message,
+  nms_private.settle_message
 to table_metrics_collector, table_metrics_worker;
 
 -- A job may ask a worker to delete old runs.

@@ -4128,60 +4128,6 @@ COMMENT ON FUNCTION nms_private.add_up_findings(run_id bigint, targets nms_priva
 
 
 --
--- Name: alert_rule(text, text, text); Type: FUNCTION; Schema: nms_private; Owner: -
---
-
-CREATE FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) RETURNS TABLE(is_on boolean, silenced_until date, drop_percent numeric, spike_percent numeric, min_rows bigint, min_change bigint, sensitivity numeric, failures_in_a_row bigint, late_after interval)
-    LANGUAGE sql STABLE SECURITY DEFINER ROWS 1 PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  with
-  fitting as (
-    select
-      rule.*,
-      row_number() over (order by rule.table_name = '*', rule.schema_name = '*', rule.kind = '*') as rank
-    from nms.table_metrics_alert_rules as rule
-    where
-      rule.schema_name in ('*', alert_rule.schema_name)
-      and rule.table_name in ('*', alert_rule.table_name)
-      and rule.kind in ('*', alert_rule.kind)
-  ),
-  decided as (
-    select
-      (array_agg(fitting.is_on order by rank) filter (where fitting.is_on is not null))[1] as is_on,
-      (array_agg(fitting.silenced_until order by rank) filter (where fitting.silenced_until is not null))[1] as silenced_until,
-      (array_agg(fitting.drop_percent order by rank) filter (where fitting.drop_percent is not null))[1] as drop_percent,
-      (array_agg(fitting.spike_percent order by rank) filter (where fitting.spike_percent is not null))[1] as spike_percent,
-      (array_agg(fitting.min_rows order by rank) filter (where fitting.min_rows is not null))[1] as min_rows,
-      (array_agg(fitting.min_change order by rank) filter (where fitting.min_change is not null))[1] as min_change,
-      (array_agg(fitting.sensitivity order by rank) filter (where fitting.sensitivity is not null))[1] as sensitivity,
-      (array_agg(fitting.failures_in_a_row order by rank) filter (where fitting.failures_in_a_row is not null))[1] as failures_in_a_row,
-      (array_agg(fitting.late_after order by rank) filter (where fitting.late_after is not null))[1] as late_after
-    from fitting
-  )
-  select
-    coalesce(decided.is_on, (fallback.rule).is_on),
-    decided.silenced_until,
-    coalesce(decided.drop_percent, (fallback.rule).drop_percent),
-    coalesce(decided.spike_percent, (fallback.rule).spike_percent),
-    coalesce(decided.min_rows, (fallback.rule).min_rows),
-    coalesce(decided.min_change, (fallback.rule).min_change),
-    coalesce(decided.sensitivity, (fallback.rule).sensitivity),
-    coalesce(decided.failures_in_a_row, (fallback.rule).failures_in_a_row),
-    coalesce(decided.late_after, (fallback.rule).late_after)
-  from decided
-  cross join (select nms_private.default_alert_rule()) as fallback (rule)
-$$;
-
-
---
--- Name: FUNCTION alert_rule(schema_name text, table_name text, kind text); Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) IS 'What the rules decide about one kind of alert for one table, or with nulls for whole runs: always one row, with the defaults where no rule decides.';
-
-
---
 -- Name: table_metrics_alert_log; Type: TABLE; Schema: nms; Owner: -
 --
 
@@ -4302,6 +4248,102 @@ COMMENT ON COLUMN nms.table_metrics_alert_log.closed_by_run IS 'Run in which it 
 --
 
 COMMENT ON COLUMN nms.table_metrics_alert_log.filter_name IS 'Filter whose count is strange; null when it is that of all rows.';
+
+
+--
+-- Name: alert_groups(nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alert_groups(alerts nms.table_metrics_alert_log[]) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'kind', found.kind,
+        'schema_name', found.schema_name,
+        'table_name', found.table_name,
+        'filter_name', found.filter_name,
+        'alerts', found.alerts,
+        'tables', to_jsonb(found.tables),
+        'detail', left(found.detail, 500),
+        'opened_at', found.opened_at,
+        'opened_by_run', found.opened_by_run,
+        'closed_at', found.closed_at,
+        'closed_by_run', found.closed_by_run,
+        'alert_id', (found.alert).alert_id,
+        'row_count', (found.alert).row_count,
+        'expected_low', (found.alert).expected_low,
+        'expected_high', (found.alert).expected_high
+      )
+      order by found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+    ),
+    '[]'
+  )
+  from nms_private.grouped_alerts(alerts => alert_groups.alerts) as found
+$$;
+
+
+--
+-- Name: FUNCTION alert_groups(alerts nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alert_groups(alerts nms.table_metrics_alert_log[]) IS 'Alerts as a message has them: put together by nms_private.grouped_alerts(), alert_id and the numbers where an entry is a single one.';
+
+
+--
+-- Name: alert_rule(text, text, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) RETURNS TABLE(is_on boolean, silenced_until date, drop_percent numeric, spike_percent numeric, min_rows bigint, min_change bigint, sensitivity numeric, failures_in_a_row bigint, late_after interval)
+    LANGUAGE sql STABLE SECURITY DEFINER ROWS 1 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  fitting as (
+    select
+      rule.*,
+      row_number() over (order by rule.table_name = '*', rule.schema_name = '*', rule.kind = '*') as rank
+    from nms.table_metrics_alert_rules as rule
+    where
+      rule.schema_name in ('*', alert_rule.schema_name)
+      and rule.table_name in ('*', alert_rule.table_name)
+      and rule.kind in ('*', alert_rule.kind)
+  ),
+  decided as (
+    select
+      (array_agg(fitting.is_on order by rank) filter (where fitting.is_on is not null))[1] as is_on,
+      (array_agg(fitting.silenced_until order by rank) filter (where fitting.silenced_until is not null))[1] as silenced_until,
+      (array_agg(fitting.drop_percent order by rank) filter (where fitting.drop_percent is not null))[1] as drop_percent,
+      (array_agg(fitting.spike_percent order by rank) filter (where fitting.spike_percent is not null))[1] as spike_percent,
+      (array_agg(fitting.min_rows order by rank) filter (where fitting.min_rows is not null))[1] as min_rows,
+      (array_agg(fitting.min_change order by rank) filter (where fitting.min_change is not null))[1] as min_change,
+      (array_agg(fitting.sensitivity order by rank) filter (where fitting.sensitivity is not null))[1] as sensitivity,
+      (array_agg(fitting.failures_in_a_row order by rank) filter (where fitting.failures_in_a_row is not null))[1] as failures_in_a_row,
+      (array_agg(fitting.late_after order by rank) filter (where fitting.late_after is not null))[1] as late_after
+    from fitting
+  )
+  select
+    coalesce(decided.is_on, (fallback.rule).is_on),
+    decided.silenced_until,
+    coalesce(decided.drop_percent, (fallback.rule).drop_percent),
+    coalesce(decided.spike_percent, (fallback.rule).spike_percent),
+    coalesce(decided.min_rows, (fallback.rule).min_rows),
+    coalesce(decided.min_change, (fallback.rule).min_change),
+    coalesce(decided.sensitivity, (fallback.rule).sensitivity),
+    coalesce(decided.failures_in_a_row, (fallback.rule).failures_in_a_row),
+    coalesce(decided.late_after, (fallback.rule).late_after)
+  from decided
+  cross join (select nms_private.default_alert_rule()) as fallback (rule)
+$$;
+
+
+--
+-- Name: FUNCTION alert_rule(schema_name text, table_name text, kind text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) IS 'What the rules decide about one kind of alert for one table, or with nulls for whole runs: always one row, with the defaults where no rule decides.';
 
 
 --
@@ -11857,6 +11899,81 @@ COMMENT ON FUNCTION nms_private.measure_next_target(run_id bigint, after bigint,
 
 
 --
+-- Name: message_of_run(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.message_of_run(run_id bigint) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  given as (
+    select run.*
+    from nms.table_metrics_runs as run
+    where run.run_id = message_of_run.run_id and run.finished_at is not null and not run.is_imported
+  ),
+  earlier as (
+    select run.status, run.snapshot_date, run.error_message
+    from nms.table_metrics_runs as run
+    where run.run_id < message_of_run.run_id and run.finished_at is not null and not run.is_imported
+    order by run.run_id desc
+    limit 1
+  ),
+  told as (
+    select
+      nms_private.alert_groups(
+        alerts => array(select log from nms.table_metrics_alert_log as log where log.opened_by_run = given.run_id)
+      ) as opened,
+      nms_private.alert_groups(
+        alerts => array(select log from nms.table_metrics_alert_log as log where log.closed_by_run = given.run_id)
+      ) as closed,
+      case given.status
+        -- A job is tried again within minutes, and fails again.
+        when 'FAILED' then not exists (
+          select
+          from earlier
+          where
+            earlier.status = 'FAILED'
+            and earlier.snapshot_date = given.snapshot_date
+            and earlier.error_message is not distinct from given.error_message
+        )
+        else exists (select from earlier where earlier.status = 'FAILED')
+      end as is_news
+    from given
+  )
+  select jsonb_build_object(
+    'type', case given.status when 'FAILED' then 'run.failed' else 'run.succeeded' end,
+    'timestamp', given.finished_at,
+    'data', jsonb_build_object(
+      'database', current_database(),
+      'run', jsonb_build_object(
+        'run_id', given.run_id,
+        'snapshot_date', given.snapshot_date,
+        'status', given.status,
+        'error_message', left(given.error_message, 500),
+        'collected_at', given.collected_at,
+        'finished_at', given.finished_at,
+        'is_after_failure', exists (select from earlier where earlier.status = 'FAILED')
+      ) || case given.status when 'SUCCEEDED' then nms_private.run_totals(run_id => given.run_id) else '{}' end,
+      'opened', told.opened,
+      'closed', told.closed,
+      'open_alerts', (select count(*) from nms.table_metrics_alerts)
+    )
+  )
+  from given
+  cross join told
+  where told.is_news or told.opened <> '[]' or told.closed <> '[]'
+$$;
+
+
+--
+-- Name: FUNCTION message_of_run(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.message_of_run(run_id bigint) IS 'What a webhook is told about a run that has ended: {type, timestamp, data: {database, run, opened, closed, open_alerts}}, the alerts that it has opened and closed as nms_private.grouped_alerts() puts them together. Null when there is nothing to tell: no alert, and it succeeded like the run before it, or failed like that on the same day and for the same reason.';
+
+
+--
 -- Name: named_rules(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -14400,6 +14517,31 @@ COMMENT ON FUNCTION nms_private.settle_maintained(run_id bigint) IS 'Ends the co
 
 
 --
+-- Name: settle_message(text, text, boolean); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.settle_message(about text, problem text DEFAULT NULL::text, is_final boolean DEFAULT false) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  update nms_private.messages as message
+  set
+    taken_at = null,
+    sent_at = case when settle_message.problem is null then clock_timestamp() end,
+    given_up_at = case when settle_message.problem is not null and settle_message.is_final then clock_timestamp() end,
+    problem = left(settle_message.problem, 1000)
+  where message.about = settle_message.about and message.sent_at is null
+$$;
+
+
+--
+-- Name: FUNCTION settle_message(about text, problem text, is_final boolean); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.settle_message(about text, problem text, is_final boolean) IS 'Says how the sending of a message went. problem: why it failed, null when it was sent. is_final: no other try would help.';
+
+
+--
 -- Name: settle_targets(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -14924,6 +15066,46 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.take_day(run_id bigint) IS 'Makes the JSON of a successful run that of its business day, unless the day has that of a later run, or of a counted one while this was imported: the last successful run wins, whichever finishes first.';
+
+
+--
+-- Name: take_message(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
+    AS $$
+begin
+  update nms_private.messages as message
+  set taken_at = clock_timestamp()
+  where
+    message.about = take_message.about
+    and message.body is not null
+    and message.sent_at is null
+    and message.given_up_at is null
+    -- Who has taken it for longer is dead.
+    and (message.taken_at > clock_timestamp() - interval '1 minute') is not true
+  returning message.message_id, message.body into take_message.message_id, take_message.body;
+  state := case
+    when found then 'taken'
+    when exists (
+      select
+      from nms_private.messages as message
+      where message.about = take_message.about and message.taken_at is not null
+    ) then 'busy'
+    else 'done'
+  end;
+end
+$$;
+
+
+--
+-- Name: FUNCTION take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) IS 'Lets one caller send a message. state: taken, the caller is to send the body and to say how that went, by nms_private.settle_message(), within a minute; busy, somebody else does; done, there is nothing to send.';
 
 
 --
@@ -16104,6 +16286,84 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.worker_trusts(role oid) IS 'True when a role may leave code in the schema of graphile-worker for a worker or a requester that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker; or it is a worker''s, and the user may only read results and queue runs. role: 0 is everybody.';
+
+
+--
+-- Name: write_messages(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.write_messages() RETURNS SETOF text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
+    AS $$
+declare
+  -- Where nobody was told until now, nothing but the last run is news; and never what is older than a day.
+  v_after constant timestamptz := greatest(
+    now() - interval '1 day',
+    coalesce(
+      (select min(message.written_at) from nms_private.messages as message),
+      (
+        select run.finished_at - interval '1 microsecond'
+        from nms.table_metrics_runs as run
+        where run.finished_at is not null and not run.is_imported
+        order by run.finished_at desc
+        limit 1
+      )
+    )
+  );
+begin
+  delete from nms_private.messages as message where message.written_at < now() - interval '31 days';
+  update nms_private.messages as message
+  set given_up_at = now()
+  where
+    message.body is not null
+    and message.sent_at is null
+    and message.given_up_at is null
+    and message.written_at < now() - interval '3 days';
+
+  insert into nms_private.messages (about, body)
+  select 'run ' || run.run_id, nms_private.message_of_run(run_id => run.run_id)
+  from nms.table_metrics_runs as run
+  where
+    run.finished_at > v_after
+    and not run.is_imported
+    and not exists (select from nms_private.messages as message where message.about = 'run ' || run.run_id)
+  order by run.run_id
+  on conflict (about) do nothing;
+
+  insert into nms_private.messages (about, body)
+  select
+    'alert ' || log.alert_id,
+    jsonb_build_object(
+      'type', 'run.late',
+      'timestamp', log.opened_at,
+      'data', jsonb_build_object(
+        'database', current_database(),
+        'run', null,
+        'opened', nms_private.alert_groups(alerts => array[log]),
+        'closed', jsonb '[]',
+        'open_alerts', (select count(*) from nms.table_metrics_alerts)
+      )
+    )
+  from nms.table_metrics_alert_log as log
+  where log.kind = 'run_late' and log.opened_by_run is null and log.closed_at is null
+  on conflict (about) do nothing;
+
+  return query
+  select message.about
+  from nms_private.messages as message
+  where message.body is not null and message.sent_at is null and message.given_up_at is null
+  order by message.written_at, message.about;
+end
+$$;
+
+
+--
+-- Name: FUNCTION write_messages(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.write_messages() IS 'Writes what there is to tell since the last call, about runs that have ended in the last day and results that are missing, and returns what every message is about that waits to be sent, oldest first. Gives up those that could not be sent for three days, and deletes those of 31. Called where a webhook is configured.';
 
 
 --
@@ -18506,6 +18766,86 @@ ALTER TABLE nms_private.maintained_counts ALTER COLUMN generation ADD GENERATED 
 
 
 --
+-- Name: messages; Type: TABLE; Schema: nms_private; Owner: -
+--
+
+CREATE TABLE nms_private.messages (
+    about text NOT NULL COLLATE pg_catalog."C",
+    message_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    body jsonb,
+    written_at timestamp with time zone DEFAULT now() NOT NULL,
+    taken_at timestamp with time zone,
+    sent_at timestamp with time zone,
+    given_up_at timestamp with time zone,
+    problem text,
+    CONSTRAINT what_is_sent_is_not_given_up CHECK (((sent_at IS NULL) OR (given_up_at IS NULL)))
+);
+
+
+--
+-- Name: TABLE messages; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON TABLE nms_private.messages IS 'What a webhook is told, once for each run, missing result and week; written only where a webhook is configured. Kept for 31 days.';
+
+
+--
+-- Name: COLUMN messages.about; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.about IS 'What it is about, such as run 41.';
+
+
+--
+-- Name: COLUMN messages.message_id; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.message_id IS 'By which a receiver knows a message that comes twice.';
+
+
+--
+-- Name: COLUMN messages.body; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.body IS 'What is sent; null when there was nothing to tell.';
+
+
+--
+-- Name: COLUMN messages.written_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.written_at IS 'When it was written.';
+
+
+--
+-- Name: COLUMN messages.taken_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.taken_at IS 'Since when somebody sends it, for a minute at most; null while nobody does.';
+
+
+--
+-- Name: COLUMN messages.sent_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.sent_at IS 'When the webhook has taken it; null until then.';
+
+
+--
+-- Name: COLUMN messages.given_up_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.given_up_at IS 'When it was decided that it will not arrive; null unless that was so.';
+
+
+--
+-- Name: COLUMN messages.problem; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.problem IS 'Why the last try has failed; null before the first one, and when it was sent.';
+
+
+--
 -- Name: readings; Type: TABLE; Schema: nms_private; Owner: -
 --
 
@@ -18822,6 +19162,14 @@ ALTER TABLE ONLY nms_private.foreign_counts
 
 ALTER TABLE ONLY nms_private.maintained_counts
     ADD CONSTRAINT maintained_counts_pkey PRIMARY KEY (table_oid);
+
+
+--
+-- Name: messages messages_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE ONLY nms_private.messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (about);
 
 
 --
@@ -19571,6 +19919,23 @@ REVOKE ALL ON FUNCTION nms_private.add_up_findings(run_id bigint, targets nms_pr
 
 
 --
+-- Name: TABLE table_metrics_alert_log; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION alert_groups(alerts nms.table_metrics_alert_log[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alert_groups(alerts nms.table_metrics_alert_log[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION alert_rule(schema_name text, table_name text, kind text); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -19579,16 +19944,6 @@ GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, 
 GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_maintainer;
 GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, kind text) TO table_metrics_reader;
-
-
---
--- Name: TABLE table_metrics_alert_log; Type: ACL; Schema: nms; Owner: -
---
-
-GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_collector;
-GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_worker;
-GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_maintainer;
-GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_reader;
 
 
 --
@@ -20547,6 +20902,13 @@ REVOKE ALL ON FUNCTION nms_private.measure_next_target(run_id bigint, after bigi
 
 
 --
+-- Name: FUNCTION message_of_run(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.message_of_run(run_id bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION named_rules(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -20938,6 +21300,15 @@ REVOKE ALL ON FUNCTION nms_private.settle_maintained(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION settle_message(about text, problem text, is_final boolean); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.settle_message(about text, problem text, is_final boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.settle_message(about text, problem text, is_final boolean) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.settle_message(about text, problem text, is_final boolean) TO table_metrics_worker;
+
+
+--
 -- Name: FUNCTION settle_targets(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -21012,6 +21383,15 @@ REVOKE ALL ON FUNCTION nms_private.tables_proven_by(table_oids oid[], settled bi
 --
 
 REVOKE ALL ON FUNCTION nms_private.take_day(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) TO table_metrics_worker;
 
 
 --
@@ -21209,6 +21589,15 @@ REVOKE ALL ON FUNCTION nms_private.worker_trusts(role oid) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_requester;
+
+
+--
+-- Name: FUNCTION write_messages(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.write_messages() FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.write_messages() TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.write_messages() TO table_metrics_worker;
 
 
 --

@@ -13,6 +13,7 @@ import { addRebuildCommand } from './commands/rebuild.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addSqlCommand } from './commands/sql.ts'
 import { addStatusCommand } from './commands/status.ts'
+import { addTestWebhookCommand } from './commands/test_webhook.ts'
 import { addTrendCommand } from './commands/trend.ts'
 import { addWorkerCommand } from './commands/worker.ts'
 import { runMain } from './errors.ts'
@@ -34,6 +35,7 @@ addDailyCommand(program)
 addTrendCommand(program)
 addDiffCommand(program)
 addAlertsCommand(program)
+addTestWebhookCommand(program)
 addRebuildCommand(program)
 addPruneCommand(program)
 addExportCommand(program)

@@ -12,6 +12,9 @@ export type WorkerEvent =
   | { event: 'schema_not_skipped'; schema: string; remedy: string }
   | { event: 'run_late'; detail: string }
   | { event: 'upkeep_failed'; reason: string }
+  | { event: 'messages_not_queued'; reason: string }
+  | { event: 'message_sent'; about: string; to: string }
+  | { event: 'message_failed'; about: string; to: string; is_final: boolean; reason: string }
 
 /** Something that happened to the service. */
 export type ServeEvent =
@@ -41,6 +44,9 @@ const events: Record<LogEvent['event'], [level: 'info' | 'warn' | 'error', words
   pruned: ['info', 'old runs deleted'],
   schema_not_skipped: ['warn', "graphile-worker's own tables are counted"],
   run_late: ['error', 'a day has no result in time'],
+  messages_not_queued: ['warn', 'what there is to tell was not queued'],
+  message_sent: ['info', 'webhook told'],
+  message_failed: ['warn', 'webhook not told'],
   serving: ['info', 'serving'],
   serving_stopped: ['info', 'serving stopped'],
   caller_refused: ['warn', 'caller refused'],

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:ad278c216c3830f17b4b46a30e8459398f545200
+--! Hash: sha1:638f7e866ba8dbc289ba19aaca39de8d82ed3c29
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -598,6 +598,36 @@ comment on column nms_private.events.event_id is
   'Its name, which no other event of that source has.';
 comment on column nms_private.events.received_at is
   'When it arrived first.';
+
+create table if not exists nms_private.messages (
+  about text collate "C" primary key,
+  message_id uuid not null default gen_random_uuid(),
+  body jsonb,
+  written_at timestamptz not null default now(),
+  taken_at timestamptz,
+  sent_at timestamptz,
+  given_up_at timestamptz,
+  problem text,
+  constraint what_is_sent_is_not_given_up check (sent_at is null or given_up_at is null)
+);
+comment on table nms_private.messages is
+  'What a webhook is told, once for each run, missing result and week; written only where a webhook is configured. Kept for 31 days.';
+comment on column nms_private.messages.about is
+  'What it is about, such as run 41.';
+comment on column nms_private.messages.message_id is
+  'By which a receiver knows a message that comes twice.';
+comment on column nms_private.messages.body is
+  'What is sent; null when there was nothing to tell.';
+comment on column nms_private.messages.written_at is
+  'When it was written.';
+comment on column nms_private.messages.taken_at is
+  'Since when somebody sends it, for a minute at most; null while nobody does.';
+comment on column nms_private.messages.sent_at is
+  'When the webhook has taken it; null until then.';
+comment on column nms_private.messages.given_up_at is
+  'When it was decided that it will not arrive; null unless that was so.';
+comment on column nms_private.messages.problem is
+  'Why the last try has failed; null before the first one, and when it was sent.';
 
 create table if not exists nms.table_metrics_count_rules (
   schema_name text collate "C" not null default '*',
@@ -5538,6 +5568,240 @@ comment on function nms_private.was_empty(oid) is
   'Whether a foreign table was read as empty when it was last read, in a transaction that had looked before this one began.';
 revoke execute on function nms_private.was_empty(oid) from public;
 --! EndIncluded functions/count/was_empty.sql
+--! Included functions/deliver/alert_groups.sql
+create or replace function nms_private.alert_groups(alerts nms.table_metrics_alert_log[])
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'kind', found.kind,
+        'schema_name', found.schema_name,
+        'table_name', found.table_name,
+        'filter_name', found.filter_name,
+        'alerts', found.alerts,
+        'tables', to_jsonb(found.tables),
+        'detail', left(found.detail, 500),
+        'opened_at', found.opened_at,
+        'opened_by_run', found.opened_by_run,
+        'closed_at', found.closed_at,
+        'closed_by_run', found.closed_by_run,
+        'alert_id', (found.alert).alert_id,
+        'row_count', (found.alert).row_count,
+        'expected_low', (found.alert).expected_low,
+        'expected_high', (found.alert).expected_high
+      )
+      order by found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+    ),
+    '[]'
+  )
+  from nms_private.grouped_alerts(alerts => alert_groups.alerts) as found
+$$;
+comment on function nms_private.alert_groups(nms.table_metrics_alert_log[]) is
+  'Alerts as a message has them: put together by nms_private.grouped_alerts(), alert_id and the numbers where an entry is a single one.';
+revoke execute on function nms_private.alert_groups(nms.table_metrics_alert_log[]) from public;
+--! EndIncluded functions/deliver/alert_groups.sql
+--! Included functions/deliver/message_of_run.sql
+create or replace function nms_private.message_of_run(run_id bigint)
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  given as (
+    select run.*
+    from nms.table_metrics_runs as run
+    where run.run_id = message_of_run.run_id and run.finished_at is not null and not run.is_imported
+  ),
+  earlier as (
+    select run.status, run.snapshot_date, run.error_message
+    from nms.table_metrics_runs as run
+    where run.run_id < message_of_run.run_id and run.finished_at is not null and not run.is_imported
+    order by run.run_id desc
+    limit 1
+  ),
+  told as (
+    select
+      nms_private.alert_groups(
+        alerts => array(select log from nms.table_metrics_alert_log as log where log.opened_by_run = given.run_id)
+      ) as opened,
+      nms_private.alert_groups(
+        alerts => array(select log from nms.table_metrics_alert_log as log where log.closed_by_run = given.run_id)
+      ) as closed,
+      case given.status
+        -- A job is tried again within minutes, and fails again.
+        when 'FAILED' then not exists (
+          select
+          from earlier
+          where
+            earlier.status = 'FAILED'
+            and earlier.snapshot_date = given.snapshot_date
+            and earlier.error_message is not distinct from given.error_message
+        )
+        else exists (select from earlier where earlier.status = 'FAILED')
+      end as is_news
+    from given
+  )
+  select jsonb_build_object(
+    'type', case given.status when 'FAILED' then 'run.failed' else 'run.succeeded' end,
+    'timestamp', given.finished_at,
+    'data', jsonb_build_object(
+      'database', current_database(),
+      'run', jsonb_build_object(
+        'run_id', given.run_id,
+        'snapshot_date', given.snapshot_date,
+        'status', given.status,
+        'error_message', left(given.error_message, 500),
+        'collected_at', given.collected_at,
+        'finished_at', given.finished_at,
+        'is_after_failure', exists (select from earlier where earlier.status = 'FAILED')
+      ) || case given.status when 'SUCCEEDED' then nms_private.run_totals(run_id => given.run_id) else '{}' end,
+      'opened', told.opened,
+      'closed', told.closed,
+      'open_alerts', (select count(*) from nms.table_metrics_alerts)
+    )
+  )
+  from given
+  cross join told
+  where told.is_news or told.opened <> '[]' or told.closed <> '[]'
+$$;
+comment on function nms_private.message_of_run(bigint) is
+  'What a webhook is told about a run that has ended: {type, timestamp, data: {database, run, opened, closed, open_alerts}}, the alerts that it has opened and closed as nms_private.grouped_alerts() puts them together. Null when there is nothing to tell: no alert, and it succeeded like the run before it, or failed like that on the same day and for the same reason.';
+revoke execute on function nms_private.message_of_run(bigint) from public;
+--! EndIncluded functions/deliver/message_of_run.sql
+--! Included functions/deliver/settle_message.sql
+create or replace function nms_private.settle_message(
+  about text,
+  problem text default null,
+  is_final boolean default false
+)
+returns void
+language sql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  update nms_private.messages as message
+  set
+    taken_at = null,
+    sent_at = case when settle_message.problem is null then clock_timestamp() end,
+    given_up_at = case when settle_message.problem is not null and settle_message.is_final then clock_timestamp() end,
+    problem = left(settle_message.problem, 1000)
+  where message.about = settle_message.about and message.sent_at is null
+$$;
+comment on function nms_private.settle_message(text, text, boolean) is
+  'Says how the sending of a message went. problem: why it failed, null when it was sent. is_final: no other try would help.';
+revoke execute on function nms_private.settle_message(text, text, boolean) from public;
+--! EndIncluded functions/deliver/settle_message.sql
+--! Included functions/deliver/take_message.sql
+create or replace function nms_private.take_message(
+  about text,
+  out state text,
+  out message_id uuid,
+  out body jsonb
+)
+returns record
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- on a session that takes it as well
+as $$
+begin
+  update nms_private.messages as message
+  set taken_at = clock_timestamp()
+  where
+    message.about = take_message.about
+    and message.body is not null
+    and message.sent_at is null
+    and message.given_up_at is null
+    -- Who has taken it for longer is dead.
+    and (message.taken_at > clock_timestamp() - interval '1 minute') is not true
+  returning message.message_id, message.body into take_message.message_id, take_message.body;
+  state := case
+    when found then 'taken'
+    when exists (
+      select
+      from nms_private.messages as message
+      where message.about = take_message.about and message.taken_at is not null
+    ) then 'busy'
+    else 'done'
+  end;
+end
+$$;
+comment on function nms_private.take_message(text) is
+  'Lets one caller send a message. state: taken, the caller is to send the body and to say how that went, by nms_private.settle_message(), within a minute; busy, somebody else does; done, there is nothing to send.';
+revoke execute on function nms_private.take_message(text) from public;
+--! EndIncluded functions/deliver/take_message.sql
+--! Included functions/deliver/write_messages.sql
+create or replace function nms_private.write_messages()
+returns setof text
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- on a session that writes the same
+as $$
+declare
+  -- Where nobody was told until now, nothing but the last run is news; and never what is older than a day.
+  v_after constant timestamptz := greatest(
+    now() - interval '1 day',
+    coalesce(
+      (select min(message.written_at) from nms_private.messages as message),
+      (
+        select run.finished_at - interval '1 microsecond'
+        from nms.table_metrics_runs as run
+        where run.finished_at is not null and not run.is_imported
+        order by run.finished_at desc
+        limit 1
+      )
+    )
+  );
+begin
+  delete from nms_private.messages as message where message.written_at < now() - interval '31 days';
+  update nms_private.messages as message
+  set given_up_at = now()
+  where
+    message.body is not null
+    and message.sent_at is null
+    and message.given_up_at is null
+    and message.written_at < now() - interval '3 days';
+
+  insert into nms_private.messages (about, body)
+  select 'run ' || run.run_id, nms_private.message_of_run(run_id => run.run_id)
+  from nms.table_metrics_runs as run
+  where
+    run.finished_at > v_after
+    and not run.is_imported
+    and not exists (select from nms_private.messages as message where message.about = 'run ' || run.run_id)
+  order by run.run_id
+  on conflict (about) do nothing;
+
+  insert into nms_private.messages (about, body)
+  select
+    'alert ' || log.alert_id,
+    jsonb_build_object(
+      'type', 'run.late',
+      'timestamp', log.opened_at,
+      'data', jsonb_build_object(
+        'database', current_database(),
+        'run', null,
+        'opened', nms_private.alert_groups(alerts => array[log]),
+        'closed', jsonb '[]',
+        'open_alerts', (select count(*) from nms.table_metrics_alerts)
+      )
+    )
+  from nms.table_metrics_alert_log as log
+  where log.kind = 'run_late' and log.opened_by_run is null and log.closed_at is null
+  on conflict (about) do nothing;
+
+  return query
+  select message.about
+  from nms_private.messages as message
+  where message.body is not null and message.sent_at is null and message.given_up_at is null
+  order by message.written_at, message.about;
+end
+$$;
+comment on function nms_private.write_messages() is
+  'Writes what there is to tell since the last call, about runs that have ended in the last day and results that are missing, and returns what every message is about that waits to be sent, oldest first. Gives up those that could not be sent for three days, and deletes those of 31. Called where a webhook is configured.';
+revoke execute on function nms_private.write_messages() from public;
+--! EndIncluded functions/deliver/write_messages.sql
 --! Included functions/doctor/collecting_call.sql
 create or replace function nms_private.collecting_call(payload jsonb)
 returns text

@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander'
 import { withDatabase } from '../connection/with_database.ts'
+import { sendNow, warnings } from '../deliver/now.ts'
+import { readWebhook } from '../deliver/webhook.ts'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
 import { type Owner, superuserAsOwner } from '../install/owner.ts'
 import { createLog } from '../log.ts'
@@ -42,6 +44,7 @@ export function addCollectCommand(program: Command): void {
     .action(async ({ skip, exclude, online, jobs, deadline, dryRun, json, log }: Options) => {
       if (jobs && !online) throw new Error('--jobs: several sessions count only an online run: add --online')
       snapshotTimeZone() // an invalid one is refused before anything is counted
+      const webhook = readWebhook()
       if (deadline !== undefined) await withDatabase((sql) => checkDeadline(sql, '--deadline', deadline))
       const human = humanStream(json)
       if (dryRun) {
@@ -56,8 +59,9 @@ export function addCollectCommand(program: Command): void {
       if (superuser && !log) console.error(`warning: ${superuser}`)
       const events = log && createLog(log)
       const bar = online && !json && !log ? showProgress(process.stderr) : undefined
+      const signal = interruption()
       const options = {
-        signal: interruption(),
+        signal,
         ...(online && { online }),
         ...(jobs && { jobs }),
         ...(deadline !== undefined && { deadline }),
@@ -72,5 +76,6 @@ export function addCollectCommand(program: Command): void {
         human.write(`${describeRun(parseExactly(report))}\n`)
       })
       if (run.status !== 'SUCCEEDED') process.exitCode = 1
+      if (webhook) await sendNow(databaseUrl(), webhook, events ?? warnings, signal)
     })
 }

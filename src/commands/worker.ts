@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { readWebhook } from '../deliver/webhook.ts'
 import { databaseUrl } from '../environment.ts'
 import { createLog } from '../log.ts'
 import { interruption } from '../terminal/interruption.ts'
@@ -28,12 +29,13 @@ export function addWorkerCommand(program: Command): void {
     )
     .action(async ({ once, crontab, schema, log: format }: Options) => {
       const url = databaseUrl()
+      const webhook = readWebhook()
       // Loaded only now: graphile-worker takes a while.
       const { defaultCrontab, readSchedule } = await import('../schedule/crontab.ts')
       const { runWorker, runWorkerOnce } = await import('../worker/worker.ts')
       const cronItems = readSchedule(crontab ?? defaultCrontab)
       const signal = interruption()
-      const options = { databaseUrl: url, schema, cronItems, log: createLog(format), signal }
+      const options = { databaseUrl: url, schema, cronItems, log: createLog(format), webhook, signal }
       if (once) process.exitCode = (await runWorkerOnce(options)) ? 0 : 1
       else {
         await runWorker(options)

@@ -1,6 +1,9 @@
 import type { JobHelpers, Task } from 'graphile-worker'
+import { queueMessages } from '../deliver/queue.ts'
+import { readWebhook } from '../deliver/webhook.ts'
+import { reasonOf } from '../log.ts'
 import { collectRun } from '../run/collect.ts'
-import { taskName } from '../schedule/crontab.ts'
+import { sendTaskName, taskName } from '../schedule/crontab.ts'
 import { ask, openJob, reportAbandonedRuns, retryHelps } from '../schedule/open_job.ts'
 import { visible } from '../terminal/visible.ts'
 import { jobContext, type TaskOptions, tryNoMore, withVisibleErrors } from '../worker/job.ts'
@@ -14,7 +17,21 @@ export default collectTask()
 
 async function collect(payload: unknown, helpers: JobHelpers, options: TaskOptions): Promise<void> {
   const { url, log, signal } = jobContext(helpers, options)
+  try {
+    await work(payload, helpers, options, { url, log, signal })
+  } finally {
+    await tell(helpers, options, { url, log, signal })
+  }
+}
 
+type Context = ReturnType<typeof jobContext>
+
+async function work(
+  payload: unknown,
+  helpers: JobHelpers,
+  options: TaskOptions,
+  { url, log, signal }: Context,
+): Promise<void> {
   const job = await ask(url, signal, async (sql) => {
     await reportAbandonedRuns(sql, log)
     return openJob(sql, payload)
@@ -47,5 +64,20 @@ async function collect(payload: unknown, helpers: JobHelpers, options: TaskOptio
     const helps = await ask(url, signal, (sql) => retryHelps(sql, run_id)).catch(() => true)
     if (!helps) await tryNoMore(helpers, options.schema)
     throw new Error(run.error_message ?? `run ${run_id} is ${run.status}`)
+  }
+}
+
+/** Queues what there is to tell now. However that goes, the run has ended as it has. */
+async function tell(helpers: JobHelpers, options: TaskOptions, { url, log, signal }: Context): Promise<void> {
+  if (signal.aborted) return // the next worker finds what there is to tell
+  try {
+    if (!(options.webhook ?? readWebhook())) return
+    await ask(url, signal, (sql) =>
+      queueMessages(sql, (payload, jobKey) =>
+        helpers.addJob(sendTaskName, payload, { jobKey, jobKeyMode: 'unsafe_dedupe' }),
+      ),
+    )
+  } catch (error) {
+    log.record({ event: 'messages_not_queued', reason: reasonOf(error) })
   }
 }

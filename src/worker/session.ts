@@ -1,6 +1,8 @@
 import { EventEmitter } from 'node:events'
 import { Logger, type RunnerOptions, type WorkerEvents } from 'graphile-worker'
 import { untilAborted, withTimeout } from '../connection/timeout.ts'
+import { DeliveryError } from '../deliver/post.ts'
+import type { Webhook } from '../deliver/webhook.ts'
 import { type Log, reasonOf } from '../log.ts'
 import { cronFailure } from '../private_parts/graphile_worker.ts'
 import { openPool } from './pool.ts'
@@ -25,6 +27,8 @@ export interface WorkerSessionOptions {
   /** The schema of graphile-worker. */
   schema: string
   log: Log
+  /** Where alerts are sent; nowhere unless given. */
+  webhook?: Webhook | undefined
   signal: AbortSignal
 }
 
@@ -35,7 +39,7 @@ export interface WorkerSessionOptions {
  * @throws what the work throws, or why the connections are dead
  */
 export async function withWorkerSession(
-  { databaseUrl, schema, log, signal }: WorkerSessionOptions,
+  { databaseUrl, schema, log, webhook, signal }: WorkerSessionOptions,
   work: (session: WorkerSession) => Promise<void>,
 ): Promise<void> {
   const { pool, dead, close } = openPool(databaseUrl)
@@ -44,6 +48,7 @@ export async function withWorkerSession(
   const finishers: (() => Promise<unknown>)[] = []
   const events: WorkerEvents = new EventEmitter()
   events.on('job:error', ({ job, error }) => {
+    if (error instanceof DeliveryError) return // it was said as message_failed
     const { id: job_id, attempts: attempt, max_attempts } = job
     log.record({
       event: 'job_failed',
@@ -60,7 +65,7 @@ export async function withWorkerSession(
     pgPool: pool,
     schema,
     events,
-    taskList: createTasks({ databaseUrl, schema, log, signal: ending }),
+    taskList: createTasks({ databaseUrl, schema, log, ...(webhook && { webhook }), signal: ending }),
     logger: new Logger(() => (_level, _message, meta) => {
       const failure = cronFailure(meta)
       if (failure) cronFailed.reject(failure) // rather than being tried again for ever

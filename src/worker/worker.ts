@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ParsedCronItem, type Runner, run, runOnce } from 'graphile-worker'
+import { type ParsedCronItem, type Runner, run, runOnce, type TaskList } from 'graphile-worker'
 import { isConnectionError } from '../connection/timeout.ts'
+import { addJobBySql, queueMessages } from '../deliver/queue.ts'
 import { reasonOf } from '../log.ts'
+import { sendTaskName } from '../schedule/crontab.ts'
 import { ask, reportAbandonedRuns, reportMissingRun } from '../schedule/open_job.ts'
 import { freeAbandonedJobs } from './abandoned_jobs.ts'
 import { isFatal, preflight } from './preflight.ts'
@@ -33,12 +35,23 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
         session.atEnd(async () => deadWorkers.push(workerPool.id)),
       )
       const refused = refusedThreeTimes(session)
-      const starting = run({ ...session.options, parsedCronItems: cronItems })
-      session.atEnd(() => starting.then(stop))
-      const runner = await starting
+      const start = async (taskList: TaskList, parsedCronItems: ParsedCronItem[]) => {
+        const starting = run({ ...session.options, taskList, parsedCronItems })
+        session.atEnd(() => starting.then(stop))
+        return starting
+      }
+      const { [sendTaskName]: send, ...others } = session.options.taskList as TaskList
+      const runners = [await start(others, cronItems)]
+      // Beside the other jobs: neither waits for a run that takes long, nor a run for a receiver that does.
+      if (options.webhook && send) runners.push(await start({ [sendTaskName]: send }, []))
       hasStarted = true
       log.record({ event: 'worker_started', schema, schedule: cronItems.map(({ identifier }) => identifier) })
-      await Promise.race([runner.promise, upkeep(options, session, deadWorkers), refused, session.cronFailed])
+      await Promise.race([
+        ...runners.map(({ promise }) => promise),
+        upkeep(options, session, deadWorkers),
+        refused,
+        session.cronFailed,
+      ])
     })
 
   await supervise(runSession, {
@@ -59,11 +72,15 @@ export async function runWorkerOnce(options: WorkerOptions): Promise<boolean> {
   const { signal } = options
   let failed = 0
   await withWorkerSession(options, async (session) => {
-    session.events.on('job:error', () => failed++)
+    session.events.on('job:error', ({ job }) => {
+      if (job.task_identifier !== sendTaskName) failed++ // what could not be told is tried again
+    })
     await lookAround(options, session)
     await queueMissedSlots(options, session)
     await tidy(options, session)
-    const working = runOnce(session.options)
+    const { [sendTaskName]: send, ...others } = session.options.taskList as TaskList
+    const taskList = options.webhook && send ? { ...others, [sendTaskName]: send } : others
+    const working = runOnce({ ...session.options, taskList })
     session.atEnd(() => working)
     await working
   })
@@ -126,7 +143,7 @@ async function upkeep(options: WorkerOptions, session: WorkerSession, dead: stri
 }
 
 function tidy(
-  { databaseUrl, schema, log }: WorkerOptions,
+  { databaseUrl, schema, webhook, log }: WorkerOptions,
   { signal }: WorkerSession,
   dead: string[] = [],
 ): Promise<void> {
@@ -136,6 +153,7 @@ function tidy(
     await freeAbandonedJobs(sql, schema, dead)
     await admitRequesters(sql, schema)
     await sql`select nms.fold_counts(count_rows => false)`
+    if (webhook) await queueMessages(sql, addJobBySql(sql, schema))
   })
 }
 
