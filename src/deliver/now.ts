@@ -22,10 +22,10 @@ const patience = 10_000
  * tries again, and so does a worker.
  */
 export async function sendNow(url: string, webhook: Webhook, log: Log, signal: AbortSignal): Promise<void> {
-  const delivering: Delivering = { webhook, log, signal, ask: (question) => ask(url, signal, question) }
+  const delivering: Delivering = { url, webhook, log, signal }
   const deadline = Date.now() + patience
   try {
-    for (const about of await delivering.ask(writeMessages)) {
+    for (const about of await ask(url, signal, writeMessages)) {
       if (Date.now() > deadline) return
       const delivery = await sendMessage(about, delivering)
       if (delivery instanceof Error && !delivery.isFinal) return

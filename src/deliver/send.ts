@@ -1,6 +1,6 @@
 import type { Sql } from '../connection/database.ts'
-import { isConnectionError } from '../connection/timeout.ts'
 import { type Log, reasonOf } from '../log.ts'
+import { ask } from '../schedule/open_job.ts'
 import { DeliveryError, type Message, post } from './post.ts'
 import type { Webhook } from './webhook.ts'
 
@@ -8,11 +8,11 @@ import type { Webhook } from './webhook.ts'
 export type Delivery = 'sent' | 'busy' | 'done' | DeliveryError
 
 export interface Delivering {
+  /** The database. */
+  url: string
   webhook: Webhook
   log: Log
-  signal?: AbortSignal
-  /** Opens a connection for one question. */
-  ask<T>(question: (sql: Sql) => Promise<T>): Promise<T>
+  signal: AbortSignal
 }
 
 /**
@@ -22,8 +22,8 @@ export interface Delivering {
  * @throws what the server or the connection to the database reports
  */
 export async function sendMessage(about: string, delivering: Delivering): Promise<Delivery> {
-  const { webhook, log, signal, ask } = delivering
-  const taken = await ask((sql) => takeMessage(sql, about))
+  const { url, webhook, log, signal } = delivering
+  const taken = await ask(url, signal, (sql) => takeMessage(sql, about))
   if (taken.state !== 'taken') return taken.state
   const failure = await post(webhook, taken.message, signal).then(
     () => undefined,
@@ -33,10 +33,8 @@ export async function sendMessage(about: string, delivering: Delivering): Promis
   if (failure) {
     log.record({ event: 'message_failed', about, to, is_final: failure.isFinal, reason: failure.message })
   } else log.record({ event: 'message_sent', about, to })
-  await ask((sql) => settleMessage(sql, about, failure)).catch((error) => {
-    // Not settled, it is taken again in a minute. A receiver knows it by its id.
-    if (!isConnectionError(error) && !signal?.aborted) throw error
-  })
+  // Also when this process stops: the next one need not wait until this one counts as dead.
+  await ask(url, AbortSignal.timeout(5_000), (sql) => settleMessage(sql, about, failure))
   return failure ?? 'sent'
 }
 

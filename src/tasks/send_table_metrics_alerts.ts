@@ -1,9 +1,8 @@
 import type { JobHelpers, Task } from 'graphile-worker'
-import { type Delivering, sendMessage } from '../deliver/send.ts'
+import { sendMessage } from '../deliver/send.ts'
 import { readWebhook } from '../deliver/webhook.ts'
 import { delayRetry } from '../private_parts/graphile_worker.ts'
 import { sendTaskName } from '../schedule/crontab.ts'
-import { ask } from '../schedule/open_job.ts'
 import { payloadAsText } from '../schedule/payload.ts'
 import { jobContext, type TaskOptions, tryNoMore, withVisibleErrors, workerSchema } from '../worker/job.ts'
 
@@ -25,8 +24,7 @@ async function send(payload: unknown, helpers: JobHelpers, options: TaskOptions)
   }
   const webhook = options.webhook ?? readWebhook()
   if (!webhook) throw new Error('ALERT_WEBHOOK_URL is not set: expected where alerts are sent')
-  const delivering: Delivering = { webhook, log, signal, ask: (question) => ask(url, signal, question) }
-  const delivery = await sendMessage(about, delivering)
+  const delivery = await sendMessage(about, { url, webhook, log, signal })
   if (delivery === 'busy') {
     // Whoever sends it may be dead.
     await helpers.addJob(sendTaskName, payload, {
