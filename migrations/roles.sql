@@ -226,12 +226,14 @@ grant execute on function
   nms.business_date,
   nms.find_day,
   nms.find_run,
+  nms.find_scope,
   nms.find_table,
   nms.run_report,
   nms.day_report,
   nms.status_report,
   nms.metrics_report,
   nms.overview_report,
+  nms.period_report,
   nms.trend_report,
   nms.table_report,
   nms.compare_report,
@@ -240,9 +242,12 @@ grant execute on function
   nms.runs_report,
   nms.tables_report,
   nms.alerts_report,
+  nms.alert_rules_report,
   nms.day_snapshot,
   nms.run_snapshot,
-  nms.table_trend,
+  nms.table_trend(text, text, integer, text),
+  nms.table_trend(text, integer),
+  nms.trend,
   nms.growth,
   nms.compare_runs,
   nms.compare_days,
@@ -261,6 +266,7 @@ grant execute on function
   nms.close_run,
   nms.abandon_silent_runs,
   nms.preview_run,
+  nms.request_problem,
   nms.record_alerts,
   nms.find_problems,
   nms.fold_counts
@@ -289,7 +295,8 @@ grant execute on function
   nms_private.record_missing_run,
   nms_private.write_messages,
   nms_private.take_message,
-  nms_private.settle_message
+  nms_private.settle_message,
+  nms_private.alert_changes
 to table_metrics_collector, table_metrics_worker;
 
 -- A job may ask a worker to delete old runs.
@@ -303,6 +310,8 @@ grant execute on function
   nms.prune_table_metrics,
   nms.record_alerts,
   nms.resume_carrying,
+  nms.silence_alerts,
+  nms.acknowledge_alert,
   nms_private.is_time_zone -- checks a setting, and its schema need not be entered for that
 to table_metrics_maintainer;
 grant update on nms.table_metrics_settings to table_metrics_maintainer;

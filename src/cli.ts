@@ -10,19 +10,20 @@ import { addExportCommand } from './commands/export.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
 import { addPruneCommand } from './commands/prune.ts'
 import { addRebuildCommand } from './commands/rebuild.ts'
+import { addReportCommand } from './commands/report.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addSqlCommand } from './commands/sql.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { addTestWebhookCommand } from './commands/test_webhook.ts'
 import { addTrendCommand } from './commands/trend.ts'
+import { tellUsageErrors } from './commands/usage.ts'
 import { addWorkerCommand } from './commands/worker.ts'
 import { runMain } from './errors.ts'
-import { visibleLines } from './terminal/visible.ts'
+import { packageVersion } from './version.ts'
 
 const program = new Command('table-metrics')
   .description('How many rows every table holds, every day. DATABASE_URL says in which database.')
-  .showHelpAfterError('(type table-metrics --help)')
-  .configureOutput({ outputError: (text, write) => write(`${visibleLines(text)}\n`) })
+  .version(packageVersion(), '--version', 'print the version of this program')
 
 addMigrateCommand(program)
 addSqlCommand(program)
@@ -38,7 +39,10 @@ addAlertsCommand(program)
 addTestWebhookCommand(program)
 addRebuildCommand(program)
 addPruneCommand(program)
+addReportCommand(program)
 addExportCommand(program)
 addCompletionCommand(program)
+
+tellUsageErrors(program)
 
 await runMain(() => program.parseAsync())

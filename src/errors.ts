@@ -42,7 +42,7 @@ export async function runMain(main: () => Promise<unknown>): Promise<void> {
 
 // By SQLSTATE, code of the connection, or message where there is no code.
 const remedies: [cause: RegExp, remedy: string][] = [
-  [/^(3F000|42883|42P01)$/, 'install or update it first: table-metrics migrate'],
+  [/^(3F000|42883|42P01|42703)$/, 'install or update it first: table-metrics migrate'],
   [/^42501$/, 'ask for the right: migrations/roles.sql has the roles that give it'],
   [
     /^(28|3D000|ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EHOSTUNREACH|CONNECT_)/,

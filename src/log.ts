@@ -8,7 +8,7 @@ export type WorkerEvent =
   | { event: 'worker_stopped'; reason: string }
   | { event: 'worker_restarting'; reason: string; delay_seconds: number }
   | { event: 'job_failed'; job_id: string; attempt: number; is_final: boolean; reason: string }
-  | { event: 'pruned'; runs_deleted: string; seconds: number }
+  | { event: 'pruned'; runs_deleted: number; seconds: number }
   | { event: 'schema_not_skipped'; schema: string; remedy: string }
   | { event: 'run_late'; detail: string }
   | { event: 'upkeep_failed'; reason: string }
@@ -25,7 +25,10 @@ export type ServeEvent =
   | { event: 'runs_queued'; queued: number; received: number; caller: string }
   | { event: 'request_failed'; path: string; status: number; reason: string }
 
-export type LogEvent = RunEvent | WorkerEvent | ServeEvent
+/** That a run could not even be opened: there is no run_id then. */
+export type RefusalEvent = { event: 'run_failed'; reason: string; seconds: number }
+
+export type LogEvent = RunEvent | RefusalEvent | WorkerEvent | ServeEvent
 
 // People build alerts on these names.
 const events: Record<LogEvent['event'], [level: 'info' | 'warn' | 'error', words: string]> = {
@@ -36,6 +39,7 @@ const events: Record<LogEvent['event'], [level: 'info' | 'warn' | 'error', words
   no_tables_found: ['warn', 'no tables found'],
   target_failed: ['error', 'table not counted'],
   alert_opened: ['warn', 'something is strange'],
+  alert_closed: ['info', 'something is strange no longer'],
   yielded: ['warn', 'yielded to another session'],
   worker_started: ['info', 'worker started'],
   worker_stopped: ['info', 'worker stopped'],
@@ -64,7 +68,8 @@ export interface Log {
 /**
  * A log with one line per event.
  *
- * @param format JSON, on standard output unless a stream is given; or text for people, on standard error
+ * @param format JSON, on standard output unless a stream is given; or text for people, on standard error. In JSON
+ *   numbers are numbers, also ids; but the number of rows is a string, for it may pass 2^53
  */
 export function createLog(
   format: 'json' | 'text',
@@ -100,8 +105,12 @@ export function reasonOf(error: unknown): string {
 
 function asJson(event: LogEvent): string {
   const [level, msg] = events[event.event]
-  return visible(JSON.stringify({ level, time: new Date(), ...event, msg }))
+  return visible(JSON.stringify({ level, time: new Date(), ...event, msg }, withNumbers))
 }
+
+const ids = ['run_id', 'opened_by_run', 'job_id']
+
+const withNumbers = (name: string, value: unknown) => (ids.includes(name) ? Number(value) : value)
 
 function asText(event: LogEvent): string {
   const [level, words] = events[event.event]

@@ -5,7 +5,7 @@ import { createLog, type LogEvent, reasonOf } from '../src/log.ts'
 // Alerts are built on these names and levels.
 const samples: [level: string, event: LogEvent][] = [
   ['info', { event: 'run_started', run_id: '7', online: false }],
-  ['info', { event: 'run_succeeded', run_id: '7', tables: '12', rows: '9007199254740993', seconds: 1.5 }],
+  ['info', { event: 'run_succeeded', run_id: '7', tables: 12, rows: '9007199254740993', seconds: 1.5 }],
   ['error', { event: 'run_failed', run_id: '7', reason: 'stopped', seconds: 1.5 }],
   ['error', { event: 'run_abandoned', run_id: '7', reason: 'abandoned: no sign of life' }],
   ['warn', { event: 'no_tables_found', run_id: '7' }],
@@ -14,13 +14,29 @@ const samples: [level: string, event: LogEvent][] = [
     { event: 'target_failed', run_id: '7', table: 'public.orders', sqlstate: '42501', reason: 'denied' },
   ],
   ['warn', { event: 'alert_opened', run_id: '7', kind: 'drop', table: 'public.orders', detail: '5 rows' }],
+  [
+    'warn',
+    { event: 'alert_opened', run_id: '7', kind: 'drop', alerts: 12, schema: 'public', detail: '12 tables' },
+  ],
+  [
+    'info',
+    {
+      event: 'alert_closed',
+      run_id: '7',
+      kind: 'drop',
+      table: 'public.orders',
+      detail: '5 rows',
+      since: '2026-11-20T05:15:00.000Z',
+      opened_by_run: '6',
+    },
+  ],
   ['error', { event: 'run_late', detail: 'no result for 2026-11-20' }],
   ['warn', { event: 'yielded', run_id: '7', table: 'public.orders', to: 'psql (12)', outcome: 'put back' }],
   ['info', { event: 'worker_started', schema: 'graphile_worker', schedule: ['daily'] }],
   ['info', { event: 'worker_stopped', reason: 'stopped by SIGTERM' }],
   ['error', { event: 'worker_restarting', reason: 'connection refused', delay_seconds: 4 }],
   ['error', { event: 'job_failed', job_id: '3', attempt: 1, is_final: true, reason: 'no such key' }],
-  ['info', { event: 'pruned', runs_deleted: '9007199254740993', seconds: 1.5 }],
+  ['info', { event: 'pruned', runs_deleted: 12, seconds: 1.5 }],
   ['warn', { event: 'schema_not_skipped', schema: 'jobs', remedy: 'update …' }],
   ['error', { event: 'upkeep_failed', reason: 'no answer' }],
 ]
@@ -32,18 +48,20 @@ function written(format: 'json' | 'text', events: LogEvent[]): string[] {
   return String(stream.read()).trimEnd().split('\n')
 }
 
-for (const [level, event] of samples) {
-  test(`${event.event} is one JSON line with its level, its time and all that is known`, (t) => {
+for (const [n, [level, event]] of samples.entries()) {
+  const what = `${event.event} (${n + 1})`
+  test(`${what} is one JSON line with its level, its time and all that is known`, (t) => {
     const [line, ...more] = written('json', [event])
 
     t.deepEqual(more, [])
     const { time, msg, ...rest } = JSON.parse(line ?? '')
-    t.deepEqual(rest, { level, ...event })
+    const ids = Object.entries(event).filter(([name]) => /^(run_id|opened_by_run|job_id)$/.test(name))
+    t.deepEqual(rest, { level, ...event, ...Object.fromEntries(ids.map(([name, id]) => [name, Number(id)])) })
     t.true(Math.abs(Date.parse(time) - Date.now()) < 3_600_000)
     t.regex(msg, /^[a-z]/)
   })
 
-  test(`${event.event} is one line for people with its level and all that is known`, (t) => {
+  test(`${what} is one line for people with its level and all that is known`, (t) => {
     const [line, ...more] = written('text', [event])
 
     t.deepEqual(more, [])

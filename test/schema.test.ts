@@ -414,7 +414,10 @@ test('the calls, and no other functions, run with the rights of their owner', as
     `),
     [
       'abandon_silent_runs',
+      'acknowledge_alert',
+      'alert_changes',
       'alert_rule',
+      'alert_rules_report',
       'alerts_report',
       'call_as_nobody',
       'call_filter_function',
@@ -434,6 +437,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'find_alerts',
       'find_problems',
       'find_run',
+      'find_scope',
       'find_table',
       'fold_counts',
       'forget_maintained',
@@ -449,6 +453,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'open_job',
       'open_run',
       'overview_report',
+      'period_report',
       'preview_run',
       'prunable_runs',
       'prune_table_metrics',
@@ -458,16 +463,20 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'record_missing_run',
       'register_maintained',
       'remember_event',
+      'request_problem',
       'resume_carrying',
       'run_report',
       'run_snapshot',
       'runs_report',
       'settle_message',
+      'silence_alerts',
       'status_report',
       'table_report',
       'table_trend',
+      'table_trend',
       'tables_report',
       'take_message',
+      'trend',
       'trend_report',
       'validate_filter',
       'validate_job',
@@ -505,7 +514,7 @@ test('every function has the file of its name, and every file its function', asy
   t.deepEqual(
     (await fixtureFiles()).map((file) => basename(file)).sort(),
     await list(sql`
-      select proname || '.sql' from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) order by proname collate "C"
+      select proname || '.sql' from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace) group by proname order by proname collate "C"
     `),
   )
 })

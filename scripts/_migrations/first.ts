@@ -2,10 +2,15 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { compile } from 'graphile-migrate'
 import { migrationsFolder } from '../../src/install/migrations.ts'
+import { stateIn } from '../../src/install/state.ts'
 import { currentText, firstMigration, fixtures } from './checkout.ts'
+import { stateStatement } from './state.ts'
 
 // The tables need these two, which stand before them.
 const early = ['functions/settings/is_time_zone.sql', 'functions/settings/business_date.sql']
+
+// Where the statement that tells the state will stand.
+const stateMark = '-- State'
 
 /**
  * The one committed migration made anew, until the first release: its own statements as they stand in its file,
@@ -21,10 +26,11 @@ export async function remakeFirst(): Promise<{ body: string; text: string }> {
     .replace(/^--! Included (\S+)\n.*?^--! EndIncluded \1$/gms, '--!include $1')
     .replace(
       /^-- Functions and views$.*?^-- Triggers$/ms,
-      () => `-- Functions and views\n\n${includes.join('\n')}\n\n-- Triggers`,
+      () => `-- Functions and views\n\n${includes.join('\n')}\n\n${stateMark}\n\n-- Triggers`,
     )
   const pending = currentText().replace(/^--!include .*\n?/gm, '') // all of them are in it already
-  const body = await compiled(`${source.trim()}\n\n${pending}`.trim())
+  const unmarked = await compiled(`${source.trim()}\n\n${pending}`.trim())
+  const body = unmarked.replace(stateMark, () => stateStatement(unmarked, stateIn(committed)))
   const text = `--! Previous: -\n--! Hash: ${hashOf(body)}\n--! Message: table metrics\n\n${body}\n`
   return { body, text }
 }

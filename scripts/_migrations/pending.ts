@@ -1,8 +1,10 @@
 import { committedMigrations } from '../../src/install/migrations.ts'
+import { type State, stateIn } from '../../src/install/state.ts'
 import type { Changes } from './changes.ts'
 import { currentFile, currentText, firstMigration, fixtures, isReleased } from './checkout.ts'
 import { compiled, remakeFirst } from './first.ts'
 import { compiledScript, type Script } from './script.ts'
+import { stateStatement } from './state.ts'
 
 /** What a commit would freeze, and on what it comes. */
 export interface Pending {
@@ -32,19 +34,22 @@ export async function pendingMigration(changes: Changes): Promise<Pending> {
       hint: `git checkout migrations/committed/${edited}, and write what changes into current.sql`,
     })
   }
-  const text = nextMigration([...changes.added, ...changes.changed])
+  const before = (await committedMigrations()).map(({ body }) => body)
+  const text = await nextMigration([...changes.added, ...changes.changed], stateIn(before.at(-1) ?? ''))
   return {
-    before: (await committedMigrations()).map(({ body }) => body),
+    before,
     script: compiledScript(await compiled(text), [currentFile]),
     result: { kind: 'next', text },
   }
 }
 
 /** What current.sql says comes first; a function or view that it includes by itself has its place there. */
-function nextMigration(changed: string[]): string {
+async function nextMigration(changed: string[], former: State | undefined): Promise<string> {
   const current = currentText()
   const missing = fixtures()
     .filter((name) => changed.includes(name) && !current.split('\n').includes(`--!include ${name}`))
     .map((name) => `--!include ${name}`)
-  return [current, ...(missing.length > 0 ? [preamble, missing.join('\n')] : [])].join('\n\n').trim()
+  const parts = [current, ...(missing.length > 0 ? [preamble, missing.join('\n')] : [])]
+  const text = parts.join('\n\n').trim()
+  return text && `${text}\n\n${stateStatement(await compiled(text), former)}`
 }

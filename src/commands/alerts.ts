@@ -1,20 +1,43 @@
 import type { Command } from 'commander'
 import { withDatabase } from '../connection/with_database.ts'
+import { describeHistory, readHistory } from '../reading/alert_history.ts'
 import { parseExactly } from '../reading/exact_json.ts'
 import { describeAlerts, readAlerts } from '../reading/open_alerts.ts'
 import { shownZone } from '../reading/time_zone.ts'
 import { print } from '../terminal/output.ts'
+import { addAcknowledgeCommand } from './alerts/acknowledge.ts'
+import { addRulesCommand } from './alerts/rules.ts'
+import { addSilenceCommand } from './alerts/silence.ts'
+import { wholeNumber } from './arguments.ts'
+
+interface Options {
+  history?: true
+  limit: number
+  json?: true
+}
 
 export function addAlertsCommand(program: Command): void {
-  program
+  program.enablePositionalOptions() // or alerts would take the options of its subcommands
+  const alerts = program
     .command('alerts')
+    .enablePositionalOptions()
     .description('show what is strange: the open alerts, and since when')
+    .option('--history', 'show all that there have been, last opened first')
+    .option('--limit <n>', 'how many of the history', wholeNumber(1000), 25)
     .option('--json', 'print the alerts as JSON')
-    .addHelpText('after', '\nExample:\n  table-metrics alerts')
-    .action(({ json }: { json?: true }) =>
+    .addHelpText('after', '\nExample:\n  table-metrics alerts --history')
+    .action(({ history, limit, json }: Options) =>
       withDatabase(async (sql) => {
-        const { json: alerts, zone } = await readAlerts(sql)
-        print(json ? alerts : describeAlerts(parseExactly(alerts), shownZone(zone)))
+        if (history) {
+          const { json: logged, zone } = await readHistory(sql, limit)
+          print(json ? logged : describeHistory(parseExactly(logged), limit, shownZone(zone)))
+          return
+        }
+        const { json: open, zone } = await readAlerts(sql)
+        print(json ? open : describeAlerts(parseExactly(open), shownZone(zone)))
       }),
     )
+  addSilenceCommand(alerts)
+  addAcknowledgeCommand(alerts)
+  addRulesCommand(alerts)
 }

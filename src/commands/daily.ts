@@ -1,25 +1,22 @@
 import { type Command, Option } from 'commander'
 import { withDatabase } from '../connection/with_database.ts'
 import { dailyPayload, describeDay } from '../reading/daily.ts'
-import { day, readRunId } from '../reading/point.ts'
+import { day, days, readPoint } from '../reading/point.ts'
 import { print } from '../terminal/output.ts'
 
 interface Options {
   all?: true
   json?: true
   payloadVersion: string
+  since?: string
 }
 
 export function addDailyCommand(program: Command): void {
   program
     .command('daily')
-    .description('show how many rows every table had on a business day, and the change since the day before')
-    .argument(
-      '[date]',
-      'a day such as 2026-11-20, today or yesterday, in the business time zone',
-      day,
-      'today',
-    )
+    .description('show how many rows every table had on a business day, and what has changed')
+    .argument('[day]', `a day such as ${days}, in the business time zone`, day, 'today')
+    .option('--since <day>', 'show the change since that day; unless it is named, since the day before', day)
     .option('--all', 'show every table, not only the largest')
     .option('--json', 'print the JSON of the day, {schema: {table: count}}')
     .addOption(
@@ -27,11 +24,16 @@ export function addDailyCommand(program: Command): void {
         .choices(['1', '2'])
         .default('1'),
     )
-    .addHelpText('after', '\nExample:\n  table-metrics daily 2026-11-20')
-    .action((date: string, { all, json, payloadVersion }: Options) =>
+    .addHelpText('after', '\nExample:\n  table-metrics daily 2026-11-20 --since 1w')
+    .action((named: string, { all, json, payloadVersion, since }: Options) =>
       withDatabase(async (sql) => {
-        const runId = await readRunId(sql, date, 'table-metrics daily')
-        print(json ? await dailyPayload(sql, runId, payloadVersion) : await describeDay(sql, runId, all))
+        const shown = await readPoint(sql, named, 'table-metrics daily')
+        const earlier = since && (await readPoint(sql, since, 'table-metrics daily --since', 'since'))
+        print(
+          json
+            ? await dailyPayload(sql, shown.run_id, payloadVersion)
+            : await describeDay(sql, { shown, since: earlier || undefined, all }),
+        )
       }),
     )
 }

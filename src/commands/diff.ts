@@ -8,7 +8,7 @@ import {
   readComparison,
 } from '../reading/diff.ts'
 import { parseExactly } from '../reading/exact_json.ts'
-import { dayOrRun, readRunId } from '../reading/point.ts'
+import { dayOrRun, days, readPoint } from '../reading/point.ts'
 import { print } from '../terminal/output.ts'
 import { visible } from '../terminal/visible.ts'
 
@@ -22,7 +22,7 @@ export function addDiffCommand(program: Command): void {
   program
     .command('diff')
     .description('compare two business days or runs; unless they are named, the last two days')
-    .argument('[a]', 'a day such as 2026-11-19, today or yesterday, or a run such as 41', dayOrRun)
+    .argument('[a]', `a day such as ${days}, or a run such as 41`, dayOrRun)
     .argument('[b]', 'the later one; unless it is named, the last day', dayOrRun)
     .addOption(
       new Option(
@@ -34,16 +34,16 @@ export function addDiffCommand(program: Command): void {
     .option('--json', 'print the comparison as JSON')
     .addHelpText(
       'after',
-      '\nExample:\n  table-metrics diff yesterday today\n  table-metrics diff 41 42 --fail-on drop',
+      '\nExample:\n  table-metrics diff 7d\n  table-metrics diff 2026-10 2026-11\n  table-metrics diff 41 42 --fail-on drop',
     )
     .action((a: string | undefined, b: string | undefined, { failOn, all, json }: Options) =>
       withDatabase(async (sql) => {
-        const find = (value: string) => readRunId(sql, value, 'table-metrics diff')
-        const before = a && (await find(a))
-        const after = b && (await find(b))
-        const report = await readComparison(sql, { before, after, failOn })
+        const find = async (value: string | undefined) =>
+          value === undefined ? undefined : await readPoint(sql, value, 'table-metrics diff')
+        const [before, after] = [await find(a), await find(b)]
+        const report = await readComparison(sql, { before: before?.run_id, after: after?.run_id, failOn })
         const comparison = parseExactly<ComparisonReport>(report)
-        print(json ? report : describeComparison(comparison, all))
+        print(json ? report : describeComparison(comparison, { asked: [before?.asked, after?.asked], all }))
         const { verdict, failing } = comparison
         if (verdict !== 'failed') return
         console.error(

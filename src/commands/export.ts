@@ -4,13 +4,14 @@ import { type Command, Option } from 'commander'
 import { withDatabase } from '../connection/with_database.ts'
 import { exportHistory, type Format, formats } from '../reading/export.ts'
 import { readKnownTable } from '../reading/known_table.ts'
-import { day, readDay } from '../reading/point.ts'
+import { day, readDays } from '../reading/point.ts'
 import { stopAtClosedPipe } from '../terminal/output.ts'
 
 interface Options {
   format: Format
   json?: true
   since?: string
+  until?: string
   table?: string
 }
 
@@ -19,14 +20,18 @@ export function addExportCommand(program: Command): void {
     .command('export')
     .description('print every measurement of the history, one line each, with exact counts and times in UTC')
     .addOption(new Option('--format <format>', 'how the lines are written').choices(formats).default('csv'))
-    .option('--since <date>', 'only business days from this one on', day)
+    .option('--since <day>', 'only business days from this one on, such as 2026-11-01, 2026-11 or 1w', day)
+    .option('--until <day>', 'only business days up to this one', day)
     .option('--table <schema.table>', 'only that table')
     .option('--json', 'the same as --format ndjson')
-    .addHelpText('after', '\nExample:\n  table-metrics export --format csv --since 2026-11-01 > history.csv')
-    .action(({ format, json, since, table }: Options) =>
+    .addHelpText(
+      'after',
+      '\nExample:\n  table-metrics export --format csv --since 2026-10 --until 2026-10 > october.csv',
+    )
+    .action(({ format, json, since, until, table }: Options) =>
       withDatabase(async (sql) => {
         const selection = {
-          since: since && (await readDay(sql, since)),
+          ...(await readDays(sql, since, until)),
           table: table ? await readKnownTable(sql, table) : undefined,
         }
         stopAtClosedPipe()

@@ -2,6 +2,7 @@ import type { Sql } from '../connection/database.ts'
 import { type HistoryRow, historyQuery, whoseHistory } from '../install/history.ts'
 import { check } from '../install/install_script.ts'
 import { installedFunctions } from '../install/migrations.ts'
+import { readStateProblem } from '../install/state.ts'
 import type { Problem } from './doctor.ts'
 
 const runAsScript = 'table-metrics sql | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"'
@@ -61,6 +62,11 @@ export async function installProblems(sql: Sql): Promise<Problem[]> {
     const detail = `it lacks ${missing.map(({ name }) => name).join(', ')}`
     const remedy = history === 'behind' ? 'table-metrics migrate' : runAsScript
     return [{ severity: 'error', problem: 'install_incomplete', subject: 'nms', detail, remedy }]
+  }
+  const difference = await readStateProblem(sql)
+  if (difference) {
+    const { problem: detail, remedy } = difference
+    return [{ severity: 'error', problem: 'install_differs', subject: 'nms', detail, remedy }]
   }
   return historyProblems[history].map((problem) => ({
     severity: 'warning',

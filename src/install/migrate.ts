@@ -5,6 +5,7 @@ import { beginning } from './install_script.ts'
 import { type Client, inTransaction, namingWhoIsInTheWay, one, withClient } from './installer_session.ts'
 import { committedMigrations, installedFunctions, migrationsFolder } from './migrations.ts'
 import { type Owner, superuserAsOwner } from './owner.ts'
+import { stateIn, stateProblem } from './state.ts'
 
 /** Outcome of {@link migrate}. */
 export interface MigrateResult {
@@ -88,7 +89,7 @@ async function install(client: Client, keepOwner: boolean, timeZone?: string): P
   if (timeZone) await refuseUnknownTimeZone(client, timeZone)
 
   const { rows: before } = await client.query<HistoryRow>(historyQuery)
-  await refuseForeignHistory(before)
+  await refuseForeignHistory(before, await readComment(client))
   // Whoever has dropped the schema has left its history.
   const pending = (await committedMigrations()).slice((await hasTables(client)) ? before.length : 0)
   for (const { filename, hash, previousHash, body } of pending) {
@@ -186,12 +187,18 @@ async function hasTables(client: Client): Promise<boolean> {
   return found
 }
 
-async function refuseForeignHistory(rows: HistoryRow[]): Promise<void> {
+async function refuseForeignHistory(rows: HistoryRow[], comment: string | null): Promise<void> {
   const newest = rows.at(-1)?.filename
   const whose = await whoseHistory(rows)
   if (whose === 'newer') {
     throw new Error(
       `this database was migrated by a newer version of table-metrics (${newest} is unknown here): use that version`,
+    )
+  }
+  if (whose === 'foreign' && rows.length === 1 && newest === '000001.sql' && stateIn(comment ?? '')) {
+    throw new Error(
+      'the schema nms was made by another state of table-metrics, before its first release. Nothing was changed. ' +
+        'Install over it with: table-metrics sql | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"',
     )
   }
   if (whose === 'foreign') {
@@ -218,12 +225,26 @@ async function assertInstalled(client: Client): Promise<void> {
     "select proname as name from pg_proc where pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)",
   )
   const missing = (await installedFunctions()).filter((name) => !rows.some((row) => row.name === name))
-  if (missing.length === 0) return
-  const others = missing.length > 3 ? ` and ${missing.length - 3} other functions` : ''
-  throw new Error(
-    `the install is incomplete, it lacks ${missing.slice(0, 3).join(', ')}${others}: ` +
-      'restore it with: table-metrics sql | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"',
+  if (missing.length > 0) {
+    const others = missing.length > 3 ? ` and ${missing.length - 3} other functions` : ''
+    throw new Error(
+      `the install is incomplete, it lacks ${missing.slice(0, 3).join(', ')}${others}: ${restore}`,
+    )
+  }
+  if (await stateProblem(await readComment(client))) {
+    throw new Error(`the install is not what its history says: ${restore}`)
+  }
+}
+
+const restore = 'restore it with: table-metrics sql | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"'
+
+/** The comment in which an install tells its state. */
+async function readComment(client: Client): Promise<string | null> {
+  const { comment } = await one<{ comment: string | null }>(
+    client,
+    "select obj_description(to_regnamespace('nms_private')::oid, 'pg_namespace') as comment",
   )
+  return comment
 }
 
 // A lock that is held, or another install that is at the same: here, or for roles in another database.

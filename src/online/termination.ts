@@ -1,5 +1,5 @@
 import type { Sql } from '../connection/database.ts'
-import { withDatabase } from '../connection/with_database.ts'
+import { withSession } from '../connection/with_database.ts'
 
 /** How long a count may go on after it was canceled, in milliseconds: a function that it runs may catch that. */
 export const grace = 10_000
@@ -24,7 +24,7 @@ export function cancelOnAbort(
 
   const terminate = async () => {
     // The next attempt may have more luck; without any, the counting ends when it likes.
-    const found = await withDatabase((sql) => terminateCounting(sql, runId), url).catch(() => [])
+    const found = await withSession((sql) => terminateCounting(sql, runId), url).catch(() => [])
     for (const table of found) tables.add(table)
     if (!isOver) timer = setTimeout(terminate, 1_000)
   }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sql } from '../connection/database.ts'
 import { isConnectionError, withTimeout } from '../connection/timeout.ts'
-import { withDatabase } from '../connection/with_database.ts'
+import { withSession } from '../connection/with_database.ts'
 import { codeOf } from '../errors.ts'
 
 /** A session that measures targets at this moment. */
@@ -52,7 +52,7 @@ export async function watchedBy<T>(
     }
     return new Promise<never>(() => undefined)
   }
-  return withDatabase((sql) => Promise.race([work, watch(sql)]).finally(() => ended.abort()), url)
+  return withSession((sql) => Promise.race([work, watch(sql)]).finally(() => ended.abort()), url)
 }
 
 /** The sessions that count a run; undefined when it is RUNNING no longer. */

@@ -84,7 +84,7 @@ ${filterInput(view.filter)}
 }
 
 const pointInput = (name: string, label: string, value: string): Html =>
-  html`<label>${label} <input name="${name}" value="${value}" size="12" autocomplete="off" spellcheck="false" pattern="\\d{4}-\\d\\d-\\d\\d|today|yesterday|[1-9]\\d*" title="a day such as 2026-11-20, today or yesterday, or the number of a run"></label>`
+  html`<label>${label} <input name="${name}" value="${value}" size="12" autocomplete="off" spellcheck="false" pattern="\\d{4}-\\d\\d(-\\d\\d)?|today|yesterday|\\d{1,4}[dwmy]|[1-9]\\d*" title="a day such as 2026-11-20, yesterday, 7d or 2026-11, or the number of a run"></label>`
 
 function outcomeLinks({ outcomes: found, tables }: ShownComparison, view: ComparisonView): Html {
   const differing = tables.length - Number(found.unchanged ?? 0)

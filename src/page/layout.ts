@@ -26,8 +26,39 @@ const entries = [
   ['Alerts', links.alerts()],
 ] as const
 
+/** A whole document, as it is served. */
+export function layout({ path, zone, json, ...page }: Layout): string {
+  return documentOf({
+    ...page,
+    head: html`<link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/assets/page.css">
+<script type="module" src="/assets/page.js"></script>`,
+    top: html`<a class="skip" href="#content">Skip to the content</a>
+<header class="top">
+<a class="brand" href="/"><img src="/assets/icon.svg" alt="" width="20" height="20">Table metrics</a>
+<nav aria-label="Pages"><ul>${entries.map(
+      ([name, href]) =>
+        html`<li><a href="${href}"${isIn(path, href) && html` aria-current="page"`}>${name}</a></li>`,
+    )}</ul></nav>
+</header>`,
+    foot:
+      (zone || json) &&
+      html`${zone && clockNote(zone)}
+${json && html`<a href="${json}">The same as JSON</a>`}`,
+  })
+}
+
+/** What stands in any document of ours, wherever its style comes from. */
+export interface Document extends Pick<Layout, 'title' | 'heading' | 'status' | 'tools' | 'body'> {
+  /** Beside what every document needs. */
+  head: Html
+  /** Above the heading. */
+  top?: Html
+  foot?: Html | '' | undefined
+}
+
 /** A whole document. */
-export function layout({ title, path, heading, status, tools, body, zone, json }: Layout): string {
+export function documentOf({ title, head, top, heading, status, tools, body, foot }: Document): string {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -35,34 +66,23 @@ export function layout({ title, path, heading, status, tools, body, zone, json }
 <title>${title} · Table metrics</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/assets/page.css">
-<script type="module" src="/assets/page.js"></script>
+${head}
 </head>
 <body>
-<a class="skip" href="#content">Skip to the content</a>
-<header class="top">
-<a class="brand" href="/"><img src="/assets/icon.svg" alt="" width="20" height="20">Table metrics</a>
-<nav aria-label="Pages"><ul>${entries.map(
-    ([name, href]) =>
-      html`<li><a href="${href}"${isIn(path, href) && html` aria-current="page"`}>${name}</a></li>`,
-  )}</ul></nav>
-</header>
+${top}
 <main id="content">
 <div class="head"><div><h1>${heading}</h1>${status && html`<p class="status">${status}</p>`}</div>${tools}</div>
 ${body}
 </main>
-${
-  (zone || json) &&
-  html`<footer class="foot">
-${zone && html`<span>Days and times are those of ${zone}, the business time zone.</span>`}
-${json && html`<a href="${json}">The same as JSON</a>`}
-</footer>`
-}
+${foot && html`<footer class="foot">\n${foot}\n</footer>`}
 </body>
 </html>
 `.markup
 }
+
+/** Whose days and times they are. */
+export const clockNote = (zone: string): Html =>
+  html`<span>Days and times are those of ${zone}, the business time zone.</span>`
 
 const isIn = (path: string, entry: string) =>
   path === entry || (entry !== '/' && path.startsWith(`${entry}/`))

@@ -9,9 +9,17 @@ export function foreign(text: string): Html {
 }
 
 /** Schema and table, as a link to the table's page. */
-export function tableLink({ schema_name, table_name }: Table): Html {
-  return html`<a class="name" href="${links.table(schema_name, table_name)}"><span class="schema">${foreign(schema_name)}.</span>${foreign(table_name)}</a>`
+export function tableLink(table: Table): Html {
+  return html`<a class="name" href="${links.table(table.schema_name, table.table_name)}">${parted(table)}</a>`
 }
+
+/** Schema and table, where nothing can be opened. */
+export function tableName(table: Table): Html {
+  return html`<span class="name">${parted(table)}</span>`
+}
+
+const parted = ({ schema_name, table_name }: Table): Html =>
+  html`<span class="schema">${foreign(schema_name)}.</span>${foreign(table_name)}`
 
 /** What a table is, unless it is a plain one. */
 export function kindTag({

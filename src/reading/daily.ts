@@ -6,6 +6,7 @@ import { describeLeftOut, formatChange, formatPercent } from '../terminal/termin
 import { parseExactly } from './exact_json.ts'
 import { estimateMark, type MarkedCount, marked } from './marked_count.ts'
 import { describeTotals, explainMarks, rangeCell, rowsCell, type Totals, withColumn } from './method_marks.ts'
+import { insteadOf, type Point } from './point.ts'
 import { firstOf, kindOf, nameOf, type Table } from './tables.ts'
 
 /** What the server reports of a business day. */
@@ -36,12 +37,21 @@ export async function dailyPayload(sql: Sql, runId: string, version: string): Pr
   return row.payload
 }
 
-/** A business day as lines for a person: its tables, largest first, with the change since the day before. */
-export async function describeDay(sql: Sql, runId: string, all = false): Promise<string> {
+/** What of a business day is to be shown. */
+export interface DayRequest {
+  shown: Point
+  /** The day since which the change is; the server knows which one that is unless it is named. */
+  since?: Point | undefined
+  all?: boolean | undefined
+}
+
+/** A business day as lines for a person: its tables, largest first, with the change since an earlier day. */
+export async function describeDay(sql: Sql, { shown, since, all }: DayRequest): Promise<string> {
   const [row] = await sql<[{ json: string }]>`
-    select nms.day_report(snapshot_date)::text as json
-    from nms.table_metrics_daily_snapshot
-    where run_id = ${runId}
+    select nms.day_report(
+      snapshot_date => ${shown.snapshot_date},
+      since => ${since?.snapshot_date ?? null}
+    )::text as json
   `
   const day = parseExactly<DayReport>(row.json)
   const [tables, more] = firstOf(day.tables, (count) => `${count} more tables: --all shows them`, all)
@@ -55,7 +65,11 @@ export async function describeDay(sql: Sql, runId: string, all = false): Promise
                   { title: 'table', cut: 'middle' },
                   { title: 'kind' },
                   { title: 'rows', right: true },
-                  { title: 'change', right: true, style: styleOfChange },
+                  {
+                    title: since ? `since ${since.snapshot_date}` : 'change',
+                    right: true,
+                    style: styleOfChange,
+                  },
                   { title: '%', right: true, style: styleOfChange },
                 ],
                 tables.map((table) => [
@@ -75,19 +89,19 @@ export async function describeDay(sql: Sql, runId: string, all = false): Promise
     ...more,
     ...explainMarks(tables.map(({ method }) => method)),
     ...(tables.length > 0 ? [''] : []),
-    summarize(day),
+    summarize(day, shown, since),
   ].join('\n')
 }
 
-function summarize(day: DayReport): string {
+function summarize(day: DayReport, shown: Point, earlier: Point | undefined): string {
   const since =
     day.previous_date === null
       ? ''
-      : ` (${day.is_change_estimated ? `${estimateMark} ` : ''}${formatChange(day.change)} since ${day.previous_date})`
+      : ` (${day.is_change_estimated ? `${estimateMark} ` : ''}${formatChange(day.change)} since ${day.previous_date}${insteadOf(earlier?.asked)})`
   return [
     paint(
       'bold',
-      `business day ${day.snapshot_date} (${day.business_time_zone}), counted by run ${day.run_id}`,
+      `business day ${day.snapshot_date}${insteadOf(shown.asked)} (${day.business_time_zone}), counted by run ${day.run_id}`,
     ),
     `${describeTotals(day.totals)}${since}`,
     ...describeLeftOut(day.left_out_count),

@@ -6,6 +6,7 @@ import { formatChange, formatCount, formatPercent } from '../terminal/terminal.t
 import { inOneLine } from './in_one_line.ts'
 import { estimateMark, marked } from './marked_count.ts'
 import { explainMarks, rangeCell, rowsCell, withColumn } from './method_marks.ts'
+import { insteadOf } from './point.ts'
 import { firstOf, nameOf, type Table } from './tables.ts'
 
 /** What is to be compared, and what of it is a failure; the server knows what is meant when nothing is named. */
@@ -83,8 +84,15 @@ export async function readComparison(sql: Sql, { before, after, failOn }: Compar
   return row.json
 }
 
+/** How two runs are to be shown. */
+export interface ComparisonView {
+  /** The days that were asked for, where others stand for them. */
+  asked?: (string | null | undefined)[]
+  all?: boolean | undefined
+}
+
 /** Two runs beside each other, as lines for a person: what changed, most first. */
-export function describeComparison(report: ComparisonReport, all = false): string {
+export function describeComparison(report: ComparisonReport, { asked = [], all }: ComparisonView): string {
   const [tables, more] = firstOf(
     report.tables.filter(({ outcome }) => all || outcome !== 'unchanged'),
     (count) => `${count} more: --all shows every table`,
@@ -104,6 +112,9 @@ export function describeComparison(report: ComparisonReport, all = false): strin
   }))
   return [
     paint('bold', [report.before, report.after].map(describeRun).join(' → ')),
+    ...[report.before, report.after].flatMap(({ snapshot_date }, n) =>
+      asked[n] ? [`${snapshot_date}${insteadOf(asked[n])}`] : [],
+    ),
     ...(tables.length > 0
       ? [
           '',

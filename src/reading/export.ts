@@ -6,8 +6,9 @@ export type Format = (typeof formats)[number]
 
 /** What of the history to export; by default all of it. */
 export interface Selection {
-  /** Business days from this one on. */
+  /** Business days from this one on, and up to this one. */
   since?: string | undefined
+  until?: string | undefined
   table?: Table | undefined
 }
 
@@ -35,7 +36,7 @@ export async function* exportHistory(
 }
 
 // Days and instants as text, in UTC: a session's settings decide nothing.
-const history = (sql: TransactionSql, { since, table }: Selection, filtered: 'json' | 'text') => sql`
+const history = (sql: TransactionSql, { since, until, table }: Selection, filtered: 'json' | 'text') => sql`
   select
     run_id,
     snapshot_date::text,
@@ -73,6 +74,7 @@ const history = (sql: TransactionSql, { since, table }: Selection, filtered: 'js
   from nms.table_metrics_history as history
   where
     (${since ?? null}::text is null or history.snapshot_date >= ${since ?? null}::text::date)
+    and (${until ?? null}::text is null or history.snapshot_date <= ${until ?? null}::text::date)
     and (
       ${table?.schema_name ?? null}::text is null
       or (schema_name, table_name) = (${table?.schema_name ?? null}::text, ${table?.table_name ?? null}::text)

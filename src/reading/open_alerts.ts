@@ -1,20 +1,32 @@
 import type { Sql } from '../connection/database.ts'
 import { paint } from '../terminal/output.ts'
 import { layOut } from '../terminal/table.ts'
-import { formatMinute, inWords } from '../terminal/terminal.ts'
+import { formatCount, formatMinute, inWords } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
 
-/** An alert that is open. */
-export interface Alert {
+/** What an alert is about. */
+export interface StrangeTable {
+  alert_id: string | null
   kind: string
   /** Null for what concerns a whole run. */
   schema_name: string | null
   table_name: string | null
+}
+
+/** Who took an alert on; null while nobody has. */
+export interface Acknowledged {
+  acknowledged_at: string | null
+  acknowledged_by: string | null
+  acknowledgement: string | null
+}
+
+/** An alert that is open. */
+export interface Alert extends StrangeTable, Acknowledged {
   since: string
   detail: string
 }
 
-/** The alerts that are open as JSON rendered by the server, oldest first. */
+/** The alerts that are open as JSON rendered by the server: oldest first, then those that are acknowledged. */
 export async function readAlerts(sql: Sql): Promise<{ json: string; zone: string }> {
   const [row] = await sql<[{ json: string; zone: string }]>`
     select
@@ -43,16 +55,44 @@ export function tabulateAlerts(alerts: Alert[], zone: string): string {
   )
 }
 
-/** All that is known of each alert. */
+/** All that is known of each alert; those that somebody has taken on are pale. */
 export function describeAlerts(alerts: Alert[], zone: string): string {
   if (alerts.length === 0) return 'no open alerts'
   return alerts
-    .map((alert) => {
-      const what = [paint('yellow', alert.kind), ...(nameOf(alert) ? [visible(nameOf(alert))] : [])]
-      return `${what.join(' ')}, since ${formatMinute(alert.since, zone)}\n  ${visible(inWords(alert.detail))}`
-    })
+    .map((alert) =>
+      [
+        `${titleOf(alert)}, since ${formatMinute(alert.since, zone)}`,
+        `  ${visible(inWords(alert.detail))}`,
+        ...describeAcknowledgement(alert, zone),
+      ].join('\n'),
+    )
     .join('\n\n')
 }
 
-const nameOf = ({ schema_name, table_name }: Alert) =>
+/** The number of an alert, its kind and its table. */
+export function titleOf(alert: StrangeTable & Acknowledged): string {
+  const style = alert.acknowledged_at === null ? 'yellow' : 'dim'
+  const what = [alert.alert_id ?? '', paint(style, alert.kind), visible(nameOf(alert))]
+  return what.filter((part) => part !== '').join(' ')
+}
+
+/** Who took an alert on, when, and what they said, as a line where somebody has. */
+export function describeAcknowledgement(alert: Acknowledged, zone: string): string[] {
+  const { acknowledged_at, acknowledged_by, acknowledgement } = alert
+  if (acknowledged_at === null || acknowledgement === null) return []
+  const by = `acknowledged by ${acknowledged_by}, ${formatMinute(acknowledged_at, zone)}`
+  return [`  ${paint('dim', visible(`${by}: ${inWords(acknowledgement)}`))}`]
+}
+
+/** How many are open, and how many of all are acknowledged: `2, 1 acknowledged`. */
+export function countOpen(alerts: Alert[]): string {
+  const acknowledged = alerts.filter(({ acknowledged_at }) => acknowledged_at !== null).length
+  const open = alerts.length - acknowledged
+  return [
+    open === 0 ? 'none' : formatCount(String(open)),
+    ...(acknowledged > 0 ? [`${formatCount(String(acknowledged))} acknowledged`] : []),
+  ].join(', ')
+}
+
+const nameOf = ({ schema_name, table_name }: StrangeTable) =>
   table_name === null ? '' : `${schema_name}.${table_name}`

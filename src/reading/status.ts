@@ -7,7 +7,7 @@ import { visible } from '../terminal/visible.ts'
 import { type Carrying, describeCarrying } from './carrying.ts'
 import { estimateMark } from './marked_count.ts'
 import { withColumn } from './method_marks.ts'
-import { type Alert, tabulateAlerts } from './open_alerts.ts'
+import { type Alert, countOpen, tabulateAlerts } from './open_alerts.ts'
 import { shownZone } from './time_zone.ts'
 
 /** What the server reports of how table metrics is doing. */
@@ -103,8 +103,12 @@ function describeFailures(runs: RunHeader[]): string[] {
 
 function describeAlerts(alerts: Alert[], zone: string): string[] {
   if (alerts.length === 0) return ['open alerts: none']
-  const count = formatCount(String(alerts.length))
-  return [paint('yellow', `open alerts: ${count}`), '', tabulateAlerts(alerts, zone)]
+  const isNew = alerts.some(({ acknowledged_at }) => acknowledged_at === null)
+  return [
+    paint(isNew ? 'yellow' : 'dim', `open alerts: ${countOpen(alerts)}`),
+    '',
+    tabulateAlerts(alerts, zone),
+  ]
 }
 
 function describeToday({ business_date, business_time_zone, today, last_day }: StatusReport): string {

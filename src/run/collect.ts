@@ -1,7 +1,9 @@
-import { connect } from '../connection/database.ts'
+import { connect, type Sql } from '../connection/database.ts'
 import { untilAborted, withTimeout } from '../connection/timeout.ts'
-import { withDatabase } from '../connection/with_database.ts'
+import { withSession } from '../connection/with_database.ts'
+import { expectOwnState } from '../install/state.ts'
 import { countOnline } from '../online/online.ts'
+import { reportAbandonedRuns } from '../schedule/open_job.ts'
 import { inBoundTransaction } from './bound_transaction.ts'
 import { endingEvents } from './events.ts'
 import { callFilterFunctions } from './filter_functions.ts'
@@ -18,7 +20,8 @@ import { countAsOfOneInstant } from './snapshot.ts'
  * Resolves to the header of the run, SUCCEEDED or FAILED; a malformed request gives a FAILED run.
  *
  * @param url the database
- * @throws what the server or the connection reports, when the run cannot be opened or its end not be read
+ * @throws when the install is not of this version; what the server or the connection reports, when the run cannot be
+ *   opened or its end not be read
  */
 export async function collectTableMetrics(
   url: string,
@@ -26,8 +29,11 @@ export async function collectTableMetrics(
   options: CollectOptions = {},
 ): Promise<Run> {
   for (let attempts = 1; ; attempts++) {
-    const opened = await openRun(url, { skip, exclude }, options.signal)
-    if (opened.status !== 'RUNNING') return opened
+    const opened = await openRun(url, { skip, exclude }, options)
+    if (opened.status !== 'RUNNING') {
+      await withSession((sql) => reportEnd(sql, opened, options.report), url)
+      return opened
+    }
     const run = await collectRun(url, opened.run_id, options)
     if (attempts === 3 || options.signal?.aborted || !(await failedAfterCounting(url, run))) return run
   }
@@ -37,7 +43,7 @@ export async function collectTableMetrics(
 async function failedAfterCounting(url: string, { run_id, status }: Run): Promise<boolean> {
   if (status !== 'FAILED') return false
   try {
-    return await withDatabase(async (sql) => {
+    return await withSession(async (sql) => {
       const [row] = await sql<[{ helps: boolean }]>`
         select nms_private.failed_after_counting(run_id => ${run_id}) as helps
       `
@@ -51,20 +57,24 @@ async function failedAfterCounting(url: string, { run_id, status }: Run): Promis
 async function openRun(
   url: string,
   { skip, exclude }: Required<CollectRequest>,
-  signal?: AbortSignal,
+  { signal, report }: CollectOptions,
 ): Promise<Run> {
   const sql = connect(url)
   const stopped = untilAborted(signal).then(() => {
     throw new Error('stopped before the run was opened')
   })
   try {
-    const opening = inBoundTransaction(sql, async (transaction) => {
-      const [{ run_id }] = await transaction<[{ run_id: string }]>`
-        select nms.open_run(skip => ${sql.json(skip)}, exclude => ${sql.json(exclude)}) as run_id
-      `
-      return readRun(transaction, run_id)
-    })
-    return await Promise.race([opening, stopped])
+    const open = async () => {
+      // Before nms.open_run() ends them without a word.
+      if (report) await reportAbandonedRuns(sql, { record: report })
+      return inBoundTransaction(sql, async (transaction) => {
+        const [{ run_id }] = await transaction<[{ run_id: string }]>`
+          select nms.open_run(skip => ${sql.json(skip)}, exclude => ${sql.json(exclude)}) as run_id
+        `
+        return readRun(transaction, run_id)
+      })
+    }
+    return await Promise.race([expectOwnState(sql).then(open), stopped])
   } finally {
     await sql.end({ timeout: 0 })
   }
@@ -96,15 +106,19 @@ export async function collectRun(url: string, runId: string, options: CollectOpt
   const cause = signal?.aborted ? 'stopped' : late?.aborted ? `deadline of ${deadline} passed` : undefined
   const reason = [cause, failure && describe(failure)].filter(Boolean).join(': ')
   // Over a link of its own: one that was there before may have died while the run was counted.
-  return withDatabase(async (sql) => {
+  return withSession(async (sql) => {
     // Most often it has ended by itself. When even that cannot be read, the failure says most.
     const ending = giveUp(sql, runId, reason || 'the counting ended without a result')
     const run = await withTimeout(timeout, ending, 'the server').catch((error) => {
       throw failure ?? error
     })
-    for (const event of await endingEvents(sql, run)) report(event)
+    await reportEnd(sql, run, report)
     return run
   }, url)
+}
+
+async function reportEnd(sql: Sql, run: Run, report: CollectOptions['report']): Promise<void> {
+  if (report) for (const event of await endingEvents(sql, run)) report(event)
 }
 
 /** How long a server may be away when the end of a run is to be read or written, in milliseconds. */
@@ -118,7 +132,7 @@ function describe(error: Error & { code?: string }): string {
 }
 
 function milliseconds(url: string, interval: string): Promise<number> {
-  return withDatabase(async (sql) => {
+  return withSession(async (sql) => {
     const [row] = await sql<[{ milliseconds: number }]>`
       select (extract(epoch from ${interval}::interval) * 1000)::float8 as milliseconds
     `

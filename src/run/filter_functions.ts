@@ -1,5 +1,5 @@
 import { isConnectionError, untilAborted } from '../connection/timeout.ts'
-import { withDatabase } from '../connection/with_database.ts'
+import { withSession } from '../connection/with_database.ts'
 
 /** How long each function may take. */
 const timeout = '30 s'
@@ -11,7 +11,7 @@ const timeout = '30 s'
  * @throws what the server reports, such as a missing right
  */
 export async function callFilterFunctions(url: string, runId: string, signal: AbortSignal): Promise<void> {
-  const calls = withDatabase(async (sql) => {
+  const calls = withSession(async (sql) => {
     const functions = await sql<{ table_oid: number; filter_name: string }[]>`
       select table_oid, filter_name from nms_private.filter_functions(run_id => ${runId})
     `

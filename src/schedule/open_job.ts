@@ -2,7 +2,7 @@ import { connect, type Sql } from '../connection/database.ts'
 import { unlessStopped, withTimeout } from '../connection/timeout.ts'
 import type { Log } from '../log.ts'
 import { inBoundTransaction } from '../run/bound_transaction.ts'
-import { openedAlerts } from '../run/events.ts'
+import { alertChanges, type RunEvent } from '../run/events.ts'
 import { payloadAsText } from './payload.ts'
 
 /** What is to be done about a job: a row of `nms_private.open_job`. */
@@ -41,13 +41,13 @@ export async function retryHelps(sql: Sql, runId: string): Promise<boolean> {
 }
 
 /** Ends the runs that nobody works on any more. */
-export async function reportAbandonedRuns(sql: Sql, log: Log): Promise<void> {
+export async function reportAbandonedRuns(sql: Sql, log: { record(event: RunEvent): void }): Promise<void> {
   const runs = await sql<{ run_id: string; reason: string }[]>`
     select run_id::text, error_message as reason from nms.abandon_silent_runs()
   `
   for (const run of runs) {
     log.record({ event: 'run_abandoned', ...run })
-    for (const event of await openedAlerts(sql, run.run_id)) log.record(event)
+    for (const event of await alertChanges(sql, run.run_id)) log.record(event)
   }
 }
 

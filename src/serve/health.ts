@@ -1,4 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { inASentence, stateProblem } from '../install/state.ts'
+import { later } from './problem.ts'
 import type { AskWhile } from './sessions.ts'
 
 const toTheEnd = new AbortController().signal
@@ -15,11 +17,20 @@ export function health(app: FastifyInstance, ask: AskWhile): void {
     config,
     schema,
     handler: async (_, reply) => {
-      asking ??= ask(toTheEnd)`select from nms.table_metrics_settings`.finally(() => {
+      asking ??= look(ask).finally(() => {
         asking = undefined
       })
       await asking
       return uncached(reply).send({ status: 'ready' })
     },
   })
+}
+
+async function look(ask: AskWhile): Promise<void> {
+  const [install] = await ask(toTheEnd)<[{ comment: string | null }]>`
+    select obj_description(to_regnamespace('nms_private')::oid, 'pg_namespace') as comment
+    from nms.table_metrics_settings
+  `
+  const problem = await stateProblem(install.comment)
+  if (problem) throw later(inASentence(problem))
 }

@@ -10,6 +10,7 @@ export interface Parameter {
 }
 
 const date = '[0-9]{4}-[0-9]{2}-[0-9]{2}'
+const month = '[0-9]{4}-[0-9]{2}'
 const number = '[1-9][0-9]{0,17}'
 
 /** What a caller may give, by kind. */
@@ -28,8 +29,9 @@ export const parameters = {
   },
   point: {
     type: 'string',
-    description: 'A business day, or the number of a run: 2026-11-20, today, yesterday or 42.',
-    pattern: `^(${date}|today|yesterday|${number})$`,
+    description:
+      'A business day, or the number of a run: 2026-11-20, today, yesterday, 7d, 1w, 3m, 1y, 2026-11 or 42.',
+    pattern: `^(${date}|${month}|today|yesterday|[0-9]{1,4}[dwmy]|${number})$`,
     examples: ['yesterday'],
   },
   failOn: {

@@ -75,6 +75,7 @@ const wordsFor: Record<string, string> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'saw a body of more than 1 MiB, expected a smaller one',
 }
 
-function later(detail: string): Problem {
+/** What waiting may mend. */
+export function later(detail: string): Problem {
   return new Problem(503, detail, { headers: { 'retry-after': '5' } })
 }

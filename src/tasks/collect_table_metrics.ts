@@ -3,6 +3,8 @@ import { queueMessages } from '../deliver/queue.ts'
 import { readWebhook } from '../deliver/webhook.ts'
 import { reasonOf } from '../log.ts'
 import { collectRun } from '../run/collect.ts'
+import { endingEvents } from '../run/events.ts'
+import { readRun } from '../run/run.ts'
 import { sendTaskName, taskName } from '../schedule/crontab.ts'
 import { ask, openJob, reportAbandonedRuns, retryHelps } from '../schedule/open_job.ts'
 import { visible } from '../terminal/visible.ts'
@@ -34,7 +36,11 @@ async function work(
 ): Promise<void> {
   const job = await ask(url, signal, async (sql) => {
     await reportAbandonedRuns(sql, log)
-    return openJob(sql, payload)
+    const opened = await openJob(sql, payload)
+    if (opened.action === 'reject') {
+      for (const event of await endingEvents(sql, await readRun(sql, opened.run_id))) log.record(event)
+    }
+    return opened
   })
   const { run_id, message } = job
 
@@ -48,7 +54,6 @@ async function work(
       maxAttempts: helpers.job.max_attempts,
     })
   } else if (job.action === 'reject') {
-    log.record({ event: 'run_failed', run_id, reason: message, seconds: 0 })
     await tryNoMore(helpers, options.schema)
     throw new Error(message)
   } else {

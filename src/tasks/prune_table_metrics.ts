@@ -27,17 +27,17 @@ async function work(payload: unknown, helpers: JobHelpers, options: TaskOptions)
 async function pruneAll(url: string, keep: Keep, log: Log, signal: AbortSignal): Promise<void> {
   const sql = connect(url, { name: pruningSession })
   const startedAt = Date.now()
-  let runs_deleted = '0'
+  let runs_deleted = 0
   let done = false
   try {
     const { left } = await prune(sql, keep, signal, ({ deleted }) => {
-      runs_deleted = deleted
+      runs_deleted = Number(deleted)
     })
     if (left !== '0') throw new Error(`stopped before ${left ?? 'all the'} other runs were deleted`)
     done = true
   } finally {
     // Whatever went wrong later: what is gone is gone.
-    if (done || runs_deleted !== '0') {
+    if (done || runs_deleted > 0) {
       log.record({ event: 'pruned', runs_deleted, seconds: (Date.now() - startedAt) / 1000 })
     }
     await sql.end({ timeout: 0 })

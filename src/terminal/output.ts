@@ -2,7 +2,7 @@ import { styleText } from 'node:util'
 import { visible } from './visible.ts'
 
 /** How a text looks on a terminal with colours. */
-export type Style = 'bold' | 'green' | 'yellow' | 'red'
+export type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red'
 
 /** Columns that a line for a person may take: those of the terminal, unless COLUMNS says otherwise. */
 export function outputWidth(): number {
@@ -23,7 +23,7 @@ export function humanStream(json = false): { write(text: string): void } {
 }
 
 const esc = '\u001b'
-const oursOrLineEnd = new RegExp(`(\n|${esc}\\[(?:1|22|3[1-3]|39)m)`)
+const oursOrLineEnd = new RegExp(`(\n|${esc}\\[(?:[12]|22|3[1-3]|39)m)`)
 
 /** Whoever put a text together may have missed a name: nothing but lines and our own colours reach a terminal. */
 function harmless(text: string): string {

@@ -1,6 +1,7 @@
 import type { ParsedCronItem } from 'graphile-worker'
 import type { Sql } from '../connection/database.ts'
 import { codeOf } from '../errors.ts'
+import { inASentence, readStateProblem } from '../install/state.ts'
 import type { Log } from '../log.ts'
 import { pruneTaskName } from '../schedule/crontab.ts'
 import { payloadAsText } from '../schedule/payload.ts'
@@ -18,8 +19,8 @@ export function isFatal(error: unknown): boolean {
  * Looks whether a worker can do its work here.
  *
  * @param schema that of graphile-worker
- * @throws SetupError when nothing is installed, the schedule asks for something that runs would refuse, or
- *   the schema of graphile-worker is none to work in
+ * @throws SetupError when nothing is installed, or another version, the schedule asks for something that runs would
+ *   refuse, or the schema of graphile-worker is none to work in
  */
 export async function preflight(
   sql: Sql,
@@ -35,6 +36,8 @@ export async function preflight(
       'table metrics is not installed in this database, or in an older version: run table-metrics migrate',
     )
   }
+  const difference = await readStateProblem(sql)
+  if (difference) throw new SetupError(inASentence(difference))
   await refuseMalformedPayloads(sql, cronItems)
   await claimSchema(sql, schema)
 

@@ -27,7 +27,7 @@ test('alerts tells what is strange, since when, and what would have been usual',
   t.regex(
     stdout,
     new RegExp(
-      `^dropped_to_zero public\\.orders, since ${await daysAgo(db.sql, 0)} \\d\\d:\\d\\d\n  empty, usually it has about 1,000 rows\n$`,
+      `^1 dropped_to_zero public\\.orders, since ${await daysAgo(db.sql, 0)} \\d\\d:\\d\\d\n  empty, usually it has about 1,000 rows\n$`,
     ),
   )
 })
@@ -51,6 +51,10 @@ test('alerts --json has a row of the view for each', async (t) => {
     detail: 'empty, usually it has about 1,000 rows',
     run_id: Number(run_id),
     filter_name: null,
+    alert_id: 1,
+    acknowledged_at: null,
+    acknowledged_by: null,
+    acknowledgement: null,
   })
 })
 

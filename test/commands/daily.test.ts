@@ -71,6 +71,45 @@ test('today and yesterday are days of the business time zone', async (t) => {
   }
 })
 
+test('daily --since shows what has changed since another day', async (t) => {
+  const db = await createHistory(t, { 9: { public: { orders: 900 } }, ...days })
+  const [nine, seven] = [await daysAgo(db.sql, 9), await daysAgo(db.sql, 7)]
+
+  for (const since of ['1w', nine]) {
+    const { status, stdout, stderr } = await tableMetrics(t, db.url, ['daily', '--since', since])
+
+    t.is(status, 0, stderr)
+    t.regex(stdout, new RegExp(`^table .* since ${nine} `, 'm'))
+    t.regex(stdout, /^public\.orders .* \+350 +\+38\.9 %$/m)
+    t.true(
+      stdout.includes(
+        since === '1w' ? `since ${nine}, the last day before ${seven} that has a result)` : `since ${nine})`,
+      ),
+      stdout,
+    )
+  }
+})
+
+test('daily takes about a day, and says which one it is', async (t) => {
+  const db = await createHistory(t, days)
+  const [two, one] = [await daysAgo(db.sql, 2), await daysAgo(db.sql, 1)]
+
+  const { stdout } = await tableMetrics(t, db.url, ['daily', '1d'])
+
+  t.true(stdout.includes(`business day ${two}, the last day before ${one} that has a result (`), stdout)
+})
+
+test('daily --since takes no day that is not before the one that is shown', async (t) => {
+  const db = await createHistory(t, days)
+  const [day, now] = [await daysAgo(db.sql, 2), await daysAgo(db.sql, 0)]
+
+  failsClearly(
+    t,
+    await tableMetrics(t, db.url, ['daily', day, '--since', 'today']),
+    `${now} is not before ${day}`,
+  )
+})
+
 test('daily --json prints the payload of the day as the server has it, and nothing else', async (t) => {
   const db = await createHistory(t, days)
 
@@ -106,7 +145,7 @@ test('a day without a result gives one line with the nearest day that has one', 
 })
 
 for (const [value, words] of [
-  ['20.11.2026', ['saw 20.11.2026', '2026-11-20', 'yesterday']],
+  ['20.11.2026', ['20.11.2026', 'such as 2026-11-20, yesterday, 7d']],
   ['2026-02-31', ['2026-02-31', '2026-11-20']],
 ] as const) {
   test(`"daily ${value}" gives one clear message that says what to type instead`, async (t) => {

@@ -80,6 +80,22 @@ test('diff takes days and runs, and the last day for what is not named', async (
   }
 })
 
+test('diff takes days back from today, and says which day stands for one without a result', async (t) => {
+  const db = await createHistory(t, days)
+  const [nine, seven, three] = await Promise.all([9, 7, 3].map((n) => daysAgo(db.sql, n)))
+
+  const about = await tableMetrics(t, db.url, ['diff', '1w', '3d'])
+  const none = await tableMetrics(t, db.url, ['diff', '3m'])
+
+  t.true(
+    about.stdout.startsWith(
+      `run 1 of ${nine} → run 2 of ${three}\n${nine}, the last day before ${seven} that has a result\n`,
+    ),
+    about.stdout,
+  )
+  failsClearly(t, none, 'no result for', `type table-metrics diff ${nine}`)
+})
+
 test('diff --json prints every table with exact counts', async (t) => {
   const db = await createHistory(t, days)
 
@@ -168,7 +184,7 @@ for (const [args, words] of [
   ],
   [
     ['1', '1.5'],
-    ['saw 1.5', '2026-11-20', '42'],
+    ['1.5', '2026-11-20', '42'],
   ],
   [
     ['--fail-on', 'growth'],

@@ -115,6 +115,7 @@ test('--since and --table leave out the rest; times are in UTC, whatever the ses
     [1, 'orders'],
     [2, 'orders'],
   ])
+  t.deepEqual(await ids('--until', 'yesterday', '--table', 'public.orders'), [[1, 'orders']])
   const { stdout } = await tableMetrics(t, db.url, ['export', '--since', 'today'])
   t.true(stdout.includes(`\n2,${await daysAgo(db.sql, 0)},${second.at},`), stdout)
 })
@@ -164,8 +165,9 @@ for (const [args, words] of [
   ],
   [
     ['--since', 'monday'],
-    ['saw monday', '2026-11-20'],
+    ['monday', '2026-11-20'],
   ],
+  [['--since', 'today', '--until', 'yesterday'], ['expected the earlier day first']],
 ] as const) {
   test(`"export ${args.join(' ')}" gives one clear message that says what to type instead`, async (t) => {
     const db = await createHistory(t, days)

@@ -65,7 +65,7 @@ test('a day or run from which nothing can be made gives one clear message', asyn
     [await daysAgo(db.sql, 5), [await daysAgo(db.sql, 5), 'no successful run']],
     ['2', ['run 2 has no snapshot', 'FAILED']],
     ['3', ['no run 3', 'the last one is 2']],
-    ['everything', ['saw everything', '2026-11-20', '42']],
+    ['everything', ['everything', '2026-11-20', '42']],
   ] as const) {
     failsClearly(t, await tableMetrics(t, db.url, ['rebuild', target]), ...words)
   }

@@ -81,6 +81,7 @@ test('an edited function, a new one and a deleted one are folded into the one mi
   t.is(await readlink(join(checkout.folder, 'migrations/current.sql')), '../current.sql')
   t.true((await checkout.read('docs/reference.md')).includes('This day, in the'))
   t.is((await checkout.commit()).stdout.slice(0, 19), 'nothing has changed')
+  t.true(madeAt(migration) > madeAt(await readFile(join(project, first), 'utf8')))
 })
 
 test('an error of Postgres comes with file and line, and nothing is written', async (t) => {
@@ -100,7 +101,7 @@ test('an error of Postgres comes with file and line, and nothing is written', as
     [
       first,
       (text) => text.replace("'30 days'\n", "'30 days' nut null\n"),
-      /^error: migrations\/committed\/000001-table-metrics\.sql:53: syntax error at or near "nut"\n/,
+      /^error: migrations\/committed\/000001-table-metrics\.sql:51: syntax error at or near "nut"\n/,
     ],
     [
       'current.sql',
@@ -202,6 +203,7 @@ test('after a release, it makes the next migration, and never leaves an old func
   t.true(second.startsWith(`--! Previous: ${hash}\n`))
   t.regex(second, /^--! Message: Turns have a beginning$/m)
   t.regex(second, /^--! Included functions\/run\/take_turn\.sql$/m)
+  t.true(madeAt(second) > madeAt(released))
   t.is(await checkout.read('current.sql'), blank)
   t.true((await lstat(join(checkout.folder, 'migrations/current.sql'))).isSymbolicLink())
   t.is(await readlink(join(checkout.folder, 'migrations/current.sql')), '../current.sql')
@@ -220,6 +222,9 @@ test('after a release, it makes the next migration, and never leaves an old func
     /^error: migrations\/committed\/000001-table-metrics\.sql was released, and is not what/,
   )
 })
+
+/** When a migration was made, as installs tell an older one from a newer one. */
+const madeAt = (migration: string) => /\bState (\S+Z) [0-9a-f]{12}\./.exec(migration)?.[1] ?? ''
 
 function newFunction(schema: string, name: string): string {
   return `create or replace function ${schema}.${name}()

@@ -77,7 +77,7 @@ test('the description has what OpenAPI 3.1 asks for, and names nothing that is n
 test('what each question answers is described in the words of its function', async (t) => {
   const { db, operations } = await describedService(t)
   const [{ comment }] = await db.sql<[{ comment: string }]>`
-    select obj_description('nms.trend_report(text, text, integer, text)'::regprocedure) as comment
+    select obj_description('nms.trend_report(text, text, integer, text, boolean)'::regprocedure) as comment
   `
 
   t.is(operations.find(({ path }) => path === '/v1/trend')?.description, comment)

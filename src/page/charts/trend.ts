@@ -12,8 +12,9 @@ const strip = plot.height + 7 // beneath the plot: what is special about days
  * parts it. The numbers have to stand beside it, in rows with `data-date`: a script reads them out from there.
  *
  * @param label what it shows, for those who do not see it
+ * @param isRead false where no script reads it out
  */
-export function trendChart(trend: Trend, label: string): Html {
+export function trendChart(trend: Trend, label: string, isRead = true): Html {
   if (trend.days.every(({ row_count }) => row_count === null)) return html``
   const { first, length, axis, heights, expected, estimated, states } = placeDays(trend, plot.height)
   const alerts = trend.alerts ?? []
@@ -21,7 +22,7 @@ export function trendChart(trend: Trend, label: string): Html {
   const widest = Math.max(...axis.ticks.map(({ text }) => text.length))
   const total = plot.top + plot.height + plot.bottom
   return html`<figure class="trend-figure" data-first="${dateOf(first)}" data-heights="${heights.join()}">
-<output class="trend-readout" aria-live="polite"></output>
+${isRead && html`<output class="trend-readout" aria-live="polite"></output>`}
 <svg class="trend-rows" width="${8 * widest + 8}" height="${total}" aria-hidden="true">${axis.ticks.map(
     ({ place, text }) =>
       html`<text x="${8 * widest}" y="${tenths(plot.top + plot.height * (1 - place))}" dy="4">${text}</text>`,
@@ -48,7 +49,7 @@ ${dateTicks(first, first + length - 1).map(({ number, text }, n) => {
   const place = (number - first + 0.5) / length
   return html`<text class="trend-date${n % 2 === 1 && ' trend-second'}" x="${x(number - first)}" y="${plot.height + 28}" text-anchor="${place < 0.04 ? 'start' : place > 0.96 ? 'end' : 'middle'}">${text}</text>`
 })}
-<svg class="trend-cursor" overflow="visible" visibility="hidden"><line y2="${plot.height}"/><circle r="4.5"/></svg>
+${isRead && html`<svg class="trend-cursor" overflow="visible" visibility="hidden"><line y2="${plot.height}"/><circle r="4.5"/></svg>`}
 </svg>
 ${flags(alerts, first, length).map(
   ({ place, raised, number }) => html`<svg x="${x(place)}" overflow="visible" class="trend-alert">

@@ -1,6 +1,7 @@
 import { estimateMark, isEstimate, rangeOf } from '../../reading/marked_count.ts'
 import { formatCount } from '../../terminal/terminal.ts'
 import { breakable } from '../cells.ts'
+import { figure } from '../figure.ts'
 import { type Html, html } from '../html.ts'
 import { changeOf, counted, percentOf } from '../numbers.ts'
 import type { Summary, TableDay } from './report.ts'
@@ -38,6 +39,3 @@ ${figure('Highest', rows(summary.highest, summary.highest_date), dated(summary.h
 ${figure('Days', formatCount(days_found), `with a result${days_left_out === '0' ? '' : `; ${counted(days_left_out, 'day')} left it out`}`)}
 </dl>`
 }
-
-const figure = (name: string, value: Html | string | null, detail: Html | string | null | false): Html =>
-  html`<div><dt>${name}</dt><dd class="figure">${value}</dd><dd class="muted">${detail}</dd></div>`

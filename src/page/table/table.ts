@@ -7,7 +7,7 @@ import { trendChart } from '../charts/trend.ts'
 import { type Html, html } from '../html.ts'
 import { layout } from '../layout.ts'
 import { address, links } from '../links.ts'
-import { foreign, tableLink } from '../names.ts'
+import { tableLink, tableName } from '../names.ts'
 import { clockOf } from '../times.ts'
 import { alertsOf } from './alerts.ts'
 import { growthOf } from './growth.ts'
@@ -37,7 +37,7 @@ export function tablePage(report: TableReport, growth: Growth[], asked: string):
   return layout({
     title: name,
     path: '/table',
-    heading: html`<span class="name"><span class="schema">${foreign(schema_name)}.</span>${foreign(table_name)}</span>`,
+    heading: tableName(report),
     status: describe(report),
     zone: business_time_zone,
     json: address('/v1/trend', {

@@ -1,5 +1,6 @@
 import type { Alert } from '../../reading/open_alerts.ts'
 import type { Table } from '../../reading/tables.ts'
+import type { Changed } from '../changed_tables.ts'
 import type { ShownCount, Totals } from '../count.ts'
 import type { Filtered } from '../filtered.ts'
 
@@ -64,16 +65,6 @@ export interface CountedTable extends Failure, Omit<ShownCount, 'row_count'>, Fi
   /** Only where the change is since a count of another method. */
   previous_method?: string | null
   total_bytes?: string | null
-}
-
-export interface Changed extends Table {
-  outcome: string
-  rows_before: string | null
-  rows_after: string | null
-  method_before?: string | null
-  method_after?: string | null
-  change: string | null
-  change_percent: string | null
 }
 
 /** For charts, which are too coarse to tell 2^53 from its neighbours. */

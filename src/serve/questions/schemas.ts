@@ -55,9 +55,17 @@ const header = {
   scheduled_for: timeOrNull,
 }
 
-const fastest = list(object({ ...table, before: countOrNull, after: count, ...change, method: text }))
+const grown = { ...table, before: countOrNull, after: count, ...change, method: text }
 
-const alert = { kind: text, ...named, filter_name: textOrNull, detail: text }
+const alert = {
+  kind: text,
+  ...named,
+  filter_name: textOrNull,
+  detail: text,
+  acknowledged_at: timeOrNull,
+  acknowledged_by: textOrNull,
+  acknowledgement: textOrNull,
+}
 
 /** What the answers of several questions are made of, by name. */
 export const components: Record<string, Schema> = {
@@ -218,6 +226,21 @@ export const schemas = {
     summary_of_bytes: {
       anyOf: [object({ ...trendSummary, first_bytes: count, last_bytes: count }), { type: 'null' }],
     },
+    alerts: list(
+      object({
+        ...alert,
+        alert_id: id,
+        row_count: countOrNull,
+        expected_low: countOrNull,
+        expected_high: countOrNull,
+        opened_at: time,
+        opened_by_run: idOrNull,
+        snapshot_date: date,
+        closed_at: timeOrNull,
+        closed_by_run: idOrNull,
+        closed_date: dateOrNull,
+      }),
+    ),
   }),
   growth: object({
     by: { enum: ['day', 'week', 'month'] },
@@ -276,8 +299,12 @@ export const schemas = {
       ],
     ),
     fastest: {
-      ...object({ rows: fastest, bytes: fastest }),
+      ...object({ rows: list(object({ ...grown, rows: list(countOrNull) })), bytes: list(object(grown)) }),
       type: ['object', 'null'],
+    },
+    schemas: {
+      ...list(object({ schema_name: text, rows: list(countOrNull), ...change, is_estimated: flag })),
+      type: ['array', 'null'],
     },
   }),
   comparison: object({
@@ -330,9 +357,18 @@ export const schemas = {
   }),
   alerts: object({
     business_time_zone: text,
-    open: list(object({ ...alert, since: time })),
+    open: list(object({ ...alert, alert_id: idOrNull, since: time })),
     history: {
-      ...list(object({ ...alert, alert_id: id, opened_at: time, closed_at: timeOrNull })),
+      ...list(
+        object({
+          ...alert,
+          alert_id: id,
+          opened_at: time,
+          closed_at: timeOrNull,
+          is_silenced: flag,
+          silenced_until: dateOrNull,
+        }),
+      ),
       type: ['array', 'null'],
     },
     next: idOrNull,

@@ -91,21 +91,71 @@ test('an alert is announced once, and is open since it was first found, with wha
 
   const [notification, ...others] = await heard()
   t.deepEqual(others, [])
-  t.like(notification, { kind: 'drop', schema_name: 'public', table_name: 'orders', row_count: 40 })
+  t.like(notification, { event: 'alert_opened', kind: 'drop', row_count: 40 })
   const [open] = await sql`select * from nms.table_metrics_alerts`
   t.like(open, { kind: 'drop', row_count: '20', run_id: first.run_id })
   t.deepEqual(open?.since, first.finished_at)
   t.regex(open?.detail, /^20 rows, expected /)
 })
 
-test('an alert closes when it holds no longer, and is announced anew when it is back', async (t) => {
+test('a notification of one alert is its row', async (t) => {
+  const db = await createShop(t)
+  const heard = await listen(db)
+  await collectRows(db.sql, 40)
+
+  const [notification] = await heard()
+
+  const [recorded] = await db.sql`select to_jsonb(log) as row from nms.table_metrics_alert_log as log`
+  t.deepEqual(notification, { event: 'alert_opened', ...recorded?.row })
+})
+
+test('many alerts of one kind are one notification when they open, and one when they close', async (t) => {
+  const db = await createShop(t)
+  const { sql } = db
+  const heard = await listen(db)
+  await sql.unsafe(
+    `do $$ begin for n in 1..300 loop execute format('create table public.new_%s ()', n); end loop; end $$`,
+  )
+  const first = await collect(sql)
+  await sql.unsafe(
+    `do $$ begin for n in 1..300 loop execute format('drop table public.new_%s', n); end loop; end $$`,
+  )
+  const second = await collect(sql)
+
+  const group = {
+    kind: 'table_new',
+    schema_name: 'public',
+    table_name: null,
+    filter_name: null,
+    alerts: 300,
+    tables: ['public.new_1', 'public.new_10', 'public.new_100'],
+    detail: '300 tables, such as public.new_1, public.new_10, public.new_100',
+    opened_by_run: Number(first.run_id),
+  }
+  const [opened, closed, ...others] = await heard()
+  t.deepEqual(others, [])
+  t.like(opened, { ...group, event: 'alert_opened', closed_at: null, closed_by_run: null })
+  t.like(closed, { ...group, event: 'alert_closed', closed_by_run: Number(second.run_id) })
+  t.deepEqual(new Date(String(opened?.opened_at)), first.finished_at)
+  t.deepEqual(new Date(String(closed?.closed_at)), second.finished_at)
+  t.is((await log(sql)).length, 300)
+})
+
+test('an alert closes when it holds no longer, which is announced, and is announced anew when it is back', async (t) => {
   const db = await createShop(t)
   const { sql } = db
   const heard = await listen(db)
   const runs = [await collectRows(sql, 40), await collectRows(sql, 100), await collectRows(sql, 30)]
 
-  t.is((await heard()).length, 2)
+  const [opened, closed, ...others] = await heard()
+  t.deepEqual(
+    others.map(({ event, closed_at }) => [event, closed_at]),
+    [['alert_opened', null]],
+  )
   const [first, second] = await log(sql)
+  const asOpened = { ...opened, closed_at: closed?.closed_at, closed_by_run: Number(runs[1]?.run_id) }
+  t.deepEqual(closed, { ...asOpened, event: 'alert_closed' }, 'the row as it was, and by which run it closed')
+  t.deepEqual(new Date(String(closed?.closed_at)), runs[1]?.finished_at)
   t.like(first, { opened_by_run: runs[0]?.run_id, closed_by_run: runs[1]?.run_id, row_count: '40' })
   t.deepEqual(first?.closed_at, runs[1]?.finished_at)
   t.like(second, { opened_by_run: runs[2]?.run_id, closed_by_run: null, row_count: '30' })
@@ -119,8 +169,12 @@ test('a drop that goes on to zero is another alert', async (t) => {
 
   t.deepEqual(await openAlerts(db.sql), ['dropped_to_zero public.orders'])
   t.deepEqual(
-    (await heard()).map(({ kind }) => kind),
-    ['drop', 'dropped_to_zero'],
+    (await heard()).map(({ event, kind }) => [event, kind]),
+    [
+      ['alert_opened', 'drop'],
+      ['alert_opened', 'dropped_to_zero'],
+      ['alert_closed', 'drop'],
+    ],
   )
 })
 
@@ -134,7 +188,13 @@ test('a series of failures is one alert until a run succeeds', async (t) => {
   await collect(db.sql)
 
   t.deepEqual(await openAlerts(db.sql), [])
-  t.is((await heard()).length, 1)
+  t.deepEqual(
+    (await heard()).map(({ event, kind }) => [event, kind]),
+    [
+      ['alert_opened', 'repeated_failures'],
+      ['alert_closed', 'repeated_failures'],
+    ],
+  )
 })
 
 for (const [what, next] of [

@@ -178,10 +178,13 @@ test('an alert with the longest names and reasons fits into a notification', asy
       .catch((error) => t.fail(error.message))
 
   const notifications = await heard()
-  t.deepEqual(
-    notifications.map(({ kind }) => kind).sort(),
-    ['table_new', 'table_missing', ...Array(5).fill('repeated_failures')].sort(),
-  )
+  for (const change of ['alert_opened', 'alert_closed']) {
+    t.deepEqual(
+      notifications.flatMap(({ event, kind }) => (event === change ? [kind] : [])).sort(),
+      [...Array(5).fill('repeated_failures'), 'table_missing', 'table_new'],
+      change,
+    )
+  }
 })
 
 for (const [what, length, character] of [

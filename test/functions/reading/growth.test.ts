@@ -351,6 +351,42 @@ test('before the first run there is no growth, and no name is known', async (t) 
   await t.throwsAsync(ask(reader, `growth_report('day', 'public', 'orders')`), { code: 'P0002' })
 })
 
+test('the report of the whole database has each schema and the fastest tables beside the periods', async (t) => {
+  const { reader } = await createHistory(t, 3, [
+    { day: 0, counts: { ...shop(100, 50), 'stage.big': 900, 'gone.old': 5 } },
+    { day: 1, counts: { ...shop(150, 50), 'stage.big': 901 } },
+    { day: 2, counts: shop(160, 50), skip: ['stage'] },
+    { day: 3, counts: { 'public.orders': 170, 'stage.big': 900, 'new.one': 7 }, exclude: ['public.items'] },
+  ])
+
+  const { report } = await ask<{ schemas: object[]; fastest: { rows: object[] } }>(reader, 'growth_report()')
+
+  t.deepEqual(report.schemas, [
+    { schema_name: 'stage', rows: [900, 901, null, 900], change: 0, change_percent: 0, is_estimated: false },
+    // 70 of the 100 orders: the items are left out at the end.
+    {
+      schema_name: 'public',
+      rows: [150, 200, 210, 170],
+      change: 70,
+      change_percent: 70,
+      is_estimated: false,
+    },
+    { schema_name: 'new', rows: [null, null, null, 7], change: 7, change_percent: null, is_estimated: false },
+    {
+      schema_name: 'gone',
+      rows: [5, null, null, null],
+      change: -5,
+      change_percent: -100,
+      is_estimated: false,
+    },
+  ])
+  t.like(report.fastest.rows, [
+    { table_name: 'orders', rows: [100, 150, 160, 170] },
+    { table_name: 'one', rows: [null, null, null, 7] },
+  ])
+  t.is((await ask(reader, `growth_report(schema_name => 'public')`)).report.schemas, null)
+})
+
 for (const [call, code, hint] of [
   [`growth_report('year')`, '22023', /Monday/],
   ['growth_report(null)', '22023', /Monday/],

@@ -92,6 +92,7 @@ test('what a request leaves out is no change on disk', async (t) => {
         change: 5,
         change_percent: null,
         method: 'exact',
+        rows: [null, 5],
       },
     ],
     bytes: [

@@ -1,0 +1,71 @@
+import { estimatedPart } from '../../reading/marked_count.ts'
+import type { Period } from '../../reading/period.ts'
+import { formatCount } from '../../terminal/terminal.ts'
+import { sparkline } from '../charts/sparkline.ts'
+import { totalOf } from '../count.ts'
+import { figure } from '../figure.ts'
+import { type Html, html } from '../html.ts'
+import { changeOf, percentOf } from '../numbers.ts'
+import { shortened } from '../times.ts'
+import { spansOf } from './spans.ts'
+
+/** How the period ended, one number each. */
+export function figuresOf(period: Period): Html {
+  return html`<dl class="figures">
+${rows(period)}
+${tables(period)}
+${alerts(period)}
+${runs(period)}
+${days(period)}
+</dl>`
+}
+
+function rows({ after, before, change, change_percent, is_change_estimated, daily }: Period): Html | null {
+  if (!after) return null
+  const percent = percentOf({ change, change_percent })
+  return figure(
+    'Rows',
+    totalOf(formatCount(after.rows), after),
+    estimatedPart(after.estimated_rows),
+    before &&
+      html`${changeOf(change, { method: is_change_estimated ? 'estimate' : 'exact' })} ${percent && `(${percent})`} since ${shortened(before.snapshot_date)}`,
+    sparkline(daily.map((day) => (day.rows === null ? null : Number(day.rows)))),
+  )
+}
+
+function tables({ after, outcomes }: Period): Html | null {
+  if (!after) return null
+  const said = ['appeared', 'disappeared', 'grew', 'shrank', 'unclear', 'left out'].flatMap((outcome) =>
+    outcomes[outcome] ? [`${formatCount(outcomes[outcome])} ${outcome}`] : [],
+  )
+  return figure('Tables', formatCount(after.tables), said.join(', '))
+}
+
+function alerts({ alerts: { opened, closed, open } }: Period): Html {
+  return figure(
+    'Open alerts',
+    formatCount(open.alerts),
+    open.alerts === '0' && 'nothing is strange',
+    `${formatCount(opened.alerts)} opened, ${formatCount(closed.alerts)} closed`,
+  )
+}
+
+function runs({ runs: { succeeded, failed, running, imported } }: Period): Html {
+  return figure(
+    'Runs',
+    failed === '0'
+      ? `${formatCount(succeeded)} succeeded`
+      : html`<span class="down">${formatCount(failed)} failed</span>`,
+    failed === '0' ? 'none failed' : `${formatCount(succeeded)} succeeded`,
+    imported !== '0' && `${formatCount(imported)} imported`,
+    running !== '0' && `${formatCount(running)} still running`,
+  )
+}
+
+function days({ days: { expected, with_result, without_result } }: Period): Html {
+  return figure(
+    'Days with a result',
+    `${formatCount(with_result)} of ${formatCount(expected)}`,
+    without_result.length > 0 && spansOf(without_result).join(', '),
+  )
+}
