@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:07:20Z 4ed8abdc23a3.';
 
 
 --
@@ -660,6 +660,147 @@ COMMENT ON FUNCTION nms.abandon_silent_runs(silent_for interval) IS 'Ends as FAI
 
 
 --
+-- Name: acknowledge_alert(bigint, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.acknowledge_alert(alert_id bigint, why text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5 s'
+    AS $_$
+declare
+  v_why constant text := regexp_replace(acknowledge_alert.why, '^\s+|\s+$', '', 'g');
+  v_id bigint := acknowledge_alert.alert_id;
+  v_alert nms.table_metrics_alert_log;
+begin
+  if (length(v_why) between 1 and 500) is not true then
+    raise exception 'an acknowledgement has 1 to 500 characters'
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('saw %s', coalesce(length(v_why), 0)),
+        hint = 'Say in a few words why nobody has to look any more.';
+  end if;
+
+  if v_id is null then
+    perform nms_private.record_missing_run();
+    select late.alert_id into v_id
+    from nms.table_metrics_alerts as late
+    where late.kind = 'run_late';
+  end if;
+
+  update nms.table_metrics_alert_log as log
+  set
+    acknowledged_at = clock_timestamp(),
+    acknowledged_by = session_user,
+    acknowledgement = v_why
+  where log.alert_id = v_id and log.closed_at is null and log.acknowledged_at is null
+  returning log.* into v_alert;
+  if found then
+    return to_jsonb(v_alert);
+  end if;
+
+  select log.* into v_alert from nms.table_metrics_alert_log as log where log.alert_id = v_id;
+  if not found then
+    raise exception 'no such alert: %', coalesce(acknowledge_alert.alert_id::text, 'run_late')
+      using
+        errcode = 'no_data_found',
+        detail = 'expected the number of one that is open',
+        hint = 'The open alerts are in nms.table_metrics_alerts.';
+  elsif v_alert.closed_at is not null then
+    raise exception 'alert % is closed', v_alert.alert_id
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        detail = format('it held no longer on %s', nms.business_date(at => v_alert.closed_at)),
+        hint = 'The open alerts are in nms.table_metrics_alerts.';
+  end if;
+  raise exception 'alert % is acknowledged already', v_alert.alert_id
+    using
+      errcode = 'object_not_in_prerequisite_state',
+      detail = format(
+        'by %s on %s: %s',
+        v_alert.acknowledged_by, nms.business_date(at => v_alert.acknowledged_at), v_alert.acknowledgement
+      ),
+      hint = 'The open alerts are in nms.table_metrics_alerts.';
+end
+$_$;
+
+
+--
+-- Name: FUNCTION acknowledge_alert(alert_id bigint, why text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.acknowledge_alert(alert_id bigint, why text) IS 'Notes that somebody has taken an open alert on, and why: the role of the session, now. It stays open until it holds no longer; when it is found again after that, it is a new alert. alert_id: as in nms.table_metrics_alerts; null for run_late, which has no number until a worker has announced it. Returns the row of nms.table_metrics_alert_log. Raises P0002 for an unknown alert, 55000 for one that is closed or acknowledged already, 22023 for an empty or endless reason.';
+
+
+--
+-- Name: alert_rules_report(text, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.alert_rules_report(schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if num_nonnulls(alert_rules_report.schema_name, alert_rules_report.table_name) > 0 then
+    perform nms_private.refuse_unknown_table(
+      schema_name => alert_rules_report.schema_name,
+      table_name => alert_rules_report.table_name
+    );
+  end if;
+
+  return jsonb_build_object(
+    'business_date', nms.business_date(),
+    'schema_name', alert_rules_report.schema_name,
+    'table_name', alert_rules_report.table_name,
+    'rules', (
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(rule) || jsonb_build_object(
+            'named', nms_private.name_of_rule(rule => rule),
+            'decides', (
+              select jsonb_agg(decided.in_words order by decided.place)
+              from nms_private.alert_decisions(rule => rule) as decided
+            )
+          )
+          order by rule.table_name = '*', rule.schema_name = '*', rule.schema_name, rule.table_name, rule.kind = '*', rule.kind
+        ),
+        '[]'
+      )
+      from nms.table_metrics_alert_rules as rule
+      where
+        alert_rules_report.table_name is null
+        or (
+          rule.schema_name in ('*', alert_rules_report.schema_name)
+          and rule.table_name in ('*', alert_rules_report.table_name)
+        )
+    ),
+    'defaults', (
+      select jsonb_object_agg(decided.decision, to_jsonb(fallback.rule) -> decided.decision)
+      || jsonb_build_object('decides', jsonb_agg(decided.in_words order by decided.place))
+      from (select nms_private.default_alert_rule()) as fallback (rule)
+      cross join nms_private.alert_decisions(rule => fallback.rule) as decided
+    ),
+    'kinds', (
+      select jsonb_agg(to_jsonb(explained) - 'place' order by explained.place)
+      from nms_private.explain_alert_rules(
+        schema_name => alert_rules_report.schema_name,
+        table_name => alert_rules_report.table_name
+      ) as explained
+      where alert_rules_report.table_name is not null
+    )
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION alert_rules_report(schema_name text, table_name text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) IS 'The alert rules and what each decides in words: {business_date, schema_name, table_name, rules, defaults, kinds}. rules: those of nms.table_metrics_alert_rules, the most specific first, with named and decides; of a table only those that fit it. defaults: what holds where none decides. kinds: null unless for a table, then what is decided about it for each kind of alert: {kind, decides: [{decision, value, in_words, rule}]}, where rule is that which decides, such as sales.* (drop), and null for a default. Raises P0002 for a table that no run has met.';
+
+
+--
 -- Name: alerts_report(boolean, integer, bigint); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -680,8 +821,28 @@ CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer
     'open', nms_private.open_alerts(),
     'groups', nms_private.open_alert_groups(),
     'history', (
-      select coalesce(jsonb_agg(to_jsonb(logged) order by logged.alert_id desc), '[]')
+      select coalesce(
+        jsonb_agg(
+          to_jsonb(logged) || jsonb_build_object(
+            'is_silenced', rule.is_silenced,
+            'silenced_until', rule.silenced_until
+          )
+          order by logged.alert_id desc
+        ),
+        '[]'
+      )
       from logged
+      cross join lateral (
+        select
+          coalesce(bool_or(not rule.is_on or nms.business_date() < rule.silenced_until), false) as is_silenced,
+          max(rule.silenced_until) filter (where rule.is_on and nms.business_date() < rule.silenced_until) as silenced_until
+        from nms_private.alert_rule(
+          schema_name => logged.schema_name,
+          table_name => logged.table_name,
+          kind => logged.kind
+        ) as rule
+        where logged.closed_at is null
+      ) as rule
       having alerts_report.history
     ),
     'next', (
@@ -701,7 +862,7 @@ $$;
 -- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first, silenced ones too; closed_at is null while one is open. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 
 
 --
@@ -1166,10 +1327,10 @@ COMMENT ON FUNCTION nms.current_count(target regclass) IS 'Exact number of rows 
 
 
 --
--- Name: day_report(date); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: day_report(date, date); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.day_report(snapshot_date date DEFAULT NULL::date) RETURNS jsonb
+CREATE FUNCTION nms.day_report(snapshot_date date DEFAULT NULL::date, since date DEFAULT NULL::date) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1186,11 +1347,21 @@ begin
   from nms.table_metrics_daily_snapshot as day
   where day.run_id = nms_private.run_of_day(snapshot_date => v_date) and day.snapshot_date = v_date;
 
-  select day.run_id into v_since
-  from nms.table_metrics_daily_snapshot as day
-  where day.snapshot_date < v_date
-  order by day.snapshot_date desc
-  limit 1;
+  if day_report.since >= v_date then
+    raise exception '% is not before %', day_report.since, v_date
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected since to be an earlier day than the one that is shown',
+        hint = 'Without it the change is since the day before that has a result.';
+  elsif day_report.since is not null then
+    v_since := nms_private.run_of_day(snapshot_date => day_report.since);
+  else
+    select day.run_id into v_since
+    from nms.table_metrics_daily_snapshot as day
+    where day.snapshot_date < v_date
+    order by day.snapshot_date desc
+    limit 1;
+  end if;
 
   return nms_private.run_result(run_id => v_day.run_id, since => v_since) || jsonb_build_object(
     'run_id', v_day.run_id,
@@ -1204,10 +1375,10 @@ $$;
 
 
 --
--- Name: FUNCTION day_report(snapshot_date date); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION day_report(snapshot_date date, since date); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.day_report(snapshot_date date) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since the day before that has a result, and how many tables the request left out. Tables and totals as in nms.run_report. Raises P0002 for a day without a result.';
+COMMENT ON FUNCTION nms.day_report(snapshot_date date, since date) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report. Raises P0002 for a day without a result, 22023 for a since that is not before the day.';
 
 
 --
@@ -1479,33 +1650,57 @@ COMMENT ON FUNCTION nms.find_alerts(run_id bigint) IS 'What is strange about a f
 
 
 --
--- Name: find_day(text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: find_day(text, text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.find_day(named text) RETURNS date
+CREATE FUNCTION nms.find_day(named text, edge text DEFAULT 'until'::text) RETURNS date
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
+declare
+  v_today constant date := nms.business_date();
+  v_first date;
+  v_last date;
 begin
-  if find_day.named in ('today', 'yesterday') then
-    return nms.business_date() - case find_day.named when 'yesterday' then 1 else 0 end;
+  if find_day.edge not in ('since', 'until') or find_day.edge is null then
+    raise exception 'unknown edge: %', coalesce(find_day.edge, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected since or until',
+        hint = 'A month begins with its first day (since) and ends with its last (until).';
+  elsif find_day.named in ('today', 'yesterday') then
+    return v_today - case find_day.named when 'yesterday' then 1 else 0 end;
+  elsif find_day.named ~ '^[0-9]{1,4}[dwmy]$' then
+    return v_today - format(
+      '%s %s',
+      rtrim(find_day.named, 'dwmy'),
+      case right(find_day.named, 1) when 'd' then 'days' when 'w' then 'weeks' when 'm' then 'months' else 'years' end
+    )::interval;
   elsif find_day.named ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
     return find_day.named::date;
+  elsif find_day.named ~ '^[0-9]{4}-[0-9]{2}$' then
+    v_first := (find_day.named || '-01')::date;
+    v_last := v_first + interval '1 month' - interval '1 day';
+    return case
+      when find_day.edge = 'since' then v_first
+      when v_today between v_first and v_last then v_today
+      else v_last
+    end;
   end if;
   raise exception 'no such day: %', coalesce(find_day.named, 'null')
     using
       errcode = 'invalid_datetime_format',
-      detail = 'expected today, yesterday or year, month and day with hyphens between',
-      hint = 'Name a day such as 2026-11-20, today or yesterday.';
+      detail = 'expected today, yesterday, a number with d, w, m or y, or year, month and day with hyphens between',
+      hint = 'Name a day such as 2026-11-20, 2026-11, yesterday, 7d, 1w, 3m or 1y.';
 end
 $_$;
 
 
 --
--- Name: FUNCTION find_day(named text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION find_day(named text, edge text); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_day(named text) IS 'The business day that a text names: today, yesterday, or a date such as 2026-11-20. Raises 22007 for anything else, 22008 for a date that the calendar does not have.';
+COMMENT ON FUNCTION nms.find_day(named text, edge text) IS 'The business day that a text names: a date such as 2026-11-20; today or yesterday; 7d, 1w, 3m or 1y, so many days, weeks, months or years before today; a month such as 2026-11, which is its last day, of this month today, or with edge => since its first. Raises 22007 for anything else, 22008 for a date that the calendar does not have.';
 
 
 --
@@ -1581,27 +1776,103 @@ COMMENT ON FUNCTION nms.find_problems(payload jsonb) IS 'What would make a run f
 
 
 --
--- Name: find_run(text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: find_run(text, text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.find_run(named text) RETURNS bigint
+CREATE FUNCTION nms.find_run(named text, edge text DEFAULT 'until'::text) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
+declare
+  v_date date;
+  v_run_id bigint;
 begin
-  if find_run.named !~ '^[1-9][0-9]{0,17}$' then
-    return nms_private.run_of_day(snapshot_date => nms.find_day(named => find_run.named));
+  if find_run.named ~ '^[1-9][0-9]{0,17}$' or find_run.named is null then
+    return (nms_private.run_of_number(run_id => find_run.named::bigint)).run_id;
   end if;
-  return (nms_private.run_of_number(run_id => find_run.named::bigint)).run_id;
+
+  v_date := nms.find_day(named => find_run.named, edge => find_run.edge);
+  -- Whoever names no date asks for about that day.
+  if find_run.named ~ '^[0-9]+[dwmy]$|^[0-9]{4}-[0-9]{2}$' then
+    select day.run_id into v_run_id
+    from nms.table_metrics_daily_snapshot as day
+    where
+      day.snapshot_date <= v_date
+      and (
+        find_run.named !~ '-' or find_run.edge = 'since'
+        or date_trunc('month', day.snapshot_date::timestamp) = date_trunc('month', v_date::timestamp)
+      )
+    order by day.snapshot_date desc
+    limit 1;
+  end if;
+  return coalesce(v_run_id, nms_private.run_of_day(snapshot_date => v_date));
 end
 $_$;
 
 
 --
--- Name: FUNCTION find_run(named text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION find_run(named text, edge text); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.find_run(named text) IS 'The run that a text names: its number, or a business day as in nms.find_day, which stands for the run that owns it. Raises P0002 for an unknown run, and for a day without a result.';
+COMMENT ON FUNCTION nms.find_run(named text, edge text) IS 'The run that a text names: its number, or a business day as in nms.find_day, which stands for the run that owns it. 7d, 1w, 3m, 1y and the first day of a month stand for the last day on or before it that has a result; the last day of a month for the last one of that month. Raises P0002 for an unknown run, and for a day without a result.';
+
+
+--
+-- Name: find_scope(text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.find_scope(named text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_schema constant text := substring(find_scope.named from '^(.+)\.\*$');
+  v_unquoted constant text := replace(substring(v_schema from '^"((?:[^"]|"")+)"$'), '""', '"');
+  v_found jsonb;
+  v_tables jsonb;
+begin
+  if find_scope.named = '*' then
+    return jsonb_build_object(
+      'named', find_scope.named,
+      'found', jsonb_build_array(jsonb_build_object('schema_name', null, 'table_name', null, 'quoted', '*')),
+      'alike', jsonb_build_array()
+    );
+  elsif v_schema is null then
+    v_tables := nms.find_table(named => find_scope.named);
+    if
+      v_tables -> 'found' = '[]'
+      and exists (
+        select from nms.table_metrics_measurements as measurement where measurement.schema_name = find_scope.named
+      )
+    then
+      return jsonb_set(v_tables, '{alike}', jsonb_build_array(find_scope.named || '.*'));
+    end if;
+    return v_tables;
+  end if;
+
+  select jsonb_agg(
+    jsonb_build_object(
+      'schema_name', spelled.name, 'table_name', null, 'quoted', format('%I.*', spelled.name)
+    )
+    order by spelled.name
+  ) into v_found
+  from (select v_schema union select v_unquoted) as spelled (name)
+  where exists (
+    select from nms.table_metrics_measurements as measurement where measurement.schema_name = spelled.name
+  );
+  if v_found is null then
+    perform nms_private.refuse_unknown_schema(schema_name => coalesce(v_unquoted, v_schema));
+  end if;
+  return jsonb_build_object('named', find_scope.named, 'found', v_found, 'alike', jsonb_build_array());
+end
+$_$;
+
+
+--
+-- Name: FUNCTION find_scope(named text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.find_scope(named text) IS 'What a name stands for, of all that some run has met: a table as in nms.find_table, a schema as in sales.* (table_name null), or * for the whole database (both null): {named, found: [{schema_name, table_name, quoted}], alike}. The schema spelled as the catalogue does or quoted as in SQL. Raises P0002 with the schemas that there are for one that no run has met.';
 
 
 --
@@ -1752,19 +2023,9 @@ begin
         errcode = 'invalid_parameter_value',
         detail = 'expected day, week or month',
         hint = 'A week begins on Monday.';
-  elsif growth.schema_name is null and growth.table_name is not null then
-    raise exception 'a table without its schema: %', growth.table_name
-      using
-        errcode = 'invalid_parameter_value',
-        detail = 'expected a schema and a table of it, a schema alone, or neither for the whole database',
-        hint = 'Name its schema as well.';
   end if;
   perform nms_private.checked_limit(argument => 'periods', value => growth.periods);
-  if growth.table_name is not null then
-    perform nms_private.refuse_unknown_table(schema_name => growth.schema_name, table_name => growth.table_name);
-  elsif growth.schema_name is not null then
-    perform nms_private.refuse_unknown_schema(schema_name => growth.schema_name);
-  end if;
+  perform nms_private.refuse_unknown_scope(schema_name => growth.schema_name, table_name => growth.table_name);
 
   return query
   with ended as materialized (
@@ -1813,6 +2074,7 @@ COMMENT ON FUNCTION nms.growth(by text, schema_name text, table_name text, perio
 CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, periods integer DEFAULT 30) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
     AS $$
   with
   growth as materialized (
@@ -1902,7 +2164,11 @@ CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text 
       when growth_report.table_name is null then jsonb_build_object(
         'rows', case
           when first.run_id <> last.run_id then nms_private.fastest_growing(
-            of => 'rows', before => first.run_id, after => last.run_id, schema_name => growth_report.schema_name
+            of => 'rows',
+            before => first.run_id,
+            after => last.run_id,
+            schema_name => growth_report.schema_name,
+            run_ids => (select array_agg(growth.run_id order by growth.snapshot_date) from growth)
           )
           else '[]'
         end,
@@ -1916,6 +2182,15 @@ CREATE FUNCTION nms.growth_report(by text DEFAULT 'day'::text, schema_name text 
           ),
           '[]'
         )
+      )
+    end,
+    'schemas', case
+      when num_nonnulls(growth_report.schema_name, growth_report.table_name) = 0 then (
+        select coalesce(
+          nms_private.schemas_over(run_ids => array_agg(growth.run_id order by growth.snapshot_date)), '[]'
+        )
+        from growth
+        where growth.snapshot_date between first.snapshot_date and last.snapshot_date
       )
     end
   )
@@ -1938,7 +2213,7 @@ $$;
 -- Name: FUNCTION growth_report(by text, schema_name text, table_name text, periods integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) IS 'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
+COMMENT ON FUNCTION nms.growth_report(by text, schema_name text, table_name text, periods integer) IS 'How a table, a schema or the whole database grew: {by, schema_name, table_name, periods, summary, fastest, schemas}, the periods as of nms.growth, oldest first. The summary is of the first and the last of them that have rows; its change is what both days have counted, as in nms.growth; that of bytes is of the first and the last day on which each table was measured, null without any. fastest, null for a table: the ten tables that have grown most in rows and in bytes on disk, between the first and the last of these days that have some; those of rows with their rows in each period. schemas, null unless the whole database was asked for: each with its rows in each period between the first and the last that have some, and its change, the largest first. When none has, it says which day was the last with a result. Raises P0002 for an unknown name, 22023 for an unknown period.';
 
 
 --
@@ -2235,9 +2510,7 @@ CREATE FUNCTION nms.metrics_report(tables text[] DEFAULT '{}'::text[]) RETURNS j
     ),
     'open_alerts', (
       select jsonb_object_agg(known.kind, coalesce(open.alerts, 0))
-      from unnest(
-        '{repeated_failures,run_late,no_tables,table_missing,table_new,dropped_to_zero,drop,spike,count_differs,triggers_changed}'::text[]
-      ) as known (kind)
+      from nms_private.alert_kinds() as known
       left join (
         select alert.kind, count(*) as alerts from nms.table_metrics_alerts as alert group by alert.kind
       ) as open using (kind)
@@ -2450,6 +2723,94 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.overview_report(snapshot_date date, days integer) IS 'How things stand on a business day, by default the last one with a result: {snapshot_date, has_result, run, totals, change, change_percent, changed_most, tables, days, runs, earlier_date, later_date}, and how table metrics is doing now: {business_date, today, last_run, next_due, alerts}. days are that day and those before it, oldest first: {snapshot_date, rows, counts}, where counts has one entry for each of tables, in their order, null where it was not counted; rows and counts are null on a day without a result; estimated_rows is there where some of the rows are estimates. A day without a result has the tables of its last FAILED run, if there was any.';
+
+
+--
+-- Name: period_report(date, date, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.period_report(since date DEFAULT NULL::date, until date DEFAULT NULL::date, at_most integer DEFAULT 200) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    AS $$
+declare
+  v_today constant date := nms.business_date();
+  v_until constant date := least(period_report.until, v_today);
+  v_since constant date := coalesce(period_report.since, v_until - 7);
+  v_before record;
+  v_after record;
+begin
+  if not isfinite(v_since) or not isfinite(v_until) then
+    raise exception 'no such day: %', case when isfinite(v_since) then v_until else v_since end
+      using
+        errcode = 'datetime_field_overflow',
+        detail = 'expected dates of the calendar',
+        hint = 'Name a day such as 2026-11-20.';
+  elsif v_since >= v_until then
+    raise exception 'no period from % to %', v_since, v_until
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('expected a day before %s, when the period ends', v_until),
+        hint = format('Name %s or an earlier day.', v_until - 1);
+  elsif period_report.at_most < 0 then
+    raise exception 'no such number of tables: %', period_report.at_most
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected 0 or more, or null for all of them',
+        hint = 'The report has 200 unless told.';
+  end if;
+
+  select day.run_id, day.snapshot_date into v_after
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date > v_since and day.snapshot_date <= v_until
+  order by day.snapshot_date desc
+  limit 1;
+
+  -- The first result ever may be one of the period.
+  select day.run_id, day.snapshot_date into v_before
+  from nms.table_metrics_daily_snapshot as day
+  where day.snapshot_date <= v_until and day.run_id is distinct from v_after.run_id
+  order by day.snapshot_date > v_since, abs(day.snapshot_date - v_since)
+  limit 1;
+
+  return jsonb_build_object(
+    'database', current_database(),
+    'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
+    'business_date', v_today,
+    'since', v_since,
+    'until', v_until,
+    'before', case
+      when v_before.run_id is not null
+        then jsonb_build_object('run_id', v_before.run_id, 'snapshot_date', v_before.snapshot_date)
+          || nms_private.run_totals(run_id => v_before.run_id)
+    end,
+    'after', case
+      when v_after.run_id is not null
+        then jsonb_build_object('run_id', v_after.run_id, 'snapshot_date', v_after.snapshot_date)
+          || nms_private.run_totals(run_id => v_after.run_id)
+    end,
+    'days', nms_private.days_of_period(since => v_since, until => v_until),
+    'runs', nms_private.runs_of_period(since => v_since, until => v_until),
+    'alerts', nms_private.alerts_of_period(since => v_since, until => v_until),
+    'daily', nms_private.totals_of_days(first => coalesce(v_before.snapshot_date, v_since), last => v_until)
+  )
+  || nms_private.changes_of_period(
+    before => v_before.run_id,
+    after => v_after.run_id,
+    first => coalesce(v_before.snapshot_date, v_since),
+    last => v_until,
+    at_most => period_report.at_most
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION period_report(since date, until date, at_most integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.period_report(since date, until date, at_most integer) IS 'What became of all tables in a period, by default the last seven days: {database, business_time_zone, business_date, since, until, before, after, change, change_percent, tables_left_out, is_change_estimated, outcomes, grew, shrank, appeared, disappeared, tables, more_tables, daily, days, runs, alerts}. before is the last day on or before since that has a result, or the first of the period when there is none; after the last day of the period that has one; either is null when there is none, and then so is the change. The period is the business days after since up to until: days, runs and alerts are of these. grew, shrank, appeared and disappeared: the ten tables that changed most, as outcomes counts them; tables: at_most of all, those that changed most first, each with its rows on every day of daily, null where it was not counted; more_tables: how many others there are. Partitions are part of their tables. Raises 22023 unless since is before until.';
 
 
 --
@@ -2867,8 +3228,8 @@ CREATE FUNCTION nms.record_alerts(run_id bigint) RETURNS bigint
 declare
   v_run nms.table_metrics_runs;
   v_found nms.table_metrics_alert_log[];
-  v_alert nms.table_metrics_alert_log;
-  v_opened bigint := bigint '0';
+  v_opened nms.table_metrics_alert_log[] := '{}';
+  v_closed nms.table_metrics_alert_log[] := '{}';
 begin
   perform nms_private.take_turn(of => 'nms_private.alert_turn');
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
@@ -2882,17 +3243,21 @@ begin
       and not later.is_imported
       and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
   ) then
-    return v_opened;
+    return cardinality(v_opened);
   end if;
 
   v_found := array(
     select
-      row(
-        null, alert.kind,
-        left(alert.schema_name, 63), left(alert.table_name, 63), -- no table has a longer name, and no index takes any
-        alert.row_count, alert.expected_low, alert.expected_high, alert.detail,
-        v_run.finished_at, v_run.run_id, null, null, left(alert.filter_name, 63)
-      )::nms.table_metrics_alert_log
+      jsonb_populate_record(
+        null::nms.table_metrics_alert_log,
+        to_jsonb(alert) || jsonb_build_object(
+          'schema_name', left(alert.schema_name, 63), -- no table has a longer name, and no index takes any
+          'table_name', left(alert.table_name, 63),
+          'filter_name', left(alert.filter_name, 63),
+          'opened_at', v_run.finished_at,
+          'opened_by_run', v_run.run_id
+        )
+      )
     from nms.find_alerts(run_id => record_alerts.run_id) as alert
   );
 
@@ -2912,83 +3277,88 @@ begin
         table_names => open.table_names
       ) as excluded
       where excluded.schema_name <> all (v_run.machinery_schemas) -- no later run looks at those either
+    ),
+    closed as (
+      update nms.table_metrics_alert_log as log
+      set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+      where
+        log.closed_at is null
+        and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, ''), coalesce(log.filter_name, '')) not in (
+          select
+            found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, ''), coalesce(found.filter_name, '')
+          from unnest(v_found) as found
+        )
+        and case
+          when log.kind = 'repeated_failures' then true
+          when log.table_name is null then v_run.status = 'SUCCEEDED'
+          -- A run says nothing about a table that it left out or could not count, nor about such a filter.
+          when exists (
+            select
+            from nms.table_metrics_filtered_counts as filtered
+            where
+              filtered.run_id = v_run.run_id
+              and filtered.schema_name = log.schema_name
+              and filtered.table_name = log.table_name
+              and filtered.filter_name = log.filter_name
+              and filtered.row_count is null
+          ) then false
+          else
+            exists (
+              select
+              from nms.table_metrics_measurements as measurement
+              where
+                measurement.run_id = v_run.run_id
+                and measurement.schema_name = log.schema_name
+                and measurement.table_name = log.table_name
+                and measurement.row_count is not null
+            )
+            or (
+              v_run.status = 'SUCCEEDED'
+              and (log.schema_name, log.table_name) not in (
+                select left_out.schema_name, left_out.table_name from left_out
+              )
+            )
+        end
+      returning log as itself
     )
+    select coalesce(array_agg(closed.itself), '{}') into v_closed from closed;
+  end if;
+
+  if cardinality(v_found) > 0 then
     update nms.table_metrics_alert_log as log
-    set closed_at = greatest(v_run.finished_at, log.opened_at), closed_by_run = v_run.run_id
+    set
+      row_count = found.row_count,
+      expected_low = found.expected_low,
+      expected_high = found.expected_high,
+      detail = found.detail
+    from unnest(v_found) as found
     where
       log.closed_at is null
-      and (log.kind, coalesce(log.schema_name, ''), coalesce(log.table_name, ''), coalesce(log.filter_name, '')) not in (
-        select
-          found.kind, coalesce(found.schema_name, ''), coalesce(found.table_name, ''), coalesce(found.filter_name, '')
-        from unnest(v_found) as found
+      and log.kind = found.kind
+      and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
+      and coalesce(log.table_name, '') = coalesce(found.table_name, '')
+      and coalesce(log.filter_name, '') = coalesce(found.filter_name, '');
+
+    with opened as (
+      insert into nms.table_metrics_alert_log as log (
+        kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run,
+        filter_name
       )
-      and case
-        when log.kind = 'repeated_failures' then true
-        when log.table_name is null then v_run.status = 'SUCCEEDED'
-        -- A run says nothing about a table that it left out or could not count, nor about such a filter.
-        when exists (
-          select
-          from nms.table_metrics_filtered_counts as filtered
-          where
-            filtered.run_id = v_run.run_id
-            and filtered.schema_name = log.schema_name
-            and filtered.table_name = log.table_name
-            and filtered.filter_name = log.filter_name
-            and filtered.row_count is null
-        ) then false
-        else
-          exists (
-            select
-            from nms.table_metrics_measurements as measurement
-            where
-              measurement.run_id = v_run.run_id
-              and measurement.schema_name = log.schema_name
-              and measurement.table_name = log.table_name
-              and measurement.row_count is not null
-          )
-          or (
-            v_run.status = 'SUCCEEDED'
-            and (log.schema_name, log.table_name) not in (
-              select left_out.schema_name, left_out.table_name from left_out
-            )
-          )
-      end;
-  end if;
-
-  if v_found = '{}' then
-    return v_opened;
-  end if;
-
-  update nms.table_metrics_alert_log as log
-  set
-    row_count = found.row_count,
-    expected_low = found.expected_low,
-    expected_high = found.expected_high,
-    detail = found.detail
-  from unnest(v_found) as found
-  where
-    log.closed_at is null
-    and log.kind = found.kind
-    and coalesce(log.schema_name, '') = coalesce(found.schema_name, '')
-    and coalesce(log.table_name, '') = coalesce(found.table_name, '')
-    and coalesce(log.filter_name, '') = coalesce(found.filter_name, '');
-
-  for v_alert in
-    insert into nms.table_metrics_alert_log (
-      kind, schema_name, table_name, row_count, expected_low, expected_high, detail, opened_at, opened_by_run,
-      filter_name
+      select
+        found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
+        found.detail, found.opened_at, found.opened_by_run, found.filter_name
+      from unnest(v_found) as found
+      on conflict do nothing
+      returning log as itself
     )
-    select
-      found.kind, found.schema_name, found.table_name, found.row_count, found.expected_low, found.expected_high,
-      found.detail, found.opened_at, found.opened_by_run, found.filter_name
-    from unnest(v_found) as found
-    on conflict do nothing
-    returning *
-  loop
-    v_opened := v_opened + 1;
-    perform nms_private.announce_alert(alert => v_alert);
-  end loop;
-  return v_opened;
+    select coalesce(array_agg(opened.itself), '{}') into v_opened from opened;
+  end if;
+
+  if cardinality(v_opened) + cardinality(v_closed) > 0 then
+    -- One line for all: each has as many lines of context as there are calls around it.
+    raise log 'table metrics: %', nms_private.announce_alerts(opened => v_opened, closed => v_closed);
+  end if;
+  return cardinality(v_opened);
 end
 $$;
 
@@ -2997,7 +3367,47 @@ $$;
 -- Name: FUNCTION record_alerts(run_id bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new and announces it, closes what holds no longer. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
+COMMENT ON FUNCTION nms.record_alerts(run_id bigint) IS 'Brings nms.table_metrics_alert_log up to date with what nms.find_alerts() says about a finished run: opens what is new, closes what holds no longer, and announces both. Nothing for recorded counts, nor when a later run has ended; that one failed does not count for one that has succeeded. Returns how many alerts are new.';
+
+
+--
+-- Name: request_problem(jsonb, jsonb, boolean); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.request_problem(skip jsonb DEFAULT '[]'::jsonb, exclude jsonb DEFAULT '[]'::jsonb, is_strict boolean DEFAULT false) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with request (skip, exclude) as (
+    values (coalesce(request_problem.skip, '[]'), coalesce(request_problem.exclude, '[]'))
+  ),
+  malformed (problem) as (
+    select nms_private.validate_request(skip => request.skip, exclude => request.exclude)
+    from request
+  )
+  select
+    case
+      when malformed.problem is not null or request_problem.is_strict is not true then malformed.problem
+      else (
+        select string_agg(
+          format('%s: saw %s, which matches nothing', unmatched ->> 'argument', left((unmatched -> 'entry')::text, 200)),
+          '; '
+        )
+        from jsonb_array_elements(
+          nms_private.unmatched_entries(skip => request.skip, exclude => request.exclude)
+        ) as unmatched
+      )
+    end
+  from malformed
+  cross join request
+$$;
+
+
+--
+-- Name: FUNCTION request_problem(skip jsonb, exclude jsonb, is_strict boolean); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) IS 'What is wrong with a request, for whoever asks before a run is opened: which argument, what was seen, what is expected. is_strict: an entry that matches nothing is wrong as well. Null when nothing is wrong.';
 
 
 --
@@ -3178,6 +3588,113 @@ COMMENT ON FUNCTION nms.runs_report("limit" integer, before bigint) IS 'The runs
 
 
 --
+-- Name: silence_alerts(text, text, text, text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.silence_alerts(named text, until text, kind text DEFAULT NULL::text, why text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5 s'
+    AS $$
+declare
+  v_end constant date := case
+    when silence_alerts.until is not null then nms_private.silence_end(until => silence_alerts.until)
+  end;
+  v_today constant date := nms.business_date();
+  v_schema text;
+  v_table text;
+  v_ended bigint;
+  v_rule record;
+begin
+  select scope.schema_name, scope.table_name into strict v_schema, v_table
+  from nms_private.alert_scope(named => silence_alerts.named) as scope;
+  perform nms_private.refuse_unknown_kind(kind => silence_alerts.kind, is_of_all => v_schema = '*');
+
+  -- A narrower rule would win, although it ends earlier or is over.
+  with
+  ended as (
+    select
+      rule.schema_name,
+      rule.table_name,
+      rule.kind,
+      num_nonnulls(
+        rule.is_on, rule.drop_percent, rule.spike_percent, rule.min_rows, rule.min_change, rule.sensitivity,
+        rule.failures_in_a_row, rule.late_after
+      ) = 0 as decides_nothing_else
+    from nms.table_metrics_alert_rules as rule
+    where
+      case
+        when v_end is null then rule.schema_name = v_schema and rule.table_name = v_table
+        else v_schema in ('*', rule.schema_name) and v_table in ('*', rule.table_name)
+      end
+      and coalesce(silence_alerts.kind, rule.kind) = rule.kind
+      and rule.silenced_until <= coalesce(v_end, 'infinity')
+    for update
+  ),
+  deleted as (
+    delete from nms.table_metrics_alert_rules as rule
+    using ended
+    where
+      ended.decides_nothing_else
+      and (rule.schema_name, rule.table_name, rule.kind) = (ended.schema_name, ended.table_name, ended.kind)
+  ),
+  updated as (
+    update nms.table_metrics_alert_rules as rule
+    set silenced_until = null
+    from ended
+    where
+      not ended.decides_nothing_else
+      and (rule.schema_name, rule.table_name, rule.kind) = (ended.schema_name, ended.table_name, ended.kind)
+  )
+  select count(*) into strict v_ended from ended;
+
+  if v_end is null and v_ended = 0 then
+    raise exception 'no silence of % to end', silence_alerts.named
+      using
+        errcode = 'no_data_found',
+        detail = 'expected what was silenced, spelled in the same way: a table, schema.* or *',
+        hint = 'The silences are in nms.table_metrics_alert_rules.';
+  elsif v_end is not null then
+    insert into nms.table_metrics_alert_rules as rule (schema_name, table_name, kind, silenced_until, comment)
+    values (v_schema, v_table, coalesce(silence_alerts.kind, '*'), v_end, silence_alerts.why)
+    on conflict on constraint table_metrics_alert_rules_pkey
+    do update set silenced_until = excluded.silenced_until, comment = coalesce(excluded.comment, rule.comment);
+  end if;
+
+  select decided.is_on, decided.silenced_until into strict v_rule
+  from nms_private.alert_rule(
+    schema_name => v_schema,
+    table_name => v_table,
+    kind => coalesce(silence_alerts.kind, '*')
+  ) as decided;
+  return jsonb_build_object(
+    'schema_name', v_schema,
+    'table_name', v_table,
+    'kind', coalesce(silence_alerts.kind, '*'),
+    'is_on', v_rule.is_on,
+    'silenced_until', case when v_rule.silenced_until > v_today then v_rule.silenced_until end,
+    'open_alerts', (
+      select count(*)
+      from nms.table_metrics_alert_log as log
+      where
+        log.closed_at is null
+        and v_schema in ('*', log.schema_name)
+        and v_table in ('*', log.table_name)
+        and coalesce(silence_alerts.kind, log.kind) = log.kind
+    )
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION silence_alerts(named text, until text, kind text, why text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.silence_alerts(named text, until text, kind text, why text) IS 'Silences the alerts of a table (sales.orders), a schema (sales.*) or everything (*) until a business day: a date to come, or a time from today such as 7d or 2w. Null for until ends that silence. kind: only that kind of alert. why: kept as the comment of the rule. It writes nms.table_metrics_alert_rules, and ends narrower silences that end no later. Returns {schema_name, table_name, kind, is_on, silenced_until, open_alerts}: what holds now, and how many open alerts it is about. Raises P0002 for what no run has met and where there is no silence to end, 22023 for a day that is not to come and an unknown kind.';
+
+
+--
 -- Name: status_report(integer); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -3316,24 +3833,6 @@ begin
         and not day.is_imported
         and judged.is_long_enough
     ),
-    'alerts', (
-      select coalesce(
-        jsonb_agg(
-          to_jsonb(log) || jsonb_build_object('snapshot_date', found.snapshot_date)
-          order by log.opened_at desc, log.alert_id desc
-        ),
-        '[]'
-      )
-      from nms.table_metrics_alert_log as log
-      left join nms.table_metrics_runs as run on run.run_id = log.opened_by_run
-      cross join lateral (
-        select coalesce(run.snapshot_date, nms.business_date(at => log.opened_at)) as snapshot_date
-      ) as found
-      where
-        log.schema_name = table_report.schema_name
-        and log.table_name = table_report.table_name
-        and (log.closed_at is null or found.snapshot_date > v_today - table_report.days)
-    ),
     'last_runs', jsonb_build_object(
       'snapshot_date', v_last.snapshot_date,
       'runs', (
@@ -3382,6 +3881,60 @@ COMMENT ON FUNCTION nms.table_report(schema_name text, table_name text, days int
 
 
 --
+-- Name: table_trend(text, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.table_trend(named text, days integer DEFAULT 30) RETURNS TABLE(snapshot_date date, row_count bigint, change bigint, change_percent numeric, run_id bigint, method text, row_count_low bigint, row_count_high bigint, carried_from_run bigint, total_bytes bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_tables constant jsonb := nms.find_table(named => table_trend.named);
+  v_first constant jsonb := v_tables #> '{found,0}';
+begin
+  if v_first is null then
+    raise exception 'no run has met a table %', coalesce(table_trend.named, 'null')
+      using
+        errcode = 'no_data_found',
+        detail = 'expected schema.table, spelled as the catalogue does or quoted as in SQL',
+        hint = coalesce(
+          (
+            select format('Did you mean %s?', string_agg(name, ', '))
+            from jsonb_array_elements_text(v_tables -> 'alike') as name
+            having count(*) > 0
+          ),
+          'Those of the last run are in nms.table_metrics_latest.'
+        );
+  elsif jsonb_array_length(v_tables -> 'found') > 1 then
+    raise exception '% is more than one table', table_trend.named
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'a dot in a name may also be the one between schema and table',
+        hint = (
+          select format('Quote the names: %s.', string_agg(meant ->> 'quoted', ' or '))
+          from jsonb_array_elements(v_tables -> 'found') as meant
+        );
+  end if;
+
+  return query
+  select found.*
+  from nms.table_trend(
+    schema_name => v_first ->> 'schema_name',
+    table_name => v_first ->> 'table_name',
+    days => table_trend.days
+  ) as found;
+end
+$$;
+
+
+--
+-- Name: FUNCTION table_trend(named text, days integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.table_trend(named text, days integer) IS 'The same of a table as people name it, such as sales.orders: spelled as the catalogue does or quoted as in SQL. Raises P0002 for a table that no run has met, with the names most alike, and 22023 for a name that is more than one table.';
+
+
+--
 -- Name: table_trend(text, text, integer, text); Type: FUNCTION; Schema: nms; Owner: -
 --
 
@@ -3390,57 +3943,24 @@ CREATE FUNCTION nms.table_trend(schema_name text, table_name text, days integer 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select
-    day.snapshot_date,
-    measurement.row_count,
-    measurement.row_count - lag(measurement.row_count) over by_date,
-    round(
-      100.0 * (measurement.row_count - lag(measurement.row_count) over by_date)
-        / nullif(lag(measurement.row_count) over by_date, 0),
-      2
-    ),
-    day.run_id,
-    measurement.method,
-    measurement.row_count_low,
-    measurement.row_count_high,
-    measurement.carried_from_run,
-    measurement.total_bytes
-  from nms.table_metrics_settings as settings
-  join nms.table_metrics_daily_snapshot as day
-    on day.snapshot_date > (statement_timestamp() at time zone settings.business_time_zone)::date - table_trend.days
-  left join lateral (
-    -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
-    select
-      found.row_count, found.method, found.row_count_low, found.row_count_high, found.carried_from_run,
-      found.total_bytes, true as is_found
-    from nms.table_metrics_measurements as found
-    where
-      table_trend.filter_name is null
-      and found.run_id = day.run_id
-      and found.schema_name = table_trend.schema_name
-      and found.table_name = table_trend.table_name
-    union all
-    select filtered.row_count, filtered.method, null, null, null, null, true
-    from nms.table_metrics_filtered_counts as filtered
-    where
-      filtered.filter_name = table_trend.filter_name
-      and filtered.run_id = day.run_id
-      and filtered.schema_name = table_trend.schema_name
-      and filtered.table_name = table_trend.table_name
-      and filtered.row_count is not null
-    limit 1
-  ) as measurement on true
-  where
-    measurement.is_found
-    or exists (
-      select
-      from nms_private.request_excludes(
-        run_id => day.run_id,
-        schema_names => array[table_trend.schema_name],
-        table_names => array[table_trend.table_name]
-      )
-    )
-  window by_date as (order by day.snapshot_date)
-  order by day.snapshot_date
+    found.snapshot_date,
+    found.row_count::bigint,
+    found.change::bigint,
+    found.change_percent,
+    found.run_id,
+    found.method,
+    found.row_count_low,
+    found.row_count_high,
+    found.carried_from_run,
+    found.total_bytes::bigint
+  from nms.trend(
+    schema_name => table_trend.schema_name,
+    table_name => table_trend.table_name,
+    days => table_trend.days,
+    filter_name => table_trend.filter_name
+  ) as found
+  where table_trend.table_name is not null
+  order by found.snapshot_date
 $$;
 
 
@@ -3476,34 +3996,141 @@ COMMENT ON FUNCTION nms.tables_report(schema_name text, alike text, after text, 
 
 
 --
--- Name: trend_report(text, text, integer, text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: trend(text, text, integer, text, boolean); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.trend_report(schema_name text, table_name text, days integer DEFAULT 30, filter_name text DEFAULT NULL::text) RETURNS jsonb
+CREATE FUNCTION nms.trend(schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, days integer DEFAULT 30, filter_name text DEFAULT NULL::text, each_run boolean DEFAULT false) RETURNS TABLE(snapshot_date date, run_id bigint, collected_at timestamp with time zone, row_count numeric, change numeric, change_percent numeric, method text, row_count_low bigint, row_count_high bigint, carried_from_run bigint, estimated_rows numeric, total_bytes numeric, tables bigint, tables_left_out bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
+  v_since constant date := nms.business_date(at => statement_timestamp()) - trend.days;
+begin
+  if trend.table_name is null then
+    return query
+    with chosen as materialized (
+      select run.* from nms_private.runs_since(after => v_since, each_run => trend.each_run) as run
+    )
+    select
+      chosen.snapshot_date, chosen.run_id, chosen.collected_at,
+      total.rows, total.change, total.change_percent, total.method,
+      null::bigint, null::bigint, null::bigint,
+      total.estimated_rows, total.bytes, total.tables, total.tables_left_out
+    from nms_private.growth_over(
+      run_ids => (
+        select coalesce(array_agg(chosen.run_id order by chosen.snapshot_date, chosen.run_id), '{}') from chosen
+      ),
+      schema_name => trend.schema_name
+    ) as total
+    join chosen using (run_id)
+    order by chosen.snapshot_date, chosen.run_id;
+    return;
+  end if;
+
+  return query
+  select
+    run.snapshot_date, run.run_id, run.collected_at,
+    measurement.row_count::numeric,
+    (measurement.row_count - lag(measurement.row_count) over in_turn)::numeric,
+    round(
+      100.0 * (measurement.row_count - lag(measurement.row_count) over in_turn)
+        / nullif(lag(measurement.row_count) over in_turn, 0),
+      2
+    ),
+    measurement.method,
+    measurement.row_count_low,
+    measurement.row_count_high,
+    measurement.carried_from_run,
+    case when measurement.method = 'estimate' then measurement.row_count::numeric end,
+    measurement.total_bytes::numeric,
+    1::bigint,
+    0::bigint
+  from nms_private.runs_since(after => v_since, each_run => trend.each_run) as run
+  left join lateral (
+    -- There is one at most. The limit keeps the planner from joining the table's whole history to a few days.
+    select
+      found.row_count, found.method, found.row_count_low, found.row_count_high, found.carried_from_run,
+      found.total_bytes, true as is_found
+    from nms.table_metrics_measurements as found
+    where
+      trend.filter_name is null
+      and found.run_id = run.run_id
+      and found.schema_name = trend.schema_name
+      and found.table_name = trend.table_name
+    union all
+    select filtered.row_count, filtered.method, null, null, null, null, true
+    from nms.table_metrics_filtered_counts as filtered
+    where
+      filtered.filter_name = trend.filter_name
+      and filtered.run_id = run.run_id
+      and filtered.schema_name = trend.schema_name
+      and filtered.table_name = trend.table_name
+      and filtered.row_count is not null
+    limit 1
+  ) as measurement on true
+  where
+    measurement.is_found
+    or exists (
+      select
+      from nms_private.request_excludes(
+        run_id => run.run_id,
+        schema_names => array[trend.schema_name],
+        table_names => array[trend.table_name]
+      )
+    )
+  window in_turn as (order by run.snapshot_date, run.run_id)
+  order by run.snapshot_date, run.run_id;
+end
+$$;
+
+
+--
+-- Name: FUNCTION trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) IS 'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included, or in each run of them that has SUCCEEDED. In a total each row counts once (sum of own_row_count), and change is that of the tables which this and the one before have both counted, with those that appeared and disappeared, as in nms.growth: tables_left_out change nothing, but are missing in the row_count of one of both. row_count is null where the request left it out. estimated_rows: how many of the rows are estimated; total_bytes: null unless each table was measured. method, row_count_low, row_count_high and carried_from_run as in nms.table_metrics_measurements; of a total only the method that is the least sure. No row: no result, or it did not exist. filter_name: only the rows of the table that match this filter. Names as the catalogue spells them.';
+
+
+--
+-- Name: trend_report(text, text, integer, text, boolean); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.trend_report(schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text, days integer DEFAULT 30, filter_name text DEFAULT NULL::text, each_run boolean DEFAULT false) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    AS $$
+declare
   v_report jsonb;
   v_last date;
+  v_unit constant text := case when trend_report.each_run then 'runs' else 'days' end;
 begin
+  if trend_report.filter_name is not null and trend_report.table_name is null then
+    raise exception 'a filter without its table: %', trend_report.filter_name
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a schema and a table of it',
+        hint = 'Name the table that has this filter.';
+  end if;
+
   with trend as materialized (
-    select found.*
-    from nms.table_trend(
-      trend_report.schema_name, trend_report.table_name, trend_report.days, trend_report.filter_name
+    select found.*, row_number() over (order by found.snapshot_date, found.run_id) as place
+    from nms.trend(
+      trend_report.schema_name, trend_report.table_name, trend_report.days, trend_report.filter_name,
+      trend_report.each_run
     ) as found
   ),
   measured as (
-    select 'rows' as unit, trend.snapshot_date, trend.row_count as value from trend where trend.row_count is not null
+    select 'rows' as unit, trend.row_count as value, trend.* from trend where trend.row_count is not null
     union all
-    select 'bytes', trend.snapshot_date, trend.total_bytes from trend where trend.total_bytes is not null
+    select 'bytes', trend.total_bytes, trend.* from trend where trend.total_bytes is not null
   ),
   bounds as (
     select
       unit.name as unit,
-      count(measured.value) as days_found,
-      min(measured.snapshot_date) as first_date,
-      max(measured.snapshot_date) as last_date,
+      count(measured.value) as found,
+      min(measured.place) as first_place,
+      max(measured.place) as last_place,
       min(measured.value) as lowest,
       max(measured.value) as highest
     from (values ('rows'), ('bytes')) as unit (name)
@@ -3513,32 +4140,81 @@ begin
   summary as (
     select
       bounds.unit,
-      to_jsonb(bounds) - 'unit' || jsonb_build_object(
-        format('first_%s', bounds.unit), first.value,
-        format('last_%s', bounds.unit), last.value,
-        'lowest_date', (
-          select max(day.snapshot_date) from measured as day where day.unit = bounds.unit and day.value = bounds.lowest
-        ),
-        'highest_date', (
-          select max(day.snapshot_date) from measured as day where day.unit = bounds.unit and day.value = bounds.highest
-        ),
-        'change', last.value - first.value,
-        'change_percent', round(100.0 * (last.value - first.value) / nullif(first.value, 0), 2)
-      ) as said
+      jsonb_build_object(
+        v_unit || '_found', bounds.found,
+        'first_date', first.snapshot_date,
+        'last_date', last.snapshot_date,
+        'lowest', bounds.lowest,
+        'highest', bounds.highest,
+        'lowest_date', lowest.snapshot_date,
+        'highest_date', highest.snapshot_date,
+        'first_' || bounds.unit, first.value,
+        'last_' || bounds.unit, last.value,
+        'change', total.change,
+        'change_percent', total.change_percent
+      ) || case
+        when trend_report.each_run then jsonb_build_object(
+          'first_at', first.collected_at,
+          'last_at', last.collected_at,
+          'lowest_at', lowest.collected_at,
+          'highest_at', highest.collected_at
+        )
+        else '{}'
+      end || case
+        when trend_report.table_name is null then jsonb_build_object('tables_left_out', total.tables_left_out)
+        else '{}'
+      end as said
     from bounds
-    left join measured as first on first.unit = bounds.unit and first.snapshot_date = bounds.first_date
-    left join measured as last on last.unit = bounds.unit and last.snapshot_date = bounds.last_date
+    left join measured as first on first.unit = bounds.unit and first.place = bounds.first_place
+    left join measured as last on last.unit = bounds.unit and last.place = bounds.last_place
+    left join lateral (
+      select at.snapshot_date, at.collected_at
+      from measured as at
+      where at.unit = bounds.unit and at.value = bounds.lowest
+      order by at.place desc
+      limit 1
+    ) as lowest on true
+    left join lateral (
+      select at.snapshot_date, at.collected_at
+      from measured as at
+      where at.unit = bounds.unit and at.value = bounds.highest
+      order by at.place desc
+      limit 1
+    ) as highest on true
+    -- A total changes by what both have counted.
+    left join lateral (
+      select
+        case bounds.unit when 'rows' then over.change else over.bytes_change end as change,
+        case bounds.unit
+          when 'rows' then over.change_percent
+          else round(100 * over.bytes_change / nullif(first.value, 0), 2)
+        end as change_percent,
+        over.tables_left_out
+      from nms_private.growth_over(
+        run_ids => array[first.run_id, last.run_id], schema_name => trend_report.schema_name
+      ) as over
+      where trend_report.table_name is null and first.run_id <> last.run_id and over.since is not null
+      union all
+      select last.value - first.value, round(100 * (last.value - first.value) / nullif(first.value, 0), 2), 0
+      where trend_report.table_name is not null or first.run_id = last.run_id
+    ) as total on true
   )
   select jsonb_build_object(
     'schema_name', trend_report.schema_name,
     'table_name', trend_report.table_name,
     'filter_name', trend_report.filter_name,
-    'days', (
+    v_unit, (
       select coalesce(
         jsonb_agg(
           to_jsonb(trend)
+            - case
+              when trend_report.table_name is null
+                then array['place', 'row_count_low', 'row_count_high', 'carried_from_run']
+              else array['place', 'estimated_rows', 'tables', 'tables_left_out']
+            end
+            - case when trend_report.each_run then '' else 'collected_at' end
             || case when filtered.counts is null then '{}' else jsonb_build_object('filtered', filtered.counts) end
-          order by trend.snapshot_date
+          order by trend.place
         ),
         '[]'
       )
@@ -3548,22 +4224,38 @@ begin
         from nms.table_metrics_filtered_counts as found
         where
           trend_report.filter_name is null
+          and trend_report.table_name is not null
           and found.run_id = trend.run_id
           and found.schema_name = trend_report.schema_name
           and found.table_name = trend_report.table_name
       ) as filtered
     ),
     'summary', (
-      select summary.said || jsonb_build_object('days_left_out', (select count(*) from trend where trend.row_count is null))
+      select summary.said
+        || jsonb_build_object(v_unit || '_left_out', (select count(*) from trend where trend.row_count is null))
       from summary
       where summary.unit = 'rows'
     ),
     'summary_of_bytes', (
-      select summary.said from summary where summary.unit = 'bytes' and summary.said ->> 'days_found' <> '0'
+      select summary.said from summary where summary.unit = 'bytes' and summary.said ->> (v_unit || '_found') <> '0'
+    ),
+    'alerts', case
+      when trend_report.table_name is null then '[]'
+      else nms_private.alerts_of_table(
+        schema_name => trend_report.schema_name,
+        table_name => trend_report.table_name,
+        days => trend_report.days,
+        filter_name => trend_report.filter_name
+      )
+    end
+  ) || case
+    when trend_report.each_run then jsonb_build_object(
+      'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings)
     )
-  ) into strict v_report;
+    else '{}'
+  end into strict v_report;
 
-  if (v_report #>> '{summary,days_found}')::bigint > 0 then
+  if (v_report #>> array['summary', v_unit || '_found'])::bigint > 0 then
     return v_report;
   end if;
 
@@ -3577,10 +4269,11 @@ begin
 
   select day.snapshot_date into v_last
   from nms.table_metrics_daily_snapshot as day
-  join nms.table_metrics_measurements as measurement on measurement.run_id = day.run_id
+  cross join lateral nms_private.rows_of(
+    run_id => day.run_id, schema_name => trend_report.schema_name, table_name => trend_report.table_name
+  ) as found
   where
-    measurement.schema_name = trend_report.schema_name
-    and measurement.table_name = trend_report.table_name
+    found.tables > 0
     and (
       trend_report.filter_name is null
       or exists (
@@ -3597,7 +4290,7 @@ begin
   order by day.snapshot_date desc
   limit 1;
   if not found and trend_report.filter_name is null then
-    perform nms_private.refuse_unknown_table(
+    perform nms_private.refuse_unknown_scope(
       schema_name => trend_report.schema_name, table_name => trend_report.table_name
     );
   end if;
@@ -3614,10 +4307,10 @@ $$;
 
 
 --
--- Name: FUNCTION trend_report(schema_name text, table_name text, days integer, filter_name text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) IS 'How many rows a table had on each of the last so many business days, today included: {schema_name, table_name, filter_name, days, summary, summary_of_bytes}, the days as of nms.table_trend, oldest first, each with filtered {name: rows} when the table has filters. filter_name: only the rows that match this filter. summary_of_bytes is null unless bytes were measured on one of them. When none of them has a result, the summary says which day was the last with one, and how many days reach back to it. Names as the catalogue spells them. Raises P0002 for a table that no run has met, and for a filter that none has counted.';
+COMMENT ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) IS 'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included: {schema_name, table_name, filter_name, days, summary, summary_of_bytes, alerts}, the days as of nms.trend, oldest first, each with filtered {name: rows} when the table has filters. each_run: runs rather than days, each with collected_at, and the business_time_zone. filter_name: only the rows that match this filter. alerts: those of the table that are open or were opened on these days, newest first, with snapshot_date and closed_date, the business days from which on they held and no longer did; of a total there are none. summary_of_bytes is null unless bytes were measured on one of them. The change of a total is of what its first and its last day have both counted. When none of them has a result, the summary says which day was the last with one, and how many days reach back to it. Names as the catalogue spells them. Raises P0002 for a name that no run has met, and for a filter that none has counted; 22023 for a table without its schema, or a filter without its table.';
 
 
 --
@@ -4128,6 +4821,226 @@ COMMENT ON FUNCTION nms_private.add_up_findings(run_id bigint, targets nms_priva
 
 
 --
+-- Name: alert_changes(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alert_changes(run_id bigint) RETURNS TABLE(event text, kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    change.event, told.kind, told.schema_name, told.table_name, told.filter_name, told.alerts, told.schemas, told.tables,
+    told.detail, told.opened_at, told.opened_by_run, told.closed_at, told.closed_by_run
+  from (
+    select
+      'alert_opened' as event,
+      array(select log from nms.table_metrics_alert_log as log where log.opened_by_run = alert_changes.run_id) as alerts
+    union all
+    select
+      'alert_closed',
+      array(select log from nms.table_metrics_alert_log as log where log.closed_by_run = alert_changes.run_id)
+  ) as change
+  cross join lateral nms_private.grouped_alerts(alerts => change.alerts) as told
+  order by
+    change.event desc, told.opened_at, told.kind, told.schema_name nulls first, told.table_name,
+    told.filter_name nulls first
+$$;
+
+
+--
+-- Name: FUNCTION alert_changes(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alert_changes(run_id bigint) IS 'Which alerts a run has opened and closed, put together as nms_private.grouped_alerts() does. event: alert_opened or alert_closed.';
+
+
+--
+-- Name: table_metrics_alert_rules; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_alert_rules (
+    schema_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
+    table_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
+    kind text DEFAULT '*'::text NOT NULL,
+    is_on boolean,
+    silenced_until date,
+    drop_percent numeric,
+    spike_percent numeric,
+    min_rows bigint,
+    min_change bigint,
+    sensitivity numeric,
+    failures_in_a_row bigint,
+    late_after interval,
+    comment text,
+    CONSTRAINT a_rule_decides_something CHECK ((num_nonnulls(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after) > 0)),
+    CONSTRAINT a_table_is_named_with_its_schema CHECK (((schema_name <> '*'::text) OR (table_name = '*'::text))),
+    CONSTRAINT drop_percent_is_between_1_and_100 CHECK (((drop_percent >= (1)::numeric) AND (drop_percent <= (100)::numeric))),
+    CONSTRAINT failures_and_lateness_are_of_no_schema CHECK (((schema_name = '*'::text) OR (num_nonnulls(failures_in_a_row, late_after) = 0))),
+    CONSTRAINT failures_in_a_row_is_1_or_more CHECK ((failures_in_a_row >= 1)),
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['*'::text, 'repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text, 'count_differs'::text, 'triggers_changed'::text]))),
+    CONSTRAINT late_after_is_between_0_and_30_days CHECK (((late_after >= '00:00:00'::interval) AND (late_after <= '30 days'::interval))),
+    CONSTRAINT min_change_is_0_or_more CHECK ((min_change >= 0)),
+    CONSTRAINT min_rows_is_0_or_more CHECK ((min_rows >= 0)),
+    CONSTRAINT sensitivity_is_between_a_tenth_and_10 CHECK (((sensitivity >= 0.1) AND (sensitivity <= (10)::numeric))),
+    CONSTRAINT spike_percent_is_between_1_and_1000000 CHECK (((spike_percent >= (1)::numeric) AND (spike_percent <= (1000000)::numeric)))
+);
+
+
+--
+-- Name: TABLE table_metrics_alert_rules; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_alert_rules IS 'What to be told about, for a table, for a schema, or for all (*). A column that is null decides nothing: for each column, of all rules that fit and decide it, that of the table wins, then that of its schema, then that for all; among these that of the kind. Without rules the defaults named at each column hold.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.schema_name IS 'Schema as the catalogue spells it, or * for every schema.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.table_name IS 'Table as the catalogue spells it, or * for every table of the schema.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.kind; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.kind IS 'Kind of alert, or * for every kind.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.is_on; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.is_on IS 'False: no such alerts. Default: true.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.silenced_until; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.silenced_until IS 'No such alerts before this business day. Default: none are silenced.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.drop_percent; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.drop_percent IS 'By how many per cent a count may be below what is usual. Default: 15.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.spike_percent; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.spike_percent IS 'By how many per cent a count may be above what is usual. Default: 30.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.min_rows; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.min_rows IS 'Tables that usually have fewer rows have no drop, and none that drops to zero; with fewer rows they have no spike. Default: 50.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.min_change; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.min_change IS 'A change of fewer rows is neither drop nor spike. Default: 20.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.sensitivity; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.sensitivity IS 'How closely a table is held to its habit: 2 allows half of its usual fluctuation, 0.5 the double. Default: 1.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.failures_in_a_row; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.failures_in_a_row IS 'After how many failed runs in a row there is an alert. Default: 3.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.late_after; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.late_after IS 'How long after the usual time a business day may be without a result. Default: 1 hour.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_rules.comment; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_rules.comment IS 'Why, for whoever reads it later; decides nothing.';
+
+
+--
+-- Name: alert_decisions(nms.table_metrics_alert_rules); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alert_decisions(rule nms.table_metrics_alert_rules) RETURNS TABLE(place bigint, decision text, value text, in_words text, kinds text[])
+    LANGUAGE sql STABLE ROWS 5 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "IntervalStyle" TO 'postgres_verbose'
+    AS $$
+  select listed.place, listed.decision, listed.value, listed.in_words, listed.kinds::text[]
+  from (
+    values
+      (
+        bigint '1', 'is_on', (rule).is_on::text,
+        case when (rule).is_on then 'on' else 'no alerts' end,
+        null
+      ),
+      (
+        2, 'silenced_until', (rule).silenced_until::text,
+        format(
+          case when (rule).silenced_until > nms.business_date() then 'silent until %s' else 'was silent until %s' end,
+          (rule).silenced_until
+        ),
+        null
+      ),
+      (3, 'drop_percent', (rule).drop_percent::text, format('drop from %s %%', trim_scale((rule).drop_percent)), '{drop}'),
+      (4, 'spike_percent', (rule).spike_percent::text, format('spike from %s %%', trim_scale((rule).spike_percent)), '{spike}'),
+      (
+        5, 'min_rows', (rule).min_rows::text,
+        format('tables of %s rows or more', nms_private.with_separators(number => (rule).min_rows)),
+        '{dropped_to_zero,drop,spike}'
+      ),
+      (
+        6, 'min_change', (rule).min_change::text,
+        format('changes of %s rows or more', nms_private.with_separators(number => (rule).min_change)),
+        '{drop,spike}'
+      ),
+      (7, 'sensitivity', (rule).sensitivity::text, format('sensitivity %s', trim_scale((rule).sensitivity)), '{drop,spike}'),
+      (
+        8, 'failures_in_a_row', (rule).failures_in_a_row::text,
+        format('after %s failed runs in a row', (rule).failures_in_a_row),
+        '{repeated_failures}'
+      ),
+      (9, 'late_after', (rule).late_after::text, format('late %s after the usual time', ltrim((rule).late_after::text, '@ ')), '{run_late}')
+  ) as listed (place, decision, value, in_words, kinds)
+  where listed.value is not null
+$$;
+
+
+--
+-- Name: FUNCTION alert_decisions(rule nms.table_metrics_alert_rules); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alert_decisions(rule nms.table_metrics_alert_rules) IS 'What one alert rule decides, in words, and for which kinds of alerts that matters.';
+
+
+--
 -- Name: table_metrics_alert_log; Type: TABLE; Schema: nms; Owner: -
 --
 
@@ -4145,8 +5058,13 @@ CREATE TABLE nms.table_metrics_alert_log (
     closed_at timestamp with time zone,
     closed_by_run bigint,
     filter_name text COLLATE pg_catalog."C",
+    acknowledged_at timestamp with time zone,
+    acknowledged_by text,
+    acknowledgement text,
     CONSTRAINT a_filter_is_of_a_table CHECK (((filter_name IS NULL) OR (table_name IS NOT NULL))),
     CONSTRAINT alerts_close_after_they_open CHECK ((closed_at >= opened_at)),
+    CONSTRAINT an_acknowledgement_has_1_to_500_characters CHECK (((length(acknowledgement) >= 1) AND (length(acknowledgement) <= 500))),
+    CONSTRAINT an_acknowledgement_tells_when_who_and_why CHECK ((num_nulls(acknowledged_at, acknowledged_by, acknowledgement) = ANY (ARRAY[0, 3]))),
     CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text, 'count_differs'::text, 'triggers_changed'::text]))),
     CONSTRAINT schema_and_table_come_together CHECK (((schema_name IS NULL) = (table_name IS NULL)))
 );
@@ -4251,6 +5169,27 @@ COMMENT ON COLUMN nms.table_metrics_alert_log.filter_name IS 'Filter whose count
 
 
 --
+-- Name: COLUMN table_metrics_alert_log.acknowledged_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledged_at IS 'When somebody took it on, with nms.acknowledge_alert(); null until then.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.acknowledged_by; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledged_by IS 'The role that did.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.acknowledgement; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledgement IS 'What that person said about it.';
+
+
+--
 -- Name: alert_groups(nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -4290,6 +5229,35 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.alert_groups(alerts nms.table_metrics_alert_log[]) IS 'Alerts as a message has them: put together by nms_private.grouped_alerts(), alert_id and the numbers where an entry is a single one.';
+
+
+--
+-- Name: alert_kinds(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alert_kinds() RETURNS TABLE(kind text, is_of_table boolean)
+    LANGUAGE sql IMMUTABLE ROWS 10 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  values
+    ('repeated_failures', false),
+    ('run_late', false),
+    ('no_tables', false),
+    ('table_missing', true),
+    ('table_new', true),
+    ('dropped_to_zero', true),
+    ('drop', true),
+    ('spike', true),
+    ('count_differs', true),
+    ('triggers_changed', true)
+$$;
+
+
+--
+-- Name: FUNCTION alert_kinds(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alert_kinds() IS 'Every kind of alert, and whether it is about a table or about a whole run.';
 
 
 --
@@ -4347,42 +5315,243 @@ COMMENT ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, ki
 
 
 --
--- Name: announce_alert(nms.table_metrics_alert_log); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: alert_scope(text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.announce_alert(alert nms.table_metrics_alert_log) RETURNS void
+CREATE FUNCTION nms_private.alert_scope(named text) RETURNS TABLE(schema_name text, table_name text)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_schema constant text := substring(alert_scope.named from '^(.+)\.\*$');
+  v_tables jsonb;
+begin
+  if alert_scope.named = '*' then
+    return query values ('*', '*');
+    return;
+  elsif v_schema is not null then
+    schema_name := coalesce(replace(substring(v_schema from '^"((?:[^"]|"")+)"$'), '""', '"'), v_schema);
+    table_name := '*';
+    perform nms_private.refuse_unknown_schema(schema_name => schema_name);
+    return next;
+    return;
+  end if;
+
+  v_tables := nms.find_table(named => alert_scope.named);
+  if jsonb_array_length(v_tables -> 'found') <> 1 then
+    raise exception '%', format(
+        case when v_tables -> 'found' = '[]' then 'no run has met a table %s' else '%s is more than one table' end,
+        coalesce(alert_scope.named, 'null')
+      )
+      using
+        errcode = 'no_data_found',
+        detail = 'expected schema.table, schema.* for a whole schema, or * for all',
+        hint = coalesce(
+          (
+            select format('Did you mean %s?', string_agg(name, ', '))
+            from (
+              select jsonb_array_elements_text(v_tables -> 'alike')
+              union all
+              select meant ->> 'quoted' from jsonb_array_elements(v_tables -> 'found') as meant
+            ) as candidate (name)
+            having count(*) > 0
+          ),
+          'Those of the last run are in nms.table_metrics_latest.'
+        );
+  end if;
+  schema_name := v_tables #>> '{found,0,schema_name}';
+  table_name := v_tables #>> '{found,0,table_name}';
+  return next;
+end
+$_$;
+
+
+--
+-- Name: FUNCTION alert_scope(named text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alert_scope(named text) IS 'What a rule for this name is about, as nms.table_metrics_alert_rules has it: a table as nms.find_table() knows it, a whole schema (sales.*), or everything (*). Raises P0002, with the names most alike, for what no run has met, and for what is more than one table.';
+
+
+--
+-- Name: alerts_of_period(date, date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alerts_of_period(since date, until date) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  logged as materialized (
+    select
+      log.kind,
+      log.schema_name,
+      log.table_name,
+      log.filter_name,
+      log.detail,
+      log.opened_at,
+      log.closed_at,
+      coalesce(opening.snapshot_date, (log.opened_at at time zone settings.business_time_zone)::date) as opened_on,
+      coalesce(closing.snapshot_date, (log.closed_at at time zone settings.business_time_zone)::date) as closed_on
+    from nms.table_metrics_settings as settings
+    cross join nms.table_metrics_alert_log as log
+    left join nms.table_metrics_runs as opening on opening.run_id = log.opened_by_run
+    left join nms.table_metrics_runs as closing on closing.run_id = log.closed_by_run
+  ),
+  told as (
+    select 'opened' as state, logged.*
+    from logged
+    where logged.opened_on > alerts_of_period.since and logged.opened_on <= alerts_of_period.until
+    union all
+    select 'closed', logged.*
+    from logged
+    where logged.closed_on > alerts_of_period.since and logged.closed_on <= alerts_of_period.until
+    union all
+    select
+      'open', alert.kind, alert.schema_name, alert.table_name, alert.filter_name, alert.detail, alert.since, null,
+      found.opened_on, null
+    from nms.table_metrics_settings as settings
+    cross join nms.table_metrics_alerts as alert
+    left join nms.table_metrics_runs as opening on opening.run_id = alert.run_id
+    cross join lateral (
+      select coalesce(opening.snapshot_date, (alert.since at time zone settings.business_time_zone)::date)
+    ) as found (opened_on)
+    where found.opened_on <= alerts_of_period.until
+  ),
+  grouped as (
+    select
+      told.*,
+      bigint '1' as alerts,
+      row_number() over (partition by told.state order by told.opened_at, told.kind, told.schema_name, told.table_name) as place
+    from told
+  )
+  select jsonb_object_agg(
+    asked.state,
+    (
+      select jsonb_build_object(
+        'alerts', count(*),
+        'groups', coalesce(
+          jsonb_agg(to_jsonb(grouped) - '{state,place,opened_on,closed_on}'::text[] order by grouped.place)
+            filter (where grouped.place <= 50),
+          '[]'
+        )
+      )
+      from grouped
+      where grouped.state = asked.state
+    )
+  )
+  from (values ('opened'), ('closed'), ('open')) as asked (state)
+$$;
+
+
+--
+-- Name: FUNCTION alerts_of_period(since date, until date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alerts_of_period(since date, until date) IS 'The alerts of the business days after one day up to another: {opened, closed, open}, each {alerts, groups}, oldest first. opened and closed are as nms.table_metrics_alert_log has them; open are those of nms.table_metrics_alerts, open now, that were opened by then.';
+
+
+--
+-- Name: alerts_of_table(text, text, integer, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alerts_of_table(schema_name text, table_name text, days integer, filter_name text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(
+    jsonb_agg(
+      to_jsonb(log) || jsonb_build_object('snapshot_date', day.opened, 'closed_date', day.closed)
+      order by log.opened_at desc, log.alert_id desc
+    ),
+    '[]'
+  )
+  from nms.table_metrics_alert_log as log
+  left join nms.table_metrics_runs as opening on opening.run_id = log.opened_by_run
+  left join nms.table_metrics_runs as closing on closing.run_id = log.closed_by_run
+  cross join lateral (
+    select
+      coalesce(opening.snapshot_date, nms.business_date(at => log.opened_at)) as opened,
+      case
+        when log.closed_at is not null then coalesce(closing.snapshot_date, nms.business_date(at => log.closed_at))
+      end as closed
+  ) as day
+  where
+    log.schema_name = alerts_of_table.schema_name
+    and log.table_name = alerts_of_table.table_name
+    and (alerts_of_table.filter_name is null or log.filter_name = alerts_of_table.filter_name)
+    and (log.closed_at is null or day.opened > nms.business_date() - alerts_of_table.days)
+$$;
+
+
+--
+-- Name: FUNCTION alerts_of_table(schema_name text, table_name text, days integer, filter_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alerts_of_table(schema_name text, table_name text, days integer, filter_name text) IS 'The alerts of a table that are open, or were opened on one of the last so many business days, newest first: as nms.table_metrics_alert_log has them, with snapshot_date, the business day on which each was opened, and closed_date, the first one on which it held no longer, null while it is open.';
+
+
+--
+-- Name: announce_alerts(nms.table_metrics_alert_log[], nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[] DEFAULT '{}'::nms.table_metrics_alert_log[]) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_short nms.table_metrics_alert_log := alert;
+  v_change record;
+  v_notification jsonb;
+  v_lines text[] := '{}';
 begin
-  -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
-  if octet_length(to_jsonb(alert)::text) > 7999 then
-    v_short.schema_name := left(alert.schema_name, 63);
-    v_short.table_name := left(alert.table_name, 63);
-    v_short.detail := left(alert.detail, 1000) || '…';
-  end if;
+  for v_change in
+    select 'alert_opened' as event, told.* from nms_private.grouped_alerts(alerts => announce_alerts.opened) as told
+    union all
+    select 'alert_closed', told.* from nms_private.grouped_alerts(alerts => announce_alerts.closed) as told
+  loop
+    v_notification := jsonb_build_object('event', v_change.event) || case
+      when v_change.alerts = 1 then to_jsonb(v_change.alert)
+      else to_jsonb(v_change) - '{event,schemas,is_acknowledged,alert}'::text[]
+    end;
+    -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
+    if octet_length(v_notification::text) > 7999 then
+      v_notification := v_notification - 'acknowledgement' || jsonb_build_object(
+        'schema_name', left(v_change.schema_name, 63),
+        'table_name', left(v_change.table_name, 63),
+        'detail', left(v_change.detail, 1000) || '…'
+      );
+    end if;
+    -- A full queue would make the transaction fail when it commits.
+    if pg_notification_queue_usage() < 0.5 then
+      perform pg_notify('nms_alerts', v_notification::text);
+    end if;
 
-  raise log 'table metrics: %', concat_ws(
-    ' ',
-    v_short.kind,
-    case when v_short.table_name is not null then format('%I.%I', v_short.schema_name, v_short.table_name) end,
-    v_short.detail
-  );
-  -- A full queue would make the transaction fail when it commits.
-  if pg_notification_queue_usage() < 0.5 then
-    perform pg_notify('nms_alerts', to_jsonb(v_short)::text);
-  end if;
+    v_lines := v_lines || format(
+      '%s %s: %s',
+      v_change.event,
+      concat_ws(
+        ' ',
+        v_change.kind,
+        case
+          when v_change.table_name is not null
+            then format('%I.%I', left(v_change.schema_name, 63), left(v_change.table_name, 63))
+          when v_change.schema_name is not null then format('in %I', left(v_change.schema_name, 63))
+        end,
+        case when v_change.event = 'alert_closed' then format('(since %s)', v_change.opened_at) end
+      ),
+      regexp_replace(left(v_change.detail, 1000), '\s+', ' ', 'g')
+    );
+  end loop;
+  return array_to_string(v_lines, '; ');
 end
 $$;
 
 
 --
--- Name: FUNCTION announce_alert(alert nms.table_metrics_alert_log); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.announce_alert(alert nms.table_metrics_alert_log) IS 'Tells of a new alert: a line in the server log, and a notification on the channel nms_alerts with the row of nms.table_metrics_alert_log as JSON, cut where that is too long.';
+COMMENT ON FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]) IS 'Tells of alerts that were opened and closed, put together as nms_private.grouped_alerts() does: a notification each on the channel nms_alerts, with event, which is alert_opened or alert_closed, and the row of nms.table_metrics_alert_log as JSON, cut where that is too long; or, for several at once, with alerts, their number, and tables, the names of the first three. Returns a line for the server log. The caller writes it: with each line come all the calls that lie between.';
 
 
 --
@@ -5047,6 +6216,145 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.changed_counts(run_id bigint) IS 'The tables of a finished run, and their filters, that are not near the median of their last week, for any rule: those that are worth judging by their whole past. None while there is no earlier day.';
+
+
+--
+-- Name: changes_of_period(bigint, bigint, date, date, integer); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first date, last date, at_most integer) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  compared as materialized (
+    select per_table.*
+    from nms.compare_runs(before => changes_of_period.before, after => changes_of_period.after) as per_table
+    where num_nulls(changes_of_period.before, changes_of_period.after) = 0
+  ),
+  named as (
+    select
+      compared.schema_name,
+      compared.table_name,
+      compared.table_kind,
+      compared.outcome,
+      compared.rows_before,
+      compared.rows_after,
+      compared.change,
+      compared.change_percent,
+      compared.method_before,
+      compared.method_after,
+      compared.rows_after_low,
+      compared.rows_after_high
+    from compared
+    where not compared.is_partition
+    union all
+    -- The first result has nothing to be compared with.
+    select
+      measurement.schema_name,
+      measurement.table_name,
+      measurement.table_kind,
+      null,
+      null,
+      measurement.row_count,
+      null,
+      null,
+      null,
+      measurement.method,
+      measurement.row_count_low,
+      measurement.row_count_high
+    from nms.table_metrics_measurements as measurement
+    where
+      measurement.run_id = changes_of_period.after
+      and changes_of_period.before is null
+      and not measurement.is_partition
+  ),
+  placed as materialized (
+    select
+      named.*,
+      case
+        when named.rows_after_low is null then '{place,place_in_outcome,unsaid,rows_after_low,rows_after_high}'
+        else '{place,place_in_outcome,unsaid}'
+      end::text[] as unsaid,
+      row_number() over by_size as place,
+      row_number() over (partition by named.outcome order by size.change desc, named.schema_name, named.table_name) as place_in_outcome
+    from named
+    cross join lateral (
+      select abs(coalesce(named.change, named.rows_after, -named.rows_before, 0))
+    ) as size (change)
+    window by_size as (
+      order by
+        named.outcome in ('left out', 'unchanged'),
+        size.change desc,
+        named.rows_after desc nulls last,
+        named.schema_name,
+        named.table_name
+    )
+  ),
+  calendar as materialized (
+    select every.snapshot_date, day.run_id
+    from (
+      select changes_of_period.first + later as snapshot_date
+      from generate_series(0, changes_of_period.last - changes_of_period.first) as later
+    ) as every
+    left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = every.snapshot_date
+  ),
+  listed as (
+    select placed.*, history.days
+    from placed
+    cross join lateral (
+      select jsonb_agg(measurement.row_count order by calendar.snapshot_date) as days
+      from calendar
+      left join nms.table_metrics_measurements as measurement
+        on measurement.run_id = calendar.run_id
+        and measurement.schema_name = placed.schema_name
+        and measurement.table_name = placed.table_name
+    ) as history
+    where placed.place <= coalesce(changes_of_period.at_most, placed.place)
+  )
+  select jsonb_build_object(
+    'change', total.change,
+    'change_percent', total.change_percent,
+    'tables_left_out', total.tables_left_out,
+    'is_change_estimated', (
+      select coalesce(bool_or('estimate' in (compared.method_before, compared.method_after)), false) from compared
+    ),
+    'outcomes', (
+      select coalesce(jsonb_object_agg(grouped.outcome, grouped.tables), '{}')
+      from (select placed.outcome, count(*) as tables from placed where placed.outcome is not null group by placed.outcome) as grouped
+    ),
+    'tables', (
+      select coalesce(jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place), '[]')
+      from listed
+    ),
+    'more_tables', (select count(*) from placed where placed.place > changes_of_period.at_most)
+  ) || (
+    select jsonb_object_agg(
+      asked.outcome,
+      (
+        select coalesce(
+          jsonb_agg(to_jsonb(placed) - placed.unsaid order by placed.place_in_outcome), '[]'
+        )
+        from placed
+        where placed.outcome = asked.outcome and placed.place_in_outcome <= 10
+      )
+    )
+    from (values ('grew'), ('shrank'), ('appeared'), ('disappeared')) as asked (outcome)
+  )
+  from (values (1)) as one
+  left join lateral (
+    select growth.change, growth.change_percent, growth.tables_left_out
+    from nms_private.growth_over(run_ids => array[changes_of_period.before, changes_of_period.after]) as growth
+    where growth.since is not null
+  ) as total on num_nulls(changes_of_period.before, changes_of_period.after) = 0
+$$;
+
+
+--
+-- Name: FUNCTION changes_of_period(before bigint, after bigint, first date, last date, at_most integer); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.changes_of_period(before bigint, after bigint, first date, last date, at_most integer) IS 'What nms.period_report says of the tables of two runs, and of their rows on the days from the first to the last.';
 
 
 --
@@ -6584,125 +7892,63 @@ COMMENT ON FUNCTION nms_private.day_owners(run_id bigint) IS 'The history by whi
 
 
 --
--- Name: table_metrics_alert_rules; Type: TABLE; Schema: nms; Owner: -
+-- Name: days_of_period(date, date); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE TABLE nms.table_metrics_alert_rules (
-    schema_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
-    table_name text DEFAULT '*'::text NOT NULL COLLATE pg_catalog."C",
-    kind text DEFAULT '*'::text NOT NULL,
-    is_on boolean,
-    silenced_until date,
-    drop_percent numeric,
-    spike_percent numeric,
-    min_rows bigint,
-    min_change bigint,
-    sensitivity numeric,
-    failures_in_a_row bigint,
-    late_after interval,
-    CONSTRAINT a_rule_decides_something CHECK ((num_nonnulls(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after) > 0)),
-    CONSTRAINT a_table_is_named_with_its_schema CHECK (((schema_name <> '*'::text) OR (table_name = '*'::text))),
-    CONSTRAINT drop_percent_is_between_1_and_100 CHECK (((drop_percent >= (1)::numeric) AND (drop_percent <= (100)::numeric))),
-    CONSTRAINT failures_and_lateness_are_of_no_schema CHECK (((schema_name = '*'::text) OR (num_nonnulls(failures_in_a_row, late_after) = 0))),
-    CONSTRAINT failures_in_a_row_is_1_or_more CHECK ((failures_in_a_row >= 1)),
-    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['*'::text, 'repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text, 'count_differs'::text, 'triggers_changed'::text]))),
-    CONSTRAINT late_after_is_between_0_and_30_days CHECK (((late_after >= '00:00:00'::interval) AND (late_after <= '30 days'::interval))),
-    CONSTRAINT min_change_is_0_or_more CHECK ((min_change >= 0)),
-    CONSTRAINT min_rows_is_0_or_more CHECK ((min_rows >= 0)),
-    CONSTRAINT sensitivity_is_between_a_tenth_and_10 CHECK (((sensitivity >= 0.1) AND (sensitivity <= (10)::numeric))),
-    CONSTRAINT spike_percent_is_between_1_and_1000000 CHECK (((spike_percent >= (1)::numeric) AND (spike_percent <= (1000000)::numeric)))
-);
-
-
---
--- Name: TABLE table_metrics_alert_rules; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON TABLE nms.table_metrics_alert_rules IS 'What to be told about, for a table, for a schema, or for all (*). A column that is null decides nothing: for each column, of all rules that fit and decide it, that of the table wins, then that of its schema, then that for all; among these that of the kind. Without rules the defaults named at each column hold.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.schema_name; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.schema_name IS 'Schema as the catalogue spells it, or * for every schema.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.table_name; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.table_name IS 'Table as the catalogue spells it, or * for every table of the schema.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.kind; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.kind IS 'Kind of alert, or * for every kind.';
+CREATE FUNCTION nms_private.days_of_period(since date, until date) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  due as (
+    select due.next_date, due.due_at, due.usual_weekdays
+    from nms.table_metrics_next_due as due
+    where due.run_id = (
+      select run.run_id
+      from nms.table_metrics_runs as run
+      where run.status = 'SUCCEEDED' and not run.is_imported and run.snapshot_date <= days_of_period.until
+      order by run.snapshot_date desc, run.run_id desc
+      limit 1
+    )
+  ),
+  judged as (
+    select
+      calendar.snapshot_date,
+      day.run_id is not null as has_result,
+      day.run_id is not null
+        or (
+          calendar.snapshot_date > (select min(earlier.snapshot_date) from nms.table_metrics_daily_snapshot as earlier)
+          and (extract(isodow from calendar.snapshot_date) = any (due.usual_weekdays)) is not false
+          and (
+            calendar.snapshot_date < nms.business_date()
+            or statement_timestamp() > due.due_at + (calendar.snapshot_date - due.next_date) * interval '24 h'
+          )
+        ) as is_expected
+    from (
+      select days_of_period.since + later as snapshot_date
+      from generate_series(1, days_of_period.until - days_of_period.since) as later
+    ) as calendar
+    left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = calendar.snapshot_date
+    left join due on true
+  )
+  select jsonb_build_object(
+    'calendar', count(*),
+    'expected', count(*) filter (where judged.is_expected),
+    'with_result', count(*) filter (where judged.has_result),
+    'without_result', coalesce(
+      jsonb_agg(judged.snapshot_date order by judged.snapshot_date) filter (where judged.is_expected and not judged.has_result),
+      '[]'
+    )
+  )
+  from judged
+$$;
 
 
 --
--- Name: COLUMN table_metrics_alert_rules.is_on; Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION days_of_period(since date, until date); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON COLUMN nms.table_metrics_alert_rules.is_on IS 'False: no such alerts. Default: true.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.silenced_until; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.silenced_until IS 'No such alerts before this business day. Default: none are silenced.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.drop_percent; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.drop_percent IS 'By how many per cent a count may be below what is usual. Default: 15.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.spike_percent; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.spike_percent IS 'By how many per cent a count may be above what is usual. Default: 30.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.min_rows; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.min_rows IS 'Tables that usually have fewer rows have no drop, and none that drops to zero; with fewer rows they have no spike. Default: 50.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.min_change; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.min_change IS 'A change of fewer rows is neither drop nor spike. Default: 20.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.sensitivity; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.sensitivity IS 'How closely a table is held to its habit: 2 allows half of its usual fluctuation, 0.5 the double. Default: 1.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.failures_in_a_row; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.failures_in_a_row IS 'After how many failed runs in a row there is an alert. Default: 3.';
-
-
---
--- Name: COLUMN table_metrics_alert_rules.late_after; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_rules.late_after IS 'How long after the usual time a business day may be without a result. Default: 1 hour.';
+COMMENT ON FUNCTION nms_private.days_of_period(since date, until date) IS 'How many business days there are after one day up to another: {calendar, expected, with_result, without_result}. expected: with a result, or on a day of the week that usually has one, from the first result on and not before it is due. without_result: the expected days that have none.';
 
 
 --
@@ -6725,7 +7971,8 @@ CREATE FUNCTION nms_private.default_alert_rule() RETURNS nms.table_metrics_alert
     20, -- min_change
     1, -- sensitivity
     3, -- failures_in_a_row
-    interval '1 hour' -- late_after
+    interval '1 hour', -- late_after
+    null -- comment
   )::nms.table_metrics_alert_rules
 $$;
 
@@ -7194,6 +8441,71 @@ COMMENT ON FUNCTION nms_private.expected_counts(run_id bigint, schema_names text
 
 
 --
+-- Name: explain_alert_rules(text, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.explain_alert_rules(schema_name text, table_name text) RETURNS TABLE(place bigint, kind text, decides jsonb)
+    LANGUAGE sql STABLE ROWS 7 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  -- As nms_private.alert_rule() ranks them.
+  fitting as (
+    select known.place as kind_place, known.kind, rule.rule, rule.rank
+    from nms_private.alert_kinds() with ordinality as known (kind, is_of_table, place)
+    cross join lateral (
+      select
+        given as rule,
+        row_number() over (order by given.table_name = '*', given.schema_name = '*', given.kind = '*') as rank
+      from nms.table_metrics_alert_rules as given
+      where
+        given.schema_name in ('*', explain_alert_rules.schema_name)
+        and given.table_name in ('*', explain_alert_rules.table_name)
+        and given.kind in ('*', known.kind)
+      union all
+      select nms_private.default_alert_rule(), null -- where none of them decides
+    ) as rule
+    where known.is_of_table
+  ),
+  decided as (
+    select distinct on (fitting.kind_place, decision.place)
+      fitting.kind_place,
+      fitting.kind,
+      decision.place,
+      decision.decision,
+      decision.value,
+      decision.in_words,
+      case when fitting.rank is not null then nms_private.name_of_rule(rule => fitting.rule) end as rule
+    from fitting
+    cross join lateral nms_private.alert_decisions(rule => fitting.rule) as decision
+    where decision.kinds is null or fitting.kind = any (decision.kinds)
+    order by fitting.kind_place, decision.place, fitting.rank nulls last
+  )
+  select
+    decided.kind_place,
+    decided.kind,
+    jsonb_agg(
+      jsonb_build_object(
+        'decision', decided.decision,
+        'value', decided.value,
+        'in_words', decided.in_words,
+        'rule', decided.rule
+      )
+      order by decided.place
+    )
+  from decided
+  group by decided.kind_place, decided.kind
+$$;
+
+
+--
+-- Name: FUNCTION explain_alert_rules(schema_name text, table_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.explain_alert_rules(schema_name text, table_name text) IS 'What nms_private.alert_rule() decides about each kind of alert for one table: each decision with the name of the rule that it comes from, null for a default.';
+
+
+--
 -- Name: extension_tables(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -7417,10 +8729,10 @@ COMMENT ON FUNCTION nms_private.family_members(targets nms_private.target[]) IS 
 
 
 --
--- Name: fastest_growing(text, bigint, bigint, text); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: fastest_growing(text, bigint, bigint, text, bigint[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text DEFAULT NULL::text) RETURNS jsonb
+CREATE FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text DEFAULT NULL::text, run_ids bigint[] DEFAULT '{}'::bigint[]) RETURNS jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -7438,7 +8750,19 @@ begin
           'change', grown.change,
           'change_percent', round(100.0 * grown.change / nullif(grown.before, 0), 2),
           'method', grown.method
-        )
+        ) || case
+          when fastest_growing.run_ids = '{}' then '{}'
+          else jsonb_build_object(
+            'rows', (
+              select jsonb_agg(measurement.row_count order by given.place)
+              from unnest(fastest_growing.run_ids) with ordinality as given (run_id, place)
+              left join nms.table_metrics_measurements as measurement
+                on measurement.run_id = given.run_id
+                and measurement.schema_name = grown.schema_name
+                and measurement.table_name = grown.table_name
+            )
+          )
+        end
         order by grown.change desc, grown.schema_name, grown.table_name
       ),
       '[]'
@@ -7481,10 +8805,10 @@ $$;
 
 
 --
--- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text) IS 'The tables that have grown most from one run to another, in rows or in bytes on disk, partitions as part of theirs: [{schema_name, table_name, before, after, change, change_percent, method}], before null for one that appeared. Which one of both leaves out, or has not measured, is none of them.';
+COMMENT ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]) IS 'The tables that have grown most from one run to another, in rows or in bytes on disk, partitions as part of theirs: [{schema_name, table_name, before, after, change, change_percent, method}], before null for one that appeared; with run_ids also rows, one number for each of these runs, null where it was not counted. Which one of both leaves out, or has not measured, is none of them.';
 
 
 --
@@ -9141,7 +10465,7 @@ COMMENT ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) IS 'Ends
 -- Name: grouped_alerts(nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) RETURNS TABLE(kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint, alert nms.table_metrics_alert_log)
+CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) RETURNS TABLE(kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint, is_acknowledged boolean, alert nms.table_metrics_alert_log)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -9150,25 +10474,30 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
     select
       alert.*,
       alert as itself,
+      alert.acknowledged_at is not null as is_acknowledged,
       alert.schema_name is not null and count(*) over of_schema > 5 as is_of_schema,
       row_number() over (of_schema order by alert.table_name, alert.filter_name nulls first) as place,
       row_number() over (
-        partition by alert.kind, alert.schema_name, alert.table_name order by alert.filter_name nulls first
+        partition by alert.kind, alert.acknowledged_at is null, alert.schema_name, alert.table_name
+        order by alert.filter_name nulls first
       ) = 1 as is_first_of_table
     from unnest(grouped_alerts.alerts) as alert
-    window of_schema as (partition by alert.kind, alert.schema_name)
+    window of_schema as (partition by alert.kind, alert.acknowledged_at is null, alert.schema_name)
   ),
   placed as (
     select
       given.*,
       -- However many schemas there are, such as one for each tenant.
       given.schema_name is not null
-        and count(*) filter (where not given.is_of_schema or given.place = 1) over (partition by given.kind) > 10 as is_of_kind
+        and count(*) filter (where not given.is_of_schema or given.place = 1) over (
+          partition by given.kind, given.is_acknowledged
+        ) > 10 as is_of_kind
     from given
   ),
   folded as (
     select
       placed.kind,
+      placed.is_acknowledged,
       case when not placed.is_of_kind then placed.schema_name end as schema_name,
       count(*) as alerts,
       count(distinct placed.schema_name) as schemas,
@@ -9185,11 +10514,12 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       case when min(placed.closed_by_run) = max(placed.closed_by_run) then min(placed.closed_by_run) end as closed_by_run
     from placed
     where placed.is_of_kind or placed.is_of_schema
-    group by placed.kind, 2
+    group by placed.kind, placed.is_acknowledged, 3
   )
   select
     found.kind, found.schema_name, found.table_name, found.filter_name, found.alerts, found.schemas, found.tables,
-    found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run, found.alert
+    found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run,
+    found.is_acknowledged, found.alert
   from (
     select
       placed.kind,
@@ -9207,6 +10537,7 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       placed.opened_by_run,
       placed.closed_at,
       placed.closed_by_run,
+      placed.is_acknowledged,
       placed.itself as alert
     from placed
     where not placed.is_of_kind and not placed.is_of_schema
@@ -9231,10 +10562,13 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       folded.opened_by_run,
       folded.closed_at,
       folded.closed_by_run,
+      folded.is_acknowledged,
       null
     from folded
   ) as found
-  order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+  order by
+    found.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+    found.filter_name nulls first
 $$;
 
 
@@ -9242,7 +10576,7 @@ $$;
 -- Name: FUNCTION grouped_alerts(alerts nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. What concerns a whole run is never put together. Oldest first.';
+COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
 
 
 --
@@ -11974,6 +13308,28 @@ COMMENT ON FUNCTION nms_private.message_of_run(run_id bigint) IS 'What a webhook
 
 
 --
+-- Name: name_of_rule(nms.table_metrics_alert_rules); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.name_of_rule(rule nms.table_metrics_alert_rules) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select concat(
+    case when (rule).schema_name = '*' then '*' else concat((rule).schema_name, '.', (rule).table_name) end,
+    case when (rule).kind <> '*' then format(' (%s)', (rule).kind) end
+  )
+$$;
+
+
+--
+-- Name: FUNCTION name_of_rule(rule nms.table_metrics_alert_rules); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.name_of_rule(rule nms.table_metrics_alert_rules) IS 'What an alert rule is for, such as sales.orders, sales.* (drop) or *.';
+
+
+--
 -- Name: named_rules(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -12250,9 +13606,16 @@ CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
         'tables', to_jsonb(found.tables),
         'detail', found.detail,
         'since', found.opened_at,
-        'run_id', found.opened_by_run
+        'run_id', found.opened_by_run,
+        'alert_id', (found.alert).alert_id,
+        'is_acknowledged', found.is_acknowledged,
+        'acknowledged_at', (found.alert).acknowledged_at,
+        'acknowledged_by', (found.alert).acknowledged_by,
+        'acknowledgement', (found.alert).acknowledgement
       )
-      order by found.opened_at, found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+      order by
+        found.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+        found.filter_name nulls first
     ),
     '[]'
   )
@@ -12284,7 +13647,14 @@ CREATE FUNCTION nms_private.open_alerts() RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select coalesce(jsonb_agg(to_jsonb(alert) order by alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name), '[]')
+  select coalesce(
+    jsonb_agg(
+      to_jsonb(alert)
+      order by
+        alert.acknowledged_at is not null, alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name
+    ),
+    '[]'
+  )
   from nms.table_metrics_alerts as alert
 $$;
 
@@ -12293,7 +13663,7 @@ $$;
 -- Name: FUNCTION open_alerts(); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.open_alerts() IS 'The alerts of nms.table_metrics_alerts, oldest first.';
+COMMENT ON FUNCTION nms_private.open_alerts() IS 'The alerts of nms.table_metrics_alerts, oldest first, those that are acknowledged last.';
 
 
 --
@@ -12984,7 +14354,7 @@ begin
   if not found then
     return false;
   end if;
-  perform nms_private.announce_alert(alert => v_alert);
+  raise log 'table metrics: %', nms_private.announce_alerts(opened => array[v_alert]);
   return true;
 end
 $$;
@@ -13060,6 +14430,47 @@ COMMENT ON FUNCTION nms_private.refuse_unknown_filter(schema_name text, table_na
 
 
 --
+-- Name: refuse_unknown_kind(text, boolean); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.refuse_unknown_kind(kind text, is_of_all boolean) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_is_of_table boolean;
+begin
+  if refuse_unknown_kind.kind is null then
+    return;
+  end if;
+  select known.is_of_table into v_is_of_table
+  from nms_private.alert_kinds() as known
+  where known.kind = refuse_unknown_kind.kind;
+  if not found then
+    raise exception 'no such kind of alert: %', refuse_unknown_kind.kind
+      using
+        errcode = 'invalid_parameter_value',
+        detail = (select format('expected one of %s', string_agg(known.kind, ', ')) from nms_private.alert_kinds() as known),
+        hint = 'Name one of these, or none for all.';
+  elsif not (v_is_of_table or refuse_unknown_kind.is_of_all) then
+    raise exception '% is about whole runs', refuse_unknown_kind.kind
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a kind that is about tables',
+        hint = 'Name * rather than a table.';
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION refuse_unknown_kind(kind text, is_of_all boolean); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.refuse_unknown_kind(kind text, is_of_all boolean) IS 'Raises 22023 for what is no kind of alert, and for one about whole runs unless all is meant. Null: every kind.';
+
+
+--
 -- Name: refuse_unknown_schema(text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -13112,6 +14523,39 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.refuse_unknown_schema(schema_name text) IS 'Raises P0002, with the names that there are, when no run has met a schema of this name.';
+
+
+--
+-- Name: refuse_unknown_scope(text, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.refuse_unknown_scope(schema_name text, table_name text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if refuse_unknown_scope.schema_name is null and refuse_unknown_scope.table_name is not null then
+    raise exception 'a table without its schema: %', refuse_unknown_scope.table_name
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a schema and a table of it, a schema alone, or neither for the whole database',
+        hint = 'Name its schema as well.';
+  elsif refuse_unknown_scope.table_name is not null then
+    perform nms_private.refuse_unknown_table(
+      schema_name => refuse_unknown_scope.schema_name, table_name => refuse_unknown_scope.table_name
+    );
+  elsif refuse_unknown_scope.schema_name is not null then
+    perform nms_private.refuse_unknown_schema(schema_name => refuse_unknown_scope.schema_name);
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION refuse_unknown_scope(schema_name text, table_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.refuse_unknown_scope(schema_name text, table_name text) IS 'Raises P0002 when no run has met the table, or without table_name the schema, and 22023 for a table without its schema. Neither name is the whole database.';
 
 
 --
@@ -14170,6 +15614,161 @@ COMMENT ON FUNCTION nms_private.run_totals(run_id bigint) IS 'What a run found i
 
 
 --
+-- Name: runs_of_period(date, date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.runs_of_period(since date, until date) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  run as materialized (
+    select found.*
+    from nms.table_metrics_runs as found
+    where found.snapshot_date > runs_of_period.since and found.snapshot_date <= runs_of_period.until
+  ),
+  reason as (
+    select
+      run.error_message,
+      count(*) as runs,
+      (array_agg(run.run_id order by run.run_id desc))[1] as last_run,
+      max(run.snapshot_date) as last_date,
+      min(run.snapshot_date) as first_date,
+      row_number() over (order by max(run.run_id) desc) as place
+    from run
+    where run.status = 'FAILED'
+    group by run.error_message
+  )
+  select jsonb_build_object(
+    'succeeded', count(*) filter (where run.status = 'SUCCEEDED' and not run.is_imported),
+    'imported', count(*) filter (where run.status = 'SUCCEEDED' and run.is_imported),
+    'failed', count(*) filter (where run.status = 'FAILED'),
+    'running', count(*) filter (where run.status = 'RUNNING'),
+    'reasons', (
+      select coalesce(jsonb_agg(to_jsonb(reason) - 'place' order by reason.place), '[]')
+      from reason
+      where reason.place <= 10
+    ),
+    'more_reasons', (select count(*) from reason where reason.place > 10)
+  )
+  from run
+$$;
+
+
+--
+-- Name: FUNCTION runs_of_period(since date, until date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.runs_of_period(since date, until date) IS 'How the runs of the business days after one day up to another ended: {succeeded, imported, failed, running, reasons, more_reasons}. reasons: why they failed, the last one first: {error_message, runs, last_run, first_date, last_date}, ten at most; more_reasons: how many others there are.';
+
+
+--
+-- Name: runs_since(date, boolean); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.runs_since(after date, each_run boolean) RETURNS TABLE(snapshot_date date, run_id bigint, collected_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE ROWS 30 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if runs_since.each_run then
+    return query
+    select run.snapshot_date, run.run_id, run.collected_at
+    from nms.table_metrics_runs as run
+    where run.status = 'SUCCEEDED' and run.snapshot_date > runs_since.after;
+  else
+    return query
+    select day.snapshot_date, day.run_id, day.collected_at
+    from nms.table_metrics_daily_snapshot as day
+    where day.snapshot_date > runs_since.after;
+  end if;
+end
+$$;
+
+
+--
+-- Name: FUNCTION runs_since(after date, each_run boolean); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.runs_since(after date, each_run boolean) IS 'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED.';
+
+
+--
+-- Name: schemas_over(bigint[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.schemas_over(run_ids bigint[]) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  given as (
+    select run.* from unnest(schemas_over.run_ids) with ordinality as run (run_id, place)
+  ),
+  counted as materialized (
+    select given.place, found.*
+    from given
+    cross join lateral (
+      select
+        measurement.schema_name,
+        sum(measurement.own_row_count) as rows,
+        count(measurement.row_count_low) > 0 as is_estimated
+      from nms.table_metrics_measurements as measurement
+      where measurement.run_id = given.run_id
+      group by measurement.schema_name
+    ) as found
+  ),
+  history as (
+    select
+      known.schema_name,
+      jsonb_agg(counted.rows order by given.place) as rows,
+      (array_agg(counted.rows order by given.place desc))[1] as last_rows,
+      coalesce(bool_or(counted.is_estimated), false) as is_estimated
+    from (select distinct counted.schema_name from counted) as known
+    cross join given
+    left join counted on counted.schema_name = known.schema_name and counted.place = given.place
+    group by known.schema_name
+  ),
+  compared as (
+    select
+      per_table.schema_name,
+      sum(per_table.own_change) as change,
+      sum(former.own_row_count) filter (where per_table.outcome <> 'left out') as base
+    from nms.compare_runs(
+      before => schemas_over.run_ids[1], after => schemas_over.run_ids[cardinality(schemas_over.run_ids)]
+    ) as per_table
+    left join nms.table_metrics_measurements as former
+      on former.run_id = schemas_over.run_ids[1]
+      and former.schema_name = per_table.schema_name
+      and former.table_name = per_table.table_name
+    group by per_table.schema_name
+  )
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'schema_name', history.schema_name,
+        'rows', history.rows,
+        'change', compared.change,
+        'change_percent', round(100 * compared.change / nullif(compared.base, 0), 2),
+        'is_estimated', history.is_estimated
+      )
+      order by history.last_rows desc nulls last, history.schema_name
+    ),
+    '[]'
+  )
+  from history
+  left join compared using (schema_name)
+$$;
+
+
+--
+-- Name: FUNCTION schemas_over(run_ids bigint[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.schemas_over(run_ids bigint[]) IS 'Each schema over some successful runs, given oldest first, the one with most rows in the last of them first: [{schema_name, rows, change, change_percent, is_estimated}]. rows: one number for each run, each row counted once, null where the run has nothing of it. change: from the first to the last run, of the tables that both have counted, with those that appeared and disappeared; null when there are none.';
+
+
+--
 -- Name: score_counts(bigint, text[], text[], text[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -14642,6 +16241,47 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.settle_targets(run_id bigint) IS 'When nothing of a run is queued: queues what has to be counted and has no measurement, which the first time is everything, later what was replaced or has appeared meanwhile, at most three times, and what was held and could not be carried; and when there is nothing, sets target_count, which ends the counting.';
+
+
+--
+-- Name: silence_end(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.silence_end(until text) RETURNS date
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_today constant date := nms.business_date();
+  v_end date;
+begin
+  if silence_end.until ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
+    begin
+      v_end := silence_end.until::date;
+    exception
+      when datetime_field_overflow then
+        null; -- the calendar does not have it
+    end;
+  elsif silence_end.until ~ '^[0-9]{1,4} ?(d|w|mons?|y|days?|weeks?|months?|years?)$' then
+    v_end := (v_today + nms_private.parse_duration(duration => silence_end.until))::date;
+  end if;
+  if (v_end > v_today) is not true then
+    raise exception 'a silence cannot end on %', coalesce(silence_end.until, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('expected a day after today, %s', v_today),
+        hint = 'Name a day to come such as 2030-12-01, or a time from today such as 7d or 2w.';
+  end if;
+  return v_end;
+end
+$_$;
+
+
+--
+-- Name: FUNCTION silence_end(until text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.silence_end(until text) IS 'The business day on which a silence ends: a date to come, or a time from today such as 7d, 2w or 3mon. Raises 22023 for anything else.';
 
 
 --
@@ -15213,6 +16853,39 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) IS 'Ends for good the sessions that are counting tables of this run, or the one with this process id: for counts that do not react to pg_cancel_backend, because a function in an index of a table catches that. Returns the tables that they were reading, small ones together with others; no row when no session counts. The run stays RUNNING: end it with nms_private.give_up_run.';
+
+
+--
+-- Name: totals_of_days(date, date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.totals_of_days(first date, last date) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select jsonb_agg(
+    jsonb_build_object('snapshot_date', calendar.snapshot_date, 'run_id', day.run_id, 'rows', null, 'tables', null)
+    || case
+      when day.run_id is null then '{}'
+      else nms_private.run_totals(run_id => day.run_id) - '{carried_tables,total_bytes}'::text[]
+    end
+    || case when run.left_out_count > 0 then jsonb_build_object('left_out_count', run.left_out_count) else '{}' end
+    order by calendar.snapshot_date
+  )
+  from (
+    select totals_of_days.first + later as snapshot_date
+    from generate_series(0, totals_of_days.last - totals_of_days.first) as later
+  ) as calendar
+  left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = calendar.snapshot_date
+  left join nms.table_metrics_runs as run on run.run_id = day.run_id
+$$;
+
+
+--
+-- Name: FUNCTION totals_of_days(first date, last date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.totals_of_days(first date, last date) IS 'How many rows and tables each day found, oldest first, each row counted once: {snapshot_date, run_id, rows, tables}, and as far as there are any estimated_rows, which are part of rows, and left_out_count, the tables that its request left out. On a day without a result all but its date are null.';
 
 
 --
@@ -16646,7 +18319,11 @@ CREATE VIEW nms.table_metrics_alerts AS
     alert.detail,
     alert.since,
     alert.run_id,
-    alert.filter_name
+    alert.filter_name,
+    alert.alert_id,
+    alert.acknowledged_at,
+    alert.acknowledged_by,
+    alert.acknowledgement
    FROM ((( SELECT log.kind,
             log.schema_name,
             log.table_name,
@@ -16656,7 +18333,11 @@ CREATE VIEW nms.table_metrics_alerts AS
             log.detail,
             log.opened_at AS since,
             log.opened_by_run AS run_id,
-            log.filter_name
+            log.filter_name,
+            log.alert_id,
+            log.acknowledged_at,
+            log.acknowledged_by,
+            log.acknowledgement
            FROM nms.table_metrics_alert_log log
           WHERE ((log.closed_at IS NULL) AND (log.kind <> 'run_late'::text))
         UNION ALL
@@ -16669,13 +18350,18 @@ CREATE VIEW nms.table_metrics_alerts AS
             format('no result for %s, the last one is of %s'::text, due.next_date, due.snapshot_date) AS format,
             due.due_at,
             NULL::bigint,
-            NULL::text
-           FROM (( SELECT run.run_id
+            NULL::text,
+            known.alert_id,
+            known.acknowledged_at,
+            known.acknowledged_by,
+            known.acknowledgement
+           FROM ((( SELECT run.run_id
                    FROM nms.table_metrics_runs run
                   WHERE ((run.status = 'SUCCEEDED'::text) AND (NOT run.is_imported))
                   ORDER BY run.snapshot_date DESC, run.run_id DESC
                  LIMIT 1) latest
              JOIN nms.table_metrics_next_due due ON ((due.run_id = latest.run_id)))
+             LEFT JOIN nms.table_metrics_alert_log known ON (((known.closed_at IS NULL) AND (known.kind = 'run_late'::text))))
           WHERE (statement_timestamp() > due.due_at)) alert
      CROSS JOIN nms.table_metrics_settings settings)
      CROSS JOIN LATERAL nms_private.alert_rule(schema_name => alert.schema_name, table_name => alert.table_name, kind => alert.kind) rule(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after))
@@ -16757,6 +18443,34 @@ COMMENT ON COLUMN nms.table_metrics_alerts.run_id IS 'Run in which it was first 
 --
 
 COMMENT ON COLUMN nms.table_metrics_alerts.filter_name IS 'Filter whose count is strange; null when it is that of all rows.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.alert_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.alert_id IS 'Its number in nms.table_metrics_alert_log, for nms.acknowledge_alert(); null for run_late until a worker has announced it.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.acknowledged_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.acknowledged_at IS 'When somebody took it on; null until then.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.acknowledged_by; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.acknowledged_by IS 'The role that did.';
+
+
+--
+-- Name: COLUMN table_metrics_alerts.acknowledgement; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alerts.acknowledgement IS 'What that person said about it.';
 
 
 --
@@ -16962,7 +18676,8 @@ CREATE VIEW nms.table_metrics_daily AS
     before.method AS previous_method,
     measurement.total_bytes,
     measurement.own_total_bytes,
-    (measurement.total_bytes - before.total_bytes) AS bytes_change
+    (measurement.total_bytes - before.total_bytes) AS bytes_change,
+    (measurement.own_row_count - before.own_row_count) AS own_change
    FROM (((nms.table_metrics_daily_snapshot day
      JOIN nms.table_metrics_measurements measurement ON ((measurement.run_id = day.run_id)))
      LEFT JOIN LATERAL ( SELECT earlier.snapshot_date,
@@ -17119,6 +18834,13 @@ COMMENT ON COLUMN nms.table_metrics_daily.own_total_bytes IS 'Bytes without part
 --
 
 COMMENT ON COLUMN nms.table_metrics_daily.bytes_change IS 'total_bytes minus that of previous_date; null when either was not measured.';
+
+
+--
+-- Name: COLUMN table_metrics_daily.own_change; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_daily.own_change IS 'own_row_count minus that of previous_date: its sum over a day is the change of the tables that both days counted, each row once; null where change is. nms.growth also has what appeared and disappeared.';
 
 
 --
@@ -19469,6 +21191,25 @@ GRANT ALL ON FUNCTION nms.abandon_silent_runs(silent_for interval) TO table_metr
 
 
 --
+-- Name: FUNCTION acknowledge_alert(alert_id bigint, why text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.acknowledge_alert(alert_id bigint, why text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.acknowledge_alert(alert_id bigint, why text) TO table_metrics_maintainer;
+
+
+--
+-- Name: FUNCTION alert_rules_report(schema_name text, table_name text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -19542,14 +21283,14 @@ GRANT ALL ON FUNCTION nms.current_count(target regclass) TO table_metrics_reader
 
 
 --
--- Name: FUNCTION day_report(snapshot_date date); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION day_report(snapshot_date date, since date); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.day_report(snapshot_date date) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.day_report(snapshot_date date, since date) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_reader;
 
 
 --
@@ -19597,14 +21338,14 @@ GRANT ALL ON FUNCTION nms.find_alerts(run_id bigint) TO table_metrics_reader;
 
 
 --
--- Name: FUNCTION find_day(named text); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION find_day(named text, edge text); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.find_day(named text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.find_day(named text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.find_day(named text) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.find_day(named text) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.find_day(named text) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.find_day(named text, edge text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.find_day(named text, edge text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.find_day(named text, edge text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.find_day(named text, edge text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.find_day(named text, edge text) TO table_metrics_reader;
 
 
 --
@@ -19617,14 +21358,25 @@ GRANT ALL ON FUNCTION nms.find_problems(payload jsonb) TO table_metrics_worker;
 
 
 --
--- Name: FUNCTION find_run(named text); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION find_run(named text, edge text); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.find_run(named text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.find_run(named text) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.find_run(named text, edge text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.find_run(named text, edge text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.find_run(named text, edge text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.find_run(named text, edge text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.find_run(named text, edge text) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION find_scope(named text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.find_scope(named text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.find_scope(named text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.find_scope(named text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.find_scope(named text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.find_scope(named text) TO table_metrics_reader;
 
 
 --
@@ -19727,6 +21479,17 @@ GRANT ALL ON FUNCTION nms.overview_report(snapshot_date date, days integer) TO t
 
 
 --
+-- Name: FUNCTION period_report(since date, until date, at_most integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.period_report(since date, until date, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.period_report(since date, until date, at_most integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.period_report(since date, until date, at_most integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.period_report(since date, until date, at_most integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.period_report(since date, until date, at_most integer) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION preview_run(skip jsonb, exclude jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -19788,6 +21551,15 @@ GRANT ALL ON FUNCTION nms.record_alerts(run_id bigint) TO table_metrics_maintain
 
 
 --
+-- Name: FUNCTION request_problem(skip jsonb, exclude jsonb, is_strict boolean); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.request_problem(skip jsonb, exclude jsonb, is_strict boolean) TO table_metrics_worker;
+
+
+--
 -- Name: FUNCTION resume_carrying(schema_name text, table_name text); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -19829,6 +21601,14 @@ GRANT ALL ON FUNCTION nms.runs_report("limit" integer, before bigint) TO table_m
 
 
 --
+-- Name: FUNCTION silence_alerts(named text, until text, kind text, why text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.silence_alerts(named text, until text, kind text, why text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.silence_alerts(named text, until text, kind text, why text) TO table_metrics_maintainer;
+
+
+--
 -- Name: FUNCTION status_report(runs integer); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -19859,6 +21639,17 @@ GRANT ALL ON FUNCTION nms.table_report(schema_name text, table_name text, days i
 
 
 --
+-- Name: FUNCTION table_trend(named text, days integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.table_trend(named text, days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.table_trend(named text, days integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.table_trend(named text, days integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.table_trend(named text, days integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.table_trend(named text, days integer) TO table_metrics_reader;
+
+
+--
 -- Name: FUNCTION table_trend(schema_name text, table_name text, days integer, filter_name text); Type: ACL; Schema: nms; Owner: -
 --
 
@@ -19881,14 +21672,25 @@ GRANT ALL ON FUNCTION nms.tables_report(schema_name text, alike text, after text
 
 
 --
--- Name: FUNCTION trend_report(schema_name text, table_name text, days integer, filter_name text); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.trend_report(schema_name text, table_name text, days integer, filter_name text, each_run boolean) TO table_metrics_reader;
 
 
 --
@@ -19919,6 +21721,32 @@ REVOKE ALL ON FUNCTION nms_private.add_up_findings(run_id bigint, targets nms_pr
 
 
 --
+-- Name: FUNCTION alert_changes(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alert_changes(run_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.alert_changes(run_id bigint) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.alert_changes(run_id bigint) TO table_metrics_worker;
+
+
+--
+-- Name: TABLE table_metrics_alert_rules; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE nms.table_metrics_alert_rules TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION alert_decisions(rule nms.table_metrics_alert_rules); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alert_decisions(rule nms.table_metrics_alert_rules) FROM PUBLIC;
+
+
+--
 -- Name: TABLE table_metrics_alert_log; Type: ACL; Schema: nms; Owner: -
 --
 
@@ -19936,6 +21764,13 @@ REVOKE ALL ON FUNCTION nms_private.alert_groups(alerts nms.table_metrics_alert_l
 
 
 --
+-- Name: FUNCTION alert_kinds(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alert_kinds() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION alert_rule(schema_name text, table_name text, kind text); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -19947,10 +21782,31 @@ GRANT ALL ON FUNCTION nms_private.alert_rule(schema_name text, table_name text, 
 
 
 --
--- Name: FUNCTION announce_alert(alert nms.table_metrics_alert_log); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION alert_scope(named text); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.announce_alert(alert nms.table_metrics_alert_log) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.alert_scope(named text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION alerts_of_period(since date, until date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alerts_of_period(since date, until date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION alerts_of_table(schema_name text, table_name text, days integer, filter_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alerts_of_table(schema_name text, table_name text, days integer, filter_name text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]) FROM PUBLIC;
 
 
 --
@@ -20025,6 +21881,13 @@ REVOKE ALL ON FUNCTION nms_private.carrying_report() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.changed_counts(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION changes_of_period(before bigint, after bigint, first date, last date, at_most integer); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.changes_of_period(before bigint, after bigint, first date, last date, at_most integer) FROM PUBLIC;
 
 
 --
@@ -20193,13 +22056,10 @@ REVOKE ALL ON FUNCTION nms_private.day_owners(run_id bigint) FROM PUBLIC;
 
 
 --
--- Name: TABLE table_metrics_alert_rules; Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION days_of_period(since date, until date); Type: ACL; Schema: nms_private; Owner: -
 --
 
-GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_collector;
-GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_worker;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE nms.table_metrics_alert_rules TO table_metrics_maintainer;
-GRANT SELECT ON TABLE nms.table_metrics_alert_rules TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms_private.days_of_period(since date, until date) FROM PUBLIC;
 
 
 --
@@ -20273,6 +22133,13 @@ REVOKE ALL ON FUNCTION nms_private.expected_counts(run_id bigint, schema_names t
 
 
 --
+-- Name: FUNCTION explain_alert_rules(schema_name text, table_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.explain_alert_rules(schema_name text, table_name text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION extension_tables(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -20310,10 +22177,10 @@ REVOKE ALL ON FUNCTION nms_private.family_members(targets nms_private.target[]) 
 
 
 --
--- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.fastest_growing(of text, before bigint, after bigint, schema_name text, run_ids bigint[]) FROM PUBLIC;
 
 
 --
@@ -20909,6 +22776,13 @@ REVOKE ALL ON FUNCTION nms_private.message_of_run(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION name_of_rule(rule nms.table_metrics_alert_rules); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.name_of_rule(rule nms.table_metrics_alert_rules) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION named_rules(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -21095,10 +22969,24 @@ REVOKE ALL ON FUNCTION nms_private.refuse_unknown_filter(schema_name text, table
 
 
 --
+-- Name: FUNCTION refuse_unknown_kind(kind text, is_of_all boolean); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.refuse_unknown_kind(kind text, is_of_all boolean) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION refuse_unknown_schema(schema_name text); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.refuse_unknown_schema(schema_name text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION refuse_unknown_scope(schema_name text, table_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.refuse_unknown_scope(schema_name text, table_name text) FROM PUBLIC;
 
 
 --
@@ -21265,6 +23153,27 @@ REVOKE ALL ON FUNCTION nms_private.run_totals(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION runs_of_period(since date, until date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.runs_of_period(since date, until date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION runs_since(after date, each_run boolean); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.runs_since(after date, each_run boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION schemas_over(run_ids bigint[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.schemas_over(run_ids bigint[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION score_counts(run_id bigint, schema_names text[], table_names text[], filter_names text[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -21313,6 +23222,13 @@ GRANT ALL ON FUNCTION nms_private.settle_message(about text, problem text, is_fi
 --
 
 REVOKE ALL ON FUNCTION nms_private.settle_targets(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION silence_end(until text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.silence_end(until text) FROM PUBLIC;
 
 
 --
@@ -21415,6 +23331,13 @@ REVOKE ALL ON FUNCTION nms_private.targets_left(targets nms_private.target[], fi
 REVOKE ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION totals_of_days(first date, last date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.totals_of_days(first date, last date) FROM PUBLIC;
 
 
 --
