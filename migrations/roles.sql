@@ -294,6 +294,7 @@ grant execute on function
   nms_private.only_reads_and_requests,
   nms_private.record_missing_run,
   nms_private.write_messages,
+  nms_private.write_digest,
   nms_private.take_message,
   nms_private.settle_message,
   nms_private.alert_changes

@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:07:20Z 4ed8abdc23a3.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:12:35Z 5b3e5dd2032f.';
 
 
 --
@@ -1733,6 +1733,7 @@ begin
     union all select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_message_not_sent(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_no_run_today(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_notes_are_not_folded(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_nothing_to_count(payload => find_problems.payload, targets => v_targets, today => v_today)
@@ -11907,6 +11908,42 @@ COMMENT ON FUNCTION nms_private.lint_malformed_payload(payload jsonb, targets nm
 
 
 --
+-- Name: lint_message_not_sent(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_message_not_sent(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'warning',
+    'message_not_sent',
+    message.about,
+    concat_ws(
+      ': ',
+      case when message.given_up_at is null then 'it waits to be sent' else 'it will not be sent' end,
+      coalesce(message.problem, 'nobody has tried, no worker or collect that has an ALERT_WEBHOOK_URL ran since')
+    ),
+    'table-metrics test-webhook'
+  from nms_private.messages as message
+  where
+    message.body is not null
+    and message.sent_at is null
+    and (message.given_up_at is not null or message.written_at < now() - interval '1 hour')
+    and message.written_at > now() - interval '7 days'
+  order by message.written_at desc
+  limit 3
+$$;
+
+
+--
+-- Name: FUNCTION lint_message_not_sent(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_message_not_sent(payload jsonb, targets nms_private.target[], today date) IS 'A webhook was not told for an hour what it should have been told, or never will be: the last three messages of the past week.';
+
+
+--
 -- Name: lint_no_run_today(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -17962,6 +17999,42 @@ COMMENT ON FUNCTION nms_private.worker_trusts(role oid) IS 'True when a role may
 
 
 --
+-- Name: write_digest(timestamp with time zone); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.write_digest(slot timestamp with time zone DEFAULT now()) RETURNS text
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  week as (
+    select (least(write_digest.slot, now()) at time zone settings.business_time_zone)::date as until
+    from nms.table_metrics_settings as settings
+  ),
+  written as (
+    insert into nms_private.messages (about, body)
+    select
+      'digest ' || week.until,
+      jsonb_build_object(
+        'type', 'digest.weekly',
+        'timestamp', least(write_digest.slot, now()),
+        'data', nms.period_report(until => week.until, at_most => 0) - '{daily,tables,more_tables}'::text[]
+      )
+    from week
+    on conflict (about) do nothing
+  )
+  select 'digest ' || week.until from week
+$$;
+
+
+--
+-- Name: FUNCTION write_digest(slot timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.write_digest(slot timestamp with time zone) IS 'Writes a message about the seven business days up to that of a slot of the schedule, as nms.period_report() has them, unless there is one already. Returns what it is about.';
+
+
+--
 -- Name: write_messages(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -22576,6 +22649,13 @@ REVOKE ALL ON FUNCTION nms_private.lint_malformed_payload(payload jsonb, targets
 
 
 --
+-- Name: FUNCTION lint_message_not_sent(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_message_not_sent(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION lint_no_run_today(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -23512,6 +23592,15 @@ REVOKE ALL ON FUNCTION nms_private.worker_trusts(role oid) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_requester;
+
+
+--
+-- Name: FUNCTION write_digest(slot timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.write_digest(slot timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.write_digest(slot timestamp with time zone) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.write_digest(slot timestamp with time zone) TO table_metrics_worker;
 
 
 --

@@ -81,6 +81,7 @@ const startingCalls = [
   'record_alerts',
   'record_missing_run',
   'write_messages',
+  'write_digest',
   'take_message',
   'settle_message',
   'request_problem',

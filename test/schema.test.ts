@@ -482,6 +482,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'validate_job',
       'validate_prune_job',
       'why_not_maintained',
+      'write_digest',
       'write_messages',
       'yield_target',
     ],

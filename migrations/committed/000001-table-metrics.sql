@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:36776f1eaa0a1124215f2d36706eb3668f04f48c
+--! Hash: sha1:2815cd3df3235d8baf9e789437816ade037513b7
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -6339,6 +6339,35 @@ comment on function nms_private.take_message(text) is
   'Lets one caller send a message. state: taken, the caller is to send the body and to say how that went, by nms_private.settle_message(), within a minute; busy, somebody else does; done, there is nothing to send.';
 revoke execute on function nms_private.take_message(text) from public;
 --! EndIncluded functions/deliver/take_message.sql
+--! Included functions/deliver/write_digest.sql
+create or replace function nms_private.write_digest(slot timestamptz default now())
+returns text
+language sql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  week as (
+    select (least(write_digest.slot, now()) at time zone settings.business_time_zone)::date as until
+    from nms.table_metrics_settings as settings
+  ),
+  written as (
+    insert into nms_private.messages (about, body)
+    select
+      'digest ' || week.until,
+      jsonb_build_object(
+        'type', 'digest.weekly',
+        'timestamp', least(write_digest.slot, now()),
+        'data', nms.period_report(until => week.until, at_most => 0) - '{daily,tables,more_tables}'::text[]
+      )
+    from week
+    on conflict (about) do nothing
+  )
+  select 'digest ' || week.until from week
+$$;
+comment on function nms_private.write_digest(timestamptz) is
+  'Writes a message about the seven business days up to that of a slot of the schedule, as nms.period_report() has them, unless there is one already. Returns what it is about.';
+revoke execute on function nms_private.write_digest(timestamptz) from public;
+--! EndIncluded functions/deliver/write_digest.sql
 --! Included functions/deliver/write_messages.sql
 create or replace function nms_private.write_messages()
 returns setof text
@@ -6501,6 +6530,7 @@ begin
     union all select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_message_not_sent(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_no_run_today(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_notes_are_not_folded(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_nothing_to_count(payload => find_problems.payload, targets => v_targets, today => v_today)
@@ -7068,6 +7098,35 @@ comment on function nms_private.lint_malformed_payload(jsonb, nms_private.target
   'The payload is one that no job accepts.';
 revoke execute on function nms_private.lint_malformed_payload(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_malformed_payload.sql
+--! Included functions/doctor/lint/lint_message_not_sent.sql
+create or replace function nms_private.lint_message_not_sent(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning',
+    'message_not_sent',
+    message.about,
+    concat_ws(
+      ': ',
+      case when message.given_up_at is null then 'it waits to be sent' else 'it will not be sent' end,
+      coalesce(message.problem, 'nobody has tried, no worker or collect that has an ALERT_WEBHOOK_URL ran since')
+    ),
+    'table-metrics test-webhook'
+  from nms_private.messages as message
+  where
+    message.body is not null
+    and message.sent_at is null
+    and (message.given_up_at is not null or message.written_at < now() - interval '1 hour')
+    and message.written_at > now() - interval '7 days'
+  order by message.written_at desc
+  limit 3
+$$;
+comment on function nms_private.lint_message_not_sent(jsonb, nms_private.target[], date) is
+  'A webhook was not told for an hour what it should have been told, or never will be: the last three messages of the past week.';
+revoke execute on function nms_private.lint_message_not_sent(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_message_not_sent.sql
 --! Included functions/doctor/lint/lint_no_run_today.sql
 create or replace function nms_private.lint_no_run_today(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
@@ -17033,7 +17092,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:07:20Z 4ed8abdc23a3.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:12:35Z 5b3e5dd2032f.';
 
 -- Triggers
 create or replace trigger validate_filter

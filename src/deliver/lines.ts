@@ -1,17 +1,15 @@
+import type { Period } from '../reading/period.ts'
 import { formatCount, formatMinute, inWords } from '../terminal/terminal.ts'
+import { digestLines } from './digest.ts'
+import { type AlertGroup, describeGroup } from './group.ts'
 
-/** Alerts that are told together: several in one schema, or one alone. */
-interface AlertGroup {
-  kind: string
-  schema_name: string | null
-  alerts: string
-  /** As they can be typed; the first three where there are several. */
-  tables: string[]
-  detail: string
-}
+/** What is sent: what the functions in migrations/fixtures/functions/deliver write. Numbers are strings. */
+export type MessageBody = RunMessage | { type: 'digest.weekly'; timestamp: string; data: Digest }
 
-/** What a message is made of: what `nms_private.message_of_run` and its kin write. Numbers are strings. */
-export interface MessageBody {
+/** A week, without its days and without all of its tables. */
+export type Digest = Omit<Period, 'daily' | 'tables' | 'more_tables'>
+
+interface RunMessage {
   type: 'run.failed' | 'run.succeeded' | 'run.late' | 'test'
   timestamp: string
   data: {
@@ -35,20 +33,24 @@ const late = 15 * 60_000
 
 /** A message as lines for a person, the first one a title. */
 export function linesOf(message: MessageBody, now: Date): string[] {
-  const { database, opened, closed } = message.data
-  const lines = [
-    `${database ?? 'table-metrics'}: ${titleOf(message)}`,
-    ...reasonOf(message),
-    ...opened.map((group) => `opened: ${describe(group)}`),
-    ...closed.map((group) => `closed: ${describe(group)}`),
-    ...(now.getTime() - Date.parse(message.timestamp) > late
-      ? [`This is of ${formatMinute(message.timestamp, 'UTC')} UTC.`]
-      : []),
-  ]
+  const lines = message.type === 'digest.weekly' ? digestLines(message.data) : runLines(message)
+  if (now.getTime() - Date.parse(message.timestamp) > late) {
+    lines.push(`This is of ${formatMinute(message.timestamp, 'UTC')} UTC.`)
+  }
   return lines.map(inWords)
 }
 
-function titleOf({ type, data: { run, opened, closed } }: MessageBody): string {
+function runLines(message: RunMessage): string[] {
+  const { database, opened, closed } = message.data
+  return [
+    `${database ?? 'table-metrics'}: ${titleOf(message)}`,
+    ...reasonOf(message),
+    ...opened.map((group) => `opened: ${describeGroup(group)}`),
+    ...closed.map((group) => `closed: ${describeGroup(group)}`),
+  ]
+}
+
+function titleOf({ type, data: { run, opened, closed } }: RunMessage): string {
   if (type === 'test') return 'this is a test'
   if (type === 'run.late') return 'a result is missing'
   const which = run && `run ${run.run_id} of ${run.snapshot_date}`
@@ -61,7 +63,7 @@ function titleOf({ type, data: { run, opened, closed } }: MessageBody): string {
   return `${which}: ${news.join(', ')}`
 }
 
-function reasonOf({ type, data: { run } }: MessageBody): string[] {
+function reasonOf({ type, data: { run } }: RunMessage): string[] {
   if (type === 'test') return ['What table-metrics has to tell will arrive here.']
   if (run?.error_message) return [run.error_message]
   if (run?.tables === undefined || run.rows === undefined) return []
@@ -71,9 +73,4 @@ function reasonOf({ type, data: { run } }: MessageBody): string[] {
 function alerts(groups: AlertGroup[]): string {
   const count = groups.reduce((sum, group) => sum + BigInt(group.alerts), 0n)
   return count === 1n ? '1 alert' : `${formatCount(String(count))} alerts`
-}
-
-function describe({ kind, schema_name, alerts, tables: [first], detail }: AlertGroup): string {
-  const where = alerts === '1' ? first : schema_name === null ? undefined : `in ${schema_name}`
-  return `${[kind, where].filter(Boolean).join(' ')}: ${detail}`
 }

@@ -1,15 +1,22 @@
+import type { JobHelpers } from 'graphile-worker'
 import type { Sql } from '../connection/database.ts'
 import { sendTaskName } from '../schedule/crontab.ts'
 import { writeMessages } from './send.ts'
 
-/** Adds a job: the same key, the same job. */
+/** Adds a job, unless there is one with this key. */
 export type AddJob = (payload: { message: string }, jobKey: string) => Promise<unknown>
 
 /** Queues a job for every message that waits to be sent, unless it has one. */
 export async function queueMessages(sql: Sql, addJob: AddJob): Promise<void> {
-  for (const about of await writeMessages(sql)) {
-    await addJob({ message: about }, `${sendTaskName} ${about}`)
-  }
+  for (const message of await writeMessages(sql)) await addJob({ message }, keyOf(message))
+}
+
+/** The key of the job that sends a message. */
+export const keyOf = (message: string) => `${sendTaskName} ${message}`
+
+/** Adds jobs where another one has been added. */
+export function addJobBy(helpers: JobHelpers): AddJob {
+  return (payload, jobKey) => helpers.addJob(sendTaskName, payload, { jobKey, jobKeyMode: 'unsafe_dedupe' })
 }
 
 /** Adds jobs by SQL, for whoever is no job. */

@@ -44,6 +44,14 @@ export async function writeMessages(sql: Sql): Promise<string[]> {
   return rows.map(({ about }) => about)
 }
 
+/** Writes what there is to tell about the seven days up to a slot; what the message is about. */
+export async function writeDigest(sql: Sql, slot: string | null): Promise<string> {
+  const [{ about }] = await sql<[{ about: string }]>`
+    select nms_private.write_digest(slot => coalesce(${slot}::timestamptz, now())) as about
+  `
+  return about
+}
+
 async function takeMessage(
   sql: Sql,
   about: string,

@@ -17,6 +17,11 @@ export const pruningSession = 'table-metrics prune'
 /** Every task that there is. */
 export const taskNames: readonly string[] = [taskName, pruneTaskName, sendTaskName]
 
+/** A schedule that tells of each week on Mondays, after the daily run. */
+export function weeklyDigest(): ParsedCronItem[] {
+  return parseCrontab(`0 7 * * 1 ${sendTaskName} ?id=weekly_digest&fill=7d {digest: "weekly"}`)
+}
+
 /** The crontab of this package. */
 export const defaultCrontab = fileURLToPath(new URL('../../crontab', import.meta.url))
 

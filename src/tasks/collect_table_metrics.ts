@@ -1,11 +1,11 @@
 import type { JobHelpers, Task } from 'graphile-worker'
-import { queueMessages } from '../deliver/queue.ts'
+import { addJobBy, queueMessages } from '../deliver/queue.ts'
 import { readWebhook } from '../deliver/webhook.ts'
 import { reasonOf } from '../log.ts'
 import { collectRun } from '../run/collect.ts'
 import { endingEvents } from '../run/events.ts'
 import { readRun } from '../run/run.ts'
-import { sendTaskName, taskName } from '../schedule/crontab.ts'
+import { taskName } from '../schedule/crontab.ts'
 import { ask, openJob, reportAbandonedRuns, retryHelps } from '../schedule/open_job.ts'
 import { visible } from '../terminal/visible.ts'
 import { jobContext, type TaskOptions, tryNoMore, withVisibleErrors } from '../worker/job.ts'
@@ -77,11 +77,7 @@ async function tell(helpers: JobHelpers, options: TaskOptions, { url, log, signa
   if (signal.aborted) return // the next worker finds what there is to tell
   try {
     if (!(options.webhook ?? readWebhook())) return
-    await ask(url, signal, (sql) =>
-      queueMessages(sql, (payload, jobKey) =>
-        helpers.addJob(sendTaskName, payload, { jobKey, jobKeyMode: 'unsafe_dedupe' }),
-      ),
-    )
+    await ask(url, signal, (sql) => queueMessages(sql, addJobBy(helpers)))
   } catch (error) {
     log.record({ event: 'messages_not_queued', reason: reasonOf(error) })
   }

@@ -89,10 +89,10 @@ export async function runWorkerOnce(options: WorkerOptions): Promise<boolean> {
 }
 
 function lookAround(
-  { databaseUrl, schema, cronItems, log }: WorkerOptions,
+  { databaseUrl, schema, cronItems, log, webhook }: WorkerOptions,
   { signal }: WorkerSession,
 ): Promise<void> {
-  return ask(databaseUrl, signal, (sql) => preflight(sql, schema, cronItems, log))
+  return ask(databaseUrl, signal, (sql) => preflight(sql, schema, cronItems, log, webhook))
 }
 
 /**

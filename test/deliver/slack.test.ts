@@ -57,6 +57,7 @@ test('what has opened and closed is told line by line, under a title', (t) => {
 test('many tables of a schema are one line', (t) => {
   const many = {
     ...group(''),
+    table_name: null,
     kind: 'table_new',
     alerts: 300,
     tables: ['sales.a'],

@@ -265,3 +265,51 @@ test('test-webhook says whether a message was taken, without a database', async 
   )
   t.notRegex(refused.stderr, secret)
 })
+
+test('--digest weekly tells of the week, on Mondays: a Monday that was missed is made up for', async (t) => {
+  const { db, receiver } = await prepare(t)
+  const options = { env: tell(receiver), args: ['--once', '--digest', 'weekly'] }
+  await (await startWorker(t, db, options)).finished
+  await db.sql`update graphile_worker._private_known_crontabs set known_since = now() - interval '8 days'`
+
+  const once = await (await startWorker(t, db, options)).finished
+
+  t.is(once.status, 0, once.stderr)
+  t.deepEqual(
+    receiver.messages().map(({ type }) => type),
+    ['digest.weekly'],
+  )
+})
+
+test('a digest in the schedule needs a webhook, and --digest does', async (t) => {
+  const { db } = await prepare(t)
+  const crontab = '0 7 * * 1 send_table_metrics_alerts ?id=weekly {digest: "weekly"}'
+
+  const scheduled = await (await startWorker(t, db, { crontab })).finished
+  const asked = await tableMetrics(t, db.url, ['worker', '--digest', 'weekly'])
+
+  t.is(
+    scheduled.stderr,
+    'error: schedule weekly: ALERT_WEBHOOK_URL is not set, expected where that is sent\n',
+  )
+  t.is(asked.stderr, 'error: --digest: ALERT_WEBHOOK_URL is not set, expected where it is sent\n')
+})
+
+test('a payload that is none fails once, with one clear line', async (t) => {
+  const { db, receiver } = await prepare(t)
+  const worker = await startWorker(t, db, { env: tell(receiver) })
+  for (const payload of [{}, { digest: 'hourly' }, { message: 41 }, { message: 'run 41', url: 'http://x' }]) {
+    await addJob(db, payload, 'send_table_metrics_alerts')
+  }
+  await addJob(db, { message: 'run 999' }, 'send_table_metrics_alerts')
+  await untilEvent(worker, 'job_failed', 4)
+  await untilJobsAreDone(db)
+
+  const failed = await jobs(db)
+  t.is(failed.length, 4, 'a message that there is not is done')
+  for (const { attempts, max_attempts, last_error } of failed) {
+    t.deepEqual([attempts, max_attempts], [1, 1])
+    t.regex(last_error ?? '', /^payload: saw .*, expected \{"digest": "weekly"\}$/)
+  }
+  t.is(receiver.received.length, 0)
+})
