@@ -7,6 +7,7 @@ import { addDailyCommand } from './commands/daily.ts'
 import { addDiffCommand } from './commands/diff.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addExportCommand } from './commands/export.ts'
+import { addGrowthCommand } from './commands/growth.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
 import { addPruneCommand } from './commands/prune.ts'
 import { addRebuildCommand } from './commands/rebuild.ts'
@@ -34,6 +35,7 @@ addDoctorCommand(program)
 addStatusCommand(program)
 addDailyCommand(program)
 addTrendCommand(program)
+addGrowthCommand(program)
 addDiffCommand(program)
 addAlertsCommand(program)
 addTestWebhookCommand(program)

@@ -10,6 +10,8 @@ export type WorkerEvent =
   | { event: 'job_failed'; job_id: string; attempt: number; is_final: boolean; reason: string }
   | { event: 'pruned'; runs_deleted: number; seconds: number }
   | { event: 'schema_not_skipped'; schema: string; remedy: string }
+  | { event: 'misspelt_task'; task: string; jobs: number; remedy: string }
+  | { event: 'nothing_due'; next?: string; schedule?: string }
   | { event: 'run_late'; detail: string }
   | { event: 'upkeep_failed'; reason: string }
   | { event: 'messages_not_queued'; reason: string }
@@ -47,6 +49,8 @@ const events: Record<LogEvent['event'], [level: 'info' | 'warn' | 'error', words
   job_failed: ['error', 'job failed'],
   pruned: ['info', 'old runs deleted'],
   schema_not_skipped: ['warn', "graphile-worker's own tables are counted"],
+  misspelt_task: ['warn', 'nobody works on the jobs of a task'],
+  nothing_due: ['info', 'nothing is due'],
   run_late: ['error', 'a day has no result in time'],
   messages_not_queued: ['warn', 'what there is to tell was not queued'],
   message_sent: ['info', 'webhook told'],

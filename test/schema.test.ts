@@ -424,6 +424,7 @@ test('the calls, and no other functions, run with the rights of their owner', as
       'close_run',
       'collect_table_metrics',
       'compare_days',
+      'compare_report',
       'compare_runs',
       'count_elsewhere',
       'counting_sessions',

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { withDatabase } from '../connection/with_database.ts'
 import { describeHistory, readHistory } from '../reading/alert_history.ts'
 import { parseExactly } from '../reading/exact_json.ts'
-import { describeAlerts, readAlerts } from '../reading/open_alerts.ts'
+import { describeOpen, readAlerts } from '../reading/open_alerts.ts'
 import { shownZone } from '../reading/time_zone.ts'
 import { print } from '../terminal/output.ts'
 import { addAcknowledgeCommand } from './alerts/acknowledge.ts'
@@ -12,6 +12,7 @@ import { wholeNumber } from './arguments.ts'
 
 interface Options {
   history?: true
+  all?: true
   limit: number
   json?: true
 }
@@ -22,19 +23,21 @@ export function addAlertsCommand(program: Command): void {
     .command('alerts')
     .enablePositionalOptions()
     .description('show what is strange: the open alerts, and since when')
+    .option('--all', 'show each open alert, also where many are of one kind')
     .option('--history', 'show all that there have been, last opened first')
     .option('--limit <n>', 'how many of the history', wholeNumber(1000), 25)
     .option('--json', 'print the alerts as JSON')
     .addHelpText('after', '\nExample:\n  table-metrics alerts --history')
-    .action(({ history, limit, json }: Options) =>
+    .action(({ all, history, limit, json }: Options) =>
       withDatabase(async (sql) => {
         if (history) {
           const { json: logged, zone } = await readHistory(sql, limit)
           print(json ? logged : describeHistory(parseExactly(logged), limit, shownZone(zone)))
           return
         }
-        const { json: open, zone } = await readAlerts(sql)
-        print(json ? open : describeAlerts(parseExactly(open), shownZone(zone)))
+        const { json: open, groups, zone } = await readAlerts(sql)
+        const shown = all ? open : groups
+        print(json ? open : describeOpen(parseExactly(open), parseExactly(shown), shownZone(zone)))
       }),
     )
   addSilenceCommand(alerts)

@@ -1,5 +1,8 @@
 import { InvalidArgumentError } from 'commander'
 
+/** Collects what an option that may be repeated was given. */
+export const repeatable = (value: string, values: string[]) => [...values, value]
+
 /** Reads an argument that is a whole number from 1 on. */
 export function wholeNumber(last: number): (value: string) => number {
   return (value) => {

@@ -15,15 +15,13 @@ import type { Run } from '../run/run.ts'
 import { interruption } from '../terminal/interruption.ts'
 import { humanStream, print } from '../terminal/output.ts'
 import { showProgress } from '../terminal/progress_bar.ts'
-import { wholeNumber } from './arguments.ts'
+import { repeatable, wholeNumber } from './arguments.ts'
 import { checkDeadline } from './durations.ts'
 
 type Request = Required<CollectRequest>
 type Counting = Pick<CollectOptions, 'online' | 'jobs' | 'deadline'>
 type Output = { json?: true; quiet?: true; log?: 'json' | 'text' }
 type Options = Request & Counting & Output & { strict?: true; dryRun?: true; all?: true }
-
-const repeatable = (value: string, values: string[]) => [...values, value]
 
 export function addCollectCommand(program: Command): void {
   program

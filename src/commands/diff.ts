@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { withDatabase } from '../connection/with_database.ts'
+import { readable } from '../reading/choice.ts'
 import {
   type ComparisonReport,
   describeComparison,
@@ -9,18 +10,21 @@ import {
 } from '../reading/diff.ts'
 import { parseExactly } from '../reading/exact_json.ts'
 import { dayOrRun, days, readPoint } from '../reading/point.ts'
+import { firstOf } from '../reading/tables.ts'
 import { print } from '../terminal/output.ts'
 import { visible } from '../terminal/visible.ts'
+import { addChoiceOptions, type ChoiceOptions, choiceOf, outcomes } from './choice.ts'
 
-interface Options {
+interface Options extends ChoiceOptions {
   failOn?: FailOn
   all?: true
   json?: true
 }
 
+const changed = outcomes.filter((outcome) => outcome !== 'unchanged')
+
 export function addDiffCommand(program: Command): void {
-  program
-    .command('diff')
+  addChoiceOptions(program.command('diff'), 'change')
     .description('compare two business days or runs; unless they are named, the last two days')
     .argument('[a]', `a day such as ${days}, or a run such as 41`, dayOrRun)
     .argument('[b]', 'the later one; unless it is named, the last day', dayOrRun)
@@ -36,19 +40,28 @@ export function addDiffCommand(program: Command): void {
       'after',
       '\nExample:\n  table-metrics diff 7d\n  table-metrics diff 2026-10 2026-11\n  table-metrics diff 41 42 --fail-on drop',
     )
-    .action((a: string | undefined, b: string | undefined, { failOn, all, json }: Options) =>
+    .action((a: string | undefined, b: string | undefined, { failOn, all, json, ...options }: Options) =>
       withDatabase(async (sql) => {
         const find = async (value: string | undefined) =>
           value === undefined ? undefined : await readPoint(sql, value, 'table-metrics diff')
         const [before, after] = [await find(a), await find(b)]
-        const report = await readComparison(sql, { before: before?.run_id, after: after?.run_id, failOn })
+        const choice = choiceOf(options)
+        const report = await readComparison(sql, {
+          before: before?.run_id,
+          after: after?.run_id,
+          failOn,
+          choice: json ? choice : { ...(!all && { only: changed }), ...readable({ choice, all }) },
+        })
         const comparison = parseExactly<ComparisonReport>(report)
-        print(json ? report : describeComparison(comparison, { asked: [before?.asked, after?.asked], all }))
+        print(
+          json
+            ? report
+            : describeComparison(comparison, { asked: [before?.asked, after?.asked], choice, all }),
+        )
         const { verdict, failing } = comparison
         if (verdict !== 'failed') return
-        console.error(
-          `--fail-on ${failOn}: ${failing.slice(0, 5).map(visible).join(', ')}${failing.length > 5 ? ', …' : ''}`,
-        )
+        const [names, more] = firstOf(failing.map(visible), (n) => `${n} more`, !process.stderr.isTTY)
+        console.error([...names, ...more].join('\n'))
         process.exitCode = 1
       }),
     )

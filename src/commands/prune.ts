@@ -4,7 +4,7 @@ import { withDatabase } from '../connection/with_database.ts'
 import { countPrunable, type Keep, type Pruned, prune } from '../history/prune.ts'
 import { interruption } from '../terminal/interruption.ts'
 import { print } from '../terminal/output.ts'
-import { formatCount } from '../terminal/terminal.ts'
+import { plural } from '../terminal/terminal.ts'
 import { checkKeepTime } from './durations.ts'
 
 type Options = Keep & { dryRun?: true; json?: true }
@@ -28,10 +28,10 @@ export function addPruneCommand(program: Command): void {
           ? { deleted: '0', left: await countPrunable(sql, keep) }
           : await pruneWithProgress(sql, keep)
         if (json) print(`{"runs_deleted": ${deleted}, "runs_left": ${left}}`)
-        else if (dryRun) print(`${formatCount(left ?? '')} runs would be deleted`)
+        else if (dryRun) print(`${plural(left ?? '', 'run')} would be deleted`)
         else
           print(
-            `${formatCount(deleted)} runs deleted${left === '0' ? '' : `, stopped before ${left ?? 'all the'} others`}`,
+            `${plural(deleted, 'run')} deleted${left === '0' ? '' : `, stopped before ${left ?? 'all the'} others`}`,
           )
         if (!dryRun && left !== '0') process.exitCode = 1
       })
@@ -42,7 +42,7 @@ async function pruneWithProgress(sql: Sql, keep: Keep): Promise<Pruned> {
   if (!process.stderr.isTTY) return prune(sql, keep, interruption())
   try {
     return await prune(sql, keep, interruption(), ({ deleted, left }) =>
-      process.stderr.write(`\r\u001b[K${deleted} runs deleted, ${left} left`),
+      process.stderr.write(`\r\u001b[K${plural(deleted, 'run')} deleted, ${left} left`),
     )
   } finally {
     process.stderr.write('\r\u001b[K')

@@ -1,6 +1,6 @@
 import { connect, type Sql } from '../connection/database.ts'
 import { readWebhook } from '../deliver/webhook.ts'
-import { describeError } from '../errors.ts'
+import { codeOf, describeError } from '../errors.ts'
 import { describeCarrying } from '../reading/carrying.ts'
 import { parseExactly } from '../reading/exact_json.ts'
 import { readStatus, type StatusReport } from '../reading/status.ts'
@@ -8,6 +8,7 @@ import { shownZone } from '../reading/time_zone.ts'
 import { defaultCrontab } from '../schedule/crontab.ts'
 import { payloadAsText } from '../schedule/payload.ts'
 import { pruneProblem } from '../schedule/prune_payload.ts'
+import { readStrangeJobs } from '../schedule/strange_jobs.ts'
 import { installProblems } from './install.ts'
 import { type Line, scheduleProblems } from './schedule.ts'
 
@@ -126,12 +127,27 @@ async function runProblems(sql: Sql, { payloads, pruning }: Schedule): Promise<P
 
 /** Whoever may not ask is no worker, and before the first one there is nothing to look at. */
 async function workerProblems(sql: Sql): Promise<Problem[]> {
-  return sql<Problem[]>`
-    select * from nms_private.find_worker_problems() where to_regnamespace('graphile_worker') is not null
-  `.catch((error) => {
-    if (error.code !== '42501') throw error
+  try {
+    const problems = await sql<Problem[]>`
+      select * from nms_private.find_worker_problems() where to_regnamespace('graphile_worker') is not null
+    `
+    return problems.length > 0 ? problems : await strangeJobs(sql)
+  } catch (error) {
+    if (codeOf(error) !== '42501') throw error
     return []
-  })
+  }
+}
+
+/** Nothing of a stranger lies in the schema of graphile-worker. */
+async function strangeJobs(sql: Sql): Promise<Problem[]> {
+  const found = await readStrangeJobs(sql, 'graphile_worker')
+  return found.map(({ task, jobs, remedy }) => ({
+    severity: 'warning',
+    problem: 'misspelt_task',
+    subject: task,
+    detail: `${jobs === 1 ? '1 job waits' : `${jobs} jobs wait`} for a task that nobody works on`,
+    remedy,
+  }))
 }
 
 async function pruningProblems(sql: Sql, lines: Line[]): Promise<Problem[]> {

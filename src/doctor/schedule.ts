@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { type ParsedCronItem, parseCrontab } from 'graphile-worker'
 import { pruneTaskName, sendTaskName, taskName as task, taskNames } from '../schedule/crontab.ts'
+import { firesAt } from '../schedule/next_slot.ts'
 import { sendProblem } from '../schedule/send_payload.ts'
 import type { Problem } from './doctor.ts'
 
@@ -117,21 +118,13 @@ function tickingProblems({ subject, item }: Line): Problem[] {
 }
 
 /** In minutes; undefined for a line that never ticks. A leap year has every date that there is. */
-function longestPause({ match }: ParsedCronItem): number | undefined {
+function longestPause(item: ParsedCronItem): number | undefined {
   const minutes = 366 * 24 * 60
   let first: number | undefined
   let last = 0
   let longest = 0
   for (let minute = 0; minute < minutes; minute++) {
-    const at = new Date(Date.UTC(2028, 0, 1, 0, minute))
-    const digest = {
-      min: at.getUTCMinutes(),
-      hour: at.getUTCHours(),
-      date: at.getUTCDate(),
-      month: at.getUTCMonth() + 1,
-      dow: at.getUTCDay(),
-    }
-    if (!match(digest)) continue
+    if (!firesAt(item, new Date(Date.UTC(2028, 0, 1, 0, minute)))) continue
     if (first === undefined) first = minute
     else longest = Math.max(longest, minute - last)
     last = minute

@@ -27,18 +27,20 @@ export interface ChangedList<T> {
   historyOf: (table: T) => Html | null
   /** How many rows there were at the end, too. */
   withRows?: boolean
+  /** True where all of them have the same outcome. */
+  areAlike?: boolean
 }
 
 /** Tables with their last days as a line, and how they changed. */
 export function changedTables<T extends Changed>(
   tables: readonly T[],
-  { caption, days, nameOf, historyOf, withRows = false }: ChangedList<T>,
+  { caption, days, nameOf, historyOf, withRows = false, areAlike = false }: ChangedList<T>,
 ): Html {
   return html`<table class="changes"><caption class="visually-hidden">${caption}</caption>
 <thead><tr><th scope="col">Table</th><th scope="col" class="spark">${days} days</th>${withRows && html`<th scope="col" class="number">Rows</th>`}<th scope="col" class="number">Change</th><th scope="col" class="number">Per cent</th></tr></thead>
 <tbody>${tables.map(
     (table) =>
-      html`<tr><th scope="row">${nameOf(table)}${tagOf(table)}</th><td class="spark">${historyOf(table)}</td>${withRows && html`<td class="number">${rowsOf(table)}</td>`}<td class="number">${changeOf(changeIn(table), { method: table.method_before }, { method: table.method_after })}</td><td class="number">${percentOf(table)}</td></tr>\n`,
+      html`<tr><th scope="row">${nameOf(table)}${!areAlike && tagOf(table)}</th><td class="spark">${historyOf(table)}</td>${withRows && html`<td class="number">${rowsOf(table)}</td>`}<td class="number">${changeOf(changeIn(table), { method: table.method_before }, { method: table.method_after })}</td><td class="number">${percentOf(table)}</td></tr>\n`,
   )}</tbody></table>`
 }
 

@@ -1,5 +1,5 @@
 import { paint } from '../terminal/output.ts'
-import { formatCount, formatMinute } from '../terminal/terminal.ts'
+import { formatCount, formatMinute, plural } from '../terminal/terminal.ts'
 
 /** How much is carried, and how far that can be trusted, as the server reports it. Numbers come as text. */
 export interface Carrying {
@@ -53,8 +53,4 @@ function describeTrust({ compared_since_run, comparisons, differences, one_in }:
       ? 'too few to tell more'
       : `at most 1 in ${formatCount(one_in)} carried counts is wrong (95 %)`
   return `${formatCount(comparisons)} since run ${compared_since_run}, ${known}: ${bound}`
-}
-
-function plural(count: string, noun: string): string {
-  return `${formatCount(count)} ${noun}${count === '1' ? '' : 's'}`
 }

@@ -3,17 +3,19 @@ import { paint } from '../terminal/output.ts'
 import { styleOfChange, styleOfOutcome } from '../terminal/styles.ts'
 import { layOut } from '../terminal/table.ts'
 import { formatChange, formatCount, formatPercent } from '../terminal/terminal.ts'
+import { type Asked, type Choice, type Chosen, describeChosen } from './choice.ts'
 import { inOneLine } from './in_one_line.ts'
 import { estimateMark, marked } from './marked_count.ts'
 import { explainMarks, rangeCell, rowsCell, withColumn } from './method_marks.ts'
 import { insteadOf } from './point.ts'
-import { firstOf, nameOf, type Table } from './tables.ts'
+import { nameOf, type Table } from './tables.ts'
 
 /** What is to be compared, and what of it is a failure; the server knows what is meant when nothing is named. */
 export interface Comparison {
   before?: string | undefined
   after?: string | undefined
   failOn?: FailOn | undefined
+  choice?: Choice | undefined
 }
 
 /** A table that has no count any more; that, or fewer rows; any difference. Not what a request leaves out. */
@@ -21,7 +23,7 @@ export const failures = ['missing', 'drop', 'any'] as const
 export type FailOn = (typeof failures)[number]
 
 /** What the server reports of two runs. */
-export interface ComparisonReport {
+export interface ComparisonReport extends Chosen {
   before: ComparedRun
   after: ComparedRun
   /** Of all rows, each counted once. */
@@ -70,14 +72,16 @@ export interface ComparedTable extends Table {
 }
 
 /** Two runs beside each other, as JSON rendered by the server: every table, also unchanged ones. */
-export async function readComparison(sql: Sql, { before, after, failOn }: Comparison): Promise<string> {
+export async function readComparison(sql: Sql, request: Comparison): Promise<string> {
+  const { before, after, failOn, choice = {} } = request
   const [row] = await inOneLine(
     'table-metrics diff',
     sql<[{ json: string }]>`
       select nms.compare_report(
         before => ${before ?? null},
         after => ${after ?? null},
-        fail_on => ${failOn ?? null}
+        fail_on => ${failOn ?? null},
+        choice => ${sql.json({ ...choice })}
       )::text as json
     `,
   )
@@ -85,19 +89,15 @@ export async function readComparison(sql: Sql, { before, after, failOn }: Compar
 }
 
 /** How two runs are to be shown. */
-export interface ComparisonView {
+export interface ComparisonView extends Asked {
   /** The days that were asked for, where others stand for them. */
   asked?: (string | null | undefined)[]
-  all?: boolean | undefined
 }
 
 /** Two runs beside each other, as lines for a person: what changed, most first. */
-export function describeComparison(report: ComparisonReport, { asked = [], all }: ComparisonView): string {
-  const [tables, more] = firstOf(
-    report.tables.filter(({ outcome }) => all || outcome !== 'unchanged'),
-    (count) => `${count} more: --all shows every table`,
-    all,
-  )
+export function describeComparison(report: ComparisonReport, view: ComparisonView): string {
+  const { asked = [], all } = view
+  const { tables } = report
   const before = tables.map((table) => ({
     row_count: table.rows_before,
     method: table.method_before,
@@ -125,10 +125,10 @@ export function describeComparison(report: ComparisonReport, { asked = [], all }
                   [
                     { title: 'table', cut: 'middle' },
                     { title: 'outcome', style: styleOfOutcome },
-                    { title: 'before', right: true },
+                    { title: 'before', right: true, drop: 2 },
                     { title: 'after', right: true },
                     { title: 'change', right: true, style: styleOfChange },
-                    { title: '%', right: true, style: styleOfChange },
+                    { title: '%', right: true, style: styleOfChange, drop: 1 },
                   ],
                   tables.map((table, n) => [
                     nameOf(table),
@@ -151,7 +151,7 @@ export function describeComparison(report: ComparisonReport, { asked = [], all }
           ),
         ]
       : []),
-    ...more,
+    ...describeChosen(report, view),
     ...describeFilters(
       report.filters.filter(
         (filter) => all || (filter.change !== '0' && (filter.rows_before ?? filter.rows_after) !== null),
@@ -193,6 +193,9 @@ function summarize({ outcomes, change, is_change_estimated }: ComparisonReport):
     .sort()
     .map(([outcome, count]) => `${formatCount(count)} ${outcome}`)
   const mark = is_change_estimated ? `${estimateMark} ` : ''
-  const rows = change === '0' ? 'as many rows as before' : `${formatChange(change)} rows`
+  const rows =
+    change === '0'
+      ? 'as many rows as before'
+      : `${formatChange(change)} ${/^-?1$/.test(change) ? 'row' : 'rows'}`
   return `${tables.join(', ') || 'no tables'}\n${mark}${rows} in all, each counted once`
 }

@@ -1,5 +1,5 @@
 import type { Column } from '../terminal/table.ts'
-import { formatCount } from '../terminal/terminal.ts'
+import { formatCount, plural } from '../terminal/terminal.ts'
 import { estimatedPart, estimateMark, isEstimate, type MarkedCount } from './marked_count.ts'
 
 /** What stands in front of a count that this run did not count row by row; an imported run is told about elsewhere. */
@@ -53,9 +53,9 @@ export interface Totals {
 /** `5 tables, 1,464 rows, each counted once`, and what of that was carried or is estimated. */
 export function describeTotals({ tables, rows, estimated_rows, carried_tables }: Totals): string {
   return [
-    `${formatCount(tables)} tables`,
+    plural(tables, 'table'),
     ...(carried_tables ? [`${formatCount(carried_tables)} of them carried`] : []),
-    `${estimated_rows ? `${estimateMark} ` : ''}${formatCount(rows)} rows`,
+    `${estimated_rows ? `${estimateMark} ` : ''}${plural(rows, 'row')}`,
     'each counted once',
     ...(estimated_rows ? [estimatedPart(estimated_rows)] : []),
   ].join(', ')

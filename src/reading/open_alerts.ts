@@ -26,25 +26,29 @@ export interface Alert extends StrangeTable, Acknowledged {
   detail: string
 }
 
-/** The alerts that are open as JSON rendered by the server: oldest first, then those that are acknowledged. */
-export async function readAlerts(sql: Sql): Promise<{ json: string; zone: string }> {
-  const [row] = await sql<[{ json: string; zone: string }]>`
+/**
+ * The alerts that are open as JSON rendered by the server: oldest first, then those that are acknowledged; and the
+ * same with many of one kind as one, for a person. That one has the schema, unless there are several, and no table.
+ */
+export async function readAlerts(sql: Sql): Promise<{ json: string; groups: string; zone: string }> {
+  const [row] = await sql<[{ json: string; groups: string; zone: string }]>`
     select
       (report -> 'open')::text as json,
+      (report -> 'groups')::text as groups,
       report ->> 'business_time_zone' as zone
     from nms.alerts_report() as report
   `
   return row
 }
 
-/** One line for each alert, as far as it fits. */
+/** One line for each alert or group of them, as far as it fits. */
 export function tabulateAlerts(alerts: Alert[], zone: string): string {
   return layOut(
     [
-      { title: 'since' },
+      { title: 'since', drop: 1 },
       { title: 'alert', style: () => 'yellow' },
       { title: 'table', cut: 'middle' },
-      { title: 'detail', cut: 'end' },
+      { title: 'detail', wrap: true },
     ],
     alerts.map((alert) => [
       formatMinute(alert.since, zone),
@@ -55,18 +59,17 @@ export function tabulateAlerts(alerts: Alert[], zone: string): string {
   )
 }
 
-/** All that is known of each alert; those that somebody has taken on are pale. */
-export function describeAlerts(alerts: Alert[], zone: string): string {
+/** All that is known of the open alerts, each or in groups; those that somebody has taken on are pale. */
+export function describeOpen(alerts: Alert[], groups: Alert[], zone: string): string {
   if (alerts.length === 0) return 'no open alerts'
-  return alerts
-    .map((alert) =>
-      [
-        `${titleOf(alert)}, since ${formatMinute(alert.since, zone)}`,
-        `  ${visible(inWords(alert.detail))}`,
-        ...describeAcknowledgement(alert, zone),
-      ].join('\n'),
-    )
-    .join('\n\n')
+  const blocks = groups.map((alert) =>
+    [
+      `${titleOf(alert)}, since ${formatMinute(alert.since, zone)}`,
+      `  ${visible(inWords(alert.detail))}`,
+      ...describeAcknowledgement(alert, zone),
+    ].join('\n'),
+  )
+  return [blocks.join('\n\n'), ...describeGrouping(alerts, groups)].join('\n')
 }
 
 /** The number of an alert, its kind and its table. */
@@ -94,5 +97,10 @@ export function countOpen(alerts: Alert[]): string {
   ].join(', ')
 }
 
+/** A line where many were put together. */
+export function describeGrouping(alerts: Alert[], groups: Alert[]): string[] {
+  return alerts.length > groups.length ? ['', 'each of them: table-metrics alerts --all'] : []
+}
+
 const nameOf = ({ schema_name, table_name }: StrangeTable) =>
-  table_name === null ? '' : `${schema_name}.${table_name}`
+  schema_name === null ? '' : `${schema_name}.${table_name ?? '*'}`

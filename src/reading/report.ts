@@ -1,10 +1,9 @@
 import type { Ask } from '../connection/database.ts'
-import { layOut } from '../terminal/table.ts'
-import { describeLeftOut, formatChange, formatTime } from '../terminal/terminal.ts'
+import { describeLeftOut, formatTime, plural } from '../terminal/terminal.ts'
 import { visible, visibleLines } from '../terminal/visible.ts'
-import { type MarkedCount, marked } from './marked_count.ts'
-import { describeTotals, explainMarks, rangeCell, rowsCell, type Totals, withColumn } from './method_marks.ts'
-import { firstOf, kindOf, nameOf, type Table } from './tables.ts'
+import { type CountedTable, tabulateTables } from './counted_tables.ts'
+import { describeTotals, explainMarks, type Totals } from './method_marks.ts'
+import { firstOf, nameOf } from './tables.ts'
 import { shownZone } from './time_zone.ts'
 
 /** What the server reports of a run. */
@@ -21,16 +20,12 @@ export interface RunReport {
   }
   business_time_zone: string
   totals: Totals
-  tables: (Table &
-    MarkedCount & {
-      table_kind: string
-      is_partition: boolean
-      change: string | null
-      previous_method?: string
-      error_sqlstate: string | null
-      /** Null where the rows that match could not be counted. */
-      filtered?: Record<string, string | null>
-    })[]
+  /** The one that the changes are since; null when it is the first. */
+  previous_run_id: string | null
+  tables: (CountedTable & {
+    /** Null where the rows that match could not be counted. */
+    filtered?: Record<string, string | null>
+  })[]
 }
 
 /** A run as JSON, rendered by the server. */
@@ -41,30 +36,12 @@ export async function readRunReport(sql: Ask, runId: string): Promise<string> {
 
 /** A run as lines for a person: its tables, largest first, with the change since the run before. */
 export function describeRun(report: RunReport): string {
-  const [tables, more] = firstOf(report.tables, (count) => `${count} more tables`)
+  const { previous_run_id } = report
+  const [tables, more] = firstOf(report.tables, (count) => plural(count, 'more table'))
   return [
     ...(tables.length > 0
       ? [
-          layOut(
-            ...withColumn(
-              [
-                [
-                  { title: 'table' },
-                  { title: 'kind' },
-                  { title: 'rows', right: true },
-                  { title: 'change', right: true },
-                ],
-                tables.map((table) => [
-                  nameOf(table),
-                  kindOf(table),
-                  table.row_count === null ? `not counted (${table.error_sqlstate})` : rowsCell(table),
-                  marked(formatChange(table.change), table, { method: table.previous_method }),
-                ]),
-              ],
-              'range',
-              tables.map(rangeCell),
-            ),
-          ),
+          tabulateTables(tables, previous_run_id === null ? 'change' : `since run ${previous_run_id}`),
           ...more,
           ...explainMarks(tables.map(({ method }) => method)),
           '',
@@ -97,6 +74,6 @@ function describeMissingFilters(tables: RunReport['tables']): string[] {
     ),
   )
   if (missing.length === 0) return []
-  const [shown, more] = firstOf(missing, (count) => `${count} more filters`)
+  const [shown, more] = firstOf(missing, (count) => plural(count, 'more filter'))
   return [...shown, ...more, 'why: table-metrics doctor']
 }

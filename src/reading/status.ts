@@ -1,13 +1,14 @@
 import type { Sql } from '../connection/database.ts'
-import { outputWidth, paint } from '../terminal/output.ts'
+import { paint, tableWidth } from '../terminal/output.ts'
 import { styleOfOutcome } from '../terminal/styles.ts'
-import { layOut, shorten } from '../terminal/table.ts'
+import { layOut } from '../terminal/table.ts'
 import { formatCount, formatDuration, formatMinute, inWords } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
+import { wrapLine } from '../terminal/wrap.ts'
 import { type Carrying, describeCarrying } from './carrying.ts'
 import { estimateMark } from './marked_count.ts'
 import { withColumn } from './method_marks.ts'
-import { type Alert, countOpen, tabulateAlerts } from './open_alerts.ts'
+import { type Alert, countOpen, describeGrouping, tabulateAlerts } from './open_alerts.ts'
 import { shownZone } from './time_zone.ts'
 
 /** What the server reports of how table metrics is doing. */
@@ -18,6 +19,8 @@ export interface StatusReport {
   last_day: { snapshot_date: string } | null
   runs: RunHeader[]
   alerts: Alert[]
+  /** The same, many of one kind as one. */
+  alert_groups: Alert[]
   /** Only where counts are carried, or were. */
   carrying?: Carrying
 }
@@ -48,9 +51,11 @@ export function describeStatus(report: StatusReport): string {
   return [
     describeToday(report),
     `last run: ${newest.run_id}, ${paint(styleOfOutcome(newest.status), newest.status)}, started ${formatMinute(newest.collected_at, zone)} (${zone}), ${howLong(newest)}`,
-    ...(newest.error_message ? [`reason: ${visible(inWords(newest.error_message))}`] : []),
+    ...(newest.error_message
+      ? [wrapLine(`reason: ${visible(inWords(newest.error_message))}`, tableWidth())]
+      : []),
     ...(report.carrying ? describeCarrying(report.carrying, zone) : []),
-    ...describeAlerts(report.alerts, zone),
+    ...describeAlerts(report, zone),
     '',
     layOut(
       ...withColumn(
@@ -59,10 +64,10 @@ export function describeStatus(report: StatusReport): string {
             [
               { title: 'run', right: true },
               { title: 'status', style: styleOfOutcome },
-              { title: 'day' },
+              { title: 'day', drop: 2 },
               { title: 'started' },
               { title: 'took', right: true },
-              { title: 'tables', right: true },
+              { title: 'tables', right: true, drop: 1 },
               { title: 'rows', right: true },
             ],
             report.runs.map((run) => [
@@ -96,18 +101,21 @@ function howLong({ is_imported, status, seconds }: RunHeader): string {
 
 function describeFailures(runs: RunHeader[]): string[] {
   const lines = runs.flatMap(({ run_id, error_message }) =>
-    error_message ? [shorten(visible(`run ${run_id} FAILED: ${inWords(error_message)}`), outputWidth())] : [],
+    error_message
+      ? [wrapLine(visible(`run ${run_id} FAILED: ${inWords(error_message)}`), tableWidth(), 3)]
+      : [],
   )
   return lines.length > 0 ? ['', ...lines] : []
 }
 
-function describeAlerts(alerts: Alert[], zone: string): string[] {
+function describeAlerts({ alerts, alert_groups }: StatusReport, zone: string): string[] {
   if (alerts.length === 0) return ['open alerts: none']
   const isNew = alerts.some(({ acknowledged_at }) => acknowledged_at === null)
   return [
     paint(isNew ? 'yellow' : 'dim', `open alerts: ${countOpen(alerts)}`),
     '',
-    tabulateAlerts(alerts, zone),
+    tabulateAlerts(alert_groups, zone),
+    ...describeGrouping(alerts, alert_groups),
   ]
 }
 

@@ -13,9 +13,12 @@ export const nameOf = ({ schema_name, table_name }: Table) => `${schema_name}.${
 export const kindOf = ({ table_kind, is_partition }: { table_kind: string; is_partition: boolean }) =>
   is_partition ? 'partition' : table_kind
 
+/** So many lines of a list a person reads at a time. */
+export const screenful = 40
+
 /** As much of a list as a person reads, and a line that says how many more there are. */
 export function firstOf<T>(rows: T[], more: (count: string) => string, all = false): [T[], string[]] {
-  const shown = all ? rows : rows.slice(0, 40)
+  const shown = all ? rows : rows.slice(0, screenful)
   const left = rows.length - shown.length
   return [shown, left > 0 ? [`… and ${more(formatCount(String(left)))}`] : []]
 }

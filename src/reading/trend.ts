@@ -1,148 +1,95 @@
 import type { Sql } from '../connection/database.ts'
-import { axisWidth, drawChart } from '../terminal/chart.ts'
-import { outputWidth, paint } from '../terminal/output.ts'
-import { styleOfChange } from '../terminal/styles.ts'
-import { formatChange, formatCount, formatPercent } from '../terminal/terminal.ts'
-import { visible } from '../terminal/visible.ts'
-import { type Day, levelsOf } from './levels.ts'
-import { formatMarkedCount, marked } from './marked_count.ts'
-import { nameOf, type Table } from './tables.ts'
+import type { MarkedCount } from './marked_count.ts'
+import type { Scope } from './scope.ts'
 
-const height = 10
-
-/** What is asked about a table. */
-export interface TrendRequest extends Table {
+/** What is asked about a table, a schema or the whole database. */
+export interface TrendRequest {
   /** How many business days, today included. */
   days: number
-  /** Only the rows that match this filter. */
+  /** Only the rows of a table that match this filter. */
   filter?: string | undefined
+  /** Each run that succeeded rather than each day. */
+  runs?: boolean | undefined
 }
 
-/** What the server reports of a table. */
-export interface TrendReport extends Table {
+/** What the server reports of it. */
+export interface TrendReport extends Scope {
   /** Null: all rows are counted. */
   filter_name: string | null
-  days: (Day & { total_bytes: string | null })[]
+  /** Either of both. */
+  days?: TrendPoint[]
+  runs?: TrendPoint[]
+  /** In which the times of runs are shown. */
+  business_time_zone?: string
   summary: Summary | NoResult
   /** Null unless a run of these days has measured bytes. */
   summary_of_bytes: (Bounds & { last_bytes: string }) | null
+  /** Of a table those that are open or were opened on these days, newest first. */
+  alerts: TrendAlert[]
 }
 
-interface Bounds {
-  days_found: string
+/** A business day or a run; without a count where its request left the table out. */
+export interface TrendPoint extends MarkedCount {
+  snapshot_date: string
+  run_id: string
+  /** Of a run; null where its counts were imported. */
+  collected_at?: string | null
+  total_bytes: string | null
+  estimated_rows?: string | null
+  tables_left_out?: string
+}
+
+export interface TrendAlert {
+  kind: string
+  filter_name: string | null
+  /** The business day on which it was opened. */
+  snapshot_date: string
+  /** Null for a run that is late. */
+  opened_by_run: string | null
+}
+
+/** The first and the last, the lowest and the highest count: on which days, or in which runs. */
+export interface Bounds {
+  days_found?: string
+  runs_found?: string
   first_date: string
   last_date: string
-  lowest: string
-  highest: string
   lowest_date: string
   highest_date: string
-  change: string
+  first_at?: string | null
+  last_at?: string | null
+  lowest_at?: string | null
+  highest_at?: string | null
+  lowest: string
+  highest: string
+  /** Null where the two have counted none of the same tables. */
+  change: string | null
   change_percent: string | null
+  /** Of a total: tables that one of both leaves out, and that are no part of the change. */
+  tables_left_out?: string | null
 }
 
-interface Summary extends Bounds {
-  days_left_out: string
+export interface Summary extends Bounds {
+  days_left_out?: string
+  runs_left_out?: string
   last_rows: string
 }
 
-interface NoResult {
-  days_found: '0'
+export interface NoResult {
   last_date_with_result: string | null
   days_needed: string | null
 }
 
-/** The days of a table as JSON, rendered by the server. */
+/** The days of a table, a schema or the whole database as JSON, rendered by the server. */
 export async function readTrend(
   sql: Sql,
-  { schema_name, table_name, days, filter }: TrendRequest,
+  { schema_name, table_name }: Scope,
+  { days, filter, runs = false }: TrendRequest,
 ): Promise<string> {
   const [row] = await sql<[{ json: string }]>`
     select nms.trend_report(
-      ${schema_name}, ${table_name}, ${days}::integer, filter_name => ${filter ?? null}
+      ${schema_name}, ${table_name}, ${days}::integer, filter_name => ${filter ?? null}, each_run => ${runs}
     )::text as json
   `
   return row.json
-}
-
-/**
- * The rows of a table on each day as a chart, and in words.
- *
- * @throws when none of these days has a result for it
- */
-export function describeTrend(report: TrendReport, asked: number): string {
-  const { days, summary } = report
-  const name = titleOf(report)
-  if (!hasResult(summary)) {
-    const { last_date_with_result: date, days_needed } = summary
-    throw new Error(
-      date
-        ? `${name} has no result with --days ${asked}: the last one is of ${date}, type --days ${days_needed}`
-        : `${name} has no result on any day: type table-metrics status to see why`,
-    )
-  }
-  const { last_rows, days_left_out, ...bounds } = summary
-  const leftOut = days_left_out === '0' ? '' : `, ${days_left_out} left the table out`
-  return [
-    ...drawn(name, days, { ...bounds, last: last_rows }, 'rows'),
-    `${bounds.days_found} of the last ${asked} days have a result${leftOut}`,
-  ].join('\n')
-}
-
-/**
- * The same of its bytes on disk, on the days that have measured them.
- *
- * @throws when none of these days has
- */
-export function describeBytes(report: TrendReport, asked: number): string {
-  const name = titleOf(report)
-  if (report.summary_of_bytes === null) {
-    throw new Error(
-      `no run of these days has measured the bytes of ${name}: runs do while the setting measure_storage is true`,
-    )
-  }
-  const { last_bytes, ...bounds } = report.summary_of_bytes
-  const days = report.days.map(({ snapshot_date, total_bytes }) => ({
-    snapshot_date,
-    row_count: total_bytes,
-  }))
-  return [
-    ...drawn(name, days, { ...bounds, last: last_bytes }, 'bytes'),
-    `${bounds.days_found} of the last ${asked} days have measured them`,
-  ].join('\n')
-}
-
-const hasResult = (summary: Summary | NoResult): summary is Summary => summary.days_found !== '0'
-
-const titleOf = (report: TrendReport) =>
-  visible(nameOf(report) + (report.filter_name === null ? '' : ` (${report.filter_name})`))
-
-function drawn(
-  name: string,
-  days: Day[],
-  bounds: Bounds & { last: string },
-  unit: 'rows' | 'bytes',
-): string[] {
-  const [top, bottom] = [formatCount(bounds.highest), formatCount(bounds.lowest)]
-  const width = outputWidth()
-  const lines = top === bottom ? 1 : height
-  const levels = levelsOf(days, lines, Math.max(1, width - axisWidth({ top, bottom })))
-  const [firstDate, lastDate] = [days[0]?.snapshot_date ?? '', days.at(-1)?.snapshot_date ?? '']
-  const percent = formatPercent(bounds)
-  const counted = days.filter(({ row_count }) => row_count !== null)
-  const [earliest = {}, last = {}] = [counted[0], counted.at(-1)]
-  const change =
-    bounds.change === '0' ? 'unchanged' : `${formatChange(bounds.change)}${percent ? ` (${percent})` : ''}`
-  return [
-    paint('bold', name),
-    '',
-    drawChart({ levels, height: lines, top, bottom, first: firstDate, last: lastDate }, width),
-    '',
-    `${formatMarkedCount({ ...last, row_count: bounds.last })} ${unit} on ${bounds.last_date}`,
-    ...(bounds.first_date === bounds.last_date
-      ? []
-      : [`${paint(styleOfChange(change), marked(change, earliest, last))} since ${bounds.first_date}`]),
-    ...(top === bottom
-      ? []
-      : [`lowest ${bottom} on ${bounds.lowest_date}`, `highest ${top} on ${bounds.highest_date}`]),
-  ]
 }

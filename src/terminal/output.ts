@@ -2,12 +2,17 @@ import { styleText } from 'node:util'
 import { visible } from './visible.ts'
 
 /** How a text looks on a terminal with colours. */
-export type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red'
+export type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'blue' | 'magenta' | 'cyan'
 
 /** Columns that a line for a person may take: those of the terminal, unless COLUMNS says otherwise. */
 export function outputWidth(): number {
   const columns = Number(process.env.COLUMNS)
   return Number.isSafeInteger(columns) && columns > 0 ? columns : process.stdout.columns || 80
+}
+
+/** Columns that a table may take: in a pipe or a file any number, so that nothing is cut there, unless COLUMNS says one. */
+export function tableWidth(): number {
+  return process.stdout.isTTY || process.env.COLUMNS ? outputWidth() : Number.POSITIVE_INFINITY
 }
 
 /** Writes lines to standard output: what is asked for by name can also be piped. */
@@ -23,7 +28,7 @@ export function humanStream(json = false): { write(text: string): void } {
 }
 
 const esc = '\u001b'
-const oursOrLineEnd = new RegExp(`(\n|${esc}\\[(?:[12]|22|3[1-3]|39)m)`)
+const oursOrLineEnd = new RegExp(`(\n|${esc}\\[(?:[12]|22|3[1-6]|39)m)`)
 
 /** Whoever put a text together may have missed a name: nothing but lines and our own colours reach a terminal. */
 function harmless(text: string): string {

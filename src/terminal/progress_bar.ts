@@ -1,6 +1,6 @@
 import stringWidth from 'string-width'
 import type { Progress } from '../online/progress.ts'
-import { formatCount } from './terminal.ts'
+import { formatCount, plural } from './terminal.ts'
 import { visible } from './visible.ts'
 
 /** Milliseconds between two lines of a progress that nobody can overwrite. */
@@ -36,8 +36,8 @@ export function progressLine(
   const filled = Math.floor(part * 10)
   const parts = [
     `[${'█'.repeat(filled)}${'░'.repeat(10 - filled)}] ${String(Math.floor(part * 100)).padStart(3)} %`,
-    `${formatCount(String(tables))} of ${formatCount(String(allTables))} tables`,
-    `${formatCount(rows)} rows`,
+    `${formatCount(String(tables))} of ${plural(String(allTables), 'table')}`,
+    plural(rows, 'row'),
     ...(secondsLeft === undefined ? [] : [`about ${formatSeconds(secondsLeft)} left`]),
     ...(counting.length > 0 ? [`counting ${visible(counting.join(', '))}`] : []),
   ]

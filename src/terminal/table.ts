@@ -1,74 +1,120 @@
 import stringWidth from 'string-width'
-import { outputWidth, paint, type Style } from './output.ts'
+import { paint, type Style, tableWidth } from './output.ts'
 import { visible } from './visible.ts'
+import { wrap } from './wrap.ts'
 
 /** A column of a table for a person. */
 export interface Column {
   title: string
   /** At the right edge, as numbers are. */
   right?: boolean
-  /** Where a text that is too long for the terminal loses characters. Never set for a number. */
-  cut?: 'middle' | 'end'
+  /** A name, which may lose its middle. Never set for a number. */
+  cut?: 'middle'
+  /** A text of many words, which may go on in the lines below. */
+  wrap?: true
+  /** It may be left out where there is no room for all: the lowest first. */
+  drop?: number
   /** The colour of a cell. */
   style?: (cell: string, row: string[]) => Style | undefined
 }
 
-const narrowest = 12
+/** As far as names and texts give way before a column is left out, and after that. */
+const [readable, narrowest] = [24, 12]
 
-/** Lines with aligned columns, as wide as the terminal at most, as far as there is something to cut. */
-export function layOut(columns: Column[], rows: string[][], width = outputWidth()): string {
+/** Lines with aligned columns, as wide as the terminal at most, as far as there is something that can give way. */
+export function layOut(columns: Column[], rows: string[][], width = tableWidth()): string {
   const cells = rows.map((row) => row.map(visible))
-  const widths = fitted(
-    columns,
-    columns.map(({ title }, n) =>
-      cells.reduce((widest, row) => Math.max(widest, stringWidth(row[n] ?? '')), stringWidth(title)),
-    ),
+  const shown = fitted(
+    columns.map((column, n) => ({
+      column,
+      n,
+      width: cells.reduce(
+        (widest, row) => Math.max(widest, stringWidth(row[n] ?? '')),
+        stringWidth(column.title),
+      ),
+    })),
     width,
   )
-  const line = (row: string[], style: (column: Column, n: number) => Style | undefined) =>
-    columns
-      .map((column, n) => {
-        const cell = shorten(row[n] ?? '', widths[n] ?? 0, column.cut)
-        const space = ' '.repeat(Math.max(0, (widths[n] ?? 0) - stringWidth(cell)))
-        const painted = cell && paint(style(column, n), cell)
-        if (column.right) return space + painted
-        return n === columns.length - 1 ? painted : painted + space
-      })
-      .join('  ')
-      .trimEnd()
   return [
     line(
-      columns.map(({ title }) => title),
-      () => 'bold',
+      shown,
+      shown.map(({ column }) => column.title),
+      shown.map(() => 'bold'),
     ),
-    widths.map((columnWidth) => '─'.repeat(columnWidth)).join('  '),
-    ...cells.map((row) => line(row, (column, n) => column.style?.(row[n] ?? '', row))),
+    shown.map(({ width }) => '─'.repeat(width)).join('  '),
+    ...cells.flatMap((row) => {
+      const parts = shown.map(({ column, n, width }) =>
+        column.wrap ? wrap(row[n] ?? '', width) : [shorten(row[n] ?? '', width)],
+      )
+      const styles = shown.map(({ column, n }) => column.style?.(row[n] ?? '', row))
+      return Array.from({ length: Math.max(...parts.map((part) => part.length)) }, (_, depth) =>
+        line(
+          shown,
+          parts.map((part) => part[depth] ?? ''),
+          styles,
+        ),
+      )
+    }),
   ].join('\n')
 }
 
-/** A text that takes that many columns at most, with … for what is missing. */
-export function shorten(text: string, width: number, where: Column['cut'] = 'end'): string {
+interface Shown {
+  column: Column
+  /** Its place among all columns. */
+  n: number
+  width: number
+}
+
+function line(shown: Shown[], cells: string[], styles: (Style | undefined)[]): string {
+  return shown
+    .map(({ column, width }, n) => {
+      const cell = cells[n] ?? ''
+      const space = ' '.repeat(Math.max(0, width - stringWidth(cell)))
+      const painted = cell && paint(styles[n], cell)
+      if (column.right) return space + painted
+      return n === shown.length - 1 ? painted : painted + space
+    })
+    .join('  ')
+    .trimEnd()
+}
+
+/** A text that takes that many columns at most, with … for what its middle had. */
+export function shorten(text: string, width: number): string {
   if (stringWidth(text) <= width) return text
   const characters = [...new Intl.Segmenter().segment(text)].map(({ segment }) => segment)
-  const tail = where === 'end' ? 0 : Math.floor((width - 1) / 2)
+  const tail = Math.floor((width - 1) / 2)
   return `${take(characters, width - 1 - tail)}…${[...take(characters.reverse(), tail)].reverse().join('')}`
 }
 
-/** Widths that fit: columns that are cut at their end give way first, then the widest name. */
-function fitted(columns: Column[], wanted: number[], width: number): number[] {
-  const widths = [...wanted]
-  const gaps = 2 * (columns.length - 1)
-  for (const where of ['end', 'middle'] as const) {
-    const cuttable = columns.flatMap(({ cut }, n) => (cut === where ? [n] : []))
-    for (;;) {
-      const excess = widths.reduce((sum, next) => sum + next, gaps) - width
-      const [widest = -1] = cuttable.toSorted((one, other) => (widths[other] ?? 0) - (widths[one] ?? 0))
-      if (excess <= 0 || (widths[widest] ?? 0) <= narrowest) break
-      widths[widest] = (widths[widest] ?? 0) - 1
-    }
-  }
-  return widths
+/** Columns that fit: texts wrap, then names give way, then columns are left out, then both give way further. */
+function fitted(columns: Shown[], width: number): Shown[] {
+  const texts = columns.filter(({ column }) => column.wrap)
+  const names = columns.filter(({ column }) => column.cut)
+  const readably = shrunk(shrunk(columns, texts, width, readable), names, width, readable)
+  if (excessOf(readably, width) <= 0) return readably
+  const [least] = columns
+    .filter(({ column }) => column.drop !== undefined)
+    .toSorted((one, other) => (one.column.drop ?? 0) - (other.column.drop ?? 0))
+  if (!least) return shrunk(readably, [...texts, ...names], width, narrowest)
+  return fitted(
+    columns.filter((column) => column !== least),
+    width,
+  )
 }
+
+/** The same columns, where those that give way lose what is too much, the widest first. */
+function shrunk(columns: Shown[], giving: Shown[], width: number, least: number): Shown[] {
+  const kept = columns.map((column) => ({ ...column }))
+  const those = kept.filter(({ n }) => giving.some((column) => column.n === n))
+  for (;;) {
+    const [widest] = those.toSorted((one, other) => other.width - one.width)
+    if (!widest || widest.width <= least || excessOf(kept, width) <= 0) return kept
+    widest.width -= 1
+  }
+}
+
+const excessOf = (columns: Shown[], width: number) =>
+  columns.reduce((sum, column) => sum + column.width, 2 * (columns.length - 1)) - width
 
 function take(characters: string[], width: number): string {
   let text = ''

@@ -3,6 +3,10 @@ export function formatCount(count: string): string {
   return count.replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
+/** `1 table`, `1,234 tables`. */
+export const plural = (count: string, noun: string) =>
+  `${formatCount(count)} ${noun}${count === '1' ? '' : 's'}`
+
 /** A change of a count: `+12`, `-3`, `=` for none, nothing where there is no earlier count. */
 export function formatChange(change: string | null): string {
   if (change === null) return ''
@@ -25,7 +29,7 @@ export function formatPercent(of: { change: string | null; change_percent: strin
 /** What the request of a run has left out, as a line where there is anything. */
 export function describeLeftOut(tables: string | null): string[] {
   if (tables === null || tables === '0') return []
-  return [`${formatCount(tables)} ${tables === '1' ? 'table' : 'tables'} left out by request`]
+  return [`${plural(tables, 'table')} left out by request`]
 }
 
 /** True for a time zone in which times can be shown here; the server knows a few more. */

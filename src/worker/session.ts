@@ -1,10 +1,11 @@
 import { EventEmitter } from 'node:events'
-import { Logger, type RunnerOptions, type WorkerEvents } from 'graphile-worker'
+import { Logger, type RunnerOptions, type TaskList, type WorkerEvents } from 'graphile-worker'
 import { untilAborted, withTimeout } from '../connection/timeout.ts'
 import { DeliveryError } from '../deliver/post.ts'
 import type { Webhook } from '../deliver/webhook.ts'
 import { type Log, reasonOf } from '../log.ts'
 import { cronFailure } from '../private_parts/graphile_worker.ts'
+import { sendTaskName } from '../schedule/crontab.ts'
 import { openPool } from './pool.ts'
 import { preset } from './preset.ts'
 import { createTasks } from './tasks.ts'
@@ -14,8 +15,10 @@ export interface WorkerSession {
   /** Aborts when the session ends. */
   signal: AbortSignal
   events: WorkerEvents
-  /** For graphile-worker. */
-  options: RunnerOptions
+  /** For graphile-worker, with all tasks but the one that sends. */
+  options: RunnerOptions & { taskList: TaskList }
+  /** The task that sends. */
+  sending: TaskList
   /** Rejects when the schedule can neither be read nor written, five times in a row. */
   cronFailed: Promise<never>
   /** Called when the session ends, while there are still connections. */
@@ -60,12 +63,19 @@ export async function withWorkerSession(
   })
   const cronFailed = Promise.withResolvers<never>()
   cronFailed.promise.catch(() => undefined) // the session may have ended
-  const options: RunnerOptions = {
+  const { [sendTaskName]: send, ...taskList } = createTasks({
+    databaseUrl,
+    schema,
+    log,
+    ...(webhook && { webhook }),
+    signal: ending,
+  })
+  const options = {
     preset,
     pgPool: pool,
     schema,
     events,
-    taskList: createTasks({ databaseUrl, schema, log, ...(webhook && { webhook }), signal: ending }),
+    taskList,
     logger: new Logger(() => (_level, _message, meta) => {
       const failure = cronFailure(meta)
       if (failure) cronFailed.reject(failure) // rather than being tried again for ever
@@ -77,6 +87,7 @@ export async function withWorkerSession(
     signal: ending,
     events,
     options,
+    sending: { [sendTaskName]: send },
     cronFailed: cronFailed.promise,
     atEnd: (finish) => finishers.push(finish),
   }

@@ -1,11 +1,14 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ParsedCronItem, type Runner, run, runOnce, type TaskList } from 'graphile-worker'
+import { type ParsedCronItem, type Runner, type RunnerOptions, run, runOnce } from 'graphile-worker'
+import type { Sql } from '../connection/database.ts'
 import { isConnectionError } from '../connection/timeout.ts'
 import { addJobBySql, queueMessages } from '../deliver/queue.ts'
-import { reasonOf } from '../log.ts'
+import { type Log, reasonOf } from '../log.ts'
 import { sendTaskName } from '../schedule/crontab.ts'
+import { nextSlot } from '../schedule/next_slot.ts'
 import { ask, reportAbandonedRuns, reportMissingRun } from '../schedule/open_job.ts'
+import { readStrangeJobs } from '../schedule/strange_jobs.ts'
 import { freeAbandonedJobs } from './abandoned_jobs.ts'
 import { isFatal, preflight } from './preflight.ts'
 import { admitRequesters } from './requesters.ts'
@@ -24,7 +27,7 @@ export interface WorkerOptions extends WorkerSessionOptions {
  * @throws when there is nothing installed, or nobody let in, before it has started once
  */
 export async function runWorker(options: WorkerOptions): Promise<void> {
-  const { schema, cronItems, log, signal } = options
+  const { schema, cronItems, log, webhook, signal } = options
   const deadWorkers: string[] = []
   let hasStarted = false
 
@@ -35,15 +38,15 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
         session.atEnd(async () => deadWorkers.push(workerPool.id)),
       )
       const refused = refusedThreeTimes(session)
-      const start = async (taskList: TaskList, parsedCronItems: ParsedCronItem[]) => {
-        const starting = run({ ...session.options, taskList, parsedCronItems })
+      const start = (options: RunnerOptions) => {
+        const starting = run(options)
         session.atEnd(() => starting.then(stop))
         return starting
       }
-      const { [sendTaskName]: send, ...others } = session.options.taskList as TaskList
-      const runners = [await start(others, cronItems)]
+      const runners = [await start({ ...session.options, parsedCronItems: cronItems })]
       // Beside the other jobs: neither waits for a run that takes long, nor a run for a receiver that does.
-      if (options.webhook && send) runners.push(await start({ [sendTaskName]: send }, []))
+      if (webhook)
+        runners.push(await start({ ...session.options, taskList: session.sending, parsedCronItems: [] }))
       hasStarted = true
       log.record({ event: 'worker_started', schema, schedule: cronItems.map(({ identifier }) => identifier) })
       await Promise.race([
@@ -69,20 +72,31 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
  * Resolves to whether every job ended well.
  */
 export async function runWorkerOnce(options: WorkerOptions): Promise<boolean> {
-  const { signal } = options
+  const { databaseUrl, cronItems, log, webhook, signal } = options
   let failed = 0
-  await withWorkerSession(options, async (session) => {
+  let told = 0
+  const counted: Log = {
+    record(event) {
+      told++
+      log.record(event)
+    },
+  }
+  await withWorkerSession({ ...options, log: counted }, async (session) => {
     session.events.on('job:error', ({ job }) => {
       if (job.task_identifier !== sendTaskName) failed++ // what could not be told is tried again
     })
     await lookAround(options, session)
     await queueMissedSlots(options, session)
     await tidy(options, session)
-    const { [sendTaskName]: send, ...others } = session.options.taskList as TaskList
-    const taskList = options.webhook && send ? { ...others, [sendTaskName]: send } : others
-    const working = runOnce({ ...session.options, taskList })
+    const working = runOnce({
+      ...session.options,
+      taskList: { ...session.options.taskList, ...(webhook && session.sending) },
+    })
     session.atEnd(() => working)
     await working
+    if (told > 0) return
+    const next = await ask(databaseUrl, session.signal, (sql) => nextSlot(sql, cronItems))
+    log.record({ event: 'nothing_due', ...next })
   })
   signal.throwIfAborted()
   return failed === 0
@@ -129,8 +143,9 @@ function refusedThreeTimes({ events }: WorkerSession): Promise<never> {
 }
 
 async function upkeep(options: WorkerOptions, session: WorkerSession, dead: string[]): Promise<never> {
+  const strange = new Set<string>()
   for (let hasFailed = false; ; ) {
-    const error = await tidy(options, session, dead).then(
+    const error = await tidy(options, session, { dead, strange }).then(
       () => undefined,
       (error: Error) => error,
     )
@@ -145,16 +160,25 @@ async function upkeep(options: WorkerOptions, session: WorkerSession, dead: stri
 function tidy(
   { databaseUrl, schema, webhook, log }: WorkerOptions,
   { signal }: WorkerSession,
-  dead: string[] = [],
+  { dead, strange }: { dead: string[]; strange: Set<string> } = { dead: [], strange: new Set() },
 ): Promise<void> {
   return ask(databaseUrl, signal, async (sql) => {
     await reportAbandonedRuns(sql, log)
     await reportMissingRun(sql, log)
+    await reportStrangeJobs(sql, schema, log, strange)
     await freeAbandonedJobs(sql, schema, dead)
     await admitRequesters(sql, schema)
     await sql`select nms.fold_counts(count_rows => false)`
     if (webhook) await queueMessages(sql, addJobBySql(sql, schema))
   })
+}
+
+/** @param known tasks that were named before, and still have jobs */
+async function reportStrangeJobs(sql: Sql, schema: string, log: Log, known: Set<string>): Promise<void> {
+  const found = await readStrangeJobs(sql, schema)
+  for (const jobs of found) if (!known.has(jobs.task)) log.record({ event: 'misspelt_task', ...jobs })
+  known.clear()
+  for (const { task } of found) known.add(task)
 }
 
 async function stop(runner: Runner): Promise<void> {

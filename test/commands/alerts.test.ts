@@ -27,7 +27,7 @@ test('alerts tells what is strange, since when, and what would have been usual',
   t.regex(
     stdout,
     new RegExp(
-      `^1 dropped_to_zero public\\.orders, since ${await daysAgo(db.sql, 0)} \\d\\d:\\d\\d\n  empty, usually it has about 1,000 rows\n$`,
+      `^1 dropped_to_zero public\\.orders, since ${await daysAgo(db.sql, 0)} \\d\\d:\\d\\d\n  empty, 1,000 rows on ${await daysAgo(db.sql, 1)} \\(-100 %\\), usually about 1,000 rows\n$`,
     ),
   )
 })
@@ -48,7 +48,7 @@ test('alerts --json has a row of the view for each', async (t) => {
     row_count: 0,
     expected_low: 850, // 15 % less and 30 % more than what it always was
     expected_high: 1300,
-    detail: 'empty, usually it has about 1,000 rows',
+    detail: `empty, 1,000 rows on ${await daysAgo(db.sql, 1)} (-100 %), usually about 1,000 rows`,
     run_id: Number(run_id),
     filter_name: null,
     alert_id: 1,
@@ -95,4 +95,36 @@ test('nothing strange is said in one line, and is an empty list', async (t) => {
   t.is((await tableMetrics(t, db.url, ['alerts'])).stdout, 'no open alerts\n')
   t.deepEqual(JSON.parse((await tableMetrics(t, db.url, ['alerts', '--json'])).stdout), [])
   t.regex((await tableMetrics(t, db.url, ['status'])).stdout, /^open alerts: none$/m)
+})
+
+test('many alerts of one kind are one line, and --all has each', async (t) => {
+  const db = await emptiedOrders(t)
+  await db.sql.unsafe(`
+    create schema staging;
+    do $$ begin for n in 1..300 loop execute format('create table staging.t%s ()', n); end loop; end $$;
+  `)
+  await collect(db.sql)
+  const output = async (...args: string[]) => (await tableMetrics(t, db.url, args)).stdout
+
+  const groups = await output('alerts')
+  t.regex(
+    groups,
+    /^(\d+ )?dropped_to_zero public\.orders, since .*\n {2}empty, usually it has about 1,000 rows$/m,
+  )
+  t.regex(
+    groups,
+    /^table_new staging\.\*, since .*\n {2}300 tables, such as staging\.t1, staging\.t10, staging\.t100$/m,
+  )
+  t.regex(groups, /^each of them: table-metrics alerts --all$/m)
+  t.is(groups.match(/table_new/g)?.length, 1)
+
+  const status = await output('status')
+  t.regex(status, /^open alerts: 301$/m)
+  t.regex(status, /^\S+ \S+ +table_new +staging\.\* +300 tables/m)
+  t.true(status.split('\n').length < 25, status)
+
+  const all = await output('alerts', '--all')
+  t.is(all.match(/table_new staging\.t\d+, since/g)?.length, 300)
+  t.is(JSON.parse(await output('alerts', '--json')).length, 301)
+  t.is(JSON.parse(await output('status', '--json')).alerts.length, 301)
 })

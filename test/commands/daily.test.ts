@@ -19,11 +19,12 @@ test('daily shows today: each table, largest first, with the change since the la
   t.is(status, 0, stderr)
   const [, , ...lines] = stdout.split('\n')
   t.deepEqual(
-    lines.slice(0, 3).map((line) => line.split(/ {2,}/)),
+    lines.slice(0, 4).map((line) => line.split(/ {2,}/)),
     [
-      ['shop.fresh', 'table', '9,007,199,254,740,993'],
-      ['public.orders', 'table', '1,250', '+250', '+25.0 %'],
-      ['public.items', 'table', '5', '='],
+      ['shop.fresh', '9,007,199,254,740,993', 'appeared'],
+      ['public.orders', '1,250', '+250', '+25.0 %'],
+      ['shop.gone', 'had 7', 'disappeared'],
+      ['public.items', '5', '='],
     ],
   )
   t.true(
@@ -37,13 +38,50 @@ test('daily shows today: each table, largest first, with the change since the la
   t.true(stdout.includes(`since ${await daysAgo(db.sql, 2)})`), stdout)
 })
 
+test('daily has the kind of a table only where some table is more than that', async (t) => {
+  const db = await createDatabase(t)
+  await db.sql.unsafe(`
+    create table public.plain ();
+    create table public.parted (id int) partition by range (id);
+    create table public.part partition of public.parted for values from (0) to (9);
+  `)
+  await db.sql`select from nms.collect_table_metrics()`
+
+  const { stdout } = await tableMetrics(t, db.url, ['daily'])
+
+  t.deepEqual(
+    stdout
+      .split('\n')
+      .flatMap((line) => (line.startsWith('public.') ? [line.split(/ {2,}/).slice(0, -1)] : [])),
+    [['public.part', 'partition'], ['public.parted', 'partitioned table'], ['public.plain']],
+  )
+})
+
+test('at 60 columns daily loses what matters less, and no number', async (t) => {
+  const db = await createHistory(t, {
+    1: { public: { orders_of_the_year_before_last: 1_234_567 } },
+    0: { public: { orders_of_the_year_before_last: 1_334_567 } },
+  })
+
+  const { stdout } = await tableMetrics(t, db.url, ['daily'], { COLUMNS: '60' })
+
+  const table = stdout.split('\n').slice(0, 3)
+  t.true(
+    table.every((line) => line.length <= 60),
+    stdout,
+  )
+  t.regex(table[2] ?? '', /^public\.order.*before_last +1,334,567 +\+100,000$/)
+  const piped = await tableMetrics(t, db.url, ['daily'])
+  t.regex(piped.stdout, /^public\.orders_of_the_year_before_last +1,334,567 +\+100,000 +\+8\.1 %$/m)
+})
+
 test('daily takes the day as a date', async (t) => {
   const db = await createHistory(t, days)
 
   const { status, stdout } = await tableMetrics(t, db.url, ['daily', await daysAgo(db.sql, 2)])
 
   t.is(status, 0)
-  t.regex(stdout, /^shop\.gone +table +7$/m)
+  t.regex(stdout, /^shop\.gone +7$/m)
   t.regex(stdout, /^3 tables, 1,012 rows, each counted once$/m)
 })
 

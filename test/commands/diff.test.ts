@@ -55,7 +55,7 @@ test('of many tables diff shows those that changed most and says how to see the 
     shown,
     Array.from({ length: 40 }, (_, n) => 49 - n),
   )
-  t.regex(stdout, /^… and 9 more: --all /m)
+  t.regex(stdout, /^… and 9 more tables: --all /m)
   t.regex(stdout, /^49 grew, 1 unchanged$/m)
 })
 

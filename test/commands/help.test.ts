@@ -8,6 +8,7 @@ for (const command of [
   'status',
   'daily',
   'trend',
+  'growth',
   'diff',
   'alerts',
   'rebuild',
@@ -19,6 +20,6 @@ for (const command of [
     const { status, stdout } = await tableMetrics(t, '', [command, '--help'])
 
     t.is(status, 0)
-    t.regex(stdout, new RegExp(`^Example:\\n.*table-metrics ${command}`, 'm'))
+    t.regex(stdout, new RegExp(`^Examples?:\\n.*table-metrics ${command}`, 'm'))
   })
 }

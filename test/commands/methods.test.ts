@@ -49,10 +49,10 @@ test('daily marks what was not counted row by row, and says what the marks mean'
   t.deepEqual(
     ['a', 'b', 'c', 'd'].map((table) => cells(stdout, table)),
     [
-      ['public.a', 'table', '≈ 1,234,000', '≈ +234,000', '+23.4 %', '1,200,000 to 1,270,000'],
-      ['public.b', 'table', 'c 50', '='],
-      ['public.c', 'table', 'm 9', '+2', '+28.6 %'],
-      ['public.d', 'table', '≈ 31', '≈ +1', '+3.3 %', '25 to 40'],
+      ['public.a', '≈ 1,234,000', '≈ +234,000', '+23.4 %', '1,200,000 to 1,270,000'],
+      ['public.b', 'c 50', '='],
+      ['public.c', 'm 9', '+2', '+28.6 %'],
+      ['public.d', '≈ 31', '≈ +1', '+3.3 %', '25 to 40'],
     ],
   )
   t.regex(stdout, /^c: counted in an earlier run, unchanged since$/m)

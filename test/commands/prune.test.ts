@@ -36,7 +36,7 @@ for (const { args, left, deleted } of [
     const db = await createOldHistory(t)
 
     const dry = await tableMetrics(t, db.url, ['prune', ...args, '--dry-run'])
-    t.is(dry.stdout, `${deleted} runs would be deleted\n`)
+    t.is(dry.stdout, `${deleted} ${deleted === 1 ? 'run' : 'runs'} would be deleted\n`)
     t.deepEqual(await runIds(db), ['1', '2', '3', '4', '5'], 'a dry run deletes nothing')
 
     const { status, stdout, stderr } = await tableMetrics(t, db.url, ['prune', ...args, '--json'])

@@ -19,7 +19,7 @@ test('status says that today was counted, and how each of the last runs went', a
   await collect(db.sql)
   const today = await daysAgo(db.sql, 0)
 
-  const { status, stdout, stderr } = await tableMetrics(t, db.url, ['status'])
+  const { status, stdout, stderr } = await tableMetrics(t, db.url, ['status'], { COLUMNS: '80' })
 
   t.is(status, 0, stderr)
   t.is(stderr, '')

@@ -41,13 +41,26 @@ test('a name that is too long loses its middle, a number nothing', (t) => {
   t.regex(layOut(columns, rows, 20), /9,223,372,036,854,775,807$/m)
 })
 
-test('what is cut at its end gives way before a name does', (t) => {
-  const three = [...columns, { title: 'detail', cut: 'end' as const }]
-  const rows = [['public.orders_of_last_year', '5', 'half of the rows that were there yesterday are gone']]
+test('a text of many words goes on in the lines below before a name gives way', (t) => {
+  const three = [...columns, { title: 'detail', wrap: true as const }]
+  const rows = [['public.orders_of_last_year', '5', '1,234,567 of the rows of yesterday are gone']]
 
-  const [, , line = ''] = layOut(three, rows, 60).split('\n')
+  const [, , ...lines] = layOut(three, rows, 60).split('\n')
 
-  t.is(line, 'public.orders_of_last_year     5  half of the rows that wer…')
+  t.deepEqual(lines, [
+    'public.orders_of_last_year     5  1,234,567 of the rows of',
+    '                                  yesterday are gone',
+  ])
+})
+
+test('a column that matters less is left out before a name becomes unreadable', (t) => {
+  const four = [...columns, { title: 'before', right: true, drop: 2 }, { title: '%', right: true, drop: 1 }]
+  const rows = [['public.orders_of_last_year', '1,234,567', '1,234,567', '+10.0 %']]
+  const titles = (width: number) => layOut(four, rows, width).split('\n')[0]?.split(/ +/)
+
+  t.deepEqual(titles(60), ['table', 'rows', 'before', '%'])
+  t.deepEqual(titles(50), ['table', 'rows', 'before'])
+  t.deepEqual(titles(40), ['table', 'rows'])
 })
 
 test('characters that take two columns are counted as two', (t) => {

@@ -1,7 +1,9 @@
 import ava from 'ava'
 import { drawChart } from '../../src/terminal/chart.ts'
-import { createHistory, daysAgo } from '../_support/history.ts'
+import { createDatabase } from '../_support/database.ts'
+import { createHistory, daysAgo, writeRuns } from '../_support/history.ts'
 import { failsClearly, tableMetrics } from '../_support/process.ts'
+import { rebuildSnapshots } from '../_support/reader.ts'
 
 // Each starts processes of its own.
 const test = ava.serial
@@ -102,8 +104,8 @@ test('a chart is as wide as the terminal at most, however many days it has', asy
     stdout.split('\n').every((line) => line.length <= 50),
     stdout,
   )
-  t.regex(stdout, /^1,890 ┤─/m, 'the first day is at the left end')
-  t.regex(stdout, /^1,000 ┤ {40}╰──$/m, 'the last day is at the right end')
+  t.regex(stdout, /^1,890 ┤[╮┬─]/m, 'the first day is at the left end')
+  t.regex(stdout, /^1,000 ┤ {40,42}[╰├└┴─]+$/m, 'the last day is at the right end')
 })
 
 test('--days decides how far back; --json prints exact counts', async (t) => {
@@ -180,8 +182,198 @@ test('days that are no number give one clear message', async (t) => {
   )
 })
 
+test('no day is left out of a chart, however narrow: one of 0, one of 90,000, each weekend; alerts are marked', async (t) => {
+  const db = await createHistory(
+    t,
+    Object.fromEntries(
+      Array.from({ length: 365 }, (_, ago) => [
+        ago,
+        orders(ago === 300 ? 0 : ago === 100 ? 90_000 : ago % 7 < 2 ? 30_000 : 50_000),
+      ]),
+    ),
+  )
+  const zero = await daysAgo(db.sql, 300)
+  const spike = await daysAgo(db.sql, 100)
+  await db.sql`
+    insert into nms.table_metrics_alert_log (
+      kind, schema_name, table_name, row_count, detail, opened_at, opened_by_run, closed_at
+    )
+    select
+      alert.kind, 'public', 'orders', alert.rows, 'so many', run.finished_at, run.run_id,
+      case when run.snapshot_date = ${zero}::date then run.finished_at end
+    from (values ('dropped_to_zero', ${zero}::date, 0), ('spike', ${spike}::date, 90000)) as alert (kind, day, rows)
+    join nms.table_metrics_runs as run on run.snapshot_date = alert.day
+  `
+
+  const year = await tableMetrics(t, db.url, ['trend', 'public.orders', '--days', '365'], { COLUMNS: '80' })
+  const half = await tableMetrics(t, db.url, ['trend', 'public.orders', '--days', '180'], { COLUMNS: '80' })
+
+  // 72 columns of 365 days: the 65th day is in column 12, the 265th in column 52.
+  t.regex(year.stdout, /^90,000 ┤ {52}[╷│╭╮]/m)
+  t.regex(year.stdout, /^ {5}0 ┤ {12}[╵│╯╰]/m)
+  t.regex(year.stdout, /^ {7}└─{12}●─{39}●─{19}$/m)
+  t.regex(year.stdout, new RegExp(`^● alerts: ${zero} dropped_to_zero, ${spike} spike$`, 'm'))
+  const weekends = half.stdout.split('\n').find((line) => line.startsWith('30,000'))
+  t.is(weekends?.match(/[╵╰]/g)?.length, 26, half.stdout)
+  t.regex(half.stdout, new RegExp(`^● alerts: ${spike} spike$`, 'm'))
+})
+
+test('more alerts than a person reads are counted, and one that is older than the chart has no mark', async (t) => {
+  const db = await createHistory(t, Object.fromEntries([0, 1, 2, 3, 4, 5].map((ago) => [ago, orders(9)])))
+  await db.sql`
+    insert into nms.table_metrics_alert_log (kind, schema_name, table_name, detail, opened_at, opened_by_run, closed_at)
+    select 'drop', 'public', 'orders', 'fewer', run.finished_at, run.run_id,
+      case when run.snapshot_date < nms.business_date() then run.finished_at end
+    from nms.table_metrics_runs as run
+    cross join generate_series(1, 2)
+    where run.snapshot_date < nms.business_date()
+    union all
+    select 'spike', 'public', 'orders', 'more', '2026-01-05 12:00Z', null, null
+  `
+
+  const { stdout } = await tableMetrics(t, db.url, ['trend', 'public.orders'], { COLUMNS: '60' })
+
+  t.regex(stdout, /└(?:──●─){5}────$/m)
+  t.regex(stdout, /^● alerts: 6 earlier ones, /m)
+  t.is(stdout.match(/ drop\b/g)?.length, 5)
+  t.true(
+    stdout.split('\n').every((line) => line.length <= 60),
+    stdout,
+  )
+})
+
+test('a schema and all tables are the sum of their tables, each row counted once', async (t) => {
+  const db = await createHistory(t, {
+    1: { 'My shop': { orders: 10, 'line.items': 20 }, stage: { big: 5 } },
+    0: { 'My shop': { orders: 12, 'line.items': 22 }, stage: { big: 5 } },
+  })
+
+  for (const name of ['My shop.*', '"My shop".*']) {
+    const { stdout } = await tableMetrics(t, db.url, ['trend', name])
+    t.regex(stdout, /^My shop\.\*\n/)
+    t.regex(stdout, /^34 rows on .*\n\+4 \(\+13\.3 %\) since /m)
+  }
+  const all = await tableMetrics(t, db.url, ['trend', '*'])
+  t.regex(all.stdout, /^all tables\n/)
+  t.regex(all.stdout, /^39 rows on .*\n\+4 \(\+11\.4 %\) since /m)
+  const json = await tableMetrics(t, db.url, ['trend', '*', '--json'])
+  t.like(JSON.parse(json.stdout), { schema_name: null, table_name: null, summary: { last_rows: 39 } })
+})
+
+test('a total says on how many days other tables were counted, and changes by what both have', async (t) => {
+  const db = await createDatabase(t)
+  await writeRuns(
+    db.sql,
+    [
+      { day: 0, counts: { 'a.x': 10, 'b.y': 100 } },
+      { day: 1, counts: { 'a.x': 13 }, exclude: ['b.y'] },
+    ],
+    await daysAgo(db.sql, 1),
+  )
+  await rebuildSnapshots(db.sql)
+
+  const { stdout } = await tableMetrics(t, db.url, ['trend', '*'])
+
+  t.regex(stdout, /^\+3 \(\+30\.0 %\) since \S+, without 1 that one of both leaves out$/m)
+  t.regex(stdout, /^1 day counted other tables than the one before, by request$/m)
+})
+
+test('several names are lines of one chart, told apart without colour', async (t) => {
+  const db = await createHistory(t, {
+    2: { public: { orders: 10, items: 90 } },
+    1: { public: { orders: 20, items: 90 } },
+    0: { public: { orders: 100, items: 90 } },
+  })
+  const [first, last] = await Promise.all([2, 0].map((ago) => daysAgo(db.sql, ago)))
+
+  const { status, stdout, stderr } = await tableMetrics(
+    t,
+    db.url,
+    ['trend', 'public.orders', 'public.items'],
+    { COLUMNS: '80' },
+  )
+
+  t.is(status, 0, stderr)
+  t.is(
+    stdout,
+    `100 ┤        oooo
+    │xxxxxxxxoxxx
+    │        o
+    │        o
+    │        o
+    │        o
+    │        o
+    │        o
+    │    ooooo
+ 10 ┤ooooo
+    └────────────
+     ${first} … ${last}
+
+o public.orders: 100 rows on ${last}, +90 (+900.0 %) since ${first}
+x public.items: 90 rows on ${last}, unchanged since ${first}
+`,
+  )
+  const json = await tableMetrics(t, db.url, ['trend', 'public.orders', 'public.*', '--json'])
+  t.like(JSON.parse(json.stdout), [
+    { table_name: 'orders', summary: { last_rows: 100 } },
+    { table_name: null, summary: { last_rows: 190 } },
+  ])
+})
+
+test('more names than can be told apart are refused', async (t) => {
+  const names = ['a.a', 'a.b', 'a.c', 'a.d', 'a.e', 'a.f', 'a.g']
+
+  failsClearly(t, await tableMetrics(t, '', ['trend', ...names]), 'saw 7 names', 'at most 6')
+})
+
+test('--runs draws each run, with times at the axis', async (t) => {
+  const db = await createDatabase(t)
+  await writeRuns(
+    db.sql,
+    [
+      { day: 0, at: '05:01', counts: { 'public.orders': 10 } },
+      { day: 0, at: '06:01', counts: { 'public.orders': 30 } },
+      { day: 0, at: '07:01', status: 'FAILED', counts: { 'public.orders': 77 } },
+      { day: 0, at: '08:01', counts: { 'public.orders': 20 } },
+    ],
+    await daysAgo(db.sql, 0),
+  )
+  await rebuildSnapshots(db.sql)
+  await db.sql`select nms.import_run(nms.business_date() - 1, '{"public": {"orders": 5}}')`
+  const [today, yesterday] = await Promise.all([0, 1].map((ago) => daysAgo(db.sql, ago)))
+
+  const { status, stdout, stderr } = await tableMetrics(t, db.url, ['trend', 'public.orders', '--runs'])
+
+  t.is(status, 0, stderr)
+  t.regex(
+    stdout,
+    new RegExp(`^ *${yesterday} … ${today} 08:00$`, 'm'),
+    'nobody knows when imported rows were counted',
+  )
+  t.regex(stdout, new RegExp(`^20 rows at ${today} 08:00\n\\+15 \\(\\+300.0 %\\) since ${yesterday}$`, 'm'))
+  t.regex(stdout, new RegExp(`^highest 30 at ${today} 06:00$`, 'm'))
+  t.regex(stdout, /^4 runs of the last 2 days have a result$/m)
+})
+
+for (const [name, ...advice] of [
+  ['public', 'public.*'],
+  ['publik.*', 'publik', 'there are public'],
+] as const) {
+  test(`${name} gives one line that names what there is`, async (t) => {
+    const db = await createHistory(t, { 0: orders(1) })
+
+    const finished = await tableMetrics(t, db.url, ['trend', name])
+
+    failsClearly(t, finished, ...advice)
+    t.is(finished.stderr.trim().split('\n').length, 1)
+  })
+}
+
 test('what a line falls through is drawn', (t) => {
-  const chart = { levels: [0, 2, 2, 0, null, 1], height: 3, top: '9', bottom: '1', first: 'a', last: 'z' }
+  const columns = [0, 2, 2, 0, null, 1].map((level) =>
+    level === null ? null : { first: level, last: level, low: level, high: level },
+  )
+  const chart = { lines: [{ columns }], height: 3, top: '9', bottom: '1', first: 'a', last: 'z' }
 
   t.is(
     drawChart(chart, 9),

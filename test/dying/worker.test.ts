@@ -87,6 +87,17 @@ test('malformed payloads fail once, with a message and a FAILED run, and are not
     finals,
     headers.map(() => true),
   )
+  const told = eventsOf(worker).filter(({ event }) => event === 'run_failed' || event === 'alert_opened')
+  t.deepEqual(
+    told.map((event) => (event.event === 'alert_opened' ? event.kind : 'run_failed')),
+    [
+      'run_failed',
+      'run_failed',
+      'run_failed',
+      'repeated_failures',
+      ...headers.slice(3).map(() => 'run_failed'),
+    ],
+  )
 })
 
 test('a run that fails for a reason that somebody has to mend is not tried again', async (t) => {

@@ -23,6 +23,8 @@ const report: ShownComparison = {
   change: '-9007199254740993',
   outcomes: { shrank: '1', disappeared: '1', unchanged: '2' },
   filters: [],
+  tables_in_all: '3',
+  tables_chosen: '3',
   tables: [
     table('huge', 'shrank', '9007199254740994', '1'),
     table('gone', 'disappeared', '7', null),

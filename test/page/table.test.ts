@@ -88,7 +88,10 @@ test('counts beyond 2^53 are exact wherever they stand', (t) => {
 })
 
 test('alerts are numbered from the first one on, in the chart as in the list', (t) => {
-  const alert = { kind: 'dropped_to_zero', detail: 'empty, usually it has about 100 rows' }
+  const alert = {
+    kind: 'dropped_to_zero',
+    detail: 'empty, 100 rows on 2026-11-19 (-100 %), usually about 100 rows',
+  }
   const document = page({
     alerts: [
       { ...alert, kind: 'drop', snapshot_date: '2026-03-02', closed_at: null },

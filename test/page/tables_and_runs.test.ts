@@ -24,7 +24,7 @@ async function createMonth(t: ExecutionContext) {
   await rebuildSnapshots(db.sql)
   await db.sql`
     insert into nms.table_metrics_alert_log (kind, schema_name, table_name, row_count, detail, opened_at, opened_by_run)
-    select 'dropped_to_zero', 'public', 'orders', 0, 'empty, usually it has about 1,005 rows', run.finished_at, run.run_id
+    select 'dropped_to_zero', 'public', 'orders', 0, 'empty, 1,005 rows on 2026-11-19 (-100 %), usually about 1,005 rows', run.finished_at, run.run_id
     from nms.table_metrics_runs as run
     where run.run_id = 11
   `
@@ -98,7 +98,7 @@ test('the chart has its line from the lowest day to the highest, and an alert wh
   t.true(Math.abs(marker.y + marker.height / 2 - (line.y + line.height)) < 4)
   t.true(line.width > plot.width * 0.9)
   t.is(await page.locator('.trend-alert text').innerHTML(), '1')
-  t.regex(await page.locator('.alerts').innerText(), /^1\s+\S+ dropped to zero\s+empty, usually/)
+  t.regex(await page.locator('.alerts').innerText(), /^1\s+\S+ dropped to zero\s+empty, 1,005 rows/)
 })
 
 test('without scripts the numbers say the same as the chart, and links choose the days', async (t) => {

@@ -53,7 +53,14 @@ test('totals say what of them was not counted', (t) => {
 })
 
 test('what collect prints has the marks and the range', (t) => {
-  const table = { schema_name: 's', table_kind: 'table', is_partition: false, error_sqlstate: null }
+  const table = {
+    schema_name: 's',
+    table_kind: 'table',
+    is_partition: false,
+    error_sqlstate: null,
+    outcome: 'grew',
+    change_percent: null,
+  }
   const lines = describeRun({
     run: {
       run_id: '7',
@@ -66,6 +73,7 @@ test('what collect prints has the marks and the range', (t) => {
       left_out_count: null,
     },
     business_time_zone: 'UTC',
+    previous_run_id: '6',
     totals: { tables: '2', rows: '1012', estimated_rows: '1000', carried_tables: '1' },
     tables: [
       {
@@ -90,8 +98,8 @@ test('what collect prints has the marks and the range', (t) => {
     .split('\n')
     .map((line) => line.split(/ {2,}/))
 
-  t.deepEqual(lines[2], ['s.a', 'table', '≈ 1,000', '≈ +5', '900 to 1,100'])
-  t.deepEqual(lines[3], ['s.b', 'table', 'c 12', '≈ +2'])
+  t.deepEqual(lines[2], ['s.a', '≈ 1,000', '≈ +5', '900 to 1,100'])
+  t.deepEqual(lines[3], ['s.b', 'c 12', '≈ +2'])
   t.deepEqual(lines[4], ['c: counted in an earlier run, unchanged since'])
   t.regex(lines.at(-1)?.join(' ') ?? '', /≈ 1,012 rows, .*, of which ≈ 1,000 are estimated$/)
 })

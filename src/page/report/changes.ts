@@ -23,7 +23,7 @@ export function changesOf(period: Period): Html | null {
     const more = Number(count) - tables.length
     return html`<section class="part" aria-labelledby="${outcome}">
 <div class="part-head"><h2 id="${outcome}">${title}</h2>${tables.length > 0 && html`<span class="muted">${counted(count, 'table')}${more > 0 && `, the ${formatCount(String(tables.length))} that changed most here`}</span>`}</div>
-${tables.length === 0 ? html`<p class="muted">${none}</p>` : listOf(tables, period, `Tables that ${outcome}`)}
+${tables.length === 0 ? html`<p class="muted">${none}</p>` : listOf(tables, period, { caption: `Tables that ${outcome}`, areAlike: true })}
 </section>`
   })}</div>`
 }
@@ -32,15 +32,13 @@ ${tables.length === 0 ? html`<p class="muted">${none}</p>` : listOf(tables, peri
 export function listOf(
   tables: readonly PeriodTable[],
   { daily }: Period,
-  caption: string,
-  withRows = false,
+  shown: { caption: string; withRows?: boolean; areAlike?: boolean },
 ): Html {
   return html`<div class="scroll">${changedTables(tables, {
-    caption,
+    ...shown,
     days: daily.length,
     nameOf: (table) =>
       html`${tableName(table)}${table.table_kind === 'partitioned table' && html` <span class="tag">partitioned</span>`}`,
     historyOf: ({ days }) => sparkline(days.map((rows) => (rows === null ? null : Number(rows)))),
-    withRows,
   })}</div>`
 }

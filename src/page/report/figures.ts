@@ -1,7 +1,6 @@
 import { estimatedPart } from '../../reading/marked_count.ts'
 import type { Period } from '../../reading/period.ts'
 import { formatCount } from '../../terminal/terminal.ts'
-import { sparkline } from '../charts/sparkline.ts'
 import { totalOf } from '../count.ts'
 import { figure } from '../figure.ts'
 import { type Html, html } from '../html.ts'
@@ -20,7 +19,7 @@ ${days(period)}
 </dl>`
 }
 
-function rows({ after, before, change, change_percent, is_change_estimated, daily }: Period): Html | null {
+function rows({ after, before, change, change_percent, is_change_estimated }: Period): Html | null {
   if (!after) return null
   const percent = percentOf({ change, change_percent })
   return figure(
@@ -29,7 +28,6 @@ function rows({ after, before, change, change_percent, is_change_estimated, dail
     estimatedPart(after.estimated_rows),
     before &&
       html`${changeOf(change, { method: is_change_estimated ? 'estimate' : 'exact' })} ${percent && `(${percent})`} since ${shortened(before.snapshot_date)}`,
-    sparkline(daily.map((day) => (day.rows === null ? null : Number(day.rows)))),
   )
 }
 

@@ -10,7 +10,7 @@ export function allTables(period: Period): Html | null {
   if (tables.length === 0) return null
   return html`<section class="part" aria-labelledby="tables">
 <div class="part-head"><h2 id="tables">Tables</h2><span class="muted">${said(period)}</span></div>
-${listOf(tables, period, before ? 'Tables, those that changed most first' : 'Tables, the largest first', true)}
+${listOf(tables, period, { caption: before ? 'Tables, those that changed most first' : 'Tables, the largest first', withRows: true })}
 ${more_tables !== '0' && html`<p class="muted">${counted(more_tables, 'other table', 'other tables')}, which changed less, ${more_tables === '1' ? 'is' : 'are'} not shown: table-metrics report --all has them.</p>`}
 </section>`
 }

@@ -1,4 +1,4 @@
-import { formatCount, formatDuration } from '../../terminal/terminal.ts'
+import { formatCount, formatDuration, plural } from '../../terminal/terminal.ts'
 import { visibleLines } from '../../terminal/visible.ts'
 import { type Html, html } from '../html.ts'
 import { links } from '../links.ts'
@@ -52,5 +52,5 @@ function runningRun({ last_run }: Overview): Html | null {
 
 function progressOf({ counted, target_count }: LastRun): string {
   if (target_count === null || counted === '0') return ''
-  return `: ${formatCount(counted)} of ${formatCount(target_count)} tables`
+  return `: ${formatCount(counted)} of ${plural(target_count, 'table')}`
 }

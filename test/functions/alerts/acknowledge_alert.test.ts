@@ -94,3 +94,27 @@ test('a missing run is acknowledged without a number before a worker has announc
   await t.throwsAsync(acknowledge(db.sql, null), { code: '55000', message: /already/ })
   t.is((await db.sql`select nms_private.record_missing_run() as news`)[0]?.news, false)
 })
+
+test('those that are acknowledged are told of apart, after the others', async (t) => {
+  const { sql } = await createDatabase(t)
+  await sql`
+    insert into nms.table_metrics_alert_log (kind, schema_name, table_name, detail, opened_at)
+    select 'drop', 'sales', 'orders_' || number, 'fewer', '2026-01-05' from generate_series(1, 8) as number
+  `
+  await acknowledge(sql, '1')
+
+  const [{ report }] = await sql<[{ report: { groups: Record<string, unknown>[] } }]>`
+    select nms.alerts_report() as report
+  `
+
+  const [several, alone, ...more] = report.groups
+  t.deepEqual(more, [])
+  t.like(several, { alerts: 7, is_acknowledged: false, alert_id: null, acknowledgement: null })
+  t.like(alone, {
+    alerts: 1,
+    table_name: 'orders_1',
+    is_acknowledged: true,
+    alert_id: 1,
+    acknowledgement: 'moved',
+  })
+})

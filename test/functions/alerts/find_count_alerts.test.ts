@@ -116,12 +116,65 @@ test('an alert has the count, what was to be expected, and both in words', async
   t.deepEqual(
     alerts.map(({ detail }) => detail),
     [
-      'empty, usually it has about 10,000 rows',
-      '5,000 rows, expected 8,500 to 13,000',
-      '20,000 rows, expected 8,500 to 13,000',
+      'empty, 10,000 rows on 2026-01-24 (-100 %), usually about 10,000 rows',
+      '5,000 rows, 10,000 rows on 2026-01-24 (-50 %), expected 8,500 to 13,000',
+      '20,000 rows, 10,000 rows on 2026-01-24 (+100 %), expected 8,500 to 13,000',
     ],
   )
 })
+
+for (const [what, before, today, detail] of [
+  ['no result of the day before', [{}, {}], 5000, /^5,000 rows, 10,000 rows on 2026-01-24 \(-50 %\), /],
+  [
+    'a count that failed',
+    [{ counts: { 'public.a': null } }],
+    1,
+    /^1 row, 10,000 rows on 2026-01-24 \(-99\.9 %\), /,
+  ],
+  [
+    'a run of the same day',
+    [{ counts: { 'public.a': 7000 } }, { day: 21, counts: { 'public.a': 10 } }],
+    3,
+    /^3 rows, 7,000 rows on 2026-01-25 \(-99\.9 %\), /,
+  ],
+  [
+    'what it was already',
+    [{ counts: { 'public.a': 5000 } }],
+    5000,
+    /^5,000 rows as on 2026-01-25, expected /,
+  ],
+  [
+    'emptied already',
+    [{ counts: { 'public.a': 0 } }],
+    0,
+    /^empty as on 2026-01-25, usually about 10,000 rows$/,
+  ],
+  [
+    'empty the day before',
+    [{ counts: { 'public.a': 0 } }],
+    90_000,
+    /^90,000 rows, empty on 2026-01-25, expected /,
+  ],
+  [
+    'more than a bigint of per cent',
+    [{ counts: { 'public.a': 3 } }],
+    '9007199254740993',
+    /^9,007,199,254,740,993 rows, 3 rows on 2026-01-25 \(\+300,239,975,158,033,000 %\), /,
+  ],
+] as [string, Partial<PastRun>[], number | string, RegExp][]) {
+  test(`the text of an alert has the last count before it: ${what}`, async (t) => {
+    const { sql } = await createDatabase(t)
+    const last = await writeRuns(sql, [
+      ...Array.from({ length: 20 }, (_, day) => ({ day, counts: { 'public.a': 10_000 } })),
+      ...before.map((run) => ({ day: 20, counts: {}, ...run })),
+      { day: 21, counts: { 'public.a': today } },
+    ])
+
+    const [alert] = await findAlerts(sql, last)
+
+    t.regex(alert?.detail ?? '', detail)
+  })
+}
 
 test('a partition has no spike, and drops as any table', async (t) => {
   const { sql } = await createDatabase(t)

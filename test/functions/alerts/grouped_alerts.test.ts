@@ -133,3 +133,38 @@ test('names that have to be quoted are', async (t) => {
 
   t.is(group?.tables[0], '"My ""own"" schema".t0001')
 })
+
+test('what somebody has acknowledged is not put together with what nobody has', async (t) => {
+  const { sql } = await createDatabase(t)
+  const rows = tables(12).map((table, n) => ({
+    kind: 'drop',
+    schema_name: 'staging',
+    table_name: table.split('.')[1],
+    acknowledged_at: n < 6 ? '2026-11-21T09:00:00Z' : null,
+  }))
+
+  const groups = await sql`
+    select alerts, acknowledged_at, detail
+    from nms_private.grouped_alerts(
+      alerts => array(
+        select alert from jsonb_populate_recordset(null::nms.table_metrics_alert_log, ${sql.json(rows)}) as alert
+      )
+    )
+  `
+
+  t.deepEqual(
+    [...groups],
+    [
+      {
+        alerts: '6',
+        acknowledged_at: null,
+        detail: '6 tables, such as staging.t0007, staging.t0008, staging.t0009',
+      },
+      {
+        alerts: '6',
+        acknowledged_at: new Date('2026-11-21T09:00:00Z'),
+        detail: '6 tables, such as staging.t0001, staging.t0002, staging.t0003',
+      },
+    ],
+  )
+})

@@ -95,7 +95,7 @@ test('an alert is announced once, and is open since it was first found, with wha
   const [open] = await sql`select * from nms.table_metrics_alerts`
   t.like(open, { kind: 'drop', row_count: '20', run_id: first.run_id })
   t.deepEqual(open?.since, first.finished_at)
-  t.regex(open?.detail, /^20 rows, expected /)
+  t.regex(open?.detail, /^20 rows, 100 rows on \d{4}-\d\d-\d\d \(-80 %\), expected /)
 })
 
 test('a notification of one alert is its row', async (t) => {

@@ -10,19 +10,19 @@ for (const [what, kind, detail, matching] of [
   [
     'none match any more',
     'dropped_to_zero',
-    'filter active: empty, usually it has about 1,000 rows',
+    'filter active: empty, 1,000 rows on 2026-01-07 (-100 %), usually about 1,000 rows',
     [1000, 1000, 1000, 0],
   ],
   [
     'half as many match',
     'drop',
-    'filter active: 500 rows, expected 850 to 1,300',
+    'filter active: 500 rows, 1,000 rows on 2026-01-24 (-50 %), expected 850 to 1,300',
     [...Array(20).fill(1000), 500],
   ],
   [
     'twice as many match',
     'spike',
-    'filter active: 2,000 rows, expected 850 to 1,300',
+    'filter active: 2,000 rows, 1,000 rows on 2026-01-24 (+100 %), expected 850 to 1,300',
     [...Array(20).fill(1000), 2000],
   ],
   ['a few more match', '', '', [...flat(20), 1100]],

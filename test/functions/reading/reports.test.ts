@@ -90,7 +90,7 @@ test('a reader gets the report of a day beside the day before', async (t) => {
     previous_date: yesterday,
     business_time_zone: 'America/New_York',
   })
-  t.deepEqual(names(last.report.tables), ['fresh', 'orders', 'items'])
+  t.deepEqual(names(last.report.tables), ['fresh', 'orders', 'items', 'gone'])
   t.like((last.report.tables as Report[])[1], { row_count: 110, change: 10, change_percent: 10 })
   t.true(last.text.includes('"change": 9007199254740966,'), last.text)
   t.true(last.text.includes(`"payload": {"public": {"fresh": ${huge}, `), last.text)
