@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:12:35Z 5b3e5dd2032f.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:21:01Z b4157440c51f.';
 
 
 --
@@ -818,8 +818,8 @@ CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer
   )
   select jsonb_build_object(
     'business_time_zone', settings.business_time_zone,
-    'open', nms_private.open_alerts(),
-    'groups', nms_private.open_alert_groups(),
+    'open', open.alerts,
+    'groups', nms_private.open_alert_groups(open => open.alerts),
     'history', (
       select coalesce(
         jsonb_agg(
@@ -854,6 +854,7 @@ CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer
     )
   )
   from nms.table_metrics_settings as settings
+  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
   where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
 $$;
 
@@ -862,7 +863,7 @@ $$;
 -- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart (is_acknowledged); alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 
 
 --
@@ -1017,17 +1018,21 @@ COMMENT ON FUNCTION nms.compare_days(before date, after date) IS 'Every table of
 
 
 --
--- Name: compare_report(bigint, bigint, text); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: compare_report(bigint, bigint, text, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.compare_report(before bigint DEFAULT NULL::bigint, after bigint DEFAULT NULL::bigint, fail_on text DEFAULT NULL::text) RETURNS jsonb
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+CREATE FUNCTION nms.compare_report(before bigint DEFAULT NULL::bigint, after bigint DEFAULT NULL::bigint, fail_on text DEFAULT NULL::text, choice jsonb DEFAULT '{}'::jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_before bigint := compare_report.before;
   v_after bigint := compare_report.after;
   v_day date;
+  v_choice constant jsonb := nms_private.checked_choice(
+    choice => compare_report.choice,
+    keys => '{schemas,like,only,min_rows,sort,top}'
+  );
 begin
   if compare_report.fail_on not in ('missing', 'drop', 'any') then
     raise exception 'unknown fail_on: %', compare_report.fail_on
@@ -1071,21 +1076,35 @@ begin
     with compared as materialized (
       select
         per_table.*,
+        is_chosen,
         row_number() over (
           order by
+            not is_chosen,
             per_table.outcome = 'left out',
-            abs(coalesce(per_table.change, per_table.rows_after, -per_table.rows_before, 0)) desc,
+            nms_private.sort_key(
+              sort => coalesce(v_choice ->> 'sort', 'change'),
+              rows => coalesce(per_table.rows_after, per_table.rows_before),
+              change => coalesce(per_table.change, per_table.rows_after, -per_table.rows_before, 0),
+              change_percent => per_table.change_percent
+            ) desc,
             per_table.schema_name,
             per_table.table_name
         ) as place,
         case
-          when per_table.outcome = 'left out' then false
+          when per_table.outcome = 'left out' or not is_chosen then false
           when compare_report.fail_on = 'any' then per_table.outcome <> 'unchanged'
           when per_table.outcome = 'disappeared' or (per_table.rows_before is not null and per_table.rows_after is null)
             then compare_report.fail_on is not null
           else compare_report.fail_on = 'drop' and per_table.outcome = 'shrank'
         end as is_failing
       from nms.compare_runs(before => v_before, after => v_after) as per_table
+      cross join lateral nms_private.is_chosen(
+        choice => v_choice,
+        schema_name => per_table.schema_name,
+        table_name => per_table.table_name,
+        outcome => per_table.outcome,
+        rows => greatest(per_table.rows_before, per_table.rows_after)
+      ) as is_chosen
     )
     select jsonb_build_object(
       'before', (select to_jsonb(run) from nms.table_metrics_runs as run where run.run_id = v_before),
@@ -1103,15 +1122,18 @@ begin
           jsonb_agg(
             to_jsonb(compared) - case
               when num_nonnulls(compared.rows_before_low, compared.rows_after_low) = 0
-                then '{place,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
-              else '{place,is_failing}'
+                then '{place,is_chosen,is_failing,rows_before_low,rows_before_high,rows_after_low,rows_after_high}'
+              else '{place,is_chosen,is_failing}'
             end::text[]
             order by compared.place
           ),
           '[]'
         )
         from compared
+        where compared.is_chosen and (compared.place <= (v_choice ->> 'top')::bigint or (v_choice ->> 'top') is null)
       ),
+      'tables_in_all', (select count(*) from compared),
+      'tables_chosen', (select count(*) from compared where compared.is_chosen),
       'fail_on', compare_report.fail_on,
       'failing', (
         select coalesce(
@@ -1143,6 +1165,7 @@ begin
           full join (
             select * from nms.table_metrics_filtered_counts as filtered where filtered.run_id = v_after
           ) as latter using (schema_name, table_name, filter_name)
+          where nms_private.is_chosen(choice => v_choice - '{only,min_rows}'::text[], schema_name => schema_name, table_name => table_name)
           order by abs(latter.row_count - former.row_count) desc nulls last, schema_name, table_name, filter_name
         ) as counts
       )
@@ -1153,10 +1176,10 @@ $$;
 
 
 --
--- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text, choice jsonb); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) IS 'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict, filters}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate; filters: how many rows matched each of those in each of the two. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. Raises P0002 for an unknown run or when no day is left to compare with, 55000 for a RUNNING run.';
+COMMENT ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) IS 'Two runs beside each other: {before, after, change, is_change_estimated, outcomes, tables, fail_on, failing, verdict, filters}, the tables as of nms.compare_runs, those that changed most first, with the ranges where one of the counts is an estimate; filters: how many rows matched each of those in each of the two. after is by default the run of the last business day, before that of the last day before it; nms.find_run names others. fail_on decides which tables are failing: missing (without a count), drop (also those with fewer rows) or any difference, but never one that a request left out; without it the verdict is null. choice: only these tables, as in nms.day_report; tables_chosen says how many before top, tables_in_all of how many, the verdict is about those that are chosen, however many of them top shows, change and outcomes are about all. Raises P0002 for an unknown run or schema or when no day is left to compare with, 22023 for a choice that is none, 55000 for a RUNNING run.';
 
 
 --
@@ -1327,10 +1350,10 @@ COMMENT ON FUNCTION nms.current_count(target regclass) IS 'Exact number of rows 
 
 
 --
--- Name: day_report(date, date); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: day_report(date, date, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.day_report(snapshot_date date DEFAULT NULL::date, since date DEFAULT NULL::date) RETURNS jsonb
+CREATE FUNCTION nms.day_report(snapshot_date date DEFAULT NULL::date, since date DEFAULT NULL::date, choice jsonb DEFAULT '{}'::jsonb) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1338,6 +1361,11 @@ declare
   v_date date := day_report.snapshot_date;
   v_day nms.table_metrics_daily_snapshot;
   v_since bigint;
+  v_choice constant jsonb := nms_private.checked_choice(
+    choice => day_report.choice,
+    keys => '{schemas,like,only,min_rows,sort,top}'
+  );
+  v_result jsonb;
 begin
   if v_date is null then
     select max(day.snapshot_date) into v_date from nms.table_metrics_daily_snapshot as day;
@@ -1363,22 +1391,27 @@ begin
     limit 1;
   end if;
 
-  return nms_private.run_result(run_id => v_day.run_id, since => v_since) || jsonb_build_object(
+  v_result := nms_private.run_result(run_id => v_day.run_id, since => v_since, choice => v_choice);
+  return v_result || jsonb_build_object(
     'run_id', v_day.run_id,
     'snapshot_date', v_day.snapshot_date,
     'collected_at', v_day.collected_at,
     'left_out_count', (select run.left_out_count from nms.table_metrics_runs as run where run.run_id = v_day.run_id),
-    'payload', nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
+    'payload', case
+      when v_choice = '{}'
+        then nms_private.payload_in(version => 1, stored => v_day.payload, run_id => v_day.run_id)
+      else nms_private.chosen_payload(tables => v_result -> 'tables')
+    end
   );
 end
 $$;
 
 
 --
--- Name: FUNCTION day_report(snapshot_date date, since date); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION day_report(snapshot_date date, since date, choice jsonb); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.day_report(snapshot_date date, since date) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report. Raises P0002 for a day without a result, 22023 for a since that is not before the day.';
+COMMENT ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) IS 'What a business day found, by default the last one with a result: {run_id, snapshot_date, collected_at, payload}, the totals, the tables, largest first, also those that have disappeared, the change since another day, by default the last one before it that has a result, and how many tables the request left out. Tables and totals as in nms.run_report, with the outcome of each. choice: only these tables, {schemas: [name], like: text in schema.table, only: [outcome], min_rows: now or before, sort: rows, change, percent or name, top: how many}; tables_chosen says how many before top, tables_in_all of how many, everything else is about all of them. Raises P0002 for a day without a result and a schema that no run has met, 22023 for a since that is not before the day and a choice that is none.';
 
 
 --
@@ -2730,7 +2763,7 @@ COMMENT ON FUNCTION nms.overview_report(snapshot_date date, days integer) IS 'Ho
 -- Name: period_report(date, date, integer); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.period_report(since date DEFAULT NULL::date, until date DEFAULT NULL::date, at_most integer DEFAULT 200) RETURNS jsonb
+CREATE FUNCTION nms.period_report(since date DEFAULT NULL::date, until date DEFAULT NULL::date, at_most integer DEFAULT 100) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET jit TO 'off'
@@ -2759,7 +2792,7 @@ begin
       using
         errcode = 'invalid_parameter_value',
         detail = 'expected 0 or more, or null for all of them',
-        hint = 'The report has 200 unless told.';
+        hint = 'The report has 100 unless told.';
   end if;
 
   select day.run_id, day.snapshot_date into v_after
@@ -3714,11 +3747,12 @@ CREATE FUNCTION nms.status_report(runs integer DEFAULT 10) RETURNS jsonb
       limit 1
     ),
     'runs', nms_private.list_runs("limit" => status_report.runs),
-    'alerts', nms_private.open_alerts(),
-    'alert_groups', nms_private.open_alert_groups()
+    'alerts', open.alerts,
+    'alert_groups', nms_private.open_alert_groups(open => open.alerts)
   ) || case when carrying.report is not null then jsonb_build_object('carrying', carrying.report) else '{}' end
   from nms.table_metrics_settings as settings
   cross join nms_private.carrying_report() as carrying (report)
+  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
 $$;
 
 
@@ -4089,7 +4123,7 @@ $$;
 -- Name: FUNCTION trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) IS 'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included, or in each run of them that has SUCCEEDED. In a total each row counts once (sum of own_row_count), and change is that of the tables which this and the one before have both counted, with those that appeared and disappeared, as in nms.growth: tables_left_out change nothing, but are missing in the row_count of one of both. row_count is null where the request left it out. estimated_rows: how many of the rows are estimated; total_bytes: null unless each table was measured. method, row_count_low, row_count_high and carried_from_run as in nms.table_metrics_measurements; of a total only the method that is the least sure. No row: no result, or it did not exist. filter_name: only the rows of the table that match this filter. Names as the catalogue spells them.';
+COMMENT ON FUNCTION nms.trend(schema_name text, table_name text, days integer, filter_name text, each_run boolean) IS 'How many rows a table, a schema (table_name null) or the whole database (both null) had on each of the last so many business days, today included, or in each run of them that has SUCCEEDED. In a total each row counts once (sum of own_row_count), and change is that of the tables which this and the one before have both counted, with those that appeared and disappeared, as in nms.growth: tables_left_out change nothing, but are missing in the row_count of one of both. row_count is null where the request left it out. estimated_rows: how many of the rows are estimated; total_bytes: null unless each table was measured. method, row_count_low, row_count_high and carried_from_run as in nms.table_metrics_measurements; of a total only the method that is the least sure. collected_at is null for imported counts, of which each_run has only those that own their day. No row: no result, or it did not exist. filter_name: only the rows of the table that match this filter. Names as the catalogue spells them.';
 
 
 --
@@ -5385,13 +5419,7 @@ CREATE FUNCTION nms_private.alerts_of_period(since date, until date) RETURNS jso
   with
   logged as materialized (
     select
-      log.kind,
-      log.schema_name,
-      log.table_name,
-      log.filter_name,
-      log.detail,
-      log.opened_at,
-      log.closed_at,
+      log as alert,
       coalesce(opening.snapshot_date, (log.opened_at at time zone settings.business_time_zone)::date) as opened_on,
       coalesce(closing.snapshot_date, (log.closed_at at time zone settings.business_time_zone)::date) as closed_on
     from nms.table_metrics_settings as settings
@@ -5400,45 +5428,51 @@ CREATE FUNCTION nms_private.alerts_of_period(since date, until date) RETURNS jso
     left join nms.table_metrics_runs as closing on closing.run_id = log.closed_by_run
   ),
   told as (
-    select 'opened' as state, logged.*
+    select 'opened' as state, logged.alert
     from logged
     where logged.opened_on > alerts_of_period.since and logged.opened_on <= alerts_of_period.until
     union all
-    select 'closed', logged.*
+    select 'closed', logged.alert
     from logged
     where logged.closed_on > alerts_of_period.since and logged.closed_on <= alerts_of_period.until
     union all
     select
-      'open', alert.kind, alert.schema_name, alert.table_name, alert.filter_name, alert.detail, alert.since, null,
-      found.opened_on, null
+      'open',
+      jsonb_populate_record(
+        null::nms.table_metrics_alert_log,
+        to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+      )
     from nms.table_metrics_settings as settings
     cross join nms.table_metrics_alerts as alert
     left join nms.table_metrics_runs as opening on opening.run_id = alert.run_id
-    cross join lateral (
-      select coalesce(opening.snapshot_date, (alert.since at time zone settings.business_time_zone)::date)
-    ) as found (opened_on)
-    where found.opened_on <= alerts_of_period.until
-  ),
-  grouped as (
-    select
-      told.*,
-      bigint '1' as alerts,
-      row_number() over (partition by told.state order by told.opened_at, told.kind, told.schema_name, told.table_name) as place
-    from told
+    where
+      coalesce(opening.snapshot_date, (alert.since at time zone settings.business_time_zone)::date)
+        <= alerts_of_period.until
   )
   select jsonb_object_agg(
     asked.state,
-    (
-      select jsonb_build_object(
-        'alerts', count(*),
-        'groups', coalesce(
-          jsonb_agg(to_jsonb(grouped) - '{state,place,opened_on,closed_on}'::text[] order by grouped.place)
-            filter (where grouped.place <= 50),
+    jsonb_build_object(
+      'alerts', (select count(*) from told where told.state = asked.state),
+      'groups', (
+        select coalesce(
+          jsonb_agg(
+            to_jsonb(found) - '{place,alert}'::text[]
+            order by found.place
+          ),
           '[]'
         )
+        from (
+          select
+            grouped.*,
+            row_number() over (
+              order by grouped.opened_at, grouped.kind, grouped.schema_name nulls first, grouped.table_name, grouped.filter_name nulls first
+            ) as place
+          from nms_private.grouped_alerts(
+            alerts => array(select told.alert from told where told.state = asked.state)
+          ) as grouped
+        ) as found
+        where found.place <= 50
       )
-      from grouped
-      where grouped.state = asked.state
     )
   )
   from (values ('opened'), ('closed'), ('open')) as asked (state)
@@ -5449,7 +5483,7 @@ $$;
 -- Name: FUNCTION alerts_of_period(since date, until date); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.alerts_of_period(since date, until date) IS 'The alerts of the business days after one day up to another: {opened, closed, open}, each {alerts, groups}, oldest first. opened and closed are as nms.table_metrics_alert_log has them; open are those of nms.table_metrics_alerts, open now, that were opened by then.';
+COMMENT ON FUNCTION nms_private.alerts_of_period(since date, until date) IS 'The alerts of the business days after one day up to another: {opened, closed, open}, each {alerts, groups}, the first 50 groups as nms_private.grouped_alerts() puts them together, oldest first. opened and closed are as nms.table_metrics_alert_log has them; open are those of nms.table_metrics_alerts, open now, that were opened by then.';
 
 
 --
@@ -5512,7 +5546,7 @@ begin
   loop
     v_notification := jsonb_build_object('event', v_change.event) || case
       when v_change.alerts = 1 then to_jsonb(v_change.alert)
-      else to_jsonb(v_change) - '{event,schemas,is_acknowledged,alert}'::text[]
+      else to_jsonb(v_change) - '{event,schemas,acknowledged_at,alert}'::text[]
     end;
     -- The longest notification has 7,999 bytes, and a character takes up to six of them as JSON.
     if octet_length(v_notification::text) > 7999 then
@@ -5624,6 +5658,65 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.begin_shadow_anew() IS 'Trigger function: a rule that has become one to carry compares first, as a new one does.';
+
+
+--
+-- Name: beside_before(bigint, bigint, bigint, bigint, boolean, date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select concat(
+    today.in_words,
+    case
+      when beside_before.before_date is null then null
+      when beside_before.before = beside_before.row_count then format(' as on %s', day.in_words)
+      when beside_before.before = 0 then format(', empty on %s', day.in_words)
+      else
+        format(
+          ', %s%s on %s (%s%s %%)',
+          sign.of_before,
+          nms_private.rows_in_words(number => beside_before.before),
+          day.in_words,
+          case when beside_before.row_count_low is not null or beside_before.before_is_estimate then '≈ ' end,
+          -- Towards 0: what is not empty has not lost all.
+          rtrim(
+            to_char(
+              trunc((beside_before.row_count - beside_before.before) * 100.0 / beside_before.before, 1),
+              'FMSG9,999,999,999,999,999,999,999,990.9'
+            ),
+            '.'
+          )
+        )
+    end
+  )
+  from (
+    select case
+      when beside_before.row_count = 0 and beside_before.row_count_low is null then 'empty'
+      when beside_before.row_count_low is null then nms_private.rows_in_words(number => beside_before.row_count)
+      else
+        concat(
+          nms_private.with_range(
+            row_count => beside_before.row_count,
+            row_count_low => beside_before.row_count_low,
+            row_count_high => beside_before.row_count_high
+          ),
+          ' rows'
+        )
+    end
+  ) as today (in_words)
+  cross join (select to_char(beside_before.before_date, 'YYYY-MM-DD')) as day (in_words)
+  cross join (select case when beside_before.before_is_estimate then '≈ ' end) as sign (of_before)
+$$;
+
+
+--
+-- Name: FUNCTION beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date) IS 'A count beside the one before it, for a person: 155 rows, 310 rows on 2026-11-19 (-50 %); empty as on 2026-11-19 where it is the same.';
 
 
 --
@@ -6274,8 +6367,8 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
     select
       named.*,
       case
-        when named.rows_after_low is null then '{place,place_in_outcome,unsaid,rows_after_low,rows_after_high}'
-        else '{place,place_in_outcome,unsaid}'
+        when named.rows_after_low is null then '{place,place_in_outcome,unsaid,is_asked_for,rows_after_low,rows_after_high}'
+        else '{place,place_in_outcome,unsaid,is_asked_for}'
       end::text[] as unsaid,
       row_number() over by_size as place,
       row_number() over (partition by named.outcome order by size.change desc, named.schema_name, named.table_name) as place_in_outcome
@@ -6300,8 +6393,8 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
     ) as every
     left join nms.table_metrics_daily_snapshot as day on day.snapshot_date = every.snapshot_date
   ),
-  listed as (
-    select placed.*, history.days
+  listed as materialized (
+    select placed.*, history.days, placed.place <= coalesce(changes_of_period.at_most, placed.place) as is_asked_for
     from placed
     cross join lateral (
       select jsonb_agg(measurement.row_count order by calendar.snapshot_date) as days
@@ -6311,7 +6404,9 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
         and measurement.schema_name = placed.schema_name
         and measurement.table_name = placed.table_name
     ) as history
-    where placed.place <= coalesce(changes_of_period.at_most, placed.place)
+    where
+      placed.place <= coalesce(changes_of_period.at_most, placed.place)
+      or (placed.place_in_outcome <= 10 and placed.outcome in ('grew', 'shrank', 'appeared', 'disappeared'))
   )
   select jsonb_build_object(
     'change', total.change,
@@ -6327,6 +6422,7 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
     'tables', (
       select coalesce(jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place), '[]')
       from listed
+      where listed.is_asked_for
     ),
     'more_tables', (select count(*) from placed where placed.place > changes_of_period.at_most)
   ) || (
@@ -6334,10 +6430,10 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
       asked.outcome,
       (
         select coalesce(
-          jsonb_agg(to_jsonb(placed) - placed.unsaid order by placed.place_in_outcome), '[]'
+          jsonb_agg(to_jsonb(listed) - listed.unsaid order by listed.place_in_outcome), '[]'
         )
-        from placed
-        where placed.outcome = asked.outcome and placed.place_in_outcome <= 10
+        from listed
+        where listed.outcome = asked.outcome and listed.place_in_outcome <= 10
       )
     )
     from (values ('grew'), ('shrank'), ('appeared'), ('disappeared')) as asked (outcome)
@@ -6356,6 +6452,71 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.changes_of_period(before bigint, after bigint, first date, last date, at_most integer) IS 'What nms.period_report says of the tables of two runs, and of their rows on the days from the first to the last.';
+
+
+--
+-- Name: checked_choice(jsonb, text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.checked_choice(choice jsonb, keys text[]) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_outcomes constant jsonb :=
+    '["appeared", "disappeared", "grew", "shrank", "unchanged", "unclear", "not counted", "left out"]';
+  v_sorts constant jsonb := '["rows", "change", "percent", "name"]';
+  v_choice constant jsonb := coalesce(checked_choice.choice, '{}');
+  v_key text;
+  v_value jsonb;
+  v_expected text;
+  v_name text;
+begin
+  if jsonb_typeof(v_choice) <> 'object' then
+    raise exception 'no such choice: %', left(v_choice::text, 100)
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected a JSON object',
+        hint = format('Its keys may be %s.', array_to_string(checked_choice.keys, ', '));
+  end if;
+
+  for v_key, v_value in select * from jsonb_each(v_choice) loop
+    v_expected := case
+      when v_key <> all (checked_choice.keys) then format('expected %s', array_to_string(checked_choice.keys, ', '))
+      when v_key in ('schemas', 'only') and not (
+        jsonb_typeof(v_value) = 'array' and not jsonb_path_exists(v_value, 'strict $[*] ? (@.type() != "string")')
+      ) then 'expected an array of texts'
+      when v_key = 'only' and not v_value <@ v_outcomes
+        then format('expected %s', (select string_agg(outcome, ', ') from jsonb_array_elements_text(v_outcomes) as outcome))
+      when v_key = 'like' and (jsonb_typeof(v_value) <> 'string' or v_value = '""') then 'expected a text that names contain'
+      when v_key = 'sort' and not (jsonb_typeof(v_value) = 'string' and v_sorts @> v_value)
+        then 'expected rows, change, percent or name'
+      when v_key in ('min_rows', 'top') and not (
+        jsonb_typeof(v_value) = 'number' and v_value::text ~ '^[1-9][0-9]{0,17}$'
+      ) then 'expected a whole number from 1 on'
+    end;
+    if v_expected is not null then
+      raise exception 'no such choice: % %', v_key, left(v_value::text, 100)
+        using
+          errcode = 'invalid_parameter_value',
+          detail = v_expected,
+          hint = 'For example: {"schemas": ["sales"], "like": "order", "top": 10}';
+    end if;
+  end loop;
+
+  for v_name in select * from jsonb_array_elements_text(coalesce(v_choice -> 'schemas', '[]')) loop
+    perform nms_private.refuse_unknown_schema(schema_name => v_name);
+  end loop;
+  return v_choice;
+end
+$_$;
+
+
+--
+-- Name: FUNCTION checked_choice(choice jsonb, keys text[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.checked_choice(choice jsonb, keys text[]) IS 'Which tables a report was asked for, {} for all: {schemas: [name], like: text in schema.table, only: [outcome], min_rows: now or before, sort: rows, change, percent or name, top: how many}. Raises 22023 for anything else and for a key that the report does not have, P0002 for a schema that no run has met.';
 
 
 --
@@ -6384,6 +6545,33 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.checked_limit(argument text, value integer) IS 'How many entries a report was asked for. Raises 22023 unless they are 1 to 1000.';
+
+
+--
+-- Name: chosen_payload(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.chosen_payload(tables jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(json_object_agg(per_schema.schema_name, per_schema.tables)::jsonb, '{}')
+  from (
+    select counted.schema_name, json_object_agg(counted.table_name, counted.row_count) as tables
+    from jsonb_to_recordset(chosen_payload.tables) as counted (
+      schema_name text, table_name text, row_count bigint, outcome text
+    )
+    where counted.outcome is distinct from 'disappeared'
+    group by counted.schema_name
+  ) as per_schema
+$$;
+
+
+--
+-- Name: FUNCTION chosen_payload(tables jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.chosen_payload(tables jsonb) IS 'Of the tables of nms_private.run_result() the payload in version 1, {schema: {table: count}}: what has disappeared is not in it.';
 
 
 --
@@ -9182,6 +9370,9 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
       array_agg(candidate.filter_name order by candidate.number) as filter_names
     from candidate
   ),
+  history as materialized (
+    select * from nms_private.day_owners(run_id => find_count_alerts.run_id)
+  ),
   found as (
     select
       candidate.schema_name, candidate.table_name, candidate.filter_name, judged.*,
@@ -9225,23 +9416,54 @@ CREATE FUNCTION nms_private.find_count_alerts(run_id bigint) RETURNS TABLE(kind 
     found.row_count,
     found.expected_low,
     found.expected_high,
-    case when found.filter_name is not null then format('filter %I: ', found.filter_name) else '' end || case found.kind
-      when 'dropped_to_zero' then
-        format('empty, usually it has about %s rows', nms_private.with_separators(number => found.usual))
-      else
-        format(
-          '%s rows, expected %s to %s',
-          nms_private.with_range(
-            row_count => found.row_count,
-            row_count_low => found.row_count_low,
-            row_count_high => found.row_count_high
-          ),
-          nms_private.with_separators(number => found.expected_low),
-          nms_private.with_separators(number => found.expected_high)
-        )
-    end,
+    concat(
+      case when found.filter_name is not null then format('filter %I: ', found.filter_name) end,
+      nms_private.beside_before(
+        row_count => found.row_count,
+        row_count_low => found.row_count_low,
+        row_count_high => found.row_count_high,
+        before => past.row_count,
+        before_is_estimate => past.is_estimate,
+        before_date => past.snapshot_date
+      ),
+      case
+        when found.kind = 'dropped_to_zero' then
+          format(', usually about %s', nms_private.rows_in_words(number => found.usual))
+        else
+          format(
+            ', expected %s to %s',
+            nms_private.with_separators(number => found.expected_low),
+            nms_private.with_separators(number => found.expected_high)
+          )
+      end
+    ),
     found.filter_name
   from found
+  -- The last day that has counted it, most often the day before.
+  left join lateral (
+    select counted.row_count, counted.is_estimate, day.snapshot_date
+    from (select history.* from history order by history.snapshot_date desc offset 0) as day
+    cross join lateral (
+      select measurement.row_count, measurement.row_count_low is not null as is_estimate
+      from nms.table_metrics_measurements as measurement
+      where
+        found.filter_name is null
+        and measurement.run_id = day.owner
+        and measurement.schema_name = found.schema_name
+        and measurement.table_name = found.table_name
+      union all
+      select filtered.row_count, false
+      from nms.table_metrics_filtered_counts as filtered
+      where
+        filtered.filter_name = found.filter_name
+        and filtered.run_id = day.owner
+        and filtered.schema_name = found.schema_name
+        and filtered.table_name = found.table_name
+    ) as counted
+    where counted.row_count is not null
+    order by day.snapshot_date desc
+    limit 1
+  ) as past on true
 $$;
 
 
@@ -9625,6 +9847,46 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.find_run_for_slot(slot timestamp with time zone, skip jsonb, exclude jsonb) IS 'Whether a slot of the schedule still needs a run. No row: it does. served: a run has succeeded, or failed in a way or so often that another would not help. wait: a run is under way that will serve it.';
+
+
+--
+-- Name: find_strange_jobs(text[], text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text DEFAULT 'graphile_worker'::text) RETURNS TABLE(task text, jobs bigint, remedy text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+begin
+  if to_regclass(format('%I._private_tasks', find_strange_jobs.worker_schema)) is null then
+    return;
+  end if;
+  return query execute format(
+    $query$
+      select
+        task.identifier,
+        count(*),
+        format(
+          'select %%s.complete_jobs(array(select id from %%s.jobs where task_identifier = %%L)); and add them as %%s',
+          $2, $2, task.identifier, array_to_string($1, ' or ')
+        )
+      from %1$s._private_jobs as job
+      join %1$s._private_tasks as task on task.id = job.task_id
+      where nms_private.is_misspelt(name => task.identifier, names => $1)
+      group by task.identifier
+      order by task.identifier collate "C"
+    $query$,
+    quote_ident(find_strange_jobs.worker_schema)
+  ) using find_strange_jobs.tasks, quote_ident(find_strange_jobs.worker_schema);
+end
+$_$;
+
+
+--
+-- Name: FUNCTION find_strange_jobs(tasks text[], worker_schema text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text) IS 'Jobs that wait for a task which nobody has, because its name is one of ours with a typing error; and the statement that takes them away. tasks: the names of ours. worker_schema: that of graphile-worker, of which the caller needs to read its jobs and tasks. Jobs for the tasks of others are none of them.';
 
 
 --
@@ -10466,7 +10728,7 @@ COMMENT ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) IS 'Ends
 -- Name: grouped_alerts(nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) RETURNS TABLE(kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint, is_acknowledged boolean, alert nms.table_metrics_alert_log)
+CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) RETURNS TABLE(kind text, schema_name text, table_name text, filter_name text, alerts bigint, schemas bigint, tables text[], detail text, opened_at timestamp with time zone, opened_by_run bigint, closed_at timestamp with time zone, closed_by_run bigint, acknowledged_at timestamp with time zone, alert nms.table_metrics_alert_log)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -10511,6 +10773,7 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       )[1:3] as names,
       min(placed.opened_at) as opened_at,
       case when min(placed.opened_by_run) = max(placed.opened_by_run) then min(placed.opened_by_run) end as opened_by_run,
+      max(placed.acknowledged_at) as acknowledged_at,
       max(placed.closed_at) as closed_at,
       case when min(placed.closed_by_run) = max(placed.closed_by_run) then min(placed.closed_by_run) end as closed_by_run
     from placed
@@ -10520,7 +10783,7 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
   select
     found.kind, found.schema_name, found.table_name, found.filter_name, found.alerts, found.schemas, found.tables,
     found.detail, found.opened_at, found.opened_by_run, found.closed_at, found.closed_by_run,
-    found.is_acknowledged, found.alert
+    found.acknowledged_at, found.alert
   from (
     select
       placed.kind,
@@ -10538,7 +10801,7 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       placed.opened_by_run,
       placed.closed_at,
       placed.closed_by_run,
-      placed.is_acknowledged,
+      placed.acknowledged_at,
       placed.itself as alert
     from placed
     where not placed.is_of_kind and not placed.is_of_schema
@@ -10563,12 +10826,12 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       folded.opened_by_run,
       folded.closed_at,
       folded.closed_by_run,
-      folded.is_acknowledged,
+      folded.acknowledged_at,
       null
     from folded
   ) as found
   order by
-    found.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+    found.acknowledged_at is not null, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
     found.filter_name nulls first
 $$;
 
@@ -10577,7 +10840,7 @@ $$;
 -- Name: FUNCTION grouped_alerts(alerts nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
+COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. acknowledged_at: null while nobody has taken it on, else when the last one was. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
 
 
 --
@@ -11021,6 +11284,40 @@ COMMENT ON FUNCTION nms_private.hold_target(claim nms_private.targets, OUT is_he
 
 
 --
+-- Name: is_chosen(jsonb, text, text, text, bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.is_chosen(choice jsonb, schema_name text, table_name text, outcome text DEFAULT NULL::text, rows bigint DEFAULT NULL::bigint) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return is_chosen.choice = '{}' or coalesce(
+    (not is_chosen.choice ? 'schemas' or is_chosen.choice -> 'schemas' ? is_chosen.schema_name)
+    -- The columns' collation knows no letters but those of ASCII.
+    and (
+      not is_chosen.choice ? 'like'
+      or strpos(
+        lower((is_chosen.schema_name || '.' || is_chosen.table_name) collate "default"),
+        lower((is_chosen.choice ->> 'like') collate "default")
+      ) > 0
+    )
+    and (not is_chosen.choice ? 'only' or is_chosen.choice -> 'only' ? is_chosen.outcome)
+    and (not is_chosen.choice ? 'min_rows' or is_chosen.rows >= (is_chosen.choice ->> 'min_rows')::bigint),
+    false
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint) IS 'Whether a table is one of those that a choice names, which nms_private.checked_choice() has checked. top and sort are left to who puts them in order.';
+
+
+--
 -- Name: is_filter(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -11048,6 +11345,40 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.is_filter(filter jsonb) IS 'True for a test of a column as nms.table_metrics_filters takes it.';
+
+
+--
+-- Name: is_misspelt(text, text[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.is_misspelt(name text, names text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    is_misspelt.name <> all (is_misspelt.names)
+    and length(is_misspelt.name) < 100
+    and (
+      lower(is_misspelt.name) ~ 'table[^a-z]*metric'
+      -- Without one letter each they are the same: one was left out, added, replaced, or took the place of its neighbour.
+      or exists (
+        select
+        from unnest(is_misspelt.names) as known (name)
+        cross join generate_series(0, length(known.name)) as in_known
+        cross join generate_series(0, length(is_misspelt.name)) as in_given
+        where
+          substr(known.name, 1, greatest(in_known - 1, 0)) || substr(known.name, in_known + 1)
+            = substr(is_misspelt.name, 1, greatest(in_given - 1, 0)) || substr(is_misspelt.name, in_given + 1)
+      )
+    )
+$$;
+
+
+--
+-- Name: FUNCTION is_misspelt(name text, names text[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.is_misspelt(name text, names text[]) IS 'True for what is none of these names, but likely meant to be one: it speaks of table metrics, or is but a letter away from one of them.';
 
 
 --
@@ -13466,6 +13797,33 @@ COMMENT ON FUNCTION nms_private.needs_wal(table_oids oid[], wal_end pg_lsn) IS '
 
 
 --
+-- Name: next_slot(time without time zone, timestamp with time zone); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone DEFAULT now()) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select min(slot)
+  from nms.table_metrics_settings as settings
+  cross join generate_series(-1, 2) as days_after -- a zone may skip a whole day
+  cross join lateral (
+    select
+      (nms.business_date(next_slot.at) + days_after + next_slot.local_time)
+        at time zone settings.business_time_zone as slot
+  ) as candidate
+  where slot > next_slot.at and isfinite(next_slot.at)
+$$;
+
+
+--
+-- Name: FUNCTION next_slot(local_time time without time zone, at timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone) IS 'The first instant after the given one at which clocks in the business time zone show this time: what nms_private.latest_slot() tells from then on. Null for an infinite instant.';
+
+
+--
 -- Name: note_changes(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -13625,10 +13983,10 @@ COMMENT ON FUNCTION nms_private.only_reads_and_requests(role oid) IS 'True for a
 
 
 --
--- Name: open_alert_groups(); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: open_alert_groups(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
+CREATE FUNCTION nms_private.open_alert_groups(open jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -13645,13 +14003,12 @@ CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
         'since', found.opened_at,
         'run_id', found.opened_by_run,
         'alert_id', (found.alert).alert_id,
-        'is_acknowledged', found.is_acknowledged,
-        'acknowledged_at', (found.alert).acknowledged_at,
+        'acknowledged_at', found.acknowledged_at,
         'acknowledged_by', (found.alert).acknowledged_by,
         'acknowledgement', (found.alert).acknowledgement
       )
       order by
-        found.is_acknowledged, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
+        found.acknowledged_at is not null, found.opened_at, found.kind, found.schema_name nulls first, found.table_name,
         found.filter_name nulls first
     ),
     '[]'
@@ -13661,19 +14018,19 @@ CREATE FUNCTION nms_private.open_alert_groups() RETURNS jsonb
       select
         jsonb_populate_record(
           null::nms.table_metrics_alert_log,
-          to_jsonb(alert) || jsonb_build_object('opened_at', alert.since, 'opened_by_run', alert.run_id)
+          alert || jsonb_build_object('opened_at', alert -> 'since', 'opened_by_run', alert -> 'run_id')
         )
-      from nms.table_metrics_alerts as alert
+      from jsonb_array_elements(open_alert_groups.open) as alert
     )
   ) as found
 $$;
 
 
 --
--- Name: FUNCTION open_alert_groups(); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION open_alert_groups(open jsonb); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.open_alert_groups() IS 'The alerts of nms.table_metrics_alerts, oldest first, as nms_private.grouped_alerts() puts them together: alerts is how many an entry stands for, tables has the names of the first three.';
+COMMENT ON FUNCTION nms_private.open_alert_groups(open jsonb) IS 'What nms_private.open_alerts() returns, put together as nms_private.grouped_alerts() does: alerts is how many an entry stands for, tables has the names of the first three; those that are acknowledged apart and last.';
 
 
 --
@@ -15198,6 +15555,25 @@ COMMENT ON FUNCTION nms_private.retract_replaced(run_id bigint) IS 'Deletes what
 
 
 --
+-- Name: rows_in_words(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.rows_in_words(number bigint) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select nms_private.with_separators(number => rows_in_words.number) || case rows_in_words.number when 1 then ' row' else ' rows' end
+$$;
+
+
+--
+-- Name: FUNCTION rows_in_words(number bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.rows_in_words(number bigint) IS 'A number of rows for a person to read, such as 1,234,567 rows, or 1 row.';
+
+
+--
 -- Name: rows_of(bigint, text, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -15515,10 +15891,10 @@ COMMENT ON FUNCTION nms_private.run_payload(run_id bigint, version integer) IS '
 
 
 --
--- Name: run_result(bigint, bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: run_result(bigint, bigint, jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS jsonb
+CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint, choice jsonb DEFAULT NULL::jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -15537,6 +15913,11 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
           || case when other.method then jsonb_build_object('previous_method', compared.method_before) else '{}' end
       end as entry,
       found.row_count,
+      found.row_count as rows_now_or_before,
+      compared.rows_before,
+      case compared.outcome when 'appeared' then found.row_count else compared.change end as change,
+      compared.change_percent,
+      compared.outcome,
       found.schema_name,
       found.table_name
     from nms_private.described_counts as found
@@ -15552,6 +15933,7 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
         found.row_count,
         found.own_row_count,
         found.method,
+        compared.outcome,
         compared.change,
         compared.change_percent,
         found.error_sqlstate,
@@ -15559,6 +15941,59 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
     ) as entry
     cross join lateral (select coalesce(compared.method_before <> found.method, false)) as other (method)
     where found.run_id = run_result.run_id
+    union all
+    select
+      to_jsonb(entry),
+      null,
+      gone.rows_before,
+      gone.rows_before,
+      -gone.rows_before,
+      null,
+      gone.outcome,
+      gone.schema_name,
+      gone.table_name
+    from compared as gone
+    cross join lateral (
+      select
+        gone.schema_name,
+        gone.table_name,
+        gone.table_kind,
+        gone.is_partition,
+        null::bigint as row_count,
+        null::bigint as own_row_count,
+        null::text as method,
+        gone.outcome,
+        null::bigint as change,
+        null::numeric as change_percent,
+        gone.rows_before,
+        gone.method_before as previous_method
+    ) as entry
+    where run_result.choice is not null and gone.outcome = 'disappeared'
+  ),
+  listed as materialized (
+    select
+      measured.entry,
+      row_number() over (
+        order by
+          nms_private.sort_key(
+            sort => coalesce(run_result.choice ->> 'sort', 'rows'),
+            rows => measured.rows_now_or_before,
+            change => measured.change,
+            change_percent => measured.change_percent
+          ) desc,
+          measured.schema_name,
+          measured.table_name
+      ) as place
+    from measured
+    where
+      run_result.choice is null
+      or nms_private.is_chosen(
+        choice => run_result.choice,
+        schema_name => measured.schema_name,
+        table_name => measured.table_name,
+        outcome => measured.outcome,
+        rows => greatest(measured.row_count, measured.rows_before)
+      )
   )
   select jsonb_build_object(
     'business_time_zone', (select settings.business_time_zone from nms.table_metrics_settings as settings),
@@ -15594,23 +16029,29 @@ CREATE FUNCTION nms_private.run_result(run_id bigint, since bigint) RETURNS json
       ) as most
     ),
     'tables', (
-      select coalesce(
-        jsonb_agg(
-          measured.entry order by measured.row_count desc nulls first, measured.schema_name, measured.table_name
-        ),
-        '[]'
-      )
-      from measured
+      select coalesce(jsonb_agg(listed.entry order by listed.place), '[]')
+      from listed
+      where listed.place <= (run_result.choice ->> 'top')::bigint or (run_result.choice ->> 'top') is null
     )
-  )
+  ) || case
+    when run_result.choice is null then '{}'
+    else jsonb_build_object(
+      'tables_in_all', (select count(*) from measured),
+      'tables_chosen', (select count(*) from listed),
+      'outcomes', (
+        select coalesce(jsonb_object_agg(grouped.outcome, grouped.tables), '{}')
+        from (select compared.outcome, count(*) as tables from compared group by compared.outcome) as grouped
+      )
+    )
+  end
 $$;
 
 
 --
--- Name: FUNCTION run_result(run_id bigint, since bigint); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION run_result(run_id bigint, since bigint, choice jsonb); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.run_result(run_id bigint, since bigint) IS 'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null.';
+COMMENT ON FUNCTION nms_private.run_result(run_id bigint, since bigint, choice jsonb) IS 'What the report of a run and of a day have in common: the totals of a run, its tables, largest first, and how they changed since another run that has ended; without changes when that is null. With a choice, which nms_private.checked_choice() has checked, the tables are those of it, also those that have disappeared, tables_chosen how many before top, tables_in_all of how many, and outcomes how many tables have which.';
 
 
 --
@@ -15710,12 +16151,18 @@ CREATE FUNCTION nms_private.runs_since(after date, each_run boolean) RETURNS TAB
 begin
   if runs_since.each_run then
     return query
-    select run.snapshot_date, run.run_id, run.collected_at
+    select run.snapshot_date, run.run_id, case when not run.is_imported then run.collected_at end
     from nms.table_metrics_runs as run
-    where run.status = 'SUCCEEDED' and run.snapshot_date > runs_since.after;
+    where
+      run.status = 'SUCCEEDED'
+      and run.snapshot_date > runs_since.after
+      and (
+        not run.is_imported
+        or exists (select from nms.table_metrics_daily_snapshot as day where day.run_id = run.run_id)
+      );
   else
     return query
-    select day.snapshot_date, day.run_id, day.collected_at
+    select day.snapshot_date, day.run_id, case when not day.is_imported then day.collected_at end
     from nms.table_metrics_daily_snapshot as day
     where day.snapshot_date > runs_since.after;
   end if;
@@ -15727,7 +16174,7 @@ $$;
 -- Name: FUNCTION runs_since(after date, each_run boolean); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.runs_since(after date, each_run boolean) IS 'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED.';
+COMMENT ON FUNCTION nms_private.runs_since(after date, each_run boolean) IS 'The results after a business day: of each day the run that owns it, or each run that has SUCCEEDED; an imported one, whose collected_at is null because nobody counted then, only where it owns its day.';
 
 
 --
@@ -16387,6 +16834,30 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.slot_of_job(payload jsonb, OUT slot timestamp with time zone, OUT problem text) IS 'The slot that a job with this payload is for: the time of the schedule, or with localTime the latest such time of day in the business time zone. Null for a job that no schedule has made, and when there is a problem: a slot that does not exist or is in the future.';
+
+
+--
+-- Name: sort_key(text, bigint, bigint, numeric); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.sort_key(sort text, rows bigint, change bigint, change_percent numeric) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case sort_key.sort
+    when 'rows' then coalesce(sort_key.rows, 'infinity'::numeric) -- what could not be counted comes first
+    when 'change' then coalesce(abs(sort_key.change), -1)
+    when 'percent' then coalesce(abs(sort_key.change_percent), -1)
+    else 0 -- by name
+  end
+$$;
+
+
+--
+-- Name: FUNCTION sort_key(sort text, rows bigint, change bigint, change_percent numeric); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.sort_key(sort text, rows bigint, change bigint, change_percent numeric) IS 'What tables are sorted by, largest first, and then by their names: rows, change, percent or name.';
 
 
 --
@@ -18437,8 +18908,10 @@ CREATE VIEW nms.table_metrics_alerts AS
              LEFT JOIN nms.table_metrics_alert_log known ON (((known.closed_at IS NULL) AND (known.kind = 'run_late'::text))))
           WHERE (statement_timestamp() > due.due_at)) alert
      CROSS JOIN nms.table_metrics_settings settings)
-     CROSS JOIN LATERAL nms_private.alert_rule(schema_name => alert.schema_name, table_name => alert.table_name, kind => alert.kind) rule(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after))
-  WHERE (rule.is_on AND ((((statement_timestamp() AT TIME ZONE settings.business_time_zone))::date < rule.silenced_until) IS NOT TRUE));
+     LEFT JOIN LATERAL nms_private.alert_rule(schema_name => alert.schema_name, table_name => alert.table_name, kind => alert.kind) rule(is_on, silenced_until, drop_percent, spike_percent, min_rows, min_change, sensitivity, failures_in_a_row, late_after) ON ((EXISTS ( SELECT
+           FROM nms.table_metrics_alert_rules hiding
+          WHERE ((NOT hiding.is_on) OR (hiding.silenced_until IS NOT NULL))))))
+  WHERE ((rule.is_on IS NOT FALSE) AND ((((statement_timestamp() AT TIME ZONE settings.business_time_zone))::date < rule.silenced_until) IS NOT TRUE));
 
 
 --
@@ -21323,14 +21796,14 @@ GRANT ALL ON FUNCTION nms.compare_days(before date, after date) TO table_metrics
 
 
 --
--- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION compare_report(before bigint, after bigint, fail_on text, choice jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.compare_report(before bigint, after bigint, fail_on text, choice jsonb) TO table_metrics_reader;
 
 
 --
@@ -21356,14 +21829,14 @@ GRANT ALL ON FUNCTION nms.current_count(target regclass) TO table_metrics_reader
 
 
 --
--- Name: FUNCTION day_report(snapshot_date date, since date); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION day_report(snapshot_date date, since date, choice jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.day_report(snapshot_date date, since date) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.day_report(snapshot_date date, since date, choice jsonb) TO table_metrics_reader;
 
 
 --
@@ -21897,6 +22370,13 @@ REVOKE ALL ON FUNCTION nms_private.begin_shadow_anew() FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.beside_before(row_count bigint, row_count_low bigint, row_count_high bigint, before bigint, before_is_estimate boolean, before_date date) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION call_as_nobody(routine oid); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -21964,10 +22444,24 @@ REVOKE ALL ON FUNCTION nms_private.changes_of_period(before bigint, after bigint
 
 
 --
+-- Name: FUNCTION checked_choice(choice jsonb, keys text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.checked_choice(choice jsonb, keys text[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION checked_limit(argument text, value integer); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.checked_limit(argument text, value integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION chosen_payload(tables jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.chosen_payload(tables jsonb) FROM PUBLIC;
 
 
 --
@@ -22357,6 +22851,15 @@ REVOKE ALL ON FUNCTION nms_private.find_run_for_slot(slot timestamp with time zo
 
 
 --
+-- Name: FUNCTION find_strange_jobs(tasks text[], worker_schema text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.find_strange_jobs(tasks text[], worker_schema text) TO table_metrics_worker;
+
+
+--
 -- Name: FUNCTION find_table_alerts(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -22489,10 +22992,26 @@ REVOKE ALL ON FUNCTION nms_private.hold_target(claim nms_private.targets, OUT is
 
 
 --
+-- Name: FUNCTION is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION is_filter(filter jsonb); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.is_filter(filter jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_misspelt(name text, names text[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.is_misspelt(name text, names text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.is_misspelt(name text, names text[]) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.is_misspelt(name text, names text[]) TO table_metrics_worker;
 
 
 --
@@ -22884,6 +23403,15 @@ REVOKE ALL ON FUNCTION nms_private.needs_wal(table_oids oid[], wal_end pg_lsn) F
 
 
 --
+-- Name: FUNCTION next_slot(local_time time without time zone, at timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.next_slot(local_time time without time zone, at timestamp with time zone) TO table_metrics_worker;
+
+
+--
 -- Name: FUNCTION note_changes(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -22909,10 +23437,10 @@ GRANT ALL ON FUNCTION nms_private.only_reads_and_requests(role oid) TO table_met
 
 
 --
--- Name: FUNCTION open_alert_groups(); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION open_alert_groups(open jsonb); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.open_alert_groups() FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.open_alert_groups(open jsonb) FROM PUBLIC;
 
 
 --
@@ -23177,6 +23705,13 @@ REVOKE ALL ON FUNCTION nms_private.retract_replaced(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION rows_in_words(number bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.rows_in_words(number bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION rows_of(run_id bigint, schema_name text, table_name text); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -23219,10 +23754,10 @@ REVOKE ALL ON FUNCTION nms_private.run_payload(run_id bigint, version integer) F
 
 
 --
--- Name: FUNCTION run_result(run_id bigint, since bigint); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION run_result(run_id bigint, since bigint, choice jsonb); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.run_result(run_id bigint, since bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.run_result(run_id bigint, since bigint, choice jsonb) FROM PUBLIC;
 
 
 --
@@ -23323,6 +23858,13 @@ REVOKE ALL ON FUNCTION nms_private.sizes_of(table_oid oid, OUT table_bytes bigin
 --
 
 REVOKE ALL ON FUNCTION nms_private.slot_of_job(payload jsonb, OUT slot timestamp with time zone, OUT problem text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION sort_key(sort text, rows bigint, change bigint, change_percent numeric); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.sort_key(sort text, rows bigint, change bigint, change_percent numeric) FROM PUBLIC;
 
 
 --
