@@ -34,9 +34,10 @@ async function work(
   options: TaskOptions,
   { url, log, signal }: Context,
 ): Promise<void> {
+  const { attempts, created_at } = helpers.job
   const job = await ask(url, signal, async (sql) => {
     await reportAbandonedRuns(sql, log)
-    const opened = await openJob(sql, payload)
+    const opened = await openJob(sql, payload, attempts > 1 ? created_at : undefined)
     if (opened.action === 'reject') {
       for (const event of await endingEvents(sql, await readRun(sql, opened.run_id))) log.record(event)
     }

@@ -13,6 +13,7 @@ for (const command of [
   'alerts',
   'rebuild',
   'prune',
+  'report',
   'export',
   'completion',
 ]) {

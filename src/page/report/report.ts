@@ -48,7 +48,9 @@ function comparison({ before, after }: Period): string {
 function notices({ before, after, since, tables_left_out }: Period): Html[] {
   const notice = (text: string, mood = '') => html`<div class="notice ${mood}"><p>${text}</p></div>`
   return [
-    !after && !before && notice('Nothing has been counted up to then.', 'warn'),
+    !after &&
+      !before &&
+      notice('Nothing has been counted yet: table-metrics collect counts every table now.', 'warn'),
     !after &&
       before &&
       notice(
