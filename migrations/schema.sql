@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:21:01Z b4157440c51f.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:31:16Z 159bc81ce399.';
 
 
 --
@@ -8838,10 +8838,10 @@ COMMENT ON FUNCTION nms_private.failed_after_counting(run_id bigint) IS 'Whether
 
 
 --
--- Name: failure_summary(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: failure_summary(bigint, text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.failure_summary(run_id bigint) RETURNS text
+CREATE FUNCTION nms_private.failure_summary(run_id bigint, reason text DEFAULT NULL::text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -8867,7 +8867,12 @@ CREATE FUNCTION nms_private.failure_summary(run_id bigint) RETURNS text
     sum(cause.tables),
     (select run.target_count from nms.table_metrics_runs as run where run.run_id = failure_summary.run_id),
     string_agg(
-      format('%s (%s, %s): %s', cause.names, cause.error_sqlstate, cause.error_message, nms_private.remedy(cause.error_sqlstate)),
+      format(
+        '%s (%s): %s',
+        cause.names,
+        concat_ws(', ', cause.error_sqlstate, nullif(cause.error_message, failure_summary.reason)),
+        nms_private.remedy(cause.error_sqlstate)
+      ),
       '. ' order by cause.tables, cause.error_sqlstate
     )
   )
@@ -8877,10 +8882,10 @@ $$;
 
 
 --
--- Name: FUNCTION failure_summary(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION failure_summary(run_id bigint, reason text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.failure_summary(run_id bigint) IS 'Names each table that a run could not count, with what to do about it. Null when every target was counted.';
+COMMENT ON FUNCTION nms_private.failure_summary(run_id bigint, reason text) IS 'Names each table that a run could not count, with what to do about it. reason: what is said of the whole run, and not again of a table. Null when every target was counted.';
 
 
 --
@@ -10686,17 +10691,19 @@ COMMENT ON FUNCTION nms_private.forget_maintained(target oid) IS 'Forgets what i
 CREATE FUNCTION nms_private.give_up_run(run_id bigint, reason text) RETURNS nms.table_metrics_runs
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
+    AS $_$
 declare
   v_reason text := coalesce(nullif(give_up_run.reason, ''), 'given up');
   v_run nms.table_metrics_runs := nms_private.claim_run(run_id => give_up_run.run_id);
+  v_of_tables constant text := regexp_replace(v_reason, ' \(57014\)$', ''); -- which stands beside it
+  v_summary text;
 begin
   if v_run.is_online then
     perform nms_private.record_failure(
       run_id => claim.run_id,
       target => target,
       error_sqlstate => '57014',
-      error_message => v_reason
+      error_message => v_of_tables
     )
     from nms_private.targets as claim
     cross join unnest(claim.targets) as target
@@ -10709,12 +10716,13 @@ begin
     perform nms_private.finish_counting(run_id => v_run.run_id);
   end if;
 
+  v_summary := nms_private.failure_summary(run_id => v_run.run_id, reason => v_of_tables);
   return nms_private.fail_run(
     run_id => v_run.run_id,
-    reason => concat_ws('. ', v_reason, nms_private.failure_summary(run_id => v_run.run_id))
+    reason => coalesce(v_of_tables || '. ' || v_summary, v_reason)
   );
 end
-$$;
+$_$;
 
 
 --
@@ -14061,10 +14069,10 @@ COMMENT ON FUNCTION nms_private.open_alerts() IS 'The alerts of nms.table_metric
 
 
 --
--- Name: open_job(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: open_job(jsonb, timestamp with time zone); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) RETURNS record
+CREATE FUNCTION nms_private.open_job(payload jsonb, requested_at timestamp with time zone DEFAULT NULL::timestamp with time zone, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '10 s'
@@ -14091,6 +14099,22 @@ begin
     if action is not null then
       return;
     end if;
+  elsif v_problem is null and open_job.requested_at is not null then
+    -- Its worker may have died between the end of the run and that of the job.
+    select 'served', run.run_id, format('run %s has done this job', run.run_id)
+    into action, run_id, message
+    from nms.table_metrics_runs as run
+    where
+      run.status = 'SUCCEEDED'
+      and not run.is_imported
+      and run.collected_at >= open_job.requested_at
+      and run.skip_schemas = v_skip
+      and run.exclude_tables = v_exclude
+    order by run.run_id
+    limit 1;
+    if action is not null then
+      return;
+    end if;
   end if;
 
   run_id := nms_private.start_run(skip => v_skip, exclude => v_exclude, problem => v_problem, slot => open_job.slot);
@@ -14101,10 +14125,10 @@ $$;
 
 
 --
--- Name: FUNCTION open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION open_job(payload jsonb, requested_at timestamp with time zone, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) IS 'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, the slot needs no run; wait, a run for the slot is under way. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
+COMMENT ON FUNCTION nms_private.open_job(payload jsonb, requested_at timestamp with time zone, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) IS 'Begins a job of the schedule or of graphile_worker.add_job. payload: {"skipSchemas": […], "exclude": […], "online": …, "jobs": …, "deadline": …, "localTime": "05:15"}, all of them optional, and _cron as graphile-worker writes it. requested_at: of a job that is tried again, when it was added: without a slot, a run that has succeeded since has done it. action: collect, a RUNNING run was started; reject, the payload is malformed or its slot in the future, and the run FAILED; served, no run is needed; wait, a run for the slot is under way. Raises 55P03 when another session opens a job for longer than ten seconds, and says which.';
 
 
 --
@@ -22730,10 +22754,10 @@ GRANT ALL ON FUNCTION nms_private.failed_after_counting(run_id bigint) TO table_
 
 
 --
--- Name: FUNCTION failure_summary(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION failure_summary(run_id bigint, reason text); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.failure_summary(run_id bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.failure_summary(run_id bigint, reason text) FROM PUBLIC;
 
 
 --
@@ -23451,12 +23475,12 @@ REVOKE ALL ON FUNCTION nms_private.open_alerts() FROM PUBLIC;
 
 
 --
--- Name: FUNCTION open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION open_job(payload jsonb, requested_at timestamp with time zone, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms_private.open_job(payload jsonb, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) TO table_metrics_worker;
+REVOKE ALL ON FUNCTION nms_private.open_job(payload jsonb, requested_at timestamp with time zone, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.open_job(payload jsonb, requested_at timestamp with time zone, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.open_job(payload jsonb, requested_at timestamp with time zone, OUT action text, OUT run_id bigint, OUT message text, OUT is_online boolean, OUT jobs integer, OUT deadline interval, OUT slot timestamp with time zone) TO table_metrics_worker;
 
 
 --
