@@ -18,6 +18,7 @@ import { addReportCommand } from './commands/report.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addSqlCommand } from './commands/sql.ts'
 import { addStatusCommand } from './commands/status.ts'
+import { addTestWebhookCommand } from './commands/test_webhook.ts'
 import { addTrendCommand } from './commands/trend.ts'
 import { tellUsageErrors } from './commands/usage.ts'
 import { addWorkerCommand } from './commands/worker.ts'
@@ -41,6 +42,7 @@ addForecastCommand(program)
 addGrowthCommand(program)
 addDiffCommand(program)
 addAlertsCommand(program)
+addTestWebhookCommand(program)
 addRebuildCommand(program)
 addPruneCommand(program)
 addReportCommand(program)

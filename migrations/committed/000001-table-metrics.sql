@@ -573,6 +573,36 @@ comment on column nms_private.events.event_id is
 comment on column nms_private.events.received_at is
   'When it arrived first.';
 
+create table if not exists nms_private.messages (
+  about text collate "C" primary key,
+  message_id uuid not null default gen_random_uuid(),
+  body jsonb,
+  written_at timestamptz not null default now(),
+  taken_at timestamptz,
+  sent_at timestamptz,
+  given_up_at timestamptz,
+  problem text,
+  constraint what_is_sent_is_not_given_up check (sent_at is null or given_up_at is null)
+);
+comment on table nms_private.messages is
+  'What a webhook is told, once for each run, missing result and week; written only where a webhook is configured. Kept for 31 days.';
+comment on column nms_private.messages.about is
+  'What it is about, such as run 41.';
+comment on column nms_private.messages.message_id is
+  'By which a receiver knows a message that comes twice.';
+comment on column nms_private.messages.body is
+  'What is sent; null when there was nothing to tell.';
+comment on column nms_private.messages.written_at is
+  'When it was written.';
+comment on column nms_private.messages.taken_at is
+  'Since when somebody sends it, for a minute at most; null while nobody does.';
+comment on column nms_private.messages.sent_at is
+  'When the webhook has taken it; null until then.';
+comment on column nms_private.messages.given_up_at is
+  'When it was decided that it will not arrive; null unless that was so.';
+comment on column nms_private.messages.problem is
+  'Why the last try has failed; null before the first one, and when it was sent.';
+
 create table if not exists nms.table_metrics_count_rules (
   schema_name text collate "C" not null default '*',
   table_name text collate "C" not null default '*',
