@@ -6,10 +6,15 @@ import postgres from 'postgres'
 import { startTemporaryServer } from '../demo/embedded/server.ts'
 import { runMain } from '../src/errors.ts'
 import { migrate } from '../src/install/migrate.ts'
+import { reportPage } from '../src/page/report/report.ts'
+import { inlineStyle } from '../src/page/report/style.ts'
+import { parseExactly } from '../src/reading/exact_json.ts'
+import type { Period } from '../src/reading/period.ts'
 import { startService } from '../src/serve/serve.ts'
 
 const folder = fileURLToPath(new URL('../docs/pictures/', import.meta.url))
 
+/** Of pages that are served. */
 const pictures = [
   ['today', '/', 840],
   ['table', '/table?schema=Warehouse&table=Stock+Movements&days=30', 690],
@@ -28,7 +33,7 @@ await runMain(async () => {
       authentication: undefined,
       log,
     })
-    await takePictures(service.url).finally(service.stop)
+    await takePictures(service.url, await fourWeeks(url)).finally(service.stop)
   } finally {
     await server.stop()
   }
@@ -46,7 +51,17 @@ async function makeShop(adminUrl: string, url: string): Promise<void> {
   await sql.end()
 }
 
-async function takePictures(url: string): Promise<void> {
+/** The report of that shop. */
+async function fourWeeks(url: string): Promise<string> {
+  const sql = postgres(url, { max: 1 })
+  const [{ json }] = await sql<[{ json: string }]>`
+    select nms.period_report(since => nms.find_day('4w'))::text as json
+  `
+  await sql.end()
+  return reportPage(parseExactly<Period>(json), await inlineStyle())
+}
+
+async function takePictures(url: string, report: string): Promise<void> {
   await mkdir(folder, { recursive: true })
   const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
   for (const colorScheme of ['light', 'dark'] as const) {
@@ -56,6 +71,10 @@ async function takePictures(url: string): Promise<void> {
       await page.screenshot({ path: `${folder}${name}-${colorScheme}.png` })
       await page.close()
     }
+    const page = await browser.newPage({ colorScheme, viewport: { width: 1280, height: 1000 } })
+    await page.setContent(report)
+    await page.screenshot({ path: `${folder}report-${colorScheme}.png` })
+    await page.close()
   }
   await browser.close()
 }

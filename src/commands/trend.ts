@@ -49,7 +49,8 @@ Examples:
       if (names.length > mostTrends) {
         command.error(`error: saw ${names.length} names, expected at most ${mostTrends} in one chart`)
       }
-      if (names.length > 1 && options.bytes) command.error('error: --bytes is of one name')
+      if (names.length > 1 && options.bytes)
+        command.error(`error: saw --bytes with ${names.length} names, expected one`)
       return withDatabase((sql) => show(sql, names, options))
     })
 }

@@ -36,7 +36,7 @@ export function changedTables<T extends Changed>(
   tables: readonly T[],
   { caption, days, nameOf, historyOf, withRows = false, areAlike = false }: ChangedList<T>,
 ): Html {
-  return html`<table class="changes"><caption class="visually-hidden">${caption}</caption>
+  return html`<table class="changes${withRows && ' with-rows'}"><caption class="visually-hidden">${caption}</caption>
 <thead><tr><th scope="col">Table</th><th scope="col" class="spark">${days} days</th>${withRows && html`<th scope="col" class="number">Rows</th>`}<th scope="col" class="number">Change</th><th scope="col" class="number">Per cent</th></tr></thead>
 <tbody>${tables.map(
     (table) =>

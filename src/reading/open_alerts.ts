@@ -21,7 +21,7 @@ export interface Acknowledged {
   acknowledgement: string | null
 }
 
-/** An alert that is open. */
+/** An alert that is open, or several in one. */
 export interface Alert extends StrangeTable, Acknowledged {
   since: string
   detail: string
@@ -50,13 +50,13 @@ export function tabulateAlerts(alerts: Alert[], zone: string): string {
   return layOut(
     [
       { title: 'since', drop: 1 },
-      { title: 'alert', style: () => 'yellow' },
+      { title: 'alert', style: (kind) => (kind.endsWith(taken) ? 'dim' : 'yellow') },
       { title: 'table', cut: 'middle' },
       { title: 'detail', wrap: true },
     ],
     alerts.map((alert) => [
       formatMinute(alert.since, zone),
-      alert.kind,
+      alert.kind + (isTaken(alert) ? taken : ''),
       nameOf(alert),
       inWords(alert.detail),
     ]),
@@ -78,15 +78,19 @@ export function describeOpen(alerts: Alert[], groups: Alert[], zone: string): st
 
 /** The number of an alert, its kind and its table. */
 export function titleOf(alert: StrangeTable & Acknowledged): string {
-  const style = alert.acknowledged_at === null ? 'yellow' : 'dim'
-  const what = [alert.alert_id ?? '', paint(style, alert.kind), visible(nameOf(alert))]
+  const what = [
+    alert.alert_id ?? '',
+    paint(isTaken(alert) ? 'dim' : 'yellow', alert.kind),
+    visible(nameOf(alert)),
+  ]
   return what.filter((part) => part !== '').join(' ')
 }
 
 /** Who took an alert on, when, and what they said, as a line where somebody has. */
 export function describeAcknowledgement(alert: Acknowledged, zone: string): string[] {
   const { acknowledged_at, acknowledged_by, acknowledgement } = alert
-  if (acknowledged_at === null || acknowledgement === null) return []
+  if (acknowledged_at === null) return []
+  if (acknowledgement === null) return [`  ${paint('dim', 'acknowledged')}`] // of several
   const by = `acknowledged by ${acknowledged_by}, ${formatMinute(acknowledged_at, zone)}`
   return [`  ${paint('dim', visible(`${by}: ${inWords(acknowledgement)}`))}`]
 }
@@ -105,6 +109,10 @@ export function countOpen(alerts: Alert[]): string {
 export function describeGrouping(alerts: Alert[], groups: Alert[]): string[] {
   return alerts.length > groups.length ? ['', 'each of them: table-metrics alerts --all'] : []
 }
+
+const isTaken = ({ acknowledged_at }: Acknowledged) => acknowledged_at !== null
+
+const taken = ', acknowledged'
 
 const nameOf = ({ schema_name, table_name }: StrangeTable) =>
   schema_name === null ? '' : `${schema_name}.${table_name ?? '*'}`

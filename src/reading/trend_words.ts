@@ -25,7 +25,7 @@ export function describeTrend(report: TrendReport, asked: number): string {
     ...(others > 0
       ? [`${others} ${unitOf(report, others)} counted other tables than the one before, by request`]
       : []),
-    `${found(report, bounds, asked)} a result${leftOut}`,
+    `${found(report, bounds, asked)} ${report.runs ? 'counted it' : 'a result'}${leftOut}`,
   ].join('\n')
 }
 

@@ -19,14 +19,21 @@ export interface OpenedJob {
   soon: Date
 }
 
-/** Validates the payload of a job, decides what is to be done about it, and opens its run. */
-export function openJob(sql: Sql, payload: unknown): Promise<OpenedJob> {
+/**
+ * Validates the payload of a job, decides what is to be done about it, and opens its run.
+ *
+ * @param requestedAt of a job that is tried again, when it was added
+ */
+export function openJob(sql: Sql, payload: unknown, requestedAt?: Date): Promise<OpenedJob> {
   return inBoundTransaction(sql, async (transaction) => {
     const [job] = await transaction<[OpenedJob]>`
       select
         action, run_id::text, message, is_online as online, jobs, deadline::text, slot,
         now() + interval '5 seconds' as soon
-      from nms_private.open_job(payload => nms_private.job_payload(${payloadAsText(payload)}))
+      from nms_private.open_job(
+        payload => nms_private.job_payload(${payloadAsText(payload)}),
+        requested_at => ${requestedAt ?? null}
+      )
     `
     return job
   })

@@ -32,12 +32,17 @@ export function untilJobsAreDone(db: Db): Promise<void> {
   )
 }
 
+/** An event as it is in JSON: ids are numbers there. */
+type Logged<E> = E extends unknown
+  ? { [Name in keyof E]: Name extends 'run_id' | 'opened_by_run' | 'job_id' ? number : E[Name] }
+  : never
+
 /** The events that a worker has written with `--log json` so far. */
-export function eventsOf(worker: Pick<Running, 'stdout'>): LogEvent[] {
+export function eventsOf(worker: Pick<Running, 'stdout'>): Logged<LogEvent>[] {
   return parseEvents(worker.stdout())
 }
 
-export function parseEvents(stdout: string): LogEvent[] {
+export function parseEvents(stdout: string): Logged<LogEvent>[] {
   // The last line may not be complete yet.
   const lines = stdout.split('\n').slice(0, -1)
   return lines.map((line) => JSON.parse(line))

@@ -149,6 +149,6 @@ test('when only one week has a result, days are offered; when none has, more per
     'last 2 weeks',
     await daysAgo(db.sql, 40),
   )
-  failsClearly(t, await tableMetrics(t, db.url, ['growth', '--by', 'year']), 'day, week, month')
+  failsClearly(t, await tableMetrics(t, db.url, ['growth', '--by', 'year']), 'day, week or month')
   failsClearly(t, await tableMetrics(t, db.url, ['growth', 'a.gome']), 'a.gone')
 })

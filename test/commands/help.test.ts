@@ -8,11 +8,13 @@ for (const command of [
   'status',
   'daily',
   'trend',
+  'forecast',
   'growth',
   'diff',
   'alerts',
   'rebuild',
   'prune',
+  'report',
   'export',
   'completion',
 ]) {

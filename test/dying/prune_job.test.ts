@@ -94,7 +94,7 @@ for (const { payload, left } of [
     t.deepEqual(await jobs(db), [], 'the job is gone')
     const [started, pruned, ...others] = eventsOf(worker)
     t.is(started?.event, 'worker_started')
-    t.like(pruned, { event: 'pruned', runs_deleted: `${4 - left.length}` })
+    t.like(pruned, { event: 'pruned', runs_deleted: 4 - left.length })
     t.deepEqual(others, [])
   })
 }
@@ -112,7 +112,7 @@ test('a slot of the schedule prunes until nothing is left, and one that was miss
 
   t.is(status, 0, stderr)
   await expectWholeRuns(t, db, ['4'])
-  t.like(parseEvents(stdout)[0], { event: 'pruned', runs_deleted: '3' })
+  t.like(parseEvents(stdout)[0], { event: 'pruned', runs_deleted: 3 })
 })
 
 const malformed: Record<string, { payload: object; words: string[] }> = {
@@ -230,7 +230,7 @@ test('SIGTERM stops it within 10 s, with whole runs, and the next worker does wh
   await expectWholeRuns(t, db, ['2', '3', '4'])
   t.like(
     eventsOf(worker).find(({ event }) => event === 'pruned'),
-    { runs_deleted: '1' },
+    { runs_deleted: 1 },
   )
   t.like((await jobs(db))[0], { is_locked: false, attempts: 1, max_attempts: 25 })
 

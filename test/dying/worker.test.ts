@@ -177,3 +177,41 @@ test('two workers and a job that is there twice give one run of a slot', async (
   t.deepEqual(await jobs(db), [])
   t.is(workers.flatMap(eventsOf).filter(({ event }) => event === 'job_failed').length, 0)
 })
+
+test('a worker that is stopped when its run has just succeeded leaves a job that is not counted for once more', async (t) => {
+  const db = await createDatabase(t)
+  await prepareShop(db)
+  const [holder, other] = [db.connect(), db.connect()]
+  await holder`begin`
+  await holder`lock table public.orders in access exclusive mode`
+  const worker = await startWorker(t, db)
+  await addJob(db)
+  await untilEvent(worker, 'run_started')
+  // From now on, nobody can write how the job has ended.
+  await other`begin`
+  const [{ locked_by }] = await other<[{ locked_by: string }]>`
+    select locked_by from graphile_worker._private_jobs for update
+  `
+  await holder`rollback`
+  await untilEvent(worker, 'run_succeeded')
+
+  worker.kill('SIGTERM')
+  await worker.finished
+  await db.sql`
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'
+  `
+  await other`rollback`
+  await db.sql`select graphile_worker.force_unlock_workers(array[${locked_by}])`
+  const next = await startWorker(t, db)
+
+  await eventually(async () => (await jobs(db)).length === 0, 'the job is done')
+  t.deepEqual(
+    (await runs(db)).map(({ status }) => status),
+    ['SUCCEEDED'],
+  )
+  t.deepEqual(
+    eventsOf(next).map(({ event }) => event),
+    ['worker_started'],
+  )
+})

@@ -75,7 +75,7 @@ test('a run that nobody works on is closed, and said to be abandoned, when a wor
   await untilEvent(worker, 'run_abandoned')
   t.like(
     eventsOf(worker).find(({ event }) => event === 'run_abandoned'),
-    { run_id: '1' },
+    { run_id: 1 },
   )
   t.is((await runs(db))[0]?.status, 'FAILED')
 })

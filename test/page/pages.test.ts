@@ -154,6 +154,11 @@ test('alerts that are open come first, then the log of all', async (t) => {
   t.regex(logged[0] as string, /\sopen\s.*dropped to zero/s)
   t.notRegex(logged[1] as string, /\sopen\s/)
   t.regex(logged[1] as string, /drop\s/)
+
+  await db.sql`select nms.acknowledge_alert(alert_id, '<b>moved</b>') from nms.table_metrics_alerts`
+  await page.reload()
+  t.is(await page.locator('.status').innerText(), '0 alerts open, 1 acknowledged.')
+  t.regex(await page.locator('.alerts').innerText(), /\sacknowledged by \w+, .*: <b>moved<\/b>$/)
   t.deepEqual(complaints, [])
 })
 

@@ -34,11 +34,14 @@ export function listOf(
   { daily }: Period,
   shown: { caption: string; withRows?: boolean; areAlike?: boolean },
 ): Html {
-  return html`<div class="scroll">${changedTables(tables, {
-    ...shown,
-    days: daily.length,
-    nameOf: (table) =>
-      html`${tableName(table)}${table.table_kind === 'partitioned table' && html` <span class="tag">partitioned</span>`}`,
-    historyOf: ({ days }) => sparkline(days.map((rows) => (rows === null ? null : Number(rows)))),
-  })}</div>`
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${shown.caption}">${changedTables(
+    tables,
+    {
+      ...shown,
+      days: daily.length,
+      nameOf: (table) =>
+        html`${tableName(table)}${table.table_kind === 'partitioned table' && html` <span class="tag">partitioned</span>`}`,
+      historyOf: ({ days }) => sparkline(days.map((rows) => (rows === null ? null : Number(rows)))),
+    },
+  )}</div>`
 }

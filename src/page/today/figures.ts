@@ -1,5 +1,5 @@
 import { formatCount, formatDuration } from '../../terminal/terminal.ts'
-import { inKind } from '../alert_list.ts'
+import { inKind, isTaken } from '../alert_list.ts'
 import { sparkline } from '../charts/sparkline.ts'
 import { estimatedOf, tablesNote, totalOf } from '../count.ts'
 import { type Html, html } from '../html.ts'
@@ -42,14 +42,17 @@ ${leftOut !== '0' && html`<dd class="muted">${counted(leftOut, 'table')} left ou
 }
 
 function alerts({ alerts }: Overview): Html {
+  const taken = alerts.filter(isTaken).length
+  const open = alerts.filter((alert) => !isTaken(alert))
+  const kinds = [...kindsOf(open), ...(taken > 0 ? [`${formatCount(String(taken))} acknowledged`] : [])]
   return html`<div><dt>Open alerts</dt>
-<dd class="figure">${alerts.length > 0 ? html`<a href="${links.alerts()}">${formatCount(String(alerts.length))}</a>` : '0'}</dd>
-<dd class="muted">${alerts.length === 0 ? 'nothing is strange' : kindsOf(alerts)}</dd></div>`
+<dd class="figure">${alerts.length > 0 ? html`<a href="${links.alerts()}">${formatCount(String(open.length))}</a>` : '0'}</dd>
+<dd class="muted">${alerts.length === 0 ? 'nothing is strange' : kinds.join(', ')}</dd></div>`
 }
 
-function kindsOf(alerts: Overview['alerts']): string {
+function kindsOf(alerts: Overview['alerts']): string[] {
   const counts = Map.groupBy(alerts, ({ kind }) => kind)
-  return [...counts].map(([kind, { length }]) => `${formatCount(String(length))} ${inKind(kind)}`).join(', ')
+  return [...counts].map(([kind, { length }]) => `${formatCount(String(length))} ${inKind(kind)}`)
 }
 
 function lastRun({ last_run: run }: Overview, clock: Clock): Html | null {

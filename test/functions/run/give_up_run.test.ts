@@ -352,3 +352,20 @@ test('a run whose sessions wait for a locked table is not taken for abandoned', 
   t.deepEqual([...abandoned], [])
   await holder`rollback`
 })
+
+test('why a run was given up is told once in its header, and the SQLSTATE of a table only beside its reason', async (t) => {
+  const { sql } = await createDatabase(t)
+  await sql.unsafe(shop)
+  const run_id = await open(sql)
+  await measure(sql, run_id)
+
+  const run = await giveUp(sql, run_id, 'stopped: canceling statement due to user request (57014)')
+
+  for (const words of ['canceling statement', '57014']) t.is(run.error_message?.split(words).length, 2, words)
+  t.regex(run.error_message ?? '', /^stopped: canceling statement due to user request\. 5 of 5 tables /)
+  const reasons = await sql`select distinct error_sqlstate, error_message from nms.table_metrics_measurements`
+  t.deepEqual(
+    [...reasons],
+    [{ error_sqlstate: '57014', error_message: 'stopped: canceling statement due to user request' }],
+  )
+})

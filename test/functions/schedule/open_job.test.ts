@@ -527,3 +527,31 @@ test('of two runs for one slot that end at once one is FAILED, and says which ru
   t.is(run.status, 'FAILED')
   t.regex(run.error_message ?? '', new RegExp(`run ${first.run_id} .*slot`))
 })
+
+const openAgain = async (sql: Sql, payload: object, requestedAt: Date) => {
+  const [job] = await sql<[Job]>`
+    select action, run_id, message
+    from nms_private.open_job(payload => ${JSON.stringify(payload)}::text::jsonb, requested_at => ${requestedAt})
+  `
+  return job
+}
+
+test('a job without a slot that is tried again is done when a run with its request has succeeded since it was added', async (t) => {
+  const { sql } = await createDatabase(t)
+  const request = { skipSchemas: ['tmp'] }
+  const [{ added }] = await sql<[{ added: Date }]>`select now() as added`
+  const first = await openJob(sql, request)
+  t.is((await openAgain(sql, request, added)).action, 'collect', 'it has not succeeded yet')
+  await collectRun(sql, first)
+
+  t.like(await openAgain(sql, request, added), {
+    action: 'served',
+    run_id: first.run_id,
+    message: `run ${first.run_id} has done this job`,
+  })
+  t.is((await openAgain(sql, {}, added)).action, 'collect', 'that run left out a schema')
+  const [{ later }] = await sql<[{ later: Date }]>`select clock_timestamp() as later`
+  t.is((await openAgain(sql, request, later)).action, 'collect', 'that run was before it was added')
+  t.is((await openJob(sql, request)).action, 'collect', 'a job that is tried the first time gets a run')
+  t.is((await openAgain(sql, { exclude: 'x' }, added)).action, 'reject')
+})
