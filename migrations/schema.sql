@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:40:10Z a19029e8b5c5.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:47:41Z 19047af11645.';
 
 
 --
@@ -9350,9 +9350,13 @@ CREATE FUNCTION nms_private.failure_summary(run_id bigint, reason text DEFAULT N
     group by failed.error_sqlstate
   )
   select format(
-    '%s of %s tables could not be counted. %s.',
+    '%s of %s could not be counted. %s.',
     sum(cause.tables),
-    (select run.target_count from nms.table_metrics_runs as run where run.run_id = failure_summary.run_id),
+    (
+      select case run.target_count when 1 then '1 table' else format('%s tables', run.target_count) end
+      from nms.table_metrics_runs as run
+      where run.run_id = failure_summary.run_id
+    ),
     string_agg(
       format(
         '%s (%s): %s',
@@ -10511,9 +10515,9 @@ CREATE FUNCTION nms_private.find_table_alerts(run_id bigint) RETURNS TABLE(kind 
           format('gone: %I.%I is what it is called now', renamed.schema_name, renamed.table_name)
       end,
       format(
-        'gone: it had %s%s rows',
+        'gone: it had %s%s',
         case when gone.is_estimated then '≈ ' else '' end,
-        nms_private.with_separators(number => gone.most)
+        nms_private.rows_in_words(number => gone.most)
       )
     )
   from gone
@@ -10541,7 +10545,7 @@ CREATE FUNCTION nms_private.find_table_alerts(run_id bigint) RETURNS TABLE(kind 
           row_count_low => fresh.row_count_low,
           row_count_high => fresh.row_count_high
         )
-        || ' rows',
+        || case fresh.row_count when 1 then ' row' else ' rows' end,
       'new: it could not be counted'
     )
   from fresh
@@ -16082,7 +16086,7 @@ begin
         else format(
           'There are: %s%s',
           array_to_string(v_known[:20], ', '),
-          case when cardinality(v_known) > 20 then format(', and %s others', cardinality(v_known) - 20) end
+          case when cardinality(v_known) > 20 then format(', and %s more', cardinality(v_known) - 20) end
         )
       end;
 end

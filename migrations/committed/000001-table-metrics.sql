@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:c9c2795b839b274e49f6b2ba0115f364cdcaeb07
+--! Hash: sha1:b95f8fd60b6362c6e66cc4aa00ab984d0c7f96bd
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2501,9 +2501,9 @@ as $$
           format('gone: %I.%I is what it is called now', renamed.schema_name, renamed.table_name)
       end,
       format(
-        'gone: it had %s%s rows',
+        'gone: it had %s%s',
         case when gone.is_estimated then '≈ ' else '' end,
-        nms_private.with_separators(number => gone.most)
+        nms_private.rows_in_words(number => gone.most)
       )
     )
   from gone
@@ -2531,7 +2531,7 @@ as $$
           row_count_low => fresh.row_count_low,
           row_count_high => fresh.row_count_high
         )
-        || ' rows',
+        || case fresh.row_count when 1 then ' row' else ' rows' end,
       'new: it could not be counted'
     )
   from fresh
@@ -15320,7 +15320,7 @@ begin
         else format(
           'There are: %s%s',
           array_to_string(v_known[:20], ', '),
-          case when cardinality(v_known) > 20 then format(', and %s others', cardinality(v_known) - 20) end
+          case when cardinality(v_known) > 20 then format(', and %s more', cardinality(v_known) - 20) end
         )
       end;
 end
@@ -17502,9 +17502,13 @@ as $$
     group by failed.error_sqlstate
   )
   select format(
-    '%s of %s tables could not be counted. %s.',
+    '%s of %s could not be counted. %s.',
     sum(cause.tables),
-    (select run.target_count from nms.table_metrics_runs as run where run.run_id = failure_summary.run_id),
+    (
+      select case run.target_count when 1 then '1 table' else format('%s tables', run.target_count) end
+      from nms.table_metrics_runs as run
+      where run.run_id = failure_summary.run_id
+    ),
     string_agg(
       format(
         '%s (%s): %s',
@@ -18887,7 +18891,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:40:10Z a19029e8b5c5.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:47:41Z 19047af11645.';
 
 -- Triggers
 create or replace trigger validate_filter
