@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:38:36Z 68c372b1ca9e.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:40:10Z a19029e8b5c5.';
 
 
 --
@@ -801,10 +801,10 @@ COMMENT ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) IS
 
 
 --
--- Name: alerts_report(boolean, integer, bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: alerts_report(boolean, integer, bigint, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer DEFAULT 100, before bigint DEFAULT NULL::bigint) RETURNS jsonb
+CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer DEFAULT 100, before bigint DEFAULT NULL::bigint, choice jsonb DEFAULT '{}'::jsonb) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -812,7 +812,14 @@ CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer
   logged as materialized (
     select log.*
     from nms.table_metrics_alert_log as log
-    where alerts_report.history and (log.alert_id < alerts_report.before or alerts_report.before is null)
+    where
+      alerts_report.history
+      and (log.alert_id < alerts_report.before or alerts_report.before is null)
+      and nms_private.is_chosen(
+        choice => alerts_report.choice,
+        schema_name => log.schema_name,
+        table_name => log.table_name
+      )
     order by log.alert_id desc
     limit alerts_report."limit"
   )
@@ -854,16 +861,21 @@ CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer
     )
   )
   from nms.table_metrics_settings as settings
-  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
+  cross join (
+    select nms_private.open_alerts(
+      choice => nms_private.checked_choice(choice => alerts_report.choice, keys => '{schemas,like,top}')
+    )
+    offset 0
+  ) as open (alerts) -- once, not for each use
   where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
 $$;
 
 
 --
--- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint, choice jsonb); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint, choice jsonb) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. choice: only the alerts of these tables, {schemas: [name], like: text in schema.table, top: how many of open}. Raises 22023 for a limit that is not 1 to 1000 and a choice that is none, P0002 for a schema that no run has met.';
 
 
 --
@@ -3939,10 +3951,10 @@ COMMENT ON FUNCTION nms.silence_alerts(named text, until text, kind text, why te
 
 
 --
--- Name: status_report(integer); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: status_report(integer, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.status_report(runs integer DEFAULT 10) RETURNS jsonb
+CREATE FUNCTION nms.status_report(runs integer DEFAULT 10, choice jsonb DEFAULT '{}'::jsonb) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3962,15 +3974,20 @@ CREATE FUNCTION nms.status_report(runs integer DEFAULT 10) RETURNS jsonb
   ) || case when carrying.report is not null then jsonb_build_object('carrying', carrying.report) else '{}' end
   from nms.table_metrics_settings as settings
   cross join nms_private.carrying_report() as carrying (report)
-  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
+  cross join (
+    select nms_private.open_alerts(
+      choice => nms_private.checked_choice(choice => status_report.choice, keys => '{schemas,like,top}')
+    )
+    offset 0
+  ) as open (alerts) -- once, not for each use
 $$;
 
 
 --
--- Name: FUNCTION status_report(runs integer); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION status_report(runs integer, choice jsonb); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.status_report(runs integer) IS 'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts, alert_groups}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first, and alert_groups the same as the groups of nms.alerts_report. Where counts are carried, carrying tells how many, and how far they can be trusted.';
+COMMENT ON FUNCTION nms.status_report(runs integer, choice jsonb) IS 'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts, alert_groups}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first, and alert_groups the same as the groups of nms.alerts_report. Where counts are carried, carrying tells how many, and how far they can be trusted. choice: only the alerts of these tables, as in nms.alerts_report.';
 
 
 --
@@ -5797,6 +5814,33 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]) IS 'Tells of alerts that were opened and closed, put together as nms_private.grouped_alerts() does: a notification each on the channel nms_alerts, with event, which is alert_opened or alert_closed, and the row of nms.table_metrics_alert_log as JSON, cut where that is too long; or, for several at once, with alerts, their number, and tables, the names of the first three. Returns a line for the server log. The caller writes it: with each line come all the calls that lie between.';
+
+
+--
+-- Name: as_meant(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.as_meant(shown text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case
+    when
+      as_meant.shown ~ '\\u[0-9a-f]{4}'
+      -- No name has this one, and half a character is none.
+      and as_meant.shown !~ '\\u0000'
+      and regexp_replace(as_meant.shown, '\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}', '', 'g') !~ '\\ud[89a-f]'
+      then regexp_replace(to_jsonb(as_meant.shown)::text, '\\\\(u[0-9a-f]{4})', '\\\1', 'g')::jsonb #>> '{}'
+    else as_meant.shown
+  end
+$$;
+
+
+--
+-- Name: FUNCTION as_meant(shown text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.as_meant(shown text) IS 'The text that a terminal shows as this one, where what would act on it stands as \u001b.';
 
 
 --
@@ -14772,9 +14816,14 @@ CREATE FUNCTION nms_private.names_spelled(spelling text) RETURNS TABLE(schema_na
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select distinct schema.name, relation.name
-  from generate_series(2, length(names_spelled.spelling) - 1) as dot
+  from (
+    select names_spelled.spelling as text
+    union
+    select nms_private.as_meant(shown => names_spelled.spelling)
+  ) as spelled
+  cross join lateral generate_series(2, length(spelled.text) - 1) as dot
   cross join lateral (
-    values (left(names_spelled.spelling, dot - 1), substr(names_spelled.spelling, dot + 1))
+    values (left(spelled.text, dot - 1), substr(spelled.text, dot + 1))
   ) as part (before, after)
   cross join lateral (
     values (part.before), (replace(substring(part.before from '^"((?:[^"]|"")+)"$'), '""', '"'))
@@ -14782,7 +14831,7 @@ CREATE FUNCTION nms_private.names_spelled(spelling text) RETURNS TABLE(schema_na
   cross join lateral (
     values (part.after), (replace(substring(part.after from '^"((?:[^"]|"")+)"$'), '""', '"'))
   ) as relation (name)
-  where substr(names_spelled.spelling, dot, 1) = '.' and schema.name is not null and relation.name is not null
+  where substr(spelled.text, dot, 1) = '.' and schema.name is not null and relation.name is not null
 $_$;
 
 
@@ -14790,7 +14839,7 @@ $_$;
 -- Name: FUNCTION names_spelled(spelling text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.names_spelled(spelling text) IS 'The schemas and tables that a text may stand for: both names with a dot between, each spelled as the catalogue does or quoted as in SQL. Whether there is such a table is another question.';
+COMMENT ON FUNCTION nms_private.names_spelled(spelling text) IS 'The schemas and tables that a text may stand for: both names with a dot between, each spelled as the catalogue does or quoted as in SQL, also as a terminal shows them. Whether there is such a table is another question.';
 
 
 --
@@ -15068,30 +15117,43 @@ COMMENT ON FUNCTION nms_private.open_alert_groups(open jsonb) IS 'What nms_priva
 
 
 --
--- Name: open_alerts(); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: open_alerts(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.open_alerts() RETURNS jsonb
+CREATE FUNCTION nms_private.open_alerts(choice jsonb DEFAULT '{}'::jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select coalesce(
     jsonb_agg(
-      to_jsonb(alert)
+      to_jsonb(chosen)
       order by
-        alert.acknowledged_at is not null, alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name
+        chosen.acknowledged_at is not null,
+        chosen.since, chosen.kind, chosen.schema_name, chosen.table_name, chosen.filter_name
     ),
     '[]'
   )
-  from nms.table_metrics_alerts as alert
+  from (
+    select alert.*
+    from nms.table_metrics_alerts as alert
+    where nms_private.is_chosen(
+      choice => open_alerts.choice,
+      schema_name => alert.schema_name,
+      table_name => alert.table_name
+    )
+    order by
+      alert.acknowledged_at is not null,
+      alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name
+    limit (open_alerts.choice ->> 'top')::bigint
+  ) as chosen
 $$;
 
 
 --
--- Name: FUNCTION open_alerts(); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION open_alerts(choice jsonb); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.open_alerts() IS 'The alerts of nms.table_metrics_alerts, oldest first, those that are acknowledged last.';
+COMMENT ON FUNCTION nms_private.open_alerts(choice jsonb) IS 'The alerts of nms.table_metrics_alerts, oldest first, those that are acknowledged last; with a choice, which nms_private.checked_choice() has checked, those of its tables.';
 
 
 --
@@ -23185,14 +23247,14 @@ GRANT ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) 
 
 
 --
--- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint, choice jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint, choice jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint, choice jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint, choice jsonb) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint, choice jsonb) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint, choice jsonb) TO table_metrics_reader;
 
 
 --
@@ -23617,14 +23679,14 @@ GRANT ALL ON FUNCTION nms.silence_alerts(named text, until text, kind text, why 
 
 
 --
--- Name: FUNCTION status_report(runs integer); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION status_report(runs integer, choice jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.status_report(runs integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.status_report(runs integer) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.status_report(runs integer) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.status_report(runs integer) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.status_report(runs integer) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.status_report(runs integer, choice jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.status_report(runs integer, choice jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.status_report(runs integer, choice jsonb) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.status_report(runs integer, choice jsonb) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.status_report(runs integer, choice jsonb) TO table_metrics_reader;
 
 
 --
@@ -23815,6 +23877,13 @@ REVOKE ALL ON FUNCTION nms_private.alerts_of_table(schema_name text, table_name 
 --
 
 REVOKE ALL ON FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION as_meant(shown text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.as_meant(shown text) FROM PUBLIC;
 
 
 --
@@ -24990,10 +25059,10 @@ REVOKE ALL ON FUNCTION nms_private.open_alert_groups(open jsonb) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION open_alerts(); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION open_alerts(choice jsonb); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.open_alerts() FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.open_alerts(choice jsonb) FROM PUBLIC;
 
 
 --

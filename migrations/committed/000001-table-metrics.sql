@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:d5afb2c3d925f7f75a23fa1fd19bc24e78abf620
+--! Hash: sha1:c9c2795b839b274e49f6b2ba0115f364cdcaeb07
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -12713,7 +12713,8 @@ revoke execute on function nms_private.alerts_of_table(text, text, integer, text
 create or replace function nms.alerts_report(
   history boolean default false,
   "limit" integer default 100,
-  before bigint default null
+  before bigint default null,
+  choice jsonb default '{}'
 )
 returns jsonb
 language sql stable parallel safe security definer
@@ -12723,7 +12724,14 @@ as $$
   logged as materialized (
     select log.*
     from nms.table_metrics_alert_log as log
-    where alerts_report.history and (log.alert_id < alerts_report.before or alerts_report.before is null)
+    where
+      alerts_report.history
+      and (log.alert_id < alerts_report.before or alerts_report.before is null)
+      and nms_private.is_chosen(
+        choice => alerts_report.choice,
+        schema_name => log.schema_name,
+        table_name => log.table_name
+      )
     order by log.alert_id desc
     limit alerts_report."limit"
   )
@@ -12765,13 +12773,38 @@ as $$
     )
   )
   from nms.table_metrics_settings as settings
-  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
+  cross join (
+    select nms_private.open_alerts(
+      choice => nms_private.checked_choice(choice => alerts_report.choice, keys => '{schemas,like,top}')
+    )
+    offset 0
+  ) as open (alerts) -- once, not for each use
   where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
 $$;
-comment on function nms.alerts_report(boolean, integer, bigint) is
-  'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
-revoke execute on function nms.alerts_report(boolean, integer, bigint) from public;
+comment on function nms.alerts_report(boolean, integer, bigint, jsonb) is
+  'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. choice: only the alerts of these tables, {schemas: [name], like: text in schema.table, top: how many of open}. Raises 22023 for a limit that is not 1 to 1000 and a choice that is none, P0002 for a schema that no run has met.';
+revoke execute on function nms.alerts_report(boolean, integer, bigint, jsonb) from public;
 --! EndIncluded functions/reading/alerts_report.sql
+--! Included functions/reading/as_meant.sql
+create or replace function nms_private.as_meant(shown text)
+returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when
+      as_meant.shown ~ '\\u[0-9a-f]{4}'
+      -- No name has this one, and half a character is none.
+      and as_meant.shown !~ '\\u0000'
+      and regexp_replace(as_meant.shown, '\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}', '', 'g') !~ '\\ud[89a-f]'
+      then regexp_replace(to_jsonb(as_meant.shown)::text, '\\\\(u[0-9a-f]{4})', '\\\1', 'g')::jsonb #>> '{}'
+    else as_meant.shown
+  end
+$$;
+comment on function nms_private.as_meant(text) is
+  'The text that a terminal shows as this one, where what would act on it stands as \u001b.';
+revoke execute on function nms_private.as_meant(text) from public;
+--! EndIncluded functions/reading/as_meant.sql
 --! Included functions/reading/carrying_report.sql
 create or replace function nms_private.carrying_report()
 returns jsonb
@@ -14833,9 +14866,14 @@ language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   select distinct schema.name, relation.name
-  from generate_series(2, length(names_spelled.spelling) - 1) as dot
+  from (
+    select names_spelled.spelling as text
+    union
+    select nms_private.as_meant(shown => names_spelled.spelling)
+  ) as spelled
+  cross join lateral generate_series(2, length(spelled.text) - 1) as dot
   cross join lateral (
-    values (left(names_spelled.spelling, dot - 1), substr(names_spelled.spelling, dot + 1))
+    values (left(spelled.text, dot - 1), substr(spelled.text, dot + 1))
   ) as part (before, after)
   cross join lateral (
     values (part.before), (replace(substring(part.before from '^"((?:[^"]|"")+)"$'), '""', '"'))
@@ -14843,10 +14881,10 @@ as $$
   cross join lateral (
     values (part.after), (replace(substring(part.after from '^"((?:[^"]|"")+)"$'), '""', '"'))
   ) as relation (name)
-  where substr(names_spelled.spelling, dot, 1) = '.' and schema.name is not null and relation.name is not null
+  where substr(spelled.text, dot, 1) = '.' and schema.name is not null and relation.name is not null
 $$;
 comment on function nms_private.names_spelled(text) is
-  'The schemas and tables that a text may stand for: both names with a dot between, each spelled as the catalogue does or quoted as in SQL. Whether there is such a table is another question.';
+  'The schemas and tables that a text may stand for: both names with a dot between, each spelled as the catalogue does or quoted as in SQL, also as a terminal shows them. Whether there is such a table is another question.';
 revoke execute on function nms_private.names_spelled(text) from public;
 --! EndIncluded functions/reading/names_spelled.sql
 --! Included functions/reading/open_alert_groups.sql
@@ -14894,24 +14932,37 @@ comment on function nms_private.open_alert_groups(jsonb) is
 revoke execute on function nms_private.open_alert_groups(jsonb) from public;
 --! EndIncluded functions/reading/open_alert_groups.sql
 --! Included functions/reading/open_alerts.sql
-create or replace function nms_private.open_alerts()
+create or replace function nms_private.open_alerts(choice jsonb default '{}')
 returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(
     jsonb_agg(
-      to_jsonb(alert)
+      to_jsonb(chosen)
       order by
-        alert.acknowledged_at is not null, alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name
+        chosen.acknowledged_at is not null,
+        chosen.since, chosen.kind, chosen.schema_name, chosen.table_name, chosen.filter_name
     ),
     '[]'
   )
-  from nms.table_metrics_alerts as alert
+  from (
+    select alert.*
+    from nms.table_metrics_alerts as alert
+    where nms_private.is_chosen(
+      choice => open_alerts.choice,
+      schema_name => alert.schema_name,
+      table_name => alert.table_name
+    )
+    order by
+      alert.acknowledged_at is not null,
+      alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name
+    limit (open_alerts.choice ->> 'top')::bigint
+  ) as chosen
 $$;
-comment on function nms_private.open_alerts() is
-  'The alerts of nms.table_metrics_alerts, oldest first, those that are acknowledged last.';
-revoke execute on function nms_private.open_alerts() from public;
+comment on function nms_private.open_alerts(jsonb) is
+  'The alerts of nms.table_metrics_alerts, oldest first, those that are acknowledged last; with a choice, which nms_private.checked_choice() has checked, those of its tables.';
+revoke execute on function nms_private.open_alerts(jsonb) from public;
 --! EndIncluded functions/reading/open_alerts.sql
 --! Included functions/reading/overview_report.sql
 create or replace function nms.overview_report(snapshot_date date default null, days integer default 30)
@@ -16010,7 +16061,7 @@ comment on function nms_private.sort_key(text, bigint, bigint, numeric) is
 revoke execute on function nms_private.sort_key(text, bigint, bigint, numeric) from public;
 --! EndIncluded functions/reading/sort_key.sql
 --! Included functions/reading/status_report.sql
-create or replace function nms.status_report(runs integer default 10)
+create or replace function nms.status_report(runs integer default 10, choice jsonb default '{}')
 returns jsonb
 language sql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -16031,11 +16082,16 @@ as $$
   ) || case when carrying.report is not null then jsonb_build_object('carrying', carrying.report) else '{}' end
   from nms.table_metrics_settings as settings
   cross join nms_private.carrying_report() as carrying (report)
-  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
+  cross join (
+    select nms_private.open_alerts(
+      choice => nms_private.checked_choice(choice => status_report.choice, keys => '{schemas,like,top}')
+    )
+    offset 0
+  ) as open (alerts) -- once, not for each use
 $$;
-comment on function nms.status_report(integer) is
-  'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts, alert_groups}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first, and alert_groups the same as the groups of nms.alerts_report. Where counts are carried, carrying tells how many, and how far they can be trusted.';
-revoke execute on function nms.status_report(integer) from public;
+comment on function nms.status_report(integer, jsonb) is
+  'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts, alert_groups}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first, and alert_groups the same as the groups of nms.alerts_report. Where counts are carried, carrying tells how many, and how far they can be trusted. choice: only the alerts of these tables, as in nms.alerts_report.';
+revoke execute on function nms.status_report(integer, jsonb) from public;
 --! EndIncluded functions/reading/status_report.sql
 --! Included functions/reading/table_report.sql
 create or replace function nms.table_report(schema_name text, table_name text, days integer default 90)
@@ -18831,7 +18887,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:38:36Z 68c372b1ca9e.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:40:10Z a19029e8b5c5.';
 
 -- Triggers
 create or replace trigger validate_filter

@@ -10,8 +10,9 @@ import { addRulesCommand } from './alerts/rules.ts'
 import { addSilenceCommand } from './alerts/silence.ts'
 import { wholeNumber } from './arguments.ts'
 import { check, checkOption } from './check.ts'
+import { addAlertOptions, choiceOf, type TopOptions } from './choice.ts'
 
-interface Options {
+interface Options extends TopOptions {
   history?: true
   all?: true
   limit: number
@@ -21,8 +22,7 @@ interface Options {
 
 export function addAlertsCommand(program: Command): void {
   program.enablePositionalOptions() // or alerts would take the options of its subcommands
-  const alerts = program
-    .command('alerts')
+  const alerts = addAlertOptions(program.command('alerts'))
     .enablePositionalOptions()
     .description('show what is strange: the open alerts, and since when')
     .option('--all', 'show each open alert, also where many are of one kind')
@@ -31,16 +31,16 @@ export function addAlertsCommand(program: Command): void {
     .option('--json', 'print the alerts as JSON')
     .addOption(checkOption())
     .addHelpText('after', '\nExample:\n  table-metrics alerts --history')
-    .action(({ all, history, limit, json, check: isCheck }: Options) =>
+    .action(({ all, history, limit, json, check: isCheck, ...options }: Options) =>
       isCheck
         ? check('alerts')
         : withDatabase(async (sql) => {
             if (history) {
-              const { json: logged, zone } = await readHistory(sql, limit)
+              const { json: logged, zone } = await readHistory(sql, limit, choiceOf(options))
               print(json ? logged : describeHistory(parseExactly(logged), limit, shownZone(zone)))
               return
             }
-            const { json: open, groups, zone } = await readAlerts(sql)
+            const { json: open, groups, zone } = await readAlerts(sql, choiceOf(options))
             const shown = all ? open : groups
             print(json ? open : describeOpen(parseExactly(open), parseExactly(shown), shownZone(zone)))
           }),

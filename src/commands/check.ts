@@ -11,7 +11,7 @@ export const checkOption = () =>
   new Option(
     '--check',
     'for a monitor such as Nagios: one line, and exit status 0 (OK), 1 (WARNING), 2 (CRITICAL) or 3 (UNKNOWN)',
-  ).conflicts(['json', 'watch', 'history'])
+  ).conflicts(['json', 'watch', 'history', 'schema', 'like', 'top'])
 
 /** Checks, and prints one line. */
 export function check(what: Checked): Promise<void> {

@@ -387,3 +387,18 @@ test('what a line falls through is drawn', (t) => {
     ].join('\n'),
   )
 })
+
+test('a name can be given back as it was shown, whatever is in it', async (t) => {
+  const names = ['Stock Movements', 'dots.in.it', 'say "hi"', 'esc\u001b[2J', "it's"]
+  const db = await createHistory(t, { 0: { Warehouse: Object.fromEntries(names.map((name) => [name, 1])) } })
+  const { stdout } = await tableMetrics(t, db.url, ['daily', '--sort', 'name'])
+  const shown = stdout.split('\n').flatMap((line) => line.match(/^(Warehouse\..*?) {2,}/)?.[1] ?? [])
+
+  t.is(shown.length, names.length)
+  for (const name of shown) {
+    const trend = await tableMetrics(t, db.url, ['trend', name])
+
+    t.is(trend.status, 0, trend.stderr)
+    t.true(trend.stdout.startsWith(`${name}\n`), trend.stdout)
+  }
+})
