@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:29:42Z 6fadff455d9c.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:35:44Z 5c0a75fedfe9.';
 
 
 --
@@ -3261,8 +3261,8 @@ CREATE FUNCTION nms.record_alerts(run_id bigint) RETURNS bigint
 declare
   v_run nms.table_metrics_runs;
   v_found nms.table_metrics_alert_log[];
-  v_opened nms.table_metrics_alert_log[] := '{}';
-  v_closed nms.table_metrics_alert_log[] := '{}';
+  v_opened nms.table_metrics_alert_log[] := array[]::nms.table_metrics_alert_log[];
+  v_closed nms.table_metrics_alert_log[] := array[]::nms.table_metrics_alert_log[];
 begin
   perform nms_private.take_turn(of => 'nms_private.alert_turn');
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
@@ -3276,7 +3276,7 @@ begin
       and not later.is_imported
       and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
   ) then
-    return cardinality(v_opened);
+    return cardinality(v_opened)::bigint;
   end if;
 
   v_found := array(
@@ -3391,7 +3391,7 @@ begin
     -- One line for all: each has as many lines of context as there are calls around it.
     raise log 'table metrics: %', nms_private.announce_alerts(opened => v_opened, closed => v_closed);
   end if;
-  return cardinality(v_opened);
+  return cardinality(v_opened)::bigint;
 end
 $$;
 
@@ -5494,7 +5494,7 @@ CREATE FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[]
 declare
   v_change record;
   v_notification jsonb;
-  v_lines text[] := '{}';
+  v_lines text[] := array[]::text[];
 begin
   for v_change in
     select 'alert_opened' as event, told.* from nms_private.grouped_alerts(alerts => announce_alerts.opened) as told
