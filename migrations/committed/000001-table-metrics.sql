@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:edf8a96b4a7577d521d33f0e8639c9d593c3eb32
+--! Hash: sha1:c80088b217d878b680849636013534d646fc913e
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -9539,8 +9539,8 @@ as $$
 declare
   v_batch oid[];
   v_read jsonb;
-  v_place bigint := 1;
-  v_size bigint := 50;
+  v_place bigint := bigint '1';
+  v_size bigint := bigint '50';
 begin
   while v_place <= cardinality(sequences) loop
     v_batch := sequences[v_place : v_place + v_size - 1];
@@ -18458,7 +18458,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:30:55Z b1f737384683.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:44:25Z 094e5e8d4047.';
 
 -- Triggers
 create or replace trigger validate_filter
