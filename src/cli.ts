@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { addAlertsCommand } from './commands/alerts.ts'
 import { isCheck, runForMonitor } from './commands/check.ts'
 import { addCollectCommand } from './commands/collect.ts'
+import { addCompleteTablesCommand } from './commands/complete_tables.ts'
 import { addCompletionCommand } from './commands/completion.ts'
 import { addDailyCommand } from './commands/daily.ts'
 import { addDiffCommand } from './commands/diff.ts'
@@ -17,6 +18,7 @@ import { addReportCommand } from './commands/report.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addSqlCommand } from './commands/sql.ts'
 import { addStatusCommand } from './commands/status.ts'
+import { addTestWebhookCommand } from './commands/test_webhook.ts'
 import { addTrendCommand } from './commands/trend.ts'
 import { tellUsageErrors } from './commands/usage.ts'
 import { addWorkerCommand } from './commands/worker.ts'
@@ -40,11 +42,13 @@ addForecastCommand(program)
 addGrowthCommand(program)
 addDiffCommand(program)
 addAlertsCommand(program)
+addTestWebhookCommand(program)
 addRebuildCommand(program)
 addPruneCommand(program)
 addReportCommand(program)
 addExportCommand(program)
 addCompletionCommand(program)
+addCompleteTablesCommand(program)
 
 tellUsageErrors(program)
 

@@ -82,6 +82,7 @@ test('migrate installs, and a run works right after', async (t) => {
       'nms_private.job_turn',
       'nms_private.key_positions',
       'nms_private.maintained_counts',
+      'nms_private.messages',
       'nms_private.readings',
       'nms_private.targets',
       'nms_private.trigger_changes',
