@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:cad0e442f5af8eeb984f2957622bf99579aa5787
+--! Hash: sha1:d5afb2c3d925f7f75a23fa1fd19bc24e78abf620
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -597,6 +597,36 @@ comment on column nms_private.events.event_id is
 comment on column nms_private.events.received_at is
   'When it arrived first.';
 
+create table if not exists nms_private.messages (
+  about text collate "C" primary key,
+  message_id uuid not null default gen_random_uuid(),
+  body jsonb,
+  written_at timestamptz not null default now(),
+  taken_at timestamptz,
+  sent_at timestamptz,
+  given_up_at timestamptz,
+  problem text,
+  constraint what_is_sent_is_not_given_up check (sent_at is null or given_up_at is null)
+);
+comment on table nms_private.messages is
+  'What a webhook is told, once for each run, missing result and week; written only where a webhook is configured. Kept for 31 days.';
+comment on column nms_private.messages.about is
+  'What it is about, such as run 41.';
+comment on column nms_private.messages.message_id is
+  'By which a receiver knows a message that comes twice.';
+comment on column nms_private.messages.body is
+  'What is sent; null when there was nothing to tell.';
+comment on column nms_private.messages.written_at is
+  'When it was written.';
+comment on column nms_private.messages.taken_at is
+  'Since when somebody sends it, for a minute at most; null while nobody does.';
+comment on column nms_private.messages.sent_at is
+  'When the webhook has taken it; null until then.';
+comment on column nms_private.messages.given_up_at is
+  'When it was decided that it will not arrive; null unless that was so.';
+comment on column nms_private.messages.problem is
+  'Why the last try has failed; null before the first one, and when it was sent.';
+
 create table if not exists nms.table_metrics_count_rules (
   schema_name text collate "C" not null default '*',
   table_name text collate "C" not null default '*',
@@ -1061,6 +1091,29 @@ comment on column nms_private.trigger_changes.detail is
 comment on column nms_private.trigger_changes.noticed_at is
   'When that was noticed.';
 
+create table if not exists nms_private.key_positions (
+  sequence_schema text collate "C" not null,
+  sequence_name text collate "C" not null,
+  run_id bigint not null,
+  read_at timestamptz not null,
+  "position" bigint,
+  primary key (sequence_schema, sequence_name, run_id)
+);
+create index if not exists key_positions_run_idx
+  on nms_private.key_positions (run_id);
+comment on table nms_private.key_positions is
+  'How far the sequences were whose numbers are keys that can run out. By name, because a restored database has other OIDs.';
+comment on column nms_private.key_positions.sequence_schema is
+  'Schema of the sequence.';
+comment on column nms_private.key_positions.sequence_name is
+  'Name of the sequence.';
+comment on column nms_private.key_positions.run_id is
+  'Run that has read it, and takes it along when it is deleted.';
+comment on column nms_private.key_positions.read_at is
+  'When it was read.';
+comment on column nms_private.key_positions."position" is
+  'The last number that it had given out; null when it had given out none.';
+
 revoke all on all tables in schema nms, nms_private from public;
 
 -- Functions and views
@@ -1435,7 +1488,7 @@ as $$
 declare
   v_change record;
   v_notification jsonb;
-  v_lines text[] := '{}';
+  v_lines text[] := array[]::text[];
 begin
   for v_change in
     select 'alert_opened' as event, told.* from nms_private.grouped_alerts(alerts => announce_alerts.opened) as told
@@ -2693,8 +2746,8 @@ as $$
 declare
   v_run nms.table_metrics_runs;
   v_found nms.table_metrics_alert_log[];
-  v_opened nms.table_metrics_alert_log[] := '{}';
-  v_closed nms.table_metrics_alert_log[] := '{}';
+  v_opened nms.table_metrics_alert_log[] := array[]::nms.table_metrics_alert_log[];
+  v_closed nms.table_metrics_alert_log[] := array[]::nms.table_metrics_alert_log[];
 begin
   perform nms_private.take_turn(of => 'nms_private.alert_turn');
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
@@ -2708,7 +2761,7 @@ begin
       and not later.is_imported
       and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
   ) then
-    return cardinality(v_opened);
+    return cardinality(v_opened)::bigint;
   end if;
 
   v_found := array(
@@ -2823,7 +2876,7 @@ begin
     -- One line for all: each has as many lines of context as there are calls around it.
     raise log 'table metrics: %', nms_private.announce_alerts(opened => v_opened, closed => v_closed);
   end if;
-  return cardinality(v_opened);
+  return cardinality(v_opened)::bigint;
 end
 $$;
 comment on function nms.record_alerts(bigint) is
@@ -6252,6 +6305,269 @@ comment on function nms_private.was_empty(oid) is
   'Whether a foreign table was read as empty when it was last read, in a transaction that had looked before this one began.';
 revoke execute on function nms_private.was_empty(oid) from public;
 --! EndIncluded functions/count/was_empty.sql
+--! Included functions/deliver/alert_groups.sql
+create or replace function nms_private.alert_groups(alerts nms.table_metrics_alert_log[])
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'kind', found.kind,
+        'schema_name', found.schema_name,
+        'table_name', found.table_name,
+        'filter_name', found.filter_name,
+        'alerts', found.alerts,
+        'tables', to_jsonb(found.tables),
+        'detail', left(found.detail, 500),
+        'opened_at', found.opened_at,
+        'opened_by_run', found.opened_by_run,
+        'closed_at', found.closed_at,
+        'closed_by_run', found.closed_by_run,
+        'alert_id', (found.alert).alert_id,
+        'row_count', (found.alert).row_count,
+        'expected_low', (found.alert).expected_low,
+        'expected_high', (found.alert).expected_high
+      )
+      order by found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+    ),
+    '[]'
+  )
+  from nms_private.grouped_alerts(alerts => alert_groups.alerts) as found
+$$;
+comment on function nms_private.alert_groups(nms.table_metrics_alert_log[]) is
+  'Alerts as a message has them: put together by nms_private.grouped_alerts(), alert_id and the numbers where an entry is a single one.';
+revoke execute on function nms_private.alert_groups(nms.table_metrics_alert_log[]) from public;
+--! EndIncluded functions/deliver/alert_groups.sql
+--! Included functions/deliver/message_of_run.sql
+create or replace function nms_private.message_of_run(run_id bigint)
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  given as (
+    select run.*
+    from nms.table_metrics_runs as run
+    where run.run_id = message_of_run.run_id and run.finished_at is not null and not run.is_imported
+  ),
+  earlier as (
+    select run.status, run.snapshot_date, run.error_message
+    from nms.table_metrics_runs as run
+    where run.run_id < message_of_run.run_id and run.finished_at is not null and not run.is_imported
+    order by run.run_id desc
+    limit 1
+  ),
+  told as (
+    select
+      nms_private.alert_groups(
+        alerts => array(select log from nms.table_metrics_alert_log as log where log.opened_by_run = given.run_id)
+      ) as opened,
+      nms_private.alert_groups(
+        alerts => array(select log from nms.table_metrics_alert_log as log where log.closed_by_run = given.run_id)
+      ) as closed,
+      case given.status
+        -- A job is tried again within minutes, and fails again.
+        when 'FAILED' then not exists (
+          select
+          from earlier
+          where
+            earlier.status = 'FAILED'
+            and earlier.snapshot_date = given.snapshot_date
+            and earlier.error_message is not distinct from given.error_message
+        )
+        else exists (select from earlier where earlier.status = 'FAILED')
+      end as is_news
+    from given
+  )
+  select jsonb_build_object(
+    'type', case given.status when 'FAILED' then 'run.failed' else 'run.succeeded' end,
+    'timestamp', given.finished_at,
+    'data', jsonb_build_object(
+      'database', current_database(),
+      'run', jsonb_build_object(
+        'run_id', given.run_id,
+        'snapshot_date', given.snapshot_date,
+        'status', given.status,
+        'error_message', left(given.error_message, 500),
+        'collected_at', given.collected_at,
+        'finished_at', given.finished_at,
+        'is_after_failure', exists (select from earlier where earlier.status = 'FAILED')
+      ) || case given.status when 'SUCCEEDED' then nms_private.run_totals(run_id => given.run_id) else '{}' end,
+      'opened', told.opened,
+      'closed', told.closed,
+      'open_alerts', (select count(*) from nms.table_metrics_alerts)
+    )
+  )
+  from given
+  cross join told
+  where told.is_news or told.opened <> '[]' or told.closed <> '[]'
+$$;
+comment on function nms_private.message_of_run(bigint) is
+  'What a webhook is told about a run that has ended: {type, timestamp, data: {database, run, opened, closed, open_alerts}}, the alerts that it has opened and closed as nms_private.grouped_alerts() puts them together. Null when there is nothing to tell: no alert, and it succeeded like the run before it, or failed like that on the same day and for the same reason.';
+revoke execute on function nms_private.message_of_run(bigint) from public;
+--! EndIncluded functions/deliver/message_of_run.sql
+--! Included functions/deliver/settle_message.sql
+create or replace function nms_private.settle_message(
+  about text,
+  problem text default null,
+  is_final boolean default false
+)
+returns void
+language sql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  update nms_private.messages as message
+  set
+    taken_at = null,
+    sent_at = case when settle_message.problem is null then clock_timestamp() end,
+    given_up_at = case when settle_message.problem is not null and settle_message.is_final then clock_timestamp() end,
+    problem = left(settle_message.problem, 1000)
+  where message.about = settle_message.about and message.sent_at is null
+$$;
+comment on function nms_private.settle_message(text, text, boolean) is
+  'Says how the sending of a message went. problem: why it failed, null when it was sent. is_final: no other try would help.';
+revoke execute on function nms_private.settle_message(text, text, boolean) from public;
+--! EndIncluded functions/deliver/settle_message.sql
+--! Included functions/deliver/take_message.sql
+create or replace function nms_private.take_message(
+  about text,
+  out state text,
+  out message_id uuid,
+  out body jsonb
+)
+returns record
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- on a session that takes it as well
+as $$
+begin
+  update nms_private.messages as message
+  set taken_at = clock_timestamp()
+  where
+    message.about = take_message.about
+    and message.body is not null
+    and message.sent_at is null
+    and message.given_up_at is null
+    -- Who has taken it for longer is dead.
+    and (message.taken_at > clock_timestamp() - interval '1 minute') is not true
+  returning message.message_id, message.body into take_message.message_id, take_message.body;
+  state := case
+    when found then 'taken'
+    when exists (
+      select
+      from nms_private.messages as message
+      where message.about = take_message.about and message.taken_at is not null
+    ) then 'busy'
+    else 'done'
+  end;
+end
+$$;
+comment on function nms_private.take_message(text) is
+  'Lets one caller send a message. state: taken, the caller is to send the body and to say how that went, by nms_private.settle_message(), within a minute; busy, somebody else does; done, there is nothing to send.';
+revoke execute on function nms_private.take_message(text) from public;
+--! EndIncluded functions/deliver/take_message.sql
+--! Included functions/deliver/write_digest.sql
+create or replace function nms_private.write_digest(slot timestamptz default now())
+returns text
+language sql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  week as (
+    select (least(write_digest.slot, now()) at time zone settings.business_time_zone)::date as until
+    from nms.table_metrics_settings as settings
+  ),
+  written as (
+    insert into nms_private.messages (about, body)
+    select
+      'digest ' || week.until,
+      jsonb_build_object(
+        'type', 'digest.weekly',
+        'timestamp', least(write_digest.slot, now()),
+        'data', nms.period_report(until => week.until, at_most => 0) - '{daily,tables,more_tables}'::text[]
+      )
+    from week
+    on conflict (about) do nothing
+  )
+  select 'digest ' || week.until from week
+$$;
+comment on function nms_private.write_digest(timestamptz) is
+  'Writes a message about the seven business days up to that of a slot of the schedule, as nms.period_report() has them, unless there is one already. Returns what it is about.';
+revoke execute on function nms_private.write_digest(timestamptz) from public;
+--! EndIncluded functions/deliver/write_digest.sql
+--! Included functions/deliver/write_messages.sql
+create or replace function nms_private.write_messages()
+returns setof text
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- on a session that writes the same
+as $$
+declare
+  -- Where nobody was told until now, nothing but the last run is news; and never what is older than a day.
+  v_after constant timestamptz := greatest(
+    now() - interval '1 day',
+    coalesce(
+      (select min(message.written_at) from nms_private.messages as message),
+      (
+        select run.finished_at - interval '1 microsecond'
+        from nms.table_metrics_runs as run
+        where run.finished_at is not null and not run.is_imported
+        order by run.finished_at desc
+        limit 1
+      )
+    )
+  );
+begin
+  delete from nms_private.messages as message where message.written_at < now() - interval '31 days';
+  update nms_private.messages as message
+  set given_up_at = now()
+  where
+    message.body is not null
+    and message.sent_at is null
+    and message.given_up_at is null
+    and message.written_at < now() - interval '3 days';
+
+  insert into nms_private.messages (about, body)
+  select 'run ' || run.run_id, nms_private.message_of_run(run_id => run.run_id)
+  from nms.table_metrics_runs as run
+  where
+    run.finished_at > v_after
+    and not run.is_imported
+    and not exists (select from nms_private.messages as message where message.about = 'run ' || run.run_id)
+  order by run.run_id
+  on conflict (about) do nothing;
+
+  insert into nms_private.messages (about, body)
+  select
+    'alert ' || log.alert_id,
+    jsonb_build_object(
+      'type', 'run.late',
+      'timestamp', log.opened_at,
+      'data', jsonb_build_object(
+        'database', current_database(),
+        'run', null,
+        'opened', nms_private.alert_groups(alerts => array[log]),
+        'closed', jsonb '[]',
+        'open_alerts', (select count(*) from nms.table_metrics_alerts)
+      )
+    )
+  from nms.table_metrics_alert_log as log
+  where log.kind = 'run_late' and log.opened_by_run is null and log.closed_at is null
+  on conflict (about) do nothing;
+
+  return query
+  select message.about
+  from nms_private.messages as message
+  where message.body is not null and message.sent_at is null and message.given_up_at is null
+  order by message.written_at, message.about;
+end
+$$;
+comment on function nms_private.write_messages() is
+  'Writes what there is to tell since the last call, about runs that have ended in the last day and results that are missing, and returns what every message is about that waits to be sent, oldest first. Gives up those that could not be sent for three days, and deletes those of 31. Called where a webhook is configured.';
+revoke execute on function nms_private.write_messages() from public;
+--! EndIncluded functions/deliver/write_messages.sql
 --! Included functions/doctor/collecting_call.sql
 create or replace function nms_private.collecting_call(payload jsonb)
 returns text
@@ -6340,9 +6656,11 @@ begin
     union all select * from nms_private.lint_count_not_maintained(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_count_rule_names_nothing(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_filter_not_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_key_runs_out(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_message_not_sent(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_no_run_today(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_notes_are_not_folded(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_nothing_to_count(payload => find_problems.payload, targets => v_targets, today => v_today)
@@ -6904,6 +7222,147 @@ comment on function nms_private.lint_filter_not_counted(jsonb, nms_private.targe
   'A filter whose table, column or literal does not fit is not counted; the table itself is.';
 revoke execute on function nms_private.lint_filter_not_counted(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_filter_not_counted.sql
+--! Included functions/doctor/lint/lint_key_runs_out.sql
+create or replace function nms_private.lint_key_runs_out(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  target as materialized (
+    select target.table_oid from unnest(lint_key_runs_out.targets) as target
+  ),
+  key as materialized (
+    select limits.*
+    from nms_private.key_limits() as limits
+    where limits.sequence_oid is not null and limits.table_oid in (select target.table_oid from target)
+  ),
+  -- Where no run has found any number given out, that is read now.
+  unknown as (
+    select found.sequence_oid, found."position"
+    from (
+      select array_agg(distinct key.sequence_oid) as sequences
+      from key
+      where not exists (
+        select
+        from nms_private.key_positions as known
+        where
+          known.sequence_schema = key.sequence_schema
+          and known.sequence_name = key.sequence_name
+          and known."position" is not null
+      )
+    ) as given
+    cross join nms_private.sequence_positions(sequences => given.sequences) as found
+  ),
+  placed as materialized (
+    select
+      key.*,
+      coalesce(latest."position", unknown."position") as "position",
+      latest."position"::numeric - oldest."position" as used_since,
+      extract(epoch from latest.read_at - oldest.read_at) / 86400 as days
+    from key
+    left join unknown on unknown.sequence_oid = key.sequence_oid
+    left join lateral (
+      select known.*
+      from nms_private.key_positions as known
+      where known.sequence_schema = key.sequence_schema and known.sequence_name = key.sequence_name
+      order by known.run_id desc
+      limit 1
+    ) as latest on true
+    left join lateral (
+      select known.*
+      from nms_private.key_positions as known
+      where
+        known.sequence_schema = key.sequence_schema
+        and known.sequence_name = key.sequence_name
+        and known."position" is not null
+        and known.read_at > statement_timestamp() - interval '90 days'
+      order by known.run_id
+      limit 1
+    ) as oldest on true
+  ),
+  -- No range begins before a tenth of what the mean pace allows: the others need not be looked at closely.
+  pressing as materialized (
+    select placed.*
+    from placed
+    where
+      placed."position" is not null
+      and (
+        (placed.last_key::numeric - placed."position") / placed.increment
+          <= 0.2 * (placed.last_key::numeric - placed.first_key) / placed.increment
+        or (placed.last_key::numeric - placed."position") / placed.increment
+          <= 3650 * placed.used_since / placed.increment / nullif(placed.days, 0)
+      )
+      and nms_private.gives_numbers(sequence_oid => placed.sequence_oid, default_oid => placed.default_oid)
+  ),
+  judged as (
+    select
+      pressing.*,
+      floor((pressing.last_key::numeric - pressing."position") / pressing.increment) as keys_left,
+      100 - 100 * (pressing.last_key::numeric - pressing."position") / nullif(pressing.last_key::numeric - pressing.first_key, 0)
+        as used_percent,
+      pace.until
+    from pressing
+    left join lateral (
+      select nms_private.dates_until(
+        since => lint_key_runs_out.today,
+        distance => ((pressing.last_key::numeric - pressing."position") / pressing.increment)::double precision,
+        slope => found.slope,
+        wander => found.wander,
+        span => found.span
+      ) as until
+      from nms_private.key_pace(
+        sequence_schema => pressing.sequence_schema,
+        sequence_name => pressing.sequence_name,
+        increment => pressing.increment,
+        "position" => pressing."position",
+        days => 90
+      ) as found
+      where found.slope is not null
+    ) as pace on true
+  )
+  select
+    case when judged.keys_left < 1 and not judged.is_cyclic then 'error' else 'warning' end,
+    'key_runs_out',
+    judged.table_oid::regclass::text,
+    format(
+      'its key %I (%s) is at %s of %s: %s',
+      judged.column_name,
+      judged.data_type,
+      nms_private.with_separators(judged."position"),
+      nms_private.with_separators(judged.last_key),
+      case
+        when judged.keys_left < 1 and judged.is_cyclic then 'its sequence begins again, with keys that there may be already'
+        when judged.keys_left < 1 then 'no row can be inserted any more'
+        when judged.until ->> 'outcome' = 'between'
+          then format('it runs out between %s and %s', judged.until ->> 'earliest', judged.until ->> 'latest')
+        when judged.until ->> 'outcome' = 'not before' then format('it runs out not before %s', judged.until ->> 'earliest')
+        when judged.until is null then format('%s per cent are used, and too few days are known to say when it runs out', floor(judged.used_percent))
+        else format('%s per cent are used, and at the present pace it does not run out', floor(judged.used_percent))
+      end
+    ),
+    nms_private.key_remedy(
+      schema_name => judged.schema_name,
+      table_name => judged.table_name,
+      column_name => judged.column_name,
+      data_type => judged.data_type,
+      is_limited_by_type => judged.is_limited_by_type,
+      sequence_oid => judged.sequence_oid,
+      default_oid => judged.default_oid
+    ) || case
+      when judged.is_limited_by_type then ' -- rewrites the table and its indexes, and nobody can read it meanwhile: docs/forecast.md'
+      else ''
+    end
+  from judged
+  where
+    judged.used_percent > 80
+    or judged.keys_left < 1
+    or (judged.until ->> 'earliest')::date <= lint_key_runs_out.today + 365
+$$;
+comment on function nms_private.lint_key_runs_out(jsonb, nms_private.target[], date) is
+  'The numbers of a primary key that a sequence gives out are used up (error), by more than 80 per cent, or may be within a year: by the early end of the range. From the positions that runs have kept; what none has kept yet is read.';
+revoke execute on function nms_private.lint_key_runs_out(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_key_runs_out.sql
 --! Included functions/doctor/lint/lint_last_run_failed.sql
 create or replace function nms_private.lint_last_run_failed(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
@@ -6972,6 +7431,35 @@ comment on function nms_private.lint_malformed_payload(jsonb, nms_private.target
   'The payload is one that no job accepts.';
 revoke execute on function nms_private.lint_malformed_payload(jsonb, nms_private.target[], date) from public;
 --! EndIncluded functions/doctor/lint/lint_malformed_payload.sql
+--! Included functions/doctor/lint/lint_message_not_sent.sql
+create or replace function nms_private.lint_message_not_sent(payload jsonb, targets nms_private.target[], today date)
+returns table (severity text, problem text, subject text, detail text, remedy text)
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning',
+    'message_not_sent',
+    message.about,
+    concat_ws(
+      ': ',
+      case when message.given_up_at is null then 'it waits to be sent' else 'it will not be sent' end,
+      coalesce(message.problem, 'nobody has tried, no worker or collect that has an ALERT_WEBHOOK_URL ran since')
+    ),
+    'table-metrics test-webhook'
+  from nms_private.messages as message
+  where
+    message.body is not null
+    and message.sent_at is null
+    and (message.given_up_at is not null or message.written_at < now() - interval '1 hour')
+    and message.written_at > now() - interval '7 days'
+  order by message.written_at desc
+  limit 3
+$$;
+comment on function nms_private.lint_message_not_sent(jsonb, nms_private.target[], date) is
+  'A webhook was not told for an hour what it should have been told, or never will be: the last three messages of the past week.';
+revoke execute on function nms_private.lint_message_not_sent(jsonb, nms_private.target[], date) from public;
+--! EndIncluded functions/doctor/lint/lint_message_not_sent.sql
 --! Included functions/doctor/lint/lint_no_run_today.sql
 create or replace function nms_private.lint_no_run_today(payload jsonb, targets nms_private.target[], today date)
 returns table (severity text, problem text, subject text, detail text, remedy text)
@@ -8623,6 +9111,877 @@ comment on function nms_private.validate_filter() is
   'Trigger function that refuses a filter that is none, and tells what is wrong with one whose table, column or literal does not fit.';
 revoke execute on function nms_private.validate_filter() from public;
 --! EndIncluded functions/filters/validate_filter.sql
+--! Included functions/forecast/dates_until.sql
+create or replace function nms_private.dates_until(
+  since date, -- the day of the last point
+  distance double precision,
+  slope double precision,
+  wander double precision,
+  span double precision
+)
+returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'outcome', case
+      when found.earliest > horizon.days then 'not within 100 years'
+      when found.latest > horizon.days then 'not before'
+      else found.outcome
+    end,
+    'earliest', case
+      when found.earliest <= horizon.days then dates_until.since + floor(found.earliest)::integer
+    end,
+    'middle', case
+      when found.latest <= horizon.days then dates_until.since + round(found.middle)::integer
+    end,
+    'latest', case
+      when found.latest <= horizon.days then dates_until.since + ceil(found.latest)::integer
+    end
+  )
+  from nms_private.time_until(
+    distance => dates_until.distance, slope => dates_until.slope, wander => dates_until.wander, span => dates_until.span
+  ) as found
+  cross join (select 36525 as days) as horizon
+$$;
+comment on function nms_private.dates_until(date, double precision, double precision, double precision, double precision) is
+  'The dates of nms_private.time_until(): {outcome, earliest, middle, latest}, as far as they lie within 100 years.';
+revoke execute on function nms_private.dates_until(date, double precision, double precision, double precision, double precision) from public;
+--! EndIncluded functions/forecast/dates_until.sql
+--! Included functions/forecast/days_needed.sql
+create or replace function nms_private.days_needed()
+returns integer
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select 14
+$$;
+comment on function nms_private.days_needed() is
+  'Of how many days something has to be known before its pace is told.';
+revoke execute on function nms_private.days_needed() from public;
+--! EndIncluded functions/forecast/days_needed.sql
+--! Included functions/forecast/forecast_report.sql
+create or replace function nms.forecast_report(
+  schema_name text,
+  table_name text,
+  "rows" bigint default null, -- when does it have as many?
+  days integer default 90
+)
+returns jsonb
+language plpgsql stable parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_report jsonb;
+  v_line jsonb;
+  v_last date;
+begin
+  if (forecast_report.days between nms_private.days_needed() and 366) is not true then
+    raise exception 'no forecast from % days', coalesce(forecast_report.days::text, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('expected %s to 366', nms_private.days_needed()),
+        hint = 'For example: days => 90.';
+  elsif forecast_report."rows" < 1 then
+    raise exception 'no forecast of % rows', forecast_report."rows"
+      using errcode = 'invalid_parameter_value', detail = 'expected 1 or more', hint = 'For example: rows => 1000000.';
+  end if;
+  perform nms_private.refuse_unknown_table(
+    schema_name => forecast_report.schema_name, table_name => forecast_report.table_name
+  );
+
+  with
+  day as materialized (
+    select found.snapshot_date, found.row_count, found.method
+    from nms.table_trend(
+      schema_name => forecast_report.schema_name,
+      table_name => forecast_report.table_name,
+      days => forecast_report.days
+    ) as found
+    where found.row_count is not null
+  ),
+  newest as (
+    select day.* from day order by day.snapshot_date desc limit 1
+  )
+  select
+    jsonb_build_object(
+      'schema_name', forecast_report.schema_name,
+      'table_name', forecast_report.table_name,
+      'days', forecast_report.days,
+      'days_found', (select count(*) from day),
+      'days_needed', nms_private.days_needed(),
+      'first_date', (select min(day.snapshot_date) from day),
+      'last_date', newest.snapshot_date,
+      'last_rows', newest.row_count,
+      'methods', (
+        select jsonb_object_agg(counted.method, counted.days)
+        from (select day.method, count(*) as days from day group by day.method) as counted
+      )
+    ),
+    newest.snapshot_date,
+    (
+      select to_jsonb(line)
+      from (
+        select
+          array_agg((day.snapshot_date - newest.snapshot_date)::double precision) as places,
+          array_agg((day.row_count - newest.row_count)::double precision) as amounts
+        from day
+        having count(*) >= nms_private.days_needed()
+      ) as point
+      cross join lateral nms_private.robust_line(places => point.places, amounts => point.amounts) as line
+    )
+  into v_report, v_last, v_line
+  from (select) as always
+  left join newest on true;
+
+  return v_report || jsonb_build_object(
+    'trend', (
+      select jsonb_build_object(
+        'level', (v_report ->> 'last_rows')::bigint + round(line.level)::bigint,
+        'ahead', (
+          select jsonb_agg(
+            jsonb_build_object(
+              'days', ahead.days,
+              'date', v_last + ahead.days,
+              'rows', greatest(0, round(expected.middle)),
+              'rows_low', greatest(0, floor(expected.middle - expected.doubt)),
+              'rows_high', greatest(0, ceil(expected.middle + expected.doubt))
+            )
+            order by ahead.days
+          )
+          from (values (30), (90), (365)) as ahead (days)
+          cross join lateral (
+            select
+              ((v_report ->> 'last_rows')::bigint + line.level + line.slope * ahead.days)::numeric,
+              (line.wander * sqrt(ahead.days + power(ahead.days, 2) / line.span))::numeric
+          ) as expected (middle, doubt)
+        )
+      ) || nms_private.shown_pace(slope => line.slope, slope_low => line.slope_low, slope_high => line.slope_high)
+      from jsonb_to_record(v_line) as line (
+        slope double precision, slope_low double precision, slope_high double precision,
+        level double precision, wander double precision, span double precision
+      )
+      where v_line is not null
+    ),
+    'reaches', (
+      select jsonb_build_object('rows', forecast_report."rows") || nms_private.dates_until(
+        since => v_last,
+        distance => (forecast_report."rows" - (v_report ->> 'last_rows')::bigint - line.level)::double precision,
+        slope => line.slope,
+        wander => line.wander,
+        span => line.span
+      )
+      from jsonb_to_record(v_line) as line (
+        slope double precision, level double precision, wander double precision, span double precision
+      )
+      where forecast_report."rows" is not null and v_line is not null
+    ),
+    'key', nms_private.key_forecast(
+      table_oid => to_regclass(format('%I.%I', forecast_report.schema_name, forecast_report.table_name)),
+      days => forecast_report.days,
+      rows_line => v_line
+    )
+  );
+end
+$$;
+comment on function nms.forecast_report(text, text, bigint, integer) is
+  'When a table is full, by its counts of the last so many business days: {schema_name, table_name, days, days_found, days_needed, first_date, last_date, last_rows, methods, trend, reaches, key}. trend: its level, rows per day from per_day_low to per_day_high, and ahead: rows in 30, 90 and 365 days; null when days_found are too few. reaches: null unless asked for a number of rows, then outcome: passed, between (earliest and latest), not before (earliest, perhaps never), never, not within 100 years. key: the same for its primary key when it can run out, with its position now, what limits it, the pace of its positions (pace_of) or else of the rows, by which it runs out not after latest, and the remedy; is_pressing: nms.find_problems() names it as well. All ranges are of 95 % confidence. methods: by how many of its days each was used. Names as the catalogue spells them. Raises P0002 for a table that no run has met, 22023 for a number that cannot be.';
+revoke execute on function nms.forecast_report(text, text, bigint, integer) from public;
+--! EndIncluded functions/forecast/forecast_report.sql
+--! Included functions/forecast/gives_numbers.sql
+create or replace function nms_private.gives_numbers(sequence_oid oid, default_oid oid)
+returns boolean
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    gives_numbers.default_oid is null
+    or exists (
+      select
+      from pg_attrdef as fallback
+      where
+        fallback.oid = gives_numbers.default_oid
+        and pg_get_expr(fallback.adbin, fallback.adrelid)
+          = format('nextval(%L::regclass)', gives_numbers.sequence_oid::regclass::text)
+    )
+$$;
+comment on function nms_private.gives_numbers(oid, oid) is
+  'Whether the numbers of a sequence are what a column gets: always for an identity (default_oid is null), otherwise when the default is nextval() of it and nothing else.';
+revoke execute on function nms_private.gives_numbers(oid, oid) from public;
+--! EndIncluded functions/forecast/gives_numbers.sql
+--! Included functions/forecast/highest_key.sql
+-- Planning runs functions in predicates, expressions and statistics of the table: one that has any is left alone.
+create or replace function nms_private.highest_key(table_oid oid, column_name text)
+returns bigint
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+set constraint_exclusion = off
+set row_security = off
+set jit = off
+as $$
+declare
+  v_highest bigint;
+  v_name text := table_oid::regclass::text;
+begin
+  begin
+    perform
+      set_config('transaction_read_only', 'on', true),
+      set_config('lock_timeout', '1s', true);
+    if current_setting('restrict_nonsystem_relation_kind', true) is not null then
+      perform set_config('restrict_nonsystem_relation_kind', 'view', true);
+    end if;
+    execute format('lock table only %s in access share mode', v_name);
+    if
+      to_regclass(v_name)::oid = highest_key.table_oid
+      and exists (
+        select
+        from pg_class as relation
+        join pg_index as key on key.indrelid = relation.oid and key.indisprimary and key.indisvalid
+        join pg_class as index on index.oid = key.indexrelid
+        join pg_opclass as operators on operators.oid = key.indclass[0]
+        join pg_attribute as attribute on attribute.attrelid = relation.oid and attribute.attnum = key.indkey[0]
+        where
+          relation.oid = highest_key.table_oid
+          and relation.relkind = 'r'
+          and not relation.relhassubclass
+          and key.indnkeyatts = 1
+          and attribute.attname = highest_key.column_name
+          and attribute.atttypid in ('smallint'::regtype, 'integer'::regtype)
+          and operators.opcnamespace = 'pg_catalog'::regnamespace
+          and operators.opcdefault
+          and index.relam = (select method.oid from pg_am as method where method.amname = 'btree')
+      )
+      and not exists (
+        select
+        from pg_index as other
+        where other.indrelid = highest_key.table_oid and num_nonnulls(other.indexprs, other.indpred) > 0
+      )
+      and not exists (
+        select
+        from pg_statistic_ext as statistics
+        where statistics.stxrelid = highest_key.table_oid and statistics.stxexprs is not null
+      )
+    then
+      execute format('select max(%I) from only %s', highest_key.column_name, v_name) into v_highest;
+    end if;
+    raise sqlstate 'NM002' using message = 'read: release the lock';
+  exception
+    when sqlstate 'NM002' then
+      return v_highest;
+    when query_canceled then
+      raise;
+    when assert_failure or others then
+      return null;
+  end;
+end
+$$;
+comment on function nms_private.highest_key(oid, text) is
+  'The highest value of a primary key of one column, smallint or integer, from its index; null when the table is empty, locked, partitioned or has children, or when reading it could run code of its owner: an index or statistics of an expression, or an index of some rows only.';
+revoke execute on function nms_private.highest_key(oid, text) from public;
+--! EndIncluded functions/forecast/highest_key.sql
+--! Included functions/forecast/key_forecast.sql
+create or replace function nms_private.key_forecast(table_oid oid, days integer, rows_line jsonb)
+returns jsonb
+language sql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  -- Of several columns that which ends first.
+  key as (
+    select limits.*, given.is_sequence, given."position"
+    from nms_private.key_limits(table_oid => key_forecast.table_oid) as limits
+    cross join lateral (
+      select
+        limits.sequence_oid is not null
+          and nms_private.gives_numbers(sequence_oid => limits.sequence_oid, default_oid => limits.default_oid) as is_sequence
+    ) as kind
+    cross join lateral (
+      select
+        true as is_sequence, found."position", true as is_known
+      from nms_private.sequence_positions(sequences => array[limits.sequence_oid]) as found
+      where kind.is_sequence
+      union all
+      select false, found.highest, found.highest is not null
+      from nms_private.highest_key(table_oid => limits.table_oid, column_name => limits.column_name) as found (highest)
+      where not kind.is_sequence and limits.is_only_column and limits.data_type <> 'bigint'
+    ) as given
+    where given.is_known
+    order by (limits.last_key::numeric - coalesce(given."position", limits.first_key)) / limits.increment
+    limit 1
+  ),
+  measured as (
+    select
+      key.*,
+      floor(
+        (key.last_key::numeric - coalesce(key."position"::numeric, coalesce(key.first_key, 1)::numeric - key.increment))
+          / key.increment
+      ) as keys_left,
+      floor((key.last_key::numeric - coalesce(key.first_key, 1)) / key.increment) + 1 as keys
+    from key
+  ),
+  paced as (
+    select
+      measured.*,
+      pace.points,
+      case
+        when pace.slope is not null
+          then jsonb_build_object(
+            'of', 'positions', 'slope', pace.slope, 'slope_low', pace.slope_low, 'slope_high', pace.slope_high,
+            'wander', pace.wander, 'span', pace.span
+          )
+        when measured.increment > 0 or measured.is_sequence then '{"of": "rows"}' || key_forecast.rows_line
+      end as line
+    from measured
+    left join lateral nms_private.key_pace(
+      sequence_schema => measured.sequence_schema,
+      sequence_name => measured.sequence_name,
+      increment => measured.increment,
+      "position" => measured."position",
+      days => key_forecast.days
+    ) as pace on measured.is_sequence
+  )
+  select jsonb_build_object(
+    'column_name', paced.column_name,
+    'data_type', paced.data_type,
+    'position', paced."position",
+    'last_key', paced.last_key,
+    'keys_left', greatest(paced.keys_left, 0),
+    'used_percent', trunc(100 * (1 - paced.keys_left / paced.keys), 2),
+    'limited_by', case when paced.is_limited_by_type then 'type' else 'sequence' end,
+    'sequence', case when paced.is_sequence then paced.sequence_oid::regclass::text end,
+    'increment', paced.increment,
+    'is_cyclic', paced.is_cyclic,
+    'points_found', coalesce(paced.points, 0),
+    'points_needed', nms_private.days_needed() + 1,
+    'pace_of', paced.line ->> 'of',
+    'remedy', nms_private.key_remedy(
+      schema_name => paced.schema_name,
+      table_name => paced.table_name,
+      column_name => paced.column_name,
+      data_type => paced.data_type,
+      is_limited_by_type => paced.is_limited_by_type or not paced.is_sequence,
+      sequence_oid => case when paced.is_sequence then paced.sequence_oid end,
+      default_oid => paced.default_oid
+    )
+  )
+    || nms_private.shown_pace(
+      slope => (paced.line ->> 'slope')::double precision,
+      slope_low => (paced.line ->> 'slope_low')::double precision,
+      slope_high => (paced.line ->> 'slope_high')::double precision
+    )
+    || coalesce(outcome.said, '{"outcome": null, "earliest": null, "middle": null, "latest": null}')
+    || jsonb_build_object(
+      'is_pressing',
+      paced.keys_left <= 0
+        or paced.keys_left < 0.2 * paced.keys
+        or coalesce((outcome.said ->> 'earliest')::date <= nms.business_date() + 365, false)
+    )
+  from paced
+  cross join lateral (
+    select nms_private.dates_until(
+      since => nms.business_date(),
+      distance => paced.keys_left::double precision,
+      slope => (paced.line ->> 'slope')::double precision,
+      wander => (paced.line ->> 'wander')::double precision,
+      span => (paced.line ->> 'span')::double precision
+    )
+    where paced.keys_left > 0 and paced.line is not null
+    union all
+    select '{"outcome": "passed", "earliest": null, "middle": null, "latest": null}' where paced.keys_left <= 0
+    union all
+    select null where paced.keys_left > 0 and paced.line is null
+  ) as dated (until)
+  -- Rows that were deleted have used keys as well: what grows by rows runs out no later, and says nothing of sooner.
+  cross join lateral (
+    select
+      case
+        when dated.until ->> 'outcome' = 'passed' or paced.line ->> 'of' = 'positions' then dated.until
+        when dated.until ->> 'latest' is not null
+          then dated.until || '{"outcome": "not after", "earliest": null, "middle": null}'
+      end
+  ) as outcome (said)
+$$;
+comment on function nms_private.key_forecast(oid, integer, jsonb) is
+  'When the primary key of a table runs out, by the position of its sequence, or else by its highest value: as the key of nms.forecast_report(). rows_line: how the rows grow, for where too few positions are known. Null: it has none that could run out, or none that can be read.';
+revoke execute on function nms_private.key_forecast(oid, integer, jsonb) from public;
+--! EndIncluded functions/forecast/key_forecast.sql
+--! Included functions/forecast/key_limits.sql
+create or replace function nms_private.key_limits(table_oid oid default null) -- null: of all tables
+returns table (
+  table_oid oid,
+  schema_name text,
+  table_name text,
+  column_name text,
+  data_type text,
+  first_key bigint,
+  last_key bigint,
+  is_only_column boolean,
+  is_limited_by_type boolean,
+  sequence_oid oid,
+  sequence_schema text,
+  sequence_name text,
+  increment bigint,
+  is_cyclic boolean,
+  default_oid oid
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  key_column as materialized (
+    select
+      relation.oid as table_oid,
+      namespace.nspname as schema_name,
+      relation.relname as table_name,
+      attribute.attname as column_name,
+      attribute.attnum,
+      attribute.atttypid,
+      key.indnkeyatts = 1 as is_only_column,
+      (power(2::numeric, 8 * attribute.attlen - 1) - 1)::bigint as greatest_of_type
+    from pg_index as key
+    join pg_class as relation on relation.oid = key.indrelid
+    join pg_namespace as namespace on namespace.oid = relation.relnamespace
+    join pg_attribute as attribute
+      on attribute.attrelid = relation.oid
+      and attribute.attnum = any ((key.indkey::smallint[])[0:key.indnkeyatts - 1])
+    where
+      key.indisprimary
+      and relation.relkind in ('r', 'p')
+      and not relation.relispartition
+      and relation.relpersistence <> 't'
+      and attribute.atttypid in ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
+      and (key_limits.table_oid is null or relation.oid = key_limits.table_oid)
+  )
+  select
+    key_column.table_oid,
+    key_column.schema_name,
+    key_column.table_name,
+    key_column.column_name,
+    key_column.atttypid::regtype::text,
+    case when sequence.seqincrement < 0 then sequence.seqmax else sequence.seqmin end,
+    ending.last_key,
+    key_column.is_only_column,
+    abs(ending.last_key::numeric) >= key_column.greatest_of_type,
+    sequence.seqrelid,
+    sequence_namespace.nspname,
+    sequence_relation.relname,
+    coalesce(sequence.seqincrement, 1),
+    coalesce(sequence.seqcycle, false),
+    given_by.default_oid
+  from key_column
+  -- An identity has its sequence, a default names one. The limit keeps the planner to look-ups.
+  left join lateral (
+    select dependency.objid as sequence_oid, null::oid as default_oid
+    from pg_depend as dependency
+    where
+      dependency.refclassid = 'pg_class'::regclass
+      and dependency.refobjid = key_column.table_oid
+      and dependency.refobjsubid = key_column.attnum
+      and dependency.classid = 'pg_class'::regclass
+      and dependency.deptype = 'i'
+    union all
+    select dependency.refobjid, fallback.oid
+    from pg_attrdef as fallback
+    join pg_depend as dependency
+      on dependency.classid = 'pg_attrdef'::regclass
+      and dependency.objid = fallback.oid
+      and dependency.refclassid = 'pg_class'::regclass
+      and dependency.refobjid <> key_column.table_oid
+    where fallback.adrelid = key_column.table_oid and fallback.adnum = key_column.attnum
+    limit 1
+  ) as given_by on true
+  left join pg_sequence as sequence on sequence.seqrelid = given_by.sequence_oid
+  left join pg_class as sequence_relation on sequence_relation.oid = sequence.seqrelid
+  left join pg_namespace as sequence_namespace on sequence_namespace.oid = sequence_relation.relnamespace
+  cross join lateral (
+    select
+      case
+        when sequence.seqincrement < 0 then greatest(sequence.seqmin, -key_column.greatest_of_type - 1)
+        else least(sequence.seqmax, key_column.greatest_of_type)
+      end
+  ) as ending (last_key)
+  where
+    (sequence.seqrelid is not null or (key_column.is_only_column and key_column.atttypid <> 'bigint'::regtype))
+    and (
+      key_column.atttypid <> 'bigint'::regtype
+      or ending.last_key not in (bigint '9223372036854775807', -9223372036854775807, (-9223372036854775808)::bigint)
+    )
+$$;
+comment on function nms_private.key_limits(oid) is
+  'Primary keys that can run out: columns of smallint or integer, and of bigint whose sequence ends earlier. From first_key to last_key, in steps of increment, as the type of the column and the sequence that gives the numbers allow; without a sequence (sequence_oid is null) first_key is null, and the key has no other column. default_oid: the default that names the sequence, null for an identity. Not of partitions: their parent has the column. Asks the catalogue.';
+revoke execute on function nms_private.key_limits(oid) from public;
+--! EndIncluded functions/forecast/key_limits.sql
+--! Included functions/forecast/key_pace.sql
+create or replace function nms_private.key_pace(
+  sequence_schema text,
+  sequence_name text,
+  increment bigint,
+  "position" bigint, -- now
+  days integer
+)
+returns table (
+  points bigint,
+  slope double precision,
+  slope_low double precision,
+  slope_high double precision,
+  wander double precision,
+  span double precision
+)
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 1
+as $$
+  with
+  known as (
+    select known.read_at, known."position"
+    from nms_private.key_positions as known
+    where
+      known.sequence_schema = key_pace.sequence_schema
+      and known.sequence_name = key_pace.sequence_name
+      and known."position" is not null
+      and known.read_at > statement_timestamp() - make_interval(days => key_pace.days)
+    union all
+    select statement_timestamp(), key_pace."position" where key_pace."position" is not null
+  ),
+  point as (
+    select
+      extract(epoch from known.read_at - statement_timestamp())::double precision / 86400 as place,
+      ((known."position"::numeric - key_pace."position") / key_pace.increment)::double precision as amount
+    from known
+  ),
+  gathered as (
+    select count(*) as points, array_agg(point.place) as places, array_agg(point.amount) as amounts from point
+  )
+  select gathered.points, line.slope, line.slope_low, line.slope_high, line.wander, line.span
+  from gathered
+  left join lateral nms_private.robust_line(places => gathered.places, amounts => gathered.amounts) as line
+    on gathered.points > nms_private.days_needed()
+$$;
+comment on function nms_private.key_pace(text, text, bigint, bigint, integer) is
+  'How many keys a sequence has used a day, as of nms_private.robust_line(), by its position now and those that runs have kept in the last so many days. points: how many there are, now included; the others are null when they are too few.';
+revoke execute on function nms_private.key_pace(text, text, bigint, bigint, integer) from public;
+--! EndIncluded functions/forecast/key_pace.sql
+--! Included functions/forecast/key_remedy.sql
+create or replace function nms_private.key_remedy(
+  schema_name text,
+  table_name text,
+  column_name text,
+  data_type text,
+  is_limited_by_type boolean,
+  sequence_oid oid,
+  default_oid oid
+)
+returns text
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select concat_ws(
+    ' ',
+    case
+      when key_remedy.is_limited_by_type
+        then format(
+          'alter table %I.%I alter column %I type bigint;',
+          key_remedy.schema_name, key_remedy.table_name, key_remedy.column_name
+        )
+    end,
+    (
+      -- That of an identity takes the type of its column along.
+      select format(
+        'alter sequence %s as bigint no %svalue;',
+        key_remedy.sequence_oid::regclass, case when sequence.seqincrement < 0 then 'min' else 'max' end
+      )
+      from pg_sequence as sequence
+      where
+        sequence.seqrelid = key_remedy.sequence_oid
+        and (not key_remedy.is_limited_by_type or (key_remedy.default_oid is not null and sequence.seqtypid <> 'bigint'::regtype))
+    )
+  )
+$$;
+comment on function nms_private.key_remedy(text, text, text, text, boolean, oid, oid) is
+  'The statements after which a key does not run out any more. A new type rewrites the table and its indexes under an access exclusive lock.';
+revoke execute on function nms_private.key_remedy(text, text, text, text, boolean, oid, oid) from public;
+--! EndIncluded functions/forecast/key_remedy.sql
+--! Included functions/forecast/record_key_positions.sql
+-- 500 at most, so that no run is held up by them: those that are used by more than a hundredth, then what was read longest ago.
+create or replace function nms_private.record_key_positions()
+returns trigger
+language plpgsql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (
+    select
+    from nms.table_metrics_runs as earlier
+    join nms_private.key_positions as known on known.run_id = earlier.run_id
+    where earlier.snapshot_date = new.snapshot_date
+  ) then
+    return null;
+  end if;
+
+  with
+  backed as materialized (
+    select distinct on (key.sequence_schema, key.sequence_name) key.*
+    from nms_private.key_limits() as key
+    where
+      key.sequence_oid is not null
+      and key.schema_name <> all (new.machinery_schemas)
+    order by key.sequence_schema, key.sequence_name, key.table_oid
+  ),
+  chosen as (
+    select backed.*
+    from backed
+    left join lateral (
+      select known.*
+      from nms_private.key_positions as known
+      where known.sequence_schema = backed.sequence_schema and known.sequence_name = backed.sequence_name
+      order by known.run_id desc
+      limit 1
+    ) as latest on true
+    order by
+      abs(latest.position::numeric - backed.first_key) * 100 > abs(backed.last_key::numeric - backed.first_key) desc nulls last,
+      latest.run_id nulls first
+    limit 500
+  )
+  insert into nms_private.key_positions (sequence_schema, sequence_name, run_id, read_at, "position")
+  select chosen.sequence_schema, chosen.sequence_name, new.run_id, clock_timestamp(), found."position"
+  from (select array_agg(chosen.sequence_oid) as sequences from chosen) as given
+  cross join nms_private.sequence_positions(sequences => given.sequences) as found
+  join chosen on chosen.sequence_oid = found.sequence_oid;
+  return null;
+exception
+  -- No failure here may undo the end of the run.
+  when query_canceled or assert_failure or others then
+    raise warning 'the positions of keys were not recorded by run %', new.run_id
+      using errcode = sqlstate, detail = left(sqlerrm, 2000);
+    return null;
+end
+$$;
+comment on function nms_private.record_key_positions() is
+  'Trigger function that keeps, once a business day, how far the sequences of keys are that can run out. A failure there is a warning, and the run ends as it would have.';
+revoke execute on function nms_private.record_key_positions() from public;
+--! EndIncluded functions/forecast/record_key_positions.sql
+--! Included functions/forecast/robust_line.sql
+-- Sums of changes wander: what is left of a line is no independent noise, and Sen's own range would be too narrow.
+-- So the range is that of a line whose steps are independent, by the medians of stretches of whole weeks.
+create or replace function nms_private.robust_line(
+  places double precision[], -- days, each once, in any order
+  amounts double precision[]
+)
+returns table (
+  slope double precision,
+  slope_low double precision,
+  slope_high double precision,
+  level double precision,
+  wander double precision,
+  span double precision
+)
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 1
+as $$
+  with
+  point as materialized (
+    select given.place, given.amount from unnest(robust_line.places, robust_line.amounts) as given (place, amount)
+  ),
+  line as materialized (
+    select percentile_cont(0.5) within group (order by (latter.amount - former.amount) / (latter.place - former.place)) as slope
+    from point as former
+    join point as latter on latter.place > former.place
+  ),
+  stretched as (
+    select
+      bounds.last,
+      bounds.span,
+      cut.stretches,
+      case when bounds.span < 28 then bounds.span / cut.stretches else 7 * floor(bounds.span / 7 / cut.stretches) end as length
+    from (select max(point.place) as last, max(point.place) - min(point.place) + 1 as span from point) as bounds
+    cross join lateral (
+      select case when bounds.span < 28 then 4 else least(12, floor(bounds.span / 7)) end as stretches
+    ) as cut
+  ),
+  middle as (
+    select
+      floor((stretched.last - point.place) / stretched.length) as stretch,
+      percentile_cont(0.5) within group (order by point.amount - line.slope * (point.place - stretched.last)) as rest
+    from point
+    cross join line
+    cross join stretched
+    where floor((stretched.last - point.place) / stretched.length) < stretched.stretches
+    group by 1
+  ),
+  step as (
+    select
+      (middle.rest - lead(middle.rest) over by_stretch) / sqrt(lead(middle.stretch) over by_stretch - middle.stretch) as size
+    from middle
+    window by_stretch as (order by middle.stretch)
+  ),
+  -- The middles of two stretches differ by two thirds of what their ends do.
+  variance as (
+    select 1.5 * avg(step.size * step.size) as of_stretch, count(step.size)::integer as steps from step
+  ),
+  -- Student's t at 97.5 %, for as many steps, less one for the slope.
+  scaled as (
+    select
+      sqrt(variance.of_stretch / stretched.length)
+        * ('{12.706,12.706,4.303,3.182,2.776,2.571,2.447,2.365,2.306,2.262,2.228}'::double precision[])[variance.steps] as wander
+    from variance
+    cross join stretched
+    where variance.steps >= 2
+  ),
+  latest as (
+    select percentile_cont(0.5) within group (order by newest.amount - line.slope * (newest.place - stretched.last)) as level
+    from (select point.* from point order by point.place desc limit 7) as newest
+    cross join line
+    cross join stretched
+  )
+  select
+    line.slope,
+    line.slope - scaled.wander / sqrt(known.span),
+    line.slope + scaled.wander / sqrt(known.span),
+    latest.level,
+    scaled.wander,
+    known.span
+  from line
+  cross join stretched
+  -- Of a sum of independent steps, the median of slopes knows as little as its ends after four fifths of the time.
+  cross join lateral (select 0.8 * stretched.span) as known (span)
+  cross join scaled
+  cross join latest
+$$;
+comment on function nms_private.robust_line(double precision[], double precision[]) is
+  'A line through points that a few wild ones do not move: the median of the slopes between any two of them (Theil and Sen), between slope_low and slope_high with 95 % confidence, and its level at the last point, the median of the last seven. wander: by how much, with the same confidence, the amount leaves the line within a day, times the square root of the days within several; span: of how many days the slope is known as well as the ends of a sum tell it. No row: the points lie in too few weeks.';
+revoke execute on function nms_private.robust_line(double precision[], double precision[]) from public;
+--! EndIncluded functions/forecast/robust_line.sql
+--! Included functions/forecast/sequence_positions.sql
+-- Selected from, in batches: pg_sequence_last_value() keeps a lock on each until the transaction ends.
+create or replace function nms_private.sequence_positions(sequences oid[])
+returns table (sequence_oid oid, "position" bigint)
+language plpgsql stable parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_batch oid[];
+  v_read jsonb;
+  v_place bigint := 1;
+  v_size bigint := 50;
+begin
+  while v_place <= cardinality(sequences) loop
+    v_batch := sequences[v_place : v_place + v_size - 1];
+    v_read := null;
+    -- Raising and catching releases the locks at once.
+    begin
+      perform
+        set_config('transaction_read_only', 'on', true),
+        set_config('lock_timeout', case when v_size = 1 then '1ms' else '50ms' end, true);
+      if current_setting('restrict_nonsystem_relation_kind', true) is not null then
+        perform set_config('restrict_nonsystem_relation_kind', 'view', true);
+      end if;
+      execute (
+        select format(
+          'select json_agg(json_build_array(oid, last_value, is_called)) from (%s) as read',
+          string_agg(
+            format('select %s as oid, last_value, is_called from only %s', sequence.oid, sequence.oid::regclass),
+            ' union all '
+          )
+        )
+        from pg_class as sequence
+        where sequence.oid = any (v_batch) and sequence.relkind = 'S'
+      ) into v_read;
+      raise sqlstate 'NM002' using message = 'read: release the locks';
+    exception
+      when sqlstate 'NM002' then
+        null;
+      when query_canceled then
+        raise;
+      -- One that is dropped, locked or not ours to read: the others of its batch are read each by itself.
+      when assert_failure or others then
+        v_read := null;
+    end;
+    if v_read is null and v_size > 1 then
+      v_size := 1;
+      continue;
+    end if;
+    return query
+    select
+      (found.value ->> 0)::oid,
+      case when (found.value ->> 2)::boolean then (found.value ->> 1)::bigint end
+    from jsonb_array_elements(v_read) as found (value);
+    v_place := v_place + v_size;
+    -- Back to batches at the end of the one that had to be taken apart.
+    if v_place % 50 = 1 then
+      v_size := 50;
+    end if;
+  end loop;
+end
+$$;
+comment on function nms_private.sequence_positions(oid[]) is
+  'The last number that each of these sequences has given out; null when it has given out none. No row: it could not be read. No lock on it outlasts the reading.';
+revoke execute on function nms_private.sequence_positions(oid[]) from public;
+--! EndIncluded functions/forecast/sequence_positions.sql
+--! Included functions/forecast/shown_pace.sql
+create or replace function nms_private.shown_pace(slope double precision, slope_low double precision, slope_high double precision)
+returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'per_day', round(shown_pace.slope::numeric, precision.digits),
+    'per_day_low', floor(shown_pace.slope_low::numeric * power(10::numeric, precision.digits)) / power(10::numeric, precision.digits),
+    'per_day_high', ceil(shown_pace.slope_high::numeric * power(10::numeric, precision.digits)) / power(10::numeric, precision.digits)
+  )
+  from (
+    select case when greatest(abs(shown_pace.slope_low), abs(shown_pace.slope_high)) >= 100 then 0 else 2 end as digits
+  ) as precision
+$$;
+comment on function nms_private.shown_pace(double precision, double precision, double precision) is
+  'A pace and its range as they are shown, the range rounded outward: {per_day, per_day_low, per_day_high}.';
+revoke execute on function nms_private.shown_pace(double precision, double precision, double precision) from public;
+--! EndIncluded functions/forecast/shown_pace.sql
+--! Included functions/forecast/time_until.sql
+-- What is left to the line, squared, is what the amount wanders in as many days and what the slope may be wrong by:
+-- (distance - slope * days)² = wander² * (days + days² / span). Its two solutions are the range.
+create or replace function nms_private.time_until(
+  distance double precision, -- from the level of the line to what is to be reached, in the direction of growth
+  slope double precision,
+  wander double precision,
+  span double precision
+)
+returns table (outcome text, earliest double precision, middle double precision, latest double precision)
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+rows 1
+as $$
+  select
+    range.outcome,
+    case when range.outcome in ('between', 'not before') then least(range.earliest, 1e6) end,
+    case when range.outcome = 'between' then least(time_until.distance / time_until.slope, 1e6) end,
+    case when range.outcome = 'between' then least((term.b + term.root) / nullif(2 * term.a, 0), 1e6) end
+  from (select power(time_until.wander, 2) / time_until.span as doubt) as squared
+  cross join lateral (
+    select
+      power(time_until.slope, 2) - squared.doubt as a,
+      2 * time_until.distance * time_until.slope + squared.doubt * time_until.span as b,
+      sqrt(greatest(
+        0,
+        4 * time_until.distance * squared.doubt * time_until.slope * time_until.span
+          + power(squared.doubt * time_until.span, 2)
+          + 4 * squared.doubt * power(time_until.distance, 2)
+      )) as root
+    where time_until.distance > 0 and time_until.slope + sqrt(squared.doubt) > 0
+  ) as term
+  cross join lateral (
+    select
+      case when term.a > 0 and time_until.slope > 0 then 'between' else 'not before' end,
+      2 * power(time_until.distance, 2) / nullif(term.b + term.root, 0)
+  ) as range (outcome, earliest)
+  union all
+  select case when time_until.distance <= 0 then 'passed' else 'never' end, null, null, null
+  where time_until.distance <= 0 or time_until.slope + time_until.wander / sqrt(time_until.span) <= 0
+$$;
+comment on function nms_private.time_until(double precision, double precision, double precision, double precision) is
+  'When a line as of nms_private.robust_line() has gone so far, in days after its last point. outcome: passed; between (earliest and latest, with 95 % confidence, middle if the slope is exactly what it seems); not before (earliest; perhaps never, as the slope may be 0 or less); never (the slope is 0 or less). No more than a million days.';
+revoke execute on function nms_private.time_until(double precision, double precision, double precision, double precision) from public;
+--! EndIncluded functions/forecast/time_until.sql
 --! Included functions/history/import_run.sql
 create or replace function nms.import_run(snapshot_date date, payload jsonb)
 returns nms.table_metrics_runs
@@ -11410,7 +12769,7 @@ as $$
   where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
 $$;
 comment on function nms.alerts_report(boolean, integer, bigint) is
-  'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart (is_acknowledged); alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+  'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
 revoke execute on function nms.alerts_report(boolean, integer, bigint) from public;
 --! EndIncluded functions/reading/alerts_report.sql
 --! Included functions/reading/carrying_report.sql
@@ -11564,10 +12923,16 @@ as $$
     cross join lateral (
       select jsonb_agg(measurement.row_count order by calendar.snapshot_date) as days
       from calendar
-      left join nms.table_metrics_measurements as measurement
-        on measurement.run_id = calendar.run_id
-        and measurement.schema_name = placed.schema_name
-        and measurement.table_name = placed.table_name
+      -- limit: each is looked up by its key, or the whole history is read
+      left join lateral (
+        select found.row_count
+        from nms.table_metrics_measurements as found
+        where
+          found.run_id = calendar.run_id
+          and found.schema_name = placed.schema_name
+          and found.table_name = placed.table_name
+        limit 1
+      ) as measurement on true
     ) as history
     where
       placed.place <= coalesce(changes_of_period.at_most, placed.place)
@@ -11614,6 +12979,189 @@ comment on function nms_private.changes_of_period(bigint, bigint, date, date, in
   'What nms.period_report says of the tables of two runs, and of their rows on the days from the first to the last.';
 revoke execute on function nms_private.changes_of_period(bigint, bigint, date, date, integer) from public;
 --! EndIncluded functions/reading/changes_of_period.sql
+--! Included functions/reading/check_alerts.sql
+create or replace function nms_private.check_alerts()
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  alert as (
+    select
+      open.value ->> 'kind' as kind,
+      nms_private.is_critical(kind => open.value ->> 'kind') as is_critical,
+      open.value ->> 'acknowledged_at' is not null as is_acknowledged,
+      concat_ws(' ', open.value ->> 'kind', concat_ws('.', open.value ->> 'schema_name', open.value ->> 'table_name')) as name,
+      open.place
+    from jsonb_array_elements(nms_private.open_alerts()) with ordinality as open (value, place)
+  ),
+  total as (
+    select
+      count(*) filter (where not alert.is_acknowledged) as unseen,
+      count(*) filter (where not alert.is_acknowledged and alert.is_critical) as critical,
+      count(*) filter (where alert.is_acknowledged) as acknowledged
+    from alert
+  ),
+  -- Three are enough for a pager.
+  named as (
+    select string_agg(first.name, ', ' order by first.is_critical desc, first.place) as names, count(*) as shown
+    from (
+      select alert.* from alert where not alert.is_acknowledged order by alert.is_critical desc, alert.place limit 3
+    ) as first
+  )
+  select jsonb_build_object(
+    'status', case when total.critical > 0 then 'CRITICAL' when total.unseen > 0 then 'WARNING' else 'OK' end,
+    'message', concat_ws(
+      ', ',
+      case
+        when total.unseen = 0 then 'no open alert'
+        else format('%s open alert%s: %s', total.unseen, case when total.unseen > 1 then 's' end, named.names)
+      end,
+      case when total.unseen > named.shown then format('and %s more', total.unseen - named.shown) end,
+      case when total.acknowledged > 0 then format('%s acknowledged', total.acknowledged) end
+    ),
+    'perfdata', format(
+      'alerts=%s;0;;0 critical=%s;;0;0 acknowledged=%s;;;0', total.unseen, total.critical, total.acknowledged
+    )
+  )
+  from total
+  cross join named
+$$;
+comment on function nms_private.check_alerts() is
+  'Whether anything is strange, as of nms.check_report(): any open alert is a WARNING, some kinds are CRITICAL; what is acknowledged is neither, and is mentioned.';
+revoke execute on function nms_private.check_alerts() from public;
+--! EndIncluded functions/reading/check_alerts.sql
+--! Included functions/reading/check_report.sql
+create or replace function nms.check_report(what text default 'status')
+returns jsonb
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_report jsonb;
+begin
+  if (check_report.what in ('status', 'alerts')) is not true then
+    raise exception 'no such check: %', coalesce(check_report.what, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected status or alerts',
+        hint = 'status: whether today is counted as usual. alerts: whether anything is strange.';
+  end if;
+
+  v_report := case check_report.what
+    when 'status' then nms_private.check_status()
+    else nms_private.check_alerts()
+  end;
+  -- One line, in which | begins the numbers: no name and no message of others may have either.
+  return v_report || jsonb_build_object(
+    'exit_status', case v_report ->> 'status' when 'OK' then 0 when 'WARNING' then 1 else 2 end,
+    'message', left(btrim(regexp_replace(translate(v_report ->> 'message', '|', '/'), '\s+', ' ', 'g')), 1000)
+  );
+end
+$$;
+comment on function nms.check_report(text) is
+  'What a monitor is told, as plugins of Nagios do: {status, exit_status, message, perfdata}. status: OK (0), WARNING (1) or CRITICAL (2). what: status, whether today is counted as usual, or alerts, whether anything is strange that nobody has acknowledged. message has no line end and no |. Raises 22023 for anything else.';
+revoke execute on function nms.check_report(text) from public;
+--! EndIncluded functions/reading/check_report.sql
+--! Included functions/reading/check_status.sql
+create or replace function nms_private.check_status()
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  with
+  alert as materialized (
+    select open.value ->> 'kind' as kind, open.value ->> 'detail' as detail, open.value ->> 'acknowledged_at' is not null as is_acknowledged
+    from jsonb_array_elements(nms_private.open_alerts()) as open (value)
+  ),
+  -- Of those about runs: what is strange about tables is another check.
+  urgent as (
+    select
+      string_agg(left(alert.detail, 300), '; ' order by alert.kind) filter (where not alert.is_acknowledged) as told,
+      string_agg(alert.kind, ', ' order by alert.kind) filter (where alert.is_acknowledged) as acknowledged
+    from alert
+    where alert.kind in ('run_late', 'repeated_failures')
+  ),
+  last_run as (
+    select run.run_id, run.status, run.error_message
+    from nms.table_metrics_runs as run
+    where run.status <> 'RUNNING' and not run.is_imported
+    order by run.run_id desc
+    limit 1
+  ),
+  last_day as (
+    select
+      day.run_id,
+      day.snapshot_date,
+      run.finished_at,
+      greatest(0, floor(extract(epoch from statement_timestamp() - run.finished_at))) as age,
+      ceil(extract(epoch from due.due_at - run.finished_at)) as due_age,
+      due.due_at,
+      nms_private.run_totals(run_id => day.run_id) as totals
+    from nms.table_metrics_daily_snapshot as day
+    join nms.table_metrics_runs as run on run.run_id = day.run_id
+    left join nms.table_metrics_next_due as due on due.run_id = day.run_id
+    order by day.snapshot_date desc
+    limit 1
+  ),
+  state as (
+    select
+      today.date,
+      last_day.snapshot_date is not distinct from today.date as is_counted,
+      coalesce(last_run.status = 'FAILED', false) as has_failed
+    from (select nms.business_date() as date) as today
+    left join last_day on true
+    left join last_run on true
+  )
+  select jsonb_build_object(
+    'status', case
+      when urgent.told is not null then 'CRITICAL'
+      when state.has_failed and not state.is_counted and urgent.acknowledged is null then 'WARNING'
+      when last_day.run_id is null then 'WARNING'
+      else 'OK'
+    end,
+    'message', concat_ws(
+      '; ',
+      urgent.told,
+      case
+        when state.is_counted
+          then format(
+            '%s counted by run %s: %s tables, %s rows',
+            state.date, last_day.run_id, last_day.totals ->> 'tables', last_day.totals ->> 'rows'
+          )
+        when last_day.run_id is null then 'no day has a result'
+        when urgent.told is null
+          then format(
+            'no result for %s yet%s, the last one is of %s',
+            state.date,
+            coalesce(format(', due at %s', to_char(last_day.due_at at time zone settings.business_time_zone, 'YYYY-MM-DD HH24:MI')), ''),
+            last_day.snapshot_date
+          )
+      end,
+      case
+        when state.has_failed and urgent.told is null
+          then format('run %s FAILED: %s', last_run.run_id, left(last_run.error_message, 300))
+      end,
+      case when urgent.acknowledged is not null then format('acknowledged: %s', urgent.acknowledged) end
+    ),
+    'perfdata', concat_ws(
+      ' ',
+      'tables=' || (last_day.totals ->> 'tables') || ';;;0',
+      'rows=' || (last_day.totals ->> 'rows') || ';;;0',
+      format('alerts=%s;;;0', (select count(*) from alert where not alert.is_acknowledged)),
+      case when last_day.age is not null then format('age=%ss;;%s;0', last_day.age, last_day.due_age) end
+    )
+  )
+  from nms.table_metrics_settings as settings
+  cross join state
+  cross join urgent
+  left join last_day on true
+  left join last_run on true
+$$;
+comment on function nms_private.check_status() is
+  'Whether today is counted as usual, as of nms.check_report(): CRITICAL when it is late, or runs fail again and again; WARNING when the last run has failed and today has no result, or no day has one. perfdata: tables and rows of the last day, open alerts, and the age of its result, critical once the next one is due.';
+revoke execute on function nms_private.check_status() from public;
+--! EndIncluded functions/reading/check_status.sql
 --! Included functions/reading/checked_choice.sql
 create or replace function nms_private.checked_choice(choice jsonb, keys text[])
 returns jsonb
@@ -13021,6 +14569,18 @@ comment on function nms_private.is_chosen(jsonb, text, text, text, bigint) is
   'Whether a table is one of those that a choice names, which nms_private.checked_choice() has checked. top and sort are left to who puts them in order.';
 revoke execute on function nms_private.is_chosen(jsonb, text, text, text, bigint) from public;
 --! EndIncluded functions/reading/is_chosen.sql
+--! Included functions/reading/is_critical.sql
+create or replace function nms_private.is_critical(kind text)
+returns boolean
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select is_critical.kind in ('dropped_to_zero', 'table_missing', 'count_differs', 'repeated_failures', 'run_late')
+$$;
+comment on function nms_private.is_critical(text) is
+  'Whether a monitor is told CRITICAL for an alert of this kind, rather than WARNING: rows or results are gone, or counts are wrong.';
+revoke execute on function nms_private.is_critical(text) from public;
+--! EndIncluded functions/reading/is_critical.sql
 --! Included functions/reading/list_runs.sql
 create or replace function nms_private.list_runs("limit" integer, before bigint default null)
 returns jsonb
@@ -15762,7 +17322,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'TRUNCATE' then
-    truncate nms.table_metrics_measurements, nms.table_metrics_filtered_counts, nms.table_metrics_comparisons;
+    truncate
+      nms.table_metrics_measurements, nms.table_metrics_filtered_counts, nms.table_metrics_comparisons,
+      nms_private.key_positions;
   else
     delete from nms.table_metrics_measurements as measurement
     using deleted_runs
@@ -15773,6 +17335,9 @@ begin
     delete from nms.table_metrics_comparisons as comparison
     using deleted_runs
     where comparison.run_id = deleted_runs.run_id;
+    delete from nms_private.key_positions as known
+    using deleted_runs
+    where known.run_id = deleted_runs.run_id;
   end if;
   return null;
 end
@@ -16951,19 +18516,30 @@ create or replace view nms.table_metrics_alerts as
     left join nms.table_metrics_alert_log as known on known.closed_at is null and known.kind = 'run_late'
     where statement_timestamp() > due.due_at
   ) as alert
-  cross join nms.table_metrics_settings as settings
-  left join lateral nms_private.alert_rule(
-    schema_name => alert.schema_name,
-    table_name => alert.table_name,
-    kind => alert.kind
-  ) as rule
-    -- Asked once: thousands of alerts take half a second to ask for each.
-    on exists (
-      select from nms.table_metrics_alert_rules as hiding where not hiding.is_on or hiding.silenced_until is not null
-    )
+  cross join (
+    select (statement_timestamp() at time zone settings.business_time_zone)::date
+    from nms.table_metrics_settings as settings
+  ) as today (date)
   where
-    rule.is_on is not false
-    and ((statement_timestamp() at time zone settings.business_time_zone)::date < rule.silenced_until) is not true;
+    -- Most often none could hide it, and nothing has to be decided.
+    not exists (
+      select
+      from nms.table_metrics_alert_rules as rule
+      where
+        (not rule.is_on or today.date < rule.silenced_until)
+        and rule.schema_name in ('*', alert.schema_name)
+        and rule.table_name in ('*', alert.table_name)
+        and rule.kind in ('*', alert.kind)
+    )
+    or exists (
+      select
+      from nms_private.alert_rule(
+        schema_name => alert.schema_name,
+        table_name => alert.table_name,
+        kind => alert.kind
+      ) as rule
+      where rule.is_on and (today.date < rule.silenced_until) is not true
+    );
 comment on view nms.table_metrics_alerts is
   'The alerts that are open, without those that a rule silences. No row: nothing is strange.';
 comment on column nms.table_metrics_alerts.kind is
@@ -17255,7 +18831,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:35:01Z 674a52d5644c.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:38:36Z 68c372b1ca9e.';
 
 -- Triggers
 create or replace trigger validate_filter
@@ -17314,3 +18890,10 @@ create or replace trigger record_alerts
   execute function nms_private.record_alerts_of_run();
 comment on trigger record_alerts on nms.table_metrics_runs is
   'However a run ends, what is strange about it is recorded.';
+
+create or replace trigger record_key_positions
+  after update on nms.table_metrics_runs
+  for each row when (old.status = 'RUNNING' and new.status = 'SUCCEEDED' and not new.is_imported)
+  execute function nms_private.record_key_positions();
+comment on trigger record_key_positions on nms.table_metrics_runs is
+  'How far the keys are that can run out is kept once a day.';
