@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:31:16Z 159bc81ce399.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:35:44Z 5c0a75fedfe9.';
 
 
 --
@@ -1766,7 +1766,6 @@ begin
     union all select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
-    union all select * from nms_private.lint_message_not_sent(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_no_run_today(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_notes_are_not_folded(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_nothing_to_count(payload => find_problems.payload, targets => v_targets, today => v_today)
@@ -3262,8 +3261,8 @@ CREATE FUNCTION nms.record_alerts(run_id bigint) RETURNS bigint
 declare
   v_run nms.table_metrics_runs;
   v_found nms.table_metrics_alert_log[];
-  v_opened nms.table_metrics_alert_log[] := '{}';
-  v_closed nms.table_metrics_alert_log[] := '{}';
+  v_opened nms.table_metrics_alert_log[] := array[]::nms.table_metrics_alert_log[];
+  v_closed nms.table_metrics_alert_log[] := array[]::nms.table_metrics_alert_log[];
 begin
   perform nms_private.take_turn(of => 'nms_private.alert_turn');
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
@@ -3277,7 +3276,7 @@ begin
       and not later.is_imported
       and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
   ) then
-    return cardinality(v_opened);
+    return cardinality(v_opened)::bigint;
   end if;
 
   v_found := array(
@@ -3392,7 +3391,7 @@ begin
     -- One line for all: each has as many lines of context as there are calls around it.
     raise log 'table metrics: %', nms_private.announce_alerts(opened => v_opened, closed => v_closed);
   end if;
-  return cardinality(v_opened);
+  return cardinality(v_opened)::bigint;
 end
 $$;
 
@@ -5076,197 +5075,6 @@ COMMENT ON FUNCTION nms_private.alert_decisions(rule nms.table_metrics_alert_rul
 
 
 --
--- Name: table_metrics_alert_log; Type: TABLE; Schema: nms; Owner: -
---
-
-CREATE TABLE nms.table_metrics_alert_log (
-    alert_id bigint NOT NULL,
-    kind text NOT NULL,
-    schema_name text COLLATE pg_catalog."C",
-    table_name text COLLATE pg_catalog."C",
-    row_count bigint,
-    expected_low bigint,
-    expected_high bigint,
-    detail text NOT NULL,
-    opened_at timestamp with time zone NOT NULL,
-    opened_by_run bigint,
-    closed_at timestamp with time zone,
-    closed_by_run bigint,
-    filter_name text COLLATE pg_catalog."C",
-    acknowledged_at timestamp with time zone,
-    acknowledged_by text,
-    acknowledgement text,
-    CONSTRAINT a_filter_is_of_a_table CHECK (((filter_name IS NULL) OR (table_name IS NOT NULL))),
-    CONSTRAINT alerts_close_after_they_open CHECK ((closed_at >= opened_at)),
-    CONSTRAINT an_acknowledgement_has_1_to_500_characters CHECK (((length(acknowledgement) >= 1) AND (length(acknowledgement) <= 500))),
-    CONSTRAINT an_acknowledgement_tells_when_who_and_why CHECK ((num_nulls(acknowledged_at, acknowledged_by, acknowledgement) = ANY (ARRAY[0, 3]))),
-    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text, 'count_differs'::text, 'triggers_changed'::text]))),
-    CONSTRAINT schema_and_table_come_together CHECK (((schema_name IS NULL) = (table_name IS NULL)))
-);
-
-
---
--- Name: TABLE table_metrics_alert_log; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON TABLE nms.table_metrics_alert_log IS 'Every alert from when it was found until it held no longer. Those that are open are in nms.table_metrics_alerts.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.alert_id; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.alert_id IS 'Number of the alert.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.kind; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.kind IS 'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs or triggers_changed.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.schema_name; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.schema_name IS 'Schema of the table; null for what concerns a whole run.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.table_name; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.table_name IS 'Name of the table; null for what concerns a whole run.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.row_count; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.row_count IS 'Rows when it was last found; null where nothing was counted.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.expected_low; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.expected_low IS 'As few rows would have been usual then; null where that means nothing.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.expected_high; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.expected_high IS 'As many rows would have been usual then; null where that means nothing.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.detail; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.detail IS 'The same for a person.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.opened_at; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.opened_at IS 'When it was first found: the end of that run.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.opened_by_run; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.opened_by_run IS 'Run in which it was first found, which retention may have deleted since; null for run_late.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.closed_at; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.closed_at IS 'When it held no longer; null while it is open.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.closed_by_run; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.closed_by_run IS 'Run in which it held no longer; null while it is open.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.filter_name; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.filter_name IS 'Filter whose count is strange; null when it is that of all rows.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.acknowledged_at; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledged_at IS 'When somebody took it on, with nms.acknowledge_alert(); null until then.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.acknowledged_by; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledged_by IS 'The role that did.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.acknowledgement; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledgement IS 'What that person said about it.';
-
-
---
--- Name: alert_groups(nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
---
-
-CREATE FUNCTION nms_private.alert_groups(alerts nms.table_metrics_alert_log[]) RETURNS jsonb
-    LANGUAGE sql STABLE PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select coalesce(
-    jsonb_agg(
-      jsonb_build_object(
-        'kind', found.kind,
-        'schema_name', found.schema_name,
-        'table_name', found.table_name,
-        'filter_name', found.filter_name,
-        'alerts', found.alerts,
-        'tables', to_jsonb(found.tables),
-        'detail', left(found.detail, 500),
-        'opened_at', found.opened_at,
-        'opened_by_run', found.opened_by_run,
-        'closed_at', found.closed_at,
-        'closed_by_run', found.closed_by_run,
-        'alert_id', (found.alert).alert_id,
-        'row_count', (found.alert).row_count,
-        'expected_low', (found.alert).expected_low,
-        'expected_high', (found.alert).expected_high
-      )
-      order by found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
-    ),
-    '[]'
-  )
-  from nms_private.grouped_alerts(alerts => alert_groups.alerts) as found
-$$;
-
-
---
--- Name: FUNCTION alert_groups(alerts nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON FUNCTION nms_private.alert_groups(alerts nms.table_metrics_alert_log[]) IS 'Alerts as a message has them: put together by nms_private.grouped_alerts(), alert_id and the numbers where an entry is a single one.';
-
-
---
 -- Name: alert_kinds(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5527,6 +5335,155 @@ COMMENT ON FUNCTION nms_private.alerts_of_table(schema_name text, table_name tex
 
 
 --
+-- Name: table_metrics_alert_log; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_alert_log (
+    alert_id bigint NOT NULL,
+    kind text NOT NULL,
+    schema_name text COLLATE pg_catalog."C",
+    table_name text COLLATE pg_catalog."C",
+    row_count bigint,
+    expected_low bigint,
+    expected_high bigint,
+    detail text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    opened_by_run bigint,
+    closed_at timestamp with time zone,
+    closed_by_run bigint,
+    filter_name text COLLATE pg_catalog."C",
+    acknowledged_at timestamp with time zone,
+    acknowledged_by text,
+    acknowledgement text,
+    CONSTRAINT a_filter_is_of_a_table CHECK (((filter_name IS NULL) OR (table_name IS NOT NULL))),
+    CONSTRAINT alerts_close_after_they_open CHECK ((closed_at >= opened_at)),
+    CONSTRAINT an_acknowledgement_has_1_to_500_characters CHECK (((length(acknowledgement) >= 1) AND (length(acknowledgement) <= 500))),
+    CONSTRAINT an_acknowledgement_tells_when_who_and_why CHECK ((num_nulls(acknowledged_at, acknowledged_by, acknowledgement) = ANY (ARRAY[0, 3]))),
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text, 'count_differs'::text, 'triggers_changed'::text]))),
+    CONSTRAINT schema_and_table_come_together CHECK (((schema_name IS NULL) = (table_name IS NULL)))
+);
+
+
+--
+-- Name: TABLE table_metrics_alert_log; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_alert_log IS 'Every alert from when it was found until it held no longer. Those that are open are in nms.table_metrics_alerts.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.alert_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.alert_id IS 'Number of the alert.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.kind; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.kind IS 'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs or triggers_changed.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.schema_name IS 'Schema of the table; null for what concerns a whole run.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.table_name IS 'Name of the table; null for what concerns a whole run.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.row_count IS 'Rows when it was last found; null where nothing was counted.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.expected_low; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.expected_low IS 'As few rows would have been usual then; null where that means nothing.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.expected_high; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.expected_high IS 'As many rows would have been usual then; null where that means nothing.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.detail; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.detail IS 'The same for a person.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.opened_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.opened_at IS 'When it was first found: the end of that run.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.opened_by_run; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.opened_by_run IS 'Run in which it was first found, which retention may have deleted since; null for run_late.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.closed_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.closed_at IS 'When it held no longer; null while it is open.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.closed_by_run; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.closed_by_run IS 'Run in which it held no longer; null while it is open.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.filter_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.filter_name IS 'Filter whose count is strange; null when it is that of all rows.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.acknowledged_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledged_at IS 'When somebody took it on, with nms.acknowledge_alert(); null until then.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.acknowledged_by; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledged_by IS 'The role that did.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.acknowledgement; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledgement IS 'What that person said about it.';
+
+
+--
 -- Name: announce_alerts(nms.table_metrics_alert_log[], nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5537,7 +5494,7 @@ CREATE FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[]
 declare
   v_change record;
   v_notification jsonb;
-  v_lines text[] := '{}';
+  v_lines text[] := array[]::text[];
 begin
   for v_change in
     select 'alert_opened' as event, told.* from nms_private.grouped_alerts(alerts => announce_alerts.opened) as told
@@ -12247,42 +12204,6 @@ COMMENT ON FUNCTION nms_private.lint_malformed_payload(payload jsonb, targets nm
 
 
 --
--- Name: lint_message_not_sent(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
---
-
-CREATE FUNCTION nms_private.lint_message_not_sent(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select
-    'warning',
-    'message_not_sent',
-    message.about,
-    concat_ws(
-      ': ',
-      case when message.given_up_at is null then 'it waits to be sent' else 'it will not be sent' end,
-      coalesce(message.problem, 'nobody has tried, no worker or collect that has an ALERT_WEBHOOK_URL ran since')
-    ),
-    'table-metrics test-webhook'
-  from nms_private.messages as message
-  where
-    message.body is not null
-    and message.sent_at is null
-    and (message.given_up_at is not null or message.written_at < now() - interval '1 hour')
-    and message.written_at > now() - interval '7 days'
-  order by message.written_at desc
-  limit 3
-$$;
-
-
---
--- Name: FUNCTION lint_message_not_sent(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON FUNCTION nms_private.lint_message_not_sent(payload jsonb, targets nms_private.target[], today date) IS 'A webhook was not told for an hour what it should have been told, or never will be: the last three messages of the past week.';
-
-
---
 -- Name: lint_no_run_today(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -13606,81 +13527,6 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.measure_next_target(run_id bigint, after bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT claimed bigint) IS 'Claims what is next in the queue of a run after this position, counts it and stores the measurements. A table that changed under the snapshot is counted again under a later one, with its family; one that is locked goes back to the end of the queue, with its family, until it has been locked for longer than lock_timeout, and so does one with a part on another server that reads as empty and did not before; one of which some may be carried is held when the others have been counted. Returns what was counted, and its position; nulls when nothing is free.';
-
-
---
--- Name: message_of_run(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
---
-
-CREATE FUNCTION nms_private.message_of_run(run_id bigint) RETURNS jsonb
-    LANGUAGE sql STABLE PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  with
-  given as (
-    select run.*
-    from nms.table_metrics_runs as run
-    where run.run_id = message_of_run.run_id and run.finished_at is not null and not run.is_imported
-  ),
-  earlier as (
-    select run.status, run.snapshot_date, run.error_message
-    from nms.table_metrics_runs as run
-    where run.run_id < message_of_run.run_id and run.finished_at is not null and not run.is_imported
-    order by run.run_id desc
-    limit 1
-  ),
-  told as (
-    select
-      nms_private.alert_groups(
-        alerts => array(select log from nms.table_metrics_alert_log as log where log.opened_by_run = given.run_id)
-      ) as opened,
-      nms_private.alert_groups(
-        alerts => array(select log from nms.table_metrics_alert_log as log where log.closed_by_run = given.run_id)
-      ) as closed,
-      case given.status
-        -- A job is tried again within minutes, and fails again.
-        when 'FAILED' then not exists (
-          select
-          from earlier
-          where
-            earlier.status = 'FAILED'
-            and earlier.snapshot_date = given.snapshot_date
-            and earlier.error_message is not distinct from given.error_message
-        )
-        else exists (select from earlier where earlier.status = 'FAILED')
-      end as is_news
-    from given
-  )
-  select jsonb_build_object(
-    'type', case given.status when 'FAILED' then 'run.failed' else 'run.succeeded' end,
-    'timestamp', given.finished_at,
-    'data', jsonb_build_object(
-      'database', current_database(),
-      'run', jsonb_build_object(
-        'run_id', given.run_id,
-        'snapshot_date', given.snapshot_date,
-        'status', given.status,
-        'error_message', left(given.error_message, 500),
-        'collected_at', given.collected_at,
-        'finished_at', given.finished_at,
-        'is_after_failure', exists (select from earlier where earlier.status = 'FAILED')
-      ) || case given.status when 'SUCCEEDED' then nms_private.run_totals(run_id => given.run_id) else '{}' end,
-      'opened', told.opened,
-      'closed', told.closed,
-      'open_alerts', (select count(*) from nms.table_metrics_alerts)
-    )
-  )
-  from given
-  cross join told
-  where told.is_news or told.opened <> '[]' or told.closed <> '[]'
-$$;
-
-
---
--- Name: FUNCTION message_of_run(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON FUNCTION nms_private.message_of_run(run_id bigint) IS 'What a webhook is told about a run that has ended: {type, timestamp, data: {database, run, opened, closed, open_alerts}}, the alerts that it has opened and closed as nms_private.grouped_alerts() puts them together. Null when there is nothing to tell: no alert, and it succeeded like the run before it, or failed like that on the same day and for the same reason.';
 
 
 --
@@ -16624,31 +16470,6 @@ COMMENT ON FUNCTION nms_private.settle_maintained(run_id bigint) IS 'Ends the co
 
 
 --
--- Name: settle_message(text, text, boolean); Type: FUNCTION; Schema: nms_private; Owner: -
---
-
-CREATE FUNCTION nms_private.settle_message(about text, problem text DEFAULT NULL::text, is_final boolean DEFAULT false) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  update nms_private.messages as message
-  set
-    taken_at = null,
-    sent_at = case when settle_message.problem is null then clock_timestamp() end,
-    given_up_at = case when settle_message.problem is not null and settle_message.is_final then clock_timestamp() end,
-    problem = left(settle_message.problem, 1000)
-  where message.about = settle_message.about and message.sent_at is null
-$$;
-
-
---
--- Name: FUNCTION settle_message(about text, problem text, is_final boolean); Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON FUNCTION nms_private.settle_message(about text, problem text, is_final boolean) IS 'Says how the sending of a message went. problem: why it failed, null when it was sent. is_final: no other try would help.';
-
-
---
 -- Name: settle_targets(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -17238,46 +17059,6 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.take_day(run_id bigint) IS 'Makes the JSON of a successful run that of its business day, unless the day has that of a later run, or of a counted one while this was imported: the last successful run wins, whichever finishes first.';
-
-
---
--- Name: take_message(text); Type: FUNCTION; Schema: nms_private; Owner: -
---
-
-CREATE FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) RETURNS record
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '10 s'
-    AS $$
-begin
-  update nms_private.messages as message
-  set taken_at = clock_timestamp()
-  where
-    message.about = take_message.about
-    and message.body is not null
-    and message.sent_at is null
-    and message.given_up_at is null
-    -- Who has taken it for longer is dead.
-    and (message.taken_at > clock_timestamp() - interval '1 minute') is not true
-  returning message.message_id, message.body into take_message.message_id, take_message.body;
-  state := case
-    when found then 'taken'
-    when exists (
-      select
-      from nms_private.messages as message
-      where message.about = take_message.about and message.taken_at is not null
-    ) then 'busy'
-    else 'done'
-  end;
-end
-$$;
-
-
---
--- Name: FUNCTION take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb); Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) IS 'Lets one caller send a message. state: taken, the caller is to send the body and to say how that went, by nms_private.settle_message(), within a minute; busy, somebody else does; done, there is nothing to send.';
 
 
 --
@@ -18491,120 +18272,6 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.worker_trusts(role oid) IS 'True when a role may leave code in the schema of graphile-worker for a worker or a requester that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker; or it is a worker''s, and the user may only read results and queue runs. role: 0 is everybody.';
-
-
---
--- Name: write_digest(timestamp with time zone); Type: FUNCTION; Schema: nms_private; Owner: -
---
-
-CREATE FUNCTION nms_private.write_digest(slot timestamp with time zone DEFAULT now()) RETURNS text
-    LANGUAGE sql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  with
-  week as (
-    select (least(write_digest.slot, now()) at time zone settings.business_time_zone)::date as until
-    from nms.table_metrics_settings as settings
-  ),
-  written as (
-    insert into nms_private.messages (about, body)
-    select
-      'digest ' || week.until,
-      jsonb_build_object(
-        'type', 'digest.weekly',
-        'timestamp', least(write_digest.slot, now()),
-        'data', nms.period_report(until => week.until, at_most => 0) - '{daily,tables,more_tables}'::text[]
-      )
-    from week
-    on conflict (about) do nothing
-  )
-  select 'digest ' || week.until from week
-$$;
-
-
---
--- Name: FUNCTION write_digest(slot timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON FUNCTION nms_private.write_digest(slot timestamp with time zone) IS 'Writes a message about the seven business days up to that of a slot of the schedule, as nms.period_report() has them, unless there is one already. Returns what it is about.';
-
-
---
--- Name: write_messages(); Type: FUNCTION; Schema: nms_private; Owner: -
---
-
-CREATE FUNCTION nms_private.write_messages() RETURNS SETOF text
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '10 s'
-    AS $$
-declare
-  -- Where nobody was told until now, nothing but the last run is news; and never what is older than a day.
-  v_after constant timestamptz := greatest(
-    now() - interval '1 day',
-    coalesce(
-      (select min(message.written_at) from nms_private.messages as message),
-      (
-        select run.finished_at - interval '1 microsecond'
-        from nms.table_metrics_runs as run
-        where run.finished_at is not null and not run.is_imported
-        order by run.finished_at desc
-        limit 1
-      )
-    )
-  );
-begin
-  delete from nms_private.messages as message where message.written_at < now() - interval '31 days';
-  update nms_private.messages as message
-  set given_up_at = now()
-  where
-    message.body is not null
-    and message.sent_at is null
-    and message.given_up_at is null
-    and message.written_at < now() - interval '3 days';
-
-  insert into nms_private.messages (about, body)
-  select 'run ' || run.run_id, nms_private.message_of_run(run_id => run.run_id)
-  from nms.table_metrics_runs as run
-  where
-    run.finished_at > v_after
-    and not run.is_imported
-    and not exists (select from nms_private.messages as message where message.about = 'run ' || run.run_id)
-  order by run.run_id
-  on conflict (about) do nothing;
-
-  insert into nms_private.messages (about, body)
-  select
-    'alert ' || log.alert_id,
-    jsonb_build_object(
-      'type', 'run.late',
-      'timestamp', log.opened_at,
-      'data', jsonb_build_object(
-        'database', current_database(),
-        'run', null,
-        'opened', nms_private.alert_groups(alerts => array[log]),
-        'closed', jsonb '[]',
-        'open_alerts', (select count(*) from nms.table_metrics_alerts)
-      )
-    )
-  from nms.table_metrics_alert_log as log
-  where log.kind = 'run_late' and log.opened_by_run is null and log.closed_at is null
-  on conflict (about) do nothing;
-
-  return query
-  select message.about
-  from nms_private.messages as message
-  where message.body is not null and message.sent_at is null and message.given_up_at is null
-  order by message.written_at, message.about;
-end
-$$;
-
-
---
--- Name: FUNCTION write_messages(); Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON FUNCTION nms_private.write_messages() IS 'Writes what there is to tell since the last call, about runs that have ended in the last day and results that are missing, and returns what every message is about that waits to be sent, oldest first. Gives up those that could not be sent for three days, and deletes those of 31. Called where a webhook is configured.';
 
 
 --
@@ -21058,86 +20725,6 @@ ALTER TABLE nms_private.maintained_counts ALTER COLUMN generation ADD GENERATED 
 
 
 --
--- Name: messages; Type: TABLE; Schema: nms_private; Owner: -
---
-
-CREATE TABLE nms_private.messages (
-    about text NOT NULL COLLATE pg_catalog."C",
-    message_id uuid DEFAULT gen_random_uuid() NOT NULL,
-    body jsonb,
-    written_at timestamp with time zone DEFAULT now() NOT NULL,
-    taken_at timestamp with time zone,
-    sent_at timestamp with time zone,
-    given_up_at timestamp with time zone,
-    problem text,
-    CONSTRAINT what_is_sent_is_not_given_up CHECK (((sent_at IS NULL) OR (given_up_at IS NULL)))
-);
-
-
---
--- Name: TABLE messages; Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON TABLE nms_private.messages IS 'What a webhook is told, once for each run, missing result and week; written only where a webhook is configured. Kept for 31 days.';
-
-
---
--- Name: COLUMN messages.about; Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON COLUMN nms_private.messages.about IS 'What it is about, such as run 41.';
-
-
---
--- Name: COLUMN messages.message_id; Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON COLUMN nms_private.messages.message_id IS 'By which a receiver knows a message that comes twice.';
-
-
---
--- Name: COLUMN messages.body; Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON COLUMN nms_private.messages.body IS 'What is sent; null when there was nothing to tell.';
-
-
---
--- Name: COLUMN messages.written_at; Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON COLUMN nms_private.messages.written_at IS 'When it was written.';
-
-
---
--- Name: COLUMN messages.taken_at; Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON COLUMN nms_private.messages.taken_at IS 'Since when somebody sends it, for a minute at most; null while nobody does.';
-
-
---
--- Name: COLUMN messages.sent_at; Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON COLUMN nms_private.messages.sent_at IS 'When the webhook has taken it; null until then.';
-
-
---
--- Name: COLUMN messages.given_up_at; Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON COLUMN nms_private.messages.given_up_at IS 'When it was decided that it will not arrive; null unless that was so.';
-
-
---
--- Name: COLUMN messages.problem; Type: COMMENT; Schema: nms_private; Owner: -
---
-
-COMMENT ON COLUMN nms_private.messages.problem IS 'Why the last try has failed; null before the first one, and when it was sent.';
-
-
---
 -- Name: readings; Type: TABLE; Schema: nms_private; Owner: -
 --
 
@@ -21454,14 +21041,6 @@ ALTER TABLE ONLY nms_private.foreign_counts
 
 ALTER TABLE ONLY nms_private.maintained_counts
     ADD CONSTRAINT maintained_counts_pkey PRIMARY KEY (table_oid);
-
-
---
--- Name: messages messages_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
---
-
-ALTER TABLE ONLY nms_private.messages
-    ADD CONSTRAINT messages_pkey PRIMARY KEY (about);
 
 
 --
@@ -22317,23 +21896,6 @@ REVOKE ALL ON FUNCTION nms_private.alert_decisions(rule nms.table_metrics_alert_
 
 
 --
--- Name: TABLE table_metrics_alert_log; Type: ACL; Schema: nms; Owner: -
---
-
-GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_collector;
-GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_worker;
-GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_maintainer;
-GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_reader;
-
-
---
--- Name: FUNCTION alert_groups(alerts nms.table_metrics_alert_log[]); Type: ACL; Schema: nms_private; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms_private.alert_groups(alerts nms.table_metrics_alert_log[]) FROM PUBLIC;
-
-
---
 -- Name: FUNCTION alert_kinds(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -22370,6 +21932,16 @@ REVOKE ALL ON FUNCTION nms_private.alerts_of_period(since date, until date) FROM
 --
 
 REVOKE ALL ON FUNCTION nms_private.alerts_of_table(schema_name text, table_name text, days integer, filter_name text) FROM PUBLIC;
+
+
+--
+-- Name: TABLE table_metrics_alert_log; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_reader;
 
 
 --
@@ -23192,13 +22764,6 @@ REVOKE ALL ON FUNCTION nms_private.lint_malformed_payload(payload jsonb, targets
 
 
 --
--- Name: FUNCTION lint_message_not_sent(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms_private.lint_message_not_sent(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
-
-
---
 -- Name: FUNCTION lint_no_run_today(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -23389,13 +22954,6 @@ REVOKE ALL ON FUNCTION nms_private.measure(run_id bigint, among oid[], as_one bo
 --
 
 REVOKE ALL ON FUNCTION nms_private.measure_next_target(run_id bigint, after bigint, OUT tables_counted bigint, OUT rows_counted numeric, OUT pages_counted bigint, OUT claimed bigint) FROM PUBLIC;
-
-
---
--- Name: FUNCTION message_of_run(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms_private.message_of_run(run_id bigint) FROM PUBLIC;
 
 
 --
@@ -23848,15 +23406,6 @@ REVOKE ALL ON FUNCTION nms_private.settle_maintained(run_id bigint) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION settle_message(about text, problem text, is_final boolean); Type: ACL; Schema: nms_private; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms_private.settle_message(about text, problem text, is_final boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms_private.settle_message(about text, problem text, is_final boolean) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms_private.settle_message(about text, problem text, is_final boolean) TO table_metrics_worker;
-
-
---
 -- Name: FUNCTION settle_targets(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -23945,15 +23494,6 @@ REVOKE ALL ON FUNCTION nms_private.tables_proven_by(table_oids oid[], settled bi
 --
 
 REVOKE ALL ON FUNCTION nms_private.take_day(run_id bigint) FROM PUBLIC;
-
-
---
--- Name: FUNCTION take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb); Type: ACL; Schema: nms_private; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) TO table_metrics_worker;
 
 
 --
@@ -24158,24 +23698,6 @@ REVOKE ALL ON FUNCTION nms_private.worker_trusts(role oid) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_requester;
-
-
---
--- Name: FUNCTION write_digest(slot timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms_private.write_digest(slot timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms_private.write_digest(slot timestamp with time zone) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms_private.write_digest(slot timestamp with time zone) TO table_metrics_worker;
-
-
---
--- Name: FUNCTION write_messages(); Type: ACL; Schema: nms_private; Owner: -
---
-
-REVOKE ALL ON FUNCTION nms_private.write_messages() FROM PUBLIC;
-GRANT ALL ON FUNCTION nms_private.write_messages() TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms_private.write_messages() TO table_metrics_worker;
 
 
 --

@@ -9,12 +9,14 @@ import { addAcknowledgeCommand } from './alerts/acknowledge.ts'
 import { addRulesCommand } from './alerts/rules.ts'
 import { addSilenceCommand } from './alerts/silence.ts'
 import { wholeNumber } from './arguments.ts'
+import { check, checkOption } from './check.ts'
 
 interface Options {
   history?: true
   all?: true
   limit: number
   json?: true
+  check?: true
 }
 
 export function addAlertsCommand(program: Command): void {
@@ -27,18 +29,21 @@ export function addAlertsCommand(program: Command): void {
     .option('--history', 'show all that there have been, last opened first')
     .option('--limit <n>', 'how many of the history', wholeNumber(1000), 25)
     .option('--json', 'print the alerts as JSON')
+    .addOption(checkOption())
     .addHelpText('after', '\nExample:\n  table-metrics alerts --history')
-    .action(({ all, history, limit, json }: Options) =>
-      withDatabase(async (sql) => {
-        if (history) {
-          const { json: logged, zone } = await readHistory(sql, limit)
-          print(json ? logged : describeHistory(parseExactly(logged), limit, shownZone(zone)))
-          return
-        }
-        const { json: open, groups, zone } = await readAlerts(sql)
-        const shown = all ? open : groups
-        print(json ? open : describeOpen(parseExactly(open), parseExactly(shown), shownZone(zone)))
-      }),
+    .action(({ all, history, limit, json, check: isCheck }: Options) =>
+      isCheck
+        ? check('alerts')
+        : withDatabase(async (sql) => {
+            if (history) {
+              const { json: logged, zone } = await readHistory(sql, limit)
+              print(json ? logged : describeHistory(parseExactly(logged), limit, shownZone(zone)))
+              return
+            }
+            const { json: open, groups, zone } = await readAlerts(sql)
+            const shown = all ? open : groups
+            print(json ? open : describeOpen(parseExactly(open), parseExactly(shown), shownZone(zone)))
+          }),
     )
   addSilenceCommand(alerts)
   addAcknowledgeCommand(alerts)

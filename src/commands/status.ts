@@ -10,11 +10,13 @@ import { interruption } from '../terminal/interruption.ts'
 import { print } from '../terminal/output.ts'
 import { watch } from '../terminal/watch.ts'
 import { wholeNumber } from './arguments.ts'
+import { check, checkOption } from './check.ts'
 
 interface Options {
   runs: number
   watch?: number | true
   json?: true
+  check?: true
 }
 
 export function addStatusCommand(program: Command): void {
@@ -24,8 +26,10 @@ export function addStatusCommand(program: Command): void {
     .option('--runs <n>', 'how many runs', wholeNumber(999), 10)
     .option('--watch [seconds]', 'show it again every so many seconds, 5 unless given', wholeNumber(86_400))
     .option('--json', 'print it as JSON')
+    .addOption(checkOption())
     .addHelpText('after', '\nExample:\n  table-metrics status --runs 20\n  table-metrics status --watch')
-    .action(({ runs, watch: seconds, json }: Options) => {
+    .action(({ runs, watch: seconds, json, check: isCheck }: Options) => {
+      if (isCheck) return check('status')
       const look = async (sql: Sql) => {
         const report = await readStatus(sql, runs)
         return json ? report : describeStatus(parseExactly(report))

@@ -24,8 +24,6 @@ export interface Acknowledged {
 export interface Alert extends StrangeTable, Acknowledged {
   since: string
   detail: string
-  /** Of several: all of them are acknowledged. */
-  is_acknowledged?: boolean
 }
 
 /**
@@ -75,7 +73,7 @@ export function describeOpen(alerts: Alert[], groups: Alert[], zone: string): st
 }
 
 /** The number of an alert, its kind and its table. */
-export function titleOf(alert: StrangeTable & TakenOn): string {
+export function titleOf(alert: StrangeTable & Acknowledged): string {
   const what = [
     alert.alert_id ?? '',
     paint(isTaken(alert) ? 'dim' : 'yellow', alert.kind),
@@ -85,11 +83,10 @@ export function titleOf(alert: StrangeTable & TakenOn): string {
 }
 
 /** Who took an alert on, when, and what they said, as a line where somebody has. */
-export function describeAcknowledgement(alert: TakenOn, zone: string): string[] {
+export function describeAcknowledgement(alert: Acknowledged, zone: string): string[] {
   const { acknowledged_at, acknowledged_by, acknowledgement } = alert
-  if (acknowledged_at === null || acknowledgement === null) {
-    return isTaken(alert) ? [`  ${paint('dim', 'acknowledged')}`] : []
-  }
+  if (acknowledged_at === null) return []
+  if (acknowledgement === null) return [`  ${paint('dim', 'acknowledged')}`] // of several
   const by = `acknowledged by ${acknowledged_by}, ${formatMinute(acknowledged_at, zone)}`
   return [`  ${paint('dim', visible(`${by}: ${inWords(acknowledgement)}`))}`]
 }
@@ -109,9 +106,7 @@ export function describeGrouping(alerts: Alert[], groups: Alert[]): string[] {
   return alerts.length > groups.length ? ['', 'each of them: table-metrics alerts --all'] : []
 }
 
-type TakenOn = Acknowledged & Pick<Alert, 'is_acknowledged'>
-
-const isTaken = ({ acknowledged_at, is_acknowledged = acknowledged_at !== null }: TakenOn) => is_acknowledged
+const isTaken = ({ acknowledged_at }: Acknowledged) => acknowledged_at !== null
 
 const taken = ', acknowledged'
 

@@ -352,6 +352,7 @@ test('--runs draws each run, with times at the axis', async (t) => {
   )
   t.regex(stdout, new RegExp(`^20 rows at ${today} 08:00\n\\+15 \\(\\+300.0 %\\) since ${yesterday}$`, 'm'))
   t.regex(stdout, new RegExp(`^highest 30 at ${today} 06:00$`, 'm'))
+  t.regex(stdout, /└─{4}┬─{11}$/m, 'a tick where a day begins')
   t.regex(stdout, /^4 runs of the last 2 days have counted it$/m)
 })
 

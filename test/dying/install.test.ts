@@ -80,6 +80,7 @@ test('migrate installs, and a run works right after', async (t) => {
       'nms_private.fail_run',
       'nms_private.foreign_counts',
       'nms_private.job_turn',
+      'nms_private.key_positions',
       'nms_private.maintained_counts',
       'nms_private.messages',
       'nms_private.readings',

@@ -109,11 +109,10 @@ test('those that are acknowledged are told of apart, after the others', async (t
 
   const [several, alone, ...more] = report.groups
   t.deepEqual(more, [])
-  t.like(several, { alerts: 7, is_acknowledged: false, alert_id: null, acknowledgement: null })
+  t.like(several, { alerts: 7, acknowledged_at: null, alert_id: null, acknowledgement: null })
   t.like(alone, {
     alerts: 1,
     table_name: 'orders_1',
-    is_acknowledged: true,
     alert_id: 1,
     acknowledgement: 'moved',
   })

@@ -25,6 +25,8 @@ test('a report reads the runs that it shows, however many others there are', asy
     ['day_snapshot()', 0],
     ['run_snapshot()', 0],
     ['days_report(3)', 4 * 50],
+    // The totals and the tables of eight days, and its first and last run three times.
+    ['period_report()', 22 * 50],
     ['runs_report(2)', 2 * 50],
     ['tables_report("limit" => 5)', 50 + 10],
     // Of each period its last day, of the one before them too, and the summary reads two again, three times.
