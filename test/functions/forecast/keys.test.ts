@@ -225,34 +225,35 @@ test('a dropped, a locked and a foreign sequence do not keep others from being r
 })
 
 test('the highest key of a table is not read where that could run code of its owner', async (t) => {
-  const { sql, reader } = await createTables(
+  const { db, sql } = await createTables(
     t,
     `
       create table public.t (id integer primary key, x integer);
       insert into public.t values (5, 1);
-      create table public.touched (by text);
       create function public.spy(integer) returns integer language plpgsql immutable as $$
         begin
           if current_user = 'table_metrics_owner' then
             raise warning 'ran as the owner';
-            raise exception 'ran as the owner';
           end if;
           return $1;
         end
       $$;
     `,
   )
-  t.like(await keyOf(reader, 't'), { position: 5 })
+  const heard: string[] = []
+  const ours = db.connect({ onnotice: ({ message = '' }) => void heard.push(message) })
+  t.like(await keyOf(ours, 't'), { position: 5 })
   for (const index of [
     'create index hostile on public.t ((public.spy(1)))',
     'create index hostile on public.t (x) where public.spy(1) = 1',
     'create statistics public.hostile_statistics on (public.spy(x)), x from public.t',
   ]) {
     await sql.unsafe(index)
-    t.is(await keyOf(reader, 't'), null, index)
+    t.is(await keyOf(ours, 't'), null, index)
     await sql.unsafe(
       'drop index if exists public.hostile; drop statistics if exists public.hostile_statistics',
     )
   }
-  t.like(await keyOf(reader, 't'), { position: 5 })
+  t.deepEqual(heard, [])
+  t.like(await keyOf(ours, 't'), { position: 5 })
 })

@@ -35,6 +35,10 @@ test('a report reads the runs that it shows, however many others there are', asy
     ["growth_report('month')", 10 * 50 + 6 * 50 + 10 * 3],
     [`growth_report('day', 'public', 't7', 5)`, 20],
     [`trend_report('public', 't7', 5)`, 5],
+    // Of a total the change reads the first and the last one again; of a schema the names as well.
+    ['trend_report(days => 5)', 7 * 50],
+    ['trend_report(days => 5, each_run => true)', 7 * 50],
+    [`trend_report('public', days => 5)`, 14 * 50],
     // Each of these days is judged by the 13 weeks before it.
     [`table_report('public', 't7', 2)`, 2 + 2 * 60 + 3],
   ] as const) {
