@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:47:41Z 19047af11645.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:48:52Z 9811619c6b82.';
 
 
 --
@@ -17653,8 +17653,8 @@ CREATE FUNCTION nms_private.sequence_positions(sequences oid[]) RETURNS TABLE(se
 declare
   v_batch oid[];
   v_read jsonb;
-  v_place bigint := 1;
-  v_size bigint := 50;
+  v_place bigint := bigint '1';
+  v_size bigint := bigint '50';
 begin
   while v_place <= cardinality(sequences) loop
     v_batch := sequences[v_place : v_place + v_size - 1];
