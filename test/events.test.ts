@@ -2,6 +2,7 @@ import test from 'ava'
 import { type CollectRequest, collectTableMetrics, type RunEvent } from '../src/index.ts'
 import { collectRows, createShop } from './_support/alert_shop.ts'
 import { collect, type Sql, type TestDatabase } from './_support/database.ts'
+import { daysAgo } from './_support/history.ts'
 
 /** Runs the collector as a program does, and what it is told of that. */
 async function told(db: TestDatabase, request: CollectRequest = {}): Promise<RunEvent[]> {
@@ -74,7 +75,7 @@ test('many alerts of one kind are one event', async (t) => {
       run_id: '21',
       kind: 'dropped_to_zero',
       table: 'public.orders',
-      detail: 'empty, usually it has about 100 rows',
+      detail: `empty, 100 rows on ${await daysAgo(db.sql, 1)} (-100 %), usually about 100 rows`,
     },
     {
       event: 'alert_opened',
