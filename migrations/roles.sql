@@ -228,6 +228,7 @@ grant execute on function
   nms.find_run,
   nms.find_scope,
   nms.find_table,
+  nms.complete_table,
   nms.run_report,
   nms.day_report,
   nms.status_report,
@@ -238,11 +239,13 @@ grant execute on function
   nms.table_report,
   nms.compare_report,
   nms.growth_report,
+  nms.forecast_report,
   nms.days_report,
   nms.runs_report,
   nms.tables_report,
   nms.alerts_report,
   nms.alert_rules_report,
+  nms.check_report,
   nms.day_snapshot,
   nms.run_snapshot,
   nms.table_trend(text, text, integer, text),
@@ -296,6 +299,10 @@ grant execute on function
   nms_private.worker_trusts,
   nms_private.only_reads_and_requests,
   nms_private.record_missing_run,
+  nms_private.write_messages,
+  nms_private.write_digest,
+  nms_private.take_message,
+  nms_private.settle_message,
   nms_private.alert_changes
 to table_metrics_collector, table_metrics_worker;
 

@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:36:02Z 70ebdaf7234e.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:40:10Z a19029e8b5c5.';
 
 
 --
@@ -801,10 +801,10 @@ COMMENT ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) IS
 
 
 --
--- Name: alerts_report(boolean, integer, bigint); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: alerts_report(boolean, integer, bigint, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer DEFAULT 100, before bigint DEFAULT NULL::bigint) RETURNS jsonb
+CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer DEFAULT 100, before bigint DEFAULT NULL::bigint, choice jsonb DEFAULT '{}'::jsonb) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -812,7 +812,14 @@ CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer
   logged as materialized (
     select log.*
     from nms.table_metrics_alert_log as log
-    where alerts_report.history and (log.alert_id < alerts_report.before or alerts_report.before is null)
+    where
+      alerts_report.history
+      and (log.alert_id < alerts_report.before or alerts_report.before is null)
+      and nms_private.is_chosen(
+        choice => alerts_report.choice,
+        schema_name => log.schema_name,
+        table_name => log.table_name
+      )
     order by log.alert_id desc
     limit alerts_report."limit"
   )
@@ -854,16 +861,60 @@ CREATE FUNCTION nms.alerts_report(history boolean DEFAULT false, "limit" integer
     )
   )
   from nms.table_metrics_settings as settings
-  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
+  cross join (
+    select nms_private.open_alerts(
+      choice => nms_private.checked_choice(choice => alerts_report.choice, keys => '{schemas,like,top}')
+    )
+    offset 0
+  ) as open (alerts) -- once, not for each use
   where nms_private.checked_limit(argument => 'limit', value => alerts_report."limit") is not null
 $$;
 
 
 --
--- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint, choice jsonb); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. Raises 22023 for a limit that is not 1 to 1000.';
+COMMENT ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint, choice jsonb) IS 'What is strange: {business_time_zone, open, groups, history, next}. open: as nms.table_metrics_alerts, oldest first, then those that are acknowledged. groups: the same with those together that are of one kind and one schema, from six on, those that are acknowledged apart; alerts is how many an entry stands for. history: null unless asked for, then nms.table_metrics_alert_log, last opened first; closed_at is null while one is open, is_silenced tells that it is open and a rule hides it, until silenced_until or, where that is null, for good. limit and before are of the history: next, given as before, asks for those that follow; null when there are none. choice: only the alerts of these tables, {schemas: [name], like: text in schema.table, top: how many of open}. Raises 22023 for a limit that is not 1 to 1000 and a choice that is none, P0002 for a schema that no run has met.';
+
+
+--
+-- Name: check_report(text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.check_report(what text DEFAULT 'status'::text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_report jsonb;
+begin
+  if (check_report.what in ('status', 'alerts')) is not true then
+    raise exception 'no such check: %', coalesce(check_report.what, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = 'expected status or alerts',
+        hint = 'status: whether today is counted as usual. alerts: whether anything is strange.';
+  end if;
+
+  v_report := case check_report.what
+    when 'status' then nms_private.check_status()
+    else nms_private.check_alerts()
+  end;
+  -- One line, in which | begins the numbers: no name and no message of others may have either.
+  return v_report || jsonb_build_object(
+    'exit_status', case v_report ->> 'status' when 'OK' then 0 when 'WARNING' then 1 else 2 end,
+    'message', left(btrim(regexp_replace(translate(v_report ->> 'message', '|', '/'), '\s+', ' ', 'g')), 1000)
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION check_report(what text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.check_report(what text) IS 'What a monitor is told, as plugins of Nagios do: {status, exit_status, message, perfdata}. status: OK (0), WARNING (1) or CRITICAL (2). what: status, whether today is counted as usual, or alerts, whether anything is strange that nobody has acknowledged. message has no line end and no |. Raises 22023 for anything else.';
 
 
 --
@@ -1307,6 +1358,46 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.compare_runs(before bigint, after bigint) IS 'Every table of two runs: appeared, disappeared, grew, shrank, unchanged, unclear (an estimate allows either), not counted in one of them, or left out, when the request or the settings of one leave it out. sum(own_change) is the change of the whole database, each row counted once, without what was left out. Raises P0002 for an unknown run, 55000 for a RUNNING one.';
+
+
+--
+-- Name: complete_table(text); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.complete_table(beginning text DEFAULT ''::text) RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER ROWS 100 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  listed as (
+    select measurement.schema_name, concat(measurement.schema_name, '.', measurement.table_name) as name
+    from nms.table_metrics_measurements as measurement
+    where measurement.run_id = (
+      select day.run_id from nms.table_metrics_daily_snapshot as day order by day.snapshot_date desc limit 1
+    )
+  ),
+  matching as (
+    select listed.schema_name, listed.name
+    from listed
+    where starts_with(listed.name, coalesce(complete_table.beginning, ''))
+  )
+  select distinct
+    case
+      -- Asked once, rather than for each row.
+      when (select count(distinct other.schema_name) from matching as other) = 1 then matching.name
+      when starts_with(complete_table.beginning, concat(matching.schema_name, '.')) then matching.name
+      else concat(matching.schema_name, '.')
+    end as name
+  from matching
+  order by name
+$$;
+
+
+--
+-- Name: FUNCTION complete_table(beginning text); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.complete_table(beginning text) IS 'What schema.table may become that begins like that, among the tables of the last business day that has a result, for whoever types: schemas with a dot behind, as long as there are several, and then tables.';
 
 
 --
@@ -1763,9 +1854,11 @@ begin
     union all select * from nms_private.lint_count_not_maintained(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_count_rule_names_nothing(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_filter_not_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_key_runs_out(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_last_run_failed(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_machinery_is_counted(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_malformed_payload(payload => find_problems.payload, targets => v_targets, today => v_today)
+    union all select * from nms_private.lint_message_not_sent(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_no_run_today(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_notes_are_not_folded(payload => find_problems.payload, targets => v_targets, today => v_today)
     union all select * from nms_private.lint_nothing_to_count(payload => find_problems.payload, targets => v_targets, today => v_today)
@@ -2039,6 +2132,136 @@ $$;
 --
 
 COMMENT ON FUNCTION nms.fold_counts(count_rows boolean) IS 'Of every table whose count is maintained: adds what its triggers have noted to its count and deletes the notes, or counts its rows when writes may have been missed or they were not counted yet. Returns a row for each, with its count, how many notes there were, whether its rows were counted, and why the count is not known. No row for one that another session is at. Every run does that, and a worker each minute, without counting; calling it more often keeps the notes few.';
+
+
+--
+-- Name: forecast_report(text, text, bigint, integer); Type: FUNCTION; Schema: nms; Owner: -
+--
+
+CREATE FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint DEFAULT NULL::bigint, days integer DEFAULT 90) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_report jsonb;
+  v_line jsonb;
+  v_last date;
+begin
+  if (forecast_report.days between nms_private.days_needed() and 366) is not true then
+    raise exception 'no forecast from % days', coalesce(forecast_report.days::text, 'null')
+      using
+        errcode = 'invalid_parameter_value',
+        detail = format('expected %s to 366', nms_private.days_needed()),
+        hint = 'For example: days => 90.';
+  elsif forecast_report."rows" < 1 then
+    raise exception 'no forecast of % rows', forecast_report."rows"
+      using errcode = 'invalid_parameter_value', detail = 'expected 1 or more', hint = 'For example: rows => 1000000.';
+  end if;
+  perform nms_private.refuse_unknown_table(
+    schema_name => forecast_report.schema_name, table_name => forecast_report.table_name
+  );
+
+  with
+  day as materialized (
+    select found.snapshot_date, found.row_count, found.method
+    from nms.table_trend(
+      schema_name => forecast_report.schema_name,
+      table_name => forecast_report.table_name,
+      days => forecast_report.days
+    ) as found
+    where found.row_count is not null
+  ),
+  newest as (
+    select day.* from day order by day.snapshot_date desc limit 1
+  )
+  select
+    jsonb_build_object(
+      'schema_name', forecast_report.schema_name,
+      'table_name', forecast_report.table_name,
+      'days', forecast_report.days,
+      'days_found', (select count(*) from day),
+      'days_needed', nms_private.days_needed(),
+      'first_date', (select min(day.snapshot_date) from day),
+      'last_date', newest.snapshot_date,
+      'last_rows', newest.row_count,
+      'methods', (
+        select jsonb_object_agg(counted.method, counted.days)
+        from (select day.method, count(*) as days from day group by day.method) as counted
+      )
+    ),
+    newest.snapshot_date,
+    (
+      select to_jsonb(line)
+      from (
+        select
+          array_agg((day.snapshot_date - newest.snapshot_date)::double precision) as places,
+          array_agg((day.row_count - newest.row_count)::double precision) as amounts
+        from day
+        having count(*) >= nms_private.days_needed()
+      ) as point
+      cross join lateral nms_private.robust_line(places => point.places, amounts => point.amounts) as line
+    )
+  into v_report, v_last, v_line
+  from (select) as always
+  left join newest on true;
+
+  return v_report || jsonb_build_object(
+    'trend', (
+      select jsonb_build_object(
+        'level', (v_report ->> 'last_rows')::bigint + round(line.level)::bigint,
+        'ahead', (
+          select jsonb_agg(
+            jsonb_build_object(
+              'days', ahead.days,
+              'date', v_last + ahead.days,
+              'rows', greatest(0, round(expected.middle)),
+              'rows_low', greatest(0, floor(expected.middle - expected.doubt)),
+              'rows_high', greatest(0, ceil(expected.middle + expected.doubt))
+            )
+            order by ahead.days
+          )
+          from (values (30), (90), (365)) as ahead (days)
+          cross join lateral (
+            select
+              ((v_report ->> 'last_rows')::bigint + line.level + line.slope * ahead.days)::numeric,
+              (line.wander * sqrt(ahead.days + power(ahead.days, 2) / line.span))::numeric
+          ) as expected (middle, doubt)
+        )
+      ) || nms_private.shown_pace(slope => line.slope, slope_low => line.slope_low, slope_high => line.slope_high)
+      from jsonb_to_record(v_line) as line (
+        slope double precision, slope_low double precision, slope_high double precision,
+        level double precision, wander double precision, span double precision
+      )
+      where v_line is not null
+    ),
+    'reaches', (
+      select jsonb_build_object('rows', forecast_report."rows") || nms_private.dates_until(
+        since => v_last,
+        distance => (forecast_report."rows" - (v_report ->> 'last_rows')::bigint - line.level)::double precision,
+        slope => line.slope,
+        wander => line.wander,
+        span => line.span
+      )
+      from jsonb_to_record(v_line) as line (
+        slope double precision, level double precision, wander double precision, span double precision
+      )
+      where forecast_report."rows" is not null and v_line is not null
+    ),
+    'key', nms_private.key_forecast(
+      table_oid => to_regclass(format('%I.%I', forecast_report.schema_name, forecast_report.table_name)),
+      days => forecast_report.days,
+      rows_line => v_line
+    )
+  );
+end
+$$;
+
+
+--
+-- Name: FUNCTION forecast_report(schema_name text, table_name text, rows bigint, days integer); Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint, days integer) IS 'When a table is full, by its counts of the last so many business days: {schema_name, table_name, days, days_found, days_needed, first_date, last_date, last_rows, methods, trend, reaches, key}. trend: its level, rows per day from per_day_low to per_day_high, and ahead: rows in 30, 90 and 365 days; null when days_found are too few. reaches: null unless asked for a number of rows, then outcome: passed, between (earliest and latest), not before (earliest, perhaps never), never, not within 100 years. key: the same for its primary key when it can run out, with its position now, what limits it, the pace of its positions (pace_of) or else of the rows, by which it runs out not after latest, and the remedy; is_pressing: nms.find_problems() names it as well. All ranges are of 95 % confidence. methods: by how many of its days each was used. Names as the catalogue spells them. Raises P0002 for a table that no run has met, 22023 for a number that cannot be.';
 
 
 --
@@ -3261,8 +3484,8 @@ CREATE FUNCTION nms.record_alerts(run_id bigint) RETURNS bigint
 declare
   v_run nms.table_metrics_runs;
   v_found nms.table_metrics_alert_log[];
-  v_opened nms.table_metrics_alert_log[] := '{}';
-  v_closed nms.table_metrics_alert_log[] := '{}';
+  v_opened nms.table_metrics_alert_log[] := array[]::nms.table_metrics_alert_log[];
+  v_closed nms.table_metrics_alert_log[] := array[]::nms.table_metrics_alert_log[];
 begin
   perform nms_private.take_turn(of => 'nms_private.alert_turn');
   select run.* into v_run from nms.table_metrics_runs as run where run.run_id = record_alerts.run_id;
@@ -3276,7 +3499,7 @@ begin
       and not later.is_imported
       and (later.snapshot_date, later.run_id) > (v_run.snapshot_date, v_run.run_id)
   ) then
-    return cardinality(v_opened);
+    return cardinality(v_opened)::bigint;
   end if;
 
   v_found := array(
@@ -3391,7 +3614,7 @@ begin
     -- One line for all: each has as many lines of context as there are calls around it.
     raise log 'table metrics: %', nms_private.announce_alerts(opened => v_opened, closed => v_closed);
   end if;
-  return cardinality(v_opened);
+  return cardinality(v_opened)::bigint;
 end
 $$;
 
@@ -3728,10 +3951,10 @@ COMMENT ON FUNCTION nms.silence_alerts(named text, until text, kind text, why te
 
 
 --
--- Name: status_report(integer); Type: FUNCTION; Schema: nms; Owner: -
+-- Name: status_report(integer, jsonb); Type: FUNCTION; Schema: nms; Owner: -
 --
 
-CREATE FUNCTION nms.status_report(runs integer DEFAULT 10) RETURNS jsonb
+CREATE FUNCTION nms.status_report(runs integer DEFAULT 10, choice jsonb DEFAULT '{}'::jsonb) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3751,15 +3974,20 @@ CREATE FUNCTION nms.status_report(runs integer DEFAULT 10) RETURNS jsonb
   ) || case when carrying.report is not null then jsonb_build_object('carrying', carrying.report) else '{}' end
   from nms.table_metrics_settings as settings
   cross join nms_private.carrying_report() as carrying (report)
-  cross join (select nms_private.open_alerts() offset 0) as open (alerts) -- once, not for each use
+  cross join (
+    select nms_private.open_alerts(
+      choice => nms_private.checked_choice(choice => status_report.choice, keys => '{schemas,like,top}')
+    )
+    offset 0
+  ) as open (alerts) -- once, not for each use
 $$;
 
 
 --
--- Name: FUNCTION status_report(runs integer); Type: COMMENT; Schema: nms; Owner: -
+-- Name: FUNCTION status_report(runs integer, choice jsonb); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.status_report(runs integer) IS 'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts, alert_groups}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first, and alert_groups the same as the groups of nms.alerts_report. Where counts are carried, carrying tells how many, and how far they can be trusted.';
+COMMENT ON FUNCTION nms.status_report(runs integer, choice jsonb) IS 'How table metrics is doing: {business_date, business_time_zone, today, last_day, runs, alerts, alert_groups}. today is null until a run of this business day has succeeded; runs are the last ones as in nms.runs_report, newest first, alerts those of nms.table_metrics_alerts, oldest first, and alert_groups the same as the groups of nms.alerts_report. Where counts are carried, carrying tells how many, and how far they can be trusted. choice: only the alerts of these tables, as in nms.alerts_report.';
 
 
 --
@@ -5075,6 +5303,197 @@ COMMENT ON FUNCTION nms_private.alert_decisions(rule nms.table_metrics_alert_rul
 
 
 --
+-- Name: table_metrics_alert_log; Type: TABLE; Schema: nms; Owner: -
+--
+
+CREATE TABLE nms.table_metrics_alert_log (
+    alert_id bigint NOT NULL,
+    kind text NOT NULL,
+    schema_name text COLLATE pg_catalog."C",
+    table_name text COLLATE pg_catalog."C",
+    row_count bigint,
+    expected_low bigint,
+    expected_high bigint,
+    detail text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    opened_by_run bigint,
+    closed_at timestamp with time zone,
+    closed_by_run bigint,
+    filter_name text COLLATE pg_catalog."C",
+    acknowledged_at timestamp with time zone,
+    acknowledged_by text,
+    acknowledgement text,
+    CONSTRAINT a_filter_is_of_a_table CHECK (((filter_name IS NULL) OR (table_name IS NOT NULL))),
+    CONSTRAINT alerts_close_after_they_open CHECK ((closed_at >= opened_at)),
+    CONSTRAINT an_acknowledgement_has_1_to_500_characters CHECK (((length(acknowledgement) >= 1) AND (length(acknowledgement) <= 500))),
+    CONSTRAINT an_acknowledgement_tells_when_who_and_why CHECK ((num_nulls(acknowledged_at, acknowledged_by, acknowledgement) = ANY (ARRAY[0, 3]))),
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text, 'count_differs'::text, 'triggers_changed'::text]))),
+    CONSTRAINT schema_and_table_come_together CHECK (((schema_name IS NULL) = (table_name IS NULL)))
+);
+
+
+--
+-- Name: TABLE table_metrics_alert_log; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TABLE nms.table_metrics_alert_log IS 'Every alert from when it was found until it held no longer. Those that are open are in nms.table_metrics_alerts.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.alert_id; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.alert_id IS 'Number of the alert.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.kind; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.kind IS 'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs or triggers_changed.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.schema_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.schema_name IS 'Schema of the table; null for what concerns a whole run.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.table_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.table_name IS 'Name of the table; null for what concerns a whole run.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.row_count; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.row_count IS 'Rows when it was last found; null where nothing was counted.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.expected_low; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.expected_low IS 'As few rows would have been usual then; null where that means nothing.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.expected_high; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.expected_high IS 'As many rows would have been usual then; null where that means nothing.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.detail; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.detail IS 'The same for a person.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.opened_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.opened_at IS 'When it was first found: the end of that run.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.opened_by_run; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.opened_by_run IS 'Run in which it was first found, which retention may have deleted since; null for run_late.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.closed_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.closed_at IS 'When it held no longer; null while it is open.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.closed_by_run; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.closed_by_run IS 'Run in which it held no longer; null while it is open.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.filter_name; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.filter_name IS 'Filter whose count is strange; null when it is that of all rows.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.acknowledged_at; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledged_at IS 'When somebody took it on, with nms.acknowledge_alert(); null until then.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.acknowledged_by; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledged_by IS 'The role that did.';
+
+
+--
+-- Name: COLUMN table_metrics_alert_log.acknowledgement; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledgement IS 'What that person said about it.';
+
+
+--
+-- Name: alert_groups(nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.alert_groups(alerts nms.table_metrics_alert_log[]) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'kind', found.kind,
+        'schema_name', found.schema_name,
+        'table_name', found.table_name,
+        'filter_name', found.filter_name,
+        'alerts', found.alerts,
+        'tables', to_jsonb(found.tables),
+        'detail', left(found.detail, 500),
+        'opened_at', found.opened_at,
+        'opened_by_run', found.opened_by_run,
+        'closed_at', found.closed_at,
+        'closed_by_run', found.closed_by_run,
+        'alert_id', (found.alert).alert_id,
+        'row_count', (found.alert).row_count,
+        'expected_low', (found.alert).expected_low,
+        'expected_high', (found.alert).expected_high
+      )
+      order by found.kind, found.schema_name nulls first, found.table_name, found.filter_name nulls first
+    ),
+    '[]'
+  )
+  from nms_private.grouped_alerts(alerts => alert_groups.alerts) as found
+$$;
+
+
+--
+-- Name: FUNCTION alert_groups(alerts nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.alert_groups(alerts nms.table_metrics_alert_log[]) IS 'Alerts as a message has them: put together by nms_private.grouped_alerts(), alert_id and the numbers where an entry is a single one.';
+
+
+--
 -- Name: alert_kinds(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5335,155 +5754,6 @@ COMMENT ON FUNCTION nms_private.alerts_of_table(schema_name text, table_name tex
 
 
 --
--- Name: table_metrics_alert_log; Type: TABLE; Schema: nms; Owner: -
---
-
-CREATE TABLE nms.table_metrics_alert_log (
-    alert_id bigint NOT NULL,
-    kind text NOT NULL,
-    schema_name text COLLATE pg_catalog."C",
-    table_name text COLLATE pg_catalog."C",
-    row_count bigint,
-    expected_low bigint,
-    expected_high bigint,
-    detail text NOT NULL,
-    opened_at timestamp with time zone NOT NULL,
-    opened_by_run bigint,
-    closed_at timestamp with time zone,
-    closed_by_run bigint,
-    filter_name text COLLATE pg_catalog."C",
-    acknowledged_at timestamp with time zone,
-    acknowledged_by text,
-    acknowledgement text,
-    CONSTRAINT a_filter_is_of_a_table CHECK (((filter_name IS NULL) OR (table_name IS NOT NULL))),
-    CONSTRAINT alerts_close_after_they_open CHECK ((closed_at >= opened_at)),
-    CONSTRAINT an_acknowledgement_has_1_to_500_characters CHECK (((length(acknowledgement) >= 1) AND (length(acknowledgement) <= 500))),
-    CONSTRAINT an_acknowledgement_tells_when_who_and_why CHECK ((num_nulls(acknowledged_at, acknowledged_by, acknowledgement) = ANY (ARRAY[0, 3]))),
-    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['repeated_failures'::text, 'run_late'::text, 'no_tables'::text, 'table_missing'::text, 'table_new'::text, 'dropped_to_zero'::text, 'drop'::text, 'spike'::text, 'count_differs'::text, 'triggers_changed'::text]))),
-    CONSTRAINT schema_and_table_come_together CHECK (((schema_name IS NULL) = (table_name IS NULL)))
-);
-
-
---
--- Name: TABLE table_metrics_alert_log; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON TABLE nms.table_metrics_alert_log IS 'Every alert from when it was found until it held no longer. Those that are open are in nms.table_metrics_alerts.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.alert_id; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.alert_id IS 'Number of the alert.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.kind; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.kind IS 'What is strange: repeated_failures, run_late, no_tables, table_missing, table_new, dropped_to_zero, drop, spike, count_differs or triggers_changed.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.schema_name; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.schema_name IS 'Schema of the table; null for what concerns a whole run.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.table_name; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.table_name IS 'Name of the table; null for what concerns a whole run.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.row_count; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.row_count IS 'Rows when it was last found; null where nothing was counted.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.expected_low; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.expected_low IS 'As few rows would have been usual then; null where that means nothing.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.expected_high; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.expected_high IS 'As many rows would have been usual then; null where that means nothing.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.detail; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.detail IS 'The same for a person.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.opened_at; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.opened_at IS 'When it was first found: the end of that run.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.opened_by_run; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.opened_by_run IS 'Run in which it was first found, which retention may have deleted since; null for run_late.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.closed_at; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.closed_at IS 'When it held no longer; null while it is open.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.closed_by_run; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.closed_by_run IS 'Run in which it held no longer; null while it is open.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.filter_name; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.filter_name IS 'Filter whose count is strange; null when it is that of all rows.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.acknowledged_at; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledged_at IS 'When somebody took it on, with nms.acknowledge_alert(); null until then.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.acknowledged_by; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledged_by IS 'The role that did.';
-
-
---
--- Name: COLUMN table_metrics_alert_log.acknowledgement; Type: COMMENT; Schema: nms; Owner: -
---
-
-COMMENT ON COLUMN nms.table_metrics_alert_log.acknowledgement IS 'What that person said about it.';
-
-
---
 -- Name: announce_alerts(nms.table_metrics_alert_log[], nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -5494,7 +5764,7 @@ CREATE FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[]
 declare
   v_change record;
   v_notification jsonb;
-  v_lines text[] := '{}';
+  v_lines text[] := array[]::text[];
 begin
   for v_change in
     select 'alert_opened' as event, told.* from nms_private.grouped_alerts(alerts => announce_alerts.opened) as told
@@ -5544,6 +5814,33 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]) IS 'Tells of alerts that were opened and closed, put together as nms_private.grouped_alerts() does: a notification each on the channel nms_alerts, with event, which is alert_opened or alert_closed, and the row of nms.table_metrics_alert_log as JSON, cut where that is too long; or, for several at once, with alerts, their number, and tables, the names of the first three. Returns a line for the server log. The caller writes it: with each line come all the calls that lie between.';
+
+
+--
+-- Name: as_meant(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.as_meant(shown text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case
+    when
+      as_meant.shown ~ '\\u[0-9a-f]{4}'
+      -- No name has this one, and half a character is none.
+      and as_meant.shown !~ '\\u0000'
+      and regexp_replace(as_meant.shown, '\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}', '', 'g') !~ '\\ud[89a-f]'
+      then regexp_replace(to_jsonb(as_meant.shown)::text, '\\\\(u[0-9a-f]{4})', '\\\1', 'g')::jsonb #>> '{}'
+    else as_meant.shown
+  end
+$$;
+
+
+--
+-- Name: FUNCTION as_meant(shown text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.as_meant(shown text) IS 'The text that a terminal shows as this one, where what would act on it stands as \u001b.';
 
 
 --
@@ -6356,10 +6653,16 @@ CREATE FUNCTION nms_private.changes_of_period(before bigint, after bigint, first
     cross join lateral (
       select jsonb_agg(measurement.row_count order by calendar.snapshot_date) as days
       from calendar
-      left join nms.table_metrics_measurements as measurement
-        on measurement.run_id = calendar.run_id
-        and measurement.schema_name = placed.schema_name
-        and measurement.table_name = placed.table_name
+      -- limit: each is looked up by its key, or the whole history is read
+      left join lateral (
+        select found.row_count
+        from nms.table_metrics_measurements as found
+        where
+          found.run_id = calendar.run_id
+          and found.schema_name = placed.schema_name
+          and found.table_name = placed.table_name
+        limit 1
+      ) as measurement on true
     ) as history
     where
       placed.place <= coalesce(changes_of_period.at_most, placed.place)
@@ -6409,6 +6712,171 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.changes_of_period(before bigint, after bigint, first date, last date, at_most integer) IS 'What nms.period_report says of the tables of two runs, and of their rows on the days from the first to the last.';
+
+
+--
+-- Name: check_alerts(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.check_alerts() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  alert as (
+    select
+      open.value ->> 'kind' as kind,
+      nms_private.is_critical(kind => open.value ->> 'kind') as is_critical,
+      open.value ->> 'acknowledged_at' is not null as is_acknowledged,
+      concat_ws(' ', open.value ->> 'kind', concat_ws('.', open.value ->> 'schema_name', open.value ->> 'table_name')) as name,
+      open.place
+    from jsonb_array_elements(nms_private.open_alerts()) with ordinality as open (value, place)
+  ),
+  total as (
+    select
+      count(*) filter (where not alert.is_acknowledged) as unseen,
+      count(*) filter (where not alert.is_acknowledged and alert.is_critical) as critical,
+      count(*) filter (where alert.is_acknowledged) as acknowledged
+    from alert
+  ),
+  -- Three are enough for a pager.
+  named as (
+    select string_agg(first.name, ', ' order by first.is_critical desc, first.place) as names, count(*) as shown
+    from (
+      select alert.* from alert where not alert.is_acknowledged order by alert.is_critical desc, alert.place limit 3
+    ) as first
+  )
+  select jsonb_build_object(
+    'status', case when total.critical > 0 then 'CRITICAL' when total.unseen > 0 then 'WARNING' else 'OK' end,
+    'message', concat_ws(
+      ', ',
+      case
+        when total.unseen = 0 then 'no open alert'
+        else format('%s open alert%s: %s', total.unseen, case when total.unseen > 1 then 's' end, named.names)
+      end,
+      case when total.unseen > named.shown then format('and %s more', total.unseen - named.shown) end,
+      case when total.acknowledged > 0 then format('%s acknowledged', total.acknowledged) end
+    ),
+    'perfdata', format(
+      'alerts=%s;0;;0 critical=%s;;0;0 acknowledged=%s;;;0', total.unseen, total.critical, total.acknowledged
+    )
+  )
+  from total
+  cross join named
+$$;
+
+
+--
+-- Name: FUNCTION check_alerts(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.check_alerts() IS 'Whether anything is strange, as of nms.check_report(): any open alert is a WARNING, some kinds are CRITICAL; what is acknowledged is neither, and is mentioned.';
+
+
+--
+-- Name: check_status(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.check_status() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  alert as materialized (
+    select open.value ->> 'kind' as kind, open.value ->> 'detail' as detail, open.value ->> 'acknowledged_at' is not null as is_acknowledged
+    from jsonb_array_elements(nms_private.open_alerts()) as open (value)
+  ),
+  -- Of those about runs: what is strange about tables is another check.
+  urgent as (
+    select
+      string_agg(left(alert.detail, 300), '; ' order by alert.kind) filter (where not alert.is_acknowledged) as told,
+      string_agg(alert.kind, ', ' order by alert.kind) filter (where alert.is_acknowledged) as acknowledged
+    from alert
+    where alert.kind in ('run_late', 'repeated_failures')
+  ),
+  last_run as (
+    select run.run_id, run.status, run.error_message
+    from nms.table_metrics_runs as run
+    where run.status <> 'RUNNING' and not run.is_imported
+    order by run.run_id desc
+    limit 1
+  ),
+  last_day as (
+    select
+      day.run_id,
+      day.snapshot_date,
+      run.finished_at,
+      greatest(0, floor(extract(epoch from statement_timestamp() - run.finished_at))) as age,
+      ceil(extract(epoch from due.due_at - run.finished_at)) as due_age,
+      due.due_at,
+      nms_private.run_totals(run_id => day.run_id) as totals
+    from nms.table_metrics_daily_snapshot as day
+    join nms.table_metrics_runs as run on run.run_id = day.run_id
+    left join nms.table_metrics_next_due as due on due.run_id = day.run_id
+    order by day.snapshot_date desc
+    limit 1
+  ),
+  state as (
+    select
+      today.date,
+      last_day.snapshot_date is not distinct from today.date as is_counted,
+      coalesce(last_run.status = 'FAILED', false) as has_failed
+    from (select nms.business_date() as date) as today
+    left join last_day on true
+    left join last_run on true
+  )
+  select jsonb_build_object(
+    'status', case
+      when urgent.told is not null then 'CRITICAL'
+      when state.has_failed and not state.is_counted and urgent.acknowledged is null then 'WARNING'
+      when last_day.run_id is null then 'WARNING'
+      else 'OK'
+    end,
+    'message', concat_ws(
+      '; ',
+      urgent.told,
+      case
+        when state.is_counted
+          then format(
+            '%s counted by run %s: %s tables, %s rows',
+            state.date, last_day.run_id, last_day.totals ->> 'tables', last_day.totals ->> 'rows'
+          )
+        when last_day.run_id is null then 'no day has a result'
+        when urgent.told is null
+          then format(
+            'no result for %s yet%s, the last one is of %s',
+            state.date,
+            coalesce(format(', due at %s', to_char(last_day.due_at at time zone settings.business_time_zone, 'YYYY-MM-DD HH24:MI')), ''),
+            last_day.snapshot_date
+          )
+      end,
+      case
+        when state.has_failed and urgent.told is null
+          then format('run %s FAILED: %s', last_run.run_id, left(last_run.error_message, 300))
+      end,
+      case when urgent.acknowledged is not null then format('acknowledged: %s', urgent.acknowledged) end
+    ),
+    'perfdata', concat_ws(
+      ' ',
+      'tables=' || (last_day.totals ->> 'tables') || ';;;0',
+      'rows=' || (last_day.totals ->> 'rows') || ';;;0',
+      format('alerts=%s;;;0', (select count(*) from alert where not alert.is_acknowledged)),
+      case when last_day.age is not null then format('age=%ss;;%s;0', last_day.age, last_day.due_age) end
+    )
+  )
+  from nms.table_metrics_settings as settings
+  cross join state
+  cross join urgent
+  left join last_day on true
+  left join last_run on true
+$$;
+
+
+--
+-- Name: FUNCTION check_status(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.check_status() IS 'Whether today is counted as usual, as of nms.check_report(): CRITICAL when it is late, or runs fail again and again; WARNING when the last run has failed and today has no result, or no day has one. perfdata: tables and rows of the last day, open alerts, and the age of its result, critical once the next one is due.';
 
 
 --
@@ -8010,6 +8478,44 @@ COMMENT ON FUNCTION nms_private.current_targets(skip jsonb, exclude jsonb, among
 
 
 --
+-- Name: dates_until(date, double precision, double precision, double precision, double precision); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.dates_until(since date, distance double precision, slope double precision, wander double precision, span double precision) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select jsonb_build_object(
+    'outcome', case
+      when found.earliest > horizon.days then 'not within 100 years'
+      when found.latest > horizon.days then 'not before'
+      else found.outcome
+    end,
+    'earliest', case
+      when found.earliest <= horizon.days then dates_until.since + floor(found.earliest)::integer
+    end,
+    'middle', case
+      when found.latest <= horizon.days then dates_until.since + round(found.middle)::integer
+    end,
+    'latest', case
+      when found.latest <= horizon.days then dates_until.since + ceil(found.latest)::integer
+    end
+  )
+  from nms_private.time_until(
+    distance => dates_until.distance, slope => dates_until.slope, wander => dates_until.wander, span => dates_until.span
+  ) as found
+  cross join (select 36525 as days) as horizon
+$$;
+
+
+--
+-- Name: FUNCTION dates_until(since date, distance double precision, slope double precision, wander double precision, span double precision); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.dates_until(since date, distance double precision, slope double precision, wander double precision, span double precision) IS 'The dates of nms_private.time_until(): {outcome, earliest, middle, latest}, as far as they lie within 100 years.';
+
+
+--
 -- Name: day_owners(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -8035,6 +8541,25 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.day_owners(run_id bigint) IS 'The history by which a finished run is judged: the runs that owned the business days of the 13 weeks before its own when it ended. What ended later changes nothing.';
+
+
+--
+-- Name: days_needed(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.days_needed() RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select 14
+$$;
+
+
+--
+-- Name: FUNCTION days_needed(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.days_needed() IS 'Of how many days something has to be known before its pace is told.';
 
 
 --
@@ -8140,7 +8665,9 @@ CREATE FUNCTION nms_private.delete_measurements_of_deleted_runs() RETURNS trigge
     AS $$
 begin
   if tg_op = 'TRUNCATE' then
-    truncate nms.table_metrics_measurements, nms.table_metrics_filtered_counts, nms.table_metrics_comparisons;
+    truncate
+      nms.table_metrics_measurements, nms.table_metrics_filtered_counts, nms.table_metrics_comparisons,
+      nms_private.key_positions;
   else
     delete from nms.table_metrics_measurements as measurement
     using deleted_runs
@@ -8151,6 +8678,9 @@ begin
     delete from nms.table_metrics_comparisons as comparison
     using deleted_runs
     where comparison.run_id = deleted_runs.run_id;
+    delete from nms_private.key_positions as known
+    using deleted_runs
+    where known.run_id = deleted_runs.run_id;
   end if;
   return null;
 end
@@ -10690,6 +11220,34 @@ COMMENT ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) IS 'Ends
 
 
 --
+-- Name: gives_numbers(oid, oid); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.gives_numbers(sequence_oid oid, default_oid oid) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    gives_numbers.default_oid is null
+    or exists (
+      select
+      from pg_attrdef as fallback
+      where
+        fallback.oid = gives_numbers.default_oid
+        and pg_get_expr(fallback.adbin, fallback.adrelid)
+          = format('nextval(%L::regclass)', gives_numbers.sequence_oid::regclass::text)
+    )
+$$;
+
+
+--
+-- Name: FUNCTION gives_numbers(sequence_oid oid, default_oid oid); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.gives_numbers(sequence_oid oid, default_oid oid) IS 'Whether the numbers of a sequence are what a column gets: always for an identity (default_oid is null), otherwise when the default is nextval() of it and nothing else.';
+
+
+--
 -- Name: grouped_alerts(nms.table_metrics_alert_log[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -11064,6 +11622,82 @@ COMMENT ON FUNCTION nms_private.header_holders(run_id bigint) IS 'The other sess
 
 
 --
+-- Name: highest_key(oid, text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.highest_key(table_oid oid, column_name text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET constraint_exclusion TO 'off'
+    SET row_security TO 'off'
+    SET jit TO 'off'
+    AS $$
+declare
+  v_highest bigint;
+  v_name text := table_oid::regclass::text;
+begin
+  begin
+    perform
+      set_config('transaction_read_only', 'on', true),
+      set_config('lock_timeout', '1s', true);
+    if current_setting('restrict_nonsystem_relation_kind', true) is not null then
+      perform set_config('restrict_nonsystem_relation_kind', 'view', true);
+    end if;
+    execute format('lock table only %s in access share mode', v_name);
+    if
+      to_regclass(v_name)::oid = highest_key.table_oid
+      and exists (
+        select
+        from pg_class as relation
+        join pg_index as key on key.indrelid = relation.oid and key.indisprimary and key.indisvalid
+        join pg_class as index on index.oid = key.indexrelid
+        join pg_opclass as operators on operators.oid = key.indclass[0]
+        join pg_attribute as attribute on attribute.attrelid = relation.oid and attribute.attnum = key.indkey[0]
+        where
+          relation.oid = highest_key.table_oid
+          and relation.relkind = 'r'
+          and not relation.relhassubclass
+          and key.indnkeyatts = 1
+          and attribute.attname = highest_key.column_name
+          and attribute.atttypid in ('smallint'::regtype, 'integer'::regtype)
+          and operators.opcnamespace = 'pg_catalog'::regnamespace
+          and operators.opcdefault
+          and index.relam = (select method.oid from pg_am as method where method.amname = 'btree')
+      )
+      and not exists (
+        select
+        from pg_index as other
+        where other.indrelid = highest_key.table_oid and num_nonnulls(other.indexprs, other.indpred) > 0
+      )
+      and not exists (
+        select
+        from pg_statistic_ext as statistics
+        where statistics.stxrelid = highest_key.table_oid and statistics.stxexprs is not null
+      )
+    then
+      execute format('select max(%I) from only %s', highest_key.column_name, v_name) into v_highest;
+    end if;
+    raise sqlstate 'NM002' using message = 'read: release the lock';
+  exception
+    when sqlstate 'NM002' then
+      return v_highest;
+    when query_canceled then
+      raise;
+    when assert_failure or others then
+      return null;
+  end;
+end
+$$;
+
+
+--
+-- Name: FUNCTION highest_key(table_oid oid, column_name text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.highest_key(table_oid oid, column_name text) IS 'The highest value of a primary key of one column, smallint or integer, from its index; null when the table is empty, locked, partitioned or has children, or when reading it could run code of its owner: an index or statistics of an expression, or an index of some rows only.';
+
+
+--
 -- Name: targets; Type: TABLE; Schema: nms_private; Owner: -
 --
 
@@ -11280,6 +11914,25 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint) IS 'Whether a table is one of those that a choice names, which nms_private.checked_choice() has checked. top and sort are left to who puts them in order.';
+
+
+--
+-- Name: is_critical(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.is_critical(kind text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select is_critical.kind in ('dropped_to_zero', 'table_missing', 'count_differs', 'repeated_failures', 'run_late')
+$$;
+
+
+--
+-- Name: FUNCTION is_critical(kind text); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.is_critical(kind text) IS 'Whether a monitor is told CRITICAL for an alert of this kind, rather than WARNING: rows or results are gone, or counts are wrong.';
 
 
 --
@@ -11771,6 +12424,318 @@ COMMENT ON FUNCTION nms_private.keep_foreign_counts(run_id bigint, findings nms_
 
 
 --
+-- Name: key_forecast(oid, integer, jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  -- Of several columns that which ends first.
+  key as (
+    select limits.*, given.is_sequence, given."position"
+    from nms_private.key_limits(table_oid => key_forecast.table_oid) as limits
+    cross join lateral (
+      select
+        limits.sequence_oid is not null
+          and nms_private.gives_numbers(sequence_oid => limits.sequence_oid, default_oid => limits.default_oid) as is_sequence
+    ) as kind
+    cross join lateral (
+      select
+        true as is_sequence, found."position", true as is_known
+      from nms_private.sequence_positions(sequences => array[limits.sequence_oid]) as found
+      where kind.is_sequence
+      union all
+      select false, found.highest, found.highest is not null
+      from nms_private.highest_key(table_oid => limits.table_oid, column_name => limits.column_name) as found (highest)
+      where not kind.is_sequence and limits.is_only_column and limits.data_type <> 'bigint'
+    ) as given
+    where given.is_known
+    order by (limits.last_key::numeric - coalesce(given."position", limits.first_key)) / limits.increment
+    limit 1
+  ),
+  measured as (
+    select
+      key.*,
+      floor(
+        (key.last_key::numeric - coalesce(key."position"::numeric, coalesce(key.first_key, 1)::numeric - key.increment))
+          / key.increment
+      ) as keys_left,
+      floor((key.last_key::numeric - coalesce(key.first_key, 1)) / key.increment) + 1 as keys
+    from key
+  ),
+  paced as (
+    select
+      measured.*,
+      pace.points,
+      case
+        when pace.slope is not null
+          then jsonb_build_object(
+            'of', 'positions', 'slope', pace.slope, 'slope_low', pace.slope_low, 'slope_high', pace.slope_high,
+            'wander', pace.wander, 'span', pace.span
+          )
+        when measured.increment > 0 or measured.is_sequence then '{"of": "rows"}' || key_forecast.rows_line
+      end as line
+    from measured
+    left join lateral nms_private.key_pace(
+      sequence_schema => measured.sequence_schema,
+      sequence_name => measured.sequence_name,
+      increment => measured.increment,
+      "position" => measured."position",
+      days => key_forecast.days
+    ) as pace on measured.is_sequence
+  )
+  select jsonb_build_object(
+    'column_name', paced.column_name,
+    'data_type', paced.data_type,
+    'position', paced."position",
+    'last_key', paced.last_key,
+    'keys_left', greatest(paced.keys_left, 0),
+    'used_percent', trunc(100 * (1 - paced.keys_left / paced.keys), 2),
+    'limited_by', case when paced.is_limited_by_type then 'type' else 'sequence' end,
+    'sequence', case when paced.is_sequence then paced.sequence_oid::regclass::text end,
+    'increment', paced.increment,
+    'is_cyclic', paced.is_cyclic,
+    'points_found', coalesce(paced.points, 0),
+    'points_needed', nms_private.days_needed() + 1,
+    'pace_of', paced.line ->> 'of',
+    'remedy', nms_private.key_remedy(
+      schema_name => paced.schema_name,
+      table_name => paced.table_name,
+      column_name => paced.column_name,
+      data_type => paced.data_type,
+      is_limited_by_type => paced.is_limited_by_type or not paced.is_sequence,
+      sequence_oid => case when paced.is_sequence then paced.sequence_oid end,
+      default_oid => paced.default_oid
+    )
+  )
+    || nms_private.shown_pace(
+      slope => (paced.line ->> 'slope')::double precision,
+      slope_low => (paced.line ->> 'slope_low')::double precision,
+      slope_high => (paced.line ->> 'slope_high')::double precision
+    )
+    || coalesce(outcome.said, '{"outcome": null, "earliest": null, "middle": null, "latest": null}')
+    || jsonb_build_object(
+      'is_pressing',
+      paced.keys_left <= 0
+        or paced.keys_left < 0.2 * paced.keys
+        or coalesce((outcome.said ->> 'earliest')::date <= nms.business_date() + 365, false)
+    )
+  from paced
+  cross join lateral (
+    select nms_private.dates_until(
+      since => nms.business_date(),
+      distance => paced.keys_left::double precision,
+      slope => (paced.line ->> 'slope')::double precision,
+      wander => (paced.line ->> 'wander')::double precision,
+      span => (paced.line ->> 'span')::double precision
+    )
+    where paced.keys_left > 0 and paced.line is not null
+    union all
+    select '{"outcome": "passed", "earliest": null, "middle": null, "latest": null}' where paced.keys_left <= 0
+    union all
+    select null where paced.keys_left > 0 and paced.line is null
+  ) as dated (until)
+  -- Rows that were deleted have used keys as well: what grows by rows runs out no later, and says nothing of sooner.
+  cross join lateral (
+    select
+      case
+        when dated.until ->> 'outcome' = 'passed' or paced.line ->> 'of' = 'positions' then dated.until
+        when dated.until ->> 'latest' is not null
+          then dated.until || '{"outcome": "not after", "earliest": null, "middle": null}'
+      end
+  ) as outcome (said)
+$$;
+
+
+--
+-- Name: FUNCTION key_forecast(table_oid oid, days integer, rows_line jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line jsonb) IS 'When the primary key of a table runs out, by the position of its sequence, or else by its highest value: as the key of nms.forecast_report(). rows_line: how the rows grow, for where too few positions are known. Null: it has none that could run out, or none that can be read.';
+
+
+--
+-- Name: key_limits(oid); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.key_limits(table_oid oid DEFAULT NULL::oid) RETURNS TABLE(table_oid oid, schema_name text, table_name text, column_name text, data_type text, first_key bigint, last_key bigint, is_only_column boolean, is_limited_by_type boolean, sequence_oid oid, sequence_schema text, sequence_name text, increment bigint, is_cyclic boolean, default_oid oid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  key_column as materialized (
+    select
+      relation.oid as table_oid,
+      namespace.nspname as schema_name,
+      relation.relname as table_name,
+      attribute.attname as column_name,
+      attribute.attnum,
+      attribute.atttypid,
+      key.indnkeyatts = 1 as is_only_column,
+      (power(2::numeric, 8 * attribute.attlen - 1) - 1)::bigint as greatest_of_type
+    from pg_index as key
+    join pg_class as relation on relation.oid = key.indrelid
+    join pg_namespace as namespace on namespace.oid = relation.relnamespace
+    join pg_attribute as attribute
+      on attribute.attrelid = relation.oid
+      and attribute.attnum = any ((key.indkey::smallint[])[0:key.indnkeyatts - 1])
+    where
+      key.indisprimary
+      and relation.relkind in ('r', 'p')
+      and not relation.relispartition
+      and relation.relpersistence <> 't'
+      and attribute.atttypid in ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
+      and (key_limits.table_oid is null or relation.oid = key_limits.table_oid)
+  )
+  select
+    key_column.table_oid,
+    key_column.schema_name,
+    key_column.table_name,
+    key_column.column_name,
+    key_column.atttypid::regtype::text,
+    case when sequence.seqincrement < 0 then sequence.seqmax else sequence.seqmin end,
+    ending.last_key,
+    key_column.is_only_column,
+    abs(ending.last_key::numeric) >= key_column.greatest_of_type,
+    sequence.seqrelid,
+    sequence_namespace.nspname,
+    sequence_relation.relname,
+    coalesce(sequence.seqincrement, 1),
+    coalesce(sequence.seqcycle, false),
+    given_by.default_oid
+  from key_column
+  -- An identity has its sequence, a default names one. The limit keeps the planner to look-ups.
+  left join lateral (
+    select dependency.objid as sequence_oid, null::oid as default_oid
+    from pg_depend as dependency
+    where
+      dependency.refclassid = 'pg_class'::regclass
+      and dependency.refobjid = key_column.table_oid
+      and dependency.refobjsubid = key_column.attnum
+      and dependency.classid = 'pg_class'::regclass
+      and dependency.deptype = 'i'
+    union all
+    select dependency.refobjid, fallback.oid
+    from pg_attrdef as fallback
+    join pg_depend as dependency
+      on dependency.classid = 'pg_attrdef'::regclass
+      and dependency.objid = fallback.oid
+      and dependency.refclassid = 'pg_class'::regclass
+      and dependency.refobjid <> key_column.table_oid
+    where fallback.adrelid = key_column.table_oid and fallback.adnum = key_column.attnum
+    limit 1
+  ) as given_by on true
+  left join pg_sequence as sequence on sequence.seqrelid = given_by.sequence_oid
+  left join pg_class as sequence_relation on sequence_relation.oid = sequence.seqrelid
+  left join pg_namespace as sequence_namespace on sequence_namespace.oid = sequence_relation.relnamespace
+  cross join lateral (
+    select
+      case
+        when sequence.seqincrement < 0 then greatest(sequence.seqmin, -key_column.greatest_of_type - 1)
+        else least(sequence.seqmax, key_column.greatest_of_type)
+      end
+  ) as ending (last_key)
+  where
+    (sequence.seqrelid is not null or (key_column.is_only_column and key_column.atttypid <> 'bigint'::regtype))
+    and (
+      key_column.atttypid <> 'bigint'::regtype
+      or ending.last_key not in (bigint '9223372036854775807', -9223372036854775807, (-9223372036854775808)::bigint)
+    )
+$$;
+
+
+--
+-- Name: FUNCTION key_limits(table_oid oid); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.key_limits(table_oid oid) IS 'Primary keys that can run out: columns of smallint or integer, and of bigint whose sequence ends earlier. From first_key to last_key, in steps of increment, as the type of the column and the sequence that gives the numbers allow; without a sequence (sequence_oid is null) first_key is null, and the key has no other column. default_oid: the default that names the sequence, null for an identity. Not of partitions: their parent has the column. Asks the catalogue.';
+
+
+--
+-- Name: key_pace(text, text, bigint, bigint, integer); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.key_pace(sequence_schema text, sequence_name text, increment bigint, "position" bigint, days integer) RETURNS TABLE(points bigint, slope double precision, slope_low double precision, slope_high double precision, wander double precision, span double precision)
+    LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  known as (
+    select known.read_at, known."position"
+    from nms_private.key_positions as known
+    where
+      known.sequence_schema = key_pace.sequence_schema
+      and known.sequence_name = key_pace.sequence_name
+      and known."position" is not null
+      and known.read_at > statement_timestamp() - make_interval(days => key_pace.days)
+    union all
+    select statement_timestamp(), key_pace."position" where key_pace."position" is not null
+  ),
+  point as (
+    select
+      extract(epoch from known.read_at - statement_timestamp())::double precision / 86400 as place,
+      ((known."position"::numeric - key_pace."position") / key_pace.increment)::double precision as amount
+    from known
+  ),
+  gathered as (
+    select count(*) as points, array_agg(point.place) as places, array_agg(point.amount) as amounts from point
+  )
+  select gathered.points, line.slope, line.slope_low, line.slope_high, line.wander, line.span
+  from gathered
+  left join lateral nms_private.robust_line(places => gathered.places, amounts => gathered.amounts) as line
+    on gathered.points > nms_private.days_needed()
+$$;
+
+
+--
+-- Name: FUNCTION key_pace(sequence_schema text, sequence_name text, increment bigint, "position" bigint, days integer); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.key_pace(sequence_schema text, sequence_name text, increment bigint, "position" bigint, days integer) IS 'How many keys a sequence has used a day, as of nms_private.robust_line(), by its position now and those that runs have kept in the last so many days. points: how many there are, now included; the others are null when they are too few.';
+
+
+--
+-- Name: key_remedy(text, text, text, text, boolean, oid, oid); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.key_remedy(schema_name text, table_name text, column_name text, data_type text, is_limited_by_type boolean, sequence_oid oid, default_oid oid) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select concat_ws(
+    ' ',
+    case
+      when key_remedy.is_limited_by_type
+        then format(
+          'alter table %I.%I alter column %I type bigint;',
+          key_remedy.schema_name, key_remedy.table_name, key_remedy.column_name
+        )
+    end,
+    (
+      -- That of an identity takes the type of its column along.
+      select format(
+        'alter sequence %s as bigint no %svalue;',
+        key_remedy.sequence_oid::regclass, case when sequence.seqincrement < 0 then 'min' else 'max' end
+      )
+      from pg_sequence as sequence
+      where
+        sequence.seqrelid = key_remedy.sequence_oid
+        and (not key_remedy.is_limited_by_type or (key_remedy.default_oid is not null and sequence.seqtypid <> 'bigint'::regtype))
+    )
+  )
+$$;
+
+
+--
+-- Name: FUNCTION key_remedy(schema_name text, table_name text, column_name text, data_type text, is_limited_by_type boolean, sequence_oid oid, default_oid oid); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.key_remedy(schema_name text, table_name text, column_name text, data_type text, is_limited_by_type boolean, sequence_oid oid, default_oid oid) IS 'The statements after which a key does not run out any more. A new type rewrites the table and its indexes under an access exclusive lock.';
+
+
+--
 -- Name: known_business_date(); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -12115,6 +13080,154 @@ COMMENT ON FUNCTION nms_private.lint_filter_not_counted(payload jsonb, targets n
 
 
 --
+-- Name: lint_key_runs_out(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  target as materialized (
+    select target.table_oid from unnest(lint_key_runs_out.targets) as target
+  ),
+  key as materialized (
+    select limits.*
+    from nms_private.key_limits() as limits
+    where limits.sequence_oid is not null and limits.table_oid in (select target.table_oid from target)
+  ),
+  -- Where no run has found any number given out, that is read now.
+  unknown as (
+    select found.sequence_oid, found."position"
+    from (
+      select array_agg(distinct key.sequence_oid) as sequences
+      from key
+      where not exists (
+        select
+        from nms_private.key_positions as known
+        where
+          known.sequence_schema = key.sequence_schema
+          and known.sequence_name = key.sequence_name
+          and known."position" is not null
+      )
+    ) as given
+    cross join nms_private.sequence_positions(sequences => given.sequences) as found
+  ),
+  placed as materialized (
+    select
+      key.*,
+      coalesce(latest."position", unknown."position") as "position",
+      latest."position"::numeric - oldest."position" as used_since,
+      extract(epoch from latest.read_at - oldest.read_at) / 86400 as days
+    from key
+    left join unknown on unknown.sequence_oid = key.sequence_oid
+    left join lateral (
+      select known.*
+      from nms_private.key_positions as known
+      where known.sequence_schema = key.sequence_schema and known.sequence_name = key.sequence_name
+      order by known.run_id desc
+      limit 1
+    ) as latest on true
+    left join lateral (
+      select known.*
+      from nms_private.key_positions as known
+      where
+        known.sequence_schema = key.sequence_schema
+        and known.sequence_name = key.sequence_name
+        and known."position" is not null
+        and known.read_at > statement_timestamp() - interval '90 days'
+      order by known.run_id
+      limit 1
+    ) as oldest on true
+  ),
+  -- No range begins before a tenth of what the mean pace allows: the others need not be looked at closely.
+  pressing as materialized (
+    select placed.*
+    from placed
+    where
+      placed."position" is not null
+      and (
+        (placed.last_key::numeric - placed."position") / placed.increment
+          <= 0.2 * (placed.last_key::numeric - placed.first_key) / placed.increment
+        or (placed.last_key::numeric - placed."position") / placed.increment
+          <= 3650 * placed.used_since / placed.increment / nullif(placed.days, 0)
+      )
+      and nms_private.gives_numbers(sequence_oid => placed.sequence_oid, default_oid => placed.default_oid)
+  ),
+  judged as (
+    select
+      pressing.*,
+      floor((pressing.last_key::numeric - pressing."position") / pressing.increment) as keys_left,
+      100 - 100 * (pressing.last_key::numeric - pressing."position") / nullif(pressing.last_key::numeric - pressing.first_key, 0)
+        as used_percent,
+      pace.until
+    from pressing
+    left join lateral (
+      select nms_private.dates_until(
+        since => lint_key_runs_out.today,
+        distance => ((pressing.last_key::numeric - pressing."position") / pressing.increment)::double precision,
+        slope => found.slope,
+        wander => found.wander,
+        span => found.span
+      ) as until
+      from nms_private.key_pace(
+        sequence_schema => pressing.sequence_schema,
+        sequence_name => pressing.sequence_name,
+        increment => pressing.increment,
+        "position" => pressing."position",
+        days => 90
+      ) as found
+      where found.slope is not null
+    ) as pace on true
+  )
+  select
+    case when judged.keys_left < 1 and not judged.is_cyclic then 'error' else 'warning' end,
+    'key_runs_out',
+    judged.table_oid::regclass::text,
+    format(
+      'its key %I (%s) is at %s of %s: %s',
+      judged.column_name,
+      judged.data_type,
+      nms_private.with_separators(judged."position"),
+      nms_private.with_separators(judged.last_key),
+      case
+        when judged.keys_left < 1 and judged.is_cyclic then 'its sequence begins again, with keys that there may be already'
+        when judged.keys_left < 1 then 'no row can be inserted any more'
+        when judged.until ->> 'outcome' = 'between'
+          then format('it runs out between %s and %s', judged.until ->> 'earliest', judged.until ->> 'latest')
+        when judged.until ->> 'outcome' = 'not before' then format('it runs out not before %s', judged.until ->> 'earliest')
+        when judged.until is null then format('%s per cent are used, and too few days are known to say when it runs out', floor(judged.used_percent))
+        else format('%s per cent are used, and at the present pace it does not run out', floor(judged.used_percent))
+      end
+    ),
+    nms_private.key_remedy(
+      schema_name => judged.schema_name,
+      table_name => judged.table_name,
+      column_name => judged.column_name,
+      data_type => judged.data_type,
+      is_limited_by_type => judged.is_limited_by_type,
+      sequence_oid => judged.sequence_oid,
+      default_oid => judged.default_oid
+    ) || case
+      when judged.is_limited_by_type then ' -- rewrites the table and its indexes, and nobody can read it meanwhile: docs/forecast.md'
+      else ''
+    end
+  from judged
+  where
+    judged.used_percent > 80
+    or judged.keys_left < 1
+    or (judged.until ->> 'earliest')::date <= lint_key_runs_out.today + 365
+$$;
+
+
+--
+-- Name: FUNCTION lint_key_runs_out(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private.target[], today date) IS 'The numbers of a primary key that a sequence gives out are used up (error), by more than 80 per cent, or may be within a year: by the early end of the range. From the positions that runs have kept; what none has kept yet is read.';
+
+
+--
 -- Name: lint_last_run_failed(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -12201,6 +13314,42 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.lint_malformed_payload(payload jsonb, targets nms_private.target[], today date) IS 'The payload is one that no job accepts.';
+
+
+--
+-- Name: lint_message_not_sent(jsonb, nms_private.target[], date); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.lint_message_not_sent(payload jsonb, targets nms_private.target[], today date) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    'warning',
+    'message_not_sent',
+    message.about,
+    concat_ws(
+      ': ',
+      case when message.given_up_at is null then 'it waits to be sent' else 'it will not be sent' end,
+      coalesce(message.problem, 'nobody has tried, no worker or collect that has an ALERT_WEBHOOK_URL ran since')
+    ),
+    'table-metrics test-webhook'
+  from nms_private.messages as message
+  where
+    message.body is not null
+    and message.sent_at is null
+    and (message.given_up_at is not null or message.written_at < now() - interval '1 hour')
+    and message.written_at > now() - interval '7 days'
+  order by message.written_at desc
+  limit 3
+$$;
+
+
+--
+-- Name: FUNCTION lint_message_not_sent(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.lint_message_not_sent(payload jsonb, targets nms_private.target[], today date) IS 'A webhook was not told for an hour what it should have been told, or never will be: the last three messages of the past week.';
 
 
 --
@@ -13530,6 +14679,81 @@ COMMENT ON FUNCTION nms_private.measure_next_target(run_id bigint, after bigint,
 
 
 --
+-- Name: message_of_run(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.message_of_run(run_id bigint) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  given as (
+    select run.*
+    from nms.table_metrics_runs as run
+    where run.run_id = message_of_run.run_id and run.finished_at is not null and not run.is_imported
+  ),
+  earlier as (
+    select run.status, run.snapshot_date, run.error_message
+    from nms.table_metrics_runs as run
+    where run.run_id < message_of_run.run_id and run.finished_at is not null and not run.is_imported
+    order by run.run_id desc
+    limit 1
+  ),
+  told as (
+    select
+      nms_private.alert_groups(
+        alerts => array(select log from nms.table_metrics_alert_log as log where log.opened_by_run = given.run_id)
+      ) as opened,
+      nms_private.alert_groups(
+        alerts => array(select log from nms.table_metrics_alert_log as log where log.closed_by_run = given.run_id)
+      ) as closed,
+      case given.status
+        -- A job is tried again within minutes, and fails again.
+        when 'FAILED' then not exists (
+          select
+          from earlier
+          where
+            earlier.status = 'FAILED'
+            and earlier.snapshot_date = given.snapshot_date
+            and earlier.error_message is not distinct from given.error_message
+        )
+        else exists (select from earlier where earlier.status = 'FAILED')
+      end as is_news
+    from given
+  )
+  select jsonb_build_object(
+    'type', case given.status when 'FAILED' then 'run.failed' else 'run.succeeded' end,
+    'timestamp', given.finished_at,
+    'data', jsonb_build_object(
+      'database', current_database(),
+      'run', jsonb_build_object(
+        'run_id', given.run_id,
+        'snapshot_date', given.snapshot_date,
+        'status', given.status,
+        'error_message', left(given.error_message, 500),
+        'collected_at', given.collected_at,
+        'finished_at', given.finished_at,
+        'is_after_failure', exists (select from earlier where earlier.status = 'FAILED')
+      ) || case given.status when 'SUCCEEDED' then nms_private.run_totals(run_id => given.run_id) else '{}' end,
+      'opened', told.opened,
+      'closed', told.closed,
+      'open_alerts', (select count(*) from nms.table_metrics_alerts)
+    )
+  )
+  from given
+  cross join told
+  where told.is_news or told.opened <> '[]' or told.closed <> '[]'
+$$;
+
+
+--
+-- Name: FUNCTION message_of_run(run_id bigint); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.message_of_run(run_id bigint) IS 'What a webhook is told about a run that has ended: {type, timestamp, data: {database, run, opened, closed, open_alerts}}, the alerts that it has opened and closed as nms_private.grouped_alerts() puts them together. Null when there is nothing to tell: no alert, and it succeeded like the run before it, or failed like that on the same day and for the same reason.';
+
+
+--
 -- Name: name_of_rule(nms.table_metrics_alert_rules); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -13592,9 +14816,14 @@ CREATE FUNCTION nms_private.names_spelled(spelling text) RETURNS TABLE(schema_na
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select distinct schema.name, relation.name
-  from generate_series(2, length(names_spelled.spelling) - 1) as dot
+  from (
+    select names_spelled.spelling as text
+    union
+    select nms_private.as_meant(shown => names_spelled.spelling)
+  ) as spelled
+  cross join lateral generate_series(2, length(spelled.text) - 1) as dot
   cross join lateral (
-    values (left(names_spelled.spelling, dot - 1), substr(names_spelled.spelling, dot + 1))
+    values (left(spelled.text, dot - 1), substr(spelled.text, dot + 1))
   ) as part (before, after)
   cross join lateral (
     values (part.before), (replace(substring(part.before from '^"((?:[^"]|"")+)"$'), '""', '"'))
@@ -13602,7 +14831,7 @@ CREATE FUNCTION nms_private.names_spelled(spelling text) RETURNS TABLE(schema_na
   cross join lateral (
     values (part.after), (replace(substring(part.after from '^"((?:[^"]|"")+)"$'), '""', '"'))
   ) as relation (name)
-  where substr(names_spelled.spelling, dot, 1) = '.' and schema.name is not null and relation.name is not null
+  where substr(spelled.text, dot, 1) = '.' and schema.name is not null and relation.name is not null
 $_$;
 
 
@@ -13610,7 +14839,7 @@ $_$;
 -- Name: FUNCTION names_spelled(spelling text); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.names_spelled(spelling text) IS 'The schemas and tables that a text may stand for: both names with a dot between, each spelled as the catalogue does or quoted as in SQL. Whether there is such a table is another question.';
+COMMENT ON FUNCTION nms_private.names_spelled(spelling text) IS 'The schemas and tables that a text may stand for: both names with a dot between, each spelled as the catalogue does or quoted as in SQL, also as a terminal shows them. Whether there is such a table is another question.';
 
 
 --
@@ -13888,30 +15117,43 @@ COMMENT ON FUNCTION nms_private.open_alert_groups(open jsonb) IS 'What nms_priva
 
 
 --
--- Name: open_alerts(); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: open_alerts(jsonb); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.open_alerts() RETURNS jsonb
+CREATE FUNCTION nms_private.open_alerts(choice jsonb DEFAULT '{}'::jsonb) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select coalesce(
     jsonb_agg(
-      to_jsonb(alert)
+      to_jsonb(chosen)
       order by
-        alert.acknowledged_at is not null, alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name
+        chosen.acknowledged_at is not null,
+        chosen.since, chosen.kind, chosen.schema_name, chosen.table_name, chosen.filter_name
     ),
     '[]'
   )
-  from nms.table_metrics_alerts as alert
+  from (
+    select alert.*
+    from nms.table_metrics_alerts as alert
+    where nms_private.is_chosen(
+      choice => open_alerts.choice,
+      schema_name => alert.schema_name,
+      table_name => alert.table_name
+    )
+    order by
+      alert.acknowledged_at is not null,
+      alert.since, alert.kind, alert.schema_name, alert.table_name, alert.filter_name
+    limit (open_alerts.choice ->> 'top')::bigint
+  ) as chosen
 $$;
 
 
 --
--- Name: FUNCTION open_alerts(); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION open_alerts(choice jsonb); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.open_alerts() IS 'The alerts of nms.table_metrics_alerts, oldest first, those that are acknowledged last.';
+COMMENT ON FUNCTION nms_private.open_alerts(choice jsonb) IS 'The alerts of nms.table_metrics_alerts, oldest first, those that are acknowledged last; with a choice, which nms_private.checked_choice() has checked, those of its tables.';
 
 
 --
@@ -14595,6 +15837,71 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.record_failure(run_id bigint, target nms_private.target, error_sqlstate text, error_message text) IS 'Stores for one table of a run why it has no count.';
+
+
+--
+-- Name: record_key_positions(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.record_key_positions() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if exists (
+    select
+    from nms.table_metrics_runs as earlier
+    join nms_private.key_positions as known on known.run_id = earlier.run_id
+    where earlier.snapshot_date = new.snapshot_date
+  ) then
+    return null;
+  end if;
+
+  with
+  backed as materialized (
+    select distinct on (key.sequence_schema, key.sequence_name) key.*
+    from nms_private.key_limits() as key
+    where
+      key.sequence_oid is not null
+      and key.schema_name <> all (new.machinery_schemas)
+    order by key.sequence_schema, key.sequence_name, key.table_oid
+  ),
+  chosen as (
+    select backed.*
+    from backed
+    left join lateral (
+      select known.*
+      from nms_private.key_positions as known
+      where known.sequence_schema = backed.sequence_schema and known.sequence_name = backed.sequence_name
+      order by known.run_id desc
+      limit 1
+    ) as latest on true
+    order by
+      abs(latest.position::numeric - backed.first_key) * 100 > abs(backed.last_key::numeric - backed.first_key) desc nulls last,
+      latest.run_id nulls first
+    limit 500
+  )
+  insert into nms_private.key_positions (sequence_schema, sequence_name, run_id, read_at, "position")
+  select chosen.sequence_schema, chosen.sequence_name, new.run_id, clock_timestamp(), found."position"
+  from (select array_agg(chosen.sequence_oid) as sequences from chosen) as given
+  cross join nms_private.sequence_positions(sequences => given.sequences) as found
+  join chosen on chosen.sequence_oid = found.sequence_oid;
+  return null;
+exception
+  -- No failure here may undo the end of the run.
+  when query_canceled or assert_failure or others then
+    raise warning 'the positions of keys were not recorded by run %', new.run_id
+      using errcode = sqlstate, detail = left(sqlerrm, 2000);
+    return null;
+end
+$$;
+
+
+--
+-- Name: FUNCTION record_key_positions(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.record_key_positions() IS 'Trigger function that keeps, once a business day, how far the sequences of keys are that can run out. A failure there is a warning, and the run ends as it would have.';
 
 
 --
@@ -15425,6 +16732,92 @@ COMMENT ON FUNCTION nms_private.retract_replaced(run_id bigint) IS 'Deletes what
 
 
 --
+-- Name: robust_line(double precision[], double precision[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.robust_line(places double precision[], amounts double precision[]) RETURNS TABLE(slope double precision, slope_low double precision, slope_high double precision, level double precision, wander double precision, span double precision)
+    LANGUAGE sql IMMUTABLE ROWS 1 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  point as materialized (
+    select given.place, given.amount from unnest(robust_line.places, robust_line.amounts) as given (place, amount)
+  ),
+  line as materialized (
+    select percentile_cont(0.5) within group (order by (latter.amount - former.amount) / (latter.place - former.place)) as slope
+    from point as former
+    join point as latter on latter.place > former.place
+  ),
+  stretched as (
+    select
+      bounds.last,
+      bounds.span,
+      cut.stretches,
+      case when bounds.span < 28 then bounds.span / cut.stretches else 7 * floor(bounds.span / 7 / cut.stretches) end as length
+    from (select max(point.place) as last, max(point.place) - min(point.place) + 1 as span from point) as bounds
+    cross join lateral (
+      select case when bounds.span < 28 then 4 else least(12, floor(bounds.span / 7)) end as stretches
+    ) as cut
+  ),
+  middle as (
+    select
+      floor((stretched.last - point.place) / stretched.length) as stretch,
+      percentile_cont(0.5) within group (order by point.amount - line.slope * (point.place - stretched.last)) as rest
+    from point
+    cross join line
+    cross join stretched
+    where floor((stretched.last - point.place) / stretched.length) < stretched.stretches
+    group by 1
+  ),
+  step as (
+    select
+      (middle.rest - lead(middle.rest) over by_stretch) / sqrt(lead(middle.stretch) over by_stretch - middle.stretch) as size
+    from middle
+    window by_stretch as (order by middle.stretch)
+  ),
+  -- The middles of two stretches differ by two thirds of what their ends do.
+  variance as (
+    select 1.5 * avg(step.size * step.size) as of_stretch, count(step.size)::integer as steps from step
+  ),
+  -- Student's t at 97.5 %, for as many steps, less one for the slope.
+  scaled as (
+    select
+      sqrt(variance.of_stretch / stretched.length)
+        * ('{12.706,12.706,4.303,3.182,2.776,2.571,2.447,2.365,2.306,2.262,2.228}'::double precision[])[variance.steps] as wander
+    from variance
+    cross join stretched
+    where variance.steps >= 2
+  ),
+  latest as (
+    select percentile_cont(0.5) within group (order by newest.amount - line.slope * (newest.place - stretched.last)) as level
+    from (select point.* from point order by point.place desc limit 7) as newest
+    cross join line
+    cross join stretched
+  )
+  select
+    line.slope,
+    line.slope - scaled.wander / sqrt(known.span),
+    line.slope + scaled.wander / sqrt(known.span),
+    latest.level,
+    scaled.wander,
+    known.span
+  from line
+  cross join stretched
+  -- Of a sum of independent steps, the median of slopes knows as little as its ends after four fifths of the time.
+  cross join lateral (select 0.8 * stretched.span) as known (span)
+  cross join scaled
+  cross join latest
+$$;
+
+
+--
+-- Name: FUNCTION robust_line(places double precision[], amounts double precision[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.robust_line(places double precision[], amounts double precision[]) IS 'A line through points that a few wild ones do not move: the median of the slopes between any two of them (Theil and Sen), between slope_low and slope_high with 95 % confidence, and its level at the last point, the median of the last seven. wander: by how much, with the same confidence, the amount leaves the line within a day, times the square root of the days within several; span: of how many days the slope is known as well as the ends of a sum tell it. No row: the points lie in too few weeks.';
+
+
+--
 -- Name: rows_in_words(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -16246,6 +17639,78 @@ COMMENT ON FUNCTION nms_private.seed_count(table_oid oid) IS 'Counts the rows of
 
 
 --
+-- Name: sequence_positions(oid[]); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.sequence_positions(sequences oid[]) RETURNS TABLE(sequence_oid oid, "position" bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_batch oid[];
+  v_read jsonb;
+  v_place bigint := 1;
+  v_size bigint := 50;
+begin
+  while v_place <= cardinality(sequences) loop
+    v_batch := sequences[v_place : v_place + v_size - 1];
+    v_read := null;
+    -- Raising and catching releases the locks at once.
+    begin
+      perform
+        set_config('transaction_read_only', 'on', true),
+        set_config('lock_timeout', case when v_size = 1 then '1ms' else '50ms' end, true);
+      if current_setting('restrict_nonsystem_relation_kind', true) is not null then
+        perform set_config('restrict_nonsystem_relation_kind', 'view', true);
+      end if;
+      execute (
+        select format(
+          'select json_agg(json_build_array(oid, last_value, is_called)) from (%s) as read',
+          string_agg(
+            format('select %s as oid, last_value, is_called from only %s', sequence.oid, sequence.oid::regclass),
+            ' union all '
+          )
+        )
+        from pg_class as sequence
+        where sequence.oid = any (v_batch) and sequence.relkind = 'S'
+      ) into v_read;
+      raise sqlstate 'NM002' using message = 'read: release the locks';
+    exception
+      when sqlstate 'NM002' then
+        null;
+      when query_canceled then
+        raise;
+      -- One that is dropped, locked or not ours to read: the others of its batch are read each by itself.
+      when assert_failure or others then
+        v_read := null;
+    end;
+    if v_read is null and v_size > 1 then
+      v_size := 1;
+      continue;
+    end if;
+    return query
+    select
+      (found.value ->> 0)::oid,
+      case when (found.value ->> 2)::boolean then (found.value ->> 1)::bigint end
+    from jsonb_array_elements(v_read) as found (value);
+    v_place := v_place + v_size;
+    -- Back to batches at the end of the one that had to be taken apart.
+    if v_place % 50 = 1 then
+      v_size := 50;
+    end if;
+  end loop;
+end
+$$;
+
+
+--
+-- Name: FUNCTION sequence_positions(sequences oid[]); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.sequence_positions(sequences oid[]) IS 'The last number that each of these sequences has given out; null when it has given out none. No row: it could not be read. No lock on it outlasts the reading.';
+
+
+--
 -- Name: sessions_in_the_way(regclass[]); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -16470,6 +17935,31 @@ COMMENT ON FUNCTION nms_private.settle_maintained(run_id bigint) IS 'Ends the co
 
 
 --
+-- Name: settle_message(text, text, boolean); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.settle_message(about text, problem text DEFAULT NULL::text, is_final boolean DEFAULT false) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  update nms_private.messages as message
+  set
+    taken_at = null,
+    sent_at = case when settle_message.problem is null then clock_timestamp() end,
+    given_up_at = case when settle_message.problem is not null and settle_message.is_final then clock_timestamp() end,
+    problem = left(settle_message.problem, 1000)
+  where message.about = settle_message.about and message.sent_at is null
+$$;
+
+
+--
+-- Name: FUNCTION settle_message(about text, problem text, is_final boolean); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.settle_message(about text, problem text, is_final boolean) IS 'Says how the sending of a message went. problem: why it failed, null when it was sent. is_final: no other try would help.';
+
+
+--
 -- Name: settle_targets(bigint); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -16570,6 +18060,32 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.settle_targets(run_id bigint) IS 'When nothing of a run is queued: queues what has to be counted and has no measurement, which the first time is everything, later what was replaced or has appeared meanwhile, at most three times, and what was held and could not be carried; and when there is nothing, sets target_count, which ends the counting.';
+
+
+--
+-- Name: shown_pace(double precision, double precision, double precision); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.shown_pace(slope double precision, slope_low double precision, slope_high double precision) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select jsonb_build_object(
+    'per_day', round(shown_pace.slope::numeric, precision.digits),
+    'per_day_low', floor(shown_pace.slope_low::numeric * power(10::numeric, precision.digits)) / power(10::numeric, precision.digits),
+    'per_day_high', ceil(shown_pace.slope_high::numeric * power(10::numeric, precision.digits)) / power(10::numeric, precision.digits)
+  )
+  from (
+    select case when greatest(abs(shown_pace.slope_low), abs(shown_pace.slope_high)) >= 100 then 0 else 2 end as digits
+  ) as precision
+$$;
+
+
+--
+-- Name: FUNCTION shown_pace(slope double precision, slope_low double precision, slope_high double precision); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.shown_pace(slope double precision, slope_low double precision, slope_high double precision) IS 'A pace and its range as they are shown, the range rounded outward: {per_day, per_day_low, per_day_high}.';
 
 
 --
@@ -17062,6 +18578,46 @@ COMMENT ON FUNCTION nms_private.take_day(run_id bigint) IS 'Makes the JSON of a 
 
 
 --
+-- Name: take_message(text); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
+    AS $$
+begin
+  update nms_private.messages as message
+  set taken_at = clock_timestamp()
+  where
+    message.about = take_message.about
+    and message.body is not null
+    and message.sent_at is null
+    and message.given_up_at is null
+    -- Who has taken it for longer is dead.
+    and (message.taken_at > clock_timestamp() - interval '1 minute') is not true
+  returning message.message_id, message.body into take_message.message_id, take_message.body;
+  state := case
+    when found then 'taken'
+    when exists (
+      select
+      from nms_private.messages as message
+      where message.about = take_message.about and message.taken_at is not null
+    ) then 'busy'
+    else 'done'
+  end;
+end
+$$;
+
+
+--
+-- Name: FUNCTION take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) IS 'Lets one caller send a message. state: taken, the caller is to send the body and to say how that went, by nms_private.settle_message(), within a minute; busy, somebody else does; done, there is nothing to send.';
+
+
+--
 -- Name: take_turn(regclass); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
@@ -17166,6 +18722,50 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) IS 'Ends for good the sessions that are counting tables of this run, or the one with this process id: for counts that do not react to pg_cancel_backend, because a function in an index of a table catches that. Returns the tables that they were reading, small ones together with others; no row when no session counts. The run stays RUNNING: end it with nms_private.give_up_run.';
+
+
+--
+-- Name: time_until(double precision, double precision, double precision, double precision); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.time_until(distance double precision, slope double precision, wander double precision, span double precision) RETURNS TABLE(outcome text, earliest double precision, middle double precision, latest double precision)
+    LANGUAGE sql IMMUTABLE ROWS 1 PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    range.outcome,
+    case when range.outcome in ('between', 'not before') then least(range.earliest, 1e6) end,
+    case when range.outcome = 'between' then least(time_until.distance / time_until.slope, 1e6) end,
+    case when range.outcome = 'between' then least((term.b + term.root) / nullif(2 * term.a, 0), 1e6) end
+  from (select power(time_until.wander, 2) / time_until.span as doubt) as squared
+  cross join lateral (
+    select
+      power(time_until.slope, 2) - squared.doubt as a,
+      2 * time_until.distance * time_until.slope + squared.doubt * time_until.span as b,
+      sqrt(greatest(
+        0,
+        4 * time_until.distance * squared.doubt * time_until.slope * time_until.span
+          + power(squared.doubt * time_until.span, 2)
+          + 4 * squared.doubt * power(time_until.distance, 2)
+      )) as root
+    where time_until.distance > 0 and time_until.slope + sqrt(squared.doubt) > 0
+  ) as term
+  cross join lateral (
+    select
+      case when term.a > 0 and time_until.slope > 0 then 'between' else 'not before' end,
+      2 * power(time_until.distance, 2) / nullif(term.b + term.root, 0)
+  ) as range (outcome, earliest)
+  union all
+  select case when time_until.distance <= 0 then 'passed' else 'never' end, null, null, null
+  where time_until.distance <= 0 or time_until.slope + time_until.wander / sqrt(time_until.span) <= 0
+$$;
+
+
+--
+-- Name: FUNCTION time_until(distance double precision, slope double precision, wander double precision, span double precision); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.time_until(distance double precision, slope double precision, wander double precision, span double precision) IS 'When a line as of nms_private.robust_line() has gone so far, in days after its last point. outcome: passed; between (earliest and latest, with 95 % confidence, middle if the slope is exactly what it seems); not before (earliest; perhaps never, as the slope may be 0 or less); never (the slope is 0 or less). No more than a million days.';
 
 
 --
@@ -18272,6 +19872,120 @@ $$;
 --
 
 COMMENT ON FUNCTION nms_private.worker_trusts(role oid) IS 'True when a role may leave code in the schema of graphile-worker for a worker or a requester that connects as the current user: it can do already what that user may; or it owns the database, or that user is a member of it, and the user has no rights beyond it but those of a worker; or it is a worker''s, and the user may only read results and queue runs. role: 0 is everybody.';
+
+
+--
+-- Name: write_digest(timestamp with time zone); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.write_digest(slot timestamp with time zone DEFAULT now()) RETURNS text
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with
+  week as (
+    select (least(write_digest.slot, now()) at time zone settings.business_time_zone)::date as until
+    from nms.table_metrics_settings as settings
+  ),
+  written as (
+    insert into nms_private.messages (about, body)
+    select
+      'digest ' || week.until,
+      jsonb_build_object(
+        'type', 'digest.weekly',
+        'timestamp', least(write_digest.slot, now()),
+        'data', nms.period_report(until => week.until, at_most => 0) - '{daily,tables,more_tables}'::text[]
+      )
+    from week
+    on conflict (about) do nothing
+  )
+  select 'digest ' || week.until from week
+$$;
+
+
+--
+-- Name: FUNCTION write_digest(slot timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.write_digest(slot timestamp with time zone) IS 'Writes a message about the seven business days up to that of a slot of the schedule, as nms.period_report() has them, unless there is one already. Returns what it is about.';
+
+
+--
+-- Name: write_messages(); Type: FUNCTION; Schema: nms_private; Owner: -
+--
+
+CREATE FUNCTION nms_private.write_messages() RETURNS SETOF text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
+    AS $$
+declare
+  -- Where nobody was told until now, nothing but the last run is news; and never what is older than a day.
+  v_after constant timestamptz := greatest(
+    now() - interval '1 day',
+    coalesce(
+      (select min(message.written_at) from nms_private.messages as message),
+      (
+        select run.finished_at - interval '1 microsecond'
+        from nms.table_metrics_runs as run
+        where run.finished_at is not null and not run.is_imported
+        order by run.finished_at desc
+        limit 1
+      )
+    )
+  );
+begin
+  delete from nms_private.messages as message where message.written_at < now() - interval '31 days';
+  update nms_private.messages as message
+  set given_up_at = now()
+  where
+    message.body is not null
+    and message.sent_at is null
+    and message.given_up_at is null
+    and message.written_at < now() - interval '3 days';
+
+  insert into nms_private.messages (about, body)
+  select 'run ' || run.run_id, nms_private.message_of_run(run_id => run.run_id)
+  from nms.table_metrics_runs as run
+  where
+    run.finished_at > v_after
+    and not run.is_imported
+    and not exists (select from nms_private.messages as message where message.about = 'run ' || run.run_id)
+  order by run.run_id
+  on conflict (about) do nothing;
+
+  insert into nms_private.messages (about, body)
+  select
+    'alert ' || log.alert_id,
+    jsonb_build_object(
+      'type', 'run.late',
+      'timestamp', log.opened_at,
+      'data', jsonb_build_object(
+        'database', current_database(),
+        'run', null,
+        'opened', nms_private.alert_groups(alerts => array[log]),
+        'closed', jsonb '[]',
+        'open_alerts', (select count(*) from nms.table_metrics_alerts)
+      )
+    )
+  from nms.table_metrics_alert_log as log
+  where log.kind = 'run_late' and log.opened_by_run is null and log.closed_at is null
+  on conflict (about) do nothing;
+
+  return query
+  select message.about
+  from nms_private.messages as message
+  where message.body is not null and message.sent_at is null and message.given_up_at is null
+  order by message.written_at, message.about;
+end
+$$;
+
+
+--
+-- Name: FUNCTION write_messages(); Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON FUNCTION nms_private.write_messages() IS 'Writes what there is to tell since the last call, about runs that have ended in the last day and results that are missing, and returns what every message is about that waits to be sent, oldest first. Gives up those that could not be sent for three days, and deletes those of 31. Called where a webhook is configured.';
 
 
 --
@@ -20609,6 +22323,61 @@ COMMENT ON TABLE nms_private.job_turn IS 'Always empty. Whoever opens a job of t
 
 
 --
+-- Name: key_positions; Type: TABLE; Schema: nms_private; Owner: -
+--
+
+CREATE TABLE nms_private.key_positions (
+    sequence_schema text NOT NULL COLLATE pg_catalog."C",
+    sequence_name text NOT NULL COLLATE pg_catalog."C",
+    run_id bigint NOT NULL,
+    read_at timestamp with time zone NOT NULL,
+    "position" bigint
+);
+
+
+--
+-- Name: TABLE key_positions; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON TABLE nms_private.key_positions IS 'How far the sequences were whose numbers are keys that can run out. By name, because a restored database has other OIDs.';
+
+
+--
+-- Name: COLUMN key_positions.sequence_schema; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.key_positions.sequence_schema IS 'Schema of the sequence.';
+
+
+--
+-- Name: COLUMN key_positions.sequence_name; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.key_positions.sequence_name IS 'Name of the sequence.';
+
+
+--
+-- Name: COLUMN key_positions.run_id; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.key_positions.run_id IS 'Run that has read it, and takes it along when it is deleted.';
+
+
+--
+-- Name: COLUMN key_positions.read_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.key_positions.read_at IS 'When it was read.';
+
+
+--
+-- Name: COLUMN key_positions."position"; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.key_positions."position" IS 'The last number that it had given out; null when it had given out none.';
+
+
+--
 -- Name: maintained_counts; Type: TABLE; Schema: nms_private; Owner: -
 --
 
@@ -20724,6 +22493,86 @@ ALTER TABLE nms_private.maintained_counts ALTER COLUMN generation ADD GENERATED 
     NO MAXVALUE
     CACHE 1
 );
+
+
+--
+-- Name: messages; Type: TABLE; Schema: nms_private; Owner: -
+--
+
+CREATE TABLE nms_private.messages (
+    about text NOT NULL COLLATE pg_catalog."C",
+    message_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    body jsonb,
+    written_at timestamp with time zone DEFAULT now() NOT NULL,
+    taken_at timestamp with time zone,
+    sent_at timestamp with time zone,
+    given_up_at timestamp with time zone,
+    problem text,
+    CONSTRAINT what_is_sent_is_not_given_up CHECK (((sent_at IS NULL) OR (given_up_at IS NULL)))
+);
+
+
+--
+-- Name: TABLE messages; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON TABLE nms_private.messages IS 'What a webhook is told, once for each run, missing result and week; written only where a webhook is configured. Kept for 31 days.';
+
+
+--
+-- Name: COLUMN messages.about; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.about IS 'What it is about, such as run 41.';
+
+
+--
+-- Name: COLUMN messages.message_id; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.message_id IS 'By which a receiver knows a message that comes twice.';
+
+
+--
+-- Name: COLUMN messages.body; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.body IS 'What is sent; null when there was nothing to tell.';
+
+
+--
+-- Name: COLUMN messages.written_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.written_at IS 'When it was written.';
+
+
+--
+-- Name: COLUMN messages.taken_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.taken_at IS 'Since when somebody sends it, for a minute at most; null while nobody does.';
+
+
+--
+-- Name: COLUMN messages.sent_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.sent_at IS 'When the webhook has taken it; null until then.';
+
+
+--
+-- Name: COLUMN messages.given_up_at; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.given_up_at IS 'When it was decided that it will not arrive; null unless that was so.';
+
+
+--
+-- Name: COLUMN messages.problem; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.problem IS 'Why the last try has failed; null before the first one, and when it was sent.';
 
 
 --
@@ -21038,11 +22887,27 @@ ALTER TABLE ONLY nms_private.foreign_counts
 
 
 --
+-- Name: key_positions key_positions_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE ONLY nms_private.key_positions
+    ADD CONSTRAINT key_positions_pkey PRIMARY KEY (sequence_schema, sequence_name, run_id);
+
+
+--
 -- Name: maintained_counts maintained_counts_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
 --
 
 ALTER TABLE ONLY nms_private.maintained_counts
     ADD CONSTRAINT maintained_counts_pkey PRIMARY KEY (table_oid);
+
+
+--
+-- Name: messages messages_pkey; Type: CONSTRAINT; Schema: nms_private; Owner: -
+--
+
+ALTER TABLE ONLY nms_private.messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (about);
 
 
 --
@@ -21140,6 +23005,13 @@ CREATE INDEX events_received_at_idx ON nms_private.events USING btree (received_
 
 
 --
+-- Name: key_positions_run_idx; Type: INDEX; Schema: nms_private; Owner: -
+--
+
+CREATE INDEX key_positions_run_idx ON nms_private.key_positions USING btree (run_id);
+
+
+--
 -- Name: targets_open_idx; Type: INDEX; Schema: nms_private; Owner: -
 --
 
@@ -21228,6 +23100,20 @@ CREATE TRIGGER record_alerts AFTER UPDATE ON nms.table_metrics_runs FOR EACH ROW
 --
 
 COMMENT ON TRIGGER record_alerts ON nms.table_metrics_runs IS 'However a run ends, what is strange about it is recorded.';
+
+
+--
+-- Name: table_metrics_runs record_key_positions; Type: TRIGGER; Schema: nms; Owner: -
+--
+
+CREATE TRIGGER record_key_positions AFTER UPDATE ON nms.table_metrics_runs FOR EACH ROW WHEN (((old.status = 'RUNNING'::text) AND (new.status = 'SUCCEEDED'::text) AND (NOT new.is_imported))) EXECUTE FUNCTION nms_private.record_key_positions();
+
+
+--
+-- Name: TRIGGER record_key_positions ON table_metrics_runs; Type: COMMENT; Schema: nms; Owner: -
+--
+
+COMMENT ON TRIGGER record_key_positions ON nms.table_metrics_runs IS 'How far the keys are that can run out is kept once a day.';
 
 
 --
@@ -21361,14 +23247,25 @@ GRANT ALL ON FUNCTION nms.alert_rules_report(schema_name text, table_name text) 
 
 
 --
--- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION alerts_report(history boolean, "limit" integer, before bigint, choice jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint, choice jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint, choice jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint, choice jsonb) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint, choice jsonb) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.alerts_report(history boolean, "limit" integer, before bigint, choice jsonb) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION check_report(what text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.check_report(what text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.check_report(what text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.check_report(what text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.check_report(what text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.check_report(what text) TO table_metrics_reader;
 
 
 --
@@ -21420,6 +23317,17 @@ GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_met
 GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_metrics_maintainer;
 GRANT ALL ON FUNCTION nms.compare_runs(before bigint, after bigint) TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION complete_table(beginning text); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.complete_table(beginning text) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.complete_table(beginning text) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.complete_table(beginning text) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.complete_table(beginning text) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.complete_table(beginning text) TO table_metrics_reader;
 
 
 --
@@ -21549,6 +23457,17 @@ REVOKE ALL ON FUNCTION nms.fold_counts(count_rows boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms.fold_counts(count_rows boolean) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms.fold_counts(count_rows boolean) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms.fold_counts(count_rows boolean) TO table_metrics_maintainer;
+
+
+--
+-- Name: FUNCTION forecast_report(schema_name text, table_name text, rows bigint, days integer); Type: ACL; Schema: nms; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint, days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint, days integer) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint, days integer) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint, days integer) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint, days integer) TO table_metrics_reader;
 
 
 --
@@ -21760,14 +23679,14 @@ GRANT ALL ON FUNCTION nms.silence_alerts(named text, until text, kind text, why 
 
 
 --
--- Name: FUNCTION status_report(runs integer); Type: ACL; Schema: nms; Owner: -
+-- Name: FUNCTION status_report(runs integer, choice jsonb); Type: ACL; Schema: nms; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms.status_report(runs integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms.status_report(runs integer) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms.status_report(runs integer) TO table_metrics_worker;
-GRANT ALL ON FUNCTION nms.status_report(runs integer) TO table_metrics_maintainer;
-GRANT ALL ON FUNCTION nms.status_report(runs integer) TO table_metrics_reader;
+REVOKE ALL ON FUNCTION nms.status_report(runs integer, choice jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms.status_report(runs integer, choice jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms.status_report(runs integer, choice jsonb) TO table_metrics_worker;
+GRANT ALL ON FUNCTION nms.status_report(runs integer, choice jsonb) TO table_metrics_maintainer;
+GRANT ALL ON FUNCTION nms.status_report(runs integer, choice jsonb) TO table_metrics_reader;
 
 
 --
@@ -21898,6 +23817,23 @@ REVOKE ALL ON FUNCTION nms_private.alert_decisions(rule nms.table_metrics_alert_
 
 
 --
+-- Name: TABLE table_metrics_alert_log; Type: ACL; Schema: nms; Owner: -
+--
+
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_collector;
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_worker;
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_maintainer;
+GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_reader;
+
+
+--
+-- Name: FUNCTION alert_groups(alerts nms.table_metrics_alert_log[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.alert_groups(alerts nms.table_metrics_alert_log[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION alert_kinds(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -21937,20 +23873,17 @@ REVOKE ALL ON FUNCTION nms_private.alerts_of_table(schema_name text, table_name 
 
 
 --
--- Name: TABLE table_metrics_alert_log; Type: ACL; Schema: nms; Owner: -
---
-
-GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_collector;
-GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_worker;
-GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_maintainer;
-GRANT SELECT ON TABLE nms.table_metrics_alert_log TO table_metrics_reader;
-
-
---
 -- Name: FUNCTION announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.announce_alerts(opened nms.table_metrics_alert_log[], closed nms.table_metrics_alert_log[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION as_meant(shown text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.as_meant(shown text) FROM PUBLIC;
 
 
 --
@@ -22039,6 +23972,20 @@ REVOKE ALL ON FUNCTION nms_private.changed_counts(run_id bigint) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.changes_of_period(before bigint, after bigint, first date, last date, at_most integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION check_alerts(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.check_alerts() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION check_status(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.check_status() FROM PUBLIC;
 
 
 --
@@ -22214,10 +24161,24 @@ REVOKE ALL ON FUNCTION nms_private.current_targets(skip jsonb, exclude jsonb, am
 
 
 --
+-- Name: FUNCTION dates_until(since date, distance double precision, slope double precision, wander double precision, span double precision); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.dates_until(since date, distance double precision, slope double precision, wander double precision, span double precision) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION day_owners(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.day_owners(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION days_needed(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.days_needed() FROM PUBLIC;
 
 
 --
@@ -22541,6 +24502,13 @@ GRANT ALL ON FUNCTION nms_private.give_up_run(run_id bigint, reason text) TO tab
 
 
 --
+-- Name: FUNCTION gives_numbers(sequence_oid oid, default_oid oid); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.gives_numbers(sequence_oid oid, default_oid oid) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION grouped_alerts(alerts nms.table_metrics_alert_log[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -22583,6 +24551,13 @@ REVOKE ALL ON FUNCTION nms_private.header_holders(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION highest_key(table_oid oid, column_name text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.highest_key(table_oid oid, column_name text) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION hold_target(claim nms_private.targets, OUT is_held boolean, OUT tables_counted bigint, OUT rows_counted numeric); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -22594,6 +24569,13 @@ REVOKE ALL ON FUNCTION nms_private.hold_target(claim nms_private.targets, OUT is
 --
 
 REVOKE ALL ON FUNCTION nms_private.is_chosen(choice jsonb, schema_name text, table_name text, outcome text, rows bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION is_critical(kind text); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.is_critical(kind text) FROM PUBLIC;
 
 
 --
@@ -22682,6 +24664,34 @@ REVOKE ALL ON FUNCTION nms_private.keep_foreign_counts(run_id bigint, findings n
 
 
 --
+-- Name: FUNCTION key_forecast(table_oid oid, days integer, rows_line jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line jsonb) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION key_limits(table_oid oid); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.key_limits(table_oid oid) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION key_pace(sequence_schema text, sequence_name text, increment bigint, "position" bigint, days integer); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.key_pace(sequence_schema text, sequence_name text, increment bigint, "position" bigint, days integer) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION key_remedy(schema_name text, table_name text, column_name text, data_type text, is_limited_by_type boolean, sequence_oid oid, default_oid oid); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.key_remedy(schema_name text, table_name text, column_name text, data_type text, is_limited_by_type boolean, sequence_oid oid, default_oid oid) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION known_business_date(); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -22745,6 +24755,13 @@ REVOKE ALL ON FUNCTION nms_private.lint_filter_not_counted(payload jsonb, target
 
 
 --
+-- Name: FUNCTION lint_key_runs_out(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION lint_last_run_failed(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -22763,6 +24780,13 @@ REVOKE ALL ON FUNCTION nms_private.lint_machinery_is_counted(payload jsonb, targ
 --
 
 REVOKE ALL ON FUNCTION nms_private.lint_malformed_payload(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION lint_message_not_sent(payload jsonb, targets nms_private.target[], today date); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.lint_message_not_sent(payload jsonb, targets nms_private.target[], today date) FROM PUBLIC;
 
 
 --
@@ -22959,6 +24983,13 @@ REVOKE ALL ON FUNCTION nms_private.measure_next_target(run_id bigint, after bigi
 
 
 --
+-- Name: FUNCTION message_of_run(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.message_of_run(run_id bigint) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION name_of_rule(rule nms.table_metrics_alert_rules); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -23028,10 +25059,10 @@ REVOKE ALL ON FUNCTION nms_private.open_alert_groups(open jsonb) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION open_alerts(); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION open_alerts(choice jsonb); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.open_alerts() FROM PUBLIC;
+REVOKE ALL ON FUNCTION nms_private.open_alerts(choice jsonb) FROM PUBLIC;
 
 
 --
@@ -23135,6 +25166,13 @@ REVOKE ALL ON FUNCTION nms_private.record_alerts_of_run() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION nms_private.record_failure(run_id bigint, target nms_private.target, error_sqlstate text, error_message text) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION record_key_positions(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.record_key_positions() FROM PUBLIC;
 
 
 --
@@ -23289,6 +25327,13 @@ REVOKE ALL ON FUNCTION nms_private.retract_replaced(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION robust_line(places double precision[], amounts double precision[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.robust_line(places double precision[], amounts double precision[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION rows_in_words(number bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -23387,6 +25432,13 @@ REVOKE ALL ON FUNCTION nms_private.seed_count(table_oid oid) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION sequence_positions(sequences oid[]); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.sequence_positions(sequences oid[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION sessions_in_the_way(relations regclass[]); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -23408,10 +25460,26 @@ REVOKE ALL ON FUNCTION nms_private.settle_maintained(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION settle_message(about text, problem text, is_final boolean); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.settle_message(about text, problem text, is_final boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.settle_message(about text, problem text, is_final boolean) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.settle_message(about text, problem text, is_final boolean) TO table_metrics_worker;
+
+
+--
 -- Name: FUNCTION settle_targets(run_id bigint); Type: ACL; Schema: nms_private; Owner: -
 --
 
 REVOKE ALL ON FUNCTION nms_private.settle_targets(run_id bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION shown_pace(slope double precision, slope_low double precision, slope_high double precision); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.shown_pace(slope double precision, slope_low double precision, slope_high double precision) FROM PUBLIC;
 
 
 --
@@ -23499,6 +25567,15 @@ REVOKE ALL ON FUNCTION nms_private.take_day(run_id bigint) FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) TO table_metrics_worker;
+
+
+--
 -- Name: FUNCTION take_turn(of regclass); Type: ACL; Schema: nms_private; Owner: -
 --
 
@@ -23519,6 +25596,13 @@ REVOKE ALL ON FUNCTION nms_private.targets_left(targets nms_private.target[], fi
 REVOKE ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.terminate_counting(run_id bigint, pid integer) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION time_until(distance double precision, slope double precision, wander double precision, span double precision); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.time_until(distance double precision, slope double precision, wander double precision, span double precision) FROM PUBLIC;
 
 
 --
@@ -23700,6 +25784,24 @@ REVOKE ALL ON FUNCTION nms_private.worker_trusts(role oid) FROM PUBLIC;
 GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_collector;
 GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_worker;
 GRANT ALL ON FUNCTION nms_private.worker_trusts(role oid) TO table_metrics_requester;
+
+
+--
+-- Name: FUNCTION write_digest(slot timestamp with time zone); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.write_digest(slot timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.write_digest(slot timestamp with time zone) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.write_digest(slot timestamp with time zone) TO table_metrics_worker;
+
+
+--
+-- Name: FUNCTION write_messages(); Type: ACL; Schema: nms_private; Owner: -
+--
+
+REVOKE ALL ON FUNCTION nms_private.write_messages() FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.write_messages() TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.write_messages() TO table_metrics_worker;
 
 
 --

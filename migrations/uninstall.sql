@@ -125,7 +125,7 @@ begin
         with
           task as (
             delete from %1$I._private_tasks as task
-            where task.identifier in ('collect_table_metrics', 'prune_table_metrics')
+            where task.identifier in ('collect_table_metrics', 'prune_table_metrics', 'send_table_metrics_alerts')
             returning task.id
           )
         delete from %1$I._private_jobs as job where job.task_id in (select task.id from task)

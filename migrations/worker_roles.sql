@@ -19,8 +19,8 @@ do $$
 declare
   v_schema constant name := coalesce(nullif(current_setting('nms.worker_schema', true), ''), 'graphile_worker');
   v_ours constant text := format(
-    'task_id in (select task.id from %I._private_tasks as task where task.identifier in (%L, %L))',
-    v_schema, 'collect_table_metrics', 'prune_table_metrics'
+    'task_id in (select task.id from %I._private_tasks as task where task.identifier in (%L, %L, %L))',
+    v_schema, 'collect_table_metrics', 'prune_table_metrics', 'send_table_metrics_alerts'
   );
   v_table record;
   v_routine regprocedure;
@@ -38,7 +38,7 @@ begin
       values
         ('_private_jobs', 'select, insert, update, delete', v_ours, v_ours),
         ('_private_job_queues', 'select, insert, update', 'true', 'true'),
-        ('_private_tasks', 'select, insert', 'true', 'identifier in (''collect_table_metrics'', ''prune_table_metrics'')'),
+        ('_private_tasks', 'select, insert', 'true', 'identifier in (''collect_table_metrics'', ''prune_table_metrics'', ''send_table_metrics_alerts'')'),
         ('_private_known_crontabs', 'select, insert, update', 'true', 'true')
     ) as granted (relation, privileges, rows, new_rows)
   loop

@@ -28,12 +28,12 @@ await onScratchServer(async (scratch) => {
         when function.proname = 'delete_measurements_of_deleted_runs' then 'deleted_runs'
         when function.proname = 'note_changes' then 'changed'
       end,
-      -- It cannot follow what a query of extension_tables returns, which has to be put together.
-      extra_warnings => function.proname <> 'extension_tables',
+      -- It cannot follow what a query of these returns, which has to be put together.
+      extra_warnings => function.proname not in ('extension_tables', 'find_strange_jobs'),
       -- Volatile on purpose: it looks under a snapshot of its own.
       performance_warnings => function.proname not in ('chunks_of_now', 'filter_test'),
       -- It cannot follow a statement that a query has put together with %I.
-      security_warnings => function.proname not in ('count_tables', 'count_filtered', 'read_foreign'),
+      security_warnings => function.proname not in ('count_tables', 'count_filtered', 'read_foreign', 'sequence_positions'),
       compatibility_warnings => true
     ) as finding
     where function.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)

@@ -8,27 +8,41 @@ import { isTimeZone } from './terminal/terminal.ts'
  * @throws when neither is set, or what they say cannot be used; never with what may be a password
  */
 export function databaseUrl(): string {
-  const { DATABASE_URL: url, DATABASE_URL_FILE: file } = process.env
-  if (url && file) throw new Error('DATABASE_URL and DATABASE_URL_FILE: saw both, expected one of them')
-  if (!url && !file) {
+  const given = contentOfVariable('DATABASE_URL')
+  if (!given) {
     throw new Error(
       'DATABASE_URL is not set: expected a connection URL such as postgres://user@host:5432/database',
     )
   }
-  const found = url || contentOf(file as string)
   try {
-    readConnection(found)
+    readConnection(given.value)
   } catch (error) {
-    throw new Error(`${url ? 'DATABASE_URL' : 'DATABASE_URL_FILE'}: ${(error as Error).message}`)
+    throw new Error(`${given.name}: ${(error as Error).message}`)
   }
-  return found
+  return given.value
 }
 
-function contentOf(file: string): string {
+/**
+ * What a variable holds, or the file that the same with _FILE names; undefined when neither is set.
+ *
+ * @throws when both are, or the file cannot be read
+ */
+export function contentOfVariable(
+  name: string,
+  environment: Record<string, string | undefined> = process.env,
+): { name: string; value: string } | undefined {
+  const { [name]: value, [`${name}_FILE`]: file } = environment
+  if (value && file) throw new Error(`${name} and ${name}_FILE: saw both, expected one of them`)
+  if (value) return { name, value }
+  return file ? { name: `${name}_FILE`, value: contentOf(name, file) } : undefined
+}
+
+function contentOf(name: string, file: string): string {
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (error) {
-    throw new Error(`DATABASE_URL_FILE: ${(error as Error).message}, expected a file with a connection URL`)
+    const what = name === 'DATABASE_URL' ? 'a connection URL' : 'the value'
+    throw new Error(`${name}_FILE: ${(error as Error).message}, expected a file with ${what}`)
   }
 }
 

@@ -14,6 +14,9 @@ export type WorkerEvent =
   | { event: 'nothing_due'; next?: string; schedule?: string }
   | { event: 'run_late'; detail: string }
   | { event: 'upkeep_failed'; reason: string }
+  | { event: 'messages_not_queued'; reason: string }
+  | { event: 'message_sent'; about: string; to: string }
+  | { event: 'message_failed'; about: string; to: string; is_final: boolean; reason: string }
 
 /** Something that happened to the service. */
 export type ServeEvent =
@@ -49,6 +52,9 @@ const events: Record<LogEvent['event'], [level: 'info' | 'warn' | 'error', words
   misspelt_task: ['warn', 'nobody works on the jobs of a task'],
   nothing_due: ['info', 'nothing is due'],
   run_late: ['error', 'a day has no result in time'],
+  messages_not_queued: ['warn', 'what there is to tell was not queued'],
+  message_sent: ['info', 'webhook told'],
+  message_failed: ['warn', 'webhook not told'],
   serving: ['info', 'serving'],
   serving_stopped: ['info', 'serving stopped'],
   caller_refused: ['warn', 'caller refused'],

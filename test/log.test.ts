@@ -39,6 +39,18 @@ const samples: [level: string, event: LogEvent][] = [
   ['info', { event: 'pruned', runs_deleted: 12, seconds: 1.5 }],
   ['warn', { event: 'schema_not_skipped', schema: 'jobs', remedy: 'update …' }],
   ['error', { event: 'upkeep_failed', reason: 'no answer' }],
+  ['info', { event: 'message_sent', about: 'run 41', to: 'https://example.com' }],
+  [
+    'warn',
+    {
+      event: 'message_failed',
+      about: 'run 41',
+      to: 'https://example.com',
+      is_final: true,
+      reason: 'it answered 404',
+    },
+  ],
+  ['warn', { event: 'messages_not_queued', reason: 'no answer' }],
 ]
 
 function written(format: 'json' | 'text', events: LogEvent[]): string[] {

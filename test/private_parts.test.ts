@@ -34,7 +34,7 @@ test('the table of jobs is the one that the last attempt is written to', async (
   const columns = await sql`
     select attname as name, format_type(atttypid, atttypmod) as type
     from pg_attribute
-    where attrelid = 'graphile_worker._private_jobs'::regclass and attname in ('id', 'attempts', 'max_attempts')
+    where attrelid = 'graphile_worker._private_jobs'::regclass and attname in ('id', 'attempts', 'max_attempts', 'run_at')
     order by attname
   `
 
@@ -44,6 +44,7 @@ test('the table of jobs is the one that the last attempt is written to', async (
       { name: 'attempts', type: 'smallint' },
       { name: 'id', type: 'bigint' },
       { name: 'max_attempts', type: 'smallint' },
+      { name: 'run_at', type: 'timestamp with time zone' },
     ],
   )
 })
@@ -66,6 +67,32 @@ test('a job whose attempt was made the last has failed for good, as graphile-wor
   t.deepEqual({ ...job }, { attempts: 1, max_attempts: 1, last_error: 'in vain' })
   t.is(failures, 1)
 })
+
+for (const [attempts, seconds, least, most] of [
+  [1, 0, 1, 10],
+  [20, 0, 900, 1110],
+  [20, 3600, 4500, 4710],
+] as const) {
+  test(`attempt ${attempts} is followed by another one, ${seconds} s and 18 minutes later at most`, async (t) => {
+    const { url, sql } = await createDatabase(t)
+    const wait = async (_: unknown, helpers: JobHelpers) => {
+      await worker.delayRetry(helpers, 'graphile_worker', seconds)
+      throw new Error('not yet')
+    }
+    const settings = { connectionString: url, logger: silent, noHandleSignals: true }
+    await runMigrations(settings)
+    await sql`select graphile_worker.add_job('wait')`
+    await sql`update graphile_worker._private_jobs set attempts = ${attempts - 1}`
+
+    await runOnce({ ...settings, taskList: { wait } as TaskList })
+
+    const [job] = await sql<[{ pause: number; last_error: string }]>`
+      select extract(epoch from run_at - updated_at)::float8 as pause, last_error from graphile_worker.jobs
+    `
+    t.is(job.last_error, 'not yet')
+    t.true(job.pause >= least && job.pause <= most, `${job.pause} s`)
+  })
+}
 
 test('a schedule that fails again says to the log how often, and why', (t) => {
   const source = readFileSync(join(folderOf('graphile-worker'), 'dist/cron.js'), 'utf8')

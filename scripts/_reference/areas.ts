@@ -9,6 +9,7 @@ export const areas = {
   maintain: 'Counts that triggers maintain.',
   online: 'Counting in many short transactions.',
   schedule: 'When the next run is due.',
+  forecast: 'When it will be full.',
   reading: 'One day, one table, two days compared.',
   history: 'What is kept, imported, made anew and deleted.',
   alerts: 'What is strange about the counts.',

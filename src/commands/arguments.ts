@@ -10,3 +10,9 @@ export function wholeNumber(last: number): (value: string) => number {
     throw new InvalidArgumentError(`saw ${value}, expected a whole number from 1 to ${last}`)
   }
 }
+
+/** Reads a number of rows from 1 on, as text: it may be beyond what a JavaScript number holds. */
+export function numberOfRows(value: string): string {
+  if (/^[1-9]\d{0,18}$/.test(value) && BigInt(value) < 2n ** 63n) return value
+  throw new InvalidArgumentError(`saw ${value}, expected a number of rows from 1 to ${2n ** 63n - 1n}`)
+}

@@ -8,12 +8,16 @@ export interface NameOptions {
   like?: string
 }
 
+/** The same, and how many. */
+export interface TopOptions extends NameOptions {
+  top?: number
+}
+
 /** The options with which tables are chosen and sorted. */
-export interface ChoiceOptions extends NameOptions {
+export interface ChoiceOptions extends TopOptions {
   only?: string[]
   minRows?: number
   sort?: string
-  top?: number
 }
 
 /** What may have become of a table. */
@@ -29,10 +33,19 @@ export const outcomes = [
 ]
 
 /** Adds the options that choose tables by their names. */
-export function addNameOptions(command: Command): Command {
+export function addNameOptions(command: Command, what = 'tables'): Command {
   return command
-    .option('--schema <name>', 'only tables of that schema; may be repeated', repeatable, [])
-    .option('--like <text>', 'only tables whose schema.table has this text in it, in upper or lower case')
+    .option('--schema <name>', `only ${what} of that schema; may be repeated`, repeatable, [])
+    .option('--like <text>', `only ${what} whose schema.table has this text in it, in upper or lower case`)
+}
+
+/** Adds the options that choose alerts by their tables. */
+export function addAlertOptions(command: Command): Command {
+  return addNameOptions(command, 'alerts').option(
+    '--top <n>',
+    'only the first so many alerts',
+    wholeNumber(99999),
+  )
 }
 
 /** Adds the options that choose tables and put them in order. */

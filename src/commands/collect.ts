@@ -1,6 +1,8 @@
 import { type Command, Option } from 'commander'
 import type { Sql } from '../connection/database.ts'
 import { withDatabase, withSession } from '../connection/with_database.ts'
+import { sendNow, warnings } from '../deliver/now.ts'
+import { readWebhook } from '../deliver/webhook.ts'
 import { databaseUrl, snapshotTimeZone } from '../environment.ts'
 import { type Owner, superuserAsOwner } from '../install/owner.ts'
 import { createLog, type Log, type LogEvent, reasonOf } from '../log.ts'
@@ -9,6 +11,7 @@ import { describePreview, readPreview } from '../reading/preview.ts'
 import { describeRun, readRunReport } from '../reading/report.ts'
 import { collectTableMetrics } from '../run/collect.ts'
 import type { CollectOptions, CollectRequest } from '../run/options.ts'
+import type { Run } from '../run/run.ts'
 import { interruption } from '../terminal/interruption.ts'
 import { humanStream, print } from '../terminal/output.ts'
 import { showProgress } from '../terminal/progress_bar.ts'
@@ -71,6 +74,7 @@ async function collect(
   if (jobs && !online) throw new Error('--jobs: several sessions count only an online run: add --online')
   if (all && !dryRun) throw new Error('--all: saw no --dry-run, whose list it makes complete: add --dry-run')
   snapshotTimeZone() // an invalid one is refused before anything is counted
+  const webhook = readWebhook()
   const request = { skip, exclude }
   const human = humanStream(json)
   // What can be seen to be wrong leaves no run.
@@ -84,24 +88,34 @@ async function collect(
   if (dryRun) return
   if (warning) console.error(`warning: ${warning}`)
   const bar = online && !json && !quiet && !log ? showProgress(process.stderr) : undefined
+  const signal = interruption()
   const options = {
     ...counting,
-    signal: interruption(),
+    signal,
     ...(log && { report: log.record }),
     ...(bar && { progress: bar.update }),
   }
   const run = await collectTableMetrics(databaseUrl(), request, options).finally(bar?.end)
   if (run.status !== 'SUCCEEDED') process.exitCode = 1
-  if (quiet) {
-    if (run.status !== 'SUCCEEDED') throw new Error(`run ${run.run_id}: ${run.status}: ${run.error_message}`)
-    return
+  try {
+    if (quiet) refuseFailure(run)
+    else await showRun(run, json)
+  } finally {
+    if (webhook) await sendNow(databaseUrl(), webhook, log ?? warnings, signal)
   }
+}
+
+async function showRun({ run_id }: Run, json?: true): Promise<void> {
   // Over a link of its own: one that was there before may have died while the run was counted.
   await withSession(async (sql) => {
-    const report = await readRunReport(sql, run.run_id)
+    const report = await readRunReport(sql, run_id)
     if (json) print(report)
-    else human.write(`${describeRun(parseExactly(report))}\n`)
+    else humanStream(json).write(`${describeRun(parseExactly(report))}\n`)
   }, databaseUrl())
+}
+
+function refuseFailure({ run_id, status, error_message }: Run): void {
+  if (status !== 'SUCCEEDED') throw new Error(`run ${run_id}: ${status}: ${error_message}`)
 }
 
 /** @throws what is wrong with the request; with `strict`, also what matches nothing */

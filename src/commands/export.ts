@@ -3,11 +3,12 @@ import { pipeline } from 'node:stream/promises'
 import { type Command, Option } from 'commander'
 import { withDatabase } from '../connection/with_database.ts'
 import { exportHistory, type Format, formats } from '../reading/export.ts'
-import { readKnownTable } from '../reading/known_table.ts'
+import { readKnownSchemas, readKnownTable } from '../reading/known_table.ts'
 import { day, readDays } from '../reading/point.ts'
 import { stopAtClosedPipe } from '../terminal/output.ts'
+import { addNameOptions, type NameOptions } from './choice.ts'
 
-interface Options {
+interface Options extends NameOptions {
   format: Format
   json?: true
   since?: string
@@ -16,8 +17,7 @@ interface Options {
 }
 
 export function addExportCommand(program: Command): void {
-  program
-    .command('export')
+  addNameOptions(program.command('export'))
     .description('print every measurement of the history, one line each, with exact counts and times in UTC')
     .addOption(new Option('--format <format>', 'how the lines are written').choices(formats).default('csv'))
     .option('--since <day>', 'only business days from this one on, such as 2026-11-01, 2026-11 or 1w', day)
@@ -28,10 +28,12 @@ export function addExportCommand(program: Command): void {
       'after',
       '\nExample:\n  table-metrics export --format csv --since 2026-10 --until 2026-10 > october.csv',
     )
-    .action(({ format, json, since, until, table }: Options) =>
+    .action(({ format, json, since, until, table, schema, like }: Options) =>
       withDatabase(async (sql) => {
         const selection = {
           ...(await readDays(sql, since, until)),
+          schemas: await readKnownSchemas(sql, schema),
+          like,
           table: table ? await readKnownTable(sql, table) : undefined,
         }
         stopAtClosedPipe()

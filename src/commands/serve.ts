@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { readWebhook } from '../deliver/webhook.ts'
 import { databaseUrl } from '../environment.ts'
 import { createLog, type Log } from '../log.ts'
 import { listedTables } from '../serve/metrics/listed_tables.ts'
@@ -76,8 +77,9 @@ async function startServing(
   const { defaultCrontab, readSchedule } = await import('../schedule/crontab.ts')
   const { withWorker: serveAndWork } = await import('../serve/with_worker.ts')
   const cronItems = readSchedule(crontab ?? defaultCrontab)
+  const webhook = readWebhook()
   const serving = (signal: AbortSignal) => serve(options, signal)
-  await serveAndWork(serving, { databaseUrl: url, schema, cronItems, log, signal: interruption() })
+  await serveAndWork(serving, { databaseUrl: url, schema, cronItems, log, webhook, signal: interruption() })
 }
 
 function readPort(value: string): number {

@@ -10,24 +10,28 @@ import { interruption } from '../terminal/interruption.ts'
 import { print } from '../terminal/output.ts'
 import { watch } from '../terminal/watch.ts'
 import { wholeNumber } from './arguments.ts'
+import { check, checkOption } from './check.ts'
+import { addAlertOptions, choiceOf, type TopOptions } from './choice.ts'
 
-interface Options {
+interface Options extends TopOptions {
   runs: number
   watch?: number | true
   json?: true
+  check?: true
 }
 
 export function addStatusCommand(program: Command): void {
-  program
-    .command('status')
+  addAlertOptions(program.command('status'))
     .description('tell whether today was counted, how the last runs went, and which alerts are open')
     .option('--runs <n>', 'how many runs', wholeNumber(999), 10)
     .option('--watch [seconds]', 'show it again every so many seconds, 5 unless given', wholeNumber(86_400))
     .option('--json', 'print it as JSON')
+    .addOption(checkOption())
     .addHelpText('after', '\nExample:\n  table-metrics status --runs 20\n  table-metrics status --watch')
-    .action(({ runs, watch: seconds, json }: Options) => {
+    .action(({ runs, watch: seconds, json, check: isCheck, ...options }: Options) => {
+      if (isCheck) return check('status')
       const look = async (sql: Sql) => {
-        const report = await readStatus(sql, runs)
+        const report = await readStatus(sql, runs, choiceOf(options))
         return json ? report : describeStatus(parseExactly(report))
       }
       if (seconds === undefined) return withDatabase(async (sql) => print(await look(sql)))

@@ -1,4 +1,5 @@
 import { connect, type Sql } from '../connection/database.ts'
+import { readWebhook } from '../deliver/webhook.ts'
 import { codeOf, describeError } from '../errors.ts'
 import { describeCarrying } from '../reading/carrying.ts'
 import { parseExactly } from '../reading/exact_json.ts'
@@ -42,8 +43,26 @@ export interface Diagnosis {
 export async function diagnose(url: string, crontab = defaultCrontab): Promise<Diagnosis> {
   const schedule = await scheduleProblems(crontab)
   const { problems, trust } = await askDatabase(url, schedule)
-  const all = [...problems, ...schedule.problems]
+  const all = [...problems, ...schedule.problems, ...webhookProblems()]
   return { problems: all.sort((one, other) => one.severity.localeCompare(other.severity)), trust }
+}
+
+function webhookProblems(): Problem[] {
+  try {
+    readWebhook()
+    return []
+  } catch (error) {
+    const [subject = '', ...detail] = (error as Error).message.split(': ')
+    return [
+      {
+        severity: 'error',
+        problem: 'webhook_malformed',
+        subject,
+        detail: `${detail.join(': ')}: worker and collect do not start with it`,
+        remedy: 'set it, then: table-metrics test-webhook',
+      },
+    ]
+  }
 }
 
 type Schedule = { payloads: unknown[]; pruning: Line[] }

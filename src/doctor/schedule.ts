@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { type ParsedCronItem, parseCrontab } from 'graphile-worker'
-import { pruneTaskName, taskName as task, taskNames } from '../schedule/crontab.ts'
+import { pruneTaskName, sendTaskName, taskName as task, taskNames } from '../schedule/crontab.ts'
 import { firesAt } from '../schedule/next_slot.ts'
+import { sendProblem } from '../schedule/send_payload.ts'
 import type { Problem } from './doctor.ts'
 
 /** A line of a schedule: where it stands, and what it says. */
@@ -29,12 +30,14 @@ export async function scheduleProblems(
     })
   }
   const pruning = lines.filter(({ item }) => item.task === pruneTaskName)
+  const sending = lines.filter(({ item }) => item.task === sendTaskName)
   const strange = lines.filter(({ item }) => !taskNames.includes(item.task))
   return {
     problems: [
       ...problems,
       ...strange.map(strangeTask),
-      ...[...collecting, ...pruning].flatMap(tickingProblems),
+      ...sending.flatMap(malformedDigest),
+      ...[...collecting, ...pruning, ...sending].flatMap(tickingProblems),
     ],
     payloads: collecting.map(({ item }) => item.payload ?? {}),
     pruning,
@@ -49,6 +52,13 @@ function strangeTask({ subject, item }: Line): Problem {
     detail: `table-metrics worker has no task ${item.task}, and does not start with this line; another worker may have it`,
     remedy: `write ${taskNames.join(' or ')}, or move the line to the crontab of that worker`,
   }
+}
+
+function malformedDigest({ subject, item }: Line): Problem[] {
+  const detail = sendProblem(item.payload)
+  if (detail === null) return []
+  const remedy = `write for example: 0 7 * * 1 ${sendTaskName} ?id=weekly {digest: "weekly"}`
+  return [{ severity: 'error', problem: 'malformed_payload', subject, detail, remedy }]
 }
 
 async function readCrontab(file: string): Promise<{ lines: Line[]; problems: Problem[] }> {

@@ -2,6 +2,7 @@ import type { Sql } from '../connection/database.ts'
 import { paint } from '../terminal/output.ts'
 import { formatMinute, inWords } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
+import type { Choice } from './choice.ts'
 import { type Acknowledged, describeAcknowledgement, type StrangeTable, titleOf } from './open_alerts.ts'
 
 /** An alert of the log. */
@@ -21,12 +22,20 @@ export interface LoggedAlert extends StrangeTable, Acknowledged {
 }
 
 /** The last alerts as JSON rendered by the server, last opened first. */
-export async function readHistory(sql: Sql, limit: number): Promise<{ json: string; zone: string }> {
+export async function readHistory(
+  sql: Sql,
+  limit: number,
+  choice: Choice = {},
+): Promise<{ json: string; zone: string }> {
   const [row] = await sql<[{ json: string; zone: string }]>`
     select
       (report -> 'history')::text as json,
       report ->> 'business_time_zone' as zone
-    from nms.alerts_report(history => true, "limit" => ${limit}::integer) as report
+    from nms.alerts_report(
+      history => true,
+      "limit" => ${limit}::integer,
+      choice => ${sql.json({ ...choice })}
+    ) as report
   `
   return row
 }

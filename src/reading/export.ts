@@ -10,6 +10,10 @@ export interface Selection {
   since?: string | undefined
   until?: string | undefined
   table?: Table | undefined
+  /** Tables of these schemas; of all when there are none. */
+  schemas?: string[]
+  /** Tables whose schema.table has this text in it, in upper or lower case. */
+  like?: string | undefined
 }
 
 const batch = 2_000
@@ -36,7 +40,11 @@ export async function* exportHistory(
 }
 
 // Days and instants as text, in UTC: a session's settings decide nothing.
-const history = (sql: TransactionSql, { since, until, table }: Selection, filtered: 'json' | 'text') => sql`
+const history = (
+  sql: TransactionSql,
+  { since, until, table, schemas = [], like }: Selection,
+  filtered: 'json' | 'text',
+) => sql`
   select
     run_id,
     snapshot_date::text,
@@ -79,6 +87,8 @@ const history = (sql: TransactionSql, { since, until, table }: Selection, filter
       ${table?.schema_name ?? null}::text is null
       or (schema_name, table_name) = (${table?.schema_name ?? null}::text, ${table?.table_name ?? null}::text)
     )
+    and (${sql.json(schemas)}::jsonb = '[]' or ${sql.json(schemas)}::jsonb ? schema_name)
+    and strpos(lower((schema_name || '.' || table_name) collate "default"), lower(${like ?? ''})) > 0
   order by run_id, schema_name, table_name
 `
 

@@ -21,3 +21,13 @@ export async function readKnownTable(sql: Sql, name: string): Promise<Table> {
       : 'expected schema.table, type table-metrics daily to see them all'
   throw new Error(`no run has met a table ${name}: ${advice}`)
 }
+
+/**
+ * The same schemas.
+ *
+ * @throws for one that no run has met, with those that there are
+ */
+export async function readKnownSchemas(sql: Sql, names: string[]): Promise<string[]> {
+  for (const name of names) await sql`select from nms.tables_report(schema_name => ${name}, "limit" => 1)`
+  return names
+}

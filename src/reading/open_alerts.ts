@@ -3,6 +3,7 @@ import { paint } from '../terminal/output.ts'
 import { layOut } from '../terminal/table.ts'
 import { formatCount, formatMinute, inWords } from '../terminal/terminal.ts'
 import { visible } from '../terminal/visible.ts'
+import type { Choice } from './choice.ts'
 
 /** What an alert is about. */
 export interface StrangeTable {
@@ -30,13 +31,16 @@ export interface Alert extends StrangeTable, Acknowledged {
  * The alerts that are open as JSON rendered by the server: oldest first, then those that are acknowledged; and the
  * same with many of one kind as one, for a person. That one has the schema, unless there are several, and no table.
  */
-export async function readAlerts(sql: Sql): Promise<{ json: string; groups: string; zone: string }> {
+export async function readAlerts(
+  sql: Sql,
+  choice: Choice = {},
+): Promise<{ json: string; groups: string; zone: string }> {
   const [row] = await sql<[{ json: string; groups: string; zone: string }]>`
     select
       (report -> 'open')::text as json,
       (report -> 'groups')::text as groups,
       report ->> 'business_time_zone' as zone
-    from nms.alerts_report() as report
+    from nms.alerts_report(choice => ${sql.json({ ...choice })}) as report
   `
   return row
 }

@@ -6,6 +6,7 @@ import { formatCount, formatDuration, formatMinute, inWords } from '../terminal/
 import { visible } from '../terminal/visible.ts'
 import { wrapLine } from '../terminal/wrap.ts'
 import { type Carrying, describeCarrying } from './carrying.ts'
+import type { Choice } from './choice.ts'
 import { estimateMark } from './marked_count.ts'
 import { withColumn } from './method_marks.ts'
 import { type Alert, countOpen, describeGrouping, tabulateAlerts } from './open_alerts.ts'
@@ -38,8 +39,10 @@ export interface RunHeader {
 }
 
 /** The last runs, today and the open alerts as JSON, rendered by the server. */
-export async function readStatus(sql: Sql, runs: number): Promise<string> {
-  const [row] = await sql<[{ json: string }]>`select nms.status_report(${runs}::integer)::text as json`
+export async function readStatus(sql: Sql, runs: number, choice: Choice = {}): Promise<string> {
+  const [row] = await sql<[{ json: string }]>`
+    select nms.status_report(runs => ${runs}, choice => ${sql.json({ ...choice })})::text as json
+  `
   return row.json
 }
 

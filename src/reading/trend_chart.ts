@@ -15,7 +15,7 @@ export type Value = (point: TrendPoint) => string | null
 
 /** Some trends on one chart, and the alerts of these days. Each has a count at least. */
 export function drawTrends(reports: TrendReport[], value: Value, pens: Pen[] = []): string {
-  const { positions, length, first, last } = timeOf(reports)
+  const { positions, length, first, last, dayStarts = [] } = timeOf(reports)
   const series = reports.map((report) =>
     pointsOf(report).map((point) => {
       const found = value(point)
@@ -45,6 +45,7 @@ export function drawTrends(reports: TrendReport[], value: Value, pens: Pen[] = [
       bottom,
       first,
       last,
+      ticks: dayStarts.map((at) => placeOf(at, length, Math.min(length, most))),
     },
     width,
   )
@@ -72,6 +73,9 @@ function timeOf(reports: TrendReport[]) {
       length: inOrder.length,
       first: minute(inOrder[0]),
       last: minute(inOrder.at(-1)),
+      dayStarts: inOrder.flatMap(({ snapshot_date }, n) =>
+        n > 0 && snapshot_date !== inOrder[n - 1]?.snapshot_date ? [n] : [],
+      ),
     }
   }
   const dates = points.map(({ snapshot_date }) => snapshot_date).sort()

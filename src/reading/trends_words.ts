@@ -1,5 +1,7 @@
+import { stripVTControlCharacters } from 'node:util'
+import stringWidth from 'string-width'
 import type { Pen } from '../terminal/chart.ts'
-import { paint } from '../terminal/output.ts'
+import { outputWidth, paint } from '../terminal/output.ts'
 import type { TrendReport } from './trend.ts'
 import { drawTrends } from './trend_chart.ts'
 import { latest, summaryOf, titleOf } from './trend_words.ts'
@@ -26,7 +28,9 @@ export function describeTrends(reports: TrendReport[], asked: number): string {
   const legend = reports.map((report, n) => {
     const { last_rows, ...bounds } = summaryOf(report, asked)
     const { character, style } = pens[n] as Pen
-    return `${paint(style, character)} ${titleOf(report)}: ${latest(report, { ...bounds, last: last_rows }, 'rows').join(', ')}`
+    const words = latest(report, { ...bounds, last: last_rows }, 'rows')
+    const length = stringWidth(stripVTControlCharacters(`${titleOf(report)}: ${words.join(', ')}`)) + 2
+    return `${paint(style, character)} ${titleOf(report)}: ${words.join(length > outputWidth() ? ',\n  ' : ', ')}`
   })
   return [drawTrends(reports, ({ row_count }) => row_count, pens), '', ...legend].join('\n')
 }

@@ -8,11 +8,19 @@ export const taskName = 'collect_table_metrics'
 /** The name of the task that prunes, and of the file that implements it. */
 export const pruneTaskName = 'prune_table_metrics'
 
+/** The name of the task that sends alerts, and of the file that implements it. */
+export const sendTaskName = 'send_table_metrics_alerts'
+
 /** What the server knows a job that prunes by. */
 export const pruningSession = 'table-metrics prune'
 
 /** Every task that there is. */
-export const taskNames: readonly string[] = [taskName, pruneTaskName]
+export const taskNames: readonly string[] = [taskName, pruneTaskName, sendTaskName]
+
+/** A schedule that tells of each week on Mondays, after the daily run. */
+export function weeklyDigest(): ParsedCronItem[] {
+  return parseCrontab(`0 7 * * 1 ${sendTaskName} ?id=weekly_digest&fill=7d {digest: "weekly"}`)
+}
 
 /** The crontab of this package. */
 export const defaultCrontab = fileURLToPath(new URL('../../crontab', import.meta.url))

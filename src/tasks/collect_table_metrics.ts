@@ -1,4 +1,7 @@
 import type { JobHelpers, Task } from 'graphile-worker'
+import { addJobBy, queueMessages } from '../deliver/queue.ts'
+import { readWebhook } from '../deliver/webhook.ts'
+import { reasonOf } from '../log.ts'
 import { collectRun } from '../run/collect.ts'
 import { endingEvents } from '../run/events.ts'
 import { readRun } from '../run/run.ts'
@@ -16,8 +19,22 @@ export default collectTask()
 
 async function collect(payload: unknown, helpers: JobHelpers, options: TaskOptions): Promise<void> {
   const { url, log, signal } = jobContext(helpers, options)
-  const { attempts, created_at } = helpers.job
+  try {
+    await work(payload, helpers, options, { url, log, signal })
+  } finally {
+    await tell(helpers, options, { url, log, signal })
+  }
+}
 
+type Context = ReturnType<typeof jobContext>
+
+async function work(
+  payload: unknown,
+  helpers: JobHelpers,
+  options: TaskOptions,
+  { url, log, signal }: Context,
+): Promise<void> {
+  const { attempts, created_at } = helpers.job
   const job = await ask(url, signal, async (sql) => {
     await reportAbandonedRuns(sql, log)
     const opened = await openJob(sql, payload, attempts > 1 ? created_at : undefined)
@@ -53,5 +70,16 @@ async function collect(payload: unknown, helpers: JobHelpers, options: TaskOptio
     const helps = await ask(url, signal, (sql) => retryHelps(sql, run_id)).catch(() => true)
     if (!helps) await tryNoMore(helpers, options.schema)
     throw new Error(run.error_message ?? `run ${run_id} is ${run.status}`)
+  }
+}
+
+/** Queues what there is to tell now. However that goes, the run has ended as it has. */
+async function tell(helpers: JobHelpers, options: TaskOptions, { url, log, signal }: Context): Promise<void> {
+  if (signal.aborted) return // the next worker finds what there is to tell
+  try {
+    if (!(options.webhook ?? readWebhook())) return
+    await ask(url, signal, (sql) => queueMessages(sql, addJobBy(helpers)))
+  } catch (error) {
+    log.record({ event: 'messages_not_queued', reason: reasonOf(error) })
   }
 }

@@ -12,6 +12,8 @@ export interface Chart {
   /** What the first and the last place stand for. */
   first: string
   last: string
+  /** The places at which the axis has a tick. */
+  ticks?: number[]
 }
 
 /** One line on a chart, from left to right. */
@@ -55,6 +57,7 @@ export function drawChart(chart: Chart, width: number): string {
   const step = Math.max(1, Math.min(widestStep, Math.floor((width - margin) / places)))
   const grid = Array.from({ length: height }, () => Array<Pen>(places * step).fill({ character: ' ' }))
   const axis = Array<Pen>(places * step).fill({ character: '─' })
+  for (const place of chart.ticks ?? []) axis[place * step] = { character: '┬' }
   // The first line lies above the others.
   for (const line of lines.toReversed()) {
     for (const { level, column, pen } of strokes(line, step)) {

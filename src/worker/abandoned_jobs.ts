@@ -1,9 +1,9 @@
 import type { Sql } from '../connection/database.ts'
-import { pruneTaskName, pruningSession, taskName } from '../schedule/crontab.ts'
+import { pruneTaskName, pruningSession, sendTaskName, taskName } from '../schedule/crontab.ts'
 
 /**
  * Frees the jobs of workers that died, which would stay locked for four hours: jobs that were taken more than a
- * minute ago and left no trace in the last one, neither a run nor a session that prunes. A worker that has
+ * minute ago and left no trace in the last one, neither a run nor a session that prunes; sending takes less. A worker that has
  * other tasks as well is left alone.
  *
  * @param schema that of graphile-worker
@@ -19,7 +19,7 @@ export async function freeAbandonedJobs(sql: Sql, schema: string, dead: string[]
       where job.locked_by is not null
       group by job.locked_by
       having job.locked_by = any (${dead}::text[]) or bool_and(
-        job.task_identifier in (${taskName}, ${pruneTaskName})
+        job.task_identifier in (${taskName}, ${pruneTaskName}, ${sendTaskName})
         and job.locked_at < now() - interval '1 minute'
         and not exists (
           select

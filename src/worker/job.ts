@@ -1,4 +1,5 @@
 import type { JobHelpers } from 'graphile-worker'
+import type { Webhook } from '../deliver/webhook.ts'
 import { databaseUrl } from '../environment.ts'
 import { forwardTo, type Log } from '../log.ts'
 import { makeAttemptTheLast } from '../private_parts/graphile_worker.ts'
@@ -11,6 +12,8 @@ export interface TaskOptions {
   log?: Log
   /** The schema of graphile-worker. */
   schema?: string
+  /** Where alerts are sent. Unless given, as ALERT_WEBHOOK_URL and its kin say when a job runs. */
+  webhook?: Webhook
   /** Stops the jobs that run, beside the signal that graphile-worker has for that. */
   signal?: AbortSignal
 }
@@ -41,12 +44,14 @@ export async function withVisibleErrors(work: Promise<void>): Promise<void> {
 }
 
 /** Makes this attempt of a job its last. */
-export async function tryNoMore(
-  helpers: JobHelpers,
-  schema = process.env.GRAPHILE_WORKER_SCHEMA || 'graphile_worker',
-): Promise<void> {
+export async function tryNoMore(helpers: JobHelpers, schema?: string): Promise<void> {
   const { job, logger } = helpers
-  await makeAttemptTheLast(helpers, schema).catch((error: Error) =>
+  await makeAttemptTheLast(helpers, workerSchema(schema)).catch((error: Error) =>
     logger.warn(visible(`job ${job.id} will be tried again, in vain: ${error.message}`)),
   )
+}
+
+/** The schema of graphile-worker, as given or as it says itself. */
+export function workerSchema(given?: string): string {
+  return given ?? (process.env.GRAPHILE_WORKER_SCHEMA || 'graphile_worker')
 }

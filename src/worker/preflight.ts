@@ -1,11 +1,13 @@
 import type { ParsedCronItem } from 'graphile-worker'
 import type { Sql } from '../connection/database.ts'
+import type { Webhook } from '../deliver/webhook.ts'
 import { codeOf } from '../errors.ts'
 import { inASentence, readStateProblem } from '../install/state.ts'
 import type { Log } from '../log.ts'
-import { pruneTaskName } from '../schedule/crontab.ts'
+import { pruneTaskName, sendTaskName } from '../schedule/crontab.ts'
 import { payloadAsText } from '../schedule/payload.ts'
 import { pruneProblem } from '../schedule/prune_payload.ts'
+import { sendProblem } from '../schedule/send_payload.ts'
 
 /** What somebody has to mend before a worker can do anything. */
 export class SetupError extends Error {}
@@ -27,6 +29,7 @@ export async function preflight(
   schema: string,
   cronItems: ParsedCronItem[],
   log: Log,
+  webhook?: Webhook,
 ): Promise<void> {
   const [found] = await sql<[{ is_installed: boolean }]>`
     select to_regprocedure('nms_private.find_worker_problems(text)') is not null as is_installed
@@ -38,7 +41,7 @@ export async function preflight(
   }
   const difference = await readStateProblem(sql)
   if (difference) throw new SetupError(inASentence(difference))
-  await refuseMalformedPayloads(sql, cronItems)
+  await refuseMalformedPayloads(sql, cronItems, webhook)
   await claimSchema(sql, schema)
 
   const [{ is_skipped }] = await sql<[{ is_skipped: boolean }]>`
@@ -68,9 +71,23 @@ async function refuseUnusable(sql: Sql, schema: string): Promise<void> {
   if (problem) throw new SetupError(`${problem.detail}; mend it with: ${problem.remedy}`)
 }
 
-async function refuseMalformedPayloads(sql: Sql, cronItems: ParsedCronItem[]): Promise<void> {
+const problems: Record<string, (sql: Sql, payload: unknown) => Promise<string | null>> = {
+  [pruneTaskName]: pruneProblem,
+  [sendTaskName]: async (_sql, payload) => sendProblem(payload),
+}
+
+async function refuseMalformedPayloads(
+  sql: Sql,
+  cronItems: ParsedCronItem[],
+  webhook?: Webhook,
+): Promise<void> {
   for (const { identifier, task, payload } of cronItems) {
-    const problemOf = task === pruneTaskName ? pruneProblem : jobProblem
+    if (task === sendTaskName && !webhook) {
+      throw new SetupError(
+        `schedule ${identifier}: ALERT_WEBHOOK_URL is not set, expected where that is sent`,
+      )
+    }
+    const problemOf = problems[task] ?? jobProblem
     const problem = await problemOf(sql, payload).catch(unlessDenied)
     if (problem) throw new SetupError(`crontab, schedule ${identifier}: ${problem}`)
   }

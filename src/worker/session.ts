@@ -1,8 +1,11 @@
 import { EventEmitter } from 'node:events'
-import { Logger, type RunnerOptions, type WorkerEvents } from 'graphile-worker'
+import { Logger, type RunnerOptions, type TaskList, type WorkerEvents } from 'graphile-worker'
 import { untilAborted, withTimeout } from '../connection/timeout.ts'
+import { DeliveryError } from '../deliver/post.ts'
+import type { Webhook } from '../deliver/webhook.ts'
 import { type Log, reasonOf } from '../log.ts'
 import { cronFailure } from '../private_parts/graphile_worker.ts'
+import { sendTaskName } from '../schedule/crontab.ts'
 import { openPool } from './pool.ts'
 import { preset } from './preset.ts'
 import { createTasks } from './tasks.ts'
@@ -12,8 +15,10 @@ export interface WorkerSession {
   /** Aborts when the session ends. */
   signal: AbortSignal
   events: WorkerEvents
-  /** For graphile-worker. */
-  options: RunnerOptions
+  /** For graphile-worker, with all tasks but the one that sends. */
+  options: RunnerOptions & { taskList: TaskList }
+  /** The task that sends. */
+  sending: TaskList
   /** Rejects when the schedule can neither be read nor written, five times in a row. */
   cronFailed: Promise<never>
   /** Called when the session ends, while there are still connections. */
@@ -25,6 +30,8 @@ export interface WorkerSessionOptions {
   /** The schema of graphile-worker. */
   schema: string
   log: Log
+  /** Where alerts are sent; nowhere unless given. */
+  webhook?: Webhook | undefined
   signal: AbortSignal
 }
 
@@ -35,7 +42,7 @@ export interface WorkerSessionOptions {
  * @throws what the work throws, or why the connections are dead
  */
 export async function withWorkerSession(
-  { databaseUrl, schema, log, signal }: WorkerSessionOptions,
+  { databaseUrl, schema, log, webhook, signal }: WorkerSessionOptions,
   work: (session: WorkerSession) => Promise<void>,
 ): Promise<void> {
   const { pool, dead, close } = openPool(databaseUrl)
@@ -44,6 +51,7 @@ export async function withWorkerSession(
   const finishers: (() => Promise<unknown>)[] = []
   const events: WorkerEvents = new EventEmitter()
   events.on('job:error', ({ job, error }) => {
+    if (error instanceof DeliveryError) return // it was said as message_failed
     const { id: job_id, attempts: attempt, max_attempts } = job
     log.record({
       event: 'job_failed',
@@ -55,12 +63,19 @@ export async function withWorkerSession(
   })
   const cronFailed = Promise.withResolvers<never>()
   cronFailed.promise.catch(() => undefined) // the session may have ended
-  const options: RunnerOptions = {
+  const { [sendTaskName]: send, ...taskList } = createTasks({
+    databaseUrl,
+    schema,
+    log,
+    ...(webhook && { webhook }),
+    signal: ending,
+  })
+  const options = {
     preset,
     pgPool: pool,
     schema,
     events,
-    taskList: createTasks({ databaseUrl, schema, log, signal: ending }),
+    taskList,
     logger: new Logger(() => (_level, _message, meta) => {
       const failure = cronFailure(meta)
       if (failure) cronFailed.reject(failure) // rather than being tried again for ever
@@ -72,6 +87,7 @@ export async function withWorkerSession(
     signal: ending,
     events,
     options,
+    sending: { [sendTaskName]: send },
     cronFailed: cronFailed.promise,
     atEnd: (finish) => finishers.push(finish),
   }

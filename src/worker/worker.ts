@@ -1,9 +1,11 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ParsedCronItem, type Runner, run, runOnce } from 'graphile-worker'
+import { type ParsedCronItem, type Runner, type RunnerOptions, run, runOnce } from 'graphile-worker'
 import type { Sql } from '../connection/database.ts'
 import { isConnectionError } from '../connection/timeout.ts'
+import { addJobBySql, queueMessages } from '../deliver/queue.ts'
 import { type Log, reasonOf } from '../log.ts'
+import { sendTaskName } from '../schedule/crontab.ts'
 import { nextSlot } from '../schedule/next_slot.ts'
 import { ask, reportAbandonedRuns, reportMissingRun } from '../schedule/open_job.ts'
 import { readStrangeJobs } from '../schedule/strange_jobs.ts'
@@ -25,7 +27,7 @@ export interface WorkerOptions extends WorkerSessionOptions {
  * @throws when there is nothing installed, or nobody let in, before it has started once
  */
 export async function runWorker(options: WorkerOptions): Promise<void> {
-  const { schema, cronItems, log, signal } = options
+  const { schema, cronItems, log, webhook, signal } = options
   const deadWorkers: string[] = []
   let hasStarted = false
 
@@ -36,12 +38,23 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
         session.atEnd(async () => deadWorkers.push(workerPool.id)),
       )
       const refused = refusedThreeTimes(session)
-      const starting = run({ ...session.options, parsedCronItems: cronItems })
-      session.atEnd(() => starting.then(stop))
-      const runner = await starting
+      const start = (options: RunnerOptions) => {
+        const starting = run(options)
+        session.atEnd(() => starting.then(stop))
+        return starting
+      }
+      const runners = [await start({ ...session.options, parsedCronItems: cronItems })]
+      // Beside the other jobs: neither waits for a run that takes long, nor a run for a receiver that does.
+      if (webhook)
+        runners.push(await start({ ...session.options, taskList: session.sending, parsedCronItems: [] }))
       hasStarted = true
       log.record({ event: 'worker_started', schema, schedule: cronItems.map(({ identifier }) => identifier) })
-      await Promise.race([runner.promise, upkeep(options, session, deadWorkers), refused, session.cronFailed])
+      await Promise.race([
+        ...runners.map(({ promise }) => promise),
+        upkeep(options, session, deadWorkers),
+        refused,
+        session.cronFailed,
+      ])
     })
 
   await supervise(runSession, {
@@ -59,7 +72,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
  * Resolves to whether every job ended well.
  */
 export async function runWorkerOnce(options: WorkerOptions): Promise<boolean> {
-  const { databaseUrl, cronItems, log, signal } = options
+  const { databaseUrl, cronItems, log, webhook, signal } = options
   let failed = 0
   let told = 0
   const counted: Log = {
@@ -69,11 +82,16 @@ export async function runWorkerOnce(options: WorkerOptions): Promise<boolean> {
     },
   }
   await withWorkerSession({ ...options, log: counted }, async (session) => {
-    session.events.on('job:error', () => failed++)
+    session.events.on('job:error', ({ job }) => {
+      if (job.task_identifier !== sendTaskName) failed++ // what could not be told is tried again
+    })
     await lookAround(options, session)
     await queueMissedSlots(options, session)
     await tidy(options, session)
-    const working = runOnce(session.options)
+    const working = runOnce({
+      ...session.options,
+      taskList: { ...session.options.taskList, ...(webhook && session.sending) },
+    })
     session.atEnd(() => working)
     await working
     if (told > 0) return
@@ -85,10 +103,10 @@ export async function runWorkerOnce(options: WorkerOptions): Promise<boolean> {
 }
 
 function lookAround(
-  { databaseUrl, schema, cronItems, log }: WorkerOptions,
+  { databaseUrl, schema, cronItems, log, webhook }: WorkerOptions,
   { signal }: WorkerSession,
 ): Promise<void> {
-  return ask(databaseUrl, signal, (sql) => preflight(sql, schema, cronItems, log))
+  return ask(databaseUrl, signal, (sql) => preflight(sql, schema, cronItems, log, webhook))
 }
 
 /**
@@ -140,7 +158,7 @@ async function upkeep(options: WorkerOptions, session: WorkerSession, dead: stri
 }
 
 function tidy(
-  { databaseUrl, schema, log }: WorkerOptions,
+  { databaseUrl, schema, webhook, log }: WorkerOptions,
   { signal }: WorkerSession,
   { dead, strange }: { dead: string[]; strange: Set<string> } = { dead: [], strange: new Set() },
 ): Promise<void> {
@@ -151,6 +169,7 @@ function tidy(
     await freeAbandonedJobs(sql, schema, dead)
     await admitRequesters(sql, schema)
     await sql`select nms.fold_counts(count_rows => false)`
+    if (webhook) await queueMessages(sql, addJobBySql(sql, schema))
   })
 }
 

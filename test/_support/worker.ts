@@ -43,25 +43,24 @@ export interface WorkerOptions {
   /** Another connection URL than that of the database. */
   url?: string
   args?: string[]
+  env?: Record<string, string>
 }
 
 /** Starts `table-metrics worker`. */
 export async function startWorker(
   t: ExecutionContext,
   db: TestDatabase,
-  { crontab = '', clock, url = db.url, args = [] }: WorkerOptions = {},
+  { crontab = '', clock, url = db.url, args = [], env }: WorkerOptions = {},
 ): Promise<Running> {
   const folder = await mkdtemp(join(tmpdir(), 'worker-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   const file = join(folder, 'crontab')
   await writeFile(file, crontab)
   const preload = fileURLToPath(new URL('clock.ts', import.meta.url))
-  const worker = startTableMetrics(
-    t,
-    url,
-    ['worker', '--crontab', file, '--log', 'json', ...args],
-    clock && { NODE_OPTIONS: `--import ${preload}`, CLOCK: clock.toISOString() },
-  )
+  const worker = startTableMetrics(t, url, ['worker', '--crontab', file, '--log', 'json', ...args], {
+    ...(clock && { NODE_OPTIONS: `--import ${preload}`, CLOCK: clock.toISOString() }),
+    ...env,
+  })
   t.teardown(() => {
     if (!t.passed) t.log(worker.stdout())
   })

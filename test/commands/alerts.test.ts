@@ -107,10 +107,7 @@ test('many alerts of one kind are one line, and --all has each', async (t) => {
   const output = async (...args: string[]) => (await tableMetrics(t, db.url, args)).stdout
 
   const groups = await output('alerts')
-  t.regex(
-    groups,
-    /^(\d+ )?dropped_to_zero public\.orders, since .*\n {2}empty, 1,000 rows on .*, usually about 1,000 rows$/m,
-  )
+  t.regex(groups, /^(\d+ )?dropped_to_zero public\.orders, since .*\n {2}empty, 1,000 rows on .*$/m)
   t.regex(
     groups,
     /^table_new staging\.\*, since .*\n {2}300 tables, such as staging\.t1, staging\.t10, staging\.t100$/m,

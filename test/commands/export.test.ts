@@ -116,6 +116,10 @@ test('--since and --table leave out the rest; times are in UTC, whatever the ses
     [2, 'orders'],
   ])
   t.deepEqual(await ids('--until', 'yesterday', '--table', 'public.orders'), [[1, 'orders']])
+  t.deepEqual(await ids('--schema', 'public', '--like', 'LIC.ORD'), [
+    [1, 'orders'],
+    [2, 'orders'],
+  ])
   const { stdout } = await tableMetrics(t, db.url, ['export', '--since', 'today'])
   t.true(stdout.includes(`\n2,${await daysAgo(db.sql, 0)},${second.at},`), stdout)
 })
@@ -166,6 +170,10 @@ for (const [args, words] of [
   [
     ['--since', 'monday'],
     ['monday', '2026-11-20'],
+  ],
+  [
+    ['--schema', 'pubic'],
+    ['no run has met a schema pubic', 'There are: '],
   ],
   [['--since', 'today', '--until', 'yesterday'], ['expected the earlier day first']],
 ] as const) {

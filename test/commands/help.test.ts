@@ -8,6 +8,7 @@ for (const command of [
   'status',
   'daily',
   'trend',
+  'forecast',
   'growth',
   'diff',
   'alerts',

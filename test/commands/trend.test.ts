@@ -352,6 +352,7 @@ test('--runs draws each run, with times at the axis', async (t) => {
   )
   t.regex(stdout, new RegExp(`^20 rows at ${today} 08:00\n\\+15 \\(\\+300.0 %\\) since ${yesterday}$`, 'm'))
   t.regex(stdout, new RegExp(`^highest 30 at ${today} 06:00$`, 'm'))
+  t.regex(stdout, /└─{4}┬─{11}$/m, 'a tick where a day begins')
   t.regex(stdout, /^4 runs of the last 2 days have counted it$/m)
 })
 
@@ -385,4 +386,19 @@ test('what a line falls through is drawn', (t) => {
       '   a    z',
     ].join('\n'),
   )
+})
+
+test('a name can be given back as it was shown, whatever is in it', async (t) => {
+  const names = ['Stock Movements', 'dots.in.it', 'say "hi"', 'esc\u001b[2J', "it's"]
+  const db = await createHistory(t, { 0: { Warehouse: Object.fromEntries(names.map((name) => [name, 1])) } })
+  const { stdout } = await tableMetrics(t, db.url, ['daily', '--sort', 'name'])
+  const shown = stdout.split('\n').flatMap((line) => line.match(/^(Warehouse\..*?) {2,}/)?.[1] ?? [])
+
+  t.is(shown.length, names.length)
+  for (const name of shown) {
+    const trend = await tableMetrics(t, db.url, ['trend', name])
+
+    t.is(trend.status, 0, trend.stderr)
+    t.true(trend.stdout.startsWith(`${name}\n`), trend.stdout)
+  }
 })

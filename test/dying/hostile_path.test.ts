@@ -27,6 +27,8 @@ const reading = [
   ['diff', '1', '99'],
   ['alerts'],
   ['alerts', '--json'],
+  ['report', '--all'],
+  ['report', '--json'],
   ['export'],
   ['export', '--format', 'ndjson', '--since', 'yesterday', '--table', 'shop.orders'],
   ['prune', '--keep-runs', '1d', '--keep-daily', '1d', '--dry-run'],

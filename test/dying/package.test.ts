@@ -34,7 +34,7 @@ test('the packed package, installed elsewhere, works on each supported Node', as
     t.deepEqual(JSON.parse(collected.stdout).payload, { public: { apples: 3 } })
     t.is(worked.status, 0, `${version}: ${worked.stderr}`)
     t.is(imported.status, 0, `${version}: ${imported.stderr}`)
-    t.is(imported.stdout, 'SUCCEEDED collect_table_metrics,prune_table_metrics 1\n')
+    t.is(imported.stdout, 'SUCCEEDED collect_table_metrics,prune_table_metrics,send_table_metrics_alerts 1\n')
     const [last] = await db.sql`select status from nms.table_metrics_runs order by run_id desc limit 1`
     t.is(last?.status, 'SUCCEEDED')
   }

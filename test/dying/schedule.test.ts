@@ -202,7 +202,7 @@ test('a malformed crontab of the package breaks nobody who imports it, until its
 
   t.is(status, 0, stderr)
   const [tasks, ...uses] = stdout.trim().split('\n')
-  t.is(tasks, 'collect_table_metrics,prune_table_metrics')
+  t.is(tasks, 'collect_table_metrics,prune_table_metrics,send_table_metrics_alerts')
   t.is(uses.length, 3)
   for (const use of uses) t.regex(use, /crontab: .*61.*line 1/)
 })

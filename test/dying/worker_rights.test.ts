@@ -8,6 +8,7 @@ import { migrationsFolder } from '../../src/install/migrations.ts'
 import type { TestDatabase } from '../_support/database.ts'
 import { eventsOf, untilEvent } from '../_support/jobs.ts'
 import { failsClearly, tableMetrics } from '../_support/process.ts'
+import { startReceiver } from '../_support/receiver.ts'
 import { type OwnServer, startOwnServer } from '../_support/server.ts'
 import { addJob, startWorker, stopWorker } from '../_support/worker.ts'
 
@@ -56,6 +57,30 @@ test.serial(
     t.is((await once.finished).status, 0)
   },
 )
+
+test.serial('a worker with these rights tells a webhook, and so does collect of a collector', async (t) => {
+  const db = await withJobs(t)
+  const receiver = await startReceiver(t)
+  receiver.answers(500, 200)
+  const env = { ALERT_WEBHOOK_URL: receiver.url }
+  const role = await createRole(t, db, 'in role table_metrics_worker')
+  const collector = await createRole(t, db, 'in role table_metrics_collector')
+  await db.connect().unsafe(workerScript)
+
+  const worker = await startWorker(t, db, { url: role.url, env })
+  await addJob(db, { nope: 1 })
+  await untilEvent(worker, 'message_failed')
+  await db.sql`update graphile_worker._private_jobs set run_at = now() where locked_at is null`
+  await untilEvent(worker, 'message_sent')
+  await stopWorker(t, worker)
+  const { stderr } = await tableMetrics(t, collector.url, ['collect', '--quiet'], env)
+
+  t.is(stderr, '')
+  t.deepEqual(
+    receiver.messages().map(({ type }) => type),
+    ['run.failed', 'run.failed', 'run.succeeded'],
+  )
+})
 
 test.serial('with these rights, jobs of others can be neither read nor taken nor added', async (t) => {
   const db = await withJobs(t)

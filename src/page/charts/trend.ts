@@ -33,7 +33,7 @@ ${axis.ticks.map(({ place }) => {
   const at = tenths(plot.height * (1 - place))
   return html`<line class="trend-tick" x2="100%" y1="${at}" y2="${at}"/>`
 })}
-<svg width="100%" height="${strip + 3}" viewBox="-0.5 0 ${length} ${strip + 3}" preserveAspectRatio="none">
+<svg width="100%" height="${strip + 3}" viewBox="-0.5 0 ${length} ${strip + 3}" preserveAspectRatio="none" overflow="visible">
 <path class="trend-expected" d="${band(expected.lows, expected.highs)}"/>
 <path class="trend-estimated" d="${band(estimated.lows, estimated.highs)}"/>
 <path class="trend-line" d="${line(heights)}"/>

@@ -39,13 +39,12 @@ function tables({ after, outcomes }: Period): Html | null {
   return figure('Tables', formatCount(after.tables), said.join(', '))
 }
 
-function alerts({ alerts: { opened, closed, open } }: Period): Html {
-  return figure(
-    'Open alerts',
-    formatCount(open.alerts),
-    open.alerts === '0' && 'nothing is strange',
-    `${formatCount(opened.alerts)} opened, ${formatCount(closed.alerts)} closed`,
-  )
+function alerts({ alerts: { opened, closed, open }, until, business_date }: Period): Html {
+  const [were, are] = [`${formatCount(opened.alerts)} opened`, `${formatCount(open.alerts)} open`]
+  const ended = `${formatCount(closed.alerts)} closed`
+  return until < business_date
+    ? figure('Alerts', were, ended, open.alerts !== '0' && `${are} to this day`)
+    : figure('Alerts', are, open.alerts === '0' && 'nothing is strange', `${were}, ${ended}`)
 }
 
 function runs({ runs: { succeeded, failed, running, imported } }: Period): Html {

@@ -39,18 +39,22 @@ ${allTables(period)}`,
 }
 
 function comparison({ before, after }: Period): string {
-  if (!after) return ''
-  if (!before) return `Counted on ${dayInWords(after.snapshot_date)} for the first time.`
+  if (!after || !before) return ''
   return `What the count of ${dayInWords(after.snapshot_date)} found, compared with that of ${dayInWords(before.snapshot_date)}.`
 }
 
 /** What has to be known before the numbers are read. */
-function notices({ before, after, since, tables_left_out }: Period): Html[] {
+function notices({ before, after, since, until, business_date, tables_left_out }: Period): Html[] {
   const notice = (text: string, mood = '') => html`<div class="notice ${mood}"><p>${text}</p></div>`
   return [
     !after &&
       !before &&
-      notice('Nothing has been counted yet: table-metrics collect counts every table now.', 'warn'),
+      notice(
+        until < business_date
+          ? `Nothing was counted up to ${dayInWords(until)}.`
+          : 'Nothing has been counted yet: table-metrics collect counts every table now.',
+        'warn',
+      ),
     !after &&
       before &&
       notice(
@@ -74,10 +78,11 @@ function notices({ before, after, since, tables_left_out }: Period): Html[] {
   ].filter((one) => one instanceof Object)
 }
 
-function totals({ daily, until, database }: Period): Html {
+function totals({ daily, until, database }: Period): Html | null {
   const days = daily.flatMap(({ snapshot_date, rows, estimated_rows }) =>
     rows === null ? [] : [{ snapshot_date, row_count: rows, method: estimated_rows ? 'estimate' : 'exact' }],
   )
+  if (days.length < 2) return null
   const leavingOut = daily.filter(({ left_out_count }) => left_out_count).length
   return html`<section class="part" aria-labelledby="totals"><h2 id="totals">Rows by day</h2>
 ${trendChart({ days, until }, `Rows of all tables of ${visible(database)} on each day`, false)}

@@ -116,3 +116,34 @@ test('a schema that no run has met is refused with those that there are', async 
 
   t.is((error as unknown as { hint: string }).hint, 'There are: Stock, sales')
 })
+
+test('of the open alerts those of the chosen tables are told, also of the log and in the status', async (t) => {
+  const { sql } = await createHistory(t)
+  await sql`
+    insert into nms.table_metrics_alert_log (kind, schema_name, table_name, detail, opened_at, opened_by_run)
+    values
+      ('drop', 'sales', 'orders', 'fewer', now(), 1),
+      ('drop', 'Stock', 'Order Log', 'fewer', now(), 1),
+      ('repeated_failures', null, null, 'the last 3 runs FAILED', now(), 1)
+  `
+  for (const [choice, tables] of [
+    [{}, ['Order Log', 'orders', null]],
+    [{ schemas: ['sales'] }, ['orders']],
+    [{ like: 'ORDER' }, ['Order Log', 'orders']],
+    [{ like: 'order', top: 1 }, ['Order Log']],
+  ] as const) {
+    const [row] = await sql.unsafe(
+      `select
+        nms.alerts_report(history => true, choice => $1::text::jsonb) as alerts,
+        nms.status_report(choice => $1::text::jsonb) as status`,
+      [JSON.stringify(choice)],
+    )
+    const of = (alerts: { table_name: string | null }[]) => alerts.map(({ table_name }) => table_name)
+
+    t.deepEqual(of(row?.alerts.open), [...tables])
+    t.deepEqual(of(row?.status.alerts), [...tables])
+    if (!('top' in choice)) t.deepEqual(of(row?.alerts.history).sort(), [...tables].sort())
+  }
+  for (const call of ['alerts_report', 'status_report'])
+    await t.throwsAsync(sql.unsafe(`select nms.${call}(choice => '{"only": ["grew"]}')`), { code: '22023' })
+})

@@ -25,6 +25,8 @@ test('a report reads the runs that it shows, however many others there are', asy
     ['day_snapshot()', 0],
     ['run_snapshot()', 0],
     ['days_report(3)', 4 * 50],
+    // The totals and the tables of eight days, and its first and last run three times.
+    ['period_report()', 22 * 50],
     ['runs_report(2)', 2 * 50],
     ['tables_report("limit" => 5)', 50 + 10],
     // Of each period its last day, of the one before them too, and the summary reads two again, three times.
@@ -33,6 +35,10 @@ test('a report reads the runs that it shows, however many others there are', asy
     ["growth_report('month')", 10 * 50 + 6 * 50 + 10 * 3],
     [`growth_report('day', 'public', 't7', 5)`, 20],
     [`trend_report('public', 't7', 5)`, 5],
+    // Of a total the change reads the first and the last one again; of a schema the names as well.
+    ['trend_report(days => 5)', 7 * 50],
+    ['trend_report(days => 5, each_run => true)', 7 * 50],
+    [`trend_report('public', days => 5)`, 14 * 50],
     // Each of these days is judged by the 13 weeks before it.
     [`table_report('public', 't7', 2)`, 2 + 2 * 60 + 3],
   ] as const) {
