@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:40:10Z a19029e8b5c5.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:47:22Z 1d2075b41353.';
 
 
 --
@@ -17649,8 +17649,8 @@ CREATE FUNCTION nms_private.sequence_positions(sequences oid[]) RETURNS TABLE(se
 declare
   v_batch oid[];
   v_read jsonb;
-  v_place bigint := 1;
-  v_size bigint := 50;
+  v_place bigint := bigint '1';
+  v_size bigint := bigint '50';
 begin
   while v_place <= cardinality(sequences) loop
     v_batch := sequences[v_place : v_place + v_size - 1];
