@@ -1,3 +1,5 @@
+import { visible } from '../terminal/visible.ts'
+
 const refused = /^(P0002|22023|55000)$/
 
 /**
@@ -21,6 +23,6 @@ export async function unlessRefused<T>(answer: PromiseLike<T>, advice: string): 
     }
     if (!refused.test(code) || detail === undefined) throw error
     const said = hint.includes('nms.') ? advice : hint.charAt(0).toLowerCase() + hint.slice(1)
-    throw new Error(`${message}: ${detail}; ${said.replace(/\.$/, '')}`)
+    throw new Error(visible(`${message}: ${detail}; ${said.replace(/\.$/, '')}`))
   }
 }

@@ -144,6 +144,10 @@ for (const [words, said] of [
     ['silence', 'sales.orders', '--until', '2020-01-01'],
     /^error: a silence cannot end on 2020-01-01: .*; name a day to come .*\n$/,
   ],
+  [
+    ['silence', 'a.b\n', '--until', '7d'],
+    /^error: no run has met a table a\.b\\u000a: .*; did you mean a\.b\\u000a\\u001b\[31m\?\n$/,
+  ],
   [['silence', 'sales.orders'], /^error: expected one of --until and --off: .*\n$/],
   [['silence', 'sales.orders', '--off', '--until', '7d'], /^error: expected one of --until and --off: .*\n$/],
   [
