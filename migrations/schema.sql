@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:50:14Z 9811619c6b82.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:51:38Z 13b9733fe26d.';
 
 
 --
@@ -1795,16 +1795,16 @@ begin
   elsif find_day.named in ('today', 'yesterday') then
     return v_today - case find_day.named when 'yesterday' then 1 else 0 end;
   elsif find_day.named ~ '^[0-9]{1,4}[dwmy]$' then
-    return v_today - format(
+    return (v_today - format(
       '%s %s',
       rtrim(find_day.named, 'dwmy'),
       case right(find_day.named, 1) when 'd' then 'days' when 'w' then 'weeks' when 'm' then 'months' else 'years' end
-    )::interval;
+    )::interval)::date;
   elsif find_day.named ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
     return find_day.named::date;
   elsif find_day.named ~ '^[0-9]{4}-[0-9]{2}$' then
     v_first := (find_day.named || '-01')::date;
-    v_last := v_first + interval '1 month' - interval '1 day';
+    v_last := (v_first + interval '1 month' - interval '1 day')::date;
     return case
       when find_day.edge = 'since' then v_first
       when v_today between v_first and v_last then v_today
@@ -6888,9 +6888,10 @@ CREATE FUNCTION nms_private.checked_choice(choice jsonb, keys text[]) RETURNS js
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
-  v_outcomes constant jsonb :=
-    '["appeared", "disappeared", "grew", "shrank", "unchanged", "unclear", "not counted", "left out"]';
-  v_sorts constant jsonb := '["rows", "change", "percent", "name"]';
+  v_outcomes constant jsonb := jsonb_build_array(
+    'appeared', 'disappeared', 'grew', 'shrank', 'unchanged', 'unclear', 'not counted', 'left out'
+  );
+  v_sorts constant jsonb := jsonb_build_array('rows', 'change', 'percent', 'name');
   v_choice constant jsonb := coalesce(checked_choice.choice, '{}');
   v_key text;
   v_value jsonb;

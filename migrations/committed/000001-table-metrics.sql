@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:84662b18b992d31ab3eb6863379cccf69b283556
+--! Hash: sha1:cd1440c4c4011d49c2800e2210737bfa05211266
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -13202,9 +13202,10 @@ language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_outcomes constant jsonb :=
-    '["appeared", "disappeared", "grew", "shrank", "unchanged", "unclear", "not counted", "left out"]';
-  v_sorts constant jsonb := '["rows", "change", "percent", "name"]';
+  v_outcomes constant jsonb := jsonb_build_array(
+    'appeared', 'disappeared', 'grew', 'shrank', 'unchanged', 'unclear', 'not counted', 'left out'
+  );
+  v_sorts constant jsonb := jsonb_build_array('rows', 'change', 'percent', 'name');
   v_choice constant jsonb := coalesce(checked_choice.choice, '{}');
   v_key text;
   v_value jsonb;
@@ -13633,8 +13634,9 @@ revoke execute on function nms.compare_runs(bigint, bigint) from public;
 --! Included functions/reading/complete_table.sql
 create or replace function nms.complete_table(beginning text default '')
 returns setof text
-language sql stable parallel safe security definer rows 100
+language sql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
+rows 100
 as $$
   with
   listed as (
@@ -14011,16 +14013,16 @@ begin
   elsif find_day.named in ('today', 'yesterday') then
     return v_today - case find_day.named when 'yesterday' then 1 else 0 end;
   elsif find_day.named ~ '^[0-9]{1,4}[dwmy]$' then
-    return v_today - format(
+    return (v_today - format(
       '%s %s',
       rtrim(find_day.named, 'dwmy'),
       case right(find_day.named, 1) when 'd' then 'days' when 'w' then 'weeks' when 'm' then 'months' else 'years' end
-    )::interval;
+    )::interval)::date;
   elsif find_day.named ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
     return find_day.named::date;
   elsif find_day.named ~ '^[0-9]{4}-[0-9]{2}$' then
     v_first := (find_day.named || '-01')::date;
-    v_last := v_first + interval '1 month' - interval '1 day';
+    v_last := (v_first + interval '1 month' - interval '1 day')::date;
     return case
       when find_day.edge = 'since' then v_first
       when v_today between v_first and v_last then v_today
@@ -18891,7 +18893,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:50:14Z 9811619c6b82.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:51:38Z 13b9733fe26d.';
 
 -- Triggers
 create or replace trigger validate_filter
