@@ -55,9 +55,9 @@ test('lines for people go to standard error when standard output is no terminal'
 
   t.is(status, 0, stderr)
   t.is(stdout, '')
-  t.regex(stderr, /^public\.apples +table +1,234 +=$/m)
-  t.regex(stderr, /^public\.plums +table +3 +\+3$/m)
-  t.regex(stderr, /^public\.pears +table +3 +-2$/m)
+  t.regex(stderr, /^public\.apples +1,234 +=$/m)
+  t.regex(stderr, /^public\.plums +3 +\+3$/m)
+  t.regex(stderr, /^public\.pears +3 +-2$/m)
   t.regex(stderr, /^run 2: SUCCEEDED$/m)
   t.regex(stderr, /^5 tables, 1,256 rows/m)
 })
@@ -117,7 +117,7 @@ test('a run with a table that cannot be counted exits with 1 and says why', asyn
 
   const second = await tableMetrics(t, db.url, ['collect'])
   t.is(second.status, 1)
-  t.regex(second.stderr, /^public\.pears +table +not counted \(55P03\)$/m)
+  t.regex(second.stderr, /^public\.pears +not counted \(55P03\)$/m)
   t.regex(second.stderr, /^run 2: FAILED$/m)
   t.regex(second.stderr, /^reason: .*public\.pears.*lock_timeout/m)
 
@@ -312,7 +312,7 @@ for (const [args, words, help] of [
   [['collect', '--jsno'], ["'--jsno'", '--json'], 'table-metrics collect --help'],
   [['collect', 'public'], ["'collect'"], 'table-metrics collect --help'],
   [['collect', '--skip'], ['--skip <schema>'], 'table-metrics collect --help'],
-  [['trend'], ["'schema.table'"], 'table-metrics trend --help'],
+  [['trend'], ["'name'"], 'table-metrics trend --help'],
 ] as const) {
   test(`"${args.join(' ')}" gives one clear message and the way to the help`, async (t) => {
     failsClearly(t, await tableMetrics(t, '', [...args]), ...words, `(type ${help})`)
@@ -320,8 +320,8 @@ for (const [args, words, help] of [
 }
 
 for (const [args, said] of [
-  [['daily', 'monday'], 'date: saw monday, expected a day such as'],
-  [['daily', "it's 'invalid'. saw x"], "date: saw it's 'invalid'. saw x, expected a day such as"],
+  [['daily', 'monday'], 'day: saw monday, expected a day such as'],
+  [['daily', "it's 'invalid'. saw x"], "day: saw it's 'invalid'. saw x, expected a day such as"],
   [['status', '--runs', 'many'], '--runs: saw many, expected a whole number from 1 to 999'],
   [['collect', '--jobs', '99'], '--jobs: saw 99, expected a whole number from 1 to 32'],
   [['collect', '--log', 'xml'], '--log: saw xml, expected json or text'],
@@ -444,7 +444,7 @@ test('a count beyond 2^53 is exact in the report and in its JSON', async (t) => 
   const json = await readRunReport(pinned(db.sql), run.run_id)
   const text = describeRun(parseExactly(json))
 
-  t.regex(text, /^public\.apples +table +9,007,199,254,740,993$/m)
+  t.regex(text, /^public\.apples +9,007,199,254,740,993$/m)
   t.regex(json, /"apples": 9007199254740993\D/)
 })
 

@@ -87,5 +87,5 @@ export function choiceOf({ schema, like, only, minRows, sort, top }: ChoiceOptio
 function readOutcomes(value: string): string[] {
   const words = value.split(',').map((word) => word.trim().replace('-', ' '))
   if (words.every((word) => outcomes.includes(word))) return words
-  throw new InvalidArgumentError(`expected ${outcomes.join(', ')}, several with commas between`)
+  throw new InvalidArgumentError(`saw ${value}, expected ${outcomes.join(', ')}, several with commas between`)
 }

@@ -11,13 +11,13 @@ export type Edge = 'since' | 'until'
 /** A day as an argument; which one it is, the server knows. */
 export function day(value: string): string {
   if (isDay(value)) return value
-  throw new InvalidArgumentError(`expected a day such as ${days}`)
+  throw new InvalidArgumentError(`saw ${value}, expected a day such as ${days}`)
 }
 
 /** A day or the number of a run as an argument. */
 export function dayOrRun(value: string): string {
   if (isDay(value) || isRun(value)) return value
-  throw new InvalidArgumentError(`expected a day such as ${days}, or a run such as 42`)
+  throw new InvalidArgumentError(`saw ${value}, expected a day such as ${days}, or a run such as 42`)
 }
 
 /** True for an argument that is the number of a run. */
