@@ -57,7 +57,7 @@ test('lines for people go to standard error when standard output is no terminal'
   t.is(stdout, '')
   t.regex(stderr, /^public\.apples +1,234 +=$/m)
   t.regex(stderr, /^public\.plums +3 +\+3$/m)
-  t.regex(stderr, /^public\.pears +3 +-2$/m)
+  t.regex(stderr, /^public\.pears +3 +-2 +-40\.0 %$/m)
   t.regex(stderr, /^run 2: SUCCEEDED$/m)
   t.regex(stderr, /^5 tables, 1,256 rows/m)
 })

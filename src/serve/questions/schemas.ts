@@ -313,6 +313,8 @@ export const schemas = {
     change: count,
     is_change_estimated: flag,
     outcomes: { type: 'object', additionalProperties: id },
+    tables_in_all: id,
+    tables_chosen: id,
     tables: list(
       object(
         {
@@ -358,6 +360,10 @@ export const schemas = {
   alerts: object({
     business_time_zone: text,
     open: list(object({ ...alert, alert_id: idOrNull, since: time })),
+    // Many of one kind as one, which has the number of none.
+    groups: list(
+      object({ ...alert, alert_id: idOrNull, run_id: idOrNull, since: time, alerts: id, tables: list(text) }),
+    ),
     history: {
       ...list(
         object({
