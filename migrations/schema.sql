@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T19:51:38Z 13b9733fe26d.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:05:58Z 5c97f815177d.';
 
 
 --
@@ -1834,6 +1834,7 @@ COMMENT ON FUNCTION nms.find_day(named text, edge text) IS 'The business day tha
 CREATE FUNCTION nms.find_problems(payload jsonb DEFAULT '{}'::jsonb) RETURNS TABLE(severity text, problem text, subject text, detail text, remedy text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
     AS $_$
 declare
   v_targets nms_private.target[];
