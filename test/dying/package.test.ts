@@ -55,7 +55,7 @@ test('the package has what it needs, and no sources or tests', async (t) => {
     'package.json',
   ])
   t.deepEqual(
-    files.filter((file) => /(^|[/])(test|bench|demo|sample|embedded)|(?<!\.d)\.ts$/.test(file)),
+    files.filter((file) => /(^|[/])(test|bench|demo|sample|embedded)([/.]|$)|(?<!\.d)\.ts$/.test(file)),
     [],
   )
   for (const file of [
