@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:f587520e660cfcf606140ed96cdb491a71215f54
+--! Hash: sha1:4cd1cf8ef9919c1757aa6487ff6eb94b41006b76
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -2588,12 +2588,16 @@ as $$
       alert as itself,
       alert.acknowledged_at is not null as is_acknowledged,
       alert.schema_name is not null and count(*) over of_schema > 5 as is_of_schema,
-      row_number() over (of_schema order by alert.table_name, alert.filter_name nulls first) as place,
+      alert_size.rows as size,
+      row_number() over (
+        of_schema order by alert_size.rows desc nulls last, alert.table_name, alert.filter_name nulls first
+      ) as place,
       row_number() over (
         partition by alert.kind, alert.acknowledged_at is null, alert.schema_name, alert.table_name
         order by alert.filter_name nulls first
       ) = 1 as is_first_of_table
     from unnest(grouped_alerts.alerts) as alert
+    cross join lateral (select greatest(alert.row_count, alert.expected_high)) as alert_size (rows)
     window of_schema as (partition by alert.kind, alert.acknowledged_at is null, alert.schema_name)
   ),
   placed as (
@@ -2617,7 +2621,7 @@ as $$
       (
         array_agg(
           format('%I.%I', placed.schema_name, placed.table_name)
-          order by placed.place, placed.schema_name, placed.table_name
+          order by placed.size desc nulls last, placed.place, placed.schema_name, placed.table_name
         ) filter (where placed.is_first_of_table)
       )[1:3] as names,
       min(placed.opened_at) as opened_at,
@@ -2684,7 +2688,7 @@ as $$
     found.filter_name nulls first
 $$;
 comment on function nms_private.grouped_alerts(nms.table_metrics_alert_log[]) is
-  'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. acknowledged_at: null while nobody has taken it on, else when the last one was. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
+  'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of three, those with most rows, now or as expected, quoted where they have to be, and detail says it for a person. acknowledged_at: null while nobody has taken it on, else when the last one was. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
 revoke execute on function nms_private.grouped_alerts(nms.table_metrics_alert_log[]) from public;
 --! EndIncluded functions/alerts/grouped_alerts.sql
 --! Included functions/alerts/has_other_tables.sql
@@ -18875,7 +18879,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:22:04Z d598795830b3.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:23:05Z f7260c30877a.';
 
 -- Triggers
 create or replace trigger validate_filter
