@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:4cd1cf8ef9919c1757aa6487ff6eb94b41006b76
+--! Hash: sha1:1bbd653ea2fda7d0f8e37db79ec1779d12802c1d
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -18879,7 +18879,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:23:05Z f7260c30877a.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:25:45Z f7260c30877a.';
 
 -- Triggers
 create or replace trigger validate_filter

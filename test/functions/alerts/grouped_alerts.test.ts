@@ -1,7 +1,7 @@
 import test from 'ava'
 import { createDatabase, type Sql } from '../../_support/database.ts'
 
-type Alert = [kind: string, table?: string, filter?: string, expected_high?: number]
+type Alert = [kind: string, table?: string, filter?: string | undefined, expected_high?: number]
 interface Group {
   kind: string
   schema_name: string | null
