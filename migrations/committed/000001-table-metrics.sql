@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:1bbd653ea2fda7d0f8e37db79ec1779d12802c1d
+--! Hash: sha1:f23346d0080d07b49126278f8c4a32cdcebbc9c7
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -17032,18 +17032,24 @@ returns text
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  with argument (name, value, expected, entry_pattern) as (
+  with argument (name, value, expected, expected_entry, entry_pattern) as (
     values
-      ('skip', skip, 'an array of schema names such as ["tmp"]', '.'),
+      ('skip', skip, 'an array of schema names such as ["tmp"]', 'the name of a schema such as "tmp"', '.'),
       -- Something on both sides of a dot, and not one quoted name that merely contains a dot.
-      ('exclude', exclude, 'an array of tables such as ["public.orders"]', '^(?!"([^"]|"")*"$).+[.].+$')
+      (
+        'exclude',
+        exclude,
+        'an array of tables such as ["public.orders"]',
+        'schema and table with a dot between, such as "public.orders"',
+        '^(?!"([^"]|"")*"$).+[.].+$'
+      )
   ),
   list as (
     select argument.*, case jsonb_typeof(argument.value) when 'array' then jsonb_array_length(argument.value) end as entries
     from argument
   ),
   entry as (
-    select list.name, element.value, list.expected, list.entry_pattern
+    select list.name, element.value, list.expected_entry as expected, list.entry_pattern
     from list
     cross join jsonb_array_elements(case when list.entries <= 100000 then list.value end) as element (value)
   ),
@@ -18879,7 +18885,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:25:45Z f7260c30877a.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:30:20Z 11a33d1f7ad3.';
 
 -- Triggers
 create or replace trigger validate_filter
