@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:22:04Z d598795830b3.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:23:49Z 2adc107f83bf.';
 
 
 --
@@ -2210,14 +2210,15 @@ begin
     'trend', (
       select jsonb_build_object(
         'level', (v_report ->> 'last_rows')::bigint + round(line.level)::bigint,
+        'is_last_off_line', round(abs(line.level)) > line.wander * sqrt(30 + power(30, 2) / line.span),
         'ahead', (
           select jsonb_agg(
             jsonb_build_object(
               'days', ahead.days,
               'date', v_last + ahead.days,
               'rows', greatest(0, round(expected.middle)),
-              'rows_low', greatest(0, floor(expected.middle - expected.doubt)),
-              'rows_high', greatest(0, ceil(expected.middle + expected.doubt))
+              'rows_low', greatest(0, floor(least(expected.middle - expected.doubt, expected.from_last))),
+              'rows_high', greatest(0, ceil(greatest(expected.middle + expected.doubt, expected.from_last)))
             )
             order by ahead.days
           )
@@ -2225,8 +2226,10 @@ begin
           cross join lateral (
             select
               ((v_report ->> 'last_rows')::bigint + line.level + line.slope * ahead.days)::numeric,
-              (line.wander * sqrt(ahead.days + power(ahead.days, 2) / line.span))::numeric
-          ) as expected (middle, doubt)
+              (line.wander * sqrt(ahead.days + power(ahead.days, 2) / line.span))::numeric,
+              -- Should the last day be no exception.
+              (v_report ->> 'last_rows')::numeric + (line.slope * ahead.days)::numeric
+          ) as expected (middle, doubt, from_last)
         )
       ) || nms_private.shown_pace(slope => line.slope, slope_low => line.slope_low, slope_high => line.slope_high)
       from jsonb_to_record(v_line) as line (
@@ -2248,10 +2251,14 @@ begin
       )
       where forecast_report."rows" is not null and v_line is not null
     ),
-    'key', nms_private.key_forecast(
-      table_oid => to_regclass(format('%I.%I', forecast_report.schema_name, forecast_report.table_name)),
-      days => forecast_report.days,
-      rows_line => v_line
+    'key', (
+      select nms_private.key_forecast(
+        table_oid => to_regclass(format('%I.%I', forecast_report.schema_name, forecast_report.table_name)),
+        days => forecast_report.days,
+        rows_line => v_line
+      )
+      from nms.table_metrics_settings as settings
+      where forecast_report.schema_name <> all (settings.machinery_schemas)
     )
   );
 end
@@ -2262,7 +2269,7 @@ $$;
 -- Name: FUNCTION forecast_report(schema_name text, table_name text, rows bigint, days integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint, days integer) IS 'When a table is full, by its counts of the last so many business days: {schema_name, table_name, days, days_found, days_needed, first_date, last_date, last_rows, methods, trend, reaches, key}. trend: its level, rows per day from per_day_low to per_day_high, and ahead: rows in 30, 90 and 365 days; null when days_found are too few. reaches: null unless asked for a number of rows, then outcome: passed, between (earliest and latest), not before (earliest, perhaps never), never, not within 100 years. key: the same for its primary key when it can run out, with its position now, what limits it, the pace of its positions (pace_of) or else of the rows, by which it runs out not after latest, and the remedy; is_pressing: nms.find_problems() names it as well. All ranges are of 95 % confidence. methods: by how many of its days each was used. Names as the catalogue spells them. Raises P0002 for a table that no run has met, 22023 for a number that cannot be.';
+COMMENT ON FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint, days integer) IS 'When a table is full, by its counts of the last so many business days: {schema_name, table_name, days, days_found, days_needed, first_date, last_date, last_rows, methods, trend, reaches, key}. trend: its level, rows per day from per_day_low to per_day_high, and ahead: rows in 30, 90 and 365 days, in a range that holds what comes of the last count as well; is_last_off_line: the range of the line alone would not; null when days_found are too few. reaches: null unless asked for a number of rows, then outcome: passed, between (earliest and latest), not before (earliest, perhaps never), never, not within 100 years. key: the same for its primary key when it can run out and machinery_schemas does not name its schema, with its position now, what limits it, the pace of its positions (pace_of) or else of the rows, by which it runs out not after latest, and the remedy; is_pressing: nms.find_problems() names it as well. All ranges are of 95 % confidence. methods: by how many of its days each was used. Names as the catalogue spells them. Raises P0002 for a table that no run has met, 22023 for a number that cannot be.';
 
 
 --
@@ -12464,11 +12471,15 @@ CREATE FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line 
   measured as (
     select
       key.*,
-      floor(
-        (key.last_key::numeric - coalesce(key."position"::numeric, coalesce(key.first_key, 1)::numeric - key.increment))
-          / key.increment
+      greatest(
+        0,
+        floor(
+          (key.last_key::numeric - coalesce(key."position"::numeric, coalesce(key.first_key, 1)::numeric - key.increment))
+            / key.increment
+        )
       ) as keys_left,
-      floor((key.last_key::numeric - coalesce(key.first_key, 1)) / key.increment) + 1 as keys
+      -- None where the sequence begins beyond what the type of the column holds.
+      greatest(0, floor((key.last_key::numeric - coalesce(key.first_key, 1)) / key.increment) + 1) as keys
     from key
   ),
   paced as (
@@ -12497,8 +12508,8 @@ CREATE FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line 
     'data_type', paced.data_type,
     'position', paced."position",
     'last_key', paced.last_key,
-    'keys_left', greatest(paced.keys_left, 0),
-    'used_percent', trunc(100 * (1 - paced.keys_left / paced.keys), 2),
+    'keys_left', paced.keys_left,
+    'used_percent', coalesce(greatest(0, trunc(100 * (1 - paced.keys_left / nullif(paced.keys, 0)), 2)), 100),
     'limited_by', case when paced.is_limited_by_type then 'type' else 'sequence' end,
     'sequence', case when paced.is_sequence then paced.sequence_oid::regclass::text end,
     'increment', paced.increment,
@@ -12524,7 +12535,7 @@ CREATE FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line 
     || coalesce(outcome.said, '{"outcome": null, "earliest": null, "middle": null, "latest": null}')
     || jsonb_build_object(
       'is_pressing',
-      paced.keys_left <= 0
+      paced.keys_left = 0
         or paced.keys_left < 0.2 * paced.keys
         or coalesce((outcome.said ->> 'earliest')::date <= nms.business_date() + 365, false)
     )
@@ -12539,7 +12550,7 @@ CREATE FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line 
     )
     where paced.keys_left > 0 and paced.line is not null
     union all
-    select '{"outcome": "passed", "earliest": null, "middle": null, "latest": null}' where paced.keys_left <= 0
+    select '{"outcome": "passed", "earliest": null, "middle": null, "latest": null}' where paced.keys_left = 0
     union all
     select null where paced.keys_left > 0 and paced.line is null
   ) as dated (until)
@@ -18058,11 +18069,14 @@ CREATE FUNCTION nms_private.shown_pace(slope double precision, slope_low double 
     AS $$
   select jsonb_build_object(
     'per_day', round(shown_pace.slope::numeric, precision.digits),
-    'per_day_low', floor(shown_pace.slope_low::numeric * power(10::numeric, precision.digits)) / power(10::numeric, precision.digits),
-    'per_day_high', ceil(shown_pace.slope_high::numeric * power(10::numeric, precision.digits)) / power(10::numeric, precision.digits)
+    'per_day_low', trunc(floor(shown_pace.slope_low::numeric * precision.factor) / precision.factor, precision.digits),
+    'per_day_high', trunc(ceil(shown_pace.slope_high::numeric * precision.factor) / precision.factor, precision.digits)
   )
   from (
-    select case when greatest(abs(shown_pace.slope_low), abs(shown_pace.slope_high)) >= 100 then 0 else 2 end as digits
+    select given.digits, power(10::numeric, given.digits) as factor
+    from (
+      select case when greatest(abs(shown_pace.slope_low), abs(shown_pace.slope_high)) >= 100 then 0 else 2 end as digits
+    ) as given
   ) as precision
 $$;
 
