@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:23:49Z 2adc107f83bf.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:29:02Z 41f393025d89.';
 
 
 --
@@ -12509,7 +12509,7 @@ CREATE FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line 
     'position', paced."position",
     'last_key', paced.last_key,
     'keys_left', paced.keys_left,
-    'used_percent', coalesce(greatest(0, trunc(100 * (1 - paced.keys_left / nullif(paced.keys, 0)), 2)), 100),
+    'used_percent', greatest(0, coalesce(trunc(100 * (1 - paced.keys_left / nullif(paced.keys, 0)), 2), 100)),
     'limited_by', case when paced.is_limited_by_type then 'type' else 'sequence' end,
     'sequence', case when paced.is_sequence then paced.sequence_oid::regclass::text end,
     'increment', paced.increment,
@@ -13113,31 +13113,14 @@ CREATE FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private
     from nms_private.key_limits() as limits
     where limits.sequence_oid is not null and limits.table_oid in (select target.table_oid from target)
   ),
-  -- Where no run has found any number given out, that is read now.
-  unknown as (
-    select found.sequence_oid, found."position"
-    from (
-      select array_agg(distinct key.sequence_oid) as sequences
-      from key
-      where not exists (
-        select
-        from nms_private.key_positions as known
-        where
-          known.sequence_schema = key.sequence_schema
-          and known.sequence_name = key.sequence_name
-          and known."position" is not null
-      )
-    ) as given
-    cross join nms_private.sequence_positions(sequences => given.sequences) as found
-  ),
-  placed as materialized (
+  recorded as materialized (
     select
       key.*,
-      coalesce(latest."position", unknown."position") as "position",
-      latest."position"::numeric - oldest."position" as used_since,
-      extract(epoch from latest.read_at - oldest.read_at) / 86400 as days
+      latest."position",
+      latest.read_at,
+      oldest."position" as oldest_position,
+      oldest.read_at as oldest_read_at
     from key
-    left join unknown on unknown.sequence_oid = key.sequence_oid
     left join lateral (
       select known.*
       from nms_private.key_positions as known
@@ -13157,15 +13140,69 @@ CREATE FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private
       limit 1
     ) as oldest on true
   ),
+  -- What is recorded may be a day old, and of another sequence of that name.
+  ranked as (
+    select
+      recorded.sequence_oid,
+      ending.keys_left,
+      row_number() over (
+        partition by recorded.sequence_schema
+        order by
+          least(
+            ending.keys_left / nullif((recorded.last_key::numeric - recorded.first_key) / recorded.increment, 0),
+            ending.days_left / 7300
+          ) < 0.5 desc nulls last,
+          ending.keys_left
+      ) as turn
+    from recorded
+    cross join lateral (
+      select
+        (recorded.last_key::numeric - coalesce(recorded."position", recorded.first_key)) / recorded.increment,
+        (recorded.last_key::numeric - recorded."position")
+          / nullif(recorded."position"::numeric - recorded.oldest_position, 0)
+          * extract(epoch from recorded.read_at - recorded.oldest_read_at) / 86400
+    ) as ending (keys_left, days_left)
+  ),
+  -- Each stays locked as nextval() does, until the transaction ends: so many, and each schema takes turns.
+  now_read as materialized (
+    select found.sequence_oid, found."position"
+    from (
+      select array_agg(first.sequence_oid) as sequences
+      from (
+        select ranked.sequence_oid
+        from ranked
+        group by ranked.sequence_oid
+        order by min(ranked.turn), min(ranked.keys_left)
+        limit 500
+      ) as first
+    ) as given
+    cross join nms_private.sequence_positions(sequences => given.sequences) as found
+  ),
+  placed as materialized (
+    select
+      recorded.table_oid, recorded.schema_name, recorded.table_name, recorded.column_name, recorded.data_type,
+      recorded.first_key, recorded.last_key, recorded.increment, recorded.is_limited_by_type, recorded.is_cyclic,
+      recorded.sequence_oid, recorded.sequence_schema, recorded.sequence_name, recorded.default_oid,
+      latest."position",
+      latest."position"::numeric - recorded.oldest_position as used_since,
+      extract(epoch from latest.read_at - recorded.oldest_read_at) / 86400 as days,
+      (recorded.last_key::numeric - recorded.first_key) / recorded.increment as steps
+    from recorded
+    left join now_read on now_read.sequence_oid = recorded.sequence_oid
+    cross join lateral (
+      select now_read."position", statement_timestamp() where now_read.sequence_oid is not null
+      union all
+      select recorded."position", recorded.read_at where now_read.sequence_oid is null
+    ) as latest ("position", read_at)
+  ),
   -- No range begins before a tenth of what the mean pace allows: the others need not be looked at closely.
   pressing as materialized (
     select placed.*
     from placed
     where
-      placed."position" is not null
-      and (
-        (placed.last_key::numeric - placed."position") / placed.increment
-          <= 0.2 * (placed.last_key::numeric - placed.first_key) / placed.increment
+      (
+        placed.steps < 0 -- the sequence begins beyond what the type of the column holds
+        or (placed.last_key::numeric - placed."position") / placed.increment <= 0.2 * placed.steps
         or (placed.last_key::numeric - placed."position") / placed.increment
           <= 3650 * placed.used_since / placed.increment / nullif(placed.days, 0)
       )
@@ -13174,9 +13211,12 @@ CREATE FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private
   judged as (
     select
       pressing.*,
-      floor((pressing.last_key::numeric - pressing."position") / pressing.increment) as keys_left,
-      100 - 100 * (pressing.last_key::numeric - pressing."position") / nullif(pressing.last_key::numeric - pressing.first_key, 0)
-        as used_percent,
+      greatest(0, floor((pressing.last_key::numeric - pressing."position") / pressing.increment)) as keys_left,
+      case
+        when pressing.steps > 0
+          then 100 - 100 * (pressing.last_key::numeric - pressing."position") / pressing.increment / pressing.steps
+        else 100
+      end as used_percent,
       pace.until
     from pressing
     left join lateral (
@@ -13198,16 +13238,18 @@ CREATE FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private
     ) as pace on true
   )
   select
-    case when judged.keys_left < 1 and not judged.is_cyclic then 'error' else 'warning' end,
+    case when judged.keys_left < 1 and (judged.steps < 0 or not judged.is_cyclic) then 'error' else 'warning' end,
     'key_runs_out',
     judged.table_oid::regclass::text,
     format(
-      'its key %I (%s) is at %s of %s: %s',
+      'its key %I (%s) %s %s of %s: %s',
       judged.column_name,
       judged.data_type,
-      nms_private.with_separators(judged."position"),
+      case when judged."position" is null then 'begins at' else 'is at' end,
+      nms_private.with_separators(coalesce(judged."position", judged.first_key)),
       nms_private.with_separators(judged.last_key),
       case
+        when judged.steps < 0 then 'no row can be inserted'
         when judged.keys_left < 1 and judged.is_cyclic then 'its sequence begins again, with keys that there may be already'
         when judged.keys_left < 1 then 'no row can be inserted any more'
         when judged.until ->> 'outcome' = 'between'
@@ -13241,7 +13283,7 @@ $$;
 -- Name: FUNCTION lint_key_runs_out(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private.target[], today date) IS 'The numbers of a primary key that a sequence gives out are used up (error), by more than 80 per cent, or may be within a year: by the early end of the range. From the positions that runs have kept; what none has kept yet is read.';
+COMMENT ON FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private.target[], today date) IS 'The numbers of a primary key that a sequence gives out are used up (error), by more than 80 per cent, or may be within a year: by the early end of the range. By the positions now of 500 sequences at most, those with the fewest keys left by what runs have kept, each schema in turn; of the others by what runs have kept.';
 
 
 --
@@ -15865,22 +15907,26 @@ CREATE FUNCTION nms_private.record_key_positions() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if exists (
-    select
+  with
+  kept as materialized (
+    select known.sequence_schema, known.sequence_name
     from nms.table_metrics_runs as earlier
     join nms_private.key_positions as known on known.run_id = earlier.run_id
     where earlier.snapshot_date = new.snapshot_date
-  ) then
-    return null;
-  end if;
-
-  with
+  ),
   backed as materialized (
     select distinct on (key.sequence_schema, key.sequence_name) key.*
     from nms_private.key_limits() as key
     where
       key.sequence_oid is not null
-      and key.schema_name <> all (new.machinery_schemas)
+      and exists (
+        select
+        from nms.table_metrics_measurements as measured
+        where
+          measured.run_id = new.run_id
+          and measured.schema_name = key.schema_name
+          and measured.table_name = key.table_name
+      )
     order by key.sequence_schema, key.sequence_name, key.table_oid
   ),
   chosen as (
@@ -15893,10 +15939,22 @@ begin
       order by known.run_id desc
       limit 1
     ) as latest on true
+    cross join lateral (
+      select
+        abs(latest.position::numeric - backed.first_key) * 100 > abs(backed.last_key::numeric - backed.first_key)
+    ) as usage (is_used)
+    where not exists (
+      select
+      from kept
+      where kept.sequence_schema = backed.sequence_schema and kept.sequence_name = backed.sequence_name
+    )
     order by
-      abs(latest.position::numeric - backed.first_key) * 100 > abs(backed.last_key::numeric - backed.first_key) desc nulls last,
+      row_number() over (
+        partition by backed.sequence_schema order by usage.is_used desc nulls last, latest.run_id nulls first
+      ),
+      usage.is_used desc nulls last,
       latest.run_id nulls first
-    limit 500
+    limit greatest(0, 500 - (select count(*) from kept))
   )
   insert into nms_private.key_positions (sequence_schema, sequence_name, run_id, read_at, "position")
   select chosen.sequence_schema, chosen.sequence_name, new.run_id, clock_timestamp(), found."position"
@@ -15918,7 +15976,7 @@ $$;
 -- Name: FUNCTION record_key_positions(); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.record_key_positions() IS 'Trigger function that keeps, once a business day, how far the sequences of keys are that can run out. A failure there is a warning, and the run ends as it would have.';
+COMMENT ON FUNCTION nms_private.record_key_positions() IS 'Trigger function that keeps how far the sequences of keys are that can run out: those of tables that the run has measured, each once a business day, and 500 a day at most. A failure there is a warning, and the run ends as it would have.';
 
 
 --
