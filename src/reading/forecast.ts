@@ -109,7 +109,7 @@ function describeTrend({
   return [
     `${formatCount(last_rows ?? '')} rows on ${last_date}, by the line ${formatCount(trend.level)}`,
     ...(trend.is_last_off_line
-      ? ['the last day is off the line: the ranges of rows hold it too, dates go by the line']
+      ? ['the last day is off the line: at least and at most hold it,', 'pace and dates go by the line']
       : []),
     `${describePace(trend, 'rows')}`,
     '',
