@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:29:02Z 41f393025d89.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:31:20Z a0dc6f43f532.';
 
 
 --
@@ -11275,12 +11275,16 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       alert as itself,
       alert.acknowledged_at is not null as is_acknowledged,
       alert.schema_name is not null and count(*) over of_schema > 5 as is_of_schema,
-      row_number() over (of_schema order by alert.table_name, alert.filter_name nulls first) as place,
+      alert_size.rows as size,
+      row_number() over (
+        of_schema order by alert_size.rows desc nulls last, alert.table_name, alert.filter_name nulls first
+      ) as place,
       row_number() over (
         partition by alert.kind, alert.acknowledged_at is null, alert.schema_name, alert.table_name
         order by alert.filter_name nulls first
       ) = 1 as is_first_of_table
     from unnest(grouped_alerts.alerts) as alert
+    cross join lateral (select greatest(alert.row_count, alert.expected_high)) as alert_size (rows)
     window of_schema as (partition by alert.kind, alert.acknowledged_at is null, alert.schema_name)
   ),
   placed as (
@@ -11304,7 +11308,7 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       (
         array_agg(
           format('%I.%I', placed.schema_name, placed.table_name)
-          order by placed.place, placed.schema_name, placed.table_name
+          order by placed.size desc nulls last, placed.place, placed.schema_name, placed.table_name
         ) filter (where placed.is_first_of_table)
       )[1:3] as names,
       min(placed.opened_at) as opened_at,
@@ -11376,7 +11380,7 @@ $$;
 -- Name: FUNCTION grouped_alerts(alerts nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. acknowledged_at: null while nobody has taken it on, else when the last one was. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
+COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of three, those with most rows, now or as expected, quoted where they have to be, and detail says it for a person. acknowledged_at: null while nobody has taken it on, else when the last one was. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
 
 
 --
