@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:30:20Z 11a33d1f7ad3.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:33:15Z bf774eb9977e.';
 
 
 --
@@ -2210,14 +2210,15 @@ begin
     'trend', (
       select jsonb_build_object(
         'level', (v_report ->> 'last_rows')::bigint + round(line.level)::bigint,
+        'is_last_off_line', round(abs(line.level)) > line.wander * sqrt(30 + power(30, 2) / line.span),
         'ahead', (
           select jsonb_agg(
             jsonb_build_object(
               'days', ahead.days,
               'date', v_last + ahead.days,
               'rows', greatest(0, round(expected.middle)),
-              'rows_low', greatest(0, floor(expected.middle - expected.doubt)),
-              'rows_high', greatest(0, ceil(expected.middle + expected.doubt))
+              'rows_low', greatest(0, floor(least(expected.middle - expected.doubt, expected.from_last))),
+              'rows_high', greatest(0, ceil(greatest(expected.middle + expected.doubt, expected.from_last)))
             )
             order by ahead.days
           )
@@ -2225,8 +2226,10 @@ begin
           cross join lateral (
             select
               ((v_report ->> 'last_rows')::bigint + line.level + line.slope * ahead.days)::numeric,
-              (line.wander * sqrt(ahead.days + power(ahead.days, 2) / line.span))::numeric
-          ) as expected (middle, doubt)
+              (line.wander * sqrt(ahead.days + power(ahead.days, 2) / line.span))::numeric,
+              -- Should the last day be no exception.
+              (v_report ->> 'last_rows')::numeric + (line.slope * ahead.days)::numeric
+          ) as expected (middle, doubt, from_last)
         )
       ) || nms_private.shown_pace(slope => line.slope, slope_low => line.slope_low, slope_high => line.slope_high)
       from jsonb_to_record(v_line) as line (
@@ -2248,10 +2251,14 @@ begin
       )
       where forecast_report."rows" is not null and v_line is not null
     ),
-    'key', nms_private.key_forecast(
-      table_oid => to_regclass(format('%I.%I', forecast_report.schema_name, forecast_report.table_name)),
-      days => forecast_report.days,
-      rows_line => v_line
+    'key', (
+      select nms_private.key_forecast(
+        table_oid => to_regclass(format('%I.%I', forecast_report.schema_name, forecast_report.table_name)),
+        days => forecast_report.days,
+        rows_line => v_line
+      )
+      from nms.table_metrics_settings as settings
+      where forecast_report.schema_name <> all (settings.machinery_schemas)
     )
   );
 end
@@ -2262,7 +2269,7 @@ $$;
 -- Name: FUNCTION forecast_report(schema_name text, table_name text, rows bigint, days integer); Type: COMMENT; Schema: nms; Owner: -
 --
 
-COMMENT ON FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint, days integer) IS 'When a table is full, by its counts of the last so many business days: {schema_name, table_name, days, days_found, days_needed, first_date, last_date, last_rows, methods, trend, reaches, key}. trend: its level, rows per day from per_day_low to per_day_high, and ahead: rows in 30, 90 and 365 days; null when days_found are too few. reaches: null unless asked for a number of rows, then outcome: passed, between (earliest and latest), not before (earliest, perhaps never), never, not within 100 years. key: the same for its primary key when it can run out, with its position now, what limits it, the pace of its positions (pace_of) or else of the rows, by which it runs out not after latest, and the remedy; is_pressing: nms.find_problems() names it as well. All ranges are of 95 % confidence. methods: by how many of its days each was used. Names as the catalogue spells them. Raises P0002 for a table that no run has met, 22023 for a number that cannot be.';
+COMMENT ON FUNCTION nms.forecast_report(schema_name text, table_name text, rows bigint, days integer) IS 'When a table is full, by its counts of the last so many business days: {schema_name, table_name, days, days_found, days_needed, first_date, last_date, last_rows, methods, trend, reaches, key}. trend: its level, rows per day from per_day_low to per_day_high, and ahead: rows in 30, 90 and 365 days, in a range that holds what comes of the last count as well; is_last_off_line: the range of the line alone would not; null when days_found are too few. reaches: null unless asked for a number of rows, then outcome: passed, between (earliest and latest), not before (earliest, perhaps never), never, not within 100 years. key: the same for its primary key when it can run out and machinery_schemas does not name its schema, with its position now, what limits it, the pace of its positions (pace_of) or else of the rows, by which it runs out not after latest, and the remedy; is_pressing: nms.find_problems() names it as well. All ranges are of 95 % confidence. methods: by how many of its days each was used. Names as the catalogue spells them. Raises P0002 for a table that no run has met, 22023 for a number that cannot be.';
 
 
 --
@@ -12468,11 +12475,15 @@ CREATE FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line 
   measured as (
     select
       key.*,
-      floor(
-        (key.last_key::numeric - coalesce(key."position"::numeric, coalesce(key.first_key, 1)::numeric - key.increment))
-          / key.increment
+      greatest(
+        0,
+        floor(
+          (key.last_key::numeric - coalesce(key."position"::numeric, coalesce(key.first_key, 1)::numeric - key.increment))
+            / key.increment
+        )
       ) as keys_left,
-      floor((key.last_key::numeric - coalesce(key.first_key, 1)) / key.increment) + 1 as keys
+      -- None where the sequence begins beyond what the type of the column holds.
+      greatest(0, floor((key.last_key::numeric - coalesce(key.first_key, 1)) / key.increment) + 1) as keys
     from key
   ),
   paced as (
@@ -12501,8 +12512,8 @@ CREATE FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line 
     'data_type', paced.data_type,
     'position', paced."position",
     'last_key', paced.last_key,
-    'keys_left', greatest(paced.keys_left, 0),
-    'used_percent', trunc(100 * (1 - paced.keys_left / paced.keys), 2),
+    'keys_left', paced.keys_left,
+    'used_percent', greatest(0, coalesce(trunc(100 * (1 - paced.keys_left / nullif(paced.keys, 0)), 2), 100)),
     'limited_by', case when paced.is_limited_by_type then 'type' else 'sequence' end,
     'sequence', case when paced.is_sequence then paced.sequence_oid::regclass::text end,
     'increment', paced.increment,
@@ -12528,7 +12539,7 @@ CREATE FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line 
     || coalesce(outcome.said, '{"outcome": null, "earliest": null, "middle": null, "latest": null}')
     || jsonb_build_object(
       'is_pressing',
-      paced.keys_left <= 0
+      paced.keys_left = 0
         or paced.keys_left < 0.2 * paced.keys
         or coalesce((outcome.said ->> 'earliest')::date <= nms.business_date() + 365, false)
     )
@@ -12543,7 +12554,7 @@ CREATE FUNCTION nms_private.key_forecast(table_oid oid, days integer, rows_line 
     )
     where paced.keys_left > 0 and paced.line is not null
     union all
-    select '{"outcome": "passed", "earliest": null, "middle": null, "latest": null}' where paced.keys_left <= 0
+    select '{"outcome": "passed", "earliest": null, "middle": null, "latest": null}' where paced.keys_left = 0
     union all
     select null where paced.keys_left > 0 and paced.line is null
   ) as dated (until)
@@ -13106,31 +13117,14 @@ CREATE FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private
     from nms_private.key_limits() as limits
     where limits.sequence_oid is not null and limits.table_oid in (select target.table_oid from target)
   ),
-  -- Where no run has found any number given out, that is read now.
-  unknown as (
-    select found.sequence_oid, found."position"
-    from (
-      select array_agg(distinct key.sequence_oid) as sequences
-      from key
-      where not exists (
-        select
-        from nms_private.key_positions as known
-        where
-          known.sequence_schema = key.sequence_schema
-          and known.sequence_name = key.sequence_name
-          and known."position" is not null
-      )
-    ) as given
-    cross join nms_private.sequence_positions(sequences => given.sequences) as found
-  ),
-  placed as materialized (
+  recorded as materialized (
     select
       key.*,
-      coalesce(latest."position", unknown."position") as "position",
-      latest."position"::numeric - oldest."position" as used_since,
-      extract(epoch from latest.read_at - oldest.read_at) / 86400 as days
+      latest."position",
+      latest.read_at,
+      oldest."position" as oldest_position,
+      oldest.read_at as oldest_read_at
     from key
-    left join unknown on unknown.sequence_oid = key.sequence_oid
     left join lateral (
       select known.*
       from nms_private.key_positions as known
@@ -13150,15 +13144,69 @@ CREATE FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private
       limit 1
     ) as oldest on true
   ),
+  -- What is recorded may be a day old, and of another sequence of that name.
+  ranked as (
+    select
+      recorded.sequence_oid,
+      ending.keys_left,
+      row_number() over (
+        partition by recorded.sequence_schema
+        order by
+          least(
+            ending.keys_left / nullif((recorded.last_key::numeric - recorded.first_key) / recorded.increment, 0),
+            ending.days_left / 7300
+          ) < 0.5 desc nulls last,
+          ending.keys_left
+      ) as turn
+    from recorded
+    cross join lateral (
+      select
+        (recorded.last_key::numeric - coalesce(recorded."position", recorded.first_key)) / recorded.increment,
+        (recorded.last_key::numeric - recorded."position")
+          / nullif(recorded."position"::numeric - recorded.oldest_position, 0)
+          * extract(epoch from recorded.read_at - recorded.oldest_read_at) / 86400
+    ) as ending (keys_left, days_left)
+  ),
+  -- Each stays locked as nextval() does, until the transaction ends: so many, and each schema takes turns.
+  now_read as materialized (
+    select found.sequence_oid, found."position"
+    from (
+      select array_agg(first.sequence_oid) as sequences
+      from (
+        select ranked.sequence_oid
+        from ranked
+        group by ranked.sequence_oid
+        order by min(ranked.turn), min(ranked.keys_left)
+        limit 500
+      ) as first
+    ) as given
+    cross join nms_private.sequence_positions(sequences => given.sequences) as found
+  ),
+  placed as materialized (
+    select
+      recorded.table_oid, recorded.schema_name, recorded.table_name, recorded.column_name, recorded.data_type,
+      recorded.first_key, recorded.last_key, recorded.increment, recorded.is_limited_by_type, recorded.is_cyclic,
+      recorded.sequence_oid, recorded.sequence_schema, recorded.sequence_name, recorded.default_oid,
+      latest."position",
+      latest."position"::numeric - recorded.oldest_position as used_since,
+      extract(epoch from latest.read_at - recorded.oldest_read_at) / 86400 as days,
+      (recorded.last_key::numeric - recorded.first_key) / recorded.increment as steps
+    from recorded
+    left join now_read on now_read.sequence_oid = recorded.sequence_oid
+    cross join lateral (
+      select now_read."position", statement_timestamp() where now_read.sequence_oid is not null
+      union all
+      select recorded."position", recorded.read_at where now_read.sequence_oid is null
+    ) as latest ("position", read_at)
+  ),
   -- No range begins before a tenth of what the mean pace allows: the others need not be looked at closely.
   pressing as materialized (
     select placed.*
     from placed
     where
-      placed."position" is not null
-      and (
-        (placed.last_key::numeric - placed."position") / placed.increment
-          <= 0.2 * (placed.last_key::numeric - placed.first_key) / placed.increment
+      (
+        placed.steps < 0 -- the sequence begins beyond what the type of the column holds
+        or (placed.last_key::numeric - placed."position") / placed.increment <= 0.2 * placed.steps
         or (placed.last_key::numeric - placed."position") / placed.increment
           <= 3650 * placed.used_since / placed.increment / nullif(placed.days, 0)
       )
@@ -13167,9 +13215,12 @@ CREATE FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private
   judged as (
     select
       pressing.*,
-      floor((pressing.last_key::numeric - pressing."position") / pressing.increment) as keys_left,
-      100 - 100 * (pressing.last_key::numeric - pressing."position") / nullif(pressing.last_key::numeric - pressing.first_key, 0)
-        as used_percent,
+      greatest(0, floor((pressing.last_key::numeric - pressing."position") / pressing.increment)) as keys_left,
+      case
+        when pressing.steps > 0
+          then 100 - 100 * (pressing.last_key::numeric - pressing."position") / pressing.increment / pressing.steps
+        else 100
+      end as used_percent,
       pace.until
     from pressing
     left join lateral (
@@ -13191,16 +13242,18 @@ CREATE FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private
     ) as pace on true
   )
   select
-    case when judged.keys_left < 1 and not judged.is_cyclic then 'error' else 'warning' end,
+    case when judged.keys_left < 1 and (judged.steps < 0 or not judged.is_cyclic) then 'error' else 'warning' end,
     'key_runs_out',
     judged.table_oid::regclass::text,
     format(
-      'its key %I (%s) is at %s of %s: %s',
+      'its key %I (%s) %s %s of %s: %s',
       judged.column_name,
       judged.data_type,
-      nms_private.with_separators(judged."position"),
+      case when judged."position" is null then 'begins at' else 'is at' end,
+      nms_private.with_separators(coalesce(judged."position", judged.first_key)),
       nms_private.with_separators(judged.last_key),
       case
+        when judged.steps < 0 then 'no row can be inserted'
         when judged.keys_left < 1 and judged.is_cyclic then 'its sequence begins again, with keys that there may be already'
         when judged.keys_left < 1 then 'no row can be inserted any more'
         when judged.until ->> 'outcome' = 'between'
@@ -13234,7 +13287,7 @@ $$;
 -- Name: FUNCTION lint_key_runs_out(payload jsonb, targets nms_private.target[], today date); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private.target[], today date) IS 'The numbers of a primary key that a sequence gives out are used up (error), by more than 80 per cent, or may be within a year: by the early end of the range. From the positions that runs have kept; what none has kept yet is read.';
+COMMENT ON FUNCTION nms_private.lint_key_runs_out(payload jsonb, targets nms_private.target[], today date) IS 'The numbers of a primary key that a sequence gives out are used up (error), by more than 80 per cent, or may be within a year: by the early end of the range. By the positions now of 500 sequences at most, those with the fewest keys left by what runs have kept, each schema in turn; of the others by what runs have kept.';
 
 
 --
@@ -15858,22 +15911,26 @@ CREATE FUNCTION nms_private.record_key_positions() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if exists (
-    select
+  with
+  kept as materialized (
+    select known.sequence_schema, known.sequence_name
     from nms.table_metrics_runs as earlier
     join nms_private.key_positions as known on known.run_id = earlier.run_id
     where earlier.snapshot_date = new.snapshot_date
-  ) then
-    return null;
-  end if;
-
-  with
+  ),
   backed as materialized (
     select distinct on (key.sequence_schema, key.sequence_name) key.*
     from nms_private.key_limits() as key
     where
       key.sequence_oid is not null
-      and key.schema_name <> all (new.machinery_schemas)
+      and exists (
+        select
+        from nms.table_metrics_measurements as measured
+        where
+          measured.run_id = new.run_id
+          and measured.schema_name = key.schema_name
+          and measured.table_name = key.table_name
+      )
     order by key.sequence_schema, key.sequence_name, key.table_oid
   ),
   chosen as (
@@ -15886,10 +15943,22 @@ begin
       order by known.run_id desc
       limit 1
     ) as latest on true
+    cross join lateral (
+      select
+        abs(latest.position::numeric - backed.first_key) * 100 > abs(backed.last_key::numeric - backed.first_key)
+    ) as usage (is_used)
+    where not exists (
+      select
+      from kept
+      where kept.sequence_schema = backed.sequence_schema and kept.sequence_name = backed.sequence_name
+    )
     order by
-      abs(latest.position::numeric - backed.first_key) * 100 > abs(backed.last_key::numeric - backed.first_key) desc nulls last,
+      row_number() over (
+        partition by backed.sequence_schema order by usage.is_used desc nulls last, latest.run_id nulls first
+      ),
+      usage.is_used desc nulls last,
       latest.run_id nulls first
-    limit 500
+    limit greatest(0, 500 - (select count(*) from kept))
   )
   insert into nms_private.key_positions (sequence_schema, sequence_name, run_id, read_at, "position")
   select chosen.sequence_schema, chosen.sequence_name, new.run_id, clock_timestamp(), found."position"
@@ -15911,7 +15980,7 @@ $$;
 -- Name: FUNCTION record_key_positions(); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.record_key_positions() IS 'Trigger function that keeps, once a business day, how far the sequences of keys are that can run out. A failure there is a warning, and the run ends as it would have.';
+COMMENT ON FUNCTION nms_private.record_key_positions() IS 'Trigger function that keeps how far the sequences of keys are that can run out: those of tables that the run has measured, each once a business day, and 500 a day at most. A failure there is a warning, and the run ends as it would have.';
 
 
 --
@@ -18062,11 +18131,14 @@ CREATE FUNCTION nms_private.shown_pace(slope double precision, slope_low double 
     AS $$
   select jsonb_build_object(
     'per_day', round(shown_pace.slope::numeric, precision.digits),
-    'per_day_low', floor(shown_pace.slope_low::numeric * power(10::numeric, precision.digits)) / power(10::numeric, precision.digits),
-    'per_day_high', ceil(shown_pace.slope_high::numeric * power(10::numeric, precision.digits)) / power(10::numeric, precision.digits)
+    'per_day_low', trunc(floor(shown_pace.slope_low::numeric * precision.factor) / precision.factor, precision.digits),
+    'per_day_high', trunc(ceil(shown_pace.slope_high::numeric * precision.factor) / precision.factor, precision.digits)
   )
   from (
-    select case when greatest(abs(shown_pace.slope_low), abs(shown_pace.slope_high)) >= 100 then 0 else 2 end as digits
+    select given.digits, power(10::numeric, given.digits) as factor
+    from (
+      select case when greatest(abs(shown_pace.slope_low), abs(shown_pace.slope_high)) >= 100 then 0 else 2 end as digits
+    ) as given
   ) as precision
 $$;
 

@@ -23,7 +23,7 @@ export interface ForecastReport extends Table {
   /** By how many days each method was used. */
   methods: Record<string, string> | null
   /** Null: too few days. */
-  trend: (Pace & { level: string; ahead: Ahead[] }) | null
+  trend: (Pace & { level: string; is_last_off_line: boolean; ahead: Ahead[] }) | null
   /** Null unless asked for. */
   reaches: (Dates & { rows: string }) | null
   /** Null: it has no primary key that can run out. */
@@ -108,6 +108,9 @@ function describeTrend({
   }
   return [
     `${formatCount(last_rows ?? '')} rows on ${last_date}, by the line ${formatCount(trend.level)}`,
+    ...(trend.is_last_off_line
+      ? ['the last day is off the line: at least and at most hold it,', 'pace and dates go by the line']
+      : []),
     `${describePace(trend, 'rows')}`,
     '',
     layOut(

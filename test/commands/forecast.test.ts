@@ -84,6 +84,17 @@ test('a key whose pace is not known says so, and claims nothing', async (t) => {
   t.notRegex(stdout, /mend it/)
 })
 
+test('a last day off the line is said to be', async (t) => {
+  const db = await createHistory(t, { ...growing(20, 1000), 1: { public: { orders: 0 } } })
+
+  const { stdout } = await tableMetrics(t, db.url, ['forecast', 'public.orders'])
+
+  t.regex(
+    stdout,
+    /^0 rows on .*, by the line 1,190\nthe last day is off the line: .*\n.* by the line\n\+10 rows a day/m,
+  )
+})
+
 test('--json prints what the function answers', async (t) => {
   const db = await createHistory(t, growing(20, 5))
 

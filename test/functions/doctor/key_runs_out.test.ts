@@ -92,3 +92,89 @@ test('a table that no run counts is not named', async (t) => {
 
   t.is((await problems(sql)).length, 0)
 })
+
+test('a key is judged by where its sequence is now, not by what the run of this day has kept', async (t) => {
+  const { sql } = await createDatabase(t)
+  await sql.unsafe(`
+    create table public.reset (id bigint primary key generated always as identity (maxvalue 5));
+    create table public.truncated (id bigint primary key generated always as identity (maxvalue 5));
+    create table public.remade (id bigint primary key generated always as identity (maxvalue 5));
+    create table public.exhausted (id bigint primary key generated always as identity (maxvalue 5));
+    insert into public.reset select from generate_series(1, 5);
+    insert into public.truncated select from generate_series(1, 5);
+    insert into public.remade select from generate_series(1, 5);
+    insert into public.exhausted default values;
+  `)
+  await collect(sql)
+  t.is((await problems(sql)).length, 3)
+
+  await sql.unsafe(`
+    select setval('public.reset_id_seq', 1);
+    truncate public.truncated restart identity;
+    drop table public.remade;
+    create table public.remade (id bigint primary key generated always as identity (maxvalue 5));
+    insert into public.exhausted select from generate_series(1, 4);
+  `)
+
+  t.deepEqual(
+    (await problems(sql)).map(({ severity, subject }) => [severity, subject]),
+    [['error', 'public.exhausted']],
+  )
+})
+
+test('of more sequences than are read, those of another schema and those nearest to their end are', async (t) => {
+  const { sql } = await createDatabase(t)
+  await sql.unsafe(`
+    create schema other;
+    create table other.t (id serial primary key);
+    create table public.z (id serial primary key);
+    do $$ begin
+      for n in 1..600 loop
+        execute format('create table public.a%s (id smallserial primary key)', n);
+      end loop;
+    end $$;
+  `)
+  await sql`
+    insert into nms_private.key_positions (sequence_schema, sequence_name, run_id, read_at, position)
+    values ('public', 'z_id_seq', -1, now() - interval '1 day', 2000000000)
+  `
+  await sql`select setval('other.t_id_seq', 2147483647), setval('public.z_id_seq', 2147483647)`
+
+  t.deepEqual(
+    (await problems(sql)).map(({ severity, subject }) => [severity, subject]),
+    [
+      ['error', 'other.t'],
+      ['error', 'public.z'],
+    ],
+  )
+})
+
+test('a sequence that begins beyond the type of its column is an error, used or not', async (t) => {
+  const { sql } = await createDatabase(t)
+  await sql.unsafe(`
+    create sequence public.s minvalue 2147483648;
+    create table public.next (id integer primary key default nextval('public.s'));
+    create sequence public.r minvalue 4000000000 cycle;
+    create table public.beyond (id integer primary key default nextval('public.r'));
+  `)
+  const found = await problems(sql)
+  await sql`select nextval('public.r')`
+  const used = await problems(sql)
+
+  t.deepEqual(
+    found.map(({ severity, subject, detail }) => [severity, subject, detail]),
+    [
+      [
+        'error',
+        'public.beyond',
+        'its key id (integer) begins at 4,000,000,000 of 2,147,483,647: no row can be inserted',
+      ],
+      [
+        'error',
+        'public.next',
+        'its key id (integer) begins at 2,147,483,648 of 2,147,483,647: no row can be inserted',
+      ],
+    ],
+  )
+  t.is(used[0]?.detail, 'its key id (integer) is at 4,000,000,000 of 2,147,483,647: no row can be inserted')
+})

@@ -16,6 +16,7 @@ interface Report {
     per_day: number
     per_day_low: number
     per_day_high: number
+    is_last_off_line: boolean
     ahead: { days: number; date: string; rows: number; rows_low: number; rows_high: number }[]
   } | null
   reaches: {
@@ -168,3 +169,43 @@ for (const [call, code, hint] of [
     t.regex((error as unknown as { hint: string }).hint, hint)
   })
 }
+
+test('a last day off the line is said to be, and the range holds what comes of it', async (t) => {
+  for (const [last, low, high] of [
+    [0, 0, 5000],
+    [9000, 5000, 9000],
+  ] as const) {
+    const { forecast } = await createHistory(t, [...counts(20, () => 5000), last])
+
+    const { trend } = await forecast()
+
+    t.like(trend, { level: 5000, per_day: 0, is_last_off_line: true })
+    t.deepEqual(
+      trend?.ahead.map(({ rows, rows_low, rows_high }) => [rows, rows_low, rows_high]),
+      Array(3).fill([5000, low, high]),
+    )
+  }
+  const { forecast } = await createHistory(
+    t,
+    counts(60, (day) => Math.round(5000 + 400 * Math.sin(day / 5))),
+  )
+  t.is((await forecast()).trend?.is_last_off_line, false)
+})
+
+test('a pace has the digits that are shown', async (t) => {
+  const small = await createHistory(
+    t,
+    counts(20, () => 5000),
+  )
+  const large = await createHistory(
+    t,
+    counts(20, (day) => 1234 * day),
+  )
+
+  const { text } = await ask(small.db.sql, `forecast_report('public', 'orders')`)
+  t.regex(text, /"per_day_low": 0\.00,/)
+  t.regex(text, /"per_day_high": 0\.00,/)
+  const { text: whole } = await ask(large.db.sql, `forecast_report('public', 'orders')`)
+  t.regex(whole, /"per_day_low": 1234,/)
+  t.regex(whole, /"per_day_high": 1234,/)
+})

@@ -14,6 +14,7 @@ interface Key {
   keys_left: number
   used_percent: number
   remedy: string
+  is_pressing: boolean
   per_day: number | null
 }
 
@@ -93,6 +94,18 @@ const limits: Record<
       limited_by: 'sequence',
       remedy: 'alter sequence public.s as bigint no minvalue;',
     },
+  },
+  'a sequence that begins right after the type of the column ends': {
+    make: `create sequence public.s minvalue 2147483648; create table public.t (id integer primary key default nextval('public.s'))`,
+    expected: { position: null, keys_left: 0, used_percent: 100, outcome: 'passed', is_pressing: true },
+  },
+  'a sequence that begins beyond what the type of the column holds': {
+    make: `create sequence public.s minvalue 4000000000; create table public.t (id integer primary key default nextval('public.s')); select nextval('s')`,
+    expected: { position: 4000000000, keys_left: 0, used_percent: 100, outcome: 'passed', is_pressing: true },
+  },
+  'without a sequence, below 1 nothing is used': {
+    make: 'create table public.t (id smallint primary key); insert into t values (-30000)',
+    expected: { position: -30000, used_percent: 0 },
   },
   'of a key of two columns, that which a sequence gives': {
     make: `create table public.t (id serial, day date, primary key (id, day)) partition by range (day); select setval('t_id_seq', 5)`,
@@ -256,4 +269,68 @@ test('the highest key of a table is not read where that could run code of its ow
   }
   t.deepEqual(heard, [])
   t.like(await keyOf(ours, 't'), { position: 5 })
+})
+
+test('a run keeps the positions of the tables that it has measured, each once a day', async (t) => {
+  const db = await createDatabase(t)
+  await db.sql.unsafe(`
+    create schema skipped;
+    create table skipped.a (id serial primary key);
+    create table public.b (id serial primary key);
+    create table public.c (id serial primary key, day date) partition by range (id);
+  `)
+  const kept = async () =>
+    (
+      await db.sql<{ kept: string }[]>`
+        select run_id || ' ' || sequence_name as kept from nms_private.key_positions order by 1
+      `
+    ).map((row) => row.kept)
+
+  await collect(db.sql, { skip: ['skipped'], exclude: ['public.b'] })
+  t.deepEqual(await kept(), ['1 c_id_seq'])
+  await collect(db.sql)
+  await collect(db.sql)
+
+  t.deepEqual(await kept(), ['1 c_id_seq', '2 a_id_seq', '2 b_id_seq'])
+})
+
+test('many sequences in one schema do not keep another from being read each day', async (t) => {
+  const db = await createDatabase(t)
+  await db.sql.unsafe(`
+    create schema other;
+    create table other.t (id serial primary key);
+    do $$ begin
+      for n in 1..600 loop
+        execute format('create table public.a%s (id bigint primary key generated always as identity (maxvalue 5))', n);
+      end loop;
+    end $$;
+  `)
+  await db.sql`
+    insert into nms_private.key_positions (sequence_schema, sequence_name, run_id, read_at, position)
+    select 'public', 'a' || n || '_id_seq', -1, now() - interval '9 days', 5 from generate_series(1, 600) as n
+    union all
+    select 'other', 't_id_seq', 0, now() - interval '1 day', 1
+  `
+  await collect(db.sql)
+  await collect(db.sql)
+
+  const [found] = await db.sql`
+    select count(*)::integer as kept, count(*) filter (where sequence_schema = 'other')::integer as other
+    from nms_private.key_positions where run_id > 0
+  `
+  t.deepEqual(found, { kept: 500, other: 1 })
+})
+
+test('neither sequence nor highest key of a table is read whose schema is left to its tool', async (t) => {
+  const { sql, reader } = await createTables(
+    t,
+    'create table public.t (id serial primary key); create table public.u (id integer primary key); insert into u values (5)',
+  )
+  t.not(await keyOf(reader, 't'), null)
+  t.not(await keyOf(reader, 'u'), null)
+
+  await sql`update nms.table_metrics_settings set machinery_schemas = machinery_schemas || '{public}'`
+
+  t.is(await keyOf(reader, 't'), null)
+  t.is(await keyOf(reader, 'u'), null)
 })
