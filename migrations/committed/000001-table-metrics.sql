@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:9d865fd6b7ee4e5ecd0f441c4ddad24dbc633e1d
+--! Hash: sha1:f50815913bb5d25211839beddf6853d31cbb6289
 --! Message: table metrics
 
 -- Names mean the built-in ones, whatever lies in the session's path.
@@ -603,6 +603,7 @@ create table if not exists nms_private.messages (
   body jsonb,
   written_at timestamptz not null default now(),
   taken_at timestamptz,
+  ticket uuid,
   sent_at timestamptz,
   given_up_at timestamptz,
   problem text,
@@ -620,6 +621,8 @@ comment on column nms_private.messages.written_at is
   'When it was written.';
 comment on column nms_private.messages.taken_at is
   'Since when somebody sends it, for a minute at most; null while nobody does.';
+comment on column nms_private.messages.ticket is
+  'By which the one who has taken it last says how that went; null before, and once that is said.';
 comment on column nms_private.messages.sent_at is
   'When the webhook has taken it; null until then.';
 comment on column nms_private.messages.given_up_at is
@@ -6410,7 +6413,7 @@ revoke execute on function nms_private.message_of_run(bigint) from public;
 --! EndIncluded functions/deliver/message_of_run.sql
 --! Included functions/deliver/settle_message.sql
 create or replace function nms_private.settle_message(
-  about text,
+  ticket uuid,
   problem text default null,
   is_final boolean default false
 )
@@ -6421,21 +6424,27 @@ as $$
   update nms_private.messages as message
   set
     taken_at = null,
+    ticket = null,
     sent_at = case when settle_message.problem is null then clock_timestamp() end,
-    given_up_at = case when settle_message.problem is not null and settle_message.is_final then clock_timestamp() end,
+    given_up_at = case
+      when settle_message.problem is null then null
+      when settle_message.is_final then clock_timestamp()
+      else message.given_up_at
+    end,
     problem = left(settle_message.problem, 1000)
-  where message.about = settle_message.about and message.sent_at is null
+  where message.ticket = settle_message.ticket
 $$;
-comment on function nms_private.settle_message(text, text, boolean) is
-  'Says how the sending of a message went. problem: why it failed, null when it was sent. is_final: no other try would help.';
-revoke execute on function nms_private.settle_message(text, text, boolean) from public;
+comment on function nms_private.settle_message(uuid, text, boolean) is
+  'Says how the sending of a message went. ticket: from nms_private.take_message(); nothing happens when somebody else has taken it since. problem: why it failed, null when it was sent. is_final: no other try would help.';
+revoke execute on function nms_private.settle_message(uuid, text, boolean) from public;
 --! EndIncluded functions/deliver/settle_message.sql
 --! Included functions/deliver/take_message.sql
 create or replace function nms_private.take_message(
   about text,
   out state text,
   out message_id uuid,
-  out body jsonb
+  out body jsonb,
+  out ticket uuid
 )
 returns record
 language plpgsql volatile parallel unsafe security definer
@@ -6444,7 +6453,7 @@ set lock_timeout = '10 s' -- on a session that takes it as well
 as $$
 begin
   update nms_private.messages as message
-  set taken_at = clock_timestamp()
+  set taken_at = clock_timestamp(), ticket = gen_random_uuid()
   where
     message.about = take_message.about
     and message.body is not null
@@ -6452,49 +6461,57 @@ begin
     and message.given_up_at is null
     -- Who has taken it for longer is dead.
     and (message.taken_at > clock_timestamp() - interval '1 minute') is not true
-  returning message.message_id, message.body into take_message.message_id, take_message.body;
+  returning message.message_id, message.body, message.ticket
+  into take_message.message_id, take_message.body, take_message.ticket;
   state := case
     when found then 'taken'
     when exists (
       select
       from nms_private.messages as message
-      where message.about = take_message.about and message.taken_at is not null
+      where message.about = take_message.about and message.taken_at is not null and message.given_up_at is null
     ) then 'busy'
     else 'done'
   end;
 end
 $$;
 comment on function nms_private.take_message(text) is
-  'Lets one caller send a message. state: taken, the caller is to send the body and to say how that went, by nms_private.settle_message(), within a minute; busy, somebody else does; done, there is nothing to send.';
+  'Lets one caller send a message. state: taken, the caller is to send the body and to say how that went, by nms_private.settle_message() with this ticket, within a minute; busy, somebody else does; done, there is nothing to send.';
 revoke execute on function nms_private.take_message(text) from public;
 --! EndIncluded functions/deliver/take_message.sql
 --! Included functions/deliver/write_digest.sql
 create or replace function nms_private.write_digest(slot timestamptz default now())
 returns text
-language sql volatile parallel unsafe security definer
+language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '10 s' -- on a session that writes the same
 as $$
-  with
-  week as (
-    select (least(write_digest.slot, now()) at time zone settings.business_time_zone)::date as until
-    from nms.table_metrics_settings as settings
-  ),
-  written as (
-    insert into nms_private.messages (about, body)
-    select
-      'digest ' || week.until,
-      jsonb_build_object(
-        'type', 'digest.weekly',
-        'timestamp', least(write_digest.slot, now()),
-        'data', nms.period_report(until => week.until, at_most => 0) - '{daily,tables,more_tables}'::text[]
-      )
-    from week
-    on conflict (about) do nothing
-  )
-  select 'digest ' || week.until from week
+declare
+  -- By the clock of the schedule: the slots of a week lie in a week of their own, whatever the business clock says.
+  v_about constant text := 'digest ' || date_trunc('week', write_digest.slot at time zone 'UTC')::date;
+  v_until constant timestamptz := least(write_digest.slot, now());
+begin
+  -- An hour more where the clock of a worker is ahead, and a day where one was away.
+  if (write_digest.slot between now() - interval '8 days' and now() + interval '1 hour') is not true then
+    raise exception 'slot % of a weekly digest: expected one of the last eight days', coalesce(write_digest.slot::text, 'null')
+      using errcode = 'invalid_parameter_value';
+  end if;
+  insert into nms_private.messages (about, body)
+  select
+    v_about,
+    jsonb_build_object(
+      'type', 'digest.weekly',
+      'timestamp', v_until,
+      'data', nms.period_report(until => (v_until at time zone settings.business_time_zone)::date, at_most => 0)
+        - '{daily,tables,more_tables}'::text[]
+    )
+  from nms.table_metrics_settings as settings
+  where not exists (select from nms_private.messages as message where message.about = v_about)
+  on conflict (about) do nothing;
+  return v_about;
+end
 $$;
 comment on function nms_private.write_digest(timestamptz) is
-  'Writes a message about the seven business days up to that of a slot of the schedule, as nms.period_report() has them, unless there is one already. Returns what it is about.';
+  'Writes a message about the seven business days up to that of a slot of the schedule, as nms.period_report() has them, unless there is one already for that week, which begins on Monday in UTC. 22023: the slot is older than eight days, or in the future. Returns what it is about.';
 revoke execute on function nms_private.write_digest(timestamptz) from public;
 --! EndIncluded functions/deliver/write_digest.sql
 --! Included functions/deliver/write_messages.sql
@@ -6509,7 +6526,7 @@ declare
   v_after constant timestamptz := greatest(
     now() - interval '1 day',
     coalesce(
-      (select min(message.written_at) from nms_private.messages as message),
+      (select min(message.written_at) from nms_private.messages as message where message.about not like 'digest %'),
       (
         select run.finished_at - interval '1 microsecond'
         from nms.table_metrics_runs as run
@@ -6522,7 +6539,7 @@ declare
 begin
   delete from nms_private.messages as message where message.written_at < now() - interval '31 days';
   update nms_private.messages as message
-  set given_up_at = now()
+  set given_up_at = now(), taken_at = null
   where
     message.body is not null
     and message.sent_at is null
@@ -6537,6 +6554,7 @@ begin
     and not run.is_imported
     and not exists (select from nms_private.messages as message where message.about = 'run ' || run.run_id)
   order by run.run_id
+  limit 100 -- the next call writes the others
   on conflict (about) do nothing;
 
   insert into nms_private.messages (about, body)
@@ -6554,18 +6572,23 @@ begin
       )
     )
   from nms.table_metrics_alert_log as log
-  where log.kind = 'run_late' and log.opened_by_run is null and log.closed_at is null
+  where
+    log.kind = 'run_late'
+    and log.opened_by_run is null
+    and log.closed_at is null
+    and log.opened_at > now() - interval '31 days' -- what was told before is deleted by then
   on conflict (about) do nothing;
 
   return query
   select message.about
   from nms_private.messages as message
   where message.body is not null and message.sent_at is null and message.given_up_at is null
-  order by message.written_at, message.about;
+  order by message.about like 'digest %', message.written_at, message.about
+  limit 100;
 end
 $$;
 comment on function nms_private.write_messages() is
-  'Writes what there is to tell since the last call, about runs that have ended in the last day and results that are missing, and returns what every message is about that waits to be sent, oldest first. Gives up those that could not be sent for three days, and deletes those of 31. Called where a webhook is configured.';
+  'Writes what there is to tell since the last call, about runs that have ended in the last day and results that are missing, and returns what the messages are about that wait to be sent: 100 at most, the oldest first, digests last. Gives up those that could not be sent for three days, and deletes those of 31. Called where a webhook is configured.';
 revoke execute on function nms_private.write_messages() from public;
 --! EndIncluded functions/deliver/write_messages.sql
 --! Included functions/doctor/collecting_call.sql
@@ -18894,7 +18917,7 @@ revoke all on table nms.table_metrics_today from public;
 --! EndIncluded views/table_metrics_today.sql
 
 comment on schema nms_private is
-  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:06:11Z 5c97f815177d.';
+  'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:23:45Z e5276b49d8d2.';
 
 -- Triggers
 create or replace trigger validate_filter
