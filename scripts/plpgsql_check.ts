@@ -33,7 +33,7 @@ await onScratchServer(async (scratch) => {
       -- Volatile on purpose: it looks under a snapshot of its own.
       performance_warnings => function.proname not in ('chunks_of_now', 'filter_test'),
       -- It cannot follow a statement that a query has put together with %I.
-      security_warnings => function.proname not in ('count_tables', 'count_filtered', 'read_foreign', 'sequence_positions'),
+      security_warnings => function.proname not in ('count_tables', 'count_filtered', 'read_foreign'),
       compatibility_warnings => true
     ) as finding
     where function.pronamespace in ('nms'::regnamespace, 'nms_private'::regnamespace)

@@ -5,7 +5,7 @@ import { print } from '../terminal/output.ts'
 export function addCompletionCommand(program: Command): void {
   program
     .command('completion')
-    .description('print the script with which a shell completes commands and options')
+    .description('print the script with which a shell completes commands, options and names of tables')
     .addArgument(new Argument('<shell>', 'for which shell').choices(shells))
     .addHelpText(
       'after',

@@ -29,10 +29,15 @@ export async function silence(sql: Sql, { named, until, kind, why }: SilenceRequ
         ${named}, until => ${until ?? null}, kind => ${kind ?? null}, why => ${why ?? null}
       )::text as json
     `,
-    'type table-metrics alerts rules to see them all',
+    unlessEnded(until),
   )
   return row.json
 }
+
+const unlessEnded = (until: string | undefined) =>
+  until === undefined
+    ? 'type table-metrics alerts rules to see what is silent'
+    : 'type table-metrics daily to see every table'
 
 /** The same in a line. */
 export function describeSilence(

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { createDatabase, type Sql } from '../../_support/database.ts'
 
-type Alert = [kind: string, table?: string, filter?: string]
+type Alert = [kind: string, table?: string, filter?: string | undefined, expected_high?: number]
 interface Group {
   kind: string
   schema_name: string | null
@@ -15,11 +15,12 @@ interface Group {
 
 /** How these alerts are told, all of them found by run 7. */
 function grouped(sql: Sql, alerts: Alert[]): Promise<Group[]> {
-  const rows = alerts.map(([kind, table, filter_name = null]) => ({
+  const rows = alerts.map(([kind, table, filter_name, expected_high]) => ({
     kind,
     schema_name: table?.split('.')[0] ?? null,
     table_name: table?.split('.')[1] ?? null,
-    filter_name,
+    filter_name: filter_name ?? null,
+    expected_high: expected_high ?? null,
     detail: `detail of ${table}`,
     opened_at: '2026-11-20T05:15:00Z',
     opened_by_run: 7,
@@ -76,6 +77,15 @@ test('from six on they are told at once, with the names of the first three', asy
     ['table_new', '1000', '1,000 tables, such as staging.t0001, staging.t0002, staging.t0003'],
   ])
   t.like(groups[2], { schema_name: 'staging', table_name: null, schemas: '1', is_itself: true })
+})
+
+test('those with most rows are named first: many small tables do not hide a large one', async (t) => {
+  const { sql } = await createDatabase(t)
+  const small = tables(20).map((table): Alert => ['drop', table, undefined, 100])
+
+  const [group] = await grouped(sql, [...small, ['drop', 'staging.zebras', undefined, 5000]])
+
+  t.deepEqual(group?.tables, ['staging.zebras', 'staging.t0001', 'staging.t0002'])
 })
 
 test('a schema for each tenant is one line for a kind', async (t) => {
