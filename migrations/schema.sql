@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:23:45Z e5276b49d8d2.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:30:18Z d03f525d6a60.';
 
 
 --
@@ -11268,12 +11268,16 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       alert as itself,
       alert.acknowledged_at is not null as is_acknowledged,
       alert.schema_name is not null and count(*) over of_schema > 5 as is_of_schema,
-      row_number() over (of_schema order by alert.table_name, alert.filter_name nulls first) as place,
+      alert_size.rows as size,
+      row_number() over (
+        of_schema order by alert_size.rows desc nulls last, alert.table_name, alert.filter_name nulls first
+      ) as place,
       row_number() over (
         partition by alert.kind, alert.acknowledged_at is null, alert.schema_name, alert.table_name
         order by alert.filter_name nulls first
       ) = 1 as is_first_of_table
     from unnest(grouped_alerts.alerts) as alert
+    cross join lateral (select greatest(alert.row_count, alert.expected_high)) as alert_size (rows)
     window of_schema as (partition by alert.kind, alert.acknowledged_at is null, alert.schema_name)
   ),
   placed as (
@@ -11297,7 +11301,7 @@ CREATE FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[])
       (
         array_agg(
           format('%I.%I', placed.schema_name, placed.table_name)
-          order by placed.place, placed.schema_name, placed.table_name
+          order by placed.size desc nulls last, placed.place, placed.schema_name, placed.table_name
         ) filter (where placed.is_first_of_table)
       )[1:3] as names,
       min(placed.opened_at) as opened_at,
@@ -11369,7 +11373,7 @@ $$;
 -- Name: FUNCTION grouped_alerts(alerts nms.table_metrics_alert_log[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of the first three, quoted where they have to be, and detail says it for a person. acknowledged_at: null while nobody has taken it on, else when the last one was. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
+COMMENT ON FUNCTION nms_private.grouped_alerts(alerts nms.table_metrics_alert_log[]) IS 'Alerts as one tells of them: those of one kind and one schema are one row when there are more than five; and those of one kind when that would still be more than ten rows. alerts: how many a row stands for; in a row of several, table_name is null, and so is schema_name where they are in several schemas, tables has the names of three, those with most rows, now or as expected, quoted where they have to be, and detail says it for a person. acknowledged_at: null while nobody has taken it on, else when the last one was. alert: the alert itself where it is alone. Neither what concerns a whole run is put together, nor what somebody has acknowledged with what nobody has. Oldest first, what is acknowledged last.';
 
 
 --
@@ -17651,53 +17655,33 @@ COMMENT ON FUNCTION nms_private.seed_count(table_oid oid) IS 'Counts the rows of
 CREATE FUNCTION nms_private.sequence_positions(sequences oid[]) RETURNS TABLE(sequence_oid oid, "position" bigint)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10ms'
     AS $$
 declare
-  v_batch oid[];
   v_read jsonb;
   v_place bigint := bigint '1';
   v_size bigint := bigint '50';
+  v_unread bigint := bigint '0';
 begin
-  while v_place <= cardinality(sequences) loop
-    v_batch := sequences[v_place : v_place + v_size - 1];
-    v_read := null;
-    -- Raising and catching releases the locks at once.
+  while v_place <= cardinality(sequences) and v_unread < 20 loop
     begin
-      perform
-        set_config('transaction_read_only', 'on', true),
-        set_config('lock_timeout', case when v_size = 1 then '1ms' else '50ms' end, true);
-      if current_setting('restrict_nonsystem_relation_kind', true) is not null then
-        perform set_config('restrict_nonsystem_relation_kind', 'view', true);
-      end if;
-      execute (
-        select format(
-          'select json_agg(json_build_array(oid, last_value, is_called)) from (%s) as read',
-          string_agg(
-            format('select %s as oid, last_value, is_called from only %s', sequence.oid, sequence.oid::regclass),
-            ' union all '
-          )
-        )
-        from pg_class as sequence
-        where sequence.oid = any (v_batch) and sequence.relkind = 'S'
-      ) into v_read;
-      raise sqlstate 'NM002' using message = 'read: release the locks';
+      select jsonb_agg(jsonb_build_array(sequence.oid, pg_sequence_last_value(sequence.oid::regclass))) into v_read
+      from pg_class as sequence
+      where sequence.oid = any (sequences[v_place : v_place + v_size - 1]) and sequence.relkind = 'S';
     exception
-      when sqlstate 'NM002' then
-        null;
       when query_canceled then
         raise;
       -- One that is dropped, locked or not ours to read: the others of its batch are read each by itself.
       when assert_failure or others then
+        if v_size > 1 then
+          v_size := 1;
+          continue;
+        end if;
+        v_unread := v_unread + 1;
         v_read := null;
     end;
-    if v_read is null and v_size > 1 then
-      v_size := 1;
-      continue;
-    end if;
     return query
-    select
-      (found.value ->> 0)::oid,
-      case when (found.value ->> 2)::boolean then (found.value ->> 1)::bigint end
+    select (found.value ->> 0)::oid, (found.value ->> 1)::bigint
     from jsonb_array_elements(v_read) as found (value);
     v_place := v_place + v_size;
     -- Back to batches at the end of the one that had to be taken apart.
@@ -17713,7 +17697,7 @@ $$;
 -- Name: FUNCTION sequence_positions(sequences oid[]); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.sequence_positions(sequences oid[]) IS 'The last number that each of these sequences has given out; null when it has given out none. No row: it could not be read. No lock on it outlasts the reading.';
+COMMENT ON FUNCTION nms_private.sequence_positions(sequences oid[]) IS 'The last number that each of these sequences has given out; null when it has given out none. No row: it could not be read, or twenty before it could not. Locks each as nextval() does, until the transaction ends, and waits for nobody.';
 
 
 --
