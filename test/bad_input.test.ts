@@ -65,9 +65,9 @@ const neverAnArgument = [
   ['["public.orders", ""]', '""'],
 ] as const
 const malformed = {
-  skip: { expected: '["tmp"]', wrong: neverAnArgument },
+  skip: { expected: '"tmp"', wrong: neverAnArgument },
   exclude: {
-    expected: '["public.orders"]',
+    expected: '"public.orders"',
     wrong: [
       ...neverAnArgument,
       ['["orders"]', '"orders"'],

@@ -51,7 +51,7 @@ test('status says in full why the last run failed, and which day is the last wit
   t.regex(stdout, /^last run: 2, FAILED, /m)
   t.regex(
     stdout,
-    /^reason: exclude: saw "orders", expected an array of tables such as \["public\.orders"\]$/m,
+    /^reason: exclude: saw "orders", expected schema and table with a dot between, such as "public\.orders"$/m,
   )
 })
 

@@ -15,7 +15,7 @@ test('what is wrong with a request is told without a run', async (t) => {
   t.is(await ask(sql, [], ['public.orders']), null)
   t.is(await ask(sql, ['nowhere'], ['public.ordesr']), null)
   t.regex((await ask(sql, {}, [])) ?? '', /^skip: saw \{\}, expected an array of schema names/)
-  t.regex((await ask(sql, [], ['orders'])) ?? '', /^exclude: saw "orders", expected an array of tables/)
+  t.regex((await ask(sql, [], ['orders'])) ?? '', /^exclude: saw "orders", expected schema and table with a dot between/)
   t.is((await sql`select from nms.table_metrics_runs`).length, 0)
 })
 
