@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:30:18Z d03f525d6a60.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:32:01Z 07dd98d5e724.';
 
 
 --
@@ -19566,18 +19566,24 @@ CREATE FUNCTION nms_private.validate_request(skip jsonb, exclude jsonb) RETURNS 
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  with argument (name, value, expected, entry_pattern) as (
+  with argument (name, value, expected, expected_entry, entry_pattern) as (
     values
-      ('skip', skip, 'an array of schema names such as ["tmp"]', '.'),
+      ('skip', skip, 'an array of schema names such as ["tmp"]', 'the name of a schema such as "tmp"', '.'),
       -- Something on both sides of a dot, and not one quoted name that merely contains a dot.
-      ('exclude', exclude, 'an array of tables such as ["public.orders"]', '^(?!"([^"]|"")*"$).+[.].+$')
+      (
+        'exclude',
+        exclude,
+        'an array of tables such as ["public.orders"]',
+        'schema and table with a dot between, such as "public.orders"',
+        '^(?!"([^"]|"")*"$).+[.].+$'
+      )
   ),
   list as (
     select argument.*, case jsonb_typeof(argument.value) when 'array' then jsonb_array_length(argument.value) end as entries
     from argument
   ),
   entry as (
-    select list.name, element.value, list.expected, list.entry_pattern
+    select list.name, element.value, list.expected_entry as expected, list.entry_pattern
     from list
     cross join jsonb_array_elements(case when list.entries <= 100000 then list.value end) as element (value)
   ),
