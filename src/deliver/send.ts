@@ -34,7 +34,7 @@ export async function sendMessage(about: string, delivering: Delivering): Promis
     log.record({ event: 'message_failed', about, to, is_final: failure.isFinal, reason: failure.message })
   } else log.record({ event: 'message_sent', about, to })
   // Also when this process stops: the next one need not wait until this one counts as dead.
-  await ask(url, AbortSignal.timeout(5_000), (sql) => settleMessage(sql, about, failure))
+  await ask(url, AbortSignal.timeout(5_000), (sql) => settleMessage(sql, taken.ticket, failure))
   return failure ?? 'sent'
 }
 
@@ -52,21 +52,25 @@ export async function writeDigest(sql: Sql, slot: string | null): Promise<string
   return about
 }
 
-async function takeMessage(
-  sql: Sql,
-  about: string,
-): Promise<{ state: 'taken' | 'busy' | 'done'; message: Message }> {
-  const [{ state, id, body }] = await sql<[{ state: 'taken' | 'busy' | 'done'; id: string; body: string }]>`
-    select state, message_id::text as id, body::text as body
-    from nms_private.take_message(about => ${about})
-  `
-  return { state, message: { id, body } }
+interface Taken {
+  state: 'taken' | 'busy' | 'done'
+  message: Message
+  /** By which its taker says how that went. */
+  ticket: string
 }
 
-async function settleMessage(sql: Sql, about: string, failure?: DeliveryError): Promise<void> {
+async function takeMessage(sql: Sql, about: string): Promise<Taken> {
+  const [{ id, body, ...taken }] = await sql<[Omit<Taken, 'message'> & Message]>`
+    select state, message_id::text as id, body::text as body, ticket
+    from nms_private.take_message(about => ${about})
+  `
+  return { ...taken, message: { id, body } }
+}
+
+async function settleMessage(sql: Sql, ticket: string, failure?: DeliveryError): Promise<void> {
   await sql`
     select from nms_private.settle_message(
-      about => ${about}, problem => ${failure?.message ?? null}, is_final => ${failure?.isFinal ?? false}
+      ticket => ${ticket}, problem => ${failure?.message ?? null}, is_final => ${failure?.isFinal ?? false}
     )
   `
 }

@@ -15,6 +15,9 @@ export function sendTask(options: TaskOptions = {}): Task {
 
 export default sendTask()
 
+/** Of the database: the slot is none of the last days, and becomes none. */
+const invalidParameterValue = '22023'
+
 async function send(payload: unknown, helpers: JobHelpers, options: TaskOptions): Promise<void> {
   const { url, log, signal } = jobContext(helpers, options)
   const request = sendRequest(payload)
@@ -27,7 +30,10 @@ async function send(payload: unknown, helpers: JobHelpers, options: TaskOptions)
   const addJob = addJobBy(helpers)
 
   if ('digest' in request) {
-    const message = await ask(url, signal, (sql) => writeDigest(sql, request.slot))
+    const message = await ask(url, signal, (sql) => writeDigest(sql, request.slot)).catch(async (error) => {
+      if (error.code === invalidParameterValue) await tryNoMore(helpers, options.schema)
+      throw error
+    })
     await addJob({ message }, keyOf(message))
     return
   }

@@ -36,7 +36,8 @@ export async function withVisibleErrors(work: Promise<void>): Promise<void> {
     await work
   } catch (error) {
     if (error instanceof Error) {
-      error.stack = visibleLines(error.stack ?? '')
+      // That of an error of the database cannot be assigned to.
+      Object.defineProperty(error, 'stack', { value: visibleLines(error.stack ?? '') })
       error.message = visibleLines(error.message)
     }
     throw error

@@ -3,11 +3,21 @@ import { slackBody } from '../../src/deliver/slack.ts'
 import { createDatabase, type Sql } from '../_support/database.ts'
 import { type PastRun, writeRuns } from '../_support/history.ts'
 
-/** Monday, 2 March 2026, at 07:00 UTC: two in the morning by the business clock. */
-const slot = '2026-03-02T07:00:00Z'
+const day = 86_400_000
+/** The last Monday that was at 07:00 UTC an hour ago at least: two or three in the morning by the business clock. */
+const slot = (() => {
+  const anHourAgo = Date.now() - 3_600_000
+  const mondays = 4 * day + 7 * 3_600_000 // after 1 January 1970, a Thursday
+  return new Date(anHourAgo - ((anHourAgo - mondays) % (7 * day)))
+})()
+const dayOf = (days: number) => new Date(slot.getTime() + days * day).toISOString().slice(0, 10)
+const monday = dayOf(0)
 
-const writeDigest = async (sql: Sql) => {
-  const [{ about }] = await sql<[{ about: string }]>`select nms_private.write_digest(${slot}) as about`
+const writeDigest = async (sql: Sql, given: string | Date = slot) => {
+  const at = typeof given === 'string' ? given : given.toISOString()
+  const [{ about }] = await sql<
+    [{ about: string }]
+  >`select nms_private.write_digest(${at}::text::timestamptz) as about`
   return about
 }
 const bodiesOf = async (sql: Sql) =>
@@ -37,31 +47,31 @@ const week: PastRun[] = [0, 1, 2, 3, 4, 5, 6, 7]
 
 test('a digest has the seven days up to that of its slot, once', async (t) => {
   const { sql } = await createDatabase(t)
-  await writeRuns(sql, week, '2026-02-23')
+  await writeRuns(sql, week, dayOf(-7))
   await sql`select nms.rebuild_run_snapshot(run_id) from nms.table_metrics_runs where status = 'SUCCEEDED' order by run_id`
   await sql`select nms.rebuild_daily_snapshot(snapshot_date) from nms.table_metrics_runs where status = 'SUCCEEDED'`
 
-  t.is(await writeDigest(sql), 'digest 2026-03-02')
-  t.is(await writeDigest(sql), 'digest 2026-03-02')
+  t.is(await writeDigest(sql), `digest ${monday}`)
+  t.is(await writeDigest(sql), `digest ${monday}`)
 
   const [body = '', ...others] = await bodiesOf(sql)
   t.deepEqual(others, [])
   const { type, timestamp, data } = JSON.parse(body)
   t.is(type, 'digest.weekly')
-  t.is(Date.parse(timestamp), Date.parse(slot))
-  t.like(data, { since: '2026-02-23', until: '2026-03-02', change: 1073 + 3 - 1100 + 90 })
+  t.is(Date.parse(timestamp), slot.getTime())
+  t.like(data, { since: dayOf(-7), until: monday, change: 1073 + 3 - 1100 + 90 })
   t.true(body.length < 10_000)
   const lines = JSON.parse(slackBody(body)).text.split('\n')
-  t.regex(lines[0], /^\*test_\w+: the seven days up to 2026-03-02\*$/)
+  t.regex(lines[0], new RegExp(`^\\*test_\\w+: the seven days up to ${monday}\\*$`))
   t.deepEqual(lines.slice(1), [
-    'days: 6 of 7 have a result, none of 2026-02-25',
+    `days: 6 of 7 have a result, none of ${dayOf(-5)}`,
     'runs: 6 SUCCEEDED, 2 FAILED, the last one because: out of memory',
-    'rows: 1,166 in 3 tables, +66 (+6.0 %) since 2026-02-23',
+    `rows: 1,166 in 3 tables, +66 (+6.0 %) since ${dayOf(-7)}`,
     'grew most: sales.orders +70 (+7.0 %)',
     'shrank most: sales.lines -7 (-7.0 %)',
     'new: sales.returns',
     'alerts: 0 opened, 0 closed, 0 open',
-    'This is of 2026-03-02 07:00 UTC.',
+    `This is of ${monday} 07:00 UTC.`,
   ])
 })
 
@@ -81,5 +91,39 @@ test('a digest waits to be sent like any message', async (t) => {
 
   const waiting = await sql<{ about: string }[]>`select nms_private.write_messages() as about`
 
-  t.deepEqual([...waiting], [{ about: 'digest 2026-03-02' }])
+  t.deepEqual([...waiting], [{ about: `digest ${monday}` }])
+})
+
+test('a slot of long ago or of the future has no digest, and a week has one', async (t) => {
+  const { sql } = await createDatabase(t)
+  const hour = day / 24
+  const refused = [
+    '2000-01-01',
+    '-infinity',
+    'infinity',
+    new Date(Date.now() - 8 * day - hour),
+    new Date(Date.now() + 2 * hour),
+  ]
+  for (const at of refused) {
+    await t.throwsAsync(writeDigest(sql, at), {
+      code: '22023',
+      message: /^slot .+ of a weekly digest: expected one of the last eight days$/,
+    })
+  }
+
+  // Every slot there is: they lie in two weeks, or in three.
+  for (let hours = 0; hours < 8 * 24; hours += 1) await writeDigest(sql, new Date(Date.now() - hours * hour))
+
+  const written = (await bodiesOf(sql)).length
+  t.true(written >= 2 && written <= 3, `${written}`)
+})
+
+test('the slots of a schedule each have a digest, also where they are on Sunday by the business clock', async (t) => {
+  const { sql } = await createDatabase(t)
+  await sql`update nms.table_metrics_settings set business_time_zone = 'Pacific/Honolulu'`
+
+  t.is(await writeDigest(sql), `digest ${monday}`)
+
+  const [body = ''] = await bodiesOf(sql)
+  t.is(JSON.parse(body).data.until, dayOf(-1))
 })

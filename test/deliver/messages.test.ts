@@ -18,11 +18,17 @@ const bodyOf = async (sql: Sql, about: string) => {
   return row?.body
 }
 const take = async (sql: Sql, about: string) => {
-  const [row] = await sql<[{ state: string; message_id: string | null }]>`
-    select state, message_id from nms_private.take_message(${about})
+  const [row] = await sql<[{ state: string; message_id: string | null; ticket: string | null }]>`
+    select state, message_id, ticket from nms_private.take_message(${about})
   `
   return row
 }
+const settle = (
+  sql: Sql,
+  { ticket }: { ticket: string | null },
+  problem: string | null = null,
+  isFinal = false,
+) => sql`select nms_private.settle_message(${ticket}, ${problem}, ${isFinal})`
 
 test('a run that opens an alert is told once, and so is the run that closes it', async (t) => {
   const { sql } = await createShop(t)
@@ -144,27 +150,112 @@ test('one caller sends a message; what it has taken for a minute, another one ma
 
   const first = await take(sql, about)
   t.is(first.state, 'taken')
-  t.is((await take(sql, about)).state, 'busy')
+  t.like(await take(sql, about), { state: 'busy', ticket: null })
   await sql`update nms_private.messages set taken_at = taken_at - interval '61 s'`
-  t.deepEqual(await take(sql, about), first, 'with the same id')
-  await sql`select nms_private.settle_message(${about}, 'it answered 500')`
-  t.deepEqual(await take(sql, about), first, 'it is tried again')
-  await sql`select nms_private.settle_message(${about})`
+  const second = await take(sql, about)
+  t.like(second, { state: 'taken', message_id: first.message_id }, 'with the same id')
+  await settle(sql, second, 'it answered 500')
+  const third = await take(sql, about)
+  t.like(third, { state: 'taken', message_id: first.message_id }, 'it is tried again')
+  await settle(sql, third)
   t.like(await take(sql, about), { state: 'done', message_id: null })
   t.deepEqual(await write(sql), [])
+})
+
+test('nobody says how the sending went but who has taken the message last', async (t) => {
+  const { sql } = await createShop(t)
+  await collectRows(sql, 0)
+  const [about = ''] = await write(sql)
+  await settle(sql, { ticket: null })
+  t.deepEqual(await write(sql), [about])
+  const late = await take(sql, about)
+  await sql`update nms_private.messages set taken_at = taken_at - interval '61 s'`
+  const second = await take(sql, about)
+
+  await settle(sql, late, 'stopped', true)
+  await settle(sql, { ticket: late.message_id })
+
+  t.is((await take(sql, about)).state, 'busy')
+  await settle(sql, second, 'it answered 500')
+  await settle(sql, second)
+  t.deepEqual(await write(sql), [about], 'a ticket is good for one answer')
 })
 
 test('what no try helps is given up, and so is what could not be sent for three days', async (t) => {
   const { sql } = await createShop(t)
   await collectRows(sql, 0)
   const [about = ''] = await write(sql)
-  await take(sql, about)
-  await sql`select nms_private.settle_message(${about}, 'it answered 404', true)`
+  await settle(sql, await take(sql, about), 'it answered 404', true)
   t.deepEqual(await write(sql), [])
   t.is((await take(sql, about)).state, 'done')
 
   await sql`update nms_private.messages set given_up_at = null, written_at = now() - interval '73 h'`
   t.deepEqual(await write(sql), [])
+})
+
+test('what is given up while somebody sends it is done for all others, and sent when it arrives all the same', async (t) => {
+  const { sql } = await createShop(t)
+  await collectRows(sql, 0)
+  const [about = ''] = await write(sql)
+  const sender = await take(sql, about)
+  await sql`update nms_private.messages set written_at = now() - interval '73 h'`
+  t.deepEqual(await write(sql), [])
+
+  t.is((await take(sql, about)).state, 'done')
+
+  const [given] = await sql`select given_up_at, taken_at from nms_private.messages where about = ${about}`
+  t.truthy(given?.given_up_at)
+  t.is(given?.taken_at, null)
+  await settle(sql, sender)
+  const [sent] = await sql`select given_up_at, sent_at from nms_private.messages where about = ${about}`
+  t.is(sent?.given_up_at, null)
+  t.truthy(sent?.sent_at)
+})
+
+test('of many that wait, a hundred are queued, runs before digests', async (t) => {
+  const { sql } = await createShop(t)
+  await sql`
+    insert into nms_private.messages (about, body, written_at)
+    select 'digest ' || n, '{}', now() - interval '1 day' from generate_series(1, 300) as n
+  `
+  const { run_id } = await collectRows(sql, 0)
+
+  const waiting = await write(sql)
+
+  t.is(waiting.length, 100)
+  t.is(waiting[0], `run ${run_id}`)
+})
+
+test('a digest before the first message hides no run', async (t) => {
+  const { sql } = await createShop(t)
+  const { run_id } = await collectRows(sql, 0)
+  await sql`select nms_private.write_digest()`
+
+  const waiting = await write(sql)
+
+  t.is(waiting[0], `run ${run_id}`)
+})
+
+test('a result that is missing for a month is not told again', async (t) => {
+  const { sql } = await createDatabase(t)
+  const [{ today }] = await sql<[{ today: string }]>`select nms.business_date()::text as today`
+  await writeRuns(sql, [{ day: -40, at: '00:00:01', counts: { 'public.orders': 5 } }], today)
+  await sql`select nms_private.record_missing_run()`
+  const [about = ''] = await write(sql)
+  await settle(sql, await take(sql, about))
+  await sql`update nms.table_metrics_alert_log set opened_at = opened_at - interval '32 days'`
+  await sql`update nms_private.messages set written_at = written_at - interval '32 days', sent_at = sent_at - interval '32 days'`
+
+  t.deepEqual(await write(sql), [])
+})
+
+test('the text of a failure is 500 characters long at most', async (t) => {
+  const { sql } = await createDatabase(t)
+  const [{ today }] = await sql<[{ today: string }]>`select nms.business_date()::text as today`
+  const run = await writeRuns(sql, [{ day: 0, status: 'FAILED', error: 'x'.repeat(2000) }], today)
+  await write(sql)
+
+  t.is((await bodyOf(sql, `run ${run}`))?.data.run.error_message, 'x'.repeat(500))
 })
 
 test('messages of a month ago are forgotten', async (t) => {

@@ -94,6 +94,22 @@ test('no name pings anybody, links anywhere or begins a line', (t) => {
   t.is(text, text.split('\n').map(visible).join('\n'))
 })
 
+test('no text of others becomes a link by itself', (t) => {
+  const lure = 'http://evil.example/ please log in, or HTTPS://evil.example'
+  const message = body({
+    opened: [group(lure, lure)],
+    run: { error_message: `skip {"${lure}": 1}: a schema` },
+  })
+
+  const sent = JSON.parse(slackBody(message))
+
+  t.notRegex(sent.text, /:\/\//)
+  t.true(
+    sent.text.includes('skip {"http:\u2009//evil.example/ please log in, or HTTPS:\u2009//evil.example": 1}'),
+  )
+  t.is(sent.parse, 'none')
+})
+
 test('a message that comes late says of when it is', (t) => {
   const lastLine = (timestamp: string) =>
     textOf(body({ timestamp, opened: [group('orders')] }))

@@ -295,6 +295,20 @@ test('a digest in the schedule needs a webhook, and --digest does', async (t) =>
   t.is(asked.stderr, 'error: --digest: ALERT_WEBHOOK_URL is not set, expected where it is sent\n')
 })
 
+test('whoever adds jobs gets no digest of long ago', async (t) => {
+  const { db, receiver } = await prepare(t)
+  const worker = await startWorker(t, db, { env: tell(receiver) })
+  const payload = { digest: 'weekly', _cron: { ts: '2001-01-01T07:00:00Z', backfilled: false } }
+  await addJob(db, payload, 'send_table_metrics_alerts')
+  await untilEvent(worker, 'job_failed')
+  await untilJobsAreDone(db)
+
+  const [{ attempts, max_attempts, last_error } = {}, ...others] = await jobs(db)
+  t.deepEqual([attempts, max_attempts, others], [1, 1, []])
+  t.regex(last_error ?? '', /^slot 2001-01-01 .+: expected one of the last eight days$/)
+  t.is(receiver.received.length, 0)
+})
+
 test('a payload that is none fails once, with one clear line', async (t) => {
   const { db, receiver } = await prepare(t)
   const worker = await startWorker(t, db, { env: tell(receiver) })
