@@ -40,7 +40,7 @@ CREATE SCHEMA nms_private;
 -- Name: SCHEMA nms_private; Type: COMMENT; Schema: -; Owner: -
 --
 
-COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:33:15Z bf774eb9977e.';
+COMMENT ON SCHEMA nms_private IS 'What table metrics needs inside: nobody has to look here, and nobody but its roles may. State 2026-11-22T20:34:28Z 4806e32e1416.';
 
 
 --
@@ -17994,28 +17994,33 @@ COMMENT ON FUNCTION nms_private.settle_maintained(run_id bigint) IS 'Ends the co
 
 
 --
--- Name: settle_message(text, text, boolean); Type: FUNCTION; Schema: nms_private; Owner: -
+-- Name: settle_message(uuid, text, boolean); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.settle_message(about text, problem text DEFAULT NULL::text, is_final boolean DEFAULT false) RETURNS void
+CREATE FUNCTION nms_private.settle_message(ticket uuid, problem text DEFAULT NULL::text, is_final boolean DEFAULT false) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   update nms_private.messages as message
   set
     taken_at = null,
+    ticket = null,
     sent_at = case when settle_message.problem is null then clock_timestamp() end,
-    given_up_at = case when settle_message.problem is not null and settle_message.is_final then clock_timestamp() end,
+    given_up_at = case
+      when settle_message.problem is null then null
+      when settle_message.is_final then clock_timestamp()
+      else message.given_up_at
+    end,
     problem = left(settle_message.problem, 1000)
-  where message.about = settle_message.about and message.sent_at is null
+  where message.ticket = settle_message.ticket
 $$;
 
 
 --
--- Name: FUNCTION settle_message(about text, problem text, is_final boolean); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION settle_message(ticket uuid, problem text, is_final boolean); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.settle_message(about text, problem text, is_final boolean) IS 'Says how the sending of a message went. problem: why it failed, null when it was sent. is_final: no other try would help.';
+COMMENT ON FUNCTION nms_private.settle_message(ticket uuid, problem text, is_final boolean) IS 'Says how the sending of a message went. ticket: from nms_private.take_message(); nothing happens when somebody else has taken it since. problem: why it failed, null when it was sent. is_final: no other try would help.';
 
 
 --
@@ -18643,14 +18648,14 @@ COMMENT ON FUNCTION nms_private.take_day(run_id bigint) IS 'Makes the JSON of a 
 -- Name: take_message(text); Type: FUNCTION; Schema: nms_private; Owner: -
 --
 
-CREATE FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) RETURNS record
+CREATE FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb, OUT ticket uuid) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '10 s'
     AS $$
 begin
   update nms_private.messages as message
-  set taken_at = clock_timestamp()
+  set taken_at = clock_timestamp(), ticket = gen_random_uuid()
   where
     message.about = take_message.about
     and message.body is not null
@@ -18658,13 +18663,14 @@ begin
     and message.given_up_at is null
     -- Who has taken it for longer is dead.
     and (message.taken_at > clock_timestamp() - interval '1 minute') is not true
-  returning message.message_id, message.body into take_message.message_id, take_message.body;
+  returning message.message_id, message.body, message.ticket
+  into take_message.message_id, take_message.body, take_message.ticket;
   state := case
     when found then 'taken'
     when exists (
       select
       from nms_private.messages as message
-      where message.about = take_message.about and message.taken_at is not null
+      where message.about = take_message.about and message.taken_at is not null and message.given_up_at is null
     ) then 'busy'
     else 'done'
   end;
@@ -18673,10 +18679,10 @@ $$;
 
 
 --
--- Name: FUNCTION take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb); Type: COMMENT; Schema: nms_private; Owner: -
+-- Name: FUNCTION take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb, OUT ticket uuid); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) IS 'Lets one caller send a message. state: taken, the caller is to send the body and to say how that went, by nms_private.settle_message(), within a minute; busy, somebody else does; done, there is nothing to send.';
+COMMENT ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb, OUT ticket uuid) IS 'Lets one caller send a message. state: taken, the caller is to send the body and to say how that went, by nms_private.settle_message() with this ticket, within a minute; busy, somebody else does; done, there is nothing to send.';
 
 
 --
@@ -19947,27 +19953,34 @@ COMMENT ON FUNCTION nms_private.worker_trusts(role oid) IS 'True when a role may
 --
 
 CREATE FUNCTION nms_private.write_digest(slot timestamp with time zone DEFAULT now()) RETURNS text
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '10 s'
     AS $$
-  with
-  week as (
-    select (least(write_digest.slot, now()) at time zone settings.business_time_zone)::date as until
-    from nms.table_metrics_settings as settings
-  ),
-  written as (
-    insert into nms_private.messages (about, body)
-    select
-      'digest ' || week.until,
-      jsonb_build_object(
-        'type', 'digest.weekly',
-        'timestamp', least(write_digest.slot, now()),
-        'data', nms.period_report(until => week.until, at_most => 0) - '{daily,tables,more_tables}'::text[]
-      )
-    from week
-    on conflict (about) do nothing
-  )
-  select 'digest ' || week.until from week
+declare
+  -- By the clock of the schedule: the slots of a week lie in a week of their own, whatever the business clock says.
+  v_about constant text := 'digest ' || date_trunc('week', write_digest.slot at time zone 'UTC')::date;
+  v_until constant timestamptz := least(write_digest.slot, now());
+begin
+  -- An hour more where the clock of a worker is ahead, and a day where one was away.
+  if (write_digest.slot between now() - interval '8 days' and now() + interval '1 hour') is not true then
+    raise exception 'slot % of a weekly digest: expected one of the last eight days', coalesce(write_digest.slot::text, 'null')
+      using errcode = 'invalid_parameter_value';
+  end if;
+  insert into nms_private.messages (about, body)
+  select
+    v_about,
+    jsonb_build_object(
+      'type', 'digest.weekly',
+      'timestamp', v_until,
+      'data', nms.period_report(until => (v_until at time zone settings.business_time_zone)::date, at_most => 0)
+        - '{daily,tables,more_tables}'::text[]
+    )
+  from nms.table_metrics_settings as settings
+  where not exists (select from nms_private.messages as message where message.about = v_about)
+  on conflict (about) do nothing;
+  return v_about;
+end
 $$;
 
 
@@ -19975,7 +19988,7 @@ $$;
 -- Name: FUNCTION write_digest(slot timestamp with time zone); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.write_digest(slot timestamp with time zone) IS 'Writes a message about the seven business days up to that of a slot of the schedule, as nms.period_report() has them, unless there is one already. Returns what it is about.';
+COMMENT ON FUNCTION nms_private.write_digest(slot timestamp with time zone) IS 'Writes a message about the seven business days up to that of a slot of the schedule, as nms.period_report() has them, unless there is one already for that week, which begins on Monday in UTC. 22023: the slot is older than eight days, or in the future. Returns what it is about.';
 
 
 --
@@ -19992,7 +20005,7 @@ declare
   v_after constant timestamptz := greatest(
     now() - interval '1 day',
     coalesce(
-      (select min(message.written_at) from nms_private.messages as message),
+      (select min(message.written_at) from nms_private.messages as message where message.about not like 'digest %'),
       (
         select run.finished_at - interval '1 microsecond'
         from nms.table_metrics_runs as run
@@ -20005,7 +20018,7 @@ declare
 begin
   delete from nms_private.messages as message where message.written_at < now() - interval '31 days';
   update nms_private.messages as message
-  set given_up_at = now()
+  set given_up_at = now(), taken_at = null
   where
     message.body is not null
     and message.sent_at is null
@@ -20020,6 +20033,7 @@ begin
     and not run.is_imported
     and not exists (select from nms_private.messages as message where message.about = 'run ' || run.run_id)
   order by run.run_id
+  limit 100 -- the next call writes the others
   on conflict (about) do nothing;
 
   insert into nms_private.messages (about, body)
@@ -20037,14 +20051,19 @@ begin
       )
     )
   from nms.table_metrics_alert_log as log
-  where log.kind = 'run_late' and log.opened_by_run is null and log.closed_at is null
+  where
+    log.kind = 'run_late'
+    and log.opened_by_run is null
+    and log.closed_at is null
+    and log.opened_at > now() - interval '31 days' -- what was told before is deleted by then
   on conflict (about) do nothing;
 
   return query
   select message.about
   from nms_private.messages as message
   where message.body is not null and message.sent_at is null and message.given_up_at is null
-  order by message.written_at, message.about;
+  order by message.about like 'digest %', message.written_at, message.about
+  limit 100;
 end
 $$;
 
@@ -20053,7 +20072,7 @@ $$;
 -- Name: FUNCTION write_messages(); Type: COMMENT; Schema: nms_private; Owner: -
 --
 
-COMMENT ON FUNCTION nms_private.write_messages() IS 'Writes what there is to tell since the last call, about runs that have ended in the last day and results that are missing, and returns what every message is about that waits to be sent, oldest first. Gives up those that could not be sent for three days, and deletes those of 31. Called where a webhook is configured.';
+COMMENT ON FUNCTION nms_private.write_messages() IS 'Writes what there is to tell since the last call, about runs that have ended in the last day and results that are missing, and returns what the messages are about that wait to be sent: 100 at most, the oldest first, digests last. Gives up those that could not be sent for three days, and deletes those of 31. Called where a webhook is configured.';
 
 
 --
@@ -22573,6 +22592,7 @@ CREATE TABLE nms_private.messages (
     body jsonb,
     written_at timestamp with time zone DEFAULT now() NOT NULL,
     taken_at timestamp with time zone,
+    ticket uuid,
     sent_at timestamp with time zone,
     given_up_at timestamp with time zone,
     problem text,
@@ -22620,6 +22640,13 @@ COMMENT ON COLUMN nms_private.messages.written_at IS 'When it was written.';
 --
 
 COMMENT ON COLUMN nms_private.messages.taken_at IS 'Since when somebody sends it, for a minute at most; null while nobody does.';
+
+
+--
+-- Name: COLUMN messages.ticket; Type: COMMENT; Schema: nms_private; Owner: -
+--
+
+COMMENT ON COLUMN nms_private.messages.ticket IS 'By which the one who has taken it last says how that went; null before, and once that is said.';
 
 
 --
@@ -25528,12 +25555,12 @@ REVOKE ALL ON FUNCTION nms_private.settle_maintained(run_id bigint) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION settle_message(about text, problem text, is_final boolean); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION settle_message(ticket uuid, problem text, is_final boolean); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.settle_message(about text, problem text, is_final boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms_private.settle_message(about text, problem text, is_final boolean) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms_private.settle_message(about text, problem text, is_final boolean) TO table_metrics_worker;
+REVOKE ALL ON FUNCTION nms_private.settle_message(ticket uuid, problem text, is_final boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.settle_message(ticket uuid, problem text, is_final boolean) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.settle_message(ticket uuid, problem text, is_final boolean) TO table_metrics_worker;
 
 
 --
@@ -25635,12 +25662,12 @@ REVOKE ALL ON FUNCTION nms_private.take_day(run_id bigint) FROM PUBLIC;
 
 
 --
--- Name: FUNCTION take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb); Type: ACL; Schema: nms_private; Owner: -
+-- Name: FUNCTION take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb, OUT ticket uuid); Type: ACL; Schema: nms_private; Owner: -
 --
 
-REVOKE ALL ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) TO table_metrics_collector;
-GRANT ALL ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb) TO table_metrics_worker;
+REVOKE ALL ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb, OUT ticket uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb, OUT ticket uuid) TO table_metrics_collector;
+GRANT ALL ON FUNCTION nms_private.take_message(about text, OUT state text, OUT message_id uuid, OUT body jsonb, OUT ticket uuid) TO table_metrics_worker;
 
 
 --
