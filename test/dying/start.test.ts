@@ -81,7 +81,10 @@ test('each further start adds a run to the same data and shows what changed, pas
   ] as const) {
     succeeds(t, finished, runId)
     const orders = (1500 + 5 * (runId - 1)).toLocaleString('en')
-    t.regex(finished.stdout, new RegExp(`^sales\\.orders +partitioned table +${orders} +\\+5 +\\+0\\.3 %$`, 'm'))
+    t.regex(
+      finished.stdout,
+      new RegExp(`^sales\\.orders +partitioned table +${orders} +\\+5 +\\+0\\.3 %$`, 'm'),
+    )
     t.regex(finished.stdout, new RegExp(`^sales\\.customers +${240 + runId - 1} +\\+1 +\\+0\\.4 %$`, 'm'))
     t.regex(finished.stdout, /^Warehouse\.Products +60 +=$/m)
     t.like(dailyJson(finished), { support: { tickets: runId - 1 } })
